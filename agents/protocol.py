@@ -1,0 +1,212 @@
+"""What an agent is: `act` sees a seat, `learn` sees the table.
+
+    memory = policy.begin(seating)
+    while playing:
+        action, memory = policy.act(timestep, memory)      # one seat, no graph, no hidden state
+    metrics = agent.learn(joint_trajectory, context)       # after a round, all seats at once
+
+Shapes: T steps, B copies, A actions, D width of a continuous action, R replicas.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+from arenas.protocol import Action, Arena, ArenaSpec, SeatSpec, TimeStep
+
+#: Everything that play depends on besides the parameters: tensors [B, ...] and numbers, by name. Never mutated.
+Memory = dict[str, Any]
+Parameters = dict[str, Tensor]
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Seating:
+    """Where a policy sits down, and the luck that it is dealt.
+
+    `team_seed` is given alike to all seats that one entrant fills, so that team mates can draw together without
+    talking. `training` asks to explore; without it the policy plays its best (a stochastic policy samples in both).
+    """
+
+    seat: str
+    seed: Tensor  # long [B]
+    team_seed: Tensor  # long [B]
+    training: bool = False
+
+
+class Policy(ABC):
+    """Something that can fill a seat."""
+
+    @abstractmethod
+    def begin(self, seating: Seating) -> Memory:
+        """The memory before the first time step."""
+
+    @abstractmethod
+    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
+        """The action for this time step and the memory for the next; builds no graph and changes no parameter."""
+
+
+class Trajectory(NamedTuple):
+    """One seat's segment: T + 1 time steps around T actions, and its memory before step 0 (None: not yours to see)."""
+
+    timesteps: TimeStep  # leaves [T + 1, B, ...]
+    actions: Action  # leaves [T, B, ...]
+    memory: Memory | None = None
+
+
+class JointTrajectory(NamedTuple):
+    """All seats' segments, cut to what a learner may see, and the global state where the arena shows it."""
+
+    seats: dict[str, Trajectory]
+    state: Tensor | None = None  # float32 [T + 1, B, S]
+
+
+class DifferentiablePolicy(Policy):
+    """A policy as a function of a parameter dict, so that others can differentiate through it."""
+
+    parameters: Parameters
+    replicas: int = 1
+
+    @property
+    @abstractmethod
+    def memoryless(self) -> bool:
+        """True where actions depend on the current observation alone."""
+
+    @abstractmethod
+    def outputs(self, trajectory: Trajectory) -> Tensor:
+        """Logits [T + 1, B, A], or means [T + 1, B, D] where actions are continuous."""
+
+    @abstractmethod
+    def log_prob(self, trajectory: Trajectory) -> Tensor:
+        """Log-probability [T, B] of the actions taken, 0 where the seat was inactive or the episode over."""
+
+    @abstractmethod
+    def with_parameters(self, parameters: Parameters) -> Self:
+        """The same policy reading other parameters (they may carry a graph)."""
+
+    def frozen(self) -> Self:
+        """The same policy with parameters that carry no graph and will not change."""
+        return self.with_parameters({name: p.detach().clone() for name, p in self.parameters.items()})
+
+    def probabilities(self, timestep: TimeStep) -> Tensor:
+        """Action probabilities [B, A] of a memoryless policy."""
+        stacked = TimeStep(*(leaf.unsqueeze(0) if isinstance(leaf, Tensor) else leaf for leaf in timestep))
+        nothing = Action(torch.zeros((0, len(timestep.reward)), dtype=torch.long, device=timestep.reward.device))
+        return self.outputs(Trajectory(stacked, nothing)).squeeze(0).softmax(-1)
+
+
+@dataclass(frozen=True)
+class LearningContext:
+    """What a learner may use besides the joint trajectory."""
+
+    seats: tuple[str, ...]  # mine
+    seed: int  # the luck of this update
+    update: int  # 0, 1, 2, ...
+    peers: Mapping[str, DifferentiablePolicy] = field(default_factory=dict)  # as they were when the round was played
+    simulator: Arena | None = None  # a twin to imagine in
+
+
+@dataclass(frozen=True)
+class NoConfig:
+    """The config of agents without settings."""
+
+
+class Agent(Policy):
+    """A policy that may learn. One object may own several seats; harness and agent speak only through this class.
+
+    Class attributes:
+        Config: frozen dataclass of the settings; `NAME,field=value` sets them.
+        needs: words (`arenas.protocol.WORDS`) without which it cannot play.
+        needs_to_learn: further words without which it cannot learn.
+        owns: which seats one learning object takes: its own seat, its side, or all.
+        behaviour: raised whenever the same weights and seeds would play differently.
+        learns: False for scripted agents.
+    """
+
+    Config: ClassVar[type] = NoConfig
+    needs: ClassVar[frozenset[str]] = frozenset({"discrete"})
+    needs_to_learn: ClassVar[frozenset[str]] = frozenset()
+    owns: ClassVar[Literal["seat", "side", "all"]] = "seat"
+    behaviour: ClassVar[int] = 1
+    learns: ClassVar[bool] = False
+
+    def __init__(
+        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
+    ) -> None:
+        self.spec, self.seats, self.config, self.device, self.replicas = spec, seats, config, device, replicas
+
+    @classmethod
+    def make(
+        cls,
+        spec: ArenaSpec,
+        seats: tuple[str, ...],
+        config: Any = None,
+        seed: int = 0,
+        device: str = "cpu",
+        replicas: int = 1,
+    ) -> Self:
+        """A fresh agent for `seats` of an arena; equal arguments give equal agents in any process."""
+        return cls(spec, seats, cls.Config() if config is None else config, seed, device, replicas)
+
+    def begin(self, seating: Seating) -> Memory:
+        """A memory with the seat's number among this agent's seats, its luck, and a step counter."""
+        return {"seat": self.seats.index(seating.seat), "seed": seating.seed, "step": 0}
+
+    def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
+        """Change the parameters after one round; returns metrics worth watching."""
+        return {}
+
+    def policy(self, seat: str) -> DifferentiablePolicy | None:
+        """The policy of one of this agent's seats in the form that peers may differentiate through."""
+        return None
+
+    def acting_state(self) -> State:
+        """The tensors that play, keyed "SEAT/NAME": hashed, stored and shipped."""
+        return {}
+
+    def load_acting_state(self, state: State) -> None:
+        """Take over tensors from `acting_state`; names and shapes must agree."""
+        load_exactly(self.acting_state(), state)
+
+    def learning_state(self) -> State:
+        """All tensors that the next update depends on, `acting_state` included."""
+        return self.acting_state()
+
+    def load_learning_state(self, state: State) -> None:
+        """Take over tensors from `learning_state`; names and shapes must agree."""
+        load_exactly(self.learning_state(), state)
+
+    def seat_spec(self, seat: str | None = None) -> SeatSpec:
+        """The spec of one of this agent's seats, by default the first."""
+        return self.spec.seats[self.seats[0] if seat is None else seat]
+
+
+def load_exactly(mine: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+    """Copy `given` into the tensors of `mine` in place.
+
+    Raises:
+        ValueError: a name is missing or too many, or a shape differs.
+    """
+    if mine.keys() != given.keys():
+        missing, extra = sorted(mine.keys() - given.keys()), sorted(given.keys() - mine.keys())
+        raise ValueError(f"weights do not fit this agent: missing {missing[:3]}, unexpected {extra[:3]}")
+    for name, tensor in mine.items():
+        if tensor.shape != given[name].shape:
+            raise ValueError(
+                f"weights do not fit this agent: {name} is {list(given[name].shape)}, expected {list(tensor.shape)}"
+            )
+    with torch.no_grad():
+        for name, tensor in mine.items():
+            tensor.copy_(given[name])
+
+
+def missing_words(agent: type[Agent], offers: frozenset[str], *, learning: bool = False) -> list[str]:
+    """Words that `agent` needs and `offers` lacks, sorted."""
+    needs = agent.needs | agent.needs_to_learn if learning else agent.needs
+    return sorted(needs - offers)

@@ -1,0 +1,56 @@
+"""All luck of agents: seeds derived by words, draws by counter, initialisation under a guarded global generator.
+
+Nothing else in the zoo draws random numbers, so equal seeds give equal games and equal training in any process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from arenas.luck import below, bits, uniform
+
+__all__ = ["below", "bits", "categorical", "derive", "derive_rows", "generator", "gumbel", "initialise", "uniform"]
+
+
+def derive(seed: int, *words: int | str) -> int:
+    """A seed in [0, 2^63) for a named purpose, from a parent seed (SHA-256, so it is the same everywhere)."""
+    text = "/".join([str(seed), *map(str, words)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def derive_rows(seed: int, count: int, *words: int | str, first: int = 0, device: str = "cpu") -> Tensor:
+    """Seeds long [count] of the rows (or episodes) `first`, `first` + 1, ...; a row's seed depends on its number only."""
+    numbers = torch.arange(first, first + count, device=device)
+    return bits(torch.full_like(numbers, derive(seed, *words)), numbers)
+
+
+def generator(seed: int, device: str = "cpu") -> torch.Generator:
+    """A torch generator of one's own, for draws inside one `learn`."""
+    return torch.Generator(device).manual_seed(seed)
+
+
+@contextmanager
+def initialise(seed: int) -> Iterator[None]:
+    """Build networks inside: torch's global generator is seeded, and put back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def categorical(probabilities: Tensor, draw: Tensor) -> Tensor:
+    """Actions long [B] from `probabilities` [B, A] by inversion of `draw`, uniform [B]; one draw per row."""
+    cumulative = probabilities.cumsum(-1)
+    # the total may round below 1, and an action of probability 0 must not be drawn
+    return torch.searchsorted(cumulative, (draw * cumulative[:, -1]).unsqueeze(-1), right=True).squeeze(-1)
+
+
+def gumbel(seed: Tensor, counter: int, width: int) -> Tensor:
+    """Standard Gumbel noise float32 [B, width], drawn per row."""
+    lanes = torch.arange(width, device=seed.device) + counter * width
+    u = uniform(seed.unsqueeze(-1), lanes).clamp_min(2.0**-25)
+    return -(-u.log()).log()

@@ -1,0 +1,62 @@
+"""The one loop that plays policies in an arena: for matches, for training, and for LOLA's imagination."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from agents.protocol import JointTrajectory, Memory, Policy, Trajectory
+from arenas.protocol import Action, Arena, TimeStep, TimeSteps
+
+
+def stack_timesteps(steps: Sequence[TimeStep]) -> TimeStep:
+    """T time steps as one whose leaves carry a leading T."""
+    leaves = [torch.stack(leaf) if isinstance(leaf[0], Tensor) else leaf[0] for leaf in zip(*steps, strict=True)]
+    leaves[-1] = {group: torch.stack([step.common[group] for step in steps]) for group in steps[0].common}
+    return TimeStep(*leaves)
+
+
+def stack_actions(actions: Sequence[Action]) -> Action:
+    """T actions as one whose leaves carry a leading T."""
+    messages = [a.message for a in actions if a.message is not None]
+    return Action(
+        torch.stack([a.value for a in actions]),
+        torch.stack(messages) if messages else None,
+        {name: torch.stack([a.extras[name] for a in actions]) for name in actions[0].extras},
+    )
+
+
+@torch.no_grad()
+def rollout(
+    arena: Arena,
+    policies: Mapping[str, Policy],
+    memories: Mapping[str, Memory],
+    timesteps: TimeSteps,
+    length: int,
+    state: Tensor | None = None,
+) -> tuple[JointTrajectory, dict[str, Memory]]:
+    """Play `length` steps on from `timesteps` (from `arena.reset` or the end of the last segment).
+
+    Returns:
+        The joint trajectory, whose last time step starts the next segment, and the memories before that time step.
+    """
+    seen: dict[str, list[TimeStep]] = {seat: [timesteps[seat]] for seat in arena.spec.seats}
+    done: dict[str, list[Action]] = {seat: [] for seat in arena.spec.seats}
+    states = [state]
+    current = dict(memories)
+    for _ in range(length):
+        actions: dict[str, Action] = {}
+        for seat, policy in policies.items():
+            actions[seat], current[seat] = policy.act(timesteps[seat], current[seat])
+            done[seat].append(actions[seat])
+        timesteps, state = arena.step(actions)
+        for seat, step in timesteps.items():
+            seen[seat].append(step)
+        states.append(state)
+    seats = {
+        seat: Trajectory(stack_timesteps(seen[seat]), stack_actions(done[seat]), memories[seat]) for seat in policies
+    }
+    shown = [s for s in states if s is not None]
+    return JointTrajectory(seats, torch.stack(shown) if shown else None), current

@@ -1,0 +1,205 @@
+"""The words that arenas and agents speak: seats, time steps, actions and the `Arena` itself.
+
+Axes: T steps, B copies of the game played at once, N seats, A actions, D width of a continuous action, O observation,
+M message, S global state, K common knowledge, R replicas. There is always a batch axis; there is no unbatched path.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol, Self
+
+import numpy as np
+from torch import Tensor
+
+Kind = Literal["cooperative", "competitive", "mixed"]
+
+#: Every word that an arena may offer and an agent may need, with its meaning. Arenas of one family add the family's
+#: name, so that scripted agents can ask for exactly the game that they know.
+WORDS: Mapping[str, str] = {
+    "discrete": "every seat chooses one of A actions",
+    "continuous": "every seat chooses a vector of D numbers in [-1, 1]",
+    "channel": "seats may send messages",
+    "common": "groups of seats share common knowledge",
+    "state": "the global state is shown to learners",
+    "simulator": "a twin of the game may be rolled out in imagination",
+    "value": "the exact, differentiable value of memoryless policies is known",
+    "joint": "learners see what the other seats saw and did (--sight actions or policies)",
+    "policies": "learners see the other seats' policies (--sight policies)",
+    "matrix": "an iterated two-player matrix game whose observation is the last joint action",
+    "coin": "a coin game: channels (own agent, other agent, own coin, other coin) on a torus",
+}
+
+
+@dataclass(frozen=True)
+class SeatSpec:
+    """What one seat sees and does.
+
+    `actions` is the number of discrete actions, 0 where the action is a vector of `action_dim` numbers in [-1, 1].
+    Seats of one `team` share luck (and reward where the arena is cooperative). Seats of one `side` may be exchanged
+    by rotation: a policy for one of them can sit in any other.
+    """
+
+    observation: tuple[int, ...]
+    actions: int
+    action_dim: int = 0
+    message_dim: int = 0
+    team: str = ""
+    side: str = "player"
+
+
+@dataclass(frozen=True)
+class ArenaSpec:
+    """The rules that agents, referees and raters need to know.
+
+    `draw_band` and `forfeit` are in units of the undiscounted return of an episode: two returns closer than
+    `draw_band` are a draw, and a seat that spoils its episode is given `forfeit`. `episodes` is the number of episodes
+    per seating that a match plays unless told otherwise, and `block` the number in one block (one batch).
+    """
+
+    name: str
+    seats: Mapping[str, SeatSpec]
+    kind: Kind
+    max_steps: int
+    gamma: float
+    offers: frozenset[str]
+    draw_band: float = 0.0
+    forfeit: float = 0.0
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    state_dim: int = 0
+    episodes: int = 1000
+    block: int = 250
+
+    def sides(self) -> dict[str, tuple[str, ...]]:
+        """Side -> its seats, both in the order of `seats`."""
+        sides: dict[str, tuple[str, ...]] = {}
+        for seat, spec in self.seats.items():
+            sides[spec.side] = (*sides.get(spec.side, ()), seat)
+        return sides
+
+
+class TimeStep(NamedTuple):
+    """What one seat is told. Shapes are for one moment; a trajectory carries T + 1 of them stacked in front.
+
+    `reward` and `discount` belong to the step that led here (0 and 1 where `first`). `last` with discount 0 is a
+    termination, `last` with discount 1 a cut by time: bootstrap through the second, never through the first. Where
+    `active` is False (dead, not on turn, or finished) the action is ignored, every action is legal and its
+    log-probability counts 0.
+    """
+
+    observation: Tensor  # float32 [B, *O]
+    action_mask: Tensor | None  # bool [B, A]; None where actions are continuous
+    reward: Tensor  # float32 [B]
+    discount: Tensor  # float32 [B]
+    first: Tensor  # bool [B]
+    last: Tensor  # bool [B]
+    active: Tensor  # bool [B]
+    messages: Tensor | None = None  # float32 [B, N, M]
+    audible: Tensor | None = None  # bool [B, N]
+    common: Mapping[str, Tensor] = {}  # group -> float32 [B, K]
+
+
+class Action(NamedTuple):
+    """What one seat does. `extras` are the agent's own notes; they come back when it learns."""
+
+    value: Tensor  # long [B], or float32 [B, D] in [-1, 1]; the arena scales
+    message: Tensor | None = None  # float32 [B, M]
+    extras: Mapping[str, Tensor] = {}  # name -> [B, ...]
+
+
+TimeSteps = dict[str, TimeStep]
+Snapshot = dict[str, Any]
+
+
+class MemorylessPolicy(Protocol):
+    """What `Arena.value` asks of a policy: action probabilities as a function of the current time step alone."""
+
+    @property
+    def memoryless(self) -> bool:
+        """True where nothing but the current observation matters."""
+        ...
+
+    @property
+    def replicas(self) -> int:
+        """R, the number of independent parameter sets; row b of a batch belongs to replica b // (B / R)."""
+        ...
+
+    def probabilities(self, timestep: TimeStep) -> Tensor:
+        """Action probabilities [B, A], differentiable in the policy's parameters."""
+        ...
+
+
+class Arena(ABC):
+    """B copies of one game, played in lockstep on one device.
+
+    Subclasses set `spec` and are built as `Game(batch_size, device=..., **arguments)`; the keyword arguments and their
+    defaults are the arena's settings (`--set arena.NAME=VALUE`) and part of its identity.
+    """
+
+    spec: ArenaSpec
+    batch_size: int
+    device: str
+
+    @abstractmethod
+    def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
+        """Start an episode in every row.
+
+        Args:
+            seed: long [B], the luck of each row; equal seeds and actions give equal games.
+            autoreset: a finished row starts anew on its next step (that action is ignored). False: a row plays one
+                episode and is inactive afterwards, as in a match.
+
+        Returns:
+            The first time step of each seat, and the global state float32 [B, S] or None.
+        """
+
+    @abstractmethod
+    def step(self, actions: Mapping[str, Action]) -> tuple[TimeSteps, Tensor | None]:
+        """Play one step in every row and return what `reset` returns."""
+
+    @abstractmethod
+    def twin(self, batch_size: int) -> Self:
+        """A fresh game of `batch_size` copies under the same rules, sharing no state with this one."""
+
+    @abstractmethod
+    def snapshot(self) -> Snapshot:
+        """Everything that the rest of the game depends on, as tensors and numbers."""
+
+    @abstractmethod
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to `snapshot`; the same actions then give the same game."""
+
+    def value(
+        self, policies: Mapping[str, MemorylessPolicy], *, steps: int | None = None, gamma: float | None = None
+    ) -> dict[str, Tensor]:
+        """Exact expected return [R] of every seat from the start distribution, differentiable in the policies.
+
+        Args:
+            policies: a memoryless policy for every seat.
+            steps: length of the episode; None is the infinite discounted game.
+            gamma: discount per step; None takes `spec.gamma`.
+
+        Raises:
+            ValueError: this game has no exact value, or a policy has a memory.
+        """
+        raise ValueError(f"{self.spec.name} has no exact value")
+
+    def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
+        """Seat -> metric -> [B], one number per episode, from stacked steps [T + 1, B, ...] and actions [T, B, ...].
+
+        NaN where an episode says nothing about the metric (a share of no events).
+        """
+        return {seat: {} for seat in self.spec.seats}
+
+    def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
+        """Row `row` as text ("ansi") or as a picture uint8 [H, W, 3] ("rgb_array").
+
+        Raises:
+            ValueError: this game cannot be drawn in that mode.
+        """
+        raise ValueError(f"{self.spec.name} cannot be rendered as {mode!r}")
+
+    def close(self) -> None:
+        """Give back what the arena holds (windows, processes)."""
