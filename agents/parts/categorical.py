@@ -1,0 +1,127 @@
+"""A policy over discrete actions: a perceptron on the observation and on a little recollection of rewards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+import torch
+from torch import Tensor
+
+from agents.parts.networks import Parameters, mlp, mlp_parameters
+from agents.parts.returns import playing
+from agents.protocol import DifferentiablePolicy, Memory, Seating, Trajectory
+from agents.randomness import categorical, uniform
+from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
+
+Recall = Literal["none", "reward"]
+RecallSetting = Literal["auto", "none", "reward"]
+
+
+def recall_for(setting: RecallSetting, spec: ArenaSpec) -> Recall:
+    """`auto` recalls rewards unless the observation itself tells the last joint action (iterated matrix games)."""
+    if setting == "auto":
+        return "none" if "matrix" in spec.offers else "reward"
+    return setting
+
+
+def recollect(mood: Tensor, reward: Tensor, first: Tensor) -> Tensor:
+    """Sign of the last reward that was not 0 in this episode, float32 [B]: 1 pleased, -1 hurt, 0 nothing yet."""
+    sign = reward.sign()
+    return torch.where(sign != 0, sign, mood) * (~first).float()
+
+
+class CategoricalPolicy(DifferentiablePolicy):
+    """pi(a | observation[, mood]) = softmax(MLP(...)).
+
+    With `recall="reward"` the input besides holds the mood, the sign of the last reward that was not 0: one bit of the
+    past (have I last been hurt or served?), which is what reciprocity needs where the board does not tell it.
+
+    Args:
+        parameters: from `initial_parameters`, leading axis R.
+        spec: the seat's spec.
+        recall: what of the past enters, see above.
+    """
+
+    def __init__(self, parameters: Parameters, spec: SeatSpec, recall: Recall = "none") -> None:
+        self.parameters, self.spec, self.recall = parameters, spec, recall
+        self.replicas = next(iter(parameters.values())).shape[0]
+
+    @staticmethod
+    def initial_parameters(
+        spec: SeatSpec, recall: Recall, hidden: Sequence[int], *, seed: int, replicas: int = 1, device: str = "cpu"
+    ) -> Parameters:
+        """Fresh parameters; logits start near 0, so that the first policy is nearly uniform."""
+        wide = torch.Size(spec.observation).numel() + (2 if recall == "reward" else 0)
+        sizes = [wide, *hidden, spec.actions]
+        return mlp_parameters(sizes, seed=seed, replicas=replicas, last_scale=0.01, device=device)
+
+    @property
+    def memoryless(self) -> bool:
+        """True unless rewards are recalled."""
+        return self.recall == "none"
+
+    def with_parameters(self, parameters: Parameters) -> Self:
+        """The same policy reading other parameters."""
+        return type(self)(parameters, self.spec, self.recall)
+
+    def begin(self, seating: Seating) -> Memory:
+        """Luck, step counter and, where recalled, the mood [B]."""
+        memory: Memory = {"seed": seating.seed, "step": 0}
+        if self.recall == "reward":
+            memory["mood"] = torch.zeros(len(seating.seed), device=seating.seed.device)
+        return memory
+
+    @torch.no_grad()
+    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
+        """Draw from the policy (also when not training: a mixed strategy is the policy)."""
+        following = {**memory, "step": memory["step"] + 1}
+        if self.recall == "reward":
+            following["mood"] = recollect(memory["mood"], timestep.reward, timestep.first)
+        logits = self._logits(timestep.observation, following.get("mood"), timestep.action_mask)
+        draw = uniform(memory["seed"], memory["step"])
+        return Action(categorical(logits.softmax(-1), draw)), following
+
+    def features(self, trajectory: Trajectory) -> Tensor:
+        """What the network sees at every time step, float32 [T + 1, B, F]."""
+        steps = trajectory.timesteps
+        return self._features(steps.observation, self._moods(trajectory) if self.recall == "reward" else None)
+
+    def outputs(self, trajectory: Trajectory) -> Tensor:
+        """Logits [T + 1, B, A], -inf where an action is illegal."""
+        return self.masked(mlp(self.parameters, self.features(trajectory)), trajectory.timesteps.action_mask)
+
+    def log_prob(self, trajectory: Trajectory) -> Tensor:
+        """Log-probability [T, B] of the actions taken, 0 where they did not count."""
+        log_pi = self.outputs(trajectory)[:-1].log_softmax(-1)
+        taken = log_pi.gather(-1, trajectory.actions.value.unsqueeze(-1)).squeeze(-1)
+        return taken * playing(trajectory.timesteps)
+
+    def entropy(self, trajectory: Trajectory) -> Tensor:
+        """Entropy [T, B] of the policy in nats, 0 where the action did not count."""
+        log_pi = self.outputs(trajectory)[:-1].log_softmax(-1)
+        return -(log_pi.exp() * log_pi.clamp_min(-1e9)).sum(-1) * playing(trajectory.timesteps)
+
+    def _moods(self, trajectory: Trajectory) -> Tensor:
+        steps = trajectory.timesteps
+        # a stranger's memory is not ours to see; at the start of an episode nothing is lost by that
+        mood = trajectory.memory["mood"] if trajectory.memory else torch.zeros_like(steps.reward[0])
+        moods = []
+        for t in range(len(steps.reward)):
+            mood = recollect(mood, steps.reward[t], steps.first[t])
+            moods.append(mood)
+        return torch.stack(moods)
+
+    def _features(self, observation: Tensor, mood: Tensor | None) -> Tensor:
+        flat = observation.flatten(-len(self.spec.observation))
+        if mood is None:
+            return flat
+        return torch.cat((flat, torch.stack((mood < 0, mood > 0), dim=-1).float()), dim=-1)
+
+    def _logits(self, observation: Tensor, mood: Tensor | None, mask: Tensor | None) -> Tensor:
+        return self.masked(mlp(self.parameters, self._features(observation, mood)), mask)
+
+    @staticmethod
+    def masked(logits: Tensor, mask: Tensor | None) -> Tensor:
+        """-inf where `mask` is False."""
+        return logits if mask is None else logits.masked_fill(~mask, -torch.inf)

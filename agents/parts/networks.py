@@ -1,0 +1,56 @@
+"""Multilayer perceptrons as pure functions of a parameter dict with a leading replica axis R.
+
+Row b of a batch belongs to replica b // (B / R); with R = 1 this is an ordinary network. Summed over replicas, a loss
+gives every replica its own gradient, so that R independent learners cost little more than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from agents.randomness import derive, initialise
+
+Parameters = dict[str, Tensor]
+
+
+def mlp_parameters(
+    sizes: Sequence[int], *, seed: int, replicas: int = 1, prefix: str = "", last_scale: float = 1.0, device: str = "cpu"
+) -> Parameters:
+    """Weights `w0` [R, in, out], biases `b0` [R, 1, out], ... orthogonal with gain sqrt(2), the last layer `last_scale`.
+
+    Replica r depends on (seed, r) only.
+    """
+    replica_parameters: list[Parameters] = []
+    for replica in range(replicas):
+        parameters: Parameters = {}
+        with initialise(derive(seed, "replica", replica)):
+            for layer, (wide, narrow) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+                gain = last_scale if layer == len(sizes) - 2 else 2**0.5
+                weight = torch.empty(wide, narrow)
+                torch.nn.init.orthogonal_(weight, gain)
+                parameters[f"{prefix}w{layer}"] = weight
+                parameters[f"{prefix}b{layer}"] = torch.zeros(1, narrow)
+        replica_parameters.append(parameters)
+    return {name: torch.stack([p[name] for p in replica_parameters]).to(device) for name in replica_parameters[0]}
+
+
+def mlp(parameters: Parameters, x: Tensor, prefix: str = "") -> Tensor:
+    """Apply the layers of `mlp_parameters` with ReLU between them: [..., B, in] -> [..., B, out]."""
+    layers = sum(name.startswith(f"{prefix}w") for name in parameters)
+    for layer in range(layers):
+        weight, bias = parameters[f"{prefix}w{layer}"], parameters[f"{prefix}b{layer}"]
+        x = linear(x, weight, bias)
+        if layer < layers - 1:
+            x = x.relu()
+    return x
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """[..., B, in] @ weight [R, in, out] + bias [R, 1, out], the rows of each replica with its own weight."""
+    if weight.shape[0] == 1:
+        return x @ weight[0] + bias[0]
+    by_replica = x.unflatten(-2, (weight.shape[0], -1))  # [..., R, B / R, in]
+    return (by_replica @ weight + bias).flatten(-3, -2)

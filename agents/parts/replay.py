@@ -1,0 +1,48 @@
+"""A ring of transitions in preallocated tensors: what it holds is data, so that it can be saved and restored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+
+class Replay:
+    """Keeps the last `capacity` transitions, each a dict of rows.
+
+    Args:
+        capacity: number of transitions.
+        fields: name -> an example batch [n, ...] whose trailing shape and type the storage takes over.
+    """
+
+    def __init__(self, capacity: int, fields: Mapping[str, Tensor]) -> None:
+        self.capacity = capacity
+        self._rows = {
+            name: torch.zeros((capacity, *example.shape[1:]), dtype=example.dtype, device=example.device)
+            for name, example in fields.items()
+        }
+        self._added = torch.zeros((), dtype=torch.long)
+
+    def __len__(self) -> int:
+        return min(int(self._added), self.capacity)
+
+    def add(self, rows: Mapping[str, Tensor]) -> None:
+        """Append rows [n, ...] of every field, over the oldest where the ring is full."""
+        count = len(next(iter(rows.values())))
+        start = int(self._added)
+        device = next(iter(self._rows.values())).device
+        slots = (torch.arange(max(0, count - self.capacity), count, device=device) + start) % self.capacity
+        for name, storage in self._rows.items():
+            storage[slots] = rows[name][-self.capacity :]
+        self._added += count
+
+    def sample(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """`count` rows drawn uniformly with replacement."""
+        device = next(iter(self._rows.values())).device
+        chosen = torch.randint(len(self), (count,), generator=generator, device=generator.device).to(device)
+        return {name: torch.index_select(storage, 0, chosen) for name, storage in self._rows.items()}
+
+    def state(self, prefix: str) -> dict[str, Tensor]:
+        """The live tensors, named under `prefix`."""
+        return {f"{prefix}/{name}": rows for name, rows in self._rows.items()} | {f"{prefix}/added": self._added}

@@ -1,0 +1,37 @@
+"""Returns and advantages from stacked time steps; bootstraps through a cut by time, never through a termination."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from arenas.protocol import TimeStep
+
+
+def playing(timesteps: TimeStep) -> Tensor:
+    """float32 [T, B]: 1 where the action at t counted (the episode was on and the seat active), else 0."""
+    return (timesteps.active[:-1] & ~timesteps.last[:-1]).float()
+
+
+def advantages(timesteps: TimeStep, values: Tensor, gamma: float, lambda_: float) -> Tensor:
+    """Generalised advantage estimates (Schulman et al. 2016, equation 16), float32 [T, B], no graph.
+
+    delta_t = r_{t+1} + gamma d_{t+1} V_{t+1} - V_t and A_t = delta_t + gamma lambda d_{t+1} A_{t+1}, where the sum
+    ends with the episode and d is the discount (0 after a termination).
+
+    Args:
+        timesteps: leaves [T + 1, B, ...].
+        values: V of every time step, [T + 1, B].
+        gamma: discount per step.
+        lambda_: 0 is the one-step advantage, 1 the return less the value.
+    """
+    values, counted = values.detach(), playing(timesteps)
+    discount = gamma * timesteps.discount[1:]
+    delta = (timesteps.reward[1:] + discount * values[1:] - values[:-1]) * counted
+    carry = lambda_ * discount * counted * (~timesteps.last[1:]).float()
+    result = torch.empty_like(delta)
+    ahead = torch.zeros_like(delta[0])
+    for t in range(len(delta) - 1, -1, -1):
+        ahead = delta[t] + carry[t] * ahead
+        result[t] = ahead
+    return result

@@ -1,0 +1,69 @@
+"""Scripted agents: a fixed table of action probabilities over what is seen now. They learn nothing."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from agents.parts.returns import playing
+from agents.protocol import Agent, DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
+from agents.randomness import categorical, uniform
+from arenas.protocol import Action, TimeStep
+
+
+class Scripted(Agent):
+    """An agent that is a memoryless policy: write `probabilities` and it can play, and be valued exactly."""
+
+    @abstractmethod
+    def probabilities(self, timestep: TimeStep) -> Tensor:
+        """Action probabilities [..., A] for the leading shape of the time step."""
+
+    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
+        """Draw from `probabilities`."""
+        draw = uniform(memory["seed"], memory["step"])
+        return Action(categorical(self.probabilities(timestep), draw)), {**memory, "step": memory["step"] + 1}
+
+    def policy(self, seat: str) -> ScriptedPolicy:
+        """The script as peers and exact values may see it."""
+        return ScriptedPolicy(self)
+
+
+class ScriptedPolicy(DifferentiablePolicy):
+    """A script in the form of a differentiable policy without parameters."""
+
+    def __init__(self, agent: Scripted) -> None:
+        self.parameters: Parameters = {}
+        self._agent = agent
+
+    @property
+    def memoryless(self) -> bool:
+        """Scripts see the present alone."""
+        return True
+
+    def begin(self, seating: Seating) -> Memory:
+        """See `Agent.begin`."""
+        return self._agent.begin(seating)
+
+    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
+        """See `Scripted.act`."""
+        return self._agent.act(timestep, memory)
+
+    def probabilities(self, timestep: TimeStep) -> Tensor:
+        """The script's probabilities [B, A], exact zeros included."""
+        return self._agent.probabilities(timestep)
+
+    def outputs(self, trajectory: Trajectory) -> Tensor:
+        """Log-probabilities as logits [T + 1, B, A], -inf where the script never acts so."""
+        return self._agent.probabilities(trajectory.timesteps).log()
+
+    def log_prob(self, trajectory: Trajectory) -> Tensor:
+        """Log-probability [T, B] of the actions taken, 0 where they did not count."""
+        taken = self.outputs(trajectory)[:-1].gather(-1, trajectory.actions.value.unsqueeze(-1)).squeeze(-1)
+        return torch.where(playing(trajectory.timesteps) > 0, taken, torch.zeros_like(taken))
+
+    def with_parameters(self, parameters: Parameters) -> Self:
+        """Itself: there is nothing to replace."""
+        return self

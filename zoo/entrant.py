@@ -1,0 +1,122 @@
+"""Entrants: `NAME[,field=value ...][@CHECKPOINT]`, who they are, and the policies that they seat."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo import checkpoint as checkpoints
+from zoo.checkpoint import HOUSE, Checkpoint
+from zoo.errors import UserError
+from zoo.registry import AgentEntry, load_agent
+from zoo.settings import split
+
+if TYPE_CHECKING:
+    from agents.protocol import Agent
+    from arenas.protocol import Arena, ArenaSpec
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """Somebody who can enter a match in one arena."""
+
+    label: str
+    entry: AgentEntry
+    config: Any
+    checkpoint: Checkpoint | None
+
+    @property
+    def id(self) -> str:
+        """Hash of what plays: agent, behaviour, config and weights."""
+        return self.id_for({"mode": "play"})
+
+    def id_for(self, mode: dict[str, Any]) -> str:
+        """The entrant's identity in a mode (`{"mode": "play"}`, or learning with its schedule)."""
+        who = {
+            "agent": self.entry.key,
+            "behaviour": self.entry.agent.behaviour,
+            "config": asdict(self.config),
+            "weights": self.checkpoint.digest if self.checkpoint else None,
+            "mode": mode,
+        }
+        return hashlib.sha256(json.dumps(who, sort_keys=True).encode()).hexdigest()[:16]
+
+    def agents(self, spec: ArenaSpec, seats: tuple[str, ...], seed: int, device: str = "cpu") -> dict[str, Agent]:
+        """Seat -> the agent that plays it; one object per seat, per side, or for all, as the class `owns`.
+
+        Raises:
+            UserError: the checkpoint does not fit the agent or lacks a seat.
+        """
+        from agents.randomness import derive
+
+        owns = self.entry.agent.owns
+        groups: dict[str, list[str]] = {}
+        for seat in seats:
+            groups.setdefault({"seat": seat, "side": spec.seats[seat].side, "all": ""}[owns], []).append(seat)
+        players: dict[str, Agent] = {}
+        for members in map(tuple, groups.values()):
+            agent = self.entry.agent.make(spec, members, self.config, derive(seed, *members), device)
+            if self.checkpoint is not None:
+                try:
+                    agent.load_acting_state(self.checkpoint.state_for(members, spec))
+                except ValueError as error:
+                    raise UserError(f"{self.label}: checkpoint {self.checkpoint.path}: {error}") from error
+            players |= dict.fromkeys(members, agent)
+        return players
+
+
+def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = False) -> Entrant:
+    """The entrant that `text` names in an arena.
+
+    A learner without `@CHECKPOINT` plays the house's checkpoint for this arena, or starts from scratch when `learning`.
+
+    Raises:
+        UserError: unknown agent or field, an agent that cannot play here (naming the missing words), or no checkpoint.
+    """
+    from agents.protocol import missing_words
+
+    who, at, where = text.partition("@")
+    name, *assignments = split(who)
+    entry = load_agent(name)
+    missing = missing_words(entry.agent, arena.spec.offers)
+    if missing:
+        raise UserError(f"{name} cannot play {identity}: it needs {', '.join(missing)}, which the arena does not offer")
+    found = None
+    if at:
+        found = checkpoints.load(_find(where, name, arena.spec.name))
+    elif entry.agent.learns and not learning:
+        house = HOUSE / identity / name
+        if not (house / checkpoints.CARD).is_file():
+            raise UserError(
+                f"{name} has no house checkpoint for {identity}: train one with `zoo train {who} --arena {_asked(identity)}`"
+                f" and enter it as {name}@FOLDER"
+            )
+        found = checkpoints.load(house)
+    if found is None:
+        return Entrant(text, entry, entry.config(assignments), None)
+    if found.card.agent != name and found.card.agent != entry.key:
+        raise UserError(f"checkpoint {found.path} is of {found.card.agent}, not of {name}")
+    if found.card.behaviour != entry.agent.behaviour:
+        raise UserError(
+            f"checkpoint {found.path} was made by behaviour {found.card.behaviour} of {name}, this is"
+            f" {entry.agent.behaviour}: train it again"
+        )
+    if found.card.arena != identity:
+        raise UserError(f"checkpoint {found.path} was trained in {found.card.arena}, this is {identity}")
+    stored = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in found.card.config.items()]
+    return Entrant(text, entry, entry.config([*stored, *assignments]), found)
+
+
+def _find(where: str, name: str, arena: str) -> Path:
+    """A checkpoint folder, or the name of one among the house's."""
+    house = HOUSE / arena / name / where
+    return house if not Path(where).exists() and house.exists() else Path(where)
+
+
+def _asked(identity: str) -> str:
+    """An arena identity as one would type it: "coin-v1(size=5)" -> "coin --set arena.size=5"."""
+    name, _, settings = identity.rstrip(")").partition("(")
+    return " ".join([name.rpartition("-v")[0] or name, *(f"--set arena.{s}" for s in split(settings) if "==" not in s)])

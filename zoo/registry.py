@@ -1,0 +1,210 @@
+"""Agents and arenas by name: entry points, `module:Class`, or `path/to/file.py:Class`.
+
+Listing names imports nothing; using a name imports that one module.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import UserError, nearest
+from zoo.settings import argument_fields, canonical, config_fields, read
+
+if TYPE_CHECKING:
+    from agents.protocol import Agent
+    from arenas.protocol import Arena
+
+AGENTS, ARENAS = "zoo.agents", "zoo.arenas"
+#: Schemes that name a foreign environment: `pettingzoo:classic/connect_four_v3`, `mpe2:simple_tag_v3`.
+FOREIGN = ("pettingzoo", "mpe2")
+
+
+@dataclass(frozen=True)
+class AgentEntry:
+    """An agent class under the name by which it was asked for.
+
+    `key` identifies the code: the registered name, `module:Class`, or the hash of the file and the class.
+    """
+
+    name: str
+    key: str
+    agent: type[Agent]
+
+    def config(self, assignments: list[str]) -> Any:
+        """The agent's config with `field=value` texts applied.
+
+        Raises:
+            UserError: an unknown field or a value that does not fit.
+        """
+        default = self.agent.Config()
+        values = read(assignments, config_fields(default), self.name)
+        try:
+            return type(default)(**{**vars(default), **values})
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{self.name}: {error}") from error
+
+
+@dataclass(frozen=True)
+class ArenaEntry:
+    """An arena under the name by which it was asked for, with the settings given."""
+
+    name: str
+    factory: Any
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)  # arguments that the name itself implies
+
+    def make(self, batch_size: int, device: str = "cpu") -> Arena:
+        """A fresh arena.
+
+        Raises:
+            UserError: the arena refuses its settings.
+        """
+        from arenas.protocol import Arena, ArenaError
+
+        try:
+            arena = self.factory(batch_size, device=device, **self.fixed, **self.settings)
+        except (TypeError, ValueError, ArenaError, ImportError) as error:
+            raise UserError(f"arena {self.name}: {_one_line(error)}") from error
+        if not isinstance(arena, Arena):
+            raise UserError(f"arena {self.name}: {self.factory!r} did not make an arenas.protocol.Arena")
+        return arena
+
+    def identity(self, arena: Arena) -> str:
+        """Name with version, canonical arguments, and the package version where the game is not ours."""
+        package = getattr(arena, "package", "")
+        inside = ",".join(part for part in (canonical(self.settings), package) if part)
+        return f"{arena.spec.name}({inside})" if inside else arena.spec.name
+
+
+def names(group: str) -> dict[str, importlib.metadata.EntryPoint]:
+    """Name -> entry point, sorted.
+
+    Raises:
+        UserError: two packages claim one name.
+    """
+    found: dict[str, importlib.metadata.EntryPoint] = {}
+    for point in importlib.metadata.entry_points(group=group):
+        other = found.setdefault(point.name, point)
+        if other.value != point.value:
+            owners = " and ".join(sorted({_owner(other), _owner(point)}))
+            raise UserError(f"the name {point.name!r} is claimed by {owners}: uninstall one of them")
+    return dict(sorted(found.items()))
+
+
+def load_agent(text: str) -> AgentEntry:
+    """The agent that `text` names: registered name, `module:Class` or `path.py:Class`.
+
+    Raises:
+        UserError: unknown name (with the nearest), or not an agent.
+    """
+    from agents.protocol import Agent
+
+    known = names(AGENTS)
+    if text in known:
+        found, key = _load_point(known[text]), text
+    elif ":" in text:
+        found, key = _load_path(text)
+    else:
+        raise UserError(f"unknown agent {text!r}; {nearest(text, known)}")
+    if not (isinstance(found, type) and issubclass(found, Agent)):
+        raise UserError(f"{text} is not an agent: expected a subclass of agents.protocol.Agent")
+    return AgentEntry(text, key, found)
+
+
+def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str, ...] = ()) -> ArenaEntry:
+    """The arena that `text` names, with `field=value` texts applied.
+
+    Besides registered names, `module:attribute` and `path.py:attribute`, any PettingZoo environment by the schemes
+    `pettingzoo:` and `mpe2:`; an attribute that is no `Arena` is taken for a function that makes a PettingZoo
+    environment.
+
+    Raises:
+        UserError: unknown name (with the nearest), unknown field, or a value that does not fit.
+    """
+    known = names(ARENAS)
+    scheme = text.partition(":")[0]
+    fixed: dict[str, Any] = {}
+    if text in known:
+        factory = _load_point(known[text])
+    elif scheme in FOREIGN:
+        factory, fixed = _foreign(), {"env": text}
+    elif ":" in text:
+        factory, _ = _load_path(text)
+        if not _makes_arena(factory):
+            factory, fixed = _foreign(), {"env": factory}
+    else:
+        raise UserError(f"unknown arena {text!r}; {nearest(text, known)}")
+    if wrap:
+        if "env" not in fixed:
+            raise UserError(f"--wrap needs a PettingZoo environment, and {text} is an arena of its own")
+        fixed["wrap"] = tuple(wrap)
+    fields = {name: f for name, f in argument_fields(factory).items() if name not in ("env", "wrap")}
+    return ArenaEntry(text, factory, read(assignments or [], fields, f"arena {text}"), fixed)
+
+
+def _foreign() -> Any:
+    from arenas.foreign import Foreign
+
+    return Foreign
+
+
+def _makes_arena(thing: Any) -> bool:
+    from arenas.protocol import Arena
+
+    return isinstance(thing, type) and issubclass(thing, Arena)
+
+
+def _owner(point: importlib.metadata.EntryPoint) -> str:
+    return f"{point.dist.name if point.dist else 'an unknown package'} ({point.value})"
+
+
+def _load_point(point: importlib.metadata.EntryPoint) -> Any:
+    try:
+        return point.load()
+    except Exception as error:  # a third party's module may fail in any way
+        raise UserError(f"{point.name} ({point.value}) cannot be imported: {_one_line(error)}") from error
+
+
+def _load_path(text: str) -> tuple[Any, str]:
+    """The object that `module:attribute` or `path.py:attribute` names, and a key for its code."""
+    place, _, attribute = text.rpartition(":")
+    if place.endswith(".py"):
+        path = Path(place).expanduser()
+        if not path.is_file():
+            raise UserError(f"there is no file {place}")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        name = f"zoo_file_{digest}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise UserError(f"{place} cannot be imported")
+        module = sys.modules.get(name) or importlib.util.module_from_spec(spec)
+        key = f"sha256-{digest}:{attribute}"
+        loader = spec.loader if name not in sys.modules else None
+    else:
+        module, loader, key, name = None, None, text, place
+    try:
+        if module is None:
+            module = importlib.import_module(place)
+        elif loader is not None:
+            sys.modules[name] = module
+            loader.exec_module(module)
+    except Exception as error:
+        sys.modules.pop(name, None)
+        raise UserError(f"{place} cannot be imported: {_one_line(error)}") from error
+    if not hasattr(module, attribute):
+        public = [n for n in vars(module) if not n.startswith("_")]
+        raise UserError(f"{place} has no {attribute!r}; {nearest(attribute, public)}")
+    return getattr(module, attribute), key
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"

@@ -1,0 +1,119 @@
+"""`field=value` texts against typed fields: an agent's config and an arena's arguments are read the same way."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from zoo.errors import UserError, nearest
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One setting: its type and default."""
+
+    name: str
+    type: Any
+    default: Any
+
+
+def config_fields(config: Any) -> dict[str, Field]:
+    """The fields of a frozen dataclass instance, with its values as defaults."""
+    hints = typing.get_type_hints(type(config))
+    return {f.name: Field(f.name, hints[f.name], getattr(config, f.name)) for f in dataclasses.fields(config)}
+
+
+def argument_fields(factory: Callable[..., Any]) -> dict[str, Field]:
+    """The keyword-only arguments of an arena, except `device`."""
+    function = factory.__init__ if isinstance(factory, type) else factory
+    hints = typing.get_type_hints(function)
+    return {
+        p.name: Field(p.name, hints.get(p.name, Any), p.default)
+        for p in inspect.signature(factory).parameters.values()
+        if p.kind is p.KEYWORD_ONLY and p.name != "device"
+    }
+
+
+def split(text: str) -> list[str]:
+    """Split at commas that are not inside brackets or quotes."""
+    parts, depth, quoted, start = [], 0, False, 0
+    for i, c in enumerate(text):
+        quoted ^= c == '"'
+        if not quoted:
+            depth += (c in "[({") - (c in "])}")
+            if c == "," and depth == 0:
+                parts.append(text[start:i])
+                start = i + 1
+    return [*parts, text[start:]] if text else []
+
+
+def read(assignments: Iterable[str], fields: Mapping[str, Field], owner: str) -> dict[str, Any]:
+    """Typed values from texts such as "lr=0.1".
+
+    Raises:
+        UserError: not an assignment, an unknown field (with the nearest names), or a value of the wrong type.
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        name = name.strip()
+        if not equals:
+            raise UserError(f"{owner}: expected field=value, got {assignment!r}")
+        if name not in fields:
+            raise UserError(f"{owner} has no field {name!r}; {nearest(name, fields)}")
+        values[name] = convert(text.strip(), fields[name].type, f"{owner}: {name}")
+    return values
+
+
+def convert(text: str, kind: Any, what: str) -> Any:
+    """`text` as a value of type `kind` (bool, int, float, str, Literal, unions, or JSON for anything else).
+
+    Raises:
+        UserError: the text is no such value.
+    """
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        by_text = {str(choice): choice for choice in arguments}
+        if text in by_text:
+            return by_text[text]
+        raise UserError(f"{what} must be one of {', '.join(by_text)}, got {text!r}")
+    if origin in (typing.Union, types.UnionType):
+        if type(None) in arguments and text.lower() == "none":
+            return None
+        for choice in arguments:
+            if choice is not type(None):
+                try:
+                    return convert(text, choice, what)
+                except UserError:
+                    continue  # the next member of the union may fit
+        raise UserError(f"{what} cannot be {text!r}")
+    if kind is bool:
+        if text.lower() in ("true", "yes", "1", "false", "no", "0"):
+            return text.lower() in ("true", "yes", "1")
+        raise UserError(f"{what} must be true or false, got {text!r}")
+    if kind is str:
+        return text
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            kinds = {int: "a whole number", float: "a number"}
+            raise UserError(f"{what} must be {kinds[kind]}, got {text!r}") from None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise UserError(f"{what}: {text!r} is not valid JSON") from None
+
+
+def canonical(values: Mapping[str, Any]) -> str:
+    """Settings as text that is the same for equal settings: "a=1,b=[1, 2]"."""
+    return ",".join(f"{k}={_plain(v)}" for k, v in sorted(values.items()))
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
