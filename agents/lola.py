@@ -1,136 +1,125 @@
 """LOLA: learning with opponent-learning awareness, by policy gradients.
 
 Foerster, Chen, Al-Shedivat, Whiteson, Abbeel and Mordatch 2018. A learner that expects the other to take a naive
-step, delta_2 = eta grad_2 V_2, ascends V_1(theta_1, theta_2 + delta_2) to first order (equation 4.4):
+step, eta grad_2 V_2, ascends V_1(theta_1, theta_2 + eta grad_2 V_2) to first order in that step (equation 4.4):
 
     theta_1 <- theta_1 + delta [ grad_1 V_1 + eta (grad_2 V_1)^T grad_1 grad_2 V_2 ]
 
 The second term shapes what the other learns. All derivatives are estimated from the segment played (equations 4.5 to
-4.7); the other's policy is shown, or fitted to what it did (section 4.4, opponent modelling), and from there on the two
+4.7). The other's policy is shown, or fitted to what it did (section 4.4, opponent modelling); from there on the two
 cases are one.
 
 Departures: derivatives of every order come from one expression, loaded DiCE (Farquhar et al. 2019), which estimates
-the paper's equation 4.7 with less variance; its `decay` and the segments make the second-order term slightly biased.
-Adam instead of plain ascent. grad_2 V_1 and the mixed term are estimated from the same games (biased by their
-covariance, of order 1 / B). An entropy bonus. A perceptron with one bit of recollection (the sign of the last reward)
-where the paper's coin agents are recurrent. Any number of peers: their shaping terms are added.
+equation 4.7 with less variance; segments with a bootstrapped value, each step of which counts alike, and `decay` below
+1 bias the second-order term a little. grad_2 V_1 and the mixed derivative come from the same games, a bias of order
+1 / B. Adam instead of plain ascent; an entropy bonus; a perceptron with one bit of recollection (the sign of the last
+reward) where the paper's coin agents are recurrent. Any number of peers: their shaping terms are added.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from agents.parts.categorical import CategoricalPolicy, RecallSetting, recall_for
+from agents.parts.actor_critic import ActorCriticAgent, ActorCriticConfig
+from agents.parts.categorical import CategoricalPolicy
 from agents.parts.dice import loaded_dice
-from agents.parts.networks import Parameters, mlp, mlp_parameters
+from agents.parts.gradients import Parameters, dot, gradient, leaves
 from agents.parts.optimizers import Adam
-from agents.parts.returns import advantages, playing
-from agents.protocol import (
-    Agent,
-    DifferentiablePolicy,
-    JointTrajectory,
-    LearningContext,
-    Memory,
-    Seating,
-    State,
-    Trajectory,
-)
+from agents.protocol import DifferentiablePolicy, JointTrajectory, LearningContext, State, Trajectory
 from agents.randomness import derive
-from arenas.protocol import Action, ArenaSpec, TimeStep
+from arenas.protocol import ArenaSpec
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(ActorCriticConfig):
     """Settings of `lola`."""
 
-    lr: float = 0.003  # delta: Adam's step size for the policy
-    eta: float = 1.0  # step that the other is expected to take, per unit of its gradient; 0 is the naive learner
-    critic_lr: float = 0.003
-    gamma: float = 0.96
-    lambda_: float = 0.95
-    decay: float = 0.96  # of an action's part in later states, see loaded_dice
-    entropy: float = 0.01
-    hidden: int = 64
-    recall: RecallSetting = "auto"
-    model_lr: float = 0.01  # Adam's step size for fitted peers (hidden ones)
-    model_steps: int = 4  # steps of fitting a round
-    clip: float = 0.0
+    eta: float = 1.0  # the step that the other is expected to take, per unit of its gradient; 0 is the naive learner
+    decay: float = 0.96  # how an action's part in later states fades, per step (see loaded_dice); 1 is unbiased
+    model_lr: float = 0.01  # Adam's step size for the policies fitted to hidden peers
+    model_steps: int = 4  # steps of that fit a round
 
 
-def gradient(value: Tensor, parameters: Parameters, *, graph: bool = False) -> Parameters:
-    grads = torch.autograd.grad(value, list(parameters.values()), create_graph=graph, retain_graph=True)
-    return dict(zip(parameters, grads, strict=True))
+def derivatives(
+    log_prob: Tensor, other_log_prob: Tensor, advantage: Tensor, other_advantage: Tensor, first: Tensor, decay: float
+) -> tuple[Tensor, Tensor]:
+    """Scalars V_1 and V_2 to differentiate in both policies: the mean over games of loaded DiCE; inputs [T, B]."""
+    both = log_prob + other_log_prob
+    return loaded_dice(both, advantage, first, decay).mean(), loaded_dice(both, other_advantage, first, decay).mean()
 
 
-class Lola(Agent):
+def shaping(v_1: Tensor, v_2: Tensor, theta_1: Parameters, theta_2: Parameters) -> Parameters:
+    """(grad_2 V_1)^T grad_1 grad_2 V_2, where grad_2 V_1 is taken for a constant, as the paper does."""
+    influence = gradient(v_1, theta_2, keep=True)
+    step = gradient(v_2, theta_2, higher=True)
+    return gradient(dot({name: g.detach() for name, g in influence.items()}, step), theta_1, keep=True)
+
+
+class Lola(ActorCriticAgent):
+    """A policy-gradient learner that shapes the next step of the others."""
+
     Config: ClassVar[type] = Config
     needs_to_learn = frozenset({"joint"})
-    learns = True
     config: Config
 
     def __init__(
         self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
     ) -> None:
         super().__init__(spec, seats, config, seed, device, replicas)
-        seat, hidden = self.seat_spec(), [config.hidden] if config.hidden else []
-        self.recall = recall_for(config.recall, spec)
-        build = {"replicas": replicas, "device": device}
-        actor = CategoricalPolicy.initial_parameters(seat, self.recall, hidden, seed=derive(seed, "actor"), **build)
-        self.actor = CategoricalPolicy(actor, seat, self.recall)
-        width = actor["w0"].shape[1] * len(spec.seats)
-        self.critic = mlp_parameters([width, *hidden, len(spec.seats)], seed=derive(seed, "critic"), last_scale=0.01, **build)
-        self.actor_step = Adam(self.actor.parameters, config.lr)
-        self.critic_step = Adam(self.critic, config.critic_lr)
+        self.others = tuple(seat for seat in spec.seats if seat != self.seat)
+        self.models = {seat: self.new_policy(seat, derive(seed, "model", seat)) for seat in self.others}
+        self.model_steps = {seat: Adam(model.parameters, config.model_lr) for seat, model in self.models.items()}
 
-    def begin(self, seating: Seating) -> Memory:
-        return self.actor.begin(seating)
-
-    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
-        return self.actor.act(timestep, memory)
-
-    def policy(self, seat: str) -> CategoricalPolicy:
-        return self.actor
+    def seats_to_value(self) -> tuple[str, ...]:
+        """All seats: the shaping term needs the others' advantages too."""
+        return tuple(self.spec.seats)
 
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
-        me = self.seats[0]
-        c = self.config
-        seats = list(joint.seats)
-        feats = torch.cat([self.actor.features(joint.seats[s]) for s in seats], -1)
-        phi = {n: p.detach().requires_grad_() for n, p in self.critic.items()}
-        values = mlp(phi, feats)
-        adv = {s: advantages(joint.seats[s].timesteps, values[..., i], c.gamma, c.lambda_) for i, s in enumerate(seats)}
-        mine = joint.seats[me]
-        counted = playing(mine.timesteps)
-        err = sum(((values[:-1, :, i] - (adv[s] + values[:-1, :, i].detach())) * counted).square().mean(0).sum() for i, s in enumerate(seats))
-        rows = counted.shape[1] // self.replicas
-        theta = {n: p.detach().requires_grad_() for n, p in self.actor.parameters.items()}
+        """One step of the values and one LOLA step of the policy on the segment just played."""
+        mine, config = joint.seats[self.seat], self.config
+        advantage, error = self.criticise(joint)
+        theta = leaves(self.actor.parameters)
         policy = self.actor.with_parameters(theta)
-        lp = policy.log_prob(mine)
+        log_prob, entropy = policy.log_prob(mine), policy.entropy(mine)
         first = mine.timesteps.first[:-1]
-        ent = policy.entropy(mine)
-        g1 = gradient((lp * adv[me]).sum() / rows + c.entropy * ent.sum() / rows, theta)
-        total = dict(g1)
-        shaping_norm = 0.0
-        for other in seats:
-            if other == me or not c.eta: continue
-            peer = context.peers[other]
-            psi = {n: p.detach().requires_grad_() for n, p in peer.parameters.items()}
-            lp2 = peer.with_parameters(psi).log_prob(joint.seats[other])
-            v1 = gradient((lp2 * adv[me]).sum() / rows, psi)
-            v2 = gradient(loaded_dice(lp + lp2, adv[other], first, c.decay).sum() / rows, psi, graph=True)
-            inner = sum((v1[n].detach() * v2[n]).sum() for n in psi)
-            sh = gradient(inner, theta)
-            n1 = sum(x.square().sum() for x in g1.values()).sqrt(); n2 = sum(x.square().sum() for x in sh.values()).sqrt()
-            shaping_norm = float(n2 / n1)
-            total = {n: total[n] + c.eta * sh[n] for n in total}
-        self.actor_step.descend({n: -t for n, t in total.items()})
-        self.critic_step.descend(dict(zip(phi, torch.autograd.grad(err / rows, list(phi.values())), strict=True)))
-        return {"entropy": float(ent.sum() / counted.sum()), "ratio": shaping_norm}
 
-    def acting_state(self) -> State:
-        return {f"{self.seats[0]}/{name}": p for name, p in self.actor.parameters.items()}
+        # the mean is over the games of all replicas, each of which only moves its own parameters
+        value = self.replicas * loaded_dice(log_prob, advantage[self.seat], first, config.decay).mean()
+        bonus = self.replicas * config.entropy * entropy.sum(0).mean()
+        ascent = gradient(value + bonus, theta, keep=True)
+        for seat in self.others if config.eta else ():
+            peer = self.peer(seat, joint.seats[seat], context)
+            theta_2 = leaves(peer.parameters)
+            other_log_prob = peer.with_parameters(theta_2).log_prob(joint.seats[seat])
+            v_1, v_2 = derivatives(
+                log_prob, other_log_prob, advantage[self.seat], advantage[seat], first, config.decay
+            )
+            term = shaping(self.replicas * v_1, self.replicas * v_2, theta, theta_2)
+            ascent = {name: g + config.eta * term[name] for name, g in ascent.items()}
+        self.actor_step.descend({name: -g for name, g in ascent.items()})
+        return {"entropy": float(entropy.detach().mean()), "value_error": error}
+
+    def peer(self, seat: str, trajectory: Trajectory, context: LearningContext) -> DifferentiablePolicy:
+        """The other's policy: the one shown, else our model of it, fitted further to what it just did."""
+        return context.peers[seat] if seat in context.peers else self.fit(seat, trajectory)
+
+    def fit(self, seat: str, trajectory: Trajectory) -> CategoricalPolicy:
+        """Some steps of maximum likelihood on the other's actions (the paper's equation 4.8)."""
+        model = self.models[seat]
+        for _ in range(self.config.model_steps):
+            theta = leaves(model.parameters)
+            likelihood = model.with_parameters(theta).log_prob(trajectory).mean()
+            self.model_steps[seat].descend({n: -g for n, g in gradient(self.replicas * likelihood, theta).items()})
+        return model
+
+    def learning_state(self) -> State:
+        """The naive learner's, and the models of hidden peers."""
+        state = super().learning_state()
+        for seat, model in self.models.items():
+            state |= {f"{seat}/model/{name}": p for name, p in model.parameters.items()}
+            state |= self.model_steps[seat].state(f"{seat}/model_step")
+        return state

@@ -19,6 +19,7 @@ that seat did next. Rounds of many games at once give `rate` updates per transit
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -27,6 +28,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from agents.parts.categorical import CategoricalPolicy
+from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import Parameters, mlp, mlp_parameters
 from agents.parts.optimizers import Adam
 from agents.parts.replay import Replay
@@ -78,7 +80,7 @@ class Maddpg(Agent):
         if replicas != 1:
             raise ValueError("maddpg trains one team at a time; run it once per seed")
         super().__init__(spec, seats, config, seed, device, replicas)
-        wide = sum(torch.Size(s.observation).numel() + s.actions for s in spec.seats.values())
+        wide = sum(math.prod(s.observation) + s.actions for s in spec.seats.values())
         hidden = [config.hidden, config.hidden]
         self.actors: dict[str, CategoricalPolicy] = {}
         self.critics: dict[str, Parameters] = {}
@@ -141,7 +143,7 @@ class Maddpg(Agent):
         critic = leaves(self.critics[seat])
         error = (self._value(critic, rows, "observation", now) - target) * counted
         loss = error.square().sum() / counted.sum().clamp_min(1)
-        self.critic_steps[seat].descend(gradients(loss, critic))
+        self.critic_steps[seat].descend(gradient(loss, critic))
 
         theta = leaves(self.actors[seat].parameters)
         logits = mlp(theta, rows[f"{seat}/observation"])
@@ -149,7 +151,7 @@ class Maddpg(Agent):
         now[list(self.spec.seats).index(seat)] = mine
         value = self._value(self.critics[seat], rows, "observation", now)
         actor_loss = -(value * counted).sum() / counted.sum().clamp_min(1)
-        self.actor_steps[seat].descend(gradients(actor_loss + config.regulariser * logits.square().mean(), theta))
+        self.actor_steps[seat].descend(gradient(actor_loss + config.regulariser * logits.square().mean(), theta))
         return {"value_error": float(loss.detach()), "value": -float(actor_loss.detach())}
 
     def _value(self, critic: Parameters, rows: dict[str, Tensor], when: str, actions: list[Tensor]) -> Tensor:
@@ -187,7 +189,7 @@ class Maddpg(Agent):
     def _rows_example(self) -> dict[str, Tensor]:
         rows: dict[str, Tensor] = {}
         for seat, spec in self.spec.seats.items():
-            wide = torch.Size(spec.observation).numel()
+            wide = math.prod(spec.observation)
             rows |= {f"{seat}/{name}": torch.zeros(1, wide, device=self.device) for name in ("observation", "next")}
             rows |= {
                 f"{seat}/{name}": torch.zeros(1, spec.actions, device=self.device) for name in ("action", "next_action")
@@ -209,16 +211,6 @@ class Maddpg(Agent):
             state |= self.actor_steps[seat].state(f"{seat}/actor_step")
             state |= self.critic_steps[seat].state(f"{seat}/critic_step")
         return state
-
-
-def leaves(parameters: Parameters) -> Parameters:
-    """The same values as leaves of a new graph."""
-    return {name: p.detach().requires_grad_() for name, p in parameters.items()}
-
-
-def gradients(loss: Tensor, parameters: Parameters) -> Parameters:
-    """Gradient of a scalar in every tensor of `parameters`."""
-    return dict(zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True))
 
 
 @torch.no_grad()

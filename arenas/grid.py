@@ -1,43 +1,143 @@
-"""What the coin games share: cells of a torus as numbers, moves as a table, egocentric channels, pictures.
+"""What the coin games share: cells of a torus as numbers, moves as a table, egocentric channels, metrics, pictures.
 
 Cell (row, column) of an n x n torus is number row * n + column; P = n * n cells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
-#: Row and column change of each action: right, left, down, up, stay (the order of the coin game's authors).
+from arenas.finite import FiniteGame
+from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
+
+SEATS = ("red", "blue")
+VIEWS = ("centred", "channels", "shared")
+#: Row and column change of each action: right, left, down, up (the order of the coin game's authors), stay.
 MOVES = ((0, 1), (0, -1), (1, 0), (-1, 0), (0, 0))
-MOVE_NAMES = ("right", "left", "down", "up", "stay")
 COLOURS: Mapping[str, tuple[int, int, int]] = {"red": (200, 60, 50), "blue": (60, 90, 200)}
+NOWHERE = -1  # the cell of a coin that does not lie on the board
 _SCALE = 24  # pixels a cell
 
 
-class Lookup:
-    """A function of whole numbers 0 .. n - 1 as a table, where the table is small enough to pay.
+class CoinGame(FiniteGame):
+    """Red and blue walk on an n x n torus and collect coins of both colours.
 
     Args:
-        function: maps long [B] to [B, ...].
-        n: how many numbers there are.
-        device: where the table lives.
+        name: the arena's name, "coin-v1".
+        batch_size: B.
+        device: where the tensors live.
+        size: n, at least 2.
+        max_steps: T, at least 1.
+        view: how a seat sees the board: `centred` on itself, `channels` with the board in place, or `shared`, in place
+            and with red's channels for both.
+        actions: how many of `MOVES` there are.
+        positions: S.
+        loss: the least that a seat can be paid in a step.
+        offers: words besides those of every coin game.
+
+    Raises:
+        ValueError: size or max_steps too small, or an unknown view.
     """
 
-    _LIMIT = 1 << 23  # elements in the table; beyond it the function is computed at each call
+    def __init__(
+        self,
+        name: str,
+        batch_size: int,
+        device: str,
+        size: int,
+        max_steps: int,
+        view: str,
+        *,
+        actions: int,
+        positions: int,
+        loss: float,
+        offers: frozenset[str] = frozenset(),
+    ) -> None:
+        if size < 2 or max_steps < 1:
+            raise ValueError(f"{name}: size must be at least 2 and max_steps at least 1, got {size} and {max_steps}")
+        if view not in VIEWS:
+            raise ValueError(f"{name}: view must be one of {', '.join(VIEWS)}, got {view!r}")
+        self.size, self.view = size, view
+        self._cells, self._actions = size * size, actions
+        self._moves = move_table(size, actions, device)
+        self._relative = relative_table(size, size // 2, device)
+        spec = ArenaSpec(
+            name=name,
+            seats={seat: SeatSpec(observation=(4, size, size), actions=actions, team=seat) for seat in SEATS},
+            kind="mixed",
+            max_steps=max_steps,
+            gamma=0.96,
+            offers=frozenset({"discrete", "state", "simulator", "coin"}) | offers,
+            forfeit=loss * max_steps,
+            state_dim=4 * size * size,
+        )
+        super().__init__(spec, batch_size, device, positions)
 
-    def __init__(self, function: Callable[[Tensor], Tensor], n: int, device: str) -> None:
-        self._function = function
-        width = function(torch.zeros(1, dtype=torch.long, device=device)).numel()
-        small = n * width <= self._LIMIT
-        self._table = function(torch.arange(n, device=device)).contiguous() if small else None
+    @abstractmethod
+    def _pieces(self, position: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Cells of red, blue, the red coin and the blue coin, long [n] each; NOWHERE for a coin that does not lie."""
 
-    def __call__(self, index: Tensor) -> Tensor:
-        """Values at `index` long [B]."""
-        return self._function(index) if self._table is None else torch.index_select(self._table, 0, index)
+    def _views(self, position: Tensor) -> Tensor:
+        """float32 [n, 2, 4, size, size]; channels: own agent, other agent, own coin, other's coin."""
+        red, blue, red_coin, blue_coin = self._pieces(position)
+        seen = [(red, blue, red_coin, blue_coin), (blue, red, blue_coin, red_coin)]
+        if self.view == "shared":
+            seen[1] = seen[0]
+        views = torch.zeros(len(position), 2, 4, self._cells, device=position.device)
+        for seat, cells in enumerate(seen):
+            for channel, cell in enumerate(cells):
+                lies, where = (cell >= 0).float(), cell.clamp_min(0)
+                if self.view == "centred":
+                    where = self._relative[cells[0] * self._cells + where]
+                views[:, seat, channel].scatter_(1, where.unsqueeze(1), lies.unsqueeze(1))
+        return views.unflatten(-1, (self.size, self.size))
+
+    def _walk(self, transition: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Like `_pieces`, after the moves and before coins that were taken are replaced."""
+        red, blue, red_coin, blue_coin = self._pieces(transition // self._actions**2)
+        red = self._moves[red * self._actions + transition // self._actions % self._actions]
+        blue = self._moves[blue * self._actions + transition % self._actions]
+        return red, blue, red_coin, blue_coin
+
+    def _pay(self, transition: Tensor) -> Tensor:
+        """+1 for every coin that a seat takes, -2 for every coin of its colour that the other takes."""
+        red, blue, red_coin, blue_coin = self._walk(transition)
+        red_own, red_other = (red == red_coin).float(), (red == blue_coin).float()
+        blue_own, blue_other = (blue == blue_coin).float(), (blue == red_coin).float()
+        return torch.stack((red_own + red_other - 2 * blue_other, blue_own + blue_other - 2 * red_other), dim=-1)
+
+    def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
+        """Per seat: `own_colour_share` of its pick-ups (NaN without any), and its `pickups_per_step`."""
+        result = {}
+        for number, seat in enumerate(SEATS):
+            board = steps[seat].observation[:-1].flatten(-2)  # [T, B, 4, P]
+            playing = steps[seat].active[:-1]
+            own, other = (1, 0) if self.view == "shared" and number == 1 else (0, 1)
+            move = board[:, :, own].argmax(-1) * self._actions + actions[seat].value
+            coins = board[:, :, 2:].take_along_dim(self._moves[move][..., None, None], -1).squeeze(-1)  # [T, B, 2]
+            taken = (coins * playing.unsqueeze(-1)).sum(0)
+            picks = taken.sum(-1)
+            result[seat] = {
+                "own_colour_share": taken[:, own] / picks,
+                "pickups_per_step": picks / playing.sum(0),
+            }
+        return result
+
+    def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
+        """The board as text, or as a picture uint8 [24 n, 24 n, 3]."""
+        cells = [int(cell) for cell in self._pieces(self._position[row : row + 1])]
+        agents = dict(zip(SEATS, cells[:2], strict=True))
+        coins = {seat: cell for seat, cell in zip(SEATS, cells[2:], strict=True) if cell != NOWHERE}
+        if mode == "ansi":
+            return draw_text(self.size, agents, coins, f"step {self._t} of {self.spec.max_steps}")
+        if mode == "rgb_array":
+            return draw_picture(self.size, agents, coins)
+        return super().render(row, mode)
 
 
 def move_table(size: int, actions: int, device: str) -> Tensor:
@@ -48,24 +148,17 @@ def move_table(size: int, actions: int, device: str) -> Tensor:
     return torch.stack(reached, dim=1).flatten().to(device)
 
 
-def relative_table(size: int, device: str) -> Tensor:
-    """Where a cell lies as seen from a viewer who stands in the middle of the board: long [P * P], viewer first."""
+def relative_table(size: int, centre: int, device: str) -> Tensor:
+    """Where a cell lies as seen by a viewer who takes his own for cell (centre, centre): long [P * P], viewer first."""
     cells = torch.arange(size * size)
     rows, columns = cells // size, cells % size
-    middle = size // 2
-    down = (rows - rows.unsqueeze(1) + middle) % size
-    right = (columns - columns.unsqueeze(1) + middle) % size
+    down = (rows - rows.unsqueeze(1) + centre) % size
+    right = (columns - columns.unsqueeze(1) + centre) % size
     return (down * size + right).flatten().to(device)
 
 
-def one_hot_channels(cells: Tensor, width: int) -> Tensor:
-    """Zeros float32 [B, width] with ones at the indices `cells` long [B, k]."""
-    board = torch.zeros(cells.shape[0], width, device=cells.device)
-    return board.scatter_(1, cells, 1.0)
-
-
 def draw_text(size: int, agents: Mapping[str, int], coins: Mapping[str, int], caption: str) -> str:
-    """A board as text: capital letter an agent, small letter a coin of that colour, both letters where they meet."""
+    """A board as text: capital letter an agent, small letter a coin of that colour, all letters where they meet."""
     cells = ["" for _ in range(size * size)]
     for colour, cell in agents.items():
         cells[cell] += colour[0].upper()
@@ -77,20 +170,19 @@ def draw_text(size: int, agents: Mapping[str, int], coins: Mapping[str, int], ca
 
 
 def draw_picture(size: int, agents: Mapping[str, int], coins: Mapping[str, int]) -> np.ndarray:
-    """A board as uint8 [24 n, 24 n, 3]: agents are squares (halves where they meet), coins are discs."""
+    """A board as uint8 [24 n, 24 n, 3]: agents are squares, coins are discs, and what shares a cell shares its width."""
     picture = np.full((size * _SCALE, size * _SCALE, 3), 245, dtype=np.uint8)
     picture[::_SCALE] = picture[:, ::_SCALE] = 215
     y, x = np.mgrid[:_SCALE, :_SCALE] - (_SCALE - 1) / 2
-    for number, (colour, cell) in enumerate(agents.items()):
-        top, left = cell // size * _SCALE, cell % size * _SCALE
-        shared = len(set(agents.values())) < len(agents)
-        width = (_SCALE - 6) // 2 if shared else _SCALE - 6
-        start = left + 3 + (width if shared and number else 0)
-        picture[top + 3 : top + _SCALE - 3, start : start + width] = COLOURS[colour]
-    for colour, cell in coins.items():
-        top, left = cell // size * _SCALE, cell % size * _SCALE
-        tile = picture[top : top + _SCALE, left : left + _SCALE]
-        distance = np.hypot(x, y)
-        tile[distance < 7] = 30  # a dark rim, so that a coin shows on its own colour
-        tile[distance < 5.5] = COLOURS[colour]
+    for pieces, coin in ((agents, False), (coins, True)):
+        shared = len(set(pieces.values())) < len(pieces)
+        for number, (colour, cell) in enumerate(pieces.items()):
+            top, left = cell // size * _SCALE, cell % size * _SCALE
+            tile = picture[top : top + _SCALE, left : left + _SCALE]
+            half = (x < 0) == (number == 0) if shared else np.ones_like(x, dtype=bool)
+            if coin:
+                tile[half & (np.hypot(x, y) < 7)] = 30  # a dark rim, so that a coin shows on its own colour
+                tile[half & (np.hypot(x, y) < 5.5)] = COLOURS[colour]
+            else:
+                tile[half & (np.maximum(abs(x), abs(y)) < _SCALE / 2 - 3)] = COLOURS[colour]
     return picture

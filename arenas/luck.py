@@ -23,7 +23,10 @@ def _mix(z: Tensor) -> Tensor:
 
 def bits(seed: Tensor, counter: int | Tensor) -> Tensor:
     """64 random bits per row as long, the shape of `seed` (broadcast against `counter`)."""
-    return _mix(_mix(seed + _GOLDEN) + counter * _GOLDEN)
+    step = counter * _GOLDEN
+    if isinstance(step, int):  # Python's numbers do not wrap around as a tensor's do
+        step = (step + 2**63) % 2**64 - 2**63
+    return _mix(_mix(seed + _GOLDEN) + step)
 
 
 def uniform(seed: Tensor, counter: int | Tensor) -> Tensor:
@@ -33,26 +36,43 @@ def uniform(seed: Tensor, counter: int | Tensor) -> Tensor:
 
 def below(random: Tensor, n: int | Tensor) -> Tensor:
     """Whole numbers in [0, n) from random bits; the bias is below n / 2^31."""
-    return (((random >> 33) & 0x7FFFFFFF) * n) >> 31
+    return (_high_bits(random) * n) >> 31
+
+
+def _high_bits(random: Tensor) -> Tensor:
+    return (random >> 33) & 0x7FFFFFFF
 
 
 class Stream:
-    """`bits(seed, counter)` for counters asked one after another, computed ahead in blocks.
+    """`bits` and `below` for counters asked one after another, computed ahead in blocks.
 
-    Nothing but a cache: `at` gives the same numbers in any order of asking.
+    Nothing but a cache: it gives the same numbers in any order of asking.
     """
 
     def __init__(self, seed: Tensor) -> None:
         self.seed = seed
+        self._mixed = _mix(seed + _GOLDEN)
         self._ahead = max(1, min(64, 65536 // max(1, len(seed))))
         self._start = 0
-        self._block = torch.empty(0, len(seed), dtype=torch.long, device=seed.device)
+        self._bits: tuple[Tensor, ...] = ()
+        self._high: tuple[Tensor, ...] = ()
+
+    def _offset(self, counter: int) -> int:
+        """Where `counter` lies in the block, which is drawn anew where it does not."""
+        offset = counter - self._start
+        if 0 <= offset < len(self._bits):
+            return offset
+        counters = torch.arange(counter, counter + self._ahead, device=self.seed.device).unsqueeze(1)
+        block = _mix(self._mixed + counters * _GOLDEN)
+        self._start, self._bits, self._high = counter, block.unbind(), _high_bits(block).unbind()
+        return 0
 
     def at(self, counter: int) -> Tensor:
-        """Random bits, long [B]."""
-        offset = counter - self._start
-        if not 0 <= offset < len(self._block):
-            self._start, offset = counter, 0
-            counters = torch.arange(counter, counter + self._ahead, device=self.seed.device).unsqueeze(1)
-            self._block = bits(self.seed, counters)
-        return self._block[offset]
+        """`bits(seed, counter)`, long [B]."""
+        offset = self._offset(counter)
+        return self._bits[offset]
+
+    def below(self, counter: int, n: int | Tensor) -> Tensor:
+        """`below(bits(seed, counter), n)`, long [B]."""
+        offset = self._offset(counter)
+        return (self._high[offset] * n) >> 31

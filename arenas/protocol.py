@@ -33,6 +33,10 @@ WORDS: Mapping[str, str] = {
 }
 
 
+class ArenaError(Exception):
+    """The environment broke or cannot be used: one line that names the environment, the episode's seed and the cause."""
+
+
 @dataclass(frozen=True)
 class SeatSpec:
     """What one seat sees and does.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, Self
 
@@ -52,9 +53,13 @@ class CategoricalPolicy(DifferentiablePolicy):
         spec: SeatSpec, recall: Recall, hidden: Sequence[int], *, seed: int, replicas: int = 1, device: str = "cpu"
     ) -> Parameters:
         """Fresh parameters; logits start near 0, so that the first policy is nearly uniform."""
-        wide = torch.Size(spec.observation).numel() + (2 if recall == "reward" else 0)
-        sizes = [wide, *hidden, spec.actions]
+        sizes = [CategoricalPolicy.width(spec, recall), *hidden, spec.actions]
         return mlp_parameters(sizes, seed=seed, replicas=replicas, last_scale=0.01, device=device)
+
+    @staticmethod
+    def width(spec: SeatSpec, recall: Recall) -> int:
+        """Number of features that the network sees."""
+        return math.prod(spec.observation) + (2 if recall == "reward" else 0)
 
     @property
     def memoryless(self) -> bool:

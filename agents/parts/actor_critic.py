@@ -1,0 +1,118 @@
+"""What policy-gradient learners share: an actor, a critic that values seats, and a step of the critic a round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents.parts.categorical import CategoricalPolicy, RecallSetting, recall_for
+from agents.parts.gradients import gradient, leaves
+from agents.parts.networks import mlp, mlp_parameters
+from agents.parts.optimizers import Adam
+from agents.parts.returns import advantages, playing
+from agents.protocol import Agent, JointTrajectory, Memory, Seating, State
+from agents.randomness import derive
+from arenas.protocol import Action, ArenaSpec, TimeStep
+
+
+@dataclass(frozen=True)
+class ActorCriticConfig:
+    """Settings of every policy-gradient learner here."""
+
+    lr: float = 0.002  # Adam's step size for the policy
+    critic_lr: float = 0.003  # Adam's step size for the value
+    gamma: float = 0.96  # discount per step; LOLA's for ipd and coin
+    lambda_: float = 0.95  # of the generalised advantage estimate
+    entropy: float = 0.01  # weight of the policy's entropy (nats), beside advantages in units of reward
+    hidden: int = 64  # units of the one hidden layer; 0: logits are linear in the observation, on one-hots a table
+    recall: RecallSetting = "auto"  # what of the past the policy knows besides the observation
+
+
+class ActorCriticAgent(Agent):
+    """An agent of one seat with a `CategoricalPolicy` and a critic.
+
+    The critic gives one value for each of the seats `valued`, from what those seats see; for a learner of its own
+    return alone that is its own seat, for one that reasons about others, all seats.
+    """
+
+    learns = True
+    config: Any
+
+    def __init__(
+        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
+    ) -> None:
+        super().__init__(spec, seats, config, seed, device, replicas)
+        (self.seat,) = seats
+        self.recall = recall_for(config.recall, spec)
+        self.valued = self.seats_to_value()
+        self.actor = self.new_policy(self.seat, derive(seed, "actor"))
+        wide = sum(CategoricalPolicy.width(spec.seats[s], self.recall) for s in self.valued)
+        sizes = [wide, *self._hidden(), len(self.valued)]
+        self.critic = mlp_parameters(
+            sizes, seed=derive(seed, "critic"), replicas=replicas, last_scale=0.01, device=device
+        )
+        self.actor_step = Adam(self.actor.parameters, config.lr)
+        self.critic_step = Adam(self.critic, config.critic_lr)
+
+    def seats_to_value(self) -> tuple[str, ...]:
+        """The seats whose returns the critic predicts."""
+        return (self.seat,)
+
+    def new_policy(self, seat: str, seed: int) -> CategoricalPolicy:
+        """A fresh policy of our kind for any seat of the game."""
+        spec = self.spec.seats[seat]
+        parameters = CategoricalPolicy.initial_parameters(
+            spec, self.recall, self._hidden(), seed=seed, replicas=self.replicas, device=self.device
+        )
+        return CategoricalPolicy(parameters, spec, self.recall)
+
+    def _hidden(self) -> list[int]:
+        return [self.config.hidden] if self.config.hidden else []
+
+    def begin(self, seating: Seating) -> Memory:
+        """See `CategoricalPolicy.begin`."""
+        return self.actor.begin(seating)
+
+    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
+        """Draw from the policy."""
+        return self.actor.act(timestep, memory)
+
+    def policy(self, seat: str) -> CategoricalPolicy:
+        """The policy as peers may see it."""
+        return self.actor
+
+    def rows(self, batch: int) -> int:
+        """Games per replica in a batch of so many."""
+        return batch // self.replicas
+
+    def criticise(self, joint: JointTrajectory) -> tuple[dict[str, Tensor], float]:
+        """Advantages [T, B] of the valued seats, and one step of the critic towards the returns seen.
+
+        The mean squared error of the value is the second result.
+        """
+        trajectories = [joint.seats[seat] for seat in self.valued]
+        seen = torch.cat([self.actor.features(t) for t in trajectories], dim=-1)
+        phi = leaves(self.critic)
+        values = mlp(phi, seen)  # [T + 1, B, valued]
+        found: dict[str, Tensor] = {}
+        loss = torch.zeros((), device=values.device)
+        for column, (seat, trajectory) in enumerate(zip(self.valued, trajectories, strict=True)):
+            value = values[..., column]
+            found[seat] = advantages(trajectory.timesteps, value, self.config.gamma, self.config.lambda_)
+            target = found[seat] + value[:-1].detach()
+            loss = loss + ((value[:-1] - target) * playing(trajectory.timesteps)).square().mean(0).sum()
+        loss = loss / self.rows(values.shape[1])
+        self.critic_step.descend(gradient(loss, phi))
+        return found, float(loss.detach()) / self.replicas / len(self.valued)
+
+    def acting_state(self) -> State:
+        """The policy's parameters."""
+        return {f"{self.seat}/{name}": p for name, p in self.actor.parameters.items()}
+
+    def learning_state(self) -> State:
+        """Policy, value and both optimisers."""
+        critic = {f"{self.seat}/critic/{name}": p for name, p in self.critic.items()}
+        return self.acting_state() | critic | self.actor_step.state("actor_step") | self.critic_step.state("critic_step")
