@@ -36,8 +36,12 @@ def rollout(
     timesteps: TimeSteps,
     length: int,
     state: Tensor | None = None,
+    *,
+    until_over: bool = False,
 ) -> tuple[JointTrajectory, dict[str, Memory]]:
     """Play `length` steps on from `timesteps` (from `arena.reset` or the end of the last segment).
+
+    With `until_over` it stops earlier once the episode has ended for every seat in every row.
 
     Returns:
         The joint trajectory, whose last time step starts the next segment, and the memories before that time step.
@@ -55,6 +59,8 @@ def rollout(
         for seat, step in timesteps.items():
             seen[seat].append(step)
         states.append(state)
+        if until_over and all(bool(step.last.all()) for step in timesteps.values()):
+            break
     seats = {
         seat: Trajectory(stack_timesteps(seen[seat]), stack_actions(done[seat]), memories[seat]) for seat in policies
     }

@@ -6,12 +6,14 @@ M message, S global state, K common knowledge, R replicas. There is always a bat
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
+import torch
 from torch import Tensor
 
 Kind = Literal["cooperative", "competitive", "mixed"]
@@ -32,9 +34,12 @@ WORDS: Mapping[str, str] = {
     "coin": "a coin game: channels (own agent, other agent, own coin, other coin) on a torus",
 }
 
+#: What `Arena.faults` says of a seat, in the codes of the statuses that records keep.
+DONE, INVALID = 0, 2
+
 
 class ArenaError(Exception):
-    """The environment broke or cannot be used: one line that names the environment, the episode's seed and the cause."""
+    """The environment broke or cannot be used: one line that names environment, episode seed and cause."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,8 @@ class SeatSpec:
 
     `actions` is the number of discrete actions, 0 where the action is a vector of `action_dim` numbers in [-1, 1].
     Seats of one `team` share luck (and reward where the arena is cooperative). Seats of one `side` may be exchanged
-    by rotation: a policy for one of them can sit in any other.
+    by rotation: a policy for one of them can sit in any other. `bounds` are the least and the greatest number that an
+    observation may hold.
     """
 
     observation: tuple[int, ...]
@@ -52,6 +58,7 @@ class SeatSpec:
     message_dim: int = 0
     team: str = ""
     side: str = "player"
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -197,6 +204,14 @@ class Arena(ABC):
         """
         return {seat: {} for seat in self.spec.seats}
 
+    def faults(self) -> dict[str, Tensor]:
+        """Seat -> long [B]: `INVALID` where the seat ended its row's episode by an illegal or non-finite action.
+
+        Such a row is terminated and the offender's return is `spec.forfeit`. Arenas that trust their callers say
+        `DONE` throughout.
+        """
+        return {seat: torch.full((self.batch_size,), DONE, device=self.device) for seat in self.spec.seats}
+
     def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
         """Row `row` as text ("ansi") or as a picture uint8 [H, W, 3] ("rgb_array").
 
@@ -205,5 +220,5 @@ class Arena(ABC):
         """
         raise ValueError(f"{self.spec.name} cannot be rendered as {mode!r}")
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  (most games hold nothing)
         """Give back what the arena holds (windows, processes)."""

@@ -83,7 +83,7 @@ def digest(state: Mapping[str, Tensor]) -> str:
 
 def save(folder: Path, state: State, card: Card) -> None:
     """Write a checkpoint so that at any moment the folder holds a whole one: the old or the new."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_tensors(folder / WEIGHTS, state)
     write_atomically(folder / CARD, (json.dumps(asdict(card), indent=1, sort_keys=True) + "\n").encode())
 
@@ -127,12 +127,24 @@ def read_tensors(path: Path) -> State:
     return state
 
 
-def write_tensors(path: Path, state: State) -> None:
-    """Tensors to a safetensors file, atomically."""
+def write_tensors(path: Path, state: State, notes: Mapping[str, str] | None = None) -> None:
+    """Tensors to a safetensors file, atomically; `notes` go into its header."""
     import safetensors.torch
 
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    write_atomically(path, safetensors.torch.save(plain))
+    write_atomically(path, safetensors.torch.save(plain, dict(notes) if notes else None))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder}: {error.strerror or error}") from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import click
 
+from zoo.version import VERSION
+
 #: Name -> one-line help, in the order in which a newcomer would meet them.
 COMMANDS: dict[str, str] = {
     "match": "Play a match between two agents and rate it.",
@@ -64,7 +66,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="marl-zoo", prog_name="zoo")
+@click.version_option(VERSION, prog_name="zoo")
 def cli() -> None:
     """A zoo of multi-agent learning algorithms, and the arenas in which they meet."""
 

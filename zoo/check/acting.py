@@ -1,0 +1,261 @@
+"""Laws of play: what it may do (0), what it sees (1), where its state is (2), rows (4), memory (6)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents.protocol import Agent, Policy
+from agents.randomness import derive_rows
+from arenas.luck import bits
+from arenas.protocol import Action, SeatSpec, TimeStep
+from zoo.check.data import clone, difference, leaves
+from zoo.check.subject import ROWS, Game, Play, Subject, follow
+from zoo.check.verdict import Verdict, judge
+
+#: Words that any game may offer. An agent that needs another knows the rules of one family of games, in which masks
+#: never forbid anything, so that it is not shown made-up ones.
+GENERAL = frozenset({"discrete", "continuous", "channel", "common", "state", "simulator", "value", "joint", "policies"})
+TOLERANCE = 1e-5  # between continuous actions of batches of different size
+
+
+def plays_legally(subject: Subject) -> Verdict:
+    """0: actions are of the right type, shape and range, respect masks, and carry extras with a row per copy."""
+    for seat in subject.places():
+        game = subject.game(3)
+        for variant, what in _variants(subject, game, seat):
+            play = follow({seat: subject.make((seat,))}, variant)
+            for t, (steps, actions) in enumerate(zip(variant.moments, play.actions, strict=True)):
+                names = play.actions[0][seat].extras.keys()
+                fault = illegal(actions[seat], steps[seat], subject.spec.seats[seat], names)
+                if fault:
+                    return judge(f"act in seat {seat}, {what}, moment {t}: {fault}")
+    return judge(None)
+
+
+def _variants(subject: Subject, game: Game, seat: str) -> Iterator[tuple[Game, str]]:
+    """The game as it was; with half of the rows inactive; and with masks that forbid at random."""
+    yield game, "in a plain game"
+    told = [steps[seat] for steps in game.moments]
+    yield game.seats({seat: [_absent(step, t) for t, step in enumerate(told)]}), "with rows that are inactive"
+    if told[0].action_mask is not None and subject.needs <= GENERAL:
+        yield game.seats({seat: [_masked(step, t) for t, step in enumerate(told)]}), "with masks that forbid actions"
+
+
+def _absent(step: TimeStep, t: int) -> TimeStep:
+    """Every other row dead: it sees zeros and may do anything."""
+    gone = torch.arange(len(step.reward), device=step.reward.device) % 2 == t % 2
+    alive = (~gone).float().view(-1, *[1] * (step.observation.dim() - 1))
+    mask = None if step.action_mask is None else step.action_mask | gone.unsqueeze(1)
+    return step._replace(observation=step.observation * alive, action_mask=mask, active=step.active & ~gone)
+
+
+def _masked(step: TimeStep, t: int) -> TimeStep:
+    """About half of the actions forbidden in every active row, never all of them."""
+    assert step.action_mask is not None
+    copies, width = step.action_mask.shape
+    luck = bits(derive_rows(t, copies * width, "mask"), t).view(copies, width).to(step.reward.device)
+    allowed = (luck > 0) | (luck == luck.amax(-1, keepdim=True))
+    return step._replace(action_mask=torch.where(step.active.unsqueeze(1), allowed, True))
+
+
+def illegal(action: Any, step: TimeStep, seat: SeatSpec, extras: Any) -> str | None:
+    """What is wrong with an action, or None.
+
+    Args:
+        action: what `act` returned.
+        step: what the seat was told.
+        seat: the seat's spec.
+        extras: names that every action's extras should have.
+    """
+    copies = len(step.reward)
+    if not isinstance(action, Action):
+        return f"it returned {type(action).__name__} in place of an arenas.protocol.Action"
+    if not isinstance(action.value, Tensor):
+        return f"the value is {type(action.value).__name__}, expected a tensor"
+    type_, shape = (torch.long, (copies,)) if seat.actions else (torch.float32, (copies, seat.action_dim))
+    if action.value.dtype != type_ or action.value.shape != shape:
+        found = f"{action.value.dtype} {list(action.value.shape)}"
+        return f"the value is {found}, expected {type_} {list(shape)}"
+    if seat.actions:
+        if not ((action.value >= 0) & (action.value < seat.actions)).all():
+            return f"an action is outside 0 .. {seat.actions - 1}"
+        if step.action_mask is not None:
+            allowed = step.action_mask.gather(1, action.value.unsqueeze(1)).squeeze(1)
+            if not allowed.all():
+                return "a forbidden action was taken: give it probability 0 where timestep.action_mask is False"
+    elif not ((action.value >= -1) & (action.value <= 1)).all():
+        return "a number is outside [-1, 1] or not finite: squash or clamp the value, the arena scales it"
+    if seat.message_dim and (action.message is None or action.message.shape != (copies, seat.message_dim)):
+        return f"it should send a message float32 [{copies}, {seat.message_dim}]"
+    if action.extras.keys() != extras:
+        return f"extras {sorted(action.extras)} differ from the first moment's {sorted(extras)}: always send the same"
+    for name, note in action.extras.items():
+        if not isinstance(note, Tensor) or note.dim() == 0 or len(note) != copies:
+            return f"extras[{name!r}] should be a tensor [B, ...] with a row per copy"
+    return None
+
+
+def act_sees_a_seat(subject: Subject) -> Verdict:
+    """1: `act` takes a time step and a memory, and what other seats are told does not reach it; `learn` the table."""
+    return judge(_signatures(subject.entry.agent) or _peeks(subject))
+
+
+def _signatures(agent: type[Agent]) -> str | None:
+    for name, expected in (("begin", "seating"), ("act", "timestep, memory"), ("learn", "joint, context")):
+        found = list(inspect.signature(getattr(agent, name)).parameters)[1:]
+        if len(found) != expected.count(",") + 1:
+            return f"{name}(self, {', '.join(found)}) should be {name}(self, {expected}) and take nothing else"
+    return None
+
+
+def _peeks(subject: Subject) -> str | None:
+    if len(subject.spec.seats) < 2:
+        return None
+    game, stranger = subject.game(4), subject.game(5)
+    plain = follow(subject.team(), game)
+    for seat in subject.spec.seats:
+        others = [other for other in subject.spec.seats if other != seat]
+        changed = game.seats({other: [steps[other] for steps in stranger.moments] for other in others})
+        again = follow(subject.team(), changed)
+        t = _first_difference(plain, again, seat)
+        if t is not None:
+            return (
+                f"act in seat {seat} played otherwise at moment {t} when only the other seats' time steps were changed:"
+                " what act knows must come from its own time step and memory"
+            )
+    return None
+
+
+def memory_is_the_only_state(subject: Subject) -> Verdict:
+    """2: same time step and memory, same action; interleaved games stay apart; neither is changed by `act`."""
+    for seat in subject.places():
+        fault = _untouched(subject, seat) or _repeats(subject, seat) or _interleaves(subject, seat)
+        if fault:
+            return judge(f"act in seat {seat} {fault}")
+    return judge(None)
+
+
+def _untouched(subject: Subject, seat: str) -> str | None:
+    agent, game = subject.make((seat,)), subject.game(6)
+    memory = agent.begin(game.seatings[seat])
+    for steps in game.moments:
+        before, told = clone(memory), clone(steps[seat])
+        _, following = agent.act(steps[seat], memory)
+        if where := difference(before, memory):
+            return f"changed memory{where} in place: return a new dict, as in {{**memory, 'step': memory['step'] + 1}}"
+        if where := difference(told, steps[seat]):
+            return f"wrote into timestep{where}: it belongs to the arena"
+        memory = following
+    return None
+
+
+def _repeats(subject: Subject, seat: str) -> str | None:
+    """The same moments again, backwards, so that something else was always played in between."""
+    agent, game = subject.make((seat,)), subject.game(6)
+    play = follow({seat: agent}, game)
+    for t in reversed(range(len(game.moments))):
+        action, following = agent.act(game.moments[t][seat], play.memories[t][seat])
+        if difference(action, play.actions[t][seat]) or difference(following, play.memories[t + 1][seat]):
+            return (
+                f"gave another action or memory for the same time step and memory (moment {t}, asked again): keep all"
+                " state in the memory, and draw from memory['seed'] and memory['step']"
+            )
+    return None
+
+
+def _interleaves(subject: Subject, seat: str) -> str | None:
+    games = [subject.game(6), subject.game(7)]
+    alone = [follow({seat: subject.make((seat,))}, game) for game in games]
+    shared = subject.make((seat,))
+    memories = [shared.begin(game.seatings[seat]) for game in games]
+    for t in range(len(games[0].moments)):
+        for number, game in enumerate(games):
+            action, memories[number] = shared.act(game.moments[t][seat], memories[number])
+            if difference(action, alone[number].actions[t][seat]):
+                return f"played otherwise at moment {t} with another game in between: keep nothing on self"
+    return None
+
+
+def rows_are_strangers(subject: Subject) -> Verdict:
+    """4: any batch size; what happens in one row changes no other; rows may change places."""
+    batch, double = list(range(ROWS)), subject.game(8, copies=2 * ROWS)
+    changed = [ROWS + b if b == 3 else b for b in batch]
+    turned = [(5 * b + 2) % ROWS for b in batch]
+    for seat in subject.places():
+
+        def play(index: list[int], seat: str = seat) -> list[Tensor]:
+            done = follow({seat: subject.make((seat,))}, double.rows(index)).actions
+            return [_value_and_message(actions[seat]) for actions in done]
+
+        whole = play(batch)
+        for b in batch:
+            if fault := _unlike(whole, play([b]), [b], [0]):
+                return judge(f"act in seat {seat}: row {b} of a batch of {ROWS} plays otherwise alone (B = 1), {fault}")
+        others = [b for b in batch if b != 3]
+        if fault := _unlike(whole, play(changed), others, others):
+            return judge(f"act in seat {seat}: a change in row 3 changed another row's action, {fault}")
+        if fault := _unlike(whole, play(turned), turned, batch):
+            return judge(f"act in seat {seat}: rows that change places play otherwise, {fault}")
+    return judge(None)
+
+
+def _value_and_message(action: Action) -> Tensor:
+    """Numbers [B, ...] that the others and the arena can notice."""
+    value = action.value.double().flatten(1) if action.value.dim() > 1 else action.value.double().unsqueeze(1)
+    return value if action.message is None else torch.cat((value, action.message.double()), dim=1)
+
+
+def _unlike(a: list[Tensor], b: list[Tensor], mine: list[int], others: list[int]) -> str | None:
+    """Where rows `mine` of one play differ from rows `others` of another."""
+    for t, (one, two) in enumerate(zip(a, b, strict=True)):
+        if not torch.allclose(one[mine], two[others], rtol=0, atol=TOLERANCE):
+            return f"at moment {t}: compute and draw every row by itself (luck from memory['seed'])"
+    return None
+
+
+def memory_is_data(subject: Subject) -> Verdict:
+    """6: every leaf of a memory is a tensor [B, ...] or a number, and rows of it can be taken."""
+    game = subject.game(9)
+    play = follow(subject.team(), game)
+    for t, memories in enumerate(play.memories):
+        for seat, memory in memories.items():
+            if not isinstance(memory, dict):
+                return judge(f"the memory of seat {seat} is {type(memory).__name__}, expected a dict")
+            for path, leaf in leaves(memory):
+                if fault := _no_data(leaf):
+                    when = "begin" if t == 0 else f"act, moment {t - 1},"
+                    return judge(f"after {when} memory{path} of seat {seat} {fault}")
+    return judge(None)
+
+
+def _no_data(leaf: Any) -> str | None:
+    if isinstance(leaf, Tensor):
+        if leaf.dim() == 0 or len(leaf) != ROWS:
+            return f"is a tensor {list(leaf.shape)}, expected [{ROWS}, ...] with a row per copy (or a plain number)"
+        return None
+    if isinstance(leaf, bool | int | float):
+        return None
+    return f"is of type {type(leaf).__name__}: only tensors [B, ...] and numbers can be saved, cut and sent"
+
+
+def _first_difference(a: Play, b: Play, seat: str) -> int | None:
+    """The first moment at which a seat acted otherwise."""
+    for t, (one, two) in enumerate(zip(a.actions, b.actions, strict=True)):
+        if difference(one[seat], two[seat]):
+            return t
+    return None
+
+
+def same_actions(a: Mapping[str, Policy], b: Mapping[str, Policy], game: Game) -> str | None:
+    """The first seat and moment at which two tables play a recorded game differently, or None."""
+    one, two = follow(a, game), follow(b, game)
+    for seat in a:
+        t = _first_difference(one, two, seat)
+        if t is not None:
+            return f"seat {seat} at moment {t}"
+    return None

@@ -1,0 +1,263 @@
+"""What the laws for agents are held against: an agent in an arena, both cut down to a size at which checks are quick.
+
+Shapes: T moments, B copies.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from agents.protocol import Agent, DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Policy, Seating
+from agents.randomness import derive, derive_rows
+from agents.rollout import rollout
+from arenas.protocol import Action, Arena, ArenaSpec, TimeStep, TimeSteps
+from zoo.check.data import clone, difference, rows
+from zoo.check.stranger import Stranger
+from zoo.entrant import Entrant
+from zoo.errors import UserError
+from zoo.registry import AgentEntry, ArenaEntry, load_agent, load_arena
+from zoo.settings import argument_fields, split
+
+COPIES, STEPS = 8, 16  # of a round of learning
+ROWS, MOMENTS = 7, 8  # of a game that is played along
+LENGTH = 5  # steps of an episode where the arena lets us choose: a round then sees several ends
+LARGEST = 32  # whole-number settings above it are cut to it: batches, buffers, layers, warm-ups
+PATIENCE = 8  # rounds in which a learner should have learned something
+SIGHTS = ("own", "actions", "policies")
+
+
+@dataclass(frozen=True)
+class Game:
+    """A recorded game to play along: what every seat is told at each of T moments, and the luck that it is dealt.
+
+    What the players do changes nothing, so two of them can be compared step by step.
+    """
+
+    moments: Sequence[TimeSteps]
+    seatings: Mapping[str, Seating]
+
+    def rows(self, index: Sequence[int]) -> Game:
+        """The game of some copies, in that order."""
+        moments = [{seat: rows(step, index) for seat, step in steps.items()} for steps in self.moments]
+        lucks = {
+            seat: dataclasses.replace(s, seed=s.seed[list(index)], team_seed=s.team_seed[list(index)])
+            for seat, s in self.seatings.items()
+        }
+        return Game(moments, lucks)
+
+    def seats(self, shown: Mapping[str, Sequence[TimeStep]]) -> Game:
+        """The same game where some seats are told something else."""
+        moments = [dict(steps) | {seat: told[t] for seat, told in shown.items()} for t, steps in enumerate(self.moments)]
+        return Game(moments, self.seatings)
+
+
+@dataclass(frozen=True)
+class Play:
+    """What players of a recorded game did, and the memories that they had before each moment and at the end."""
+
+    actions: list[dict[str, Action]]
+    memories: list[dict[str, Memory]]
+
+
+def follow(table: Mapping[str, Policy], game: Game) -> Play:
+    """Play along: at every moment each seat acts, in the table's order."""
+    current = {seat: policy.begin(game.seatings[seat]) for seat, policy in table.items()}
+    play = Play([], [dict(current)])
+    for steps in game.moments:
+        actions: dict[str, Action] = {}
+        for seat, policy in table.items():
+            actions[seat], current[seat] = policy.act(steps[seat], current[seat])
+        play.actions.append(actions)
+        play.memories.append(dict(current))
+    return play
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An agent class with a config, and an arena that it can play.
+
+    `texts` are agent, arena and the arena's settings as they were typed, for whoever has to read them again.
+    """
+
+    entry: AgentEntry
+    config: Any
+    arena_entry: ArenaEntry
+    texts: tuple[str, str, tuple[str, ...]]
+
+    @cached_property
+    def arena(self) -> Arena:
+        """The arena with `COPIES` copies."""
+        return self.arena_entry.make(COPIES)
+
+    @property
+    def spec(self) -> ArenaSpec:
+        """The arena's spec."""
+        return self.arena.spec
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """All that the agent needs to play and to learn."""
+        return self.entry.agent.needs | self.entry.agent.needs_to_learn
+
+    def make(self, seats: tuple[str, ...], seed: int = 1) -> Agent:
+        """A fresh agent for some seats."""
+        return self.entry.agent.make(self.spec, seats, self.config, seed)
+
+    def team(self, seed: int = 1) -> dict[str, Agent]:
+        """Seat -> agent of the class for every seat; objects own seats as the class says."""
+        return Entrant(self.entry.name, self.entry, self.config, None).agents(self.spec, tuple(self.spec.seats), seed)
+
+    def places(self) -> list[str]:
+        """One seat of each side."""
+        return [seats[0] for seats in self.spec.sides().values()]
+
+    def singles(self, seed: int = 1) -> dict[str, Agent]:
+        """Seat -> agent of the class for every seat, each an object of its own."""
+        return {seat: self.make((seat,), derive(seed, seat)) for seat in self.spec.seats}
+
+    def seatings(self, seed: int, copies: int, *, training: bool = False) -> dict[str, Seating]:
+        """Luck for every seat; that of a row depends on its number only."""
+        team = derive_rows(seed, copies, "team")
+        return {s: Seating(s, derive_rows(seed, copies, "seat", s), team, training) for s in self.spec.seats}
+
+    def game(self, seed: int, *, copies: int = ROWS, training: bool = False) -> Game:
+        """A game of strangers, `MOMENTS` long: past an episode's end where the arena lets that be short."""
+        arena = self.arena_entry.make(copies)
+        table = {seat: Stranger(arena.spec, seat, seed) for seat in arena.spec.seats}
+        seatings = self.seatings(seed, copies, training=training)
+        steps, _ = arena.reset(derive_rows(seed, copies, "game"))
+        seen = [clone(steps)]
+        memories = {seat: policy.begin(seatings[seat]) for seat, policy in table.items()}
+        while len(seen) < MOMENTS:
+            actions: dict[str, Action] = {}
+            for seat, policy in table.items():
+                actions[seat], memories[seat] = policy.act(steps[seat], memories[seat])
+            steps, _ = arena.step(actions)
+            seen.append(clone(steps))
+        arena.close()
+        return Game(seen, seatings)
+
+    def round(self, table: Mapping[str, Policy], seed: int) -> JointTrajectory:
+        """A segment of `STEPS` steps in `COPIES` copies, as in training."""
+        seatings = self.seatings(derive(seed, "luck"), COPIES, training=True)
+        memories = {seat: policy.begin(seatings[seat]) for seat, policy in table.items()}
+        steps, state = self.arena.reset(derive_rows(seed, COPIES, "round"))
+        joint, _ = rollout(self.arena, table, memories, steps, STEPS, state)
+        return joint
+
+    def sights(self) -> tuple[str, ...]:
+        """What of the others it may be shown when it learns, least first."""
+        if "policies" in self.needs:
+            return SIGHTS[2:]
+        return SIGHTS[1:] if "joint" in self.needs else SIGHTS
+
+    def cut(self, joint: JointTrajectory, seats: tuple[str, ...], sight: str) -> JointTrajectory:
+        """What a learner in `seats` may see of a segment: the others' memories and notes are theirs."""
+        shown = {
+            seat: t if seat in seats else t._replace(memory=None, actions=t.actions._replace(extras={}))
+            for seat, t in joint.seats.items()
+            if seat in seats or sight != "own"
+        }
+        return JointTrajectory(shown, joint.state if "state" in self.needs else None)
+
+    def context(
+        self, seats: tuple[str, ...], seed: int, update: int, table: Mapping[str, Policy], sight: str
+    ) -> LearningContext:
+        """A context whose peers are frozen policies of the table's other seats: theirs, or a stranger's."""
+        peers = {
+            seat: _shown(policy, seat, self.spec) for seat, policy in table.items() if seat not in seats
+        } if sight == "policies" else {}
+        simulator = self.arena.twin(COPIES) if "simulator" in self.spec.offers else None
+        return LearningContext(seats, derive(seed, "update", update), update, peers, simulator)
+
+    def teach(
+        self, table: Mapping[str, Policy], rounds: int, *, seed: int = 11, first: int = 0, sight: str | None = None
+    ) -> list[dict[str, float]]:
+        """Rounds after each of which every agent at the table learns from the same segment; returns the metrics.
+
+        Learners see all that there is to see, unless `sight` says otherwise.
+        """
+        shown = sight or SIGHTS[-1]
+        metrics = []
+        for update in range(first, first + rounds):
+            joint = self.round(table, derive(seed, update))
+            agents = {id(agent): agent for agent in table.values() if isinstance(agent, Agent)}.values()
+            contexts = [self.context(agent.seats, seed, update, table, shown) for agent in agents]
+            for agent, context in zip(agents, contexts, strict=True):
+                metrics.append(agent.learn(self.cut(joint, agent.seats, shown), context))
+        return metrics
+
+    @cached_property
+    def rounds(self) -> int:
+        """Rounds after which what plays has changed; 0 where it never does."""
+        if not self.entry.agent.learns:
+            return 0
+        team = self.team()
+        before = {seat: clone(agent.acting_state()) for seat, agent in team.items()}
+        for done in range(PATIENCE):
+            self.teach(team, 1, first=done)
+            if all(difference(before[seat], agent.acting_state()) for seat, agent in team.items()):
+                return done + 1
+        return 0
+
+    def does_not_learn(self) -> str | None:
+        """Why laws about learning have nothing to say, or None where they have."""
+        if not self.entry.agent.learns:
+            return "it does not learn"
+        if self.rounds == 0:
+            return (
+                f"it changed nothing in {PATIENCE} rounds of {COPIES} copies x {STEPS} steps: check it with settings"
+                " under which it learns sooner (NAME,field=value)"
+            )
+        return None
+
+
+def subject(agent: str, arena: str, settings: Sequence[str] = ()) -> Subject:
+    """The subject for `NAME[,field=value ...]` in an arena.
+
+    Settings that are not given are cut: whole numbers of the config to `LARGEST`, the arena's `max_steps` to `LENGTH`.
+
+    Raises:
+        UserError: unknown names or fields, or values that do not fit.
+    """
+    name, *assignments = split(agent)
+    entry = load_agent(name)
+    given = {text.partition("=")[0].strip() for text in assignments}
+    return Subject(entry, _small(entry.config(assignments), given), _short(arena, settings), (agent, arena, tuple(settings)))
+
+
+def _small(config: Any, given: set[str]) -> Any:
+    """The config with its large whole numbers cut, or as it is where it refuses that."""
+
+    def cut(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(cut, value))
+        return min(value, LARGEST) if type(value) is int else value
+
+    values = {f.name: cut(getattr(config, f.name)) for f in dataclasses.fields(config) if f.name not in given}
+    try:
+        return dataclasses.replace(config, **values)
+    except ValueError:
+        return config
+
+
+def _short(arena: str, settings: Sequence[str]) -> ArenaEntry:
+    """The arena with short episodes, or as it is where it has no such setting or refuses it."""
+    entry = load_arena(arena, list(settings))
+    if "max_steps" not in argument_fields(entry.factory) or "max_steps" in entry.settings:
+        return entry
+    short = load_arena(arena, [*settings, f"max_steps={LENGTH}"])
+    try:
+        short.make(1).close()
+    except UserError:
+        return entry
+    return short
+
+
+def _shown(policy: Policy, seat: str, spec: ArenaSpec) -> DifferentiablePolicy:
+    shown = policy.policy(seat) if isinstance(policy, Agent) else policy
+    return (shown if isinstance(shown, DifferentiablePolicy) else Stranger(spec, seat)).frozen()

@@ -1,0 +1,88 @@
+"""What a law says of an agent or an arena, and how laws are held against one."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+Subject = TypeVar("Subject")
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Passed:
+    """The law holds."""
+
+    word = "passed"
+    reason = ""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The law is broken; the reason tells how, and how to mend it."""
+
+    reason: str
+    word = "failed"
+
+
+@dataclass(frozen=True)
+class NotApplicable:
+    """The law has nothing to say here; the reason tells why."""
+
+    reason: str
+    word = "not applicable"
+
+
+Verdict = Passed | Failed | NotApplicable
+
+
+def judge(fault: str | None) -> Verdict:
+    """`Failed` with the fault, or `Passed` where there is none."""
+    return Passed() if fault is None else Failed(fault)
+
+
+@dataclass(frozen=True)
+class Law(Generic[Subject]):
+    """One law: its number, its title, and the function that holds it against a subject."""
+
+    number: str
+    title: str
+    holds: Callable[[Subject], Verdict]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one law said."""
+
+    number: str
+    title: str
+    verdict: Verdict
+
+
+def hold(laws: Iterable[Law[Subject]], subject: Subject) -> Iterator[Finding]:
+    """Hold the laws against a subject, one after the other.
+
+    A subject that raises breaks the law under which it did: it is somebody's unfinished work, so every exception is
+    turned into a finding of one line. Where the same exception stops another law, that is no second fault.
+    """
+    raised: dict[str, str] = {}
+    for law in laws:
+        try:
+            verdict = law.holds(subject)
+        except Exception as error:
+            line = one_line(error)
+            known = raised.setdefault(line, law.number)
+            verdict = Failed(line) if known == law.number else NotApplicable(f"it fails as under {known}")
+        yield Finding(law.number, law.title, verdict)
+
+
+def one_line(error: BaseException) -> str:
+    """An exception as "TypeError: what it said (my_agent.py:12)"; the place is the last one outside these checks."""
+    text = " ".join(str(error).split())
+    frames = traceback.extract_tb(error.__traceback__)
+    outside = [f for f in frames if HERE not in Path(f.filename).resolve().parents and "site-packages" not in f.filename]
+    place = f" ({Path(outside[-1].filename).name}:{outside[-1].lineno})" if outside else ""
+    return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"

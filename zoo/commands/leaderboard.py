@@ -1,0 +1,70 @@
+"""`zoo leaderboard`: an arena's standings, from the records."""
+
+from __future__ import annotations
+
+import click
+
+EPILOG = """\b
+Examples:
+  zoo leaderboard --arena coin
+  zoo leaderboard --arena coin --format markdown > board.md
+  zoo leaderboard --arena coin-v1(size=5) --format json
+  zoo leaderboard --rebuild
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option("--arena", metavar="ARENA", help="Name or identity of an arena with records (default: all).")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table", show_default=True
+)
+@click.option("--learn", is_flag=True, help="The board of learning matches instead of that of frozen entrants.")
+@click.option("--all-seeds", is_flag=True, help="Count every seed, not only the public one.")
+@click.option("--rebuild", is_flag=True, help="Recompute from the records instead of reading the cache.")
+def command(arena: str | None, form: str, learn: bool, all_seeds: bool, rebuild: bool) -> None:
+    """Show an arena's leaderboard.
+
+    Entrants are ranked by what is right for the kind of game, over the arena's panel; every figure says what it
+    is made of. Ratings are computed from the match records, in any order of which they are the same to the byte.
+    """
+    import sys
+
+    from rich.console import Console
+
+    from leaderboard.board import board
+    from leaderboard.report import tables
+    from leaderboard.report.terminal import board_view
+    from leaderboard.store import Store
+    from zoo import home
+
+    with Store(home.records(), read_only=not rebuild) as store:
+        seed = None if all_seeds or learn else 0
+        boards = [
+            board(store, identity, "learn" if learn else "play", seed=seed, rebuild=rebuild)
+            for identity in _identities(store.arenas(), arena)
+        ]
+    console = Console()
+    for number, found in enumerate(boards):
+        if form == "table":
+            if number:
+                console.print()
+            console.print(board_view(found))
+        else:
+            text = {"json": tables.to_json, "csv": tables.to_csv, "markdown": tables.to_markdown}[form](found)
+            sys.stdout.write(text)
+
+
+def _identities(arenas: list, arena: str | None) -> list[str]:  # type: ignore[type-arg]
+    """Recorded arenas that `arena` means: an identity, a name with version, or a name."""
+    from zoo.errors import UserError, nearest
+
+    known = [record.id for record in arenas]
+    if arena is None:
+        return known
+    if arena in known:
+        return [arena]
+    plain = [record.id for record in arenas if arena == record.name or arena == record.name.rpartition("-v")[0]]
+    exact = [identity for identity in plain if "(" not in identity]
+    if exact or plain:
+        return exact or plain
+    raise UserError(f"no records of arena {arena!r}; {nearest(arena, known)}; play a match there first")

@@ -1,0 +1,53 @@
+"""`zoo replay`: an episode of a recorded match, as text and as a GIF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+EPILOG = """\b
+Examples:
+  zoo replay 5f0c2a
+  zoo replay 5f0c2a --episode 17 --seating 1 --gif episode.gif
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("match")
+@click.option("--episode", type=int, default=0, show_default=True, help="Which episode of the match, from 0.")
+@click.option("--seating", type=int, default=0, show_default=True, help="Which rotation of the seats, from 0.")
+@click.option("--gif", type=click.Path(path_type=Path), help="Where to write the GIF (default: MATCH-EPISODE.gif).")
+@click.option("--no-gif", is_flag=True, help="Write no GIF.")
+def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bool) -> None:
+    """Play an episode of MATCH again from its seed, show it, and hold it against what was recorded.
+
+    MATCH is the id that `zoo match` printed, or its beginning.
+    """
+    from rich.console import Console
+
+    from leaderboard.store import Store
+    from zoo import home
+    from zoo.errors import UserError
+    from zoo.play import limit_threads
+    from zoo.replay import replay, strip, write_gif
+
+    limit_threads()
+    console = Console(highlight=False)
+    with Store(home.records(), read_only=True) as store:
+        found = replay(store, store.match(match), episode, seating)
+    who = ", ".join(f"{label} is {seat}" for seat, label in found.seats.items())
+    console.print(f"[bold]{found.match.arena}, match {found.match.id}, episode {episode}: {who}[/bold]")
+    for line in strip(found.frames, console.width):
+        console.print(line, markup=False)
+    for seat, total in found.frames[-1].returns.items():
+        console.print(f"{found.seats[seat]} as {seat}: return {total:g} in {len(found.frames) - 1} steps")
+    if not found.agrees:
+        raise UserError(f"the episode played again differs from the record ({found.recorded}): the installation has changed")
+    console.print("The episode played again agrees with the record.")
+    if not no_gif:
+        path = gif or Path(f"{found.match.id}-{episode}.gif")
+        if write_gif(found.frames, path):
+            console.print(f"Wrote {path}")
+        else:
+            console.print(f"{found.match.arena} has no pictures, so there is no GIF.")

@@ -1,0 +1,79 @@
+"""`zoo tournament`: all pairs, self-play included, and the cross-play matrix."""
+
+from __future__ import annotations
+
+import click
+
+from zoo.commands.options import arena_options, arena_settings, typed
+
+EPILOG = """\b
+The matrix is a report on the records: it shows everything that these entrants
+have played. A tournament that was stopped goes on where it was when the same
+command is typed again.
+
+\b
+Examples:
+  zoo tournament lola naive maddpg greedy cooperator --arena coin
+  zoo tournament tit-for-tat grim always-defect --arena ipd --episodes 50
+  zoo tournament lola naive random --arena coin --workers 2 --format csv
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("entrants", nargs=-1, required=True, metavar="A B C ...")
+@arena_options
+@click.option("--episodes", type=int, help="Episodes of every pairing in each seating.")
+@click.option("--seed", type=int, help="Another seed than the public one; such blocks are not rated.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that play blocks.")
+@click.option("--no-panel", is_flag=True, help="Leave out the pairings with the arena's panel.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table", show_default=True
+)
+def command(
+    entrants: tuple[str, ...],
+    arena: str,
+    assignments: tuple[str, ...],
+    wrap: tuple[str, ...],
+    episodes: int | None,
+    seed: int | None,
+    workers: int,
+    no_panel: bool,
+    form: str,
+) -> None:
+    """Play all pairs of the entrants, self-play included, and show the cross-play matrix."""
+    from rich.console import Console
+
+    from leaderboard.crossplay import read_crossplay
+    from leaderboard.report import tables
+    from leaderboard.report.terminal import board_view, crossplay_view
+    from leaderboard.store import Store
+    from zoo import home
+    from zoo.errors import UserError
+    from zoo.match import keep, prepare, public_board, record_match, register
+    from zoo.play import ArenaChoice, limit_threads, play_blocks
+    from zoo.screen import watch
+
+    limit_threads()
+    if len(set(entrants)) < 2:
+        raise UserError("a tournament needs at least two different entrants")
+    choice = ArenaChoice(arena, arena_settings(assignments), wrap)
+    with Store(home.records()) as store:
+        plan = prepare(choice, tuple(dict.fromkeys(entrants)), store, episodes=episodes, seed=seed, with_panel=not no_panel)
+        register(plan, store)
+        tasks = plan.tasks()
+        have = store.has_blocks(tasks)
+        todo = [task for key, task in tasks.items() if key not in have]
+        for _ in watch(keep(play_blocks(todo, workers), store), len(todo), "blocks", quiet=form != "table"):
+            pass
+        record_match(plan, store, typed())
+        ids = [who.id for who in plan.entrants]
+        matrix = read_crossplay(store, plan.identity, entrants=ids, seed=plan.seed)
+        standings = public_board(store, plan.identity)
+    if form == "table":
+        console = Console()
+        console.print(crossplay_view(matrix))
+        if standings is not None:
+            console.print()
+            console.print(board_view(standings))
+    else:
+        click.echo({"json": tables.to_json, "csv": tables.to_csv, "markdown": tables.to_markdown}[form](matrix), nl=False)

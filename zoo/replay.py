@@ -1,0 +1,145 @@
+"""Replays: an episode played again from its seed, step by step, and held against what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from agents.rollout import rollout
+from arenas.protocol import TimeStep
+from leaderboard.records import BlockRecord, MatchRecord
+from leaderboard.store import Store
+from zoo.errors import UserError
+from zoo.play import ArenaChoice, entrant, seatings, sit_down
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One moment: the board as text and as a picture (None where the game cannot be drawn), and the rewards so far."""
+
+    text: str
+    picture: np.ndarray | None
+    returns: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """An episode of a match: who sat where, its frames, and the returns that were recorded."""
+
+    match: MatchRecord
+    episode: int
+    seats: dict[str, str]  # seat -> label
+    frames: list[Frame]
+    recorded: dict[str, float]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the episode played again ended as recorded."""
+        return all(abs(self.frames[-1].returns[seat] - value) < 1e-6 for seat, value in self.recorded.items())
+
+
+def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Replay:
+    """Play an episode of the match's own pairing again.
+
+    Args:
+        store: the records.
+        match: the match.
+        episode: number from 0 within the match.
+        rotation: which seating, from 0.
+
+    Raises:
+        UserError: no such episode or seating, or an entrant that is no longer who it was.
+    """
+    about = match.details
+    choice = ArenaChoice(about["arena"], tuple(about["settings"]), tuple(about["wrap"]))
+    pair = [entrant(choice, text) for text in about["pairing"]]
+    ids = [who.id for who in pair]
+    if not set(ids) <= set(match.entrants):
+        raise UserError(f"match {match.id}: {' and '.join(about['pairing'])} are no longer the entrants that played it")
+    if not 0 <= episode < match.episodes:
+        raise UserError(f"match {match.id} has episodes 0 to {match.episodes - 1}, not {episode}")
+    block = _block(store, match, sorted(ids), about["first_episode"] + episode)
+    arena = choice.make(block.episodes)
+    rotations = seatings(arena.spec, alone=ids[0] == ids[1])
+    if not 0 <= rotation < len(rotations):
+        raise UserError(f"match {match.id} has seatings 0 to {len(rotations) - 1}, not {rotation}")
+    row = about["first_episode"] + episode - block.first_episode
+
+    table = sit_down(arena, match.arena, pair, rotations[rotation], block.seed, block.first_episode)
+    memories, timesteps, state = table.memories, table.timesteps, table.state
+    returns = dict.fromkeys(arena.spec.seats, 0.0)
+    frames = [Frame(*_draw(arena, row), dict(returns))]
+    while not all(bool(step.last[row]) for step in timesteps.values()):
+        joint, memories = rollout(arena, table.players, memories, timesteps, 1, state)
+        timesteps = {seat: _last(t.timesteps) for seat, t in joint.seats.items()}
+        state = None if joint.state is None else joint.state[-1]
+        for seat, step in timesteps.items():
+            returns[seat] += float(step.reward[row])
+        frames.append(Frame(*_draw(arena, row), dict(returns)))
+    recorded = {r.seat: float(r.returns[row]) for r in block.results if r.rotation == rotation}
+    labels = {seat: pair[who].label for seat, who in rotations[rotation].items()}
+    return Replay(match, episode, labels, frames, recorded)
+
+
+def _block(store: Store, match: MatchRecord, pair: list[str], episode: int) -> BlockRecord:
+    for block in store.blocks(match.arena, set(pair), "play"):
+        covers = block.first_episode <= episode < block.first_episode + block.episodes
+        if block.id in match.blocks and list(block.entrants) == pair and covers:
+            return block
+    raise UserError(f"match {match.id} has no record of episode {episode}")
+
+
+def _last(steps: TimeStep) -> TimeStep:
+    leaves = [leaf[-1] if isinstance(leaf, torch.Tensor) else leaf for leaf in steps]
+    leaves[-1] = {group: leaf[-1] for group, leaf in steps.common.items()}
+    return TimeStep(*leaves)
+
+
+def _draw(arena: object, row: int) -> tuple[str, np.ndarray | None]:
+    """The board as text and as a picture, each where the game can be drawn so."""
+    drawn: list[str | np.ndarray | None] = []
+    for mode in ("ansi", "rgb_array"):
+        try:
+            drawn.append(arena.render(row, mode))  # type: ignore[attr-defined]
+        except ValueError:
+            drawn.append(None)
+    text, picture = drawn
+    return (text if isinstance(text, str) else "", picture if isinstance(picture, np.ndarray) else None)
+
+
+def strip(frames: list[Frame], width: int) -> Iterator[str]:
+    """The frames' texts side by side, as many in a row as `width` characters hold; one line each."""
+    boards = [frame.text.splitlines() for frame in frames]
+    column = max((len(line) for board in boards for line in board), default=0) + 3
+    across = max(1, width // column) if column > 3 else 1
+    for start in range(0, len(boards), across):
+        row = boards[start : start + across]
+        for line in range(max(map(len, row))):
+            yield "".join((board[line] if line < len(board) else "").ljust(column) for board in row).rstrip()
+        yield ""
+
+
+def write_gif(frames: list[Frame], path: Path, *, scale: int = 6, milliseconds: int = 200) -> bool:
+    """Write the pictures as an animated GIF, small ones enlarged; False where the game has none.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    from PIL import Image
+
+    pictures = [frame.picture for frame in frames if frame.picture is not None]
+    if not pictures:
+        return False
+    factor = max(1, min(scale, 480 // max(pictures[0].shape[:2])))
+    images = [
+        Image.fromarray(p).resize((p.shape[1] * factor, p.shape[0] * factor), Image.Resampling.NEAREST) for p in pictures
+    ]
+    try:
+        images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    return True
