@@ -10,8 +10,9 @@ The second term shapes what the other learns. All derivatives are estimated from
 cases are one.
 
 Departures: derivatives of every order come from one expression, loaded DiCE (Farquhar et al. 2019), which estimates
-equation 4.7 with less variance; segments with a bootstrapped value, each step of which counts alike, and `decay` below
-1 bias the second-order term a little. grad_2 V_1 and the mixed derivative come from the same games, a bias of order
+equation 4.7 with less variance. V is taken over the steps of a segment alike instead of from the start of the game, in
+the paper's unit (1 / (1 - gamma) times the mean per step), so that `eta` means the same for segments of any length;
+bootstrapped values and `decay` below 1 bias the second-order term a little. grad_2 V_1 and the mixed derivative come from the same games, a bias of order
 1 / B. Adam instead of plain ascent; an entropy bonus; a perceptron with one bit of recollection (the sign of the last
 reward) where the paper's coin agents are recurrent. Any number of peers: their shaping terms are added.
 """
@@ -44,12 +45,13 @@ class Config(ActorCriticConfig):
     model_steps: int = 4  # steps of that fit a round
 
 
-def derivatives(
-    log_prob: Tensor, other_log_prob: Tensor, advantage: Tensor, other_advantage: Tensor, first: Tensor, decay: float
-) -> tuple[Tensor, Tensor]:
-    """Scalars V_1 and V_2 to differentiate in both policies: the mean over games of loaded DiCE; inputs [T, B]."""
-    both = log_prob + other_log_prob
-    return loaded_dice(both, advantage, first, decay).mean(), loaded_dice(both, other_advantage, first, decay).mean()
+def value(log_prob: Tensor, advantage: Tensor, first: Tensor, gamma: float, decay: float) -> Tensor:
+    """V, a scalar of which only the derivatives mean something; inputs [T, B].
+
+    `log_prob` is the sum over all agents in whose parameters V is differentiated.
+    """
+    horizon = 1 / (1 - gamma)
+    return horizon * loaded_dice(log_prob, advantage, first, decay).mean() / len(log_prob)
 
 
 def shaping(v_1: Tensor, v_2: Tensor, theta_1: Parameters, theta_2: Parameters) -> Parameters:
@@ -87,18 +89,18 @@ class Lola(ActorCriticAgent):
         log_prob, entropy = policy.log_prob(mine), policy.entropy(mine)
         first = mine.timesteps.first[:-1]
 
-        # the mean is over the games of all replicas, each of which only moves its own parameters
-        value = self.replicas * loaded_dice(log_prob, advantage[self.seat], first, config.decay).mean()
-        bonus = self.replicas * config.entropy * entropy.sum(0).mean()
-        ascent = gradient(value + bonus, theta, keep=True)
+        def v(who: str, *log_probs: Tensor) -> Tensor:
+            # the mean is over the games of all replicas, each of which only moves its own parameters
+            return self.replicas * value(sum(log_probs), advantage[who], first, config.gamma, config.decay)
+
+        bonus = self.replicas * config.entropy * entropy.mean() / (1 - config.gamma)
+        ascent = gradient(v(self.seat, log_prob) + bonus, theta, keep=True)
         for seat in self.others if config.eta else ():
             peer = self.peer(seat, joint.seats[seat], context)
             theta_2 = leaves(peer.parameters)
             other_log_prob = peer.with_parameters(theta_2).log_prob(joint.seats[seat])
-            v_1, v_2 = derivatives(
-                log_prob, other_log_prob, advantage[self.seat], advantage[seat], first, config.decay
-            )
-            term = shaping(self.replicas * v_1, self.replicas * v_2, theta, theta_2)
+            v_1, v_2 = v(self.seat, log_prob, other_log_prob), v(seat, log_prob, other_log_prob)
+            term = shaping(v_1, v_2, theta, theta_2)
             ascent = {name: g + config.eta * term[name] for name, g in ascent.items()}
         self.actor_step.descend({name: -g for name, g in ascent.items()})
         return {"entropy": float(entropy.detach().mean()), "value_error": error}

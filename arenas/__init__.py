@@ -1,0 +1,1 @@
+"""The games. They know nothing of agents."""

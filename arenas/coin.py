@@ -61,7 +61,7 @@ class Coin(CoinGame):
             loss=-2.0,
             offers=frozenset({"value"} if size <= _VALUED else ()),
         )
-        self._free = _free_cells(self._cells).to(device)
+        self._free = _free_cells(self._cells, device)
         transitions = self._positions * _ACTIONS**2
         self._first = Lookup(lambda transition: self._successors(transition)[0], transitions, device)
         self._count = Lookup(lambda transition: self._successors(transition)[1], transitions, device)
@@ -124,9 +124,9 @@ class Coin(CoinGame):
         return (seen[red * self._cells + blue] * self._cells + seen[red * self._cells + coin]) * 2 + colour
 
 
-def _free_cells(cells: int) -> Tensor:
+def _free_cells(cells: int, device: str) -> Tensor:
     """Cells without an agent for each (red, blue), flattened long [P * P * (P - 1)]; padded where both stand apart."""
-    agent = torch.arange(cells)
+    agent = torch.arange(cells, device=device)
     taken = (agent.view(-1, 1, 1) == agent) | (agent.view(1, -1, 1) == agent)  # [red, blue, cell]
     return taken.long().argsort(dim=-1, stable=True)[..., : cells - 1].flatten()
 

@@ -163,8 +163,12 @@ class FiniteGame(Arena):
         self._clock, self._t, self._autoreset = snapshot["clock"], snapshot["t"], snapshot["autoreset"]
 
     @cached_property
-    def _cached_chain(self) -> Chain:
-        return self._chain()
+    def _valued(self) -> tuple[Chain, Tensor, Tensor]:
+        """The chain, the views at its positions [S, N, *O], and the pay of its transitions, float64 [S, J, N]."""
+        chain = self._chain()
+        n = len(chain.start)
+        pay = self._pay(torch.arange(n * self._joint, device=self.device)).double()
+        return chain, self._views(torch.arange(n, device=self.device)), pay.view(n, self._joint, -1)
 
     def value(
         self, policies: Mapping[str, MemorylessPolicy], *, steps: int | None = None, gamma: float | None = None
@@ -179,13 +183,12 @@ class FiniteGame(Arena):
         gamma = self.spec.gamma if gamma is None else gamma
         if steps is None and not gamma < 1:
             raise ValueError(f"{self.spec.name}: the infinite game needs a gamma below 1, got {gamma}; or give steps")
-        chain = self._cached_chain
+        chain, views, pay = self._valued
         n = len(chain.start)
-        joint = self._joint_probabilities(policies, n)  # [R, S, J]
+        joint = self._joint_probabilities(policies, views)  # [R, S, J]
         flow = joint.flatten(1)[:, chain.transition] * chain.probability  # [R, E]
         arc = chain.transition // self._joint * n + chain.position
         move = flow.new_zeros(len(flow), n * n).index_add(1, arc, flow).view(-1, n, n)
-        pay = self._pay(torch.arange(n * self._joint, device=self.device)).double().view(n, self._joint, -1)
         reward = torch.einsum("rsj,sjn->rsn", joint, pay)
         if steps is None:
             value = torch.linalg.solve(torch.eye(n, dtype=reward.dtype, device=self.device) - gamma * move, reward)
@@ -195,22 +198,22 @@ class FiniteGame(Arena):
                 value = reward + gamma * (move @ value)
         return dict(zip(self.spec.seats, (chain.start @ value).unbind(-1), strict=True))
 
-    def _joint_probabilities(self, policies: Mapping[str, MemorylessPolicy], n: int) -> Tensor:
-        """Probabilities float64 [R, n, J] of the joint actions at positions 0 .. n - 1."""
+    def _joint_probabilities(self, policies: Mapping[str, MemorylessPolicy], views: Tensor) -> Tensor:
+        """Probabilities float64 [R, n, J] of the joint actions at n positions with these views [n, N, *O]."""
         for seat in self.spec.seats:
             if not policies[seat].memoryless:
                 raise ValueError(f"{self.spec.name}: the policy of {seat} has a memory, so its value is not a chain's")
         replicas = {policies[seat].replicas for seat in self.spec.seats} - {1}
         if len(replicas) > 1:
             raise ValueError(f"{self.spec.name}: policies of {sorted(replicas)} replicas do not fit together")
-        views = self._views(torch.arange(n, device=self.device))
+        n = len(views)
         joint = torch.ones(1, n, 1, dtype=torch.float64, device=self.device)
         for number, (seat, width) in enumerate(zip(self.spec.seats, self._widths, strict=True)):
             r = policies[seat].replicas
-            seen = views[:, number].repeat(r, *[1] * (views.dim() - 2))
-            one, no = torch.ones(len(seen), device=self.device), torch.zeros_like(seen[:, :0].flatten(1).sum(-1))
-            mask = torch.ones(len(seen), width, dtype=torch.bool, device=self.device)
-            moment = TimeStep(seen, mask, no, one, no.bool(), no.bool(), one.bool())
+            seen = torch.cat([views[:, number]] * r)
+            one = torch.ones(r * n, device=self.device)
+            yes, no = one.bool(), torch.zeros_like(one).bool()
+            moment = TimeStep(seen, yes.unsqueeze(1).expand(-1, width), 0 * one, one, no, no, yes)
             own = policies[seat].probabilities(moment).double().view(r, n, width)
             joint = (joint.unsqueeze(-1) * own.unsqueeze(-2)).flatten(-2)
         return joint

@@ -68,7 +68,7 @@ class CoinGame(FiniteGame):
         self._relative = relative_table(size, size // 2, device)
         spec = ArenaSpec(
             name=name,
-            seats={seat: SeatSpec(observation=(4, size, size), actions=actions, team=seat) for seat in SEATS},
+            seats={seat: SeatSpec((4, size, size), actions, team=seat, bounds=(0, 1)) for seat in SEATS},
             kind="mixed",
             max_steps=max_steps,
             gamma=0.96,
@@ -95,7 +95,7 @@ class CoinGame(FiniteGame):
                 if self.view == "centred":
                     where = self._relative[cells[0] * self._cells + where]
                 views[:, seat, channel].scatter_(1, where.unsqueeze(1), lies.unsqueeze(1))
-        return views.unflatten(-1, (self.size, self.size))
+        return views.view(-1, 2, 4, self.size, self.size)
 
     def _walk(self, transition: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Like `_pieces`, after the moves and before coins that were taken are replaced."""
@@ -117,7 +117,7 @@ class CoinGame(FiniteGame):
         for number, seat in enumerate(SEATS):
             board = steps[seat].observation[:-1].flatten(-2)  # [T, B, 4, P]
             playing = steps[seat].active[:-1]
-            own, other = (1, 0) if self.view == "shared" and number == 1 else (0, 1)
+            own = number if self.view == "shared" else 0
             move = board[:, :, own].argmax(-1) * self._actions + actions[seat].value
             coins = board[:, :, 2:].take_along_dim(self._moves[move][..., None, None], -1).squeeze(-1)  # [T, B, 2]
             taken = (coins * playing.unsqueeze(-1)).sum(0)
@@ -142,19 +142,19 @@ class CoinGame(FiniteGame):
 
 def move_table(size: int, actions: int, device: str) -> Tensor:
     """Cell reached from each cell by each action, flattened: long [P * actions]."""
-    cells = torch.arange(size * size)
+    cells = torch.arange(size * size, device=device)
     rows, columns = cells // size, cells % size
     reached = [(rows + down) % size * size + (columns + right) % size for down, right in MOVES[:actions]]
-    return torch.stack(reached, dim=1).flatten().to(device)
+    return torch.stack(reached, dim=1).flatten()
 
 
 def relative_table(size: int, centre: int, device: str) -> Tensor:
     """Where a cell lies as seen by a viewer who takes his own for cell (centre, centre): long [P * P], viewer first."""
-    cells = torch.arange(size * size)
+    cells = torch.arange(size * size, device=device)
     rows, columns = cells // size, cells % size
     down = (rows - rows.unsqueeze(1) + centre) % size
     right = (columns - columns.unsqueeze(1) + centre) % size
-    return (down * size + right).flatten().to(device)
+    return (down * size + right).flatten()
 
 
 def draw_text(size: int, agents: Mapping[str, int], coins: Mapping[str, int], caption: str) -> str:
@@ -170,7 +170,7 @@ def draw_text(size: int, agents: Mapping[str, int], coins: Mapping[str, int], ca
 
 
 def draw_picture(size: int, agents: Mapping[str, int], coins: Mapping[str, int]) -> np.ndarray:
-    """A board as uint8 [24 n, 24 n, 3]: agents are squares, coins are discs, and what shares a cell shares its width."""
+    """A board as uint8 [24 n, 24 n, 3]: agents are squares, coins are discs, and two that share a cell get half."""
     picture = np.full((size * _SCALE, size * _SCALE, 3), 245, dtype=np.uint8)
     picture[::_SCALE] = picture[:, ::_SCALE] = 215
     y, x = np.mgrid[:_SCALE, :_SCALE] - (_SCALE - 1) / 2

@@ -1,9 +1,9 @@
 """Iterated two-player matrix games: any payoffs, and the four classics by name.
 
-Both seats choose at once, are paid by the matrix, and see what both did. The observation, float32 [1 + A_own * A_other],
-is one-hot in the seat's own view: index 0 before the first move, then 1 + own action * A_other + the other's action. So
-a policy of the prisoner's dilemma has the five numbers start, CC, CD, DC, DD in either seat. Nothing tells the time, so
-that the finite game does not unravel from its end. State: what the row player sees.
+Both seats choose at once, are paid by the matrix, and see what both did. The observation, float32
+[1 + A_own * A_other], is one-hot in the seat's own view: index 0 before the first move, then 1 + own action * A_other +
+the other's action. So a policy of the prisoner's dilemma has the five numbers start, CC, CD, DC, DD in either seat.
+Nothing tells the time, so that the finite game does not unravel from its end. State: what the row player sees.
 
 Sources: prisoner's dilemma and matching pennies with their discounts from Foerster et al. 2018 (LOLA); stag hunt and
 chicken from Leibo et al. 2017 (Multi-agent Reinforcement Learning in Sequential Social Dilemmas, figure 1).
@@ -68,7 +68,7 @@ class Matrix(FiniteGame):
     ) -> None:
         if max_steps < 1 or not 0 <= gamma <= 1:
             raise ValueError(f"{self.name}: max_steps must be at least 1, gamma in [0, 1]; got {max_steps} and {gamma}")
-        self.payoffs = _payoff_tensor(self.name, payoffs).to(device)
+        self.payoffs = _payoff_tensor(self.name, payoffs, device)
         rows, columns, _ = self.payoffs.shape
         width = 1 + rows * columns
         swapped = self.payoffs.flip(-1).transpose(0, 1)
@@ -79,7 +79,7 @@ class Matrix(FiniteGame):
         spec = ArenaSpec(
             name=self.name,
             seats={
-                seat: SeatSpec(observation=(width,), actions=actions, team=seat, side=side)
+                seat: SeatSpec((width,), actions, team=seat, side=side, bounds=(0, 1))
                 for seat, actions, side in zip(SEATS, (rows, columns), sides, strict=True)
             },
             kind=kind,
@@ -127,7 +127,7 @@ class Matrix(FiniteGame):
         return result
 
     def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
-        """The last moves as text, or the matrix as uint8 [48 A1, 48 A2, 3] with a frame around the last joint action."""
+        """The last moves as text, or the matrix as uint8 [48 A1, 48 A2, 3] with a frame around what was played last."""
         position = int(self._position[row])
         if mode == "ansi":
             return self._text(position)
@@ -148,14 +148,15 @@ class Matrix(FiniteGame):
         rows, columns = self._widths
         pay = self.payoffs.cpu().numpy()
         share = (pay - pay.min()) / max(float(pay.max() - pay.min()), 1e-9)  # 0 the worst payoff, 1 the best
-        colour = _RED + share[..., None] * (_GREEN - _RED)  # [A1, A2, 2, 3]: row's half on the left
-        picture = colour.repeat(_SCALE, axis=0).reshape(rows * _SCALE, columns * 2, 3).repeat(_SCALE // 2, axis=1)
+        halves = _RED + share[..., None] * (_GREEN - _RED)  # [A1, A2, 2, 3]: row's half on the left
+        tiles = halves.reshape(rows, columns * 2, 3).astype(np.uint8)
+        picture: np.ndarray = tiles.repeat(_SCALE, axis=0).repeat(_SCALE // 2, axis=1)
         picture[::_SCALE] = picture[:, ::_SCALE] = 255
         if position:
             top, left = (_SCALE * k for k in divmod(position - 1, columns))
             tile = picture[top : top + _SCALE, left : left + _SCALE]
             tile[:4] = tile[-4:] = tile[:, :4] = tile[:, -4:] = _INK
-        return picture.astype(np.uint8)
+        return picture
 
 
 class IteratedPrisonersDilemma(Matrix):
@@ -164,9 +165,7 @@ class IteratedPrisonersDilemma(Matrix):
     name = "ipd-v1"
     action_names = ("cooperate", "defect")
 
-    def __init__(
-        self, batch_size: int = 1, *, device: str = "cpu", max_steps: int = 150, gamma: float = 0.96
-    ) -> None:
+    def __init__(self, batch_size: int = 1, *, device: str = "cpu", max_steps: int = 150, gamma: float = 0.96) -> None:
         payoffs = [[[-1, -1], [-3, 0]], [[0, -3], [-2, -2]]]
         super().__init__(batch_size, payoffs=payoffs, device=device, max_steps=max_steps, gamma=gamma)
 
@@ -188,9 +187,7 @@ class StagHunt(Matrix):
     name = "stag-hunt-v1"
     action_names = ("stag", "hare")
 
-    def __init__(
-        self, batch_size: int = 1, *, device: str = "cpu", max_steps: int = 150, gamma: float = 0.96
-    ) -> None:
+    def __init__(self, batch_size: int = 1, *, device: str = "cpu", max_steps: int = 150, gamma: float = 0.96) -> None:
         payoffs = [[[4, 4], [0, 3]], [[3, 0], [1, 1]]]
         super().__init__(batch_size, payoffs=payoffs, device=device, max_steps=max_steps, gamma=gamma)
 
@@ -201,17 +198,16 @@ class Chicken(Matrix):
     name = "chicken-v1"
     action_names = ("swerve", "straight")
 
-    def __init__(
-        self, batch_size: int = 1, *, device: str = "cpu", max_steps: int = 150, gamma: float = 0.96
-    ) -> None:
+    def __init__(self, batch_size: int = 1, *, device: str = "cpu", max_steps: int = 150, gamma: float = 0.96) -> None:
         payoffs = [[[3, 3], [1, 4]], [[4, 1], [0, 0]]]
         super().__init__(batch_size, payoffs=payoffs, device=device, max_steps=max_steps, gamma=gamma)
 
 
-def _payoff_tensor(name: str, payoffs: str | Sequence[Sequence[Sequence[float]]]) -> Tensor:
+def _payoff_tensor(name: str, payoffs: str | Sequence[Sequence[Sequence[float]]], device: str) -> Tensor:
     """Payoffs as float32 [A1, A2, 2]."""
     try:
-        table = torch.tensor(json.loads(payoffs) if isinstance(payoffs, str) else payoffs, dtype=torch.float32)
+        numbers = json.loads(payoffs) if isinstance(payoffs, str) else payoffs
+        table = torch.tensor(numbers, dtype=torch.float32, device=device)
         fits = table.dim() == 3 and table.shape[-1] == 2 and table.numel() > 0 and bool(table.isfinite().all())
     except (ValueError, TypeError):
         fits = False
@@ -234,7 +230,7 @@ def _is_social_dilemma(payoffs: Tensor) -> bool:
     """Macy and Flache 2002: symmetric, R > P, R > S, 2 R > T + S, and greed (T > R) or fear (P > S)."""
     if payoffs.shape[:2] != (2, 2) or not torch.equal(payoffs, payoffs.flip(-1).transpose(0, 1)):
         return False
-    (r, s), (t, p) = payoffs[..., 0].tolist()
+    r, s, t, p = (float(pay) for pay in payoffs[..., 0].flatten())
     return r > p and r > s and 2 * r > t + s and (t > r or p > s)
 
 

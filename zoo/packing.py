@@ -1,4 +1,4 @@
-"""Trees of tensors and numbers taken apart for files: the tensors by name, the rest as JSON that says where they were."""
+"""Trees of tensors and numbers taken apart for files: tensors by name, the rest as JSON that says where they were."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def _pack(tree: Any, name: str, tensors: dict[str, Tensor]) -> Any:
                 raise TypeError(f"{name or 'the state'} has a key that is no text: {key!r}")
         return {key: _pack(value, f"{name}/{key}" if name else key, tensors) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
-        items = [_pack(value, f"{name}/{number}" if name else str(number), tensors) for number, value in enumerate(tree)]
+        items = [
+            _pack(value, f"{name}/{number}" if name else str(number), tensors) for number, value in enumerate(tree)
+        ]
         return items if isinstance(tree, list) else {_TUPLE: items}
     if tree is None or isinstance(tree, bool | int | float | str):
         return tree

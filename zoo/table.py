@@ -91,7 +91,9 @@ class Table:
         seed: int = 0,
     ) -> None:
         if players.keys() != arena.spec.seats.keys() or not players.keys() >= set(learning):
-            raise ValueError(f"{identity}: players {sorted(players)} and learners {sorted(learning)} do not fit its seats")
+            raise ValueError(
+                f"{identity}: players {sorted(players)} and learners {sorted(learning)} do not fit its seats"
+            )
         self.arena, self.identity, self.sight, self.seed = arena, identity, sight, seed
         self.players = {seat: players[seat] for seat in arena.spec.seats}
         self.length = arena.spec.max_steps if length is None else length
@@ -217,7 +219,12 @@ class Table:
                 snapshot = None
             if snapshot is not None:
                 steps = {seat: step._asdict() for seat, step in self._game.timesteps.items()}
-                game = {"arena": snapshot, "memories": self._game.memories, "timesteps": steps, "state": self._game.state}
+                game = {
+                    "arena": snapshot,
+                    "memories": self._game.memories,
+                    "timesteps": steps,
+                    "state": self._game.state,
+                }
         learners = {"+".join(seats): agent.learning_state() for seats, agent in self.learners.items()}
         tensors, numbers = pack({"update": self.update, "learners": learners, "game": game})
         return tensors, numbers

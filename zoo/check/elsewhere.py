@@ -1,7 +1,7 @@
 """Another process, in which the same seeds must give the same games: its hashes of strings are not ours.
 
-`python -m zoo.check.elsewhere` reads one request a line (JSON: agent, arena, settings, threads) and answers with a
-fingerprint or an error, one line each. It ends when its input does.
+It reads one request a line (JSON: agent, arena, settings, threads) and answers with a fingerprint or an error, one line
+each. It ends when its input does.
 """
 
 from __future__ import annotations
@@ -12,19 +12,24 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import IO
 
+import torch
+
+from agents.protocol import Agent
 from zoo.check.data import digest
 from zoo.check.subject import Subject, follow, subject
 from zoo.check.verdict import one_line
 
-_DECIMALS = 3  # of continuous actions, in fingerprints that should not change with the machine
+SEED = 21
+_DECIMALS = 3  # of continuous actions: the noise of their last digits is no other behaviour
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Digests of what a fresh team of the agent plays, what it plays after it learned, and all its weights then."""
+    """Digests of what a fresh team plays, of what it plays when it has learned, and of all its weights then."""
 
     fresh: str
     taught: str
@@ -32,14 +37,94 @@ class Fingerprint:
 
 
 def fingerprint(subject: Subject) -> Fingerprint:
-    """Play fixed seeds, learn, and play again; a pure function of the subject."""
-    team, game = subject.team(), subject.game(21, training=True)
-    fresh = _played(subject, game_seed=21)
-    subject.teach(team, subject.rounds)
-    taught = digest([{s: a.value for s, a in actions.items()} for actions in follow(team, game).actions], _DECIMALS)
-    return Fingerprint(fresh, taught, digest({seat: agent.learning_state() for seat, agent in team.items()}))
+    """Play with fixed seeds, learn, and play again; equal subjects have equal fingerprints in any process."""
+    team = subject.team(SEED)
+    fresh = _played(subject, team)
+    subject.teach(team, subject.rounds, seed=SEED)
+    weights = {seat: agent.learning_state() for seat, agent in team.items()}
+    return Fingerprint(fresh, _played(subject, team), digest(weights))
 
 
-def _played(subject: Subject, game_seed: int) -> str:
-    play = follow(subject.team(), subject.game(game_seed, training=True))
-    return digest([{s: a.value for s, a in actions.items()} for actions in play.actions], _DECIMALS)
+def _played(subject: Subject, team: Mapping[str, Agent]) -> str:
+    play = follow(team, subject.game(SEED, training=True))
+    return digest([{seat: a.value for seat, a in actions.items()} for actions in play.actions], _DECIMALS)
+
+
+class Elsewhere:
+    """A running process that takes fingerprints.
+
+    Attributes:
+        hash_seed: the PYTHONHASHSEED under which it runs.
+    """
+
+    def __init__(self) -> None:
+        self.hash_seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+        path = os.pathsep.join(place for place in sys.path if place)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],
+            env={**os.environ, "PYTHONHASHSEED": self.hash_seed, "PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def fingerprint(self, subject: Subject) -> Fingerprint:
+        """What `fingerprint` finds there.
+
+        Raises:
+            ChildProcessError: the agent failed there, or took the process with it.
+        """
+        agent, arena, settings = subject.texts
+        request = {"agent": agent, "arena": arena, "settings": settings, "threads": torch.get_num_threads()}
+        asks, answers = self._pipes()
+        try:
+            asks.write(json.dumps(request) + "\n")
+            asks.flush()
+            answer = answers.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            other_process.cache_clear()  # the next subject gets a fresh one
+            raise ChildProcessError(f"another process that played this agent ended with code {self._process.wait()}")
+        reply = json.loads(answer)
+        if "error" in reply:
+            raise ChildProcessError(f"in another process: {reply['error']}")
+        return Fingerprint(**reply)
+
+    def close(self) -> None:
+        """End the process."""
+        for pipe in self._pipes():
+            pipe.close()
+        self._process.wait()
+
+    def _pipes(self) -> tuple[IO[str], IO[str]]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        return self._process.stdin, self._process.stdout
+
+
+@functools.cache
+def other_process() -> Elsewhere:
+    """The other process, started when first asked for and shared from then on: starting takes seconds."""
+    elsewhere = Elsewhere()
+    atexit.register(elsewhere.close)
+    return elsewhere
+
+
+def serve(requests: IO[str], replies: IO[str]) -> None:
+    """Answer requests until there are no more."""
+    for line in requests:
+        request = json.loads(line)
+        torch.set_num_threads(request["threads"])
+        try:
+            found = subject(request["agent"], request["arena"], request["settings"])
+            reply = asdict(fingerprint(found))
+        except Exception as error:
+            reply = {"error": one_line(error)}
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
+
+
+def main() -> None:
+    """Serve standard input and output."""
+    replies, sys.stdout = sys.stdout, sys.stderr  # what agents print must not get between the replies
+    serve(sys.stdin, replies)

@@ -25,14 +25,18 @@ class Stranger(DifferentiablePolicy):
         seat: the seat that it plays.
         seed: of its weights; different seeds are different strangers.
         parameters: other weights than those of `seed`.
+        device: where its weights live.
     """
 
-    def __init__(self, spec: ArenaSpec, seat: str, seed: int = 0, parameters: Parameters | None = None) -> None:
+    def __init__(
+        self, spec: ArenaSpec, seat: str, seed: int = 0, parameters: Parameters | None = None, device: str = "cpu"
+    ) -> None:
         self.spec, self.seat, self.seed = spec, seat, seed
         self._own, self._width = spec.seats[seat], math.prod(spec.seats[seat].observation)
         sizes = [self._width, self._own.actions or self._own.action_dim]
         # strong opinions: strangers whose policies were all nearly uniform could hardly be told apart
-        self.parameters = mlp_parameters(sizes, seed=seed, last_scale=4.0) if parameters is None else parameters
+        fresh = mlp_parameters(sizes, seed=seed, last_scale=4.0, device=device) if parameters is None else parameters
+        self.parameters = fresh
 
     @property
     def memoryless(self) -> bool:

@@ -51,7 +51,9 @@ class Game:
 
     def seats(self, shown: Mapping[str, Sequence[TimeStep]]) -> Game:
         """The same game where some seats are told something else."""
-        moments = [dict(steps) | {seat: told[t] for seat, told in shown.items()} for t, steps in enumerate(self.moments)]
+        moments = [
+            dict(steps) | {seat: told[t] for seat, told in shown.items()} for t, steps in enumerate(self.moments)
+        ]
         return Game(moments, self.seatings)
 
 
@@ -168,9 +170,11 @@ class Subject:
         self, seats: tuple[str, ...], seed: int, update: int, table: Mapping[str, Policy], sight: str
     ) -> LearningContext:
         """A context whose peers are frozen policies of the table's other seats: theirs, or a stranger's."""
-        peers = {
-            seat: _shown(policy, seat, self.spec) for seat, policy in table.items() if seat not in seats
-        } if sight == "policies" else {}
+        peers = (
+            {seat: _shown(policy, seat, self.spec) for seat, policy in table.items() if seat not in seats}
+            if sight == "policies"
+            else {}
+        )
         simulator = self.arena.twin(COPIES) if "simulator" in self.spec.offers else None
         return LearningContext(seats, derive(seed, "update", update), update, peers, simulator)
 
@@ -227,7 +231,8 @@ def subject(agent: str, arena: str, settings: Sequence[str] = ()) -> Subject:
     name, *assignments = split(agent)
     entry = load_agent(name)
     given = {text.partition("=")[0].strip() for text in assignments}
-    return Subject(entry, _small(entry.config(assignments), given), _short(arena, settings), (agent, arena, tuple(settings)))
+    game = short(load_arena(arena, list(settings)), LENGTH)
+    return Subject(entry, _small(entry.config(assignments), given), game, (agent, arena, tuple(settings)))
 
 
 def _small(config: Any, given: set[str]) -> Any:
@@ -245,17 +250,16 @@ def _small(config: Any, given: set[str]) -> Any:
         return config
 
 
-def _short(arena: str, settings: Sequence[str]) -> ArenaEntry:
-    """The arena with short episodes, or as it is where it has no such setting or refuses it."""
-    entry = load_arena(arena, list(settings))
+def short(entry: ArenaEntry, length: int) -> ArenaEntry:
+    """The arena with episodes of `length` steps; as it is where it has no such setting, was given one, or refuses."""
     if "max_steps" not in argument_fields(entry.factory) or "max_steps" in entry.settings:
         return entry
-    short = load_arena(arena, [*settings, f"max_steps={LENGTH}"])
+    shorter = dataclasses.replace(entry, settings={**entry.settings, "max_steps": length})
     try:
-        short.make(1).close()
+        shorter.make(1).close()
     except UserError:
         return entry
-    return short
+    return shorter
 
 
 def _shown(policy: Policy, seat: str, spec: ArenaSpec) -> DifferentiablePolicy:

@@ -83,6 +83,8 @@ def one_line(error: BaseException) -> str:
     """An exception as "TypeError: what it said (my_agent.py:12)"; the place is the last one outside these checks."""
     text = " ".join(str(error).split())
     frames = traceback.extract_tb(error.__traceback__)
-    outside = [f for f in frames if HERE not in Path(f.filename).resolve().parents and "site-packages" not in f.filename]
+    outside = [
+        f for f in frames if HERE not in Path(f.filename).resolve().parents and "site-packages" not in f.filename
+    ]
     place = f" ({Path(outside[-1].filename).name}:{outside[-1].lineno})" if outside else ""
     return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"

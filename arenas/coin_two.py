@@ -1,0 +1,97 @@
+"""The coin game with two coins at once, one of each colour, as in M-FOS (Lu et al. 2022) and pax.
+
+Red and blue walk on a torus, or stay. Each coin keeps its colour and pays as in the one-coin game: +1 to whoever steps
+or stays on it, and -2 to its owner if the other does. A coin that was taken comes back on a uniform cell, also under an
+agent or the other coin; and at the start all four things lie on uniform cells that may coincide, as in M-FOS and pax.
+What lies under an agent is taken when the agent stays. Both coins in one cell are taken together.
+
+On the 3 x 3 board two that each chase the own coin, and tread on the other's where it lies in the way, earn 0.51 each
+step; two that chase whatever is nearest earn 0.
+
+Observation, views and state as in `arenas.coin`. Actions: right, left, down, up, stay.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from arenas.finite import Lookup
+from arenas.grid import CoinGame
+
+if TYPE_CHECKING:
+    from pettingzoo import AECEnv, ParallelEnv
+
+_ACTIONS = 5
+
+
+class CoinTwo(CoinGame):
+    """The coin game with two coins on an n x n torus.
+
+    A position is one number, ((red * P + blue) * P + red coin) * P + blue coin, S = P^4 of them. What may come after a
+    transition are `count` equally likely positions, `stride` apart from `first` on.
+
+    Args:
+        batch_size: B, copies played at once.
+        device: where the tensors live.
+        size: n, at least 2 (3 in M-FOS and pax).
+        max_steps: T, steps per episode.
+        view: how a seat sees the board: centred, channels or shared.
+
+    Raises:
+        ValueError: size or max_steps too small, or an unknown view.
+    """
+
+    def __init__(
+        self, batch_size: int = 1, *, device: str = "cpu", size: int = 3, max_steps: int = 150, view: str = "centred"
+    ) -> None:
+        positions = size**8
+        super().__init__(
+            "coin-two-v1", batch_size, device, size, max_steps, view, actions=_ACTIONS, positions=positions, loss=-2.0
+        )
+        transitions = positions * _ACTIONS**2
+        self._first = Lookup(lambda transition: self._successors(transition)[0], transitions, device)
+        self._stride = Lookup(lambda transition: self._successors(transition)[1], transitions, device)
+        self._count = Lookup(lambda transition: self._successors(transition)[2], transitions, device)
+
+    def _pieces(self, position: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        agents, coins = position // self._cells**2, position % self._cells**2
+        return agents // self._cells, agents % self._cells, coins // self._cells, coins % self._cells
+
+    def _number(self, red: Tensor, blue: Tensor, red_coin: Tensor, blue_coin: Tensor) -> Tensor:
+        """The position with these pieces, long [n]."""
+        return ((red * self._cells + blue) * self._cells + red_coin) * self._cells + blue_coin
+
+    def _successors(self, transition: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """First, stride and count of the positions after a transition."""
+        red, blue, red_coin, blue_coin = self._walk(transition)
+        red_taken = (red == red_coin) | (blue == red_coin)
+        blue_taken = (red == blue_coin) | (blue == blue_coin)
+        first = self._number(red, blue, red_coin.where(~red_taken, 0), blue_coin.where(~blue_taken, 0))
+        stride = torch.where(red_taken & ~blue_taken, self._cells, 1)
+        return first, stride, self._cells ** (red_taken.long() + blue_taken.long())
+
+    def _start(self) -> Tensor:
+        """Everything on a uniform cell of its own choice."""
+        cells = [self._draw(self._cells) for _ in range(4)]
+        return self._number(*cells)
+
+    def _advance(self, transition: Tensor) -> Tensor:
+        """The agents have moved; coins that were taken lie on new cells."""
+        return self._first(transition) + self._stride(transition) * self._draw(self._count(transition))
+
+
+def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
+    """The game as PettingZoo's parallel environment `coin_two_v1`."""
+    from arenas.pettingzoo import parallel_env as face
+
+    return face(CoinTwo, render_mode, **settings)
+
+
+def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
+    """The game as PettingZoo's AEC environment `coin_two_v1`."""
+    from arenas.pettingzoo import env as face
+
+    return face(CoinTwo, render_mode, **settings)

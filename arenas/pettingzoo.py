@@ -1,0 +1,182 @@
+"""Any arena as a PettingZoo environment: one copy of the game, arrays in and out.
+
+    env = parallel_env(Coin, render_mode="ansi", size=5)     # or env(...) for the AEC form
+
+The name in `metadata` is the arena's with underscores ("coin_v1"). An agent is called like its seat, with the number
+that PettingZoo wants in a name: seat "red" is agent "red_0", seat "adversary_1" keeps its name. Legal actions stand in
+`infos[agent]["action_mask"]` where actions are discrete. `reset(seed=s)` plays the same game as `Arena.reset` with the
+seed s in a batch of one; a later `reset()` without a seed goes on to new luck that the first seed decides.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import logger
+from gymnasium.spaces import Box, Discrete, Space
+from pettingzoo import AECEnv, ParallelEnv
+from pettingzoo.utils.conversions import parallel_to_aec
+from pettingzoo.utils.wrappers import OrderEnforcingWrapper
+from torch import Tensor
+
+from arenas.luck import bits
+from arenas.protocol import Action, Arena, SeatSpec, TimeStep
+
+RENDER_MODES = ("human", "ansi", "rgb_array")
+_SEED_MASK = (1 << 63) - 1
+
+
+class ArenaEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[misc]  # pettingzoo is not checked
+    """An arena of one copy behind PettingZoo's parallel interface.
+
+    Args:
+        arena: the game, with a batch size of 1.
+        render_mode: "human" (prints the text), "ansi", "rgb_array" or None.
+
+    Raises:
+        ValueError: an unknown render mode, or a game with messages, which PettingZoo has no word for.
+    """
+
+    def __init__(self, arena: Arena, render_mode: str | None = None) -> None:
+        name = arena.spec.name
+        if render_mode not in (None, *RENDER_MODES):
+            raise ValueError(f"{name}: render_mode must be one of {', '.join(RENDER_MODES)}, got {render_mode!r}")
+        if any(seat.message_dim for seat in arena.spec.seats.values()):
+            raise ValueError(f"{name}: its seats send messages, which PettingZoo has no word for")
+        self.arena = arena
+        self.render_mode = render_mode
+        self.metadata = {
+            "name": name.replace("-", "_"),
+            "render_modes": list(RENDER_MODES),
+            "is_parallelizable": True,
+            "render_fps": 4,
+        }
+        self.seats = {agent_name(seat): seat for seat in arena.spec.seats}
+        self.possible_agents = list(self.seats)
+        self.agents: list[str] = []
+        self._observation_spaces = {a: _observation_space(arena.spec.seats[s]) for a, s in self.seats.items()}
+        self._action_spaces = {a: _action_space(arena.spec.seats[s]) for a, s in self.seats.items()}
+        if arena.spec.state_dim:
+            low, high = zip(*(spec.bounds for spec in arena.spec.seats.values()), strict=True)
+            self.state_space = Box(min(low), max(high), (arena.spec.state_dim,), np.float32)
+        self._seed: int | None = None
+        self._state: Tensor | None = None
+
+    def observation_space(self, agent: str) -> Space[Any]:
+        """A float32 box of the seat's observation shape and bounds."""
+        return self._observation_spaces[agent]
+
+    def action_space(self, agent: str) -> Space[Any]:
+        """The seat's actions: discrete, or a box of numbers in [-1, 1]."""
+        return self._action_spaces[agent]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+        """Start an episode; `options` are not used."""
+        if seed is not None or self._seed is None:
+            self._seed = (secrets.randbits(63) if seed is None else seed) & _SEED_MASK
+            self._episode = 0
+        luck = torch.tensor([self._seed], device=self.arena.device)
+        steps, self._state = self.arena.reset(bits(luck, self._episode) if self._episode else luck, autoreset=False)
+        self._episode += 1
+        self.agents = list(self.possible_agents)
+        told = {a: steps[s] for a, s in self.seats.items()}
+        return {a: _array(t.observation) for a, t in told.items()}, {a: _info(t) for a, t in told.items()}
+
+    def step(
+        self, actions: dict[str, Any]
+    ) -> tuple[
+        dict[str, np.ndarray], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, np.ndarray]]
+    ]:
+        """Play one step.
+
+        Raises:
+            ValueError: an agent's action is missing or not in its action space.
+        """
+        if not self.agents:
+            return {}, {}, {}, {}, {}
+        steps, self._state = self.arena.step({s: self._action(a, actions.get(a)) for a, s in self.seats.items()})
+        told = {a: steps[self.seats[a]] for a in self.agents}
+        ended = {a: bool(t.discount[0] == 0) for a, t in told.items()}
+        cut = {a: bool(t.last[0]) and not ended[a] for a, t in told.items()}
+        self.agents = [a for a in self.agents if not ended[a] and not cut[a]]
+        return (
+            {a: _array(t.observation) for a, t in told.items()},
+            {a: float(t.reward[0]) for a, t in told.items()},
+            ended,
+            cut,
+            {a: _info(t) for a, t in told.items()},
+        )
+
+    def _action(self, agent: str, given: Any) -> Action:
+        """The action as a batch of one; a seat whose part is over does nothing."""
+        space = self._action_spaces[agent]
+        if agent not in self.agents:
+            given = space.low if isinstance(space, Box) else 0
+        if isinstance(space, Box) and given is not None:
+            given = np.asarray(given, dtype=np.float32)
+        if given is None or not space.contains(given):
+            raise ValueError(f"{self.metadata['name']}: {agent} needs an action in {space}, got {given!r}")
+        return Action(torch.as_tensor(given, device=self.arena.device).unsqueeze(0))
+
+    def state(self) -> np.ndarray:
+        """The global state, float32 [S].
+
+        Raises:
+            NotImplementedError: the arena shows none.
+        """
+        if self._state is None:
+            raise NotImplementedError(f"{self.metadata['name']} shows no global state")
+        return _array(self._state)
+
+    def render(self) -> str | np.ndarray | None:
+        """Text, picture, or None after printing the text ("human")."""
+        if self.render_mode is None:
+            logger.warn(f"{self.metadata['name']}: render() needs a render_mode, one of {', '.join(RENDER_MODES)}")
+            return None
+        if self.render_mode == "human":
+            print(self.arena.render(0, "ansi"))
+            return None
+        return self.arena.render(0, self.render_mode)
+
+    def close(self) -> None:
+        """Close the arena."""
+        self.arena.close()
+
+
+def parallel_env(arena: Callable[..., Arena], render_mode: str | None = None, **settings: Any) -> ArenaEnv:
+    """An arena, given by its class or another function of batch size and settings, as a parallel environment."""
+    return ArenaEnv(arena(1, **settings), render_mode)
+
+
+def env(arena: Callable[..., Arena], render_mode: str | None = None, **settings: Any) -> AECEnv[str, np.ndarray, Any]:
+    """An arena as an AEC environment."""
+    return OrderEnforcingWrapper(parallel_to_aec(parallel_env(arena, render_mode, **settings)))
+
+
+def agent_name(seat: str) -> str:
+    """What PettingZoo calls the agent in a seat."""
+    return seat if re.fullmatch(r".*_\d+", seat) else f"{seat}_0"
+
+
+def _observation_space(spec: SeatSpec) -> Box:
+    return Box(*spec.bounds, spec.observation, np.float32)
+
+
+def _action_space(spec: SeatSpec) -> Space[Any]:
+    return Discrete(spec.actions) if spec.actions else Box(-1, 1, (spec.action_dim,), np.float32)
+
+
+def _array(batch: Tensor) -> np.ndarray:
+    """The only row as an array of its own."""
+    return batch[0].numpy(force=True).copy()
+
+
+def _info(step: TimeStep) -> dict[str, np.ndarray]:
+    return {} if step.action_mask is None else {"action_mask": _array(step.action_mask).astype(np.int8)}

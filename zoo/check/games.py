@@ -1,0 +1,313 @@
+"""The laws for arenas, one function each."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from arenas.protocol import TimeStep
+from zoo.check.data import difference, leaves, rows
+from zoo.check.luck import scrambled
+from zoo.check.rules import ROWS, STEPS, Record, Rules, go_on, strangers
+from zoo.check.stranger import Stranger
+from zoo.check.telling import wrong_record, wrong_spec
+from zoo.check.verdict import NotApplicable, Verdict, judge
+
+MANY = 4096  # episodes behind a mean
+SIGMAS = 4.0  # standard errors within which two means are taken for equal: farther off once in 16,000
+SIGHT_SIGMAS = 6.0  # the same where thousands of means are looked at
+LONG = 300  # steps after which an episode's end is no longer waited for
+
+
+def spec_is_true(rules: Rules) -> Verdict:
+    """1: shapes, types, masks, flags, bounds and offered words are as the spec says."""
+    with rules.arena() as arena:
+        return judge(wrong_spec(arena) or wrong_record(arena.spec, rules.play(arena, 1)))
+
+
+def seeds_reproduce(rules: Rules) -> Verdict:
+    """2: equal seeds and actions give equal games, in the same object and in another, whatever else drew luck."""
+    with scrambled(1), rules.arena() as arena:
+        first = rules.play(arena, 2)
+        again = rules.play(arena, 2)
+    with scrambled(2), rules.arena() as other:
+        elsewhere = rules.play(other, 2)
+    for record, where in ((again, "after another reset"), (elsewhere, "in another object")):
+        if at := difference(first.shown(), record.shown()):
+            return judge(f"the same seeds gave another game {where} ({at}): draw all luck from the seed given to reset")
+    return judge(None)
+
+
+def rows_are_independent(rules: Rules) -> Verdict:
+    """3: a row plays the same game in any batch, at any place, whatever its neighbours do."""
+    batch = list(range(ROWS))
+    with rules.arena() as arena:
+        whole = rules.play(arena, 3)
+        changed = rules.play(arena, 3, rows=[ROWS if b == 3 else b for b in batch])
+        turned = [(5 * b + 2) % ROWS for b in batch]
+        moved = rules.play(arena, 3, rows=turned)
+    with rules.arena(1) as single:
+        alone = {b: rules.play(single, 3, rows=[b]) for b in (0, 3)}
+    others = [b for b in batch if b != 3]
+    if at := difference(_rows(whole, others), _rows(changed, others)):
+        return judge(f"other seeds and actions in row 3 changed another row ({at})")
+    if at := difference(_rows(whole, turned), _rows(moved, batch)):
+        return judge(f"rows that change places play other games ({at}): luck must come from the row's seed alone")
+    for b, record in alone.items():
+        if at := difference(_rows(whole, [b]), record.shown()):
+            return judge(f"row {b} of a batch of {ROWS} plays another game alone (B = 1; {at})")
+    return judge(None)
+
+
+def _rows(record: Record, index: list[int]) -> list[object]:
+    """What the arena told some rows, in that order."""
+    moments = [{seat: rows(step, index) for seat, step in told.items()} for told in record.moments]
+    return [moments, [None if state is None else state[index] for state in record.states]]
+
+
+def faces_agree(rules: Rules) -> Verdict:
+    """4: PettingZoo's face plays the same game, and passes PettingZoo's own tests."""
+    from arenas.pettingzoo import env, parallel_env
+
+    settings = {**rules.entry.fixed, **rules.entry.settings}
+    with rules.arena(1) as arena:
+        if any(seat.message_dim for seat in arena.spec.seats.values()):
+            return NotApplicable("its seats send messages, for which PettingZoo has no word")
+        record = rules.play(arena, 4, autoreset=False, until_over=True)
+
+    def parallel() -> Any:
+        return parallel_env(rules.entry.factory, **settings)
+
+    face = parallel()
+    fault = _tells_otherwise(face, record, int(rules.seeds(4, 1)))
+    face.close()
+    if fault:
+        return judge(f"the PettingZoo face plays another game than the batch of one: {fault}")
+    return judge(_pettingzoo(parallel, lambda: env(rules.entry.factory, **settings)))
+
+
+def _tells_otherwise(face: Any, record: Record, seed: int) -> str | None:
+    """Where the parallel face tells something else than the record of a batch of one, or None."""
+    agents = list(face.possible_agents)
+    seats = dict(zip(agents, record.moments[0], strict=True))
+    living, (seen, _) = agents, face.reset(seed=seed)
+    rewards, ended, cut = dict.fromkeys(agents, 0.0), dict.fromkeys(agents, False), dict.fromkeys(agents, False)
+    for t, told in enumerate(record.moments):
+        for agent in living:
+            step = told[seats[agent]]
+            over = bool(step.last) or not step.discount
+            if not np.array_equal(seen[agent], step.observation[0].numpy()):
+                return f"observation of {agent} at moment {t}"
+            if rewards[agent] != float(step.reward):
+                return f"reward of {agent} at moment {t}: {rewards[agent]} and {float(step.reward)}"
+            if (ended[agent], cut[agent]) != (not step.discount, over and bool(step.discount)):
+                return f"termination or truncation of {agent} at moment {t}"
+        living = list(face.agents)
+        if t == len(record.actions) or not living:
+            return None
+        chosen = {agent: record.actions[t][seats[agent]].value[0].numpy() for agent in living}
+        seen, rewards, ended, cut, _ = face.step(chosen)
+    return None
+
+
+def _pettingzoo(parallel: Callable[[], Any], aec: Callable[[], Any]) -> str | None:
+    """The first of PettingZoo's tests that fails, with what it says, or None."""
+    from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
+
+    tests: dict[str, Callable[[], Any]] = {
+        "parallel_api_test": lambda: parallel_api_test(parallel(), num_cycles=3 * STEPS),
+        "parallel_seed_test": lambda: parallel_seed_test(parallel, num_cycles=STEPS),
+        "api_test": lambda: api_test(aec(), num_cycles=3 * STEPS),
+        "seed_test": lambda: seed_test(aec, num_cycles=STEPS),
+    }
+    for name, test in tests.items():
+        try:
+            # they print their success, and warn of things that are no faults
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                test()
+        except Exception as error:
+            return f"pettingzoo.test.{name}: {' '.join(str(error).split()) or type(error).__name__}"
+    return None
+
+
+def seats_are_exchangeable(rules: Rules) -> Verdict:
+    """5: two players of a side may change places, and then earn and see what they did before."""
+    with rules.arena(1) as arena:
+        spec, foreign = arena.spec, hasattr(arena, "package")
+    pairs = [pair for seats in spec.sides().values() for pair in itertools.pairwise(seats)]
+    if not pairs:
+        return NotApplicable("no side has two seats")
+    for one, two in pairs:
+        a, b = spec.seats[one], spec.seats[two]
+        if (a.observation, a.actions, a.action_dim, a.message_dim) != (
+            b.observation,
+            b.actions,
+            b.action_dim,
+            b.message_dim,
+        ):
+            return judge(
+                f"seats {one} and {two} are of one side but see or do different things: give each its own side"
+            )
+    if foreign:
+        return NotApplicable("in an environment of PettingZoo's, who moves first is not told by its sides")
+    return judge(next((fault for pair in pairs if (fault := _changes_places(rules, *pair))), None))
+
+
+def _changes_places(rules: Rules, one: str, two: str) -> str | None:
+    """What a player earns or sees otherwise in seat `two` than in seat `one`, or None."""
+    with rules.arena(MANY) as arena:
+        rest = strangers(arena, seed=3)
+        p, q = (Stranger(arena.spec, one, seed, device=arena.device) for seed in (1, 2))
+        steps = arena.spec.max_steps
+        here = rules.play(arena, 5, steps, players={**rest, one: p, two: q}, autoreset=False, until_over=True)
+        there = rules.play(arena, 6, steps, players={**rest, one: q, two: p}, autoreset=False, until_over=True)
+    for mine, others in ((one, two), (two, one)):
+        a, b = here.returns()[mine], there.returns()[others]
+        if _apart(a, b) > SIGMAS:
+            return (
+                f"a player earns {a.mean():.3f} in seat {mine}, and {b.mean():.3f} in seat {others} after changing places with"
+                f" its partner ({MANY} episodes): make the rules symmetric, or give each seat its own side"
+            )
+        seen, seen_there = (_sights(record, seat) for record, seat in ((here, mine), (there, others)))
+        if _apart(seen, seen_there) > SIGHT_SIGMAS:
+            return (
+                f"a player sees other things in seat {mine} than in seat {others}: make observations egocentric"
+                " (mine, then yours), or give each seat its own side"
+            )
+    return None
+
+
+def _sights(record: Record, seat: str) -> Tensor:
+    """All that a seat saw, float64 [B, T * O]; rows whose episode is over see nothing."""
+    return torch.cat(
+        [(m[seat].observation.flatten(1) * ~m[seat].last.unsqueeze(1)).double() for m in record.moments], dim=1
+    )
+
+
+def _apart(a: Tensor, b: Tensor) -> float:
+    """Largest difference between two means over rows, in standard errors."""
+    difference = (a.mean(0) - b.mean(0)).abs()
+    error = (a.var(0) / len(a) + b.var(0) / len(b)).sqrt()
+    return float((difference / error.clamp_min(1e-9)).max())
+
+
+def snapshots_restore(rules: Rules) -> Verdict:
+    """6: after `restore` the same actions give the same game, whatever was played in between."""
+    with rules.arena() as arena:
+        if "simulator" not in arena.spec.offers:
+            return NotApplicable("it is no simulator")
+        record = rules.play(arena, 7, 4)
+        snapshot = arena.snapshot()
+        for path, leaf in leaves(snapshot):
+            if not isinstance(leaf, Tensor | bool | int | float):
+                return judge(
+                    f"the snapshot holds a {type(leaf).__name__} at {path}: only tensors and numbers can be kept"
+                )
+        ahead = go_on(arena, record, STEPS)
+        rules.play(arena, 8)
+        arena.restore(snapshot)
+        at = difference(ahead.shown(), go_on(arena, record, STEPS).shown())
+    return judge(
+        f"after restore the same actions gave another game ({at}): snapshot must hold all of it" if at else None
+    )
+
+
+def episodes_end(rules: Rules) -> Verdict:
+    """7: a finished row starts anew on the next step with autoreset, and rests without."""
+    with rules.arena() as arena:
+        steps = min(2 * arena.spec.max_steps + 3, LONG)
+        again, once = rules.play(arena, 9, steps), rules.play(arena, 9, steps, autoreset=False)
+        spec = arena.spec
+    ends = torch.stack([next(iter(told.values())).last for told in once.moments])
+    if not ends.any():
+        return NotApplicable(f"no episode ended within {steps} steps")
+    if fault := wrong_record(spec, again):
+        return judge(f"with autoreset, {fault}")
+    over = torch.zeros(ROWS, dtype=torch.bool)
+    for t, told in enumerate(once.moments):
+        for seat, step in told.items():
+            if over.any() and _awake(step, over):
+                return judge(
+                    f"without autoreset, seat {seat} is active, paid or starts anew at moment {t}, after its episode:"
+                    " a row plays one episode and is inactive from then on, with reward 0"
+                )
+        over |= ends[t]
+    return judge(None)
+
+
+def _awake(step: TimeStep, over: Tensor) -> bool:
+    return bool((step.active | step.first | (step.reward != 0))[over].any())
+
+
+def device_is_honoured(rules: Rules) -> Verdict:
+    """8: all tensors live on the device asked for, and none is made on torch's default device."""
+    devices = ["cpu"] + ["cuda"] * torch.cuda.is_available()
+    for device in devices:
+        with rules.arena(device=device) as arena:
+            if (arena.device, arena.batch_size) != (device, ROWS):
+                return judge(
+                    f"device and batch_size are {arena.device} and {arena.batch_size}, asked for {device} and {ROWS}"
+                )
+            record = rules.play(arena, 10)
+            for path, leaf in leaves(record.shown()):
+                if isinstance(leaf, Tensor) and leaf.device.type != device:
+                    return judge(f"{path} lives on {leaf.device}, asked for {device}")
+            seeds = rules.seeds(10, ROWS).to(device)
+            # a default device that holds no numbers gives away whatever is made without device=self.device
+            with torch.device("meta"):
+                told = [arena.reset(seeds), *(arena.step(actions) for actions in record.actions)]
+            if any(isinstance(leaf, Tensor) and leaf.device.type != device for _, leaf in leaves(told)):
+                return judge("reset or step makes tensors on torch's default device: make them with device=self.device")
+    return judge(None)
+
+
+def twins_are_strangers(rules: Rules) -> Verdict:
+    """9: a twin plays the same rules in any number of copies, and neither disturbs the other."""
+    with rules.arena() as arena, rules.arena() as control:
+        if "simulator" not in arena.spec.offers:
+            return NotApplicable("it is no simulator")
+        twin = arena.twin(ROWS - 2)
+        if (type(twin), twin.batch_size, twin.spec) != (type(arena), ROWS - 2, arena.spec):
+            return judge(f"twin({ROWS - 2}) gave {type(twin).__name__} with {twin.batch_size} copies, or other rules")
+        index = list(range(ROWS - 2))
+        expected = rules.play(control, 11)
+        mine, its = rules.play(arena, 11, 4), rules.play(twin, 11, 3)
+        mine = go_on(arena, mine, STEPS - 4)
+        its = go_on(twin, its, STEPS - 3)
+    if at := difference(expected.shown(), mine.shown()):
+        return judge(f"playing in a twin changed this game ({at}): share no state")
+    at = difference(_rows(expected, index), its.shown())
+    return judge(f"a twin plays another game than the first with the same seeds ({at})" if at else None)
+
+
+def value_is_exact(rules: Rules) -> Verdict:
+    """10: where an exact value is offered, it is the mean of many episodes, and differentiable."""
+    with rules.arena(MANY) as arena:
+        if "value" not in arena.spec.offers:
+            return NotApplicable("it offers no exact value")
+        players = strangers(arena, seed=1)
+        theta = {seat: fresh_leaves(policy.parameters) for seat, policy in players.items()}
+        policies = {seat: policy.with_parameters(theta[seat]) for seat, policy in players.items()}
+        exact = arena.value(policies, steps=arena.spec.max_steps, gamma=1.0)
+        record = rules.play(arena, 12, arena.spec.max_steps, players=players, autoreset=False)
+    for seat, total in record.returns().items():
+        error = float(total.std()) / MANY**0.5
+        if exact[seat].shape != (1,) or abs(float(exact[seat].detach()) - float(total.mean())) > SIGMAS * error + 1e-4:
+            return judge(
+                f"value gives {exact[seat].tolist()} for seat {seat}, and {MANY} episodes {total.mean():.4f} on average"
+                f" (standard error {error:.4f})"
+            )
+    found = torch.autograd.grad(
+        sum(exact.values()).sum(), [p for t in theta.values() for p in t.values()], allow_unused=True
+    )
+    missing = any(g is None for g in found)
+    return judge("value does not depend on the policies' parameters: keep the graph" if missing else None)

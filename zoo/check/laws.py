@@ -1,0 +1,59 @@
+"""The laws, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from zoo.check import acting, border, games, learning, luck
+from zoo.check.rules import Rules
+from zoo.check.subject import Subject, short, subject
+from zoo.check.verdict import Finding, Law, hold
+from zoo.registry import load_arena
+
+AGENT_LAWS: tuple[Law[Subject], ...] = (
+    Law("0", "It plays legal moves", acting.plays_legally),
+    Law("1", "Act sees a seat, learn sees the table", acting.act_sees_a_seat),
+    Law("2", "Memory is the only state of play", acting.memory_is_the_only_state),
+    Law("3", "Act changes nothing, learn recomputes", learning.act_changes_nothing),
+    Law("4", "Always a batch, and rows are strangers", acting.rows_are_strangers),
+    Law("5", "Luck is dealt", luck.luck_is_dealt),
+    Law("6", "Memory is data", acting.memory_is_data),
+    Law("7", "Learning is simultaneous", learning.learning_is_simultaneous),
+    Law("8", "Peers are shown or inferred", learning.peers_are_shown_or_inferred),
+    Law("9", "Needs are declared, and refusals name them", border.needs_are_declared),
+    Law("10", "Only tensors and numbers leave, and survive", border.only_numbers_leave),
+)
+
+ARENA_LAWS: tuple[Law[Rules], ...] = (
+    Law("1", "What the spec says is true", games.spec_is_true),
+    Law("2", "Seeds reproduce", games.seeds_reproduce),
+    Law("3", "Rows are independent", games.rows_are_independent),
+    Law("4", "Both faces play the same game", games.faces_agree),
+    Law("5", "Seats of a side are exchangeable", games.seats_are_exchangeable),
+    Law("6", "Snapshots restore", games.snapshots_restore),
+    Law("7", "Episodes end, with autoreset and without", games.episodes_end),
+    Law("8", "The device is honoured", games.device_is_honoured),
+    Law("9", "A twin shares nothing", games.twins_are_strangers),
+    Law("10", "An offered value is exact", games.value_is_exact),
+)
+_ARENA_LENGTH = 6  # steps of an episode under the laws for arenas
+
+
+def check_agent(agent: str, arena: str, settings: Sequence[str] = ()) -> Iterator[Finding]:
+    """Hold an agent, `NAME[,field=value ...]`, against the ten laws in one arena.
+
+    Raises:
+        UserError: unknown names or fields, or values that do not fit.
+    """
+    return hold(AGENT_LAWS, subject(agent, arena, settings))
+
+
+def check_arena(arena: str, settings: Sequence[str] = (), wrap: tuple[str, ...] = ()) -> Iterator[Finding]:
+    """Hold an arena against the laws for arenas.
+
+    Raises:
+        UserError: an unknown name or field, or values that do not fit.
+    """
+    entry = short(load_arena(arena, list(settings), wrap), _ARENA_LENGTH)
+    entry.make(1).close()  # what it refuses is a fault of input, not of the arena
+    return hold(ARENA_LAWS, Rules(entry))

@@ -1,0 +1,108 @@
+"""What the laws for arenas are held against: an arena with short episodes, and records of games in it.
+
+Shapes: T steps, B copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from agents.protocol import Memory, Policy, Seating
+from agents.randomness import derive_rows
+from arenas.protocol import Action, Arena, TimeSteps
+from zoo.check.data import clone
+from zoo.check.stranger import Stranger
+from zoo.registry import ArenaEntry
+
+ROWS, STEPS = 7, 13
+_LARGEST = 2**63 - 1
+
+
+@dataclass
+class Record:
+    """A game: T + 1 moments with their global states around T joint actions, and the memories of the players now."""
+
+    moments: list[TimeSteps]
+    states: list[Tensor | None]
+    actions: list[dict[str, Action]]
+    memories: dict[str, Memory]
+
+    def shown(self) -> list[object]:
+        """Everything that the arena told."""
+        return [self.moments, self.states]
+
+    def returns(self) -> dict[str, Tensor]:
+        """Seat -> sum of all rewards, float64 [B]: the undiscounted return where one episode was played."""
+        return {seat: torch.stack([m[seat].reward for m in self.moments]).double().sum(0) for seat in self.moments[0]}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """An arena as it was asked for, its episodes short where it lets us choose."""
+
+    entry: ArenaEntry
+
+    @contextmanager
+    def arena(self, copies: int = ROWS, device: str = "cpu") -> Iterator[Arena]:
+        """A fresh arena, closed afterwards."""
+        arena = self.entry.make(copies, device)
+        try:
+            yield arena
+        finally:
+            arena.close()
+
+    @staticmethod
+    def seeds(seed: int, count: int) -> Tensor:
+        """Seeds of rows 0 .. `count` - 1, long, none of them negative: PettingZoo's environments take no others."""
+        return derive_rows(seed, count, "game") & _LARGEST
+
+    def play(
+        self,
+        arena: Arena,
+        seed: int,
+        steps: int = STEPS,
+        *,
+        rows: Sequence[int] | None = None,
+        autoreset: bool = True,
+        players: Mapping[str, Policy] | None = None,
+        until_over: bool = False,
+    ) -> Record:
+        """A game from the start; rows `rows` of the seed's, by default the first B."""
+        index = list(range(arena.batch_size) if rows is None else rows)
+        count = max(index) + 1
+        table = strangers(arena) if players is None else players
+        luck = {seat: derive_rows(seed, count, "seat", seat)[index].to(arena.device) for seat in table}
+        memories = {seat: policy.begin(Seating(seat, luck[seat], luck[seat])) for seat, policy in table.items()}
+        told, state = arena.reset(self.seeds(seed, count)[index].to(arena.device), autoreset=autoreset)
+        record = Record([clone(told)], [clone(state)], [], memories)
+        return go_on(arena, record, steps, table, until_over=until_over)
+
+
+def strangers(arena: Arena, *, seed: int = 0) -> dict[str, Stranger]:
+    """A stranger in every seat; seats that see and do the same get the same one."""
+    return {seat: Stranger(arena.spec, seat, seed, device=arena.device) for seat in arena.spec.seats}
+
+
+def go_on(
+    arena: Arena, record: Record, steps: int, table: Mapping[str, Policy] | None = None, *, until_over: bool = False
+) -> Record:
+    """A record with up to `steps` more steps; the one given stays as it is."""
+    players = strangers(arena) if table is None else table
+    longer = Record([*record.moments], [*record.states], [*record.actions], dict(record.memories))
+    for _ in range(steps):
+        told = longer.moments[-1]
+        if until_over and all(bool(step.last.all()) for step in told.values()):
+            break
+        actions: dict[str, Action] = {}
+        for seat, policy in players.items():
+            actions[seat], longer.memories[seat] = policy.act(told[seat], longer.memories[seat])
+        told, state = arena.step(actions)
+        longer.moments.append(clone(told))
+        longer.states.append(clone(state))
+        longer.actions.append(actions)
+    return longer

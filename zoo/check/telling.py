@@ -1,0 +1,122 @@
+"""Is what an arena says of itself true? Its spec, and every time step that it tells."""
+
+from __future__ import annotations
+
+import re
+import typing
+
+import torch
+from torch import Tensor
+
+from arenas.protocol import WORDS, Arena, ArenaSpec, Kind, SeatSpec, TimeStep, TimeSteps
+from zoo.check.rules import ROWS, Record
+
+_PROMISES = {
+    "discrete": lambda spec: all(seat.actions for seat in spec.seats.values()),
+    "continuous": lambda spec: all(not seat.actions and seat.action_dim for seat in spec.seats.values()),
+    "channel": lambda spec: any(seat.message_dim for seat in spec.seats.values()),
+    "common": lambda spec: bool(spec.groups),
+    "state": lambda spec: bool(spec.state_dim),
+}
+
+
+def wrong_spec(arena: Arena) -> str | None:
+    """What is wrong with an arena's spec, or None."""
+    spec = arena.spec
+    own_name = re.sub(r"-v\d+$", "", spec.name)
+    if not hasattr(arena, "package") and own_name == spec.name:
+        return f"the name {spec.name!r} has no version: a changed rule is a new version, as in {spec.name}-v1"
+    if not spec.seats:
+        return "it has no seats"
+    if spec.kind not in typing.get_args(Kind):
+        return f"kind is {spec.kind!r}, expected one of {', '.join(typing.get_args(Kind))}"
+    if spec.max_steps < 1 or not 0 <= spec.gamma <= 1:
+        return f"max_steps must be at least 1 and gamma in [0, 1], they are {spec.max_steps} and {spec.gamma}"
+    unknown = sorted(spec.offers - WORDS.keys() - {own_name})
+    if unknown:
+        known = ", ".join(sorted(WORDS.keys() | {own_name}))
+        return f"offers has the word {unknown[0]!r}; known are the protocol's and the game's own: {known}"
+    for word, true in _PROMISES.items():
+        if (word in spec.offers) != true(spec):
+            lacks = "its spec has none" if word in spec.offers else "its spec has it"
+            return f"{word!r} {'is' if word in spec.offers else 'is not'} in offers ({WORDS[word]}), but {lacks}"
+    for group, members in spec.groups.items():
+        if not set(members) <= spec.seats.keys():
+            return f"group {group!r} has members that are no seats: {', '.join(members)}"
+    return None
+
+
+def wrong_record(spec: ArenaSpec, record: Record) -> str | None:
+    """What is wrong with the time steps of a game with autoreset, or None."""
+    age = torch.zeros(ROWS, dtype=torch.long)  # steps since the episode began
+    for t, (told, state) in enumerate(zip(record.moments, record.states, strict=True)):
+        if told.keys() != spec.seats.keys():
+            return f"moment {t}: time steps for {', '.join(told)}, expected {', '.join(spec.seats)}"
+        for seat, step in told.items():
+            if fault := wrong_step(step, spec.seats[seat], spec):
+                return f"moment {t}, seat {seat}: {fault}"
+        if fault := _wrong_state(state, spec):
+            return f"moment {t}: {fault}"
+        if fault := _wrong_clock(record.moments, t, age):
+            return f"moment {t}: {fault}"
+        age = torch.where(next(iter(told.values())).last, 0, age + 1)
+        if (age > spec.max_steps).any():
+            return f"an episode is longer than max_steps = {spec.max_steps}: tell last, with discount 1 if time ran out"
+    return None
+
+
+def wrong_step(step: TimeStep, seat: SeatSpec, spec: ArenaSpec) -> str | None:
+    """What is wrong with one seat's time step in `ROWS` copies, or None."""
+    expected: list[tuple[str, Tensor | None, torch.dtype, tuple[int, ...]]] = [
+        ("observation", step.observation, torch.float32, seat.observation),
+        ("reward", step.reward, torch.float32, ()),
+        ("discount", step.discount, torch.float32, ()),
+        ("first", step.first, torch.bool, ()),
+        ("last", step.last, torch.bool, ()),
+        ("active", step.active, torch.bool, ()),
+    ]
+    if seat.actions:
+        expected.append(("action_mask", step.action_mask, torch.bool, (seat.actions,)))
+    if "channel" in spec.offers:
+        width = max(other.message_dim for other in spec.seats.values())
+        expected.append(("messages", step.messages, torch.float32, (len(spec.seats), width)))
+        expected.append(("audible", step.audible, torch.bool, (len(spec.seats),)))
+    for name, tensor, dtype, shape in expected:
+        if not isinstance(tensor, Tensor) or tensor.dtype != dtype or tensor.shape != (ROWS, *shape):
+            found = f"{tensor.dtype} {list(tensor.shape)}" if isinstance(tensor, Tensor) else repr(tensor)
+            return f"{name} is {found}, expected {dtype} {[ROWS, *shape]}"
+    low, high = seat.bounds
+    seen = step.observation
+    if not (seen.isfinite().all() and (seen >= low).all() and (seen <= high).all()):
+        return f"an observation is not finite or outside its bounds [{low}, {high}]"
+    if not step.reward.isfinite().all() or not ((step.discount >= 0) & (step.discount <= 1)).all():
+        return "a reward is not finite, or a discount outside [0, 1]"
+    if step.reward[step.first].count_nonzero() or (step.discount[step.first] != 1).any():
+        return "reward must be 0 and discount 1 where first: no step led there"
+    if (step.active & step.last).any():
+        return "a row is active where its episode is over (last)"
+    if step.action_mask is not None and not step.action_mask[~step.active].all():
+        return "an action is forbidden in a row that is not active, where the action is ignored"
+    if step.action_mask is not None and not step.action_mask.any(-1).all():
+        return "no action at all is legal"
+    return None
+
+
+def _wrong_state(state: Tensor | None, spec: ArenaSpec) -> str | None:
+    if spec.state_dim == 0:
+        return None if state is None else "it tells a global state, but state_dim is 0"
+    if state is None or state.dtype != torch.float32 or state.shape != (ROWS, spec.state_dim):
+        found = None if state is None else f"{state.dtype} {list(state.shape)}"
+        return f"the global state is {found}, expected torch.float32 {[ROWS, spec.state_dim]}"
+    return None
+
+
+def _wrong_clock(moments: list[TimeSteps], t: int, age: Tensor) -> str | None:
+    """All seats begin and end together; an episode begins at the start and after each end, and nowhere else."""
+    steps = list(moments[t].values())
+    for step in steps[1:]:
+        if not torch.equal(step.first, steps[0].first) or not torch.equal(step.last, steps[0].last):
+            return "seats disagree about first or last: an episode begins and ends for all of them"
+    if not torch.equal(steps[0].first, age == 0):
+        return "first must be True at the start and on the step after last, and nowhere else"
+    return None

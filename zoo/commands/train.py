@@ -1,0 +1,228 @@
+"""`zoo train`: an agent learns, and its checkpoint is kept."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zoo.commands.options import arena_options, arena_settings
+from zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as Screen
+
+    from zoo.plan import Plan
+    from zoo.train import Outcome
+
+EPILOG = """\b
+The agent plays itself, every seat a learner, or learns against a frozen
+--against. Ctrl-C saves; the same command goes on where it was stopped, bit for
+bit, also after kill -9 (in a PettingZoo environment from an episode's start).
+
+\b
+Examples:
+  zoo train lola --arena coin
+  zoo train lola,eta=2,lr=0.003 --arena coin --steps 8M --seeds 5 --workers 2
+  zoo train naive --arena coin --against greedy --steps 500k
+  zoo train maddpg --arena coin --set arena.size=5 --device cuda
+  zoo train naive --arena ipd --length episode --copies 64
+  zoo match lola@checkpoints/coin-v1/lola/seed-0 greedy --arena coin
+"""
+_SUFFIXES = {"k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+
+
+def count(text: str | int) -> int:
+    """A whole number: 4000000, 4_000_000, 4e6, 4M or 250k.
+
+    Raises:
+        UserError: it is none.
+    """
+    plain = str(text).strip().lower()
+    factor = _SUFFIXES.get(plain[-1:], 1)
+    try:
+        number = float(plain[:-1] if factor > 1 else plain) * factor
+        if number == int(number):
+            return int(number)
+    except (ValueError, OverflowError):
+        pass  # said below
+    raise UserError(f"{text!r} is no whole number such as 500000, 5e5, 500k or 4M")
+
+
+def count_or_episode(text: str | int) -> int | None:
+    """Steps of a round; None for "episode", a whole one.
+
+    Raises:
+        UserError: neither a whole number nor "episode".
+    """
+    return None if text == "episode" else count(text)
+
+
+@click.command(epilog=EPILOG)
+@click.argument("agent", metavar="AGENT")
+@arena_options
+@click.option("--against", metavar="ENTRANT", help="A frozen opponent for the other seats (default: self-play).")
+@click.option(
+    "--seat", "seats", multiple=True, metavar="SEAT", help="With --against: where AGENT sits (default: first)."
+)
+@click.option(
+    "--steps",
+    type=count,
+    default=4_000_000,
+    metavar="NUMBER",
+    help="Environment steps, all copies together (default 4M).",
+)
+@click.option("--copies", type=count, default=256, metavar="NUMBER", show_default=True, help="Games played at once.")
+@click.option(
+    "--length",
+    type=count_or_episode,
+    default=32,
+    metavar="NUMBER",
+    show_default=True,
+    help="Steps between two updates, or `episode` for a whole one.",
+)
+@click.option(
+    "--sight",
+    type=click.Choice(["own", "actions", "policies"]),
+    default="policies",
+    show_default=True,
+    help="What learners see of the other seats.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="The first seed; all luck derives from it.")
+@click.option("--seeds", type=int, default=1, show_default=True, help="How many seeds, each a run of its own.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that train seeds side by side.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:NUMBER.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the checkpoint (default checkpoints/ARENA/AGENT/seed-SEED); with several seeds seed-SEED within.",
+)
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped; refuse to begin one.")
+@click.option("--force", is_flag=True, help="Start anew, whatever the folder holds.")
+@click.option("--keep-resume", is_flag=True, help="Keep resume/ (optimisers, replay) when the run is finished.")
+@click.option("--save-every", type=float, default=30.0, show_default=True, help="Seconds between saves.")
+def command(
+    agent: str,
+    arena: str,
+    assignments: tuple[str, ...],
+    wrap: tuple[str, ...],
+    against: str | None,
+    seats: tuple[str, ...],
+    steps: int,
+    copies: int,
+    length: int | None,
+    sight: str,
+    seed: int,
+    seeds: int,
+    workers: int,
+    device: str,
+    out: Path | None,
+    resume: bool,
+    force: bool,
+    keep_resume: bool,
+    save_every: float,
+) -> None:
+    """Train AGENT in an arena and keep its checkpoint.
+
+    AGENT is NAME[,field=value ...][@CHECKPOINT]; with @CHECKPOINT it starts from those weights. The result is a folder
+    with weights.safetensors, card.json and curve.json.
+    """
+    from rich.console import Console
+
+    from zoo.plan import Plan
+    from zoo.play import ArenaChoice
+    from zoo.progress import Progress
+    from zoo.table import SIGHTS
+    from zoo.train import begun
+    from zoo.train_many import Job, stop_on_signals, train_all
+
+    for name, value in (("seeds", seeds), ("workers", workers)):
+        if value < 1:
+            raise UserError(f"--{name} must be at least 1, got {value}")
+    if resume and force:
+        raise UserError("--resume goes on and --force starts anew: give one of them")
+    choice = ArenaChoice(arena, arena_settings(assignments), wrap)
+    (word,) = (s for s in SIGHTS if s == sight)
+    plans = [
+        Plan(agent, choice, against, seats, steps, copies, length, word, device, s) for s in range(seed, seed + seeds)
+    ]
+    jobs = [
+        Job(plan, out / f"seed-{plan.seed}" if out and seeds > 1 else out, force, keep_resume, save_every)
+        for plan in plans
+    ]
+    if resume and not any(begun(job.plan, job.out) for job in jobs):
+        raise UserError("--resume: there is no run to go on with; leave --resume out to begin one")
+    console = Console()
+    outcomes: list[Outcome] = []
+    with stop_on_signals() as stop, Progress(console=console) as progress:
+
+        def name_of(plan: Plan) -> str:
+            return f"{plan.agent} in {plan.arena.name}, seed {plan.seed}"
+
+        for outcome in train_all(jobs, workers, stop, lambda job, reading: progress.update(name_of(job.plan), reading)):
+            outcomes.append(outcome)
+            progress.finish(name_of(plans[outcome.seed - seed]))
+            if seeds > 1:
+                progress.console.print(f"seed {outcome.seed}: {_told(outcome)}", soft_wrap=True, highlight=False)
+    _report(console, plans, sorted(outcomes, key=lambda outcome: outcome.seed))
+    if len(outcomes) < seeds or any(outcome.status == "stopped" for outcome in outcomes):
+        sys.exit(130)
+
+
+def _told(outcome: Outcome) -> str:
+    count = f"{outcome.steps:,} steps"
+    return {
+        "finished": f"finished after {count}",
+        "finished before": f"was finished before, {count}; --force trains it again",
+        "stopped": f"stopped at {count} of {outcome.of:,} and saved; the same command goes on",
+    }[outcome.status]
+
+
+def _report(console: Console, plans: Sequence[Plan], outcomes: Sequence[Outcome]) -> None:
+    if not outcomes:
+        console.print("stopped before the first round", highlight=False)
+        return
+    told = [outcome for outcome in outcomes if outcome.figures]
+    if told:
+        console.print(_summary(told))
+    for outcome in outcomes:
+        say = _told(outcome) if len(plans) == 1 else f"seed {outcome.seed}"
+        console.print(f"{say}: {outcome.folder}", soft_wrap=True, highlight=False, markup=False)
+    done = next((outcome for outcome in outcomes if outcome.status != "stopped"), None)
+    if done is not None:
+        console.print(f"next: {_next(plans[0], done)}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _summary(outcomes: Sequence[Outcome]) -> Screen:
+    """Means over the last tenth of each run, a line per seed and seat."""
+    from rich import box
+    from rich.table import Table as Screen
+
+    from zoo.curve import RETURN
+
+    names = dict.fromkeys(name for outcome in outcomes for name in outcome.figures if not name.startswith("learn/"))
+    metrics = dict.fromkeys(name.rpartition("/")[2] for name in names if not name.endswith(f"/{RETURN}"))
+    screen = Screen(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title="means over the last tenth", title_style="dim"
+    )
+    for column in ("seed", "seat", "return/step", *(metric.replace("_", " ") for metric in metrics)):
+        screen.add_column(column, justify="left" if column in ("seed", "seat") else "right")
+    for outcome in outcomes:
+        for seat in outcome.seats:
+            cells = [outcome.figures.get(f"{seat}/{name}") for name in (RETURN, *metrics)]
+            screen.add_row(str(outcome.seed), seat, *("-" if cell is None else f"{cell:.4f}" for cell in cells))
+    return screen
+
+
+def _next(plan: Plan, outcome: Outcome) -> str:
+    """A match that enters the new checkpoint."""
+    name = plan.agent.partition("@")[0].partition(",")[0]
+    words = ["zoo", "match", f"{name}@{outcome.folder}", plan.against or "random", "--arena", plan.arena.name]
+    words += [word for setting in plan.arena.settings for word in ("--set", f"arena.{setting}")]
+    words += [word for wrapper in plan.arena.wrap for word in ("--wrap", wrapper)]
+    return shlex.join(words)

@@ -1,0 +1,217 @@
+"""What a long run looks like while it runs: a few live lines in a terminal, a plain line now and then elsewhere.
+
+    with Progress(unit="steps") as progress:
+        progress.update("lola in coin-v1, seed 0", reading)
+
+`update` may be called as often as one likes; the screen follows ten times a second at most.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+_WIDTH = 24  # cells of a sparkline
+_LINES = 6  # seats shown at most
+_REFRESH = 0.1  # seconds between two pictures
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Where a run stands. A line is a seat in training, an entrant or a seat in a learning match."""
+
+    done: int
+    total: int
+    curves: Mapping[str, Sequence[float]]  # line -> return per step so far, oldest first
+    figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # line -> figure -> value now
+
+    def to_json(self) -> str:
+        """One line of JSON; `from_json` reads it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """What `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
+    """A curve as blocks, at most `width` of them, lowest to highest value; "" without values."""
+    told = [v for v in values if math.isfinite(v)]
+    count = min(width, len(told))
+    edges = [i * len(told) // count for i in range(count + 1)] if count else []
+    means = [sum(told[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
+    if not means:
+        return ""
+    low, span = min(means), max(means) - min(means)
+    return "".join(BLOCKS[round((m - low) / span * 7) if span > 0 else 3] for m in means)
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, with hours where there are any: "1:05", "2:03:04"."""
+    whole = max(0, round(seconds))
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def short(number: float) -> str:
+    """A number in few letters: "950", "8.2k", "31k", "4.0M"."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:.1f}{letter}" if abs(number) < 10 * size else f"{number / size:.0f}{letter}"
+    return f"{number:.0f}"
+
+
+def figure_texts(figures: Mapping[str, float]) -> list[str]:
+    """A text such as "own colour share 0.71" for each figure."""
+    return [f"{name.replace('_', ' ')} {value:.3g}" for name, value in figures.items()]
+
+
+class _Run:
+    """One run's newest reading, and the clock since its first."""
+
+    def __init__(self, reading: Reading, now: float) -> None:
+        self.reading, self.started, self.first = reading, now, reading.done
+        self.now = now
+
+    @property
+    def share(self) -> float:
+        return self.reading.done / max(1, self.reading.total)
+
+    @property
+    def elapsed(self) -> float:
+        return self.now - self.started
+
+    @property
+    def speed(self) -> float | None:
+        """Units per second since the first reading; None before there is anything to tell."""
+        done = self.reading.done - self.first
+        return done / self.elapsed if done > 0 and self.elapsed > 0 else None
+
+    @property
+    def left(self) -> str:
+        speed = self.speed
+        return "-:--" if speed is None else clock((self.reading.total - self.reading.done) / speed)
+
+
+class Progress:
+    """Live lines about one run, or several at a time.
+
+    Args:
+        unit: what is counted ("steps", "rounds").
+        console: where to; standard output by default.
+        quiet: show nothing.
+        every: seconds between plain lines where the console is no terminal.
+    """
+
+    def __init__(
+        self, unit: str = "steps", console: Console | None = None, *, quiet: bool = False, every: float = 5.0
+    ) -> None:
+        self.unit, self.console, self.quiet, self.every = unit, console or Console(), quiet, every
+        self._runs: dict[str, _Run] = {}
+        self._shown: dict[str, float] = {}
+        self._drawn = -math.inf
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal and not self.quiet:
+            self._live = Live(console=self.console, auto_refresh=False, transient=True)
+            self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
+            self._live = None
+
+    def update(self, key: str, reading: Reading) -> None:
+        """Take in where the run `key` stands, and show it if it is time."""
+        now = time.monotonic()
+        run = self._runs.setdefault(key, _Run(reading, now))
+        run.reading, run.now = reading, now
+        if self.quiet:
+            return
+        if self._live is not None:
+            if now - self._drawn >= _REFRESH or reading.done >= reading.total:
+                self._drawn = now
+                self._live.update(self.picture(), refresh=True)
+        elif now - self._shown.setdefault(key, now) >= self.every:
+            self._shown[key] = now
+            self.console.print(self.line(key), soft_wrap=True, highlight=False, markup=False)
+
+    def finish(self, key: str) -> None:
+        """Take the run `key` off the screen."""
+        self._runs.pop(key, None)
+        if self._live is not None:
+            self._live.update(self.picture(), refresh=True)
+
+    def line(self, key: str) -> str:
+        """One run as one plain line."""
+        run = self._runs[key]
+        parts = [f"{key}: {run.share:.0%}, {short(run.reading.done)} of {short(run.reading.total)} {self.unit}"]
+        parts += [f"{short(run.speed or 0)} {self.unit}/s, {clock(run.elapsed)} elapsed, {run.left} left"]
+        for name, curve in list(run.reading.curves.items())[:_LINES]:
+            told = ", ".join(figure_texts(run.reading.figures.get(name, {})))
+            parts.append(f"{name} {curve[-1]:+.4f}/step" + (f" ({told})" if told else "") if curve else name)
+        return "; ".join(parts)
+
+    def picture(self) -> RenderableType:
+        """The live area: with one run a bar and a line per seat, with several a line per run."""
+        if len(self._runs) == 1:
+            ((key, run),) = self._runs.items()
+            return Group(self._head({key: run}), self._seats(run.reading))
+        return self._head(self._runs, curves=True)
+
+    def _head(self, runs: Mapping[str, _Run], *, curves: bool = False) -> RenderableType:
+        grid = Table.grid(padding=(0, 2))
+        for _ in range(6 + curves):
+            grid.add_column(no_wrap=True)
+        for key, run in runs.items():
+            cells: list[RenderableType] = [
+                Text(key, style="bold"),
+                ProgressBar(total=max(1, run.reading.total), completed=run.reading.done, width=20),
+                Text(f"{run.share:4.0%}"),
+                Text(f"{'-' if run.speed is None else short(run.speed)} {self.unit}/s"),
+                Text(clock(run.elapsed)),
+                Text(f"{run.left} left", style="cyan"),
+            ]
+            if curves:
+                told = [
+                    f"{name} {curve[-1]:+.3f} {sparkline(curve, 10)}"
+                    for name, curve in list(run.reading.curves.items())[:2]
+                    if curve
+                ]
+                cells.append(Text("  ".join(told)))
+            grid.add_row(*cells)
+        return grid
+
+    def _seats(self, reading: Reading) -> RenderableType:
+        names = list(reading.curves)[:_LINES]
+        wide = max((len(name) for name in names), default=0)
+        lines: list[RenderableType] = []
+        for name in names:
+            curve = reading.curves[name]
+            line = Text(no_wrap=True, overflow="ellipsis")
+            line.append(f"{name:<{wide}}  ")
+            line.append(f"{curve[-1]:+9.4f}/step  " if curve else "", "bold")
+            line.append(f"{sparkline(curve):<{_WIDTH}}  ", "green")
+            line.append("  ".join(figure_texts(reading.figures.get(name, {}))), "dim")
+            lines.append(line)
+        if len(reading.curves) > _LINES:
+            lines.append(Text(f"and {len(reading.curves) - _LINES} more", style="dim"))
+        return Group(*lines)

@@ -1,0 +1,219 @@
+"""Training: a run that carries out a plan in a folder, and can stop and go on at any round, bit for bit."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from zoo import checkpoint as checkpoints
+from zoo.checkpoint import CARD, RESUME, Card
+from zoo.curve import RETURN, Curve
+from zoo.errors import UserError
+from zoo.plan import Plan, Setting, set_up
+from zoo.progress import Reading
+from zoo.run_folder import STATE, RunFolder
+
+#: Weights from here on count as infinite: products of two no longer fit into float32 once they are summed.
+_LIMIT = 1e15
+
+Status = Literal["finished", "stopped", "finished before"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    `seats` are the arena's; `figures` are means over the last tenth, named as in `zoo.curve.Row`.
+    """
+
+    status: Status
+    folder: Path
+    seed: int
+    seats: list[str]
+    steps: int
+    of: int
+    figures: dict[str, float]
+
+
+def begun(plan: Plan, out: Path | None = None) -> bool:
+    """True where the plan's folder holds a run, finished or not, of this plan or another.
+
+    Raises:
+        UserError: see `set_up`.
+    """
+    folder = out or set_up(plan).default_folder()
+    return (folder / CARD).exists() or (folder / RESUME / STATE).exists()
+
+
+def train(
+    plan: Plan,
+    out: Path | None = None,
+    *,
+    force: bool = False,
+    keep_resume: bool = False,
+    save_every: float = 30.0,
+    stop: Callable[[], bool] = lambda: False,
+    watch: Callable[[Reading], None] = lambda reading: None,
+) -> Outcome:
+    """Train until the plan is fulfilled or `stop()` says so, and go on from where an earlier call was stopped.
+
+    Args:
+        plan: what to do.
+        out: the folder; see `Setting.default_folder`.
+        force: start anew, whatever the folder holds.
+        keep_resume: leave `resume/` in the folder of a finished run.
+        save_every: seconds of wall time between saves; they leave the result as it is.
+        stop: asked after every round; the run is saved before it returns.
+        watch: told after every round.
+
+    Raises:
+        UserError: a plan that cannot be carried out, a folder that holds another run or cannot be written, or weights
+            that are no longer finite (the checkpoint of the last save stays).
+    """
+    with _one_thread():
+        setting = set_up(plan)
+        folder = RunFolder(out or setting.default_folder(), setting.run())
+        with folder.locked():
+            if force:
+                folder.clear()
+            return _Run(setting, folder, keep_resume).go(save_every, stop, watch)
+
+
+class _Run:
+    """A setting at work in its folder."""
+
+    def __init__(self, setting: Setting, folder: RunFolder, keep_resume: bool) -> None:
+        self.setting, self.folder, self.table = setting, folder, setting.table
+        self.keep_resume = keep_resume
+        self.curve = Curve(setting.rounds)
+        self.cpu_s = -time.process_time()  # plus the clock's present reading: what this and earlier processes spent
+
+    def go(self, save_every: float, stop: Callable[[], bool], watch: Callable[[Reading], None]) -> Outcome:
+        stage = self.folder.stage()
+        if stage == "unfinished":
+            self.restore()
+        elif stage == "finished":
+            return self.outcome("finished before")
+        else:
+            self.save()  # claims the folder, and finds out now whether it can be written
+        saved = time.monotonic()
+        watch(self.reading())
+        while self.table.update < self.setting.rounds:
+            self.curve.add(self.table.play_round())
+            self.must_be_sane()
+            watch(self.reading())
+            if self.table.update < self.setting.rounds:
+                if stop():
+                    self.save()
+                    return self.outcome("stopped")
+                if time.monotonic() - saved >= save_every:
+                    self.save()
+                    saved = time.monotonic()
+        self.finish()
+        return self.outcome("finished")
+
+    def must_be_sane(self) -> None:
+        for name, tensor in self.setting.acting_state().items():
+            if tensor.is_floating_point() and not bool(tensor.abs().max() < _LIMIT):  # False also for NaN
+                raise UserError(
+                    f"{self.setting.entrant.label}: the weights {name} are no longer finite after {self.steps:,} steps;"
+                    f" {self.folder.path} keeps what was saved last. Smaller steps (lr) may help"
+                )
+
+    @property
+    def steps(self) -> int:
+        return self.table.update * self.table.steps_per_round
+
+    def save(self) -> None:
+        tensors, numbers = self.table.state()
+        notes = {"table": numbers, "curve": self.curve.state(), "cpu_s": self.cpu_s + time.process_time()}
+        self.folder.keep(tensors, notes, rounds=self.table.update, of=self.setting.rounds)
+        if 0 < self.table.update < self.setting.rounds:
+            self.publish()
+
+    def publish(self) -> None:
+        self.folder.publish(self.setting.acting_state(), self.card(), self.curve.all_rows())
+
+    def finish(self) -> None:
+        self.publish()
+        if self.keep_resume:
+            self.save()
+        else:
+            self.folder.forget_resume()
+
+    def restore(self) -> None:
+        saved = self.folder.load()
+        try:
+            self.table.restore(saved.tensors, saved.notes["table"])
+            self.curve.restore(saved.notes["curve"])
+            self.cpu_s += saved.notes["cpu_s"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{self.folder.path}: the saved run does not fit ({error}): start anew with --force"
+            ) from error
+
+    def card(self) -> Card:
+        plan, entrant = self.setting.plan, self.setting.entrant
+        return Card(
+            agent=entrant.entry.key,
+            behaviour=entrant.entry.agent.behaviour,
+            config=asdict(entrant.config),
+            arena=self.setting.identity,
+            seats=list(self.setting.learners),
+            seed=plan.seed,
+            steps=self.steps,
+            command=plan.command(),
+            commit=commit(),
+            cpu_s=round(self.cpu_s + time.process_time(), 1),
+            metrics=self.curve.last_tenth(),
+        )
+
+    def outcome(self, status: Status) -> Outcome:
+        seed, seats = self.setting.plan.seed, list(self.table.players)
+        of = self.setting.rounds * self.table.steps_per_round
+        if status == "finished before":
+            card = checkpoints.load(self.folder.path).card
+            return Outcome(status, self.folder.path, seed, seats, card.steps, of, card.metrics)
+        return Outcome(status, self.folder.path, seed, seats, self.steps, of, self.curve.last_tenth())
+
+    def reading(self) -> Reading:
+        newest = self.curve.all_rows()[-1:]
+        figures: dict[str, dict[str, float]] = {seat: {} for seat in self.table.players}
+        for name, value in (newest[0] if newest else {}).items():
+            seats, _, metric = name.removeprefix("learn/").rpartition("/")
+            seat = seats.partition("+")[0]
+            if seat in figures and metric != RETURN:
+                figures[seat][metric] = value
+        curves = {seat: self.curve.series(f"{seat}/{RETURN}") for seat in self.table.players}
+        return Reading(self.steps, self.setting.rounds * self.table.steps_per_round, curves, figures)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One torch thread: networks are small, and results must not depend on the number of cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def commit() -> str:
+    """The commit of the zoo's own repository, "" where it was installed without one."""
+    home = Path(__file__).resolve().parent.parent
+    try:
+        told = subprocess.run(
+            ["git", "rev-parse", "--show-toplevel", "HEAD"], cwd=home, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    # installed into an environment inside somebody's repository, the commit found would be theirs
+    return told[1] if len(told) == 2 and Path(told[0]).resolve() == home else ""
