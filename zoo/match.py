@@ -21,7 +21,6 @@ from leaderboard.board import Board, Change, board, rating_change
 from leaderboard.labels import unique_labels
 from leaderboard.records import (
     RULES_VERSION,
-    ArenaRecord,
     BlockRecord,
     CheckpointRecord,
     EntrantRecord,
@@ -37,7 +36,7 @@ from leaderboard.store import Store
 from zoo.entrant import Entrant
 from zoo.errors import UserError
 from zoo.panels import Panel, panel_for
-from zoo.play import PUBLIC_SEED, ArenaChoice, Task, entrant, seatings
+from zoo.play import PUBLIC_SEED, ArenaChoice, Task, arena_record, entrant, seatings
 from zoo.version import VERSION
 
 
@@ -193,19 +192,7 @@ def _pairings(choice: ArenaChoice, texts: Sequence[str], members: Sequence[str])
 
 def register(plan: Plan, store: Store) -> None:
     """Record the arena, everybody who plays, and the panel."""
-    spec = plan.arena.spec
-    store.add_arena(
-        ArenaRecord(
-            plan.identity,
-            spec.name,
-            spec.kind,
-            tuple((seat, s.side) for seat, s in spec.seats.items()),
-            spec.draw_band,
-            spec.forfeit,
-            spec.gamma,
-            spec.max_steps,
-        )
-    )
+    store.add_arena(arena_record(plan.arena.spec, plan.identity))
     for text in dict.fromkeys(t for pair in plan.pairings for t in pair):
         who = entrant(plan.choice, text)
         store.add_entrant(
@@ -396,18 +383,20 @@ def _duplicate(plan: Plan, blocks: list[BlockRecord], labels: dict[str, str]) ->
         estimate(own[first]),
         estimate(own[second]),
         difference,
-        _verdict(labels[first], labels[second], difference),
+        verdict(
+            labels[first], labels[second], difference, "episode", "with the same partners, in the same seats, on the same seeds"
+        ),
     )
 
 
-def _verdict(first: str, second: str, difference: Estimate) -> str:
-    """What the paired difference says, in words that claim no more than its interval."""
+def verdict(first: str, second: str, difference: Estimate, unit: str, how: str) -> str:
+    """What a paired difference says, in words that claim no more than its interval."""
     if difference.low is None or difference.high is None:
-        return "one episode cannot tell the two apart"
+        return f"one {unit} cannot tell {first} and {second} apart"
     if difference.low <= 0 <= difference.high:
         return f"{first} and {second} cannot be told apart: the interval of their difference holds 0"
     better, worse = (first, second) if difference.mean > 0 else (second, first)
-    return f"{better} earns more than {worse} from the same partners in the same seats on the same seeds"
+    return f"{better} earned more than {worse} {how}"
 
 
 def keep(blocks: Iterable[BlockRecord], store: Store) -> Iterable[BlockRecord]:

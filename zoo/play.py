@@ -22,7 +22,7 @@ from agents.protocol import JointTrajectory, Memory, Seating
 from agents.randomness import bits, derive, derive_rows
 from agents.rollout import rollout
 from arenas.protocol import Arena, ArenaSpec, TimeSteps
-from leaderboard.records import RULES_VERSION, BlockRecord, SeatResult, block_id
+from leaderboard.records import RULES_VERSION, ArenaRecord, BlockRecord, SeatResult, block_id
 from zoo.entrant import Entrant, read_entrant
 from zoo.errors import UserError
 from zoo.registry import load_arena
@@ -148,6 +148,12 @@ def sit_down(
         memories[seat] = players[seat].begin(dealt)
     timesteps, state = arena.reset(episodes, autoreset=False)
     return SetTable(players, memories, timesteps, state)
+
+
+def arena_record(spec: ArenaSpec, identity: str) -> ArenaRecord:
+    """The arena as records keep it."""
+    seats = tuple((seat, s.side) for seat, s in spec.seats.items())
+    return ArenaRecord(identity, spec.name, spec.kind, seats, spec.draw_band, spec.forfeit, spec.gamma, spec.max_steps)
 
 
 def limit_threads() -> None:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.errors import UserError, nearest
 from zoo.settings import argument_fields, canonical, config_fields, read
@@ -117,6 +117,25 @@ def load_agent(text: str) -> AgentEntry:
     if not (isinstance(found, type) and issubclass(found, Agent)):
         raise UserError(f"{text} is not an agent: expected a subclass of agents.protocol.Agent")
     return AgentEntry(text, key, found)
+
+
+def kind_of(text: str) -> Literal["agent", "arena"]:
+    """Whether `text` names an agent or an arena; what is no agent is taken for an arena, or for what makes one.
+
+    Raises:
+        UserError: unknown name (with the nearest), or a file or module that cannot be imported.
+    """
+    from agents.protocol import Agent
+
+    agents, arenas = names(AGENTS), names(ARENAS)
+    if text in agents:
+        return "agent"
+    if text in arenas or text.partition(":")[0] in FOREIGN:
+        return "arena"
+    if ":" not in text:
+        raise UserError(f"unknown agent or arena {text!r}; {nearest(text, [*agents, *arenas])}")
+    found, _ = _load_path(text)
+    return "agent" if isinstance(found, type) and issubclass(found, Agent) else "arena"
 
 
 def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str, ...] = ()) -> ArenaEntry:

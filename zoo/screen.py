@@ -13,8 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from leaderboard.report.terminal import change_view
+from zoo.progress import sparkline
 
 if TYPE_CHECKING:
+    from zoo.learning import LearningSummary
     from zoo.match import Duplicate, Estimate, SeatLine, Summary
 
 T = TypeVar("T")
@@ -48,6 +50,43 @@ def match_screen(summary: Summary) -> RenderableType:
         parts += [Text(), Text("Rating", style="bold"), change_view(summary.rating)]
     parts += [Text(), *(Text(note, style="dim") for note in [*summary.notes, _closing(summary)])]
     return Group(*parts)
+
+
+def learning_screen(summary: LearningSummary) -> RenderableType:
+    """The whole screen of a learning match."""
+    schedule = summary.schedule
+    title = Text(" against ".join(summary.entrants), style="bold")
+    title.append(f", both learning in {summary.arena}; ", style="bold")
+    title.append(
+        f"{summary.runs} runs of {schedule['rounds']} rounds ({schedule['copies']} games x {schedule['length']} steps,"
+        f" sight {schedule['sight']}), seed {summary.seed}"
+    )
+    metrics = list(dict.fromkeys(name for line in summary.seats for name in line.metrics))
+    table = _table()
+    table.add_column("entrant", no_wrap=True)
+    table.add_column("seat", no_wrap=True)
+    table.add_column("last tenth", justify="right", style="bold", no_wrap=True)
+    for name in ("all rounds", "frozen at the end", *(m.replace("_", " ") for m in metrics)):
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in summary.seats:
+        cells = [line.entrant, line.seat, *map(short, (line.last_tenth, line.all_rounds, line.frozen))]
+        table.add_row(*cells, *(short(line.metrics.get(name)) for name in metrics))
+    curves = Table.grid(padding=(0, 2))
+    for name, curve in summary.curves.items():
+        curves.add_row(Text(name), Text(f"{curve[0]:+.3f}"), Text(sparkline(curve, 40), "green"), Text(f"{curve[-1]:+.3f}"))
+    kept = f"match {summary.match}" if summary.recorded else f"match {summary.match}, not recorded"
+    return Group(
+        title,
+        table,
+        Text("own return per step, mean over runs ±95 %", style="dim"),
+        Text(),
+        Text("Return per step over the rounds", style="bold"),
+        curves,
+        Text(),
+        Text(f"{' less '.join(summary.entrants)}, paired by run: {figure(summary.difference, 4, signed=True)}"),
+        Text(f"Verdict: {summary.verdict}.", style="bold"),
+        Text(kept, style="dim"),
+    )
 
 
 def _title(summary: Summary) -> RenderableType:

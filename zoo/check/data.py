@@ -76,9 +76,13 @@ def _alike(a: Any, b: Any, tolerance: float) -> bool:
 def rows(step: TimeStep, index: Sequence[int]) -> TimeStep:
     """Rows `index` of a time step, in that order."""
     chosen = torch.tensor(index)
-    taken = [leaf[chosen.to(leaf.device)] if isinstance(leaf, Tensor) else leaf for leaf in step]
-    taken[-1] = {group: known[chosen.to(known.device)] for group, known in step.common.items()}
-    return TimeStep(*taken)
+
+    def take(leaf: Any) -> Any:
+        if isinstance(leaf, Mapping):
+            return {name: take(value) for name, value in leaf.items()}
+        return leaf if leaf is None else leaf[chosen.to(leaf.device)]
+
+    return TimeStep(*map(take, step))
 
 
 def digest(thing: Any, decimals: int | None = None) -> str:

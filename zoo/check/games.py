@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from agents.parts.gradients import leaves as fresh_leaves
 from arenas.protocol import TimeStep
 from zoo.check.data import difference, leaves, rows
 from zoo.check.luck import scrambled
@@ -158,7 +159,7 @@ def seats_are_exchangeable(rules: Rules) -> Verdict:
                 f"seats {one} and {two} are of one side but see or do different things: give each its own side"
             )
     if foreign:
-        return NotApplicable("in an environment of PettingZoo's, who moves first is not told by its sides")
+        return NotApplicable("a PettingZoo environment does not say whether it matters who moves first")
     return judge(next((fault for pair in pairs if (fault := _changes_places(rules, *pair))), None))
 
 
@@ -174,8 +175,8 @@ def _changes_places(rules: Rules, one: str, two: str) -> str | None:
         a, b = here.returns()[mine], there.returns()[others]
         if _apart(a, b) > SIGMAS:
             return (
-                f"a player earns {a.mean():.3f} in seat {mine}, and {b.mean():.3f} in seat {others} after changing places with"
-                f" its partner ({MANY} episodes): make the rules symmetric, or give each seat its own side"
+                f"a player earns {a.mean():.3f} in seat {mine}, and {b.mean():.3f} in seat {others} after changing"
+                f" places with its partner ({MANY} episodes): make the rules symmetric, or give each seat its own side"
             )
         seen, seen_there = (_sights(record, seat) for record, seat in ((here, mine), (there, others)))
         if _apart(seen, seen_there) > SIGHT_SIGMAS:
@@ -291,9 +292,10 @@ def twins_are_strangers(rules: Rules) -> Verdict:
 
 def value_is_exact(rules: Rules) -> Verdict:
     """10: where an exact value is offered, it is the mean of many episodes, and differentiable."""
-    with rules.arena(MANY) as arena:
+    with rules.arena(1) as arena:
         if "value" not in arena.spec.offers:
             return NotApplicable("it offers no exact value")
+    with rules.arena(MANY) as arena:
         players = strangers(arena, seed=1)
         theta = {seat: fresh_leaves(policy.parameters) for seat, policy in players.items()}
         policies = {seat: policy.with_parameters(theta[seat]) for seat, policy in players.items()}
@@ -306,8 +308,8 @@ def value_is_exact(rules: Rules) -> Verdict:
                 f"value gives {exact[seat].tolist()} for seat {seat}, and {MANY} episodes {total.mean():.4f} on average"
                 f" (standard error {error:.4f})"
             )
-    found = torch.autograd.grad(
-        sum(exact.values()).sum(), [p for t in theta.values() for p in t.values()], allow_unused=True
-    )
-    missing = any(g is None for g in found)
-    return judge("value does not depend on the policies' parameters: keep the graph" if missing else None)
+    total = torch.stack(list(exact.values())).sum()
+    parameters = [p for of_seat in theta.values() for p in of_seat.values()]
+    if not total.requires_grad or any(g is None for g in torch.autograd.grad(total, parameters, allow_unused=True)):
+        return judge("value does not depend on the parameters of all policies: keep the graph")
+    return judge(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -11,9 +12,10 @@ from torch import Tensor
 from arenas.protocol import WORDS, Arena, ArenaSpec, Kind, SeatSpec, TimeStep, TimeSteps
 from zoo.check.rules import ROWS, Record
 
-_PROMISES = {
-    "discrete": lambda spec: all(seat.actions for seat in spec.seats.values()),
-    "continuous": lambda spec: all(not seat.actions and seat.action_dim for seat in spec.seats.values()),
+#: Words that the spec itself can vouch for.
+_PROMISES: dict[str, Callable[[ArenaSpec], bool]] = {
+    "discrete": lambda spec: all(seat.actions > 0 for seat in spec.seats.values()),
+    "continuous": lambda spec: all(not seat.actions and seat.action_dim > 0 for seat in spec.seats.values()),
     "channel": lambda spec: any(seat.message_dim for seat in spec.seats.values()),
     "common": lambda spec: bool(spec.groups),
     "state": lambda spec: bool(spec.state_dim),

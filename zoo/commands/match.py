@@ -74,14 +74,14 @@ def command(
     from zoo import home
     from zoo.match import keep, prepare, public_board, record_match, register, summarise
     from zoo.play import ArenaChoice, limit_threads, play_blocks
-    from zoo.screen import match_screen, watch
+    from zoo.screen import learning_screen, match_screen, watch
 
     started = time.process_time()
     limit_threads()
     choice = ArenaChoice(arena, arena_settings(assignments), wrap)
     with Store(":memory:" if no_record else home.records()) as store:
         if learn:
-            from zoo.learning import LearningMatch, learning_screen
+            from zoo.learning import LearningMatch
 
             match = LearningMatch(choice, (a, b), rounds, copies, length, runs, sight, 0 if seed is None else seed)
             summary = match.play(store, typed(), quiet=as_json, recorded=not no_record)

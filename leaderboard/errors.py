@@ -1,0 +1,5 @@
+"""The one error of this package that a user can cause."""
+
+
+class StoreError(Exception):
+    """The records cannot be read or written; the message is one line that names the fault and the fix."""

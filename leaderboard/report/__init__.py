@@ -1,0 +1,1 @@
+"""Boards and cross-play matrices for people (`terminal`) and for programs (`tables`)."""

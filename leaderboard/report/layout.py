@@ -1,0 +1,69 @@
+"""What the reports share: digits, aligned intervals, and text that is safe to print."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from leaderboard.board import Board
+
+MISSING = "-"
+
+
+def clean(text: str) -> str:
+    """The text without line breaks and control characters: labels may come from strangers."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def decimals(spreads: Iterable[float | None], default: int = 2, most: int = 4) -> int:
+    """Decimals that show about two digits of a typical uncertainty; the rest would be noise."""
+    known = sorted(spread for spread in spreads if spread is not None and math.isfinite(spread) and spread > 0)
+    if not known:
+        return default
+    return min(max(1 - math.floor(math.log10(known[len(known) // 2])), 0), most)
+
+
+def number(value: float | None, digits: int) -> str:
+    """The number with this many decimals; never "-0.0"."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text
+
+
+def aligned(texts: Sequence[str]) -> list[str]:
+    """The texts, padded on the left to one width."""
+    width = max(map(len, texts), default=0)
+    return [text.rjust(width) for text in texts]
+
+
+def intervals(
+    values: Sequence[float | None], lows: Sequence[float | None], highs: Sequence[float | None], digits: int
+) -> list[str]:
+    """Texts "value [low, high]" in which all values, lows and highs stand below each other."""
+    value = aligned([number(x, digits) for x in values])
+    low = aligned([number(x, digits) for x in lows])
+    high = aligned([number(x, digits) for x in highs])
+    return [f"{v} [{a}, {b}]" for v, a, b in zip(value, low, high, strict=True)]
+
+
+def half_widths(lows: Sequence[float | None], highs: Sequence[float | None]) -> list[float | None]:
+    """Half the width of each interval, None where it is open."""
+    return [None if a is None or b is None else (b - a) / 2.0 for a, b in zip(lows, highs, strict=True)]
+
+
+def plural(n: int, word: str) -> str:
+    """Number and noun: "1 block", "1,200 blocks", "2 matches"."""
+    ending = "" if n == 1 else ("es" if word.endswith("ch") else "s")
+    return f"{n:,} {word}{ending}"
+
+
+def counted(board: Board) -> str:
+    """What the board is made of, as a sentence."""
+    games = f"{plural(board.games, 'game')} in {plural(board.blocks, 'block')} of {plural(board.matches, 'match')}"
+    seed = "all seeds" if board.seed is None else f"seed {board.seed}"
+    return f"n = {games}; {seed}; rules version {board.rules_version}."
+
+
+def partners(board: Board) -> str:
+    """With whom the entrants were judged, as a sentence."""
+    members = ", ".join(map(clean, board.panel_members))
+    return f"Panel {clean(board.panel)}: {members}." if board.panel else "No panel yet: every entrant is a partner."

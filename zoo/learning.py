@@ -1,0 +1,311 @@
+"""Learning matches: both entrants learn while they play each other.
+
+The unit of evidence is a run: one training of both from their beginnings, in one seating, with its own seed. What
+counts is the own return over the last tenth of the rounds; beside it stand the mean over all rounds, and the return of
+the two frozen at the end. Runs are recorded as blocks of one episode in mode "learn", so that they survive whatever
+happens, are never mixed with frozen play, and the same command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import torch
+
+from agents.protocol import Agent, Seating
+from agents.randomness import derive, derive_rows
+from agents.rollout import rollout
+from arenas.protocol import Arena
+from leaderboard.labels import unique_labels
+from leaderboard.records import (
+    RULES_VERSION,
+    ArenaRecord,
+    BlockRecord,
+    EntrantRecord,
+    MatchRecord,
+    SeatResult,
+    block_id,
+    canonical,
+)
+from leaderboard.store import Store
+from zoo.entrant import Entrant, read_entrant
+from zoo.errors import UserError
+from zoo.match import Estimate, estimate, verdict
+from zoo.play import ArenaChoice, arena_record, seatings
+from zoo.progress import Progress, Reading
+from zoo.table import Sight, Table
+from zoo.version import VERSION
+
+LAST, ALL, FROZEN = "return_last_tenth", "return_all_rounds", "return_frozen"
+_POINTS = 100  # of a recorded curve
+_FROZEN_GAMES = 250
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How two learners meet; part of their identity as entrants of learning matches."""
+
+    rounds: int  # updates
+    copies: int  # B, games at once
+    length: int  # T, steps of a round
+    sight: Sight
+
+    def mode(self) -> dict[str, Any]:
+        """The entrant's mode: learning by this schedule."""
+        return {"mode": "learn", **asdict(self)}
+
+
+@dataclass(frozen=True)
+class LearnerLine:
+    """One entrant in one seat, per step, with the runs as the unit."""
+
+    entrant: str
+    seat: str
+    last_tenth: Estimate
+    all_rounds: Estimate
+    frozen: Estimate
+    metrics: dict[str, Estimate]  # of the arena, over the last tenth
+
+
+@dataclass(frozen=True)
+class LearningSummary:
+    """All figures of a learning match."""
+
+    match: str
+    arena: str
+    kind: str
+    mode: str
+    entrants: list[str]
+    entrant_ids: list[str]
+    seed: int
+    schedule: dict[str, Any]
+    runs: int
+    recorded: bool
+    seats: list[LearnerLine]
+    difference: Estimate  # first less second, own return per step over the last tenth, paired by run
+    verdict: str
+    curves: dict[str, list[float]]  # "ENTRANT as SEAT" -> return per step over the rounds, mean over runs
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `--json`."""
+        return asdict(self)
+
+
+@dataclass
+class LearningMatch:
+    """Two entrants, an arena and a schedule.
+
+    Raises:
+        UserError: a number below 1, no learner among the two, or an entrant that cannot learn here.
+    """
+
+    choice: ArenaChoice
+    texts: tuple[str, str]
+    rounds: int
+    copies: int
+    length: int | None
+    runs: int
+    sight: Sight
+    seed: int
+    entrants: list[Entrant] = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "copies", "length", "runs"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"--{name} must be at least 1, got {value}")
+        arena = self.choice.make(1)
+        self.identity = self.choice.identity(arena)
+        self.spec = arena.spec
+        self.entrants = [read_entrant(text, arena, self.identity, learning=True) for text in self.texts]
+        if not any(who.entry.agent.learns for who in self.entrants):
+            raise UserError(f"neither {self.texts[0]} nor {self.texts[1]} learns; play without --learn")
+        steps = self.spec.max_steps if self.length is None else self.length
+        self.schedule = Schedule(self.rounds, self.copies, steps, self.sight)
+        self.ids = [who.id_for(self.schedule.mode()) for who in self.entrants]
+        # the same entrant twice are two learners of one kind; exchanging their seats changes nothing
+        rotations = seatings(self.spec)
+        self.rotations = rotations[:1] if self.ids[0] == self.ids[1] else rotations
+        self.match_id = hashlib.sha256(
+            canonical([self.identity, self.ids, "learn", self.seed, self.runs, RULES_VERSION]).encode()
+        ).hexdigest()[:16]
+
+    def play(self, store: Store, command: str, *, quiet: bool, recorded: bool) -> LearningSummary:
+        """Play the runs that are not recorded yet, record each as it ends, and sum up."""
+        store.add_arena(arena_record(self.spec, self.identity))
+        for who, key in zip(self.entrants, self.ids, strict=True):
+            weights = who.checkpoint.digest if who.checkpoint else None
+            config, behaviour = asdict(who.config), who.entry.agent.behaviour
+            mode = self.schedule.mode()
+            store.add_entrant(EntrantRecord(key, who.label, who.entry.key, behaviour, config, weights, mode))
+        keys = [self._key(run) for run in range(self.runs)]
+        have = store.has_blocks(keys)
+        curves: dict[str, list[list[float]]] = {}
+        with Progress("rounds", quiet=quiet) as progress:
+            for run, key in enumerate(keys):
+                if key in have:
+                    continue
+                block, found = self._run(run, key, progress)
+                store.add_block(block)
+                for line, curve in found.items():
+                    curves.setdefault(line, []).append(curve)
+        drawn = {line: np.mean(runs, axis=0).tolist() for line, runs in curves.items()}
+        known = [match for match in store.matches(self.identity) if match.id == self.match_id]
+        if not known:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            details = {"curves": drawn, "schedule": asdict(self.schedule)}
+            ids = (self.ids[0], self.ids[1])
+            store.add_match(
+                MatchRecord(
+                    self.match_id, self.identity, ids, "learn", self.seed, self.runs, tuple(keys), command, now,
+                    VERSION, details,
+                )
+            )  # fmt: skip
+        else:
+            drawn = dict(known[0].details["curves"])
+        blocks = [b for b in store.blocks(self.identity, set(self.ids), "learn") if b.id in keys]
+        return self._summary(blocks, drawn, recorded)
+
+    def _key(self, run: int) -> str:
+        return block_id(self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, run, 1, RULES_VERSION)
+
+    def _run(self, run: int, key: str, progress: Progress) -> tuple[BlockRecord, dict[str, list[float]]]:
+        """Train both in every seating from the run's seed."""
+        results: list[SeatResult] = []
+        curves: dict[str, list[float]] = {}
+        for number, rotation in enumerate(self.rotations):
+            name = f"run {run + 1} of {self.runs}, seating {number + 1} of {len(self.rotations)}"
+
+            def show(done: int, lines: dict[str, list[float]], figures: dict[str, dict[str, float]]) -> None:
+                progress.update(name, Reading(done, self.rounds, lines, figures))  # noqa: B023 called at once
+
+            found, lines = self._learn(derive(self.seed, "run", run), number, rotation, show)
+            progress.finish(name)
+            results += found
+            curves |= lines
+        ids = tuple(sorted(self.ids))
+        what = (self.identity, (ids[0], ids[1]), "learn", self.seed, run, 1, RULES_VERSION)
+        return BlockRecord(key, *what, results=tuple(results)), curves
+
+    def _learn(
+        self,
+        seed: int,
+        number: int,
+        rotation: dict[str, int],
+        show: Callable[[int, dict[str, list[float]], dict[str, dict[str, float]]], None],
+    ) -> tuple[list[SeatResult], dict[str, list[float]]]:
+        arena = self.choice.make(self.copies)
+        players: dict[str, Agent] = {}
+        for who, entrant in enumerate(self.entrants):
+            seats = tuple(seat for seat, w in rotation.items() if w == who)
+            players |= entrant.agents(self.spec, seats, derive(seed, "fresh"))
+        learning = [seat for seat, player in players.items() if player.learns]
+        table = Table(
+            arena, self.identity, players, learning, sight=self.sight, length=self.schedule.length, seed=seed
+        )
+        per_step: dict[str, list[float]] = {seat: [] for seat in rotation}
+        metrics: dict[str, list[dict[str, float]]] = {seat: [] for seat in rotation}
+        labels = {seat: f"{self._labels()[who]} as {seat}" for seat, who in rotation.items()}
+        for played in table:
+            for seat in rotation:
+                per_step[seat].append(played.per_step[seat])
+                metrics[seat].append(played.metrics[seat])
+            lines = {labels[seat]: values for seat, values in per_step.items()}
+            show(played.number + 1, lines, {labels[seat]: played.metrics[seat] for seat in rotation})
+            if played.number + 1 == self.rounds:
+                break
+        tail = max(1, self.rounds // 10)
+        frozen = self._frozen(players, seed)
+        results = []
+        for seat, who in rotation.items():
+            last = float(np.mean(per_step[seat][-tail:]))
+            told = {ALL: (float(np.mean(per_step[seat])), 0.0, 1), FROZEN: (frozen[seat], 0.0, 1)}
+            for metric in metrics[seat][-1]:
+                values = np.array([m[metric] for m in metrics[seat][-tail:]])
+                if np.isfinite(values).any():
+                    told[metric] = (float(np.nanmean(values)), 0.0, 1)
+            steps = self.schedule.length
+            results.append(
+                SeatResult(
+                    number,
+                    seat,
+                    self.ids[who],
+                    np.array([last * steps]),
+                    np.array([steps], dtype=np.int32),
+                    np.zeros(1, dtype=np.uint8),
+                    told,
+                )
+            )
+        return results, {labels[seat]: _thinned(values) for seat, values in per_step.items()}
+
+    def _frozen(self, players: dict[str, Agent], seed: int) -> dict[str, float]:
+        """Seat -> return per step of the players as they are now, over whole episodes of `_FROZEN_GAMES` copies."""
+        arena: Arena = self.choice.make(min(_FROZEN_GAMES, self.spec.block))
+        rows = derive_rows(seed, arena.batch_size, "frozen")
+        memories = {
+            seat: player.begin(Seating(seat, rows + number, rows))
+            for number, (seat, player) in enumerate(players.items(), start=1)
+        }
+        timesteps, state = arena.reset(rows, autoreset=False)
+        joint, _ = rollout(arena, players, memories, timesteps, self.spec.max_steps, state, until_over=True)
+        steps = {seat: t.timesteps for seat, t in joint.seats.items()}
+        length = (~torch.stack([s.last[:-1] for s in steps.values()]).all(0)).sum(0).clamp_min(1)
+        return {seat: float((s.reward[1:].double().sum(0) / length).mean()) for seat, s in steps.items()}
+
+    def _labels(self) -> list[str]:
+        """What to call the two; an entrant that meets its like is numbered."""
+        if self.ids[0] == self.ids[1]:
+            return [f"{self.entrants[0].label} (1)", f"{self.entrants[0].label} (2)"]
+        named = unique_labels(self.ids, {k: who.label for k, who in zip(self.ids, self.entrants, strict=True)})
+        return [named[key] for key in self.ids]
+
+    def _summary(
+        self, blocks: list[BlockRecord], curves: dict[str, list[float]], recorded: bool
+    ) -> LearningSummary:
+        blocks = sorted(blocks, key=lambda block: block.first_episode)
+        labels = self._labels()
+        lines, own = [], {0: [], 1: []}  # type: tuple[list[LearnerLine], dict[int, list[list[float]]]]
+        for who, seat in dict.fromkeys((w, s) for rotation in self.rotations for s, w in rotation.items()):
+            chosen = [
+                [r for r in block.results if r.seat == seat and self.rotations[r.rotation][seat] == who]
+                for block in blocks
+            ]
+            last = [float(np.mean([r.returns[0] / r.lengths[0] for r in results])) for results in chosen]
+            own[who].append(last)
+            told = {name: estimate(np.array(list(_over_runs(chosen, name)))) for name in chosen[0][0].metrics}
+            whole, frozen = told.pop(ALL), told.pop(FROZEN)
+            lines.append(LearnerLine(labels[who], seat, estimate(np.array(last)), whole, frozen, told))
+        difference = estimate(np.mean(own[0], axis=0) - np.mean(own[1], axis=0))
+        return LearningSummary(
+            match=self.match_id,
+            arena=self.identity,
+            kind=self.spec.kind,
+            mode="learn",
+            entrants=labels,
+            entrant_ids=self.ids,
+            seed=self.seed,
+            schedule=asdict(self.schedule),
+            runs=self.runs,
+            recorded=recorded,
+            seats=sorted(lines, key=lambda line: labels.index(line.entrant)),
+            difference=difference,
+            verdict=verdict(*labels, difference, "run", "while both learned"),
+            curves=curves,
+        )
+
+
+def _over_runs(chosen: list[list[SeatResult]], name: str) -> Iterator[float]:
+    for results in chosen:
+        told = [r.metrics[name][0] for r in results if name in r.metrics]
+        if told:
+            yield float(np.mean(told))
+
+
+def _thinned(values: list[float]) -> list[float]:
+    """A curve of at most `_POINTS` means."""
+    return [float(np.mean(part)) for part in np.array_split(np.array(values), min(_POINTS, len(values)))]
