@@ -1,0 +1,1 @@
+"""The learners: one algorithm, one file. They know arenas only through `arenas.protocol`, never a particular game."""

@@ -36,7 +36,7 @@ from arenas.protocol import ArenaSpec
 
 
 @dataclass(frozen=True)
-class Config(ActorCriticConfig):
+class LolaConfig(ActorCriticConfig):
     """Settings of `lola`."""
 
     eta: float = 1.0  # the step that the other is expected to take, per unit of its gradient; 0 is the naive learner
@@ -64,9 +64,9 @@ def shaping(v_1: Tensor, v_2: Tensor, theta_1: Parameters, theta_2: Parameters) 
 class Lola(ActorCriticAgent):
     """A policy-gradient learner that shapes the next step of the others."""
 
-    Config: ClassVar[type] = Config
+    Config: ClassVar[type] = LolaConfig
     needs_to_learn = frozenset({"joint"})
-    config: Config
+    config: LolaConfig
 
     def __init__(
         self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
@@ -89,9 +89,9 @@ class Lola(ActorCriticAgent):
         log_prob, entropy = policy.log_prob(mine), policy.entropy(mine)
         first = mine.timesteps.first[:-1]
 
-        def v(who: str, *log_probs: Tensor) -> Tensor:
+        def v(who: str, of: Tensor) -> Tensor:
             # the mean is over the games of all replicas, each of which only moves its own parameters
-            return self.replicas * value(sum(log_probs), advantage[who], first, config.gamma, config.decay)
+            return self.replicas * value(of, advantage[who], first, config.gamma, config.decay)
 
         bonus = self.replicas * config.entropy * entropy.mean() / (1 - config.gamma)
         ascent = gradient(v(self.seat, log_prob) + bonus, theta, keep=True)
@@ -99,8 +99,8 @@ class Lola(ActorCriticAgent):
             peer = self.peer(seat, joint.seats[seat], context)
             theta_2 = leaves(peer.parameters)
             other_log_prob = peer.with_parameters(theta_2).log_prob(joint.seats[seat])
-            v_1, v_2 = v(self.seat, log_prob, other_log_prob), v(seat, log_prob, other_log_prob)
-            term = shaping(v_1, v_2, theta, theta_2)
+            both = log_prob + other_log_prob
+            term = shaping(v(self.seat, both), v(seat, both), theta, theta_2)
             ascent = {name: g + config.eta * term[name] for name, g in ascent.items()}
         self.actor_step.descend({name: -g for name, g in ascent.items()})
         return {"entropy": float(entropy.detach().mean()), "value_error": error}

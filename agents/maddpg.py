@@ -39,7 +39,7 @@ from arenas.protocol import Action, ArenaSpec, TimeStep
 
 
 @dataclass(frozen=True)
-class Config:
+class MaddpgConfig:
     """Settings of `maddpg`; the numbers are the paper's appendix and its code unless said otherwise."""
 
     lr: float = 0.003  # Adam's step size, actor and critic; ours (paper 0.01)
@@ -68,11 +68,11 @@ def critic_target(reward: Tensor, discount: Tensor, next_value: Tensor, gamma: f
 class Maddpg(Agent):
     """Decentralised actors and central critics for all the seats that it owns."""
 
-    Config: ClassVar[type] = Config
+    Config: ClassVar[type] = MaddpgConfig
     needs_to_learn = frozenset({"joint"})
     owns = "all"
     learns = True
-    config: Config
+    config: MaddpgConfig
 
     def __init__(
         self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1

@@ -23,7 +23,7 @@ from agents.protocol import JointTrajectory, LearningContext
 
 
 @dataclass(frozen=True)
-class Config(ActorCriticConfig):
+class NaiveConfig(ActorCriticConfig):
     """Settings of `naive`."""
 
 
@@ -35,8 +35,8 @@ def objective(log_prob: Tensor, advantage: Tensor) -> Tensor:
 class Naive(ActorCriticAgent):
     """A policy-gradient learner with a value baseline."""
 
-    Config: ClassVar[type] = Config
-    config: Config
+    Config: ClassVar[type] = NaiveConfig
+    config: NaiveConfig
 
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
         """One step of the value and one of the policy on the segment just played."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,9 +14,9 @@ from arenas.protocol import Action, Arena, TimeStep, TimeSteps
 
 def stack_timesteps(steps: Sequence[TimeStep]) -> TimeStep:
     """T time steps as one whose leaves carry a leading T."""
-    leaves = [torch.stack(leaf) if isinstance(leaf[0], Tensor) else leaf[0] for leaf in zip(*steps, strict=True)]
-    leaves[-1] = {group: torch.stack([step.common[group] for step in steps]) for group in steps[0].common}
-    return TimeStep(*leaves)
+    columns = list(zip(*steps, strict=True))[:-1]
+    leaves: list[Any] = [torch.stack(leaf) if isinstance(leaf[0], Tensor) else leaf[0] for leaf in columns]
+    return TimeStep(*leaves, {group: torch.stack([step.common[group] for step in steps]) for group in steps[0].common})
 
 
 def stack_actions(actions: Sequence[Action]) -> Action:

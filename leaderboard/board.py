@@ -139,7 +139,8 @@ def board(
         StoreError: the arena is unknown, or the store cannot be read.
     """
     arena = store.arena(arena_id)
-    panel = store.panel(arena_id)
+    # A panel is frozen partners: those who learn while they play are compared over everybody whom they met.
+    panel = store.panel(arena_id) if mode == "play" else None
     labels = {entrant.id: entrant.label for entrant in store.entrants()}
     matches = [match for match in store.matches(arena_id) if match.mode == mode]
     key = (arena_id, mode, RULES_VERSION)

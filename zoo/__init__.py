@@ -1,0 +1,1 @@
+"""The zoo: registry, matches, training, tournaments and the command line over arenas, agents and leaderboard."""

@@ -53,7 +53,9 @@ class _LazyGroup(click.Group):
         found: click.Command = importlib.import_module(f"zoo.commands.{cmd_name}").command
         return found
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         from zoo.errors import nearest
 
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):

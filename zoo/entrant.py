@@ -91,8 +91,8 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
         house = HOUSE / identity / name
         if not (house / checkpoints.CARD).is_file():
             raise UserError(
-                f"{name} has no house checkpoint for {identity}: train one with `zoo train {who} --arena {_asked(identity)}`"
-                f" and enter it as {name}@FOLDER"
+                f"{name} has no house checkpoint for {identity}: train one with"
+                f" `zoo train {who} --arena {_asked(identity)}` and enter it as {name}@FOLDER"
             )
         found = checkpoints.load(house)
     if found is None:
@@ -106,7 +106,9 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
         )
     if found.card.arena != identity:
         raise UserError(f"checkpoint {found.path} was trained in {found.card.arena}, this is {identity}")
-    stored = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in found.card.config.items()]
+    stored = [
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in found.card.config.items()
+    ]
     return Entrant(text, entry, entry.config([*stored, *assignments]), found)
 
 

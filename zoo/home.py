@@ -25,5 +25,7 @@ def records() -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot use ZOO_HOME {folder}: {error.strerror or error}; set it to a writable folder") from error
+        raise UserError(
+            f"cannot use ZOO_HOME {folder}: {error.strerror or error}; set it to a writable folder"
+        ) from error
     return str(folder / "records.sqlite")

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -24,7 +24,6 @@ from arenas.protocol import Arena
 from leaderboard.labels import unique_labels
 from leaderboard.records import (
     RULES_VERSION,
-    ArenaRecord,
     BlockRecord,
     EntrantRecord,
     MatchRecord,
@@ -53,7 +52,7 @@ class Schedule:
     rounds: int  # updates
     copies: int  # B, games at once
     length: int  # T, steps of a round
-    sight: Sight
+    sight: str  # see `zoo.table`
 
     def mode(self) -> dict[str, Any]:
         """The entrant's mode: learning by this schedule."""
@@ -110,7 +109,7 @@ class LearningMatch:
     copies: int
     length: int | None
     runs: int
-    sight: Sight
+    sight: str
     seed: int
     entrants: list[Entrant] = field(init=False)
 
@@ -206,7 +205,13 @@ class LearningMatch:
             players |= entrant.agents(self.spec, seats, derive(seed, "fresh"))
         learning = [seat for seat, player in players.items() if player.learns]
         table = Table(
-            arena, self.identity, players, learning, sight=self.sight, length=self.schedule.length, seed=seed
+            arena,
+            self.identity,
+            players,
+            learning,
+            sight=cast(Sight, self.sight),
+            length=self.schedule.length,
+            seed=seed,
         )
         per_step: dict[str, list[float]] = {seat: [] for seat in rotation}
         metrics: dict[str, list[dict[str, float]]] = {seat: [] for seat in rotation}
@@ -257,16 +262,14 @@ class LearningMatch:
         length = (~torch.stack([s.last[:-1] for s in steps.values()]).all(0)).sum(0).clamp_min(1)
         return {seat: float((s.reward[1:].double().sum(0) / length).mean()) for seat, s in steps.items()}
 
-    def _labels(self) -> list[str]:
+    def _labels(self) -> tuple[str, str]:
         """What to call the two; an entrant that meets its like is numbered."""
         if self.ids[0] == self.ids[1]:
-            return [f"{self.entrants[0].label} (1)", f"{self.entrants[0].label} (2)"]
+            return f"{self.entrants[0].label} (1)", f"{self.entrants[0].label} (2)"
         named = unique_labels(self.ids, {k: who.label for k, who in zip(self.ids, self.entrants, strict=True)})
-        return [named[key] for key in self.ids]
+        return named[self.ids[0]], named[self.ids[1]]
 
-    def _summary(
-        self, blocks: list[BlockRecord], curves: dict[str, list[float]], recorded: bool
-    ) -> LearningSummary:
+    def _summary(self, blocks: list[BlockRecord], curves: dict[str, list[float]], recorded: bool) -> LearningSummary:
         blocks = sorted(blocks, key=lambda block: block.first_episode)
         labels = self._labels()
         lines, own = [], {0: [], 1: []}  # type: tuple[list[LearnerLine], dict[int, list[list[float]]]]
@@ -286,7 +289,7 @@ class LearningMatch:
             arena=self.identity,
             kind=self.spec.kind,
             mode="learn",
-            entrants=labels,
+            entrants=list(labels),
             entrant_ids=self.ids,
             seed=self.seed,
             schedule=asdict(self.schedule),
@@ -294,7 +297,7 @@ class LearningMatch:
             recorded=recorded,
             seats=sorted(lines, key=lambda line: labels.index(line.entrant)),
             difference=difference,
-            verdict=verdict(*labels, difference, "run", "while both learned"),
+            verdict=verdict(labels, difference, "run", "while both learned"),
             curves=curves,
         )
 

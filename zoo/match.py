@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
+from agents.protocol import DifferentiablePolicy
 from arenas.protocol import Arena
 from leaderboard.board import Board, Change, board, rating_change
 from leaderboard.labels import unique_labels
@@ -233,8 +234,13 @@ def record_match(plan: Plan, store: Store, command: str) -> None:
             command,
             datetime.now(UTC).isoformat(timespec="seconds"),
             VERSION,
-            {"arena": plan.choice.name, "settings": list(plan.choice.settings), "wrap": list(plan.choice.wrap),
-             "pairing": list(plan.pairings[0]), "first_episode": plan.first_episode},
+            {
+                "arena": plan.choice.name,
+                "settings": list(plan.choice.settings),
+                "wrap": list(plan.choice.wrap),
+                "pairing": list(plan.pairings[0]),
+                "first_episode": plan.first_episode,
+            },
         )
     )
 
@@ -246,9 +252,7 @@ def public_board(store: Store, identity: str) -> Board | None:
     return board(store, identity, seed=PUBLIC_SEED)
 
 
-def summarise(
-    plan: Plan, store: Store, before: Board | None, *, cpu_s: float, recorded: bool
-) -> Summary:
+def summarise(plan: Plan, store: Store, before: Board | None, *, cpu_s: float, recorded: bool) -> Summary:
     """Every figure of a match of two entrants, from the records."""
     ids = [who.id for who in plan.entrants]
     labels = unique_labels(ids, {who.id: who.label for who in plan.entrants})
@@ -349,11 +353,12 @@ def exact_values(plan: Plan) -> dict[tuple[str, str], float]:
     pair = (plan.entrants[0], plan.entrants[-1])
     found: dict[tuple[str, str], list[float]] = {}
     for rotation in seatings(spec, alone=pair[0].id == pair[1].id):
-        players = {}
+        players: dict[str, DifferentiablePolicy] = {}
         for who in set(rotation.values()):
             seats = tuple(seat for seat, w in rotation.items() if w == who)
-            players |= {seat: agent.policy(seat) for seat, agent in pair[who].agents(spec, seats, 0).items()}
-        if not all(policy is not None and policy.memoryless for policy in players.values()):
+            shown = {seat: agent.policy(seat) for seat, agent in pair[who].agents(spec, seats, 0).items()}
+            players |= {seat: policy for seat, policy in shown.items() if policy is not None and policy.memoryless}
+        if players.keys() != rotation.keys():
             return {}
         value = plan.arena.value(players, steps=spec.max_steps, gamma=1.0)
         for seat, who in rotation.items():
@@ -384,13 +389,17 @@ def _duplicate(plan: Plan, blocks: list[BlockRecord], labels: dict[str, str]) ->
         estimate(own[second]),
         difference,
         verdict(
-            labels[first], labels[second], difference, "episode", "with the same partners, in the same seats, on the same seeds"
+            (labels[first], labels[second]),
+            difference,
+            "episode",
+            "with the same partners, in the same seats, on the same seeds",
         ),
     )
 
 
-def verdict(first: str, second: str, difference: Estimate, unit: str, how: str) -> str:
+def verdict(names: tuple[str, str], difference: Estimate, unit: str, how: str) -> str:
     """What a paired difference says, in words that claim no more than its interval."""
+    first, second = names
     if difference.low is None or difference.high is None:
         return f"one {unit} cannot tell {first} and {second} apart"
     if difference.low <= 0 <= difference.high:

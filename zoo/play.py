@@ -119,7 +119,9 @@ def play_rotation(
         )
     except (RuntimeError, IndexError, KeyError, TypeError, ValueError) as error:
         names = " or ".join(dict.fromkeys(p.label for p in pair))
-        raise UserError(f"{names} broke in {identity}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise UserError(
+            f"{names} broke in {identity}: {type(error).__name__}: {' '.join(str(error).split())}"
+        ) from error
     return joint
 
 
@@ -140,7 +142,9 @@ def sit_down(
     for who in sorted(set(rotation.values())):
         seats = tuple(seat for seat, w in rotation.items() if w == who)
         players |= pair[who].agents(arena.spec, seats, derive(seed, "fresh", who), arena.device)
-    episodes = derive_rows(derive(seed, "episode", identity), arena.batch_size, first=first_episode, device=arena.device)
+    episodes = derive_rows(
+        derive(seed, "episode", identity), arena.batch_size, first=first_episode, device=arena.device
+    )
     memories: dict[str, Memory] = {}
     for seat, who in rotation.items():
         captain = next(s for s, w in rotation.items() if w == who)  # team luck is named by the team's first seat
@@ -222,4 +226,3 @@ def _summary(value: Tensor) -> tuple[float, float, int]:
     if n == 0:
         return (0.0, 0.0, 0)
     return (float(np.mean(told)), float(np.std(told, ddof=1) / n**0.5) if n > 1 else 0.0, n)
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -94,9 +95,8 @@ def _block(store: Store, match: MatchRecord, pair: list[str], episode: int) -> B
 
 
 def _last(steps: TimeStep) -> TimeStep:
-    leaves = [leaf[-1] if isinstance(leaf, torch.Tensor) else leaf for leaf in steps]
-    leaves[-1] = {group: leaf[-1] for group, leaf in steps.common.items()}
-    return TimeStep(*leaves)
+    leaves: list[Any] = [leaf[-1] if isinstance(leaf, torch.Tensor) else leaf for leaf in steps[:-1]]
+    return TimeStep(*leaves, {group: leaf[-1] for group, leaf in steps.common.items()})
 
 
 def _draw(arena: object, row: int) -> tuple[str, np.ndarray | None]:
@@ -136,7 +136,8 @@ def write_gif(frames: list[Frame], path: Path, *, scale: int = 6, milliseconds: 
         return False
     factor = max(1, min(scale, 480 // max(pictures[0].shape[:2])))
     images = [
-        Image.fromarray(p).resize((p.shape[1] * factor, p.shape[0] * factor), Image.Resampling.NEAREST) for p in pictures
+        Image.fromarray(p).resize((p.shape[1] * factor, p.shape[0] * factor), Image.Resampling.NEAREST)
+        for p in pictures
     ]
     try:
         images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, loop=0)

@@ -73,7 +73,9 @@ def learning_screen(summary: LearningSummary) -> RenderableType:
         table.add_row(*cells, *(short(line.metrics.get(name)) for name in metrics))
     curves = Table.grid(padding=(0, 2))
     for name, curve in summary.curves.items():
-        curves.add_row(Text(name), Text(f"{curve[0]:+.3f}"), Text(sparkline(curve, 40), "green"), Text(f"{curve[-1]:+.3f}"))
+        curves.add_row(
+            Text(name), Text(f"{curve[0]:+.3f}"), Text(sparkline(curve, 40), "green"), Text(f"{curve[-1]:+.3f}")
+        )
     kept = f"match {summary.match}" if summary.recorded else f"match {summary.match}, not recorded"
     return Group(
         title,

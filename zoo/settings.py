@@ -30,8 +30,8 @@ def config_fields(config: Any) -> dict[str, Field]:
 
 def argument_fields(factory: Callable[..., Any]) -> dict[str, Field]:
     """The keyword-only arguments of an arena, except `device`."""
-    function = factory.__init__ if isinstance(factory, type) else factory
-    hints = typing.get_type_hints(function)
+    # a class is described by its constructor, whose hints inspect.signature does not resolve
+    hints = typing.get_type_hints(vars(factory)["__init__"] if isinstance(factory, type) else factory)
     return {
         p.name: Field(p.name, hints.get(p.name, Any), p.default)
         for p in inspect.signature(factory).parameters.values()

@@ -1,0 +1,1 @@
+"""Bricks of learners: networks, returns, estimators, replay. Maths and tensors, no games."""

@@ -115,4 +115,6 @@ class ActorCriticAgent(Agent):
     def learning_state(self) -> State:
         """Policy, value and both optimisers."""
         critic = {f"{self.seat}/critic/{name}": p for name, p in self.critic.items()}
-        return self.acting_state() | critic | self.actor_step.state("actor_step") | self.critic_step.state("critic_step")
+        return (
+            self.acting_state() | critic | self.actor_step.state("actor_step") | self.critic_step.state("critic_step")
+        )

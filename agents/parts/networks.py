@@ -17,7 +17,13 @@ Parameters = dict[str, Tensor]
 
 
 def mlp_parameters(
-    sizes: Sequence[int], *, seed: int, replicas: int = 1, prefix: str = "", last_scale: float = 1.0, device: str = "cpu"
+    sizes: Sequence[int],
+    *,
+    seed: int,
+    replicas: int = 1,
+    prefix: str = "",
+    last_scale: float = 1.0,
+    device: str = "cpu",
 ) -> Parameters:
     """Weights `w0` [R, in, out], biases `b0` [R, 1, out], ... orthogonal with gain sqrt(2), the last layer `last_scale`.
 
@@ -52,5 +58,5 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """[..., B, in] @ weight [R, in, out] + bias [R, 1, out], the rows of each replica with its own weight."""
     if weight.shape[0] == 1:
         return x @ weight[0] + bias[0]
-    by_replica = x.unflatten(-2, (weight.shape[0], -1))  # [..., R, B / R, in]
+    by_replica = x.reshape(*x.shape[:-2], weight.shape[0], -1, x.shape[-1])  # [..., R, B / R, in]
     return (by_replica @ weight + bias).flatten(-3, -2)

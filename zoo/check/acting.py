@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from agents.protocol import Agent, Policy
+from agents.protocol import Agent
 from agents.randomness import derive_rows
 from arenas.luck import bits
 from arenas.protocol import Action, SeatSpec, TimeStep
 from zoo.check.data import clone, difference, leaves
-from zoo.check.subject import ROWS, Game, Play, Subject, follow
+from zoo.check.subject import ROWS, Game, Subject, follow, unlike
 from zoo.check.verdict import Verdict, judge
 
 #: Words that any game may offer. An agent that needs another knows the rules of one family of games, in which masks
@@ -122,11 +122,10 @@ def _peeks(subject: Subject) -> str | None:
         others = [other for other in subject.spec.seats if other != seat]
         changed = game.seats({other: [steps[other] for steps in stranger.moments] for other in others})
         again = follow(subject.team(), changed)
-        t = _first_difference(plain, again, seat)
-        if t is not None:
+        if where := unlike(plain, again, seat):
             return (
-                f"act in seat {seat} played otherwise at moment {t} when only the other seats' time steps were changed:"
-                " what act knows must come from its own time step and memory"
+                f"act plays otherwise ({where}) when only the other seats' time steps are changed: all that it knows must"
+                " come from its own time step and memory"
             )
     return None
 
@@ -241,21 +240,3 @@ def _no_data(leaf: Any) -> str | None:
     if isinstance(leaf, bool | int | float):
         return None
     return f"is of type {type(leaf).__name__}: only tensors [B, ...] and numbers can be saved, cut and sent"
-
-
-def _first_difference(a: Play, b: Play, seat: str) -> int | None:
-    """The first moment at which a seat acted otherwise."""
-    for t, (one, two) in enumerate(zip(a.actions, b.actions, strict=True)):
-        if difference(one[seat], two[seat]):
-            return t
-    return None
-
-
-def same_actions(a: Mapping[str, Policy], b: Mapping[str, Policy], game: Game) -> str | None:
-    """The first seat and moment at which two tables play a recorded game differently, or None."""
-    one, two = follow(a, game), follow(b, game)
-    for seat in a:
-        t = _first_difference(one, two, seat)
-        if t is not None:
-            return f"seat {seat} at moment {t}"
-    return None

@@ -14,9 +14,9 @@ from agents.protocol import Agent, Seating, State, missing_words
 from agents.randomness import derive_rows
 from arenas.protocol import WORDS, Arena, ArenaSpec, SeatSpec, TimeStep
 from zoo import checkpoint
-from zoo.check.acting import illegal, same_actions
+from zoo.check.acting import illegal
 from zoo.check.data import difference
-from zoo.check.subject import ROWS, Subject
+from zoo.check.subject import ROWS, Subject, follow, unlike
 from zoo.check.verdict import Verdict, judge, one_line
 from zoo.entrant import read_entrant
 from zoo.errors import UserError
@@ -144,9 +144,10 @@ def _does_not_survive(subject: Subject, sight: str) -> str | None:
             checkpoint.write_tensors(file, agent.learning_state())
             pupils[seat].load_learning_state(checkpoint.read_tensors(file))
     game = subject.game(19)
-    if where := same_actions(team, players, game):
+    first, player, pupil = (follow(table, game) for table in (team, players, pupils))
+    if where := unlike(first, player):
         return f"with acting_state saved and loaded it plays otherwise ({where}): it must hold all that plays"
-    if where := same_actions(team, pupils, game):
+    if where := unlike(first, pupil):
         return f"with learning_state saved and loaded it plays otherwise ({where})"
     subject.teach(team, rounds, first=rounds, sight=sight)
     subject.teach(pupils, rounds, first=rounds, sight=sight)

@@ -7,10 +7,9 @@ from torch import Tensor
 
 from agents.protocol import Agent, DifferentiablePolicy, Trajectory
 from agents.randomness import derive
-from zoo.check.acting import same_actions
 from zoo.check.data import clone, difference, leaves
 from zoo.check.stranger import Stranger
-from zoo.check.subject import COPIES, SIGHTS, STEPS, Subject, follow
+from zoo.check.subject import COPIES, SIGHTS, STEPS, Subject, follow, unlike
 from zoo.check.verdict import NotApplicable, Verdict, judge, one_line
 
 #: What each sight shows, and what to do where a learner fails with it.
@@ -115,7 +114,8 @@ def _shows_itself(subject: Subject, seat: str) -> str | None:
     policy = agent.policy(seat)
     if not isinstance(policy, DifferentiablePolicy):
         return f"is {type(policy).__name__}, expected an agents.protocol.DifferentiablePolicy or None"
-    if where := same_actions({seat: agent}, {seat: policy}, subject.game(15)):
+    game = subject.game(15)
+    if where := unlike(follow({seat: agent}, game), follow({seat: policy}, game)):
         return f"does not play what the agent plays ({where})"
     trajectory = subject.round(subject.team(), 16).seats[seat]
     return _is_differentiable(policy, trajectory, subject) or _is_apart(agent, seat, policy)

@@ -100,7 +100,7 @@ def _playable(agent: str, left_out: dict[str, str]) -> list[str]:
         try:
             game = load_arena(place).make(1)
         except UserError as error:
-            left_out[place] = f"is not played without settings ({error})"
+            left_out[place] = f"cannot be made ({error})"
             continue
         missing = missing_words(chosen, game.spec.offers)
         game.close()
@@ -126,7 +126,9 @@ def screen(report: Report) -> RenderableType:
         title += f": {', '.join(report.findings)}"
     broken = sum(isinstance(f.verdict, Failed) for found in report.findings.values() for f in found)
     closing = Text("Every law holds.", "green") if report.passed else Text(f"{_count(broken)} broken.", "bold red")
-    return Group(Text(title, "bold"), table, Text(), closing)
+    left_out = "; ".join(f"{arena} {why}" for arena, why in report.left_out.items())
+    notes = [Text(f"Not checked in other arenas: {left_out}.", "dim")] if left_out else []
+    return Group(Text(title, "bold"), table, Text(), *notes, closing)
 
 
 def _verdicts(said: dict[str, Verdict]) -> Text:

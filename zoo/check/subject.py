@@ -78,6 +78,15 @@ def follow(table: Mapping[str, Policy], game: Game) -> Play:
     return play
 
 
+def unlike(a: Play, b: Play, *seats: str) -> str | None:
+    """The first moment and seat (of `seats`, or all) at which two plays of a game differ, or None."""
+    for t, (one, two) in enumerate(zip(a.actions, b.actions, strict=True)):
+        for seat in seats or one:
+            if difference(one[seat], two[seat]):
+                return f"seat {seat} at moment {t}"
+    return None
+
+
 @dataclass(frozen=True)
 class Subject:
     """An agent class with a config, and an arena that it can play.

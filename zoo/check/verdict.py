@@ -68,14 +68,16 @@ def hold(laws: Iterable[Law[Subject]], subject: Subject) -> Iterator[Finding]:
     A subject that raises breaks the law under which it did: it is somebody's unfinished work, so every exception is
     turned into a finding of one line. Where the same exception stops another law, that is no second fault.
     """
-    raised: dict[str, str] = {}
+    failed: dict[str, str] = {}
     for law in laws:
         try:
             verdict = law.holds(subject)
         except Exception as error:
             line = one_line(error)
-            known = raised.setdefault(line, law.number)
-            verdict = Failed(line) if known == law.number else NotApplicable(f"it fails as under {known}")
+            known = next((number for number, reason in failed.items() if line in reason), None)
+            verdict = NotApplicable(f"it fails as under law {known}") if known else Failed(line)
+        if isinstance(verdict, Failed):
+            failed[law.number] = verdict.reason
         yield Finding(law.number, law.title, verdict)
 
 

@@ -84,8 +84,8 @@ def command(
             from zoo.learning import LearningMatch
 
             match = LearningMatch(choice, (a, b), rounds, copies, length, runs, sight, 0 if seed is None else seed)
-            summary = match.play(store, typed(), quiet=as_json, recorded=not no_record)
-            screen = learning_screen(summary)
+            learned = match.play(store, typed(), quiet=as_json, recorded=not no_record)
+            figures, screen = learned.to_json(), learning_screen(learned)
         else:
             plan = prepare(choice, (a, b), store, episodes=episodes, seed=seed)
             before = public_board(store, plan.identity)
@@ -98,8 +98,8 @@ def command(
             record_match(plan, store, typed())
             spent = time.process_time() - started
             summary = summarise(plan, store, before, cpu_s=spent, recorded=not no_record)
-            screen = match_screen(summary)
+            figures, screen = summary.to_json(), match_screen(summary)
     if as_json:
-        click.echo(json.dumps(summary.to_json(), indent=1, allow_nan=False))
+        click.echo(json.dumps(figures, indent=1, allow_nan=False))
     else:
         Console().print(screen)

@@ -26,7 +26,7 @@ def arena_options(function: F) -> F:
 
 
 def arena_settings(assignments: tuple[str, ...]) -> tuple[str, ...]:
-    """ "arena.size=5" -> "size=5".
+    """Strip the prefix: "arena.size=5" -> "size=5".
 
     Raises:
         UserError: an assignment to something else than the arena.

@@ -43,7 +43,9 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
     for seat, total in found.frames[-1].returns.items():
         console.print(f"{found.seats[seat]} as {seat}: return {total:g} in {len(found.frames) - 1} steps")
     if not found.agrees:
-        raise UserError(f"the episode played again differs from the record ({found.recorded}): the installation has changed")
+        raise UserError(
+            f"the episode played again differs from the record ({found.recorded}): the installation has changed"
+        )
     console.print("The episode played again agrees with the record.")
     if not no_gif:
         path = gif or Path(f"{found.match.id}-{episode}.gif")

@@ -58,7 +58,9 @@ def command(
         raise UserError("a tournament needs at least two different entrants")
     choice = ArenaChoice(arena, arena_settings(assignments), wrap)
     with Store(home.records()) as store:
-        plan = prepare(choice, tuple(dict.fromkeys(entrants)), store, episodes=episodes, seed=seed, with_panel=not no_panel)
+        plan = prepare(
+            choice, tuple(dict.fromkeys(entrants)), store, episodes=episodes, seed=seed, with_panel=not no_panel
+        )
         register(plan, store)
         tasks = plan.tasks()
         have = store.has_blocks(tasks)
@@ -76,4 +78,6 @@ def command(
             console.print()
             console.print(board_view(standings))
     else:
-        click.echo({"json": tables.to_json, "csv": tables.to_csv, "markdown": tables.to_markdown}[form](matrix), nl=False)
+        click.echo(
+            {"json": tables.to_json, "csv": tables.to_csv, "markdown": tables.to_markdown}[form](matrix), nl=False
+        )
