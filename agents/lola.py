@@ -102,7 +102,7 @@ class Lola(ActorCriticAgent):
             both = log_prob + other_log_prob
             term = shaping(v(self.seat, both), v(seat, both), theta, theta_2)
             ascent = {name: g + config.eta * term[name] for name, g in ascent.items()}
-        self.actor_step.descend({name: -g for name, g in ascent.items()})
+        self.ascend(ascent, context.update)
         return {"entropy": float(entropy.detach().mean()), "value_error": error}
 
     def peer(self, seat: str, trajectory: Trajectory, context: LearningContext) -> DifferentiablePolicy:

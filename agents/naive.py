@@ -48,5 +48,5 @@ class Naive(ActorCriticAgent):
         value = objective(policy.log_prob(mine), advantage[self.seat]) + self.config.entropy * entropy.sum(0).mean()
         # the mean is over the games of all replicas, each of which only moves its own parameters
         ascent = gradient(self.replicas * value, theta)
-        self.actor_step.descend({name: -g for name, g in ascent.items()})
+        self.ascend(ascent, context.update)
         return {"entropy": float(entropy.detach().mean()), "value_error": error}

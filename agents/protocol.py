@@ -97,7 +97,7 @@ class DifferentiablePolicy(Policy):
     def probabilities(self, timestep: TimeStep) -> Tensor:
         """Action probabilities [B, A] of a memoryless policy."""
         leaves: list[Any] = [leaf.unsqueeze(0) if isinstance(leaf, Tensor) else leaf for leaf in timestep[:-1]]
-        stacked = TimeStep(*leaves, {group: leaf.unsqueeze(0) for group, leaf in timestep.common.items()})
+        stacked = TimeStep._make([*leaves, {group: leaf.unsqueeze(0) for group, leaf in timestep.common.items()}])
         nothing = Action(torch.zeros((0, len(timestep.reward)), dtype=torch.long, device=timestep.reward.device))
         return self.outputs(Trajectory(stacked, nothing)).squeeze(0).softmax(-1)
 

@@ -16,7 +16,8 @@ def stack_timesteps(steps: Sequence[TimeStep]) -> TimeStep:
     """T time steps as one whose leaves carry a leading T."""
     columns = list(zip(*steps, strict=True))[:-1]
     leaves: list[Any] = [torch.stack(leaf) if isinstance(leaf[0], Tensor) else leaf[0] for leaf in columns]
-    return TimeStep(*leaves, {group: torch.stack([step.common[group] for step in steps]) for group in steps[0].common})
+    common = {group: torch.stack([step.common[group] for step in steps]) for group in steps[0].common}
+    return TimeStep._make([*leaves, common])
 
 
 def stack_actions(actions: Sequence[Action]) -> Action:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from agents.parts.categorical import CategoricalPolicy, RecallSetting, recall_for
-from agents.parts.gradients import gradient, leaves
+from agents.parts.gradients import Parameters, gradient, leaves
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam
 from agents.parts.returns import advantages, playing
@@ -24,6 +24,7 @@ class ActorCriticConfig:
 
     lr: float = 0.002  # Adam's step size for the policy
     critic_lr: float = 0.003  # Adam's step size for the value
+    anneal: int = 0  # updates after which lr has fallen to half, lr / (1 + update / anneal); 0: it stays
     gamma: float = 0.96  # discount per step; LOLA's for ipd and coin
     lambda_: float = 0.95  # of the generalised advantage estimate
     entropy: float = 0.01  # weight of the policy's entropy (nats), beside advantages in units of reward
@@ -83,6 +84,12 @@ class ActorCriticAgent(Agent):
     def policy(self, seat: str) -> CategoricalPolicy:
         """The policy as peers may see it."""
         return self.actor
+
+    def ascend(self, gradients: Parameters, update: int) -> None:
+        """One step of the policy along `gradients`, by the step size that is due at this update."""
+        fallen = 1 + update / self.config.anneal if self.config.anneal else 1.0
+        self.actor_step.lr = self.config.lr / fallen
+        self.actor_step.descend({name: -g for name, g in gradients.items()})
 
     def rows(self, batch: int) -> int:
         """Games per replica in a batch of so many."""
