@@ -96,8 +96,8 @@ class TimeStep(NamedTuple):
 
     `reward` and `discount` belong to the step that led here (0 and 1 where `first`). `last` with discount 0 is a
     termination, `last` with discount 1 a cut by time: bootstrap through the second, never through the first. Where
-    `active` is False (dead, not on turn, or finished) the action is ignored, every action is legal and its
-    log-probability counts 0.
+    `active` is False (dead, not on turn, or finished, so at `last` too) the action is ignored, every action is legal
+    and its log-probability counts 0. A row that has finished and does not start anew stays `last`, with reward 0.
     """
 
     observation: Tensor  # float32 [B, *O]
