@@ -12,9 +12,21 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from arenas.luck import below, bits, uniform
+from arenas.luck import below, bits, deal, dealt_bits, fraction, uniform
 
-__all__ = ["below", "bits", "categorical", "derive", "derive_rows", "generator", "gumbel", "initialise", "uniform"]
+__all__ = [
+    "below",
+    "bits",
+    "categorical",
+    "deal",
+    "dealt_bits",
+    "derive",
+    "derive_rows",
+    "fraction",
+    "generator",
+    "initialise",
+    "uniform",
+]
 
 
 def derive(seed: int, *words: int | str) -> int:
@@ -47,10 +59,3 @@ def categorical(probabilities: Tensor, draw: Tensor) -> Tensor:
     cumulative = probabilities.cumsum(-1)
     # the total may round below 1, and an action of probability 0 must not be drawn
     return torch.searchsorted(cumulative, (draw * cumulative[:, -1]).unsqueeze(-1), right=True).squeeze(-1)
-
-
-def gumbel(seed: Tensor, counter: int, width: int) -> Tensor:
-    """Standard Gumbel noise float32 [B, width], drawn per row."""
-    lanes = torch.arange(width, device=seed.device) + counter * width
-    u = uniform(seed.unsqueeze(-1), lanes).clamp_min(2.0**-25)
-    return -(-u.log()).log()

@@ -75,6 +75,7 @@ class CoinGame(FiniteGame):
             offers=frozenset({"discrete", "state", "simulator", "coin"}) | offers,
             forfeit=loss * max_steps,
             state_dim=4 * size * size,
+            block=500,
         )
         super().__init__(spec, batch_size, device, positions)
 

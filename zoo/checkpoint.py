@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 WEIGHTS, CARD, RESUME = "weights.safetensors", "card.json", "resume"
 HOUSE = Path(__file__).resolve().parent.parent / "agents" / "weights"
 _FORMAT = 1
+#: What kind of thing the entries of a card are, those that play depends on.
+_KINDS: dict[str, type] = {"agent": str, "behaviour": int, "config": dict, "arena": str, "seats": list}
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,13 @@ class Checkpoint:
 
 def digest(state: Mapping[str, Tensor]) -> str:
     """SHA-256 over names, types, shapes and bytes of the tensors, independent of their order."""
+    import torch
+
     total = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()
         total.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
-        total.update(tensor.numpy().tobytes())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return total.hexdigest()
 
 
@@ -101,8 +105,11 @@ def load(folder: Path) -> Checkpoint:
         if raw.get("format") != _FORMAT:
             raise UserError(f"checkpoint {folder} has format {raw.get('format')}, this version reads {_FORMAT}")
         card = Card(**raw)
-    except (json.JSONDecodeError, TypeError, AttributeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:  # of which JSON that is none is a ValueError
         raise UserError(f"checkpoint {folder} is broken: {CARD}: {error}") from error
+    for name, kind in _KINDS.items():
+        if not isinstance(getattr(card, name), kind):
+            raise UserError(f"checkpoint {folder} is broken: {CARD}: {name} is {getattr(card, name)!r}")
     state = read_tensors(folder / WEIGHTS)
     return Checkpoint(folder, card, state, digest(state))
 

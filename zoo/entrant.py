@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import checkpoint as checkpoints
 from zoo.checkpoint import HOUSE, Checkpoint
-from zoo.errors import UserError
+from zoo.errors import UserError, broke
 from zoo.registry import AgentEntry, load_agent
 from zoo.settings import split
 
@@ -48,7 +48,7 @@ class Entrant:
         """Seat -> the agent that plays it; one object per seat, per side, or for all, as the class `owns`.
 
         Raises:
-            UserError: the checkpoint does not fit the agent or lacks a seat.
+            UserError: the agent refuses this game or breaks, or the checkpoint does not fit it or lacks a seat.
         """
         from agents.randomness import derive
 
@@ -58,7 +58,12 @@ class Entrant:
             groups.setdefault({"seat": seat, "side": spec.seats[seat].side, "all": ""}[owns], []).append(seat)
         players: dict[str, Agent] = {}
         for members in map(tuple, groups.values()):
-            agent = self.entry.agent.make(spec, members, self.config, derive(seed, *members), device)
+            try:
+                agent = self.entry.agent.make(spec, members, self.config, derive(seed, *members), device)
+            except ValueError as error:  # how an agent refuses a game that it does not know
+                raise UserError(f"{self.label}: {' '.join(str(error).split())}") from error
+            except Exception as error:  # an agent may be anybody's and fail in any way
+                raise broke(f"{self.label} cannot be made", error) from error
             if self.checkpoint is not None:
                 try:
                     agent.load_acting_state(self.checkpoint.state_for(members, spec))
@@ -79,7 +84,7 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
     from agents.protocol import missing_words
 
     who, at, where = text.partition("@")
-    name, *assignments = split(who)
+    name, *assignments = split(who) or [""]
     entry = load_agent(name)
     missing = missing_words(entry.agent, arena.spec.offers)
     if missing:

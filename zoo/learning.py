@@ -9,6 +9,7 @@ happens, are never mixed with frozen play, and the same command goes on where it
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from rich.console import Console
 
 from agents.protocol import Agent, Seating
 from agents.randomness import derive, derive_rows
@@ -35,12 +37,13 @@ from leaderboard.store import Store
 from zoo.entrant import Entrant, read_entrant
 from zoo.errors import UserError
 from zoo.match import Estimate, estimate, verdict
-from zoo.play import ArenaChoice, arena_record, seatings
+from zoo.play import ArenaChoice, arena_record, blame, luck, seatings
 from zoo.progress import Progress, Reading
 from zoo.table import Sight, Table
 from zoo.version import VERSION
 
-LAST, ALL, FROZEN = "return_last_tenth", "return_all_rounds", "return_frozen"
+ALL, FROZEN = "return_all_rounds", "return_frozen"
+_CURVE = "return_rounds_"
 _POINTS = 100  # of a recorded curve
 _FROZEN_GAMES = 250
 
@@ -100,7 +103,7 @@ class LearningMatch:
     """Two entrants, an arena and a schedule.
 
     Raises:
-        UserError: a number below 1, no learner among the two, or an entrant that cannot learn here.
+        UserError: no learner among the two, or an entrant that cannot play here.
     """
 
     choice: ArenaChoice
@@ -111,22 +114,20 @@ class LearningMatch:
     runs: int
     sight: str
     seed: int
-    entrants: list[Entrant] = field(init=False)
+    entrants: list[Entrant] = field(init=False)  # in the order of their ids, whatever order they were named in
 
     def __post_init__(self) -> None:
-        for name in ("rounds", "copies", "length", "runs"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"--{name} must be at least 1, got {value}")
         arena = self.choice.make(1)
         self.identity = self.choice.identity(arena)
         self.spec = arena.spec
-        self.entrants = [read_entrant(text, arena, self.identity, learning=True) for text in self.texts]
-        if not any(who.entry.agent.learns for who in self.entrants):
+        named = [read_entrant(text, arena, self.identity, learning=True) for text in self.texts]
+        if not any(who.entry.agent.learns for who in named):
             raise UserError(f"neither {self.texts[0]} nor {self.texts[1]} learns; play without --learn")
         steps = self.spec.max_steps if self.length is None else self.length
         self.schedule = Schedule(self.rounds, self.copies, steps, self.sight)
+        self.entrants = sorted(named, key=lambda who: who.id_for(self.schedule.mode()))
         self.ids = [who.id_for(self.schedule.mode()) for who in self.entrants]
+        self.order = [0, 1] if self.entrants[0] is named[0] else [1, 0]  # as they were named
         # the same entrant twice are two learners of one kind; exchanging their seats changes nothing
         rotations = seatings(self.spec)
         self.rotations = rotations[:1] if self.ids[0] == self.ids[1] else rotations
@@ -144,52 +145,38 @@ class LearningMatch:
             store.add_entrant(EntrantRecord(key, who.label, who.entry.key, behaviour, config, weights, mode))
         keys = [self._key(run) for run in range(self.runs)]
         have = store.has_blocks(keys)
-        curves: dict[str, list[list[float]]] = {}
-        with Progress("rounds", quiet=quiet) as progress:
+        with Progress("rounds", Console(stderr=True), quiet=quiet) as progress:
             for run, key in enumerate(keys):
-                if key in have:
-                    continue
-                block, found = self._run(run, key, progress)
-                store.add_block(block)
-                for line, curve in found.items():
-                    curves.setdefault(line, []).append(curve)
-        drawn = {line: np.mean(runs, axis=0).tolist() for line, runs in curves.items()}
-        known = [match for match in store.matches(self.identity) if match.id == self.match_id]
-        if not known:
+                if key not in have:
+                    store.add_block(self._run(run, key, progress))
+        if not any(match.id == self.match_id for match in store.matches(self.identity)):
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            details = {"curves": drawn, "schedule": asdict(self.schedule)}
-            ids = (self.ids[0], self.ids[1])
             store.add_match(
                 MatchRecord(
-                    self.match_id, self.identity, ids, "learn", self.seed, self.runs, tuple(keys), command, now,
-                    VERSION, details,
+                    self.match_id, self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, self.runs,
+                    tuple(keys), command, now, VERSION, {"schedule": asdict(self.schedule)},
                 )
             )  # fmt: skip
-        else:
-            drawn = dict(known[0].details["curves"])
         blocks = [b for b in store.blocks(self.identity, set(self.ids), "learn") if b.id in keys]
-        return self._summary(blocks, drawn, recorded)
+        return self._summary(blocks, recorded)
 
     def _key(self, run: int) -> str:
         return block_id(self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, run, 1, RULES_VERSION)
 
-    def _run(self, run: int, key: str, progress: Progress) -> tuple[BlockRecord, dict[str, list[float]]]:
+    def _run(self, run: int, key: str, progress: Progress) -> BlockRecord:
         """Train both in every seating from the run's seed."""
         results: list[SeatResult] = []
-        curves: dict[str, list[float]] = {}
         for number, rotation in enumerate(self.rotations):
             name = f"run {run + 1} of {self.runs}, seating {number + 1} of {len(self.rotations)}"
 
             def show(done: int, lines: dict[str, list[float]], figures: dict[str, dict[str, float]]) -> None:
                 progress.update(name, Reading(done, self.rounds, lines, figures))  # noqa: B023 called at once
 
-            found, lines = self._learn(derive(self.seed, "run", run), number, rotation, show)
+            with blame(self.identity, self.entrants):
+                results += self._learn(derive(self.seed, "run", run), number, rotation, show)
             progress.finish(name)
-            results += found
-            curves |= lines
-        ids = tuple(sorted(self.ids))
-        what = (self.identity, (ids[0], ids[1]), "learn", self.seed, run, 1, RULES_VERSION)
-        return BlockRecord(key, *what, results=tuple(results)), curves
+        what = (self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, run, 1, RULES_VERSION)
+        return BlockRecord(key, *what, results=tuple(results))
 
     def _learn(
         self,
@@ -197,7 +184,8 @@ class LearningMatch:
         number: int,
         rotation: dict[str, int],
         show: Callable[[int, dict[str, list[float]], dict[str, dict[str, float]]], None],
-    ) -> tuple[list[SeatResult], dict[str, list[float]]]:
+    ) -> list[SeatResult]:
+        started = time.process_time()
         arena = self.choice.make(self.copies)
         players: dict[str, Agent] = {}
         for who, entrant in enumerate(self.entrants):
@@ -225,7 +213,8 @@ class LearningMatch:
             if played.number + 1 == self.rounds:
                 break
         tail = max(1, self.rounds // 10)
-        frozen = self._frozen(players, seed)
+        frozen = self._frozen(players, rotation, seed)
+        spent = (time.process_time() - started) / len(rotation)
         results = []
         for seat, who in rotation.items():
             last = float(np.mean(per_step[seat][-tail:]))
@@ -243,18 +232,20 @@ class LearningMatch:
                     np.array([last * steps]),
                     np.array([steps], dtype=np.int32),
                     np.zeros(1, dtype=np.uint8),
-                    told,
+                    told | _curve_metrics(per_step[seat]),
+                    spent,
                 )
             )
-        return results, {labels[seat]: _thinned(values) for seat, values in per_step.items()}
+        return results
 
-    def _frozen(self, players: dict[str, Agent], seed: int) -> dict[str, float]:
+    def _frozen(self, players: dict[str, Agent], rotation: dict[str, int], seed: int) -> dict[str, float]:
         """Seat -> return per step of the players as they are now, over whole episodes of `_FROZEN_GAMES` copies."""
         arena: Arena = self.choice.make(min(_FROZEN_GAMES, self.spec.block))
         rows = derive_rows(seed, arena.batch_size, "frozen")
+        captains = {who: next(s for s, w in rotation.items() if w == who) for who in rotation.values()}
         memories = {
-            seat: player.begin(Seating(seat, rows + number, rows))
-            for number, (seat, player) in enumerate(players.items(), start=1)
+            seat: player.begin(Seating(seat, luck(rows, "seat", seat), luck(rows, "team", captains[rotation[seat]])))
+            for seat, player in players.items()
         }
         timesteps, state = arena.reset(rows, autoreset=False)
         joint, _ = rollout(arena, players, memories, timesteps, self.spec.max_steps, state, until_over=True)
@@ -269,35 +260,43 @@ class LearningMatch:
         named = unique_labels(self.ids, {k: who.label for k, who in zip(self.ids, self.entrants, strict=True)})
         return named[self.ids[0]], named[self.ids[1]]
 
-    def _summary(self, blocks: list[BlockRecord], curves: dict[str, list[float]], recorded: bool) -> LearningSummary:
+    def _summary(self, blocks: list[BlockRecord], recorded: bool) -> LearningSummary:
         blocks = sorted(blocks, key=lambda block: block.first_episode)
         labels = self._labels()
-        lines, own = [], {0: [], 1: []}  # type: tuple[list[LearnerLine], dict[int, list[list[float]]]]
-        for who, seat in dict.fromkeys((w, s) for rotation in self.rotations for s, w in rotation.items()):
+        lines: list[LearnerLine] = []
+        curves: dict[str, list[float]] = {}
+        own: dict[int, list[list[float]]] = {0: [], 1: []}
+        places = {(who, seat) for rotation in self.rotations for seat, who in rotation.items()}
+        for who, seat in ((w, s) for w in self.order for s in self.spec.seats if (w, s) in places):
             chosen = [
                 [r for r in block.results if r.seat == seat and self.rotations[r.rotation][seat] == who]
                 for block in blocks
             ]
             last = [float(np.mean([r.returns[0] / r.lengths[0] for r in results])) for results in chosen]
             own[who].append(last)
-            told = {name: estimate(np.array(list(_over_runs(chosen, name)))) for name in chosen[0][0].metrics}
+            names = [name for name in chosen[0][0].metrics if not name.startswith(_CURVE)]
+            told = {name: estimate(np.array(list(_over_runs(chosen, name)))) for name in names}
             whole, frozen = told.pop(ALL), told.pop(FROZEN)
             lines.append(LearnerLine(labels[who], seat, estimate(np.array(last)), whole, frozen, told))
-        difference = estimate(np.mean(own[0], axis=0) - np.mean(own[1], axis=0))
+            drawn = [_curve(result) for results in chosen for result in results]
+            curves[f"{labels[who]} as {seat}"] = np.mean(drawn, axis=0).tolist()
+        first, second = self.order
+        difference = estimate(np.mean(own[first], axis=0) - np.mean(own[second], axis=0))
+        named = (labels[first], labels[second])
         return LearningSummary(
             match=self.match_id,
             arena=self.identity,
             kind=self.spec.kind,
             mode="learn",
-            entrants=list(labels),
-            entrant_ids=self.ids,
+            entrants=list(named),
+            entrant_ids=[self.ids[who] for who in self.order],
             seed=self.seed,
             schedule=asdict(self.schedule),
             runs=self.runs,
             recorded=recorded,
-            seats=sorted(lines, key=lambda line: labels.index(line.entrant)),
+            seats=lines,
             difference=difference,
-            verdict=verdict(labels, difference, "run", "while both learned"),
+            verdict=verdict(named, difference, "run", "while both learned"),
             curves=curves,
         )
 
@@ -309,6 +308,20 @@ def _over_runs(chosen: list[list[SeatResult]], name: str) -> Iterator[float]:
             yield float(np.mean(told))
 
 
-def _thinned(values: list[float]) -> list[float]:
-    """A curve of at most `_POINTS` means."""
-    return [float(np.mean(part)) for part in np.array_split(np.array(values), min(_POINTS, len(values)))]
+def _curve_metrics(per_step: list[float]) -> dict[str, tuple[float, float, int]]:
+    """A curve as it is recorded: the mean over each of at most `_POINTS` stretches of the rounds.
+
+    It stands with the run's result, so that a match that was stopped and went on has its whole curves.
+    """
+    told: dict[str, tuple[float, float, int]] = {}
+    for rounds in np.array_split(np.arange(len(per_step)), min(_POINTS, len(per_step))):
+        part = np.array(per_step)[rounds]
+        error = float(np.std(part, ddof=1) / len(part) ** 0.5) if len(part) > 1 else 0.0
+        told[f"{_CURVE}{rounds[0]}_to_{rounds[-1]}"] = (float(np.mean(part)), error, len(part))
+    return told
+
+
+def _curve(result: SeatResult) -> list[float]:
+    """The curve that `_curve_metrics` recorded."""
+    points = {name.removeprefix(_CURVE): told[0] for name, told in result.metrics.items() if name.startswith(_CURVE)}
+    return [points[name] for name in sorted(points, key=lambda name: int(name.partition("_")[0]))]

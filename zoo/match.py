@@ -7,9 +7,10 @@ screen and `--json` both print the `Summary`, so that neither can hold a figure 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +36,6 @@ from leaderboard.records import (
 from leaderboard.returns import performances
 from leaderboard.store import Store
 from zoo.entrant import Entrant
-from zoo.errors import UserError
 from zoo.panels import Panel, panel_for
 from zoo.play import PUBLIC_SEED, ArenaChoice, Task, arena_record, entrant, seatings
 from zoo.version import VERSION
@@ -91,12 +91,11 @@ class Summary:
     recorded: bool
     first_episode: int
     episodes: int  # per seating
-    steps: int  # environment steps played for this match and its comparison
-    cpu_s: float
+    steps: int  # environment steps of this match and its comparison
+    cpu_s: float  # of this invocation, which reads from the records what was played before
     seats: list[SeatLine]
     duplicate: Duplicate | None
     rating: list[Change]
-    notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `--json`."""
@@ -118,15 +117,19 @@ class Plan:
     episodes: int
 
     def tasks(self) -> dict[str, Task]:
-        """Block id -> the block to be played, in the order of playing."""
+        """Block id -> the block to be played, in the order of playing.
+
+        Blocks are cut at the multiples of the arena's block size wherever the match begins, so that matches of any
+        two entrants consist of the same blocks, but for their first and last.
+        """
         found: dict[str, Task] = {}
-        size = self.arena.spec.block
+        size, end = self.arena.spec.block, self.first_episode + self.episodes
+        cuts = [self.first_episode, *range((self.first_episode // size + 1) * size, end, size), end]
         for pair in self.pairings:
             ids = tuple(entrant(self.choice, text).id for text in pair)
-            for first in range(self.first_episode, self.first_episode + self.episodes, size):
-                count = min(size, self.first_episode + self.episodes - first)
-                key = block_id(self.identity, ids, "play", self.seed, first, count, RULES_VERSION)
-                found[key] = Task(self.choice, pair, self.seed, first, count)
+            for first, after in itertools.pairwise(cuts):
+                key = block_id(self.identity, ids, "play", self.seed, first, after - first, RULES_VERSION)
+                found[key] = Task(self.choice, pair, self.seed, first, after - first)
         return found
 
     @property
@@ -143,28 +146,25 @@ def prepare(
     store: Store,
     *,
     episodes: int | None = None,
-    seed: int | None = None,
+    seed: int = PUBLIC_SEED,
+    onward: bool = False,
     with_panel: bool = True,
 ) -> Plan:
     """Plan a match of two entrants, or a tournament of several (all pairs and self-play).
 
-    Without a seed the next episodes of the public sequence are taken that the (first) pairing has not played.
+    It begins at episode 0, or with `onward` at the first episode that not all of its pairings have played: so a match
+    that was stopped is finished first, and the next one goes on from there.
 
     Raises:
-        UserError: an entrant or arena that cannot be used, or a number of episodes below 1.
+        UserError: an entrant or arena that cannot be used.
     """
-    if episodes is not None and episodes < 1:
-        raise UserError(f"--episodes must be at least 1, got {episodes}")
     arena = choice.make(1)
     identity = choice.identity(arena)
     entrants = [entrant(choice, text) for text in texts]
     panel = panel_for(choice, arena, identity) if with_panel else None
     pairings = _pairings(choice, texts, panel.members if panel else ())
-    first = 0
-    if seed is None:
-        seed = PUBLIC_SEED
-        ids = sorted(entrant(choice, text).id for text in pairings[0])
-        first = store.next_episode(identity, (ids[0], ids[1]), "play", seed) if len(texts) == 2 else 0
+    ids = [(entrant(choice, a).id, entrant(choice, b).id) for a, b in pairings]
+    first = min(store.next_episode(identity, pair, "play", seed) for pair in ids) if onward else 0
     return Plan(
         choice,
         arena,
@@ -174,7 +174,7 @@ def prepare(
         pairings,
         seed,
         first,
-        arena.spec.episodes if episodes is None else episodes,
+        episodes or arena.spec.episodes,
     )
 
 
@@ -260,9 +260,9 @@ def summarise(plan: Plan, store: Store, before: Board | None, *, cpu_s: float, r
     blocks = [block for block in store.blocks(plan.identity, mode="play") if block.id in wanted]
     pair = sorted(ids)
     own = [block for block in blocks if list(block.entrants) == pair]
-    after = public_board(store, plan.identity)
-    rated = plan.seed == PUBLIC_SEED and after is not None
-    changes = rating_change(before or _empty(after), after, dict.fromkeys(ids)) if rated and after is not None else []
+    rated = recorded and plan.seed == PUBLIC_SEED
+    after = public_board(store, plan.identity) if rated else None
+    changes = rating_change(before or replace(after, rows=()), after, ids) if after is not None else []
     steps = sum(int(r.lengths.sum()) for b in blocks for r in b.results) // len(plan.arena.spec.seats)
     return Summary(
         match=plan.match_id,
@@ -285,11 +285,6 @@ def summarise(plan: Plan, store: Store, before: Board | None, *, cpu_s: float, r
     )
 
 
-def _empty(after: Board | None) -> Board:
-    assert after is not None
-    return Board(**{**{f: getattr(after, f) for f in after.__dataclass_fields__}, "rows": ()})
-
-
 def estimate(values: np.ndarray) -> Estimate:
     """Mean and 95 % t-interval of independent numbers [n]."""
     n = len(values)
@@ -302,17 +297,18 @@ def estimate(values: np.ndarray) -> Estimate:
 
 def _seat_lines(plan: Plan, blocks: list[BlockRecord], labels: dict[str, str]) -> list[SeatLine]:
     """One line per entrant and seat of the pairing, over its blocks and the rotations that seat it there."""
-    groups: dict[tuple[str, str], list[SeatResult]] = {}
+    groups: dict[tuple[str, str], list[list[SeatResult]]] = {}
     for who in dict.fromkeys(w.id for w in plan.entrants):
         for seat in plan.arena.spec.seats:
-            found = [r for b in blocks for r in b.results if r.entrant == who and r.seat == seat]
-            if found:
+            found = [[r for r in b.results if r.entrant == who and r.seat == seat] for b in blocks]
+            if any(found):
                 groups[who, seat] = found
     exact = exact_values(plan)
     partner = {w.id: labels[o.id] for w, o in zip(plan.entrants, reversed(plan.entrants), strict=True)}
     lines = []
-    for (who, seat), results in groups.items():
-        per_step = np.concatenate([r.returns / np.maximum(r.lengths, 1) for r in results])
+    for (who, seat), found in groups.items():
+        results = [result for block in found for result in block]
+        per_step = _per_episode(found, plan.arena.spec.max_steps)
         statuses = np.concatenate([r.statuses for r in results])
         faults = {s.value: int((statuses == s.code).sum()) for s in Status if s is not Status.DONE}
         lines.append(
@@ -327,6 +323,19 @@ def _seat_lines(plan: Plan, blocks: list[BlockRecord], labels: dict[str, str]) -
             )
         )
     return lines
+
+
+def _per_episode(blocks: list[list[SeatResult]], max_steps: int) -> np.ndarray:
+    """Return per step of each episode, the mean over the rotations; a forfeit stands for a whole episode, as in tables.
+
+    `blocks` holds one seat's results of each block, one a rotation.
+    """
+
+    def per_step(result: SeatResult) -> np.ndarray:
+        spoiled = result.statuses != Status.DONE.code
+        return result.returns / np.maximum(np.where(spoiled, max_steps, result.lengths), 1)
+
+    return np.concatenate([np.mean([per_step(result) for result in block], axis=0) for block in blocks])
 
 
 def _pooled(results: list[SeatResult]) -> dict[str, Estimate]:

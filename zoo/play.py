@@ -7,12 +7,16 @@ two entrants that met the same partner met it with the same luck and can be comp
 from __future__ import annotations
 
 import functools
+import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
-from typing import TYPE_CHECKING, NamedTuple
+from multiprocessing import get_context, parent_process
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,14 +25,12 @@ from torch import Tensor
 from agents.protocol import JointTrajectory, Memory, Seating
 from agents.randomness import bits, derive, derive_rows
 from agents.rollout import rollout
-from arenas.protocol import Arena, ArenaSpec, TimeSteps
-from leaderboard.records import RULES_VERSION, ArenaRecord, BlockRecord, SeatResult, block_id
+from arenas.protocol import Arena, ArenaError, ArenaSpec, TimeSteps
+from leaderboard.records import RULES_VERSION, ArenaRecord, BlockRecord, SeatResult, Status, block_id
 from zoo.entrant import Entrant, read_entrant
-from zoo.errors import UserError
+from zoo.errors import UserError, broke
+from zoo.referee import Refereed, first_faults
 from zoo.registry import load_arena
-
-if TYPE_CHECKING:
-    from agents.protocol import Agent
 
 #: The seed whose blocks are rated. A public board counts no other, or one could play until lucky.
 PUBLIC_SEED = 0
@@ -97,38 +99,39 @@ def play_block(task: Task) -> BlockRecord:
     results: list[SeatResult] = []
     for number, rotation in enumerate(seatings(arena.spec, alone=ids[0] == ids[1])):
         started = time.process_time()
-        joint = play_rotation(arena, identity, pair, rotation, task.seed, task.first_episode)
-        spent = (time.process_time() - started) / len(rotation)
-        results += _results(arena, joint, number, {seat: ids[who] for seat, who in rotation.items()}, spent)
+        with blame(identity, pair):
+            table = sit_down(arena, identity, pair, rotation, task.seed, task.first_episode)
+            joint, _ = rollout(
+                arena,
+                table.players,
+                table.memories,
+                table.timesteps,
+                arena.spec.max_steps,
+                table.state,
+                until_over=True,
+            )
+            spent = (time.process_time() - started) / len(rotation)
+            owners = {seat: ids[who] for seat, who in rotation.items()}
+            results += _results(arena, joint, first_faults(table.players), number, owners, spent)
     what = (identity, ids, "play", task.seed, task.first_episode, task.episodes, RULES_VERSION)
     return BlockRecord(block_id(*what), *what, results=tuple(results))
 
 
-def play_rotation(
-    arena: Arena, identity: str, pair: list[Entrant], rotation: Mapping[str, int], seed: int, first_episode: int
-) -> JointTrajectory:
-    """One whole episode in every row of `arena`, rows being the episodes from `first_episode` on.
-
-    Raises:
-        UserError: an entrant breaks.
-    """
-    table = sit_down(arena, identity, pair, rotation, seed, first_episode)
+@contextmanager
+def blame(identity: str, pair: list[Entrant]) -> Iterator[None]:
+    """Say in one line what broke in a match; agents and arenas may be anybody's, and fail in any way."""
     try:
-        joint, _ = rollout(
-            arena, table.players, table.memories, table.timesteps, arena.spec.max_steps, table.state, until_over=True
-        )
-    except (RuntimeError, IndexError, KeyError, TypeError, ValueError) as error:
-        names = " or ".join(dict.fromkeys(p.label for p in pair))
-        raise UserError(
-            f"{names} broke in {identity}: {type(error).__name__}: {' '.join(str(error).split())}"
-        ) from error
-    return joint
+        yield
+    except (UserError, ArenaError):
+        raise
+    except Exception as error:
+        raise broke(f"{' against '.join(who.label for who in pair)} broke in {identity}", error) from error
 
 
 class SetTable(NamedTuple):
     """Everything that a rollout starts from."""
 
-    players: dict[str, Agent]
+    players: dict[str, Refereed]
     memories: dict[str, Memory]
     timesteps: TimeSteps
     state: Tensor | None
@@ -138,10 +141,11 @@ def sit_down(
     arena: Arena, identity: str, pair: list[Entrant], rotation: Mapping[str, int], seed: int, first_episode: int
 ) -> SetTable:
     """Seat a pairing and deal the luck of the episodes from `first_episode` on, one a row."""
-    players: dict[str, Agent] = {}
+    players: dict[str, Refereed] = {}
     for who in sorted(set(rotation.values())):
         seats = tuple(seat for seat, w in rotation.items() if w == who)
-        players |= pair[who].agents(arena.spec, seats, derive(seed, "fresh", who), arena.device)
+        seated = pair[who].agents(arena.spec, seats, derive(seed, "fresh", who), arena.device)
+        players |= {seat: Refereed(player, arena.spec.seats[seat]) for seat, player in seated.items()}
     episodes = derive_rows(
         derive(seed, "episode", identity), arena.batch_size, first=first_episode, device=arena.device
     )
@@ -175,14 +179,29 @@ def play_blocks(tasks: list[Task], workers: int = 1) -> Iterator[BlockRecord]:
     if workers <= 1 or len(tasks) <= 1:
         yield from map(play_block, tasks)
         return
-    with ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), limit_threads) as pool:
+    with ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _start_worker) as pool:
         futures = [pool.submit(play_block, task) for task in tasks]
         try:
             for future in as_completed(futures):
                 yield future.result()
+        except BrokenProcessPool as error:
+            raise UserError("a worker process was ended from outside; type the command again to go on") from error
         finally:
             for future in futures:
                 future.cancel()
+
+
+def _start_worker() -> None:
+    """A worker ends when the process that started it does, however that ends."""
+
+    def leave() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=leave, daemon=True).start()
+    limit_threads()
 
 
 @functools.lru_cache(maxsize=64)
@@ -198,22 +217,32 @@ def _arena(choice: ArenaChoice, batch_size: int) -> Arena:
 
 
 def _results(
-    arena: Arena, joint: JointTrajectory, rotation: int, owners: Mapping[str, str], cpu_s: float
+    arena: Arena,
+    joint: JointTrajectory,
+    spoiled: Mapping[str, Tensor],
+    rotation: int,
+    owners: Mapping[str, str],
+    cpu_s: float,
 ) -> Iterator[SeatResult]:
+    """One result a seat; `spoiled` as from `first_faults`: a seat's first fault ends the row and costs it `forfeit`."""
     steps = {seat: t.timesteps for seat, t in joint.seats.items()}
     metrics = arena.metrics(steps, {seat: t.actions for seat, t in joint.seats.items()})
-    over = torch.stack([s.last[:-1] for s in steps.values()]).all(0)  # [T, B]
     faults = arena.faults()
-    lengths = (~over).sum(0).int().cpu().numpy()
+    end = torch.stack(list(spoiled.values())).amin(0)  # [B], the step at which the first seat spoiled the row
+    on = ~torch.stack([s.last[:-1] for s in steps.values()]).all(0)  # [T, B]
+    step_number = torch.arange(len(on), device=end.device).unsqueeze(1)
+    lengths = (on & (step_number <= end)).sum(0).int().cpu().numpy()
     for seat, step in steps.items():
+        mine = spoiled[seat] == end.clamp_max(len(on) - 1)
+        earned = (step.reward[1:].double() * (step_number < end)).sum(0)
         yield SeatResult(
             rotation=rotation,
             seat=seat,
             entrant=owners[seat],
-            returns=step.reward[1:].double().sum(0).cpu().numpy(),
+            returns=earned.where(~mine, arena.spec.forfeit).cpu().numpy(),
             lengths=lengths,
-            statuses=faults[seat].to(torch.uint8).cpu().numpy(),
-            metrics={name: _summary(value) for name, value in metrics.get(seat, {}).items()},
+            statuses=faults[seat].where(~mine, Status.INVALID.code).to(torch.uint8).cpu().numpy(),
+            metrics={name: _summary(value[end >= len(on)]) for name, value in metrics.get(seat, {}).items()},
             cpu_s=cpu_s,
             isolation="trusted",
         )

@@ -19,12 +19,11 @@ from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDTH = 24  # cells of a sparkline
+_BAR = 20  # cells of a bar
 _LINES = 6  # seats shown at most
 _REFRESH = 0.1  # seconds between two pictures
 
@@ -178,27 +177,19 @@ class Progress:
         return self._head(self._runs, curves=True)
 
     def _head(self, runs: Mapping[str, _Run], *, curves: bool = False) -> RenderableType:
-        grid = Table.grid(padding=(0, 2))
-        for _ in range(6 + curves):
-            grid.add_column(no_wrap=True)
+        wide = max((len(key) for key in runs), default=0)
+        lines: list[RenderableType] = []
         for key, run in runs.items():
-            cells: list[RenderableType] = [
-                Text(key, style="bold"),
-                ProgressBar(total=max(1, run.reading.total), completed=run.reading.done, width=20),
-                Text(f"{run.share:4.0%}"),
-                Text(f"{'-' if run.speed is None else short(run.speed)} {self.unit}/s"),
-                Text(clock(run.elapsed)),
-                Text(f"{run.left} left", style="cyan"),
-            ]
-            if curves:
-                told = [
-                    f"{name} {curve[-1]:+.3f} {sparkline(curve, 10)}"
-                    for name, curve in list(run.reading.curves.items())[:2]
-                    if curve
-                ]
-                cells.append(Text("  ".join(told)))
-            grid.add_row(*cells)
-        return grid
+            line = Text(no_wrap=True, overflow="ellipsis")
+            line.append(f"{key:<{wide}}  ", "bold")
+            full = round(run.share * _BAR)
+            line.append("━" * full, "green").append("─" * (_BAR - full), "dim")
+            speed = "-" if run.speed is None else short(run.speed)
+            line.append(f" {run.share:4.0%}  {speed} {self.unit}/s  {clock(run.elapsed)}, {run.left} left")
+            for name, curve in list(run.reading.curves.items())[:2] if curves else ():
+                line.append(f"  {name} {curve[-1]:+.3f} " if curve else "").append(sparkline(curve, 8), "green")
+            lines.append(line)
+        return Group(*lines)
 
     def _seats(self, reading: Reading) -> RenderableType:
         names = list(reading.curves)[:_LINES]

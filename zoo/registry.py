@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from zoo.errors import UserError, nearest
+from zoo.errors import UserError, broke, nearest
 from zoo.settings import argument_fields, canonical, config_fields, read
 
 if TYPE_CHECKING:
@@ -54,12 +54,16 @@ class AgentEntry:
 
 @dataclass(frozen=True)
 class ArenaEntry:
-    """An arena under the name by which it was asked for, with the settings given."""
+    """An arena under the name by which it was asked for, with the settings given.
+
+    `key` identifies the code where the game's own name does not: `module:Class`, or the hash of the file and the class.
+    """
 
     name: str
     factory: Any
     settings: Mapping[str, Any] = field(default_factory=dict)
-    fixed: Mapping[str, Any] = field(default_factory=dict)  # arguments that the name itself implies
+    fixed: Mapping[str, Any] = field(default_factory=dict)  # arguments that are no settings: what to play, its wrappers
+    key: str = ""
 
     def make(self, batch_size: int, device: str = "cpu") -> Arena:
         """A fresh arena.
@@ -69,18 +73,27 @@ class ArenaEntry:
         """
         from arenas.protocol import Arena, ArenaError
 
+        given = {**self.fixed, **self.settings}
+        for setting in argument_fields(self.factory).values():
+            if setting.required and setting.name not in given:
+                raise UserError(f"arena {self.name} needs {setting.name}: --set arena.{setting.name}=VALUE")
         try:
-            arena = self.factory(batch_size, device=device, **self.fixed, **self.settings)
-        except (TypeError, ValueError, ArenaError, ImportError) as error:
+            arena = self.factory(batch_size, device=device, **given)
+        except (TypeError, ValueError, ArenaError, ImportError) as error:  # how an arena refuses its settings
             raise UserError(f"arena {self.name}: {_one_line(error)}") from error
+        except Exception as error:  # an arena may be anybody's and fail in any way
+            raise broke(f"arena {self.name} cannot be made", error) from error
         if not isinstance(arena, Arena):
             raise UserError(f"arena {self.name}: {self.factory!r} did not make an arenas.protocol.Arena")
         return arena
 
     def identity(self, arena: Arena) -> str:
-        """Name with version, canonical arguments, and the package version where the game is not ours."""
+        """Name with version, arguments other than the defaults, wrappers, and where the game is not ours its origin."""
+        fields = argument_fields(self.factory)
+        changed = {n: v for n, v in self.settings.items() if n not in fields or v != fields[n].default}
+        wrapped = {"wrap": list(self.fixed["wrap"])} if "wrap" in self.fixed else {}
         package = getattr(arena, "package", "")
-        inside = ",".join(part for part in (canonical(self.settings), package) if part)
+        inside = ",".join(part for part in (canonical({**changed, **wrapped}), self.key, package) if part)
         return f"{arena.spec.name}({inside})" if inside else arena.spec.name
 
 
@@ -151,14 +164,20 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
     known = names(ARENAS)
     scheme = text.partition(":")[0]
     fixed: dict[str, Any] = {}
+    key = ""
     if text in known:
         factory = _load_point(known[text])
     elif scheme in FOREIGN:
         factory, fixed = _foreign(), {"env": text}
     elif ":" in text:
-        factory, _ = _load_path(text)
+        factory, key = _load_path(text)
+        if not callable(factory):
+            raise UserError(
+                f"{text} is no arena: expected a subclass of arenas.protocol.Arena, or a function that"
+                " makes a PettingZoo environment"
+            )
         if not _makes_arena(factory):
-            factory, fixed = _foreign(), {"env": factory}
+            factory, fixed, key = _foreign(), {"env": factory}, ""  # its name says where it comes from
     else:
         raise UserError(f"unknown arena {text!r}; {nearest(text, known)}")
     if wrap:
@@ -166,7 +185,7 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
             raise UserError(f"--wrap needs a PettingZoo environment, and {text} is an arena of its own")
         fixed["wrap"] = tuple(wrap)
     fields = {name: f for name, f in argument_fields(factory).items() if name not in ("env", "wrap")}
-    return ArenaEntry(text, factory, read(assignments or [], fields, f"arena {text}"), fixed)
+    return ArenaEntry(text, factory, read(assignments or [], fields, f"arena {text}"), fixed, key)
 
 
 def _foreign() -> Any:
@@ -199,7 +218,10 @@ def _load_path(text: str) -> tuple[Any, str]:
         path = Path(place).expanduser()
         if not path.is_file():
             raise UserError(f"there is no file {place}")
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        except OSError as error:
+            raise UserError(f"cannot read {place}: {error.strerror or error}") from error
         name = f"zoo_file_{digest}"
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:

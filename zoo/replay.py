@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image, ImageDraw, ImageFont
 
 from agents.rollout import rollout
-from arenas.protocol import TimeStep
+from arenas.protocol import Arena, ArenaError, TimeStep
 from leaderboard.records import BlockRecord, MatchRecord
 from leaderboard.store import Store
 from zoo.errors import UserError
-from zoo.play import ArenaChoice, entrant, seatings, sit_down
+from zoo.play import ArenaChoice, SetTable, blame, entrant, seatings, sit_down
+from zoo.referee import first_faults
+from zoo.registry import load_arena
+from zoo.settings import argument_fields
+
+_PIXELS = 480  # up to which a picture is enlarged
+_LINE, _MARGIN = 18, 4  # pixels of the caption
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,10 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
         UserError: no such episode or seating, or an entrant that is no longer who it was.
     """
     about = match.details
+    if match.mode != "play":
+        raise UserError(
+            f"match {match.id} is a learning match, of which no episode is kept: only matches without --learn replay"
+        )
     choice = ArenaChoice(about["arena"], tuple(about["settings"]), tuple(about["wrap"]))
     pair = [entrant(choice, text) for text in about["pairing"]]
     ids = [who.id for who in pair]
@@ -64,13 +75,35 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
     if not 0 <= episode < match.episodes:
         raise UserError(f"match {match.id} has episodes 0 to {match.episodes - 1}, not {episode}")
     block = _block(store, match, sorted(ids), about["first_episode"] + episode)
-    arena = choice.make(block.episodes)
+    arena = _drawing(choice, block.episodes)
     rotations = seatings(arena.spec, alone=ids[0] == ids[1])
     if not 0 <= rotation < len(rotations):
         raise UserError(f"match {match.id} has seatings 0 to {len(rotations) - 1}, not {rotation}")
     row = about["first_episode"] + episode - block.first_episode
 
-    table = sit_down(arena, match.arena, pair, rotations[rotation], block.seed, block.first_episode)
+    with blame(match.arena, pair):
+        frames = _frames(
+            arena, sit_down(arena, match.arena, pair, rotations[rotation], block.seed, block.first_episode), row
+        )
+    recorded = {r.seat: float(r.returns[row]) for r in block.results if r.rotation == rotation}
+    labels = {seat: pair[who].label for seat, who in rotations[rotation].items()}
+    return Replay(match, episode, labels, frames, recorded)
+
+
+def _drawing(choice: ArenaChoice, batch_size: int) -> Arena:
+    """The arena, asked for pictures where that must be done before the game begins, as PettingZoo has it."""
+    entry = load_arena(choice.name, list(choice.settings), choice.wrap)
+    asked = any(setting.startswith("render_mode=") for setting in choice.settings)
+    if "render_mode" in argument_fields(entry.factory) and not asked:
+        try:
+            return replace(entry, settings={**entry.settings, "render_mode": "rgb_array"}).make(batch_size)
+        except UserError:  # it has no pictures; it can still be played
+            return entry.make(batch_size)
+    return entry.make(batch_size)
+
+
+def _frames(arena: Arena, table: SetTable, row: int) -> list[Frame]:
+    """Play all rows of a block, as they were played, and keep the moments of one, up to its end or its first fault."""
     memories, timesteps, state = table.memories, table.timesteps, table.state
     returns = dict.fromkeys(arena.spec.seats, 0.0)
     frames = [Frame(*_draw(arena, row), dict(returns))]
@@ -78,12 +111,13 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
         joint, memories = rollout(arena, table.players, memories, timesteps, 1, state)
         timesteps = {seat: _last(t.timesteps) for seat, t in joint.seats.items()}
         state = None if joint.state is None else joint.state[-1]
-        for seat, step in timesteps.items():
-            returns[seat] += float(step.reward[row])
-        frames.append(Frame(*_draw(arena, row), dict(returns)))
-    recorded = {r.seat: float(r.returns[row]) for r in block.results if r.rotation == rotation}
-    labels = {seat: pair[who].label for seat, who in rotations[rotation].items()}
-    return Replay(match, episode, labels, frames, recorded)
+        offenders = [seat for seat, step in first_faults(table.players).items() if step[row] < len(frames)]
+        if not offenders:
+            returns = {seat: total + float(timesteps[seat].reward[row]) for seat, total in returns.items()}
+        frames.append(Frame(*_draw(arena, row), returns | dict.fromkeys(offenders, arena.spec.forfeit)))
+        if offenders:
+            break
+    return frames
 
 
 def _block(store: Store, match: MatchRecord, pair: list[str], episode: int) -> BlockRecord:
@@ -96,7 +130,7 @@ def _block(store: Store, match: MatchRecord, pair: list[str], episode: int) -> B
 
 def _last(steps: TimeStep) -> TimeStep:
     leaves: list[Any] = [leaf[-1] if isinstance(leaf, torch.Tensor) else leaf for leaf in steps[:-1]]
-    return TimeStep(*leaves, {group: leaf[-1] for group, leaf in steps.common.items()})
+    return TimeStep._make([*leaves, {group: leaf[-1] for group, leaf in steps.common.items()}])
 
 
 def _draw(arena: object, row: int) -> tuple[str, np.ndarray | None]:
@@ -105,17 +139,17 @@ def _draw(arena: object, row: int) -> tuple[str, np.ndarray | None]:
     for mode in ("ansi", "rgb_array"):
         try:
             drawn.append(arena.render(row, mode))  # type: ignore[attr-defined]
-        except ValueError:
+        except (ValueError, ArenaError):
             drawn.append(None)
     text, picture = drawn
     return (text if isinstance(text, str) else "", picture if isinstance(picture, np.ndarray) else None)
 
 
 def strip(frames: list[Frame], width: int) -> Iterator[str]:
-    """The frames' texts side by side, as many in a row as `width` characters hold; one line each."""
-    boards = [frame.text.splitlines() for frame in frames]
+    """The frames' texts side by side, as many in a row as `width` characters hold; nothing where there are none."""
+    boards = [frame.text.splitlines() for frame in frames if frame.text]
     column = max((len(line) for board in boards for line in board), default=0) + 3
-    across = max(1, width // column) if column > 3 else 1
+    across = max(1, (width + 3) // column)
     for start in range(0, len(boards), across):
         row = boards[start : start + across]
         for line in range(max(map(len, row))):
@@ -126,21 +160,34 @@ def strip(frames: list[Frame], width: int) -> Iterator[str]:
 def write_gif(frames: list[Frame], path: Path, *, scale: int = 6, milliseconds: int = 200) -> bool:
     """Write the pictures as an animated GIF, small ones enlarged; False where the game has none.
 
+    Under each picture stand its step and the returns so far. They also keep the writer from joining moments in which
+    nothing moves: there are as many frames as moments.
+
     Raises:
         UserError: the file cannot be written.
     """
-    from PIL import Image
-
-    pictures = [frame.picture for frame in frames if frame.picture is not None]
+    pictures = [(number, frame) for number, frame in enumerate(frames) if frame.picture is not None]
     if not pictures:
         return False
-    factor = max(1, min(scale, 480 // max(pictures[0].shape[:2])))
-    images = [
-        Image.fromarray(p).resize((p.shape[1] * factor, p.shape[0] * factor), Image.Resampling.NEAREST)
-        for p in pictures
-    ]
+    images = [_captioned(frame, f"step {number} of {len(frames) - 1}", scale) for number, frame in pictures]
     try:
-        images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
+        images[0].save(path, "GIF", save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     return True
+
+
+def _captioned(frame: Frame, caption: str, scale: int) -> Image.Image:
+    assert frame.picture is not None
+    height, width = frame.picture.shape[:2]
+    factor = max(1, min(scale, _PIXELS // max(height, width)))
+    lines = [caption, "  ".join(f"{seat} {total:g}" for seat, total in frame.returns.items())]
+    font = ImageFont.load_default(_LINE - 4)
+    across = max(width * factor, *(int(font.getlength(line)) + 2 * _MARGIN for line in lines))
+    image = Image.new("RGB", (across, height * factor + len(lines) * _LINE + _MARGIN), "white")
+    board = Image.fromarray(frame.picture).resize((width * factor, height * factor), Image.Resampling.NEAREST)
+    image.paste(board, ((across - width * factor) // 2, 0))
+    draw = ImageDraw.Draw(image)
+    for number, line in enumerate(lines):
+        draw.text((_MARGIN, height * factor + number * _LINE), line, "black", font)
+    return image

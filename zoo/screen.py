@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from leaderboard.report.layout import MISSING, clean, intervals, number, plural, shortened
 from leaderboard.report.terminal import change_view
 from zoo.progress import sparkline
 
@@ -20,138 +23,206 @@ if TYPE_CHECKING:
     from zoo.match import Duplicate, Estimate, SeatLine, Summary
 
 T = TypeVar("T")
+_GAP = 2  # spaces between columns
+_SHORTEST = 16  # a label is not cut below that while there is another way
+_CURVE = 40  # cells of a learning curve
 
 
-def figure(value: Estimate | None, digits: int = 3, *, signed: bool = False) -> str:
-    """A mean with its interval: "0.312 [0.309, 0.315]"; "-" where nothing is known."""
-    if value is None or value.n == 0:
-        return "-"
-    sign = "+" if signed else ""
-    mean = f"{value.mean:{sign}.{digits}f}"
-    if value.low is None or value.high is None:
-        return f"{mean} (n = {value.n})"
-    return f"{mean} [{value.low:{sign}.{digits}f}, {value.high:{sign}.{digits}f}]"
+@dataclass(frozen=True)
+class Column:
+    """A column of finished cells. Labels may be cut, figures never are."""
+
+    header: str
+    cells: Sequence[str]
+    label: bool = False
+    style: str = ""
+
+    @property
+    def width(self) -> int:
+        """Of the widest cell or word of the header; figures do not wrap, headers do."""
+        header = [self.header] if self.label else self.header.split()
+        return max(cell_len(text) for text in [*header, *self.cells])
 
 
-def short(value: Estimate | None) -> str:
-    """A mean with half its interval: "0.312 ±0.003"."""
-    if value is None or value.n == 0:
-        return "-"
-    half = "" if value.high is None else f" ±{value.high - value.mean:.3f}"
-    return f"{value.mean:.3f}{half}"
+@dataclass(frozen=True)
+class Sheet:
+    """Lines with labels in front and figures behind.
+
+    Where the width does not hold all figures, labels are cut in the middle, and then the rest of the figures goes into
+    a second sheet below, with the labels in front again.
+    """
+
+    columns: Sequence[Column]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yields as many tables as the width needs."""
+        labels = [column for column in self.columns if column.label]
+        least = sum(min(column.width, _SHORTEST) + _GAP for column in labels)
+        sheets: list[list[Column]] = [[]]
+        for column in self.columns:
+            if column.label:
+                continue
+            taken = least + sum(c.width + _GAP for c in sheets[-1]) + column.width
+            if taken > options.max_width and sheets[-1]:
+                sheets.append([])
+            sheets[-1].append(column)
+        room = options.max_width - max(sum(c.width + _GAP for c in sheet) for sheet in sheets)
+        labels = _cut(labels, room)
+        for position, sheet in enumerate(sheets):
+            if position:
+                yield Text()
+            yield _table([*labels, *sheet])
 
 
-def match_screen(summary: Summary) -> RenderableType:
-    """The whole screen of a match."""
-    parts: list[RenderableType] = [_title(summary), _seats(summary.seats)]
+def _cut(labels: list[Column], room: int) -> list[Column]:
+    """Labels that together take `room`, the widest cut first."""
+    widths = [column.width for column in labels]
+    while sum(widths) + _GAP * (len(widths) - 1) > room and max(widths) > 1:
+        widths[widths.index(max(widths))] -= 1
+    return [
+        Column(c.header[:width], [shortened(cell, width) for cell in c.cells], label=True, style=c.style)
+        for c, width in zip(labels, widths, strict=True)
+    ]
+
+
+def _table(columns: list[Column]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(
+            Text(column.header),
+            justify="left" if column.label else "right",
+            vertical="bottom",
+            style=column.style,
+            width=column.width,
+        )
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*(Text(cell, no_wrap=True) for cell in cells))
+    return table
+
+
+def labels(header: str, cells: Iterable[str]) -> Column:
+    """A column of names."""
+    return Column(header, [clean(cell) for cell in cells], label=True)
+
+
+def figures(header: str, values: Sequence[Estimate | None], digits: int = 4, *, style: str = "") -> Column:
+    """A column of means with their intervals, "0.312 [0.309, 0.315]"."""
+    known = [(None, None, None) if x is None or x.n == 0 else (x.mean, x.low, x.high) for x in values]
+    means, lows, highs = zip(*known, strict=True)
+    return Column(header, intervals(means, lows, highs, digits), style=style)
+
+
+def spreads(header: str, values: Sequence[Estimate | None], digits: int = 3, *, style: str = "") -> Column:
+    """A column of means with half their intervals, "0.312 ±0.003"."""
+    cells = []
+    for x in values:
+        half = "" if x is None or x.high is None else f" ±{number(x.high - x.mean, digits)}"
+        cells.append(MISSING if x is None or x.n == 0 else f"{number(x.mean, digits)}{half}")
+    return Column(header, cells, style=style)
+
+
+def match_screen(summary: Summary, note: str = "") -> RenderableType:
+    """The whole screen of a match; `note` is a remark on how it came about."""
+    names = summary.entrants if len(set(summary.entrants)) > 1 else [summary.entrants[0], "itself"]
+    title = Text(clean(f"{' against '.join(names)} in {summary.arena}, {summary.kind} game; "), style="bold")
+    title.append(f"{plural(summary.episodes, 'episode')} in each seating, seed {summary.seed}", "not bold")
+    if summary.first_episode:
+        title.append(f", from episode {summary.first_episode:,} on", "not bold")
+    parts: list[RenderableType] = [title, Text(), _seats(summary.seats)]
     if summary.duplicate is not None:
         parts += [Text(), _duplicate(summary, summary.duplicate)]
     if summary.rating:
         parts += [Text(), Text("Rating", style="bold"), change_view(summary.rating)]
-    parts += [Text(), *(Text(note, style="dim") for note in [*summary.notes, _closing(summary)])]
-    return Group(*parts)
+    rated = "" if summary.rated or not summary.recorded else "; not rated: only the public seed 0 is"
+    work = f"{_kept(summary)}{rated}; {plural(summary.steps, 'step')}, {summary.cpu_s:.1f} CPU s"
+    return Group(*parts, Text(), Text(f"{work}; {note}" if note else work, style="dim"))
 
 
 def learning_screen(summary: LearningSummary) -> RenderableType:
     """The whole screen of a learning match."""
     schedule = summary.schedule
-    title = Text(" against ".join(summary.entrants), style="bold")
-    title.append(f", both learning in {summary.arena}; ", style="bold")
+    title = Text(clean(f"{' against '.join(summary.entrants)}, learning in {summary.arena}; "), style="bold")
     title.append(
-        f"{summary.runs} runs of {schedule['rounds']} rounds ({schedule['copies']} games x {schedule['length']} steps,"
-        f" sight {schedule['sight']}), seed {summary.seed}"
+        f"{plural(summary.runs, 'run')} of {plural(schedule['rounds'], 'round')} ({plural(schedule['copies'], 'game')}"
+        f" x {plural(schedule['length'], 'step')}, sight {schedule['sight']}), seed {summary.seed}",
+        "not bold",
     )
-    metrics = list(dict.fromkeys(name for line in summary.seats for name in line.metrics))
-    table = _table()
-    table.add_column("entrant", no_wrap=True)
-    table.add_column("seat", no_wrap=True)
-    table.add_column("last tenth", justify="right", style="bold", no_wrap=True)
-    for name in ("all rounds", "frozen at the end", *(m.replace("_", " ") for m in metrics)):
-        table.add_column(name, justify="right", no_wrap=True)
-    for line in summary.seats:
-        cells = [line.entrant, line.seat, *map(short, (line.last_tenth, line.all_rounds, line.frozen))]
-        table.add_row(*cells, *(short(line.metrics.get(name)) for name in metrics))
-    curves = Table.grid(padding=(0, 2))
-    for name, curve in summary.curves.items():
-        curves.add_row(
-            Text(name), Text(f"{curve[0]:+.3f}"), Text(sparkline(curve, 40), "green"), Text(f"{curve[-1]:+.3f}")
-        )
-    kept = f"match {summary.match}" if summary.recorded else f"match {summary.match}, not recorded"
+    lines = summary.seats
+    metrics = list(dict.fromkeys(name for line in lines for name in line.metrics))
+    drawn = list(summary.curves.values())
+    first, second = (clean(name) for name in summary.entrants)
+    difference = figures("", [summary.difference]).cells[0]
     return Group(
         title,
-        table,
-        Text("own return per step, mean over runs ±95 %", style="dim"),
+        Text(),
+        Sheet(
+            [
+                labels("entrant", [line.entrant for line in lines]),
+                labels("seat", [line.seat for line in lines]),
+                spreads("last tenth", [line.last_tenth for line in lines], style="bold"),
+                spreads("all rounds", [line.all_rounds for line in lines]),
+                spreads("frozen at the end", [line.frozen for line in lines]),
+                *(spreads(name.replace("_", " "), [line.metrics.get(name) for line in lines]) for name in metrics),
+            ]
+        ),
+        Text("Own return per step, mean over runs ±95 %; metrics over the last tenth of the rounds.", style="dim"),
         Text(),
         Text("Return per step over the rounds", style="bold"),
-        curves,
+        Sheet(
+            [
+                labels("entrant and seat", summary.curves),
+                Column("first", [number(curve[0], 3) for curve in drawn]),
+                Column("curve", [sparkline(curve, _CURVE) for curve in drawn], style="green"),
+                Column("last", [number(curve[-1], 3) for curve in drawn]),
+            ]
+        ),
         Text(),
-        Text(f"{' less '.join(summary.entrants)}, paired by run: {figure(summary.difference, 4, signed=True)}"),
-        Text(f"Verdict: {summary.verdict}.", style="bold"),
-        Text(kept, style="dim"),
+        Text(f"{first} less {second}, paired by run [95 %]: {difference}"),
+        Text(f"Verdict: {clean(summary.verdict)}.", style="bold"),
+        Text(),
+        Text(_kept(summary), style="dim"),
     )
 
 
-def _title(summary: Summary) -> RenderableType:
-    names = summary.entrants if len(set(summary.entrants)) > 1 else [summary.entrants[0], "itself"]
-    text = Text()
-    text.append(" against ".join(names), style="bold")
-    text.append(f" in {summary.arena}, {summary.kind} game; ", style="bold")
-    text.append(f"{summary.episodes:,} episodes in each seating, seed {summary.seed}")
-    if summary.first_episode:
-        text.append(f", from episode {summary.first_episode:,}")
-    return text
-
-
-def _seats(lines: list[SeatLine]) -> Table:
+def _seats(lines: list[SeatLine]) -> Sheet:
     metrics = list(dict.fromkeys(name for line in lines for name in line.metrics))
-    table = _table()
-    table.add_column("entrant", no_wrap=True)
-    table.add_column("seat", no_wrap=True)
-    table.add_column("return/step [95 %]", justify="right", style="bold", no_wrap=True)
-    exact = any(line.exact is not None for line in lines)
-    if exact:
-        table.add_column("exact", justify="right", no_wrap=True)
+    columns = [
+        labels("entrant", [line.entrant for line in lines]),
+        labels("seat", [line.seat for line in lines]),
+        figures("return/step [95 %]", [line.per_step for line in lines], style="bold"),
+    ]
+    if any(line.exact is not None for line in lines):
+        columns.append(Column("exact", [number(line.exact, 6) for line in lines]))
+    if any(line.faults for line in lines):
+        told = [", ".join(f"{count} {status}" for status, count in line.faults.items()) or "0" for line in lines]
+        columns.append(Column("faults", told, style="red"))
     for name in metrics:
-        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
-    faults = any(line.faults for line in lines)
-    if faults:
-        table.add_column("faults", justify="right", style="red")
-    for line in lines:
-        cells = [line.entrant, line.seat, figure(line.per_step, 4)]
-        if exact:
-            cells.append("-" if line.exact is None else f"{line.exact:.6f}")
-        cells += [short(line.metrics.get(name)) for name in metrics]
-        if faults:
-            cells.append(", ".join(f"{count} {status}" for status, count in line.faults.items()) or "0")
-        table.add_row(*cells)
-    return table
+        columns.append(spreads(name.replace("_", " "), [line.metrics.get(name) for line in lines]))
+    return Sheet(columns)
 
 
 def _duplicate(summary: Summary, duplicate: Duplicate) -> RenderableType:
-    first, second = summary.entrants
-    table = _table()
-    table.add_column("own return/step, mean over partners", no_wrap=True)
-    table.add_column("[95 %]", justify="right", no_wrap=True)
-    table.add_row(first, figure(duplicate.first, 4))
-    table.add_row(second, figure(duplicate.second, 4))
-    table.add_row(f"{first} less {second}, paired", figure(duplicate.difference, 4, signed=True), style="bold")
     panel = f"panel {summary.panel} and the two: " if summary.panel else ""
+    estimates = [duplicate.first, duplicate.second, duplicate.difference]
     return Group(
         Text("Duplicate comparison", style="bold"),
-        Text(f"same seats, same partners, same seeds; partners: {panel}{', '.join(duplicate.partners)}", style="dim"),
-        table,
-        Text(f"Verdict: {duplicate.verdict}.", style="bold"),
+        Text(
+            clean(f"Same seats, same partners, same seeds; partners: {panel}{', '.join(duplicate.partners)}."),
+            style="dim",
+        ),
+        Text(),
+        Sheet(
+            [
+                labels("mean over partners", [*summary.entrants, "difference, paired"]),
+                figures("own return/step [95 %]", estimates, style="bold"),
+            ]
+        ),
+        Text(f"Verdict: {clean(duplicate.verdict)}.", style="bold"),
     )
 
 
-def _closing(summary: Summary) -> str:
-    kept = f"match {summary.match}" if summary.recorded else f"match {summary.match}, not recorded"
-    rated = "" if summary.rated else "; not rated: only the public seed 0 is"
-    return f"{kept}{rated}; {summary.steps:,} steps played, {summary.cpu_s:.1f} CPU s"
-
-
-def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), header_style="bold")
+def _kept(summary: Summary | LearningSummary) -> str:
+    return f"match {summary.match}" if summary.recorded else f"match {summary.match}, not recorded"
 
 
 @contextmanager

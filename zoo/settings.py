@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +22,11 @@ class Field:
     type: Any
     default: Any
 
+    @property
+    def required(self) -> bool:
+        """True where there is no default."""
+        return self.default is inspect.Parameter.empty
+
 
 def config_fields(config: Any) -> dict[str, Field]:
     """The fields of a frozen dataclass instance, with its values as defaults."""
@@ -30,8 +36,10 @@ def config_fields(config: Any) -> dict[str, Field]:
 
 def argument_fields(factory: Callable[..., Any]) -> dict[str, Field]:
     """The keyword-only arguments of an arena, except `device`."""
-    # a class is described by its constructor, whose hints inspect.signature does not resolve
-    hints = typing.get_type_hints(vars(factory)["__init__"] if isinstance(factory, type) else factory)
+    # inspect.signature leaves a constructor's hints as texts; they are resolved where it was defined
+    owners = (vars(owner) for owner in getattr(factory, "__mro__", ()))
+    function = next((names["__init__"] for names in owners if "__init__" in names), factory)
+    hints = typing.get_type_hints(function)
     return {
         p.name: Field(p.name, hints.get(p.name, Any), p.default)
         for p in inspect.signature(factory).parameters.values()
@@ -99,11 +107,14 @@ def convert(text: str, kind: Any, what: str) -> Any:
     if kind is str:
         return text
     if kind in (int, float):
+        kinds = {int: "a whole number", float: "a finite number"}
         try:
-            return kind(text)
+            number = kind(text)
         except ValueError:
-            kinds = {int: "a whole number", float: "a number"}
             raise UserError(f"{what} must be {kinds[kind]}, got {text!r}") from None
+        if kind is float and not math.isfinite(number):
+            raise UserError(f"{what} must be {kinds[kind]}, got {text!r}")
+        return number
     try:
         return json.loads(text)
     except json.JSONDecodeError:

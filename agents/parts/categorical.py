@@ -12,7 +12,7 @@ from torch import Tensor
 from agents.parts.networks import Parameters, mlp, mlp_parameters
 from agents.parts.returns import playing
 from agents.protocol import DifferentiablePolicy, Memory, Seating, Trajectory
-from agents.randomness import categorical, uniform
+from agents.randomness import categorical, deal, dealt_bits, fraction
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
 
 Recall = Literal["none", "reward"]
@@ -72,7 +72,7 @@ class CategoricalPolicy(DifferentiablePolicy):
 
     def begin(self, seating: Seating) -> Memory:
         """Luck, step counter and, where recalled, the mood [B]."""
-        memory: Memory = {"seed": seating.seed, "step": 0}
+        memory: Memory = {"luck": deal(seating.seed), "step": 0}
         if self.recall == "reward":
             memory["mood"] = torch.zeros(len(seating.seed), device=seating.seed.device)
         return memory
@@ -84,7 +84,7 @@ class CategoricalPolicy(DifferentiablePolicy):
         if self.recall == "reward":
             following["mood"] = recollect(memory["mood"], timestep.reward, timestep.first)
         logits = self._logits(timestep.observation, following.get("mood"), timestep.action_mask)
-        draw = uniform(memory["seed"], memory["step"])
+        draw = fraction(dealt_bits(memory["luck"], memory["step"]))
         return Action(categorical(logits.softmax(-1), draw)), following
 
     def features(self, trajectory: Trajectory) -> Tensor:

@@ -14,7 +14,7 @@ def leaves(parameters: Parameters) -> Parameters:
 
 
 def gradient(value: Tensor, parameters: Parameters, *, higher: bool = False, keep: bool = False) -> Parameters:
-    """d value / d parameters, tensor by tensor; zeros where `value` does not depend on one.
+    """Derivatives of `value` in `parameters`, tensor by tensor; zeros where it does not depend on one.
 
     Args:
         value: a scalar with graph.
@@ -24,6 +24,8 @@ def gradient(value: Tensor, parameters: Parameters, *, higher: bool = False, kee
     """
     if not parameters:
         return {}
+    if not value.requires_grad:  # a constant, such as the expected step of a script
+        return {name: torch.zeros_like(p) for name, p in parameters.items()}
     found = torch.autograd.grad(
         value, list(parameters.values()), create_graph=higher, retain_graph=keep or higher, materialize_grads=True
     )

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
+
 from leaderboard.board import Board
 
 MISSING = "-"
@@ -29,6 +31,15 @@ def number(value: float | None, digits: int) -> str:
     return text.lstrip("-") if float(text) == 0 else text
 
 
+def shortened(text: str, width: int) -> str:
+    """The text, cut in the middle to `width`: labels of one agent differ in the last setting or in the id there."""
+    if cell_len(text) <= width:
+        return text
+    tail = max(width - 2, 0) // 2
+    head = max(width - 2 - tail, 0)
+    return f"{text[:head]}..{text[len(text) - tail :]}"[:width]
+
+
 def aligned(texts: Sequence[str]) -> list[str]:
     """The texts, padded on the left to one width."""
     width = max(map(len, texts), default=0)
@@ -38,11 +49,14 @@ def aligned(texts: Sequence[str]) -> list[str]:
 def intervals(
     values: Sequence[float | None], lows: Sequence[float | None], highs: Sequence[float | None], digits: int
 ) -> list[str]:
-    """Texts "value [low, high]" in which all values, lows and highs stand below each other."""
+    """Texts "value [low, high]" with all values, lows and highs below each other; an unknown interval is left out."""
     value = aligned([number(x, digits) for x in values])
     low = aligned([number(x, digits) for x in lows])
     high = aligned([number(x, digits) for x in highs])
-    return [f"{v} [{a}, {b}]" for v, a, b in zip(value, low, high, strict=True)]
+    return [
+        v.strip() if a.strip() == b.strip() == MISSING else f"{v} [{a}, {b}]"
+        for v, a, b in zip(value, low, high, strict=True)
+    ]
 
 
 def half_widths(lows: Sequence[float | None], highs: Sequence[float | None]) -> list[float | None]:

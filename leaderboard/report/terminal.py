@@ -19,7 +19,6 @@ from leaderboard.board import Board, Change, Row
 from leaderboard.crossplay import Crossplay
 from leaderboard.labels import short_id
 from leaderboard.report.layout import (
-    MISSING,
     clean,
     counted,
     decimals,
@@ -27,6 +26,7 @@ from leaderboard.report.layout import (
     intervals,
     number,
     partners,
+    shortened,
 )
 
 _GAP = 2  # spaces between columns
@@ -121,9 +121,9 @@ class ChangeView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yields one table."""
         changes = self.changes
-        mu = [f"{number(c.mu_before, 1)} -> {number(c.mu_after, 1)}" for c in changes]
-        gain = [MISSING if c.mu_before is None else f"{c.mu_after - c.mu_before:+.1f}" for c in changes]
-        rank = [f"{MISSING if c.rank_before is None else c.rank_before} -> {c.rank_after}" for c in changes]
+        mu = [f"{'' if c.mu_before is None else f'{c.mu_before:.1f} -> '}{c.mu_after:.1f}" for c in changes]
+        gain = ["new" if c.mu_before is None else f"{c.mu_after - c.mu_before:+.1f}" for c in changes]
+        rank = [f"{'' if c.rank_before is None else f'{c.rank_before} -> '}{c.rank_after}" for c in changes]
         columns = [_Column("entrant", [clean(c.label) for c in changes], 5, right=False)]
         if any(c.side for c in changes):
             columns.append(_Column("side", [clean(c.side) for c in changes], 4, right=False))
@@ -218,10 +218,7 @@ def _fitting(columns: list[_Column], width: int) -> tuple[list[_Column], list[st
 
 
 def _cut(column: _Column, width: int) -> _Column:
-    # In the middle: labels of one agent differ in their last setting or in the id at their end.
-    tail = max(width - 2, 0) // 2
-    head = max(width - 2 - tail, 0)
-    cells = [c if cell_len(c) <= width else f"{c[:head]}..{c[len(c) - tail :]}" for c in column.cells]
+    cells = [shortened(cell, width) for cell in column.cells]
     return _Column(column.header, cells, column.worth, column.right, column.style, column.alarm)
 
 

@@ -105,7 +105,7 @@ def test_changes_show_before_and_after(make):
     after = make_board(make.arena(), blocks)
     text = to_text(change_view(rating_change(before, after, SKILL)), 80)
     assert re.search(r"cccccccc +\d+\.\d -> \d+\.\d +[+-]\d\.\d +1 -> 1", text)
-    assert re.search(r"dddddddd +- -> \d+\.\d +- +- -> 3", text)
+    assert re.search(r"dddddddd +\d+\.\d +new +3", text)
 
 
 def test_json_has_every_figure(board, matrix):

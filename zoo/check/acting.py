@@ -124,8 +124,8 @@ def _peeks(subject: Subject) -> str | None:
         again = follow(subject.team(), changed)
         if where := unlike(plain, again, seat):
             return (
-                f"act plays otherwise ({where}) when only the other seats' time steps are changed: all that it knows must"
-                " come from its own time step and memory"
+                f"act plays otherwise ({where}) when only the other seats' time steps are changed: all that it knows"
+                " must come from its own time step and memory"
             )
     return None
 

@@ -20,6 +20,7 @@ from zoo.check.subject import ROWS, Subject, follow, unlike
 from zoo.check.verdict import Verdict, judge, one_line
 from zoo.entrant import read_entrant
 from zoo.errors import UserError
+from zoo.table import Sight
 
 
 def needs_are_declared(subject: Subject) -> Verdict:
@@ -131,7 +132,7 @@ def _takes_anything(subject: Subject) -> str | None:
     return None
 
 
-def _does_not_survive(subject: Subject, sight: str) -> str | None:
+def _does_not_survive(subject: Subject, sight: Sight) -> str | None:
     """Save and load what plays, then what learns; a loaded agent of another seed goes on as the first one does."""
     rounds = subject.rounds
     team, players, pupils = subject.team(1), subject.team(2), subject.team(3)

@@ -20,7 +20,7 @@ import torch
 
 from agents.protocol import Agent
 from zoo.check.data import digest
-from zoo.check.subject import Subject, follow, subject
+from zoo.check.subject import ROWS, Game, Subject, follow, subject
 from zoo.check.verdict import one_line
 
 SEED = 21
@@ -36,17 +36,17 @@ class Fingerprint:
     weights: str
 
 
-def fingerprint(subject: Subject) -> Fingerprint:
-    """Play with fixed seeds, learn, and play again; equal subjects have equal fingerprints in any process."""
-    team = subject.team(SEED)
-    fresh = _played(subject, team)
+def fingerprint(subject: Subject, copies: int = ROWS) -> Fingerprint:
+    """Play `copies` games with fixed seeds, learn, and play again; equal subjects give the same in any process."""
+    team, game = subject.team(SEED), subject.game(SEED, copies=copies, training=True)
+    fresh = _played(team, game)
     subject.teach(team, subject.rounds, seed=SEED)
     weights = {seat: agent.learning_state() for seat, agent in team.items()}
-    return Fingerprint(fresh, _played(subject, team), digest(weights))
+    return Fingerprint(fresh, _played(team, game), digest(weights))
 
 
-def _played(subject: Subject, team: Mapping[str, Agent]) -> str:
-    play = follow(team, subject.game(SEED, training=True))
+def _played(team: Mapping[str, Agent], game: Game) -> str:
+    play = follow(team, game)
     return digest([{seat: a.value for seat, a in actions.items()} for actions in play.actions], _DECIMALS)
 
 

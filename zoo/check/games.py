@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from agents.parts.gradients import leaves as fresh_leaves
-from arenas.protocol import TimeStep
+from arenas.protocol import Arena, TimeStep
 from zoo.check.data import difference, leaves, rows
 from zoo.check.luck import scrambled
 from zoo.check.rules import ROWS, STEPS, Record, Rules, go_on, strangers
 from zoo.check.stranger import Stranger
-from zoo.check.telling import wrong_record, wrong_spec
-from zoo.check.verdict import NotApplicable, Verdict, judge
+from zoo.check.telling import wrong_clock, wrong_record, wrong_spec
+from zoo.check.verdict import NotApplicable, Verdict, judge, one_line
 
 MANY = 4096  # episodes behind a mean
 SIGMAS = 4.0  # standard errors within which two means are taken for equal: farther off once in 16,000
@@ -231,7 +231,7 @@ def episodes_end(rules: Rules) -> Verdict:
     ends = torch.stack([next(iter(told.values())).last for told in once.moments])
     if not ends.any():
         return NotApplicable(f"no episode ended within {steps} steps")
-    if fault := wrong_record(spec, again):
+    if fault := wrong_clock(spec, again):
         return judge(f"with autoreset, {fault}")
     over = torch.zeros(ROWS, dtype=torch.bool)
     for t, told in enumerate(once.moments):
@@ -262,32 +262,42 @@ def device_is_honoured(rules: Rules) -> Verdict:
             for path, leaf in leaves(record.shown()):
                 if isinstance(leaf, Tensor) and leaf.device.type != device:
                     return judge(f"{path} lives on {leaf.device}, asked for {device}")
-            seeds = rules.seeds(10, ROWS).to(device)
-            # a default device that holds no numbers gives away whatever is made without device=self.device
-            with torch.device("meta"):
-                told = [arena.reset(seeds), *(arena.step(actions) for actions in record.actions)]
-            if any(isinstance(leaf, Tensor) and leaf.device.type != device for _, leaf in leaves(told)):
-                return judge("reset or step makes tensors on torch's default device: make them with device=self.device")
+            if fault := _makes_elsewhere(arena, rules.seeds(10, ROWS).to(device), record):
+                return judge(fault)
     return judge(None)
+
+
+def _makes_elsewhere(arena: Arena, seeds: Tensor, record: Record) -> str | None:
+    """Play the record again where torch's default device holds no numbers: what is made there gives itself away."""
+    mend = "reset or step makes a tensor on torch's default device: make it with device=self.device"
+    try:
+        with torch.device("meta"):
+            told = [arena.reset(seeds), *(arena.step(actions) for actions in record.actions)]
+    except (RuntimeError, NotImplementedError) as error:
+        return f"{mend} ({one_line(error)})"
+    lost = any(isinstance(leaf, Tensor) and leaf.is_meta for _, leaf in leaves(told))
+    return mend if lost else None
 
 
 def twins_are_strangers(rules: Rules) -> Verdict:
     """9: a twin plays the same rules in any number of copies, and neither disturbs the other."""
-    with rules.arena() as arena, rules.arena() as control:
+    with rules.arena() as arena:
         if "simulator" not in arena.spec.offers:
             return NotApplicable("it is no simulator")
-        twin = arena.twin(ROWS - 2)
-        if (type(twin), twin.batch_size, twin.spec) != (type(arena), ROWS - 2, arena.spec):
-            return judge(f"twin({ROWS - 2}) gave {type(twin).__name__} with {twin.batch_size} copies, or other rules")
-        index = list(range(ROWS - 2))
-        expected = rules.play(control, 11)
+        undisturbed = rules.play(arena, 11)
+    copies = ROWS - 2
+    with rules.arena(copies) as smaller:
+        same = rules.play(smaller, 11)
+    with rules.arena() as arena:
+        twin = arena.twin(copies)
+        if (type(twin), twin.batch_size, twin.spec) != (type(arena), copies, arena.spec):
+            return judge(f"twin({copies}) gave {type(twin).__name__} with {twin.batch_size} copies, or other rules")
         mine, its = rules.play(arena, 11, 4), rules.play(twin, 11, 3)
-        mine = go_on(arena, mine, STEPS - 4)
-        its = go_on(twin, its, STEPS - 3)
-    if at := difference(expected.shown(), mine.shown()):
+        mine, its = go_on(arena, mine, STEPS - 4), go_on(twin, its, STEPS - 3)
+    if at := difference(undisturbed.shown(), mine.shown()):
         return judge(f"playing in a twin changed this game ({at}): share no state")
-    at = difference(_rows(expected, index), its.shown())
-    return judge(f"a twin plays another game than the first with the same seeds ({at})" if at else None)
+    at = difference(same.shown(), its.shown())
+    return judge(f"a twin plays another game than the first does with the same seeds ({at})" if at else None)
 
 
 def value_is_exact(rules: Rules) -> Verdict:

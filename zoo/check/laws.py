@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from zoo.catalogue import refusal
 from zoo.check import acting, border, games, learning, luck
 from zoo.check.rules import Rules
 from zoo.check.subject import Subject, short, subject
 from zoo.check.verdict import Finding, Law, hold
+from zoo.errors import UserError
 from zoo.registry import load_arena
 
 AGENT_LAWS: tuple[Law[Subject], ...] = (
@@ -43,9 +45,13 @@ def check_agent(agent: str, arena: str, settings: Sequence[str] = ()) -> Iterato
     """Hold an agent, `NAME[,field=value ...]`, against the ten laws in one arena.
 
     Raises:
-        UserError: unknown names or fields, or values that do not fit.
+        UserError: unknown names or fields, values that do not fit, or an agent that cannot play there.
     """
-    return hold(AGENT_LAWS, subject(agent, arena, settings))
+    found = subject(agent, arena, settings)
+    refused = refusal(found.entry, found.arena)
+    if refused:
+        raise UserError(f"{found.entry.name} cannot play {arena}, which {refused}")
+    return hold(AGENT_LAWS, found)
 
 
 def check_arena(arena: str, settings: Sequence[str] = (), wrap: tuple[str, ...] = ()) -> Iterator[Finding]:

@@ -9,8 +9,9 @@ from agents.protocol import Agent, DifferentiablePolicy, Trajectory
 from agents.randomness import derive
 from zoo.check.data import clone, difference, leaves
 from zoo.check.stranger import Stranger
-from zoo.check.subject import COPIES, SIGHTS, STEPS, Subject, follow, unlike
+from zoo.check.subject import COPIES, STEPS, Subject, follow, unlike
 from zoo.check.verdict import NotApplicable, Verdict, judge, one_line
+from zoo.table import SIGHTS, Sight
 
 #: What each sight shows, and what to do where a learner fails with it.
 _SIGHT = {
@@ -96,7 +97,7 @@ def peers_are_shown_or_inferred(subject: Subject) -> Verdict:
     return judge(next((fault for fault in faults if fault), None))
 
 
-def _fails_with(subject: Subject, sight: str) -> str | None:
+def _fails_with(subject: Subject, sight: Sight) -> str | None:
     """Why it cannot learn in one seat among strangers when shown so much, or None."""
     seat = next(iter(subject.spec.seats))
     table = {other: Stranger(subject.spec, other, 5) for other in subject.spec.seats} | {seat: subject.make((seat,))}

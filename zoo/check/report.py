@@ -6,17 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from agents.protocol import missing_words
+from zoo.catalogue import playable
 from zoo.check.laws import AGENT_LAWS, ARENA_LAWS, check_agent, check_arena
 from zoo.check.verdict import Failed, Finding, Verdict
 from zoo.errors import UserError
-from zoo.registry import ARENAS, load_agent, load_arena, names
-from zoo.settings import split
+from zoo.layout import plain_table
 
 _STYLES = {"passed": "green", "failed": "bold red", "not applicable": "dim"}
 
@@ -78,7 +75,7 @@ def examine(
     if kind == "arena":
         yield from _collect(report, name, check_arena(name, settings, wrap))
         return
-    places = [arena] if arena else _playable(name, report.left_out)
+    places = [arena] if arena else playable(name, report.left_out)
     if not places:
         known = "; ".join(f"{place} {why}" for place, why in report.left_out.items())
         raise UserError(f"{name} can play no registered arena ({known}): name one with --arena")
@@ -92,31 +89,9 @@ def _collect(report: Report, arena: str, findings: Iterable[Finding]) -> Iterato
         yield report
 
 
-def _playable(agent: str, left_out: dict[str, str]) -> list[str]:
-    """Registered arenas that can be made without settings and that offer what the agent needs."""
-    chosen = load_agent(split(agent)[0]).agent
-    places = []
-    for place in names(ARENAS):
-        try:
-            game = load_arena(place).make(1)
-        except UserError as error:
-            left_out[place] = f"cannot be made ({error})"
-            continue
-        missing = missing_words(chosen, game.spec.offers)
-        game.close()
-        if missing:
-            left_out[place] = f"does not offer {', '.join(missing)}"
-        else:
-            places.append(place)
-    return places
-
-
 def screen(report: Report) -> RenderableType:
     """The report as a table, one row a law."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    table.add_column("law", justify="right", no_wrap=True)
-    table.add_column("name", no_wrap=True)
-    table.add_column("verdict", overflow="fold")
+    table = plain_table("law", "name", "verdict", right=["law"])
     for law in AGENT_LAWS if report.kind == "agent" else ARENA_LAWS:
         said = {arena: f.verdict for arena, found in report.findings.items() for f in found if f.number == law.number}
         table.add_row(law.number, law.title, _verdicts(said))
@@ -124,28 +99,27 @@ def screen(report: Report) -> RenderableType:
     title = f"{report.name} in {counts}" if report.kind == "agent" else report.name
     if len(report.findings) > 1:
         title += f": {', '.join(report.findings)}"
-    broken = sum(isinstance(f.verdict, Failed) for found in report.findings.values() for f in found)
-    closing = Text("Every law holds.", "green") if report.passed else Text(f"{_count(broken)} broken.", "bold red")
+    laws = {f.number for found in report.findings.values() for f in found if isinstance(f.verdict, Failed)}
+    count = "1 law is broken." if len(laws) == 1 else f"{len(laws)} laws are broken."
+    closing = Text("Every law holds.", "green") if report.passed else Text(count, "bold red")
     left_out = "; ".join(f"{arena} {why}" for arena, why in report.left_out.items())
     notes = [Text(f"Not checked in other arenas: {left_out}.", "dim")] if left_out else []
     return Group(Text(title, "bold"), table, Text(), *notes, closing)
 
 
 def _verdicts(said: dict[str, Verdict]) -> Text:
-    """One line where all arenas agree, else one for each verdict with the arenas that gave it."""
-    groups: dict[Verdict, list[str]] = {}
+    """One line for each kind of verdict, with the arenas that gave it where there are several, and the first reason."""
+    arenas: dict[str, list[str]] = {}
     for arena, verdict in said.items():
-        groups.setdefault(verdict, []).append(arena)
+        arenas.setdefault(verdict.word, []).append(arena)
     lines = []
-    for verdict, arenas in groups.items():
-        line = Text(verdict.word, _STYLES[verdict.word])
-        if len(groups) > 1:
-            line.append(f" in {', '.join(arenas)}", "not bold")
+    for word, places in arenas.items():
+        verdict = said[places[0]]
+        line = Text(word, _STYLES[word])
+        if len(arenas) > 1:
+            line.append(f" in {', '.join(places)}", "not bold")
         if verdict.reason:
-            line.append(f": {verdict.reason}", "not bold default" if isinstance(verdict, Failed) else "dim")
+            alone = "" if len({said[place].reason for place in places}) == 1 else f" ({places[0]})"
+            line.append(f": {verdict.reason}{alone}", "not bold default" if isinstance(verdict, Failed) else "dim")
         lines.append(line)
     return Text("\n").join(lines)
-
-
-def _count(broken: int) -> str:
-    return "1 law is" if broken == 1 else f"{broken} laws are"

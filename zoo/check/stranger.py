@@ -11,14 +11,15 @@ from torch import Tensor
 from agents.parts.networks import linear, mlp_parameters
 from agents.parts.returns import playing
 from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
-from agents.randomness import categorical, gumbel, uniform
+from agents.randomness import categorical, uniform
 from arenas.protocol import Action, ArenaSpec, TimeStep
 
+_DEVIATION = 0.5  # of continuous actions
 _MESSAGE = 2**20  # counters from here on are for messages
 
 
 class Stranger(DifferentiablePolicy):
-    """pi(a | o) = softmax(W o + b), or normal with mean tanh(W o + b) and deviation 1/2 where actions are continuous.
+    """pi(a | o) = softmax(W o + b), or normal around tanh(W o + b) and clamped where actions are continuous.
 
     Args:
         spec: the arena's.
@@ -59,8 +60,7 @@ class Stranger(DifferentiablePolicy):
         if self._own.actions:
             value = categorical(outputs.softmax(-1), uniform(seed, step))
         else:
-            noise = gumbel(seed, 2 * step, outputs.shape[-1]) - gumbel(seed, 2 * step + 1, outputs.shape[-1])
-            value = (outputs + noise / 4).clamp(-1, 1)
+            value = (outputs + _DEVIATION * _normal(seed, step, outputs.shape[-1])).clamp(-1, 1)
         lanes = _MESSAGE + step * self._own.message_dim + torch.arange(self._own.message_dim, device=seed.device)
         message = uniform(seed.unsqueeze(-1), lanes) if self._own.message_dim else None
         return Action(value, message), {"seed": seed, "step": step + 1}
@@ -75,7 +75,7 @@ class Stranger(DifferentiablePolicy):
         if self._own.actions:
             density = outputs.log_softmax(-1).gather(-1, taken.unsqueeze(-1)).squeeze(-1)
         else:
-            density = -2 * (taken - outputs).square().sum(-1)
+            density = -((taken - outputs) / _DEVIATION).square().sum(-1) / 2  # less a constant
         return density * playing(trajectory.timesteps)
 
     def _outputs(self, observation: Tensor, mask: Tensor | None) -> Tensor:
@@ -83,3 +83,10 @@ class Stranger(DifferentiablePolicy):
         if not self._own.actions:
             return outputs.tanh()
         return outputs if mask is None else outputs.masked_fill(~mask, -torch.inf)
+
+
+def _normal(seed: Tensor, step: int, width: int) -> Tensor:
+    """Standard normal noise float32 [B, width] (Box and Muller 1958), drawn per row."""
+    lanes = 2 * (step * width + torch.arange(width, device=seed.device))
+    length, turn = uniform(seed.unsqueeze(-1), lanes), uniform(seed.unsqueeze(-1), lanes + 1)
+    return (-2 * (1 - length).log()).sqrt() * (2 * math.pi * turn).cos()

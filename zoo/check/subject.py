@@ -6,7 +6,8 @@ Shapes: T moments, B copies.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,13 +22,13 @@ from zoo.entrant import Entrant
 from zoo.errors import UserError
 from zoo.registry import AgentEntry, ArenaEntry, load_agent, load_arena
 from zoo.settings import argument_fields, split
+from zoo.table import SIGHTS, Sight, cut
 
 COPIES, STEPS = 8, 16  # of a round of learning
 ROWS, MOMENTS = 7, 8  # of a game that is played along
 LENGTH = 5  # steps of an episode where the arena lets us choose: a round then sees several ends
 LARGEST = 32  # whole-number settings above it are cut to it: batches, buffers, layers, warm-ups
 PATIENCE = 8  # rounds in which a learner should have learned something
-SIGHTS = ("own", "actions", "policies")
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,15 @@ class Subject:
     arena_entry: ArenaEntry
     texts: tuple[str, str, tuple[str, ...]]
 
-    @cached_property
+    @property
     def arena(self) -> Arena:
         """The arena with `COPIES` copies."""
-        return self.arena_entry.make(COPIES)
+        return self._arena(COPIES)
+
+    @cached_property
+    def _arena(self) -> Callable[[int], Arena]:
+        """The arena by number of copies; some take long to make."""
+        return functools.cache(self.arena_entry.make)
 
     @property
     def spec(self) -> ArenaSpec:
@@ -112,7 +118,7 @@ class Subject:
     @property
     def needs(self) -> frozenset[str]:
         """All that the agent needs to play and to learn."""
-        return self.entry.agent.needs | self.entry.agent.needs_to_learn
+        return frozenset(self.entry.agent.needs) | frozenset(self.entry.agent.needs_to_learn)
 
     def make(self, seats: tuple[str, ...], seed: int = 1) -> Agent:
         """A fresh agent for some seats."""
@@ -137,7 +143,7 @@ class Subject:
 
     def game(self, seed: int, *, copies: int = ROWS, training: bool = False) -> Game:
         """A game of strangers, `MOMENTS` long: past an episode's end where the arena lets that be short."""
-        arena = self.arena_entry.make(copies)
+        arena = self._arena(copies)
         table = {seat: Stranger(arena.spec, seat, seed) for seat in arena.spec.seats}
         seatings = self.seatings(seed, copies, training=training)
         steps, _ = arena.reset(derive_rows(seed, copies, "game"))
@@ -149,7 +155,6 @@ class Subject:
                 actions[seat], memories[seat] = policy.act(steps[seat], memories[seat])
             steps, _ = arena.step(actions)
             seen.append(clone(steps))
-        arena.close()
         return Game(seen, seatings)
 
     def round(self, table: Mapping[str, Policy], seed: int) -> JointTrajectory:
@@ -160,23 +165,18 @@ class Subject:
         joint, _ = rollout(self.arena, table, memories, steps, STEPS, state)
         return joint
 
-    def sights(self) -> tuple[str, ...]:
+    def sights(self) -> tuple[Sight, ...]:
         """What of the others it may be shown when it learns, least first."""
         if "policies" in self.needs:
             return SIGHTS[2:]
-        return SIGHTS[1:] if "joint" in self.needs else SIGHTS
+        return SIGHTS[1:] if self.needs & {"joint", "state"} else SIGHTS
 
-    def cut(self, joint: JointTrajectory, seats: tuple[str, ...], sight: str) -> JointTrajectory:
-        """What a learner in `seats` may see of a segment: the others' memories and notes are theirs."""
-        shown = {
-            seat: t if seat in seats else t._replace(memory=None, actions=t.actions._replace(extras={}))
-            for seat, t in joint.seats.items()
-            if seat in seats or sight != "own"
-        }
-        return JointTrajectory(shown, joint.state if "state" in self.needs else None)
+    def cut(self, joint: JointTrajectory, seats: tuple[str, ...], sight: Sight) -> JointTrajectory:
+        """What a learner in `seats` may see of a segment, and no state that it did not ask for."""
+        return cut(joint._replace(state=joint.state if "state" in self.needs else None), seats, sight)
 
     def context(
-        self, seats: tuple[str, ...], seed: int, update: int, table: Mapping[str, Policy], sight: str
+        self, seats: tuple[str, ...], seed: int, update: int, table: Mapping[str, Policy], sight: Sight
     ) -> LearningContext:
         """A context whose peers are frozen policies of the table's other seats: theirs, or a stranger's."""
         peers = (
@@ -188,7 +188,7 @@ class Subject:
         return LearningContext(seats, derive(seed, "update", update), update, peers, simulator)
 
     def teach(
-        self, table: Mapping[str, Policy], rounds: int, *, seed: int = 11, first: int = 0, sight: str | None = None
+        self, table: Mapping[str, Policy], rounds: int, *, seed: int = 11, first: int = 0, sight: Sight | None = None
     ) -> list[dict[str, float]]:
         """Rounds after each of which every agent at the table learns from the same segment; returns the metrics.
 

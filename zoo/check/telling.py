@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from arenas.protocol import WORDS, Arena, ArenaSpec, Kind, SeatSpec, TimeStep, TimeSteps
+from arenas.protocol import WORDS, Arena, ArenaSpec, Kind, SeatSpec, TimeStep
 from zoo.check.rules import ROWS, Record
 
 #: Words that the spec itself can vouch for.
@@ -49,8 +49,7 @@ def wrong_spec(arena: Arena) -> str | None:
 
 
 def wrong_record(spec: ArenaSpec, record: Record) -> str | None:
-    """What is wrong with the time steps of a game with autoreset, or None."""
-    age = torch.zeros(ROWS, dtype=torch.long)  # steps since the episode began
+    """What is wrong with what a game told each seat at each moment, or None."""
     for t, (told, state) in enumerate(zip(record.moments, record.states, strict=True)):
         if told.keys() != spec.seats.keys():
             return f"moment {t}: time steps for {', '.join(told)}, expected {', '.join(spec.seats)}"
@@ -59,9 +58,23 @@ def wrong_record(spec: ArenaSpec, record: Record) -> str | None:
                 return f"moment {t}, seat {seat}: {fault}"
         if fault := _wrong_state(state, spec):
             return f"moment {t}: {fault}"
-        if fault := _wrong_clock(record.moments, t, age):
-            return f"moment {t}: {fault}"
-        age = torch.where(next(iter(told.values())).last, 0, age + 1)
+    return None
+
+
+def wrong_clock(spec: ArenaSpec, record: Record) -> str | None:
+    """What is wrong with the episodes of a game with autoreset, or None.
+
+    One begins at the start and after each end, and nowhere else; for all seats together; none is longer than allowed.
+    """
+    age = torch.zeros(ROWS, dtype=torch.long)  # steps since the episode began
+    for t, told in enumerate(record.moments):
+        steps = list(told.values())
+        for step in steps[1:]:
+            if not torch.equal(step.first, steps[0].first) or not torch.equal(step.last, steps[0].last):
+                return f"moment {t}: seats disagree about first or last: an episode begins and ends for all of them"
+        if not torch.equal(steps[0].first, age == 0):
+            return f"moment {t}: first must be True at the start and on the step after last, and nowhere else"
+        age = torch.where(steps[0].last, 0, age + 1)
         if (age > spec.max_steps).any():
             return f"an episode is longer than max_steps = {spec.max_steps}: tell last, with discount 1 if time ran out"
     return None
@@ -110,15 +123,4 @@ def _wrong_state(state: Tensor | None, spec: ArenaSpec) -> str | None:
     if state is None or state.dtype != torch.float32 or state.shape != (ROWS, spec.state_dim):
         found = None if state is None else f"{state.dtype} {list(state.shape)}"
         return f"the global state is {found}, expected torch.float32 {[ROWS, spec.state_dim]}"
-    return None
-
-
-def _wrong_clock(moments: list[TimeSteps], t: int, age: Tensor) -> str | None:
-    """All seats begin and end together; an episode begins at the start and after each end, and nowhere else."""
-    steps = list(moments[t].values())
-    for step in steps[1:]:
-        if not torch.equal(step.first, steps[0].first) or not torch.equal(step.last, steps[0].last):
-            return "seats disagree about first or last: an episode begins and ends for all of them"
-    if not torch.equal(steps[0].first, age == 0):
-        return "first must be True at the start and on the step after last, and nowhere else"
     return None

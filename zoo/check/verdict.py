@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from zoo.errors import UserError
+
 Subject = TypeVar("Subject")
 HERE = Path(__file__).resolve().parent
 
@@ -83,6 +85,8 @@ def hold(laws: Iterable[Law[Subject]], subject: Subject) -> Iterator[Finding]:
 
 def one_line(error: BaseException) -> str:
     """An exception as "TypeError: what it said (my_agent.py:12)"; the place is the last one outside these checks."""
+    if isinstance(error, UserError) and error.__cause__ is not None:
+        error = error.__cause__  # what went wrong, and not in whose place it did
     text = " ".join(str(error).split())
     frames = traceback.extract_tb(error.__traceback__)
     outside = [

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from leaderboard.records import ArenaRecord
 
 EPILOG = """\b
 Examples:
@@ -26,8 +31,9 @@ def command(arena: str | None, form: str, learn: bool, all_seeds: bool, rebuild:
 
     Entrants are ranked by what is right for the kind of game, over the arena's panel; every figure says what it
     is made of. Ratings are computed from the match records, in any order of which they are the same to the byte.
+    JSON is one object where --arena names one arena, else a list.
     """
-    import sys
+    import json
 
     from rich.console import Console
 
@@ -36,6 +42,7 @@ def command(arena: str | None, form: str, learn: bool, all_seeds: bool, rebuild:
     from leaderboard.report.terminal import board_view
     from leaderboard.store import Store
     from zoo import home
+    from zoo.errors import UserError
 
     with Store(home.records(), read_only=not rebuild) as store:
         seed = None if all_seeds or learn else 0
@@ -43,18 +50,27 @@ def command(arena: str | None, form: str, learn: bool, all_seeds: bool, rebuild:
             board(store, identity, "learn" if learn else "play", seed=seed, rebuild=rebuild)
             for identity in _identities(store.arenas(), arena)
         ]
-    console = Console()
-    for number, found in enumerate(boards):
-        if form == "table":
+    if not boards:
+        raise UserError(f"{store.name}: no records yet; play a match first")
+    if form == "table":
+        console = Console()
+        for number, found in enumerate(boards):
             if number:
                 console.print()
             console.print(board_view(found))
-        else:
-            text = {"json": tables.to_json, "csv": tables.to_csv, "markdown": tables.to_markdown}[form](found)
-            sys.stdout.write(text)
+    elif form == "json":
+        texts = [tables.to_json(found) for found in boards]
+        whole = json.dumps([json.loads(text) for text in texts], indent=2, ensure_ascii=False) + "\n"
+        click.echo(texts[0] if arena is not None and len(texts) == 1 else whole, nl=False)
+    elif form == "csv":
+        header, *_ = tables.to_csv(boards[0]).partition("\n")
+        click.echo(header)
+        click.echo("".join(tables.to_csv(found).partition("\n")[2] for found in boards), nl=False)
+    else:
+        click.echo("\n".join(tables.to_markdown(found) for found in boards), nl=False)
 
 
-def _identities(arenas: list, arena: str | None) -> list[str]:  # type: ignore[type-arg]
+def _identities(arenas: list[ArenaRecord], arena: str | None) -> list[str]:
     """Recorded arenas that `arena` means: an identity, a name with version, or a name."""
     from zoo.errors import UserError, nearest
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import click
+from click.core import ParameterSource
 
-from zoo.commands.options import arena_options, arena_settings, typed
+from zoo.commands.options import COUNT, SEED, arena_options, arena_settings, typed
 
 EPILOG = """\b
 An entrant is NAME[,field=value ...][@CHECKPOINT]: a learner plays the house's
@@ -25,13 +26,13 @@ Examples:
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @arena_options
-@click.option("--episodes", type=int, help="Episodes in each seating (default: the arena's, 1000 in ours).")
-@click.option("--seed", type=int, help="Play this seed from episode 0 (default: the next public episodes).")
+@click.option("--episodes", type=COUNT, help="Episodes in each seating (default: the arena's, 1000 in ours).")
+@click.option("--seed", type=SEED, help="Play this seed from episode 0 (default: the next public episodes).")
 @click.option("--learn", is_flag=True, help="Both learn while they play, from scratch or from @CHECKPOINT.")
-@click.option("--rounds", type=int, default=200, show_default=True, help="With --learn: rounds, one update each.")
-@click.option("--copies", type=int, default=64, show_default=True, help="With --learn: games played at once.")
-@click.option("--length", type=int, help="With --learn: steps of a round (default: one episode).")
-@click.option("--runs", type=int, default=3, show_default=True, help="With --learn: independent runs.")
+@click.option("--rounds", type=COUNT, default=200, show_default=True, help="With --learn: rounds, one update each.")
+@click.option("--copies", type=COUNT, default=64, show_default=True, help="With --learn: games played at once.")
+@click.option("--length", type=COUNT, help="With --learn: steps of a round (default: one episode).")
+@click.option("--runs", type=COUNT, default=3, show_default=True, help="With --learn: independent runs.")
 @click.option(
     "--sight",
     type=click.Choice(["own", "actions", "policies"]),
@@ -39,10 +40,12 @@ Examples:
     show_default=True,
     help="With --learn: what learners see of each other.",
 )
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes that play blocks.")
+@click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the screen.")
 @click.option("--no-record", is_flag=True, help="Leave records and leaderboard as they are.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     a: str,
     b: str,
     arena: str,
@@ -76,6 +79,7 @@ def command(
     from zoo.play import ArenaChoice, limit_threads, play_blocks
     from zoo.screen import learning_screen, match_screen, watch
 
+    _refuse(ctx, _PLAYING if learn else _LEARNING, "is for matches without --learn" if learn else "needs --learn")
     started = time.process_time()
     limit_threads()
     choice = ArenaChoice(arena, arena_settings(assignments), wrap)
@@ -83,11 +87,11 @@ def command(
         if learn:
             from zoo.learning import LearningMatch
 
-            match = LearningMatch(choice, (a, b), rounds, copies, length, runs, sight, 0 if seed is None else seed)
+            match = LearningMatch(choice, (a, b), rounds, copies, length, runs, sight, seed or 0)
             learned = match.play(store, typed(), quiet=as_json, recorded=not no_record)
             figures, screen = learned.to_json(), learning_screen(learned)
         else:
-            plan = prepare(choice, (a, b), store, episodes=episodes, seed=seed)
+            plan = prepare(choice, (a, b), store, episodes=episodes, seed=seed or 0, onward=seed is None)
             before = public_board(store, plan.identity)
             register(plan, store)
             tasks = plan.tasks()
@@ -98,8 +102,20 @@ def command(
             record_match(plan, store, typed())
             spent = time.process_time() - started
             summary = summarise(plan, store, before, cpu_s=spent, recorded=not no_record)
-            figures, screen = summary.to_json(), match_screen(summary)
+            known = "" if not have else "in part from the records" if todo else "from the records, nothing was added"
+            figures, screen = summary.to_json(), match_screen(summary, known)
     if as_json:
         click.echo(json.dumps(figures, indent=1, allow_nan=False))
     else:
         Console().print(screen)
+
+
+_PLAYING = ("episodes", "workers")
+_LEARNING = ("rounds", "copies", "length", "runs", "sight")
+
+
+def _refuse(ctx: click.Context, names: tuple[str, ...], why: str) -> None:
+    """Options that would do nothing in this kind of match."""
+    for name in names:
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name} {why}", ctx)

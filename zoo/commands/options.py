@@ -13,6 +13,10 @@ from zoo.errors import UserError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+COUNT = click.IntRange(1, 1_000_000)
+#: What records can hold.
+SEED = click.IntRange(0, 2**63 - 1)
+
 
 def arena_options(function: F) -> F:
     """--arena, --set and --wrap."""
@@ -33,7 +37,7 @@ def arena_settings(assignments: tuple[str, ...]) -> tuple[str, ...]:
     """
     for assignment in assignments:
         if not assignment.startswith("arena."):
-            raise UserError(f"--set {assignment}: only arena.FIELD=VALUE is known")
+            raise UserError(f"--set {assignment}: expected arena.FIELD=VALUE, such as arena.size=5")
     return tuple(assignment.removeprefix("arena.") for assignment in assignments)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+FROM_0 = click.IntRange(min=0)
+
 EPILOG = """\b
 Examples:
   zoo replay 5f0c2a
@@ -15,9 +17,11 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("match")
-@click.option("--episode", type=int, default=0, show_default=True, help="Which episode of the match, from 0.")
-@click.option("--seating", type=int, default=0, show_default=True, help="Which rotation of the seats, from 0.")
-@click.option("--gif", type=click.Path(path_type=Path), help="Where to write the GIF (default: MATCH-EPISODE.gif).")
+@click.option("--episode", type=FROM_0, default=0, show_default=True, help="Which episode of the match, from 0.")
+@click.option("--seating", type=FROM_0, default=0, show_default=True, help="Which rotation of the seats, from 0.")
+@click.option(
+    "--gif", type=click.Path(path_type=Path), help="Where to write the GIF (default: MATCH-EPISODE-SEATING.gif)."
+)
 @click.option("--no-gif", is_flag=True, help="Write no GIF.")
 def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bool) -> None:
     """Play an episode of MATCH again from its seed, show it, and hold it against what was recorded.
@@ -25,7 +29,9 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
     MATCH is the id that `zoo match` printed, or its beginning.
     """
     from rich.console import Console
+    from rich.text import Text
 
+    from leaderboard.report.layout import clean, plural
     from leaderboard.store import Store
     from zoo import home
     from zoo.errors import UserError
@@ -37,19 +43,21 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
     with Store(home.records(), read_only=True) as store:
         found = replay(store, store.match(match), episode, seating)
     who = ", ".join(f"{label} is {seat}" for seat, label in found.seats.items())
-    console.print(f"[bold]{found.match.arena}, match {found.match.id}, episode {episode}: {who}[/bold]")
+    title = f"{found.match.arena}, match {found.match.id}, episode {episode}, seating {seating}: {who}"
+    console.print(Text(clean(title), style="bold"))
     for line in strip(found.frames, console.width):
-        console.print(line, markup=False)
+        console.print(Text(line, no_wrap=True))
     for seat, total in found.frames[-1].returns.items():
-        console.print(f"{found.seats[seat]} as {seat}: return {total:g} in {len(found.frames) - 1} steps")
+        line = f"{found.seats[seat]} as {seat}: return {total:g} in {plural(len(found.frames) - 1, 'step')}"
+        console.print(Text(clean(line)))
     if not found.agrees:
         raise UserError(
             f"the episode played again differs from the record ({found.recorded}): the installation has changed"
         )
     console.print("The episode played again agrees with the record.")
     if not no_gif:
-        path = gif or Path(f"{found.match.id}-{episode}.gif")
+        path = gif or Path(f"{found.match.id}-{episode}-{seating}.gif")
         if write_gif(found.frames, path):
-            console.print(f"Wrote {path}")
+            console.print(Text(f"Wrote {clean(str(path))}"))
         else:
-            console.print(f"{found.match.arena} has no pictures, so there is no GIF.")
+            console.print(Text(f"{clean(found.match.arena)} cannot be drawn, so there is no GIF."))

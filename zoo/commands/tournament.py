@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import arena_options, arena_settings, typed
+from zoo.commands.options import COUNT, SEED, arena_options, arena_settings, typed
 
 EPILOG = """\b
 The matrix is a report on the records: it shows everything that these entrants
@@ -22,9 +22,9 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("entrants", nargs=-1, required=True, metavar="A B C ...")
 @arena_options
-@click.option("--episodes", type=int, help="Episodes of every pairing in each seating.")
-@click.option("--seed", type=int, help="Another seed than the public one; such blocks are not rated.")
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes that play blocks.")
+@click.option("--episodes", type=COUNT, help="Episodes of every pairing in each seating.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Only blocks of the public seed 0 are rated.")
+@click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks.")
 @click.option("--no-panel", is_flag=True, help="Leave out the pairings with the arena's panel.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table", show_default=True
@@ -35,12 +35,14 @@ def command(
     assignments: tuple[str, ...],
     wrap: tuple[str, ...],
     episodes: int | None,
-    seed: int | None,
+    seed: int,
     workers: int,
     no_panel: bool,
     form: str,
 ) -> None:
     """Play all pairs of the entrants, self-play included, and show the cross-play matrix."""
+    import itertools
+
     from rich.console import Console
 
     from leaderboard.crossplay import read_crossplay
@@ -50,17 +52,18 @@ def command(
     from zoo import home
     from zoo.errors import UserError
     from zoo.match import keep, prepare, public_board, record_match, register
-    from zoo.play import ArenaChoice, limit_threads, play_blocks
+    from zoo.play import PUBLIC_SEED, ArenaChoice, limit_threads, play_blocks
     from zoo.screen import watch
 
+    if len(entrants) < 2:
+        raise click.UsageError("a tournament needs at least two entrants")
     limit_threads()
-    if len(set(entrants)) < 2:
-        raise UserError("a tournament needs at least two different entrants")
     choice = ArenaChoice(arena, arena_settings(assignments), wrap)
     with Store(home.records()) as store:
-        plan = prepare(
-            choice, tuple(dict.fromkeys(entrants)), store, episodes=episodes, seed=seed, with_panel=not no_panel
-        )
+        plan = prepare(choice, entrants, store, episodes=episodes, seed=seed, with_panel=not no_panel)
+        for one, other in itertools.combinations(plan.entrants, 2):
+            if one.id == other.id:
+                raise UserError(f"{one.label} and {other.label} are one entrant: name everybody once")
         register(plan, store)
         tasks = plan.tasks()
         have = store.has_blocks(tasks)
@@ -70,7 +73,7 @@ def command(
         record_match(plan, store, typed())
         ids = [who.id for who in plan.entrants]
         matrix = read_crossplay(store, plan.identity, entrants=ids, seed=plan.seed)
-        standings = public_board(store, plan.identity)
+        standings = public_board(store, plan.identity) if seed == PUBLIC_SEED else None
     if form == "table":
         console = Console()
         console.print(crossplay_view(matrix))

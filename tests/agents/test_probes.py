@@ -1,0 +1,139 @@
+"""Probes: small games that every learner must solve in seconds, and LOLA's gradients against exact ones."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from agents.lola import Lola
+from agents.parts.gradients import Parameters, gradient, leaves
+from agents.parts.gradients import dot as inner
+from arenas.matrix import IteratedPrisonersDilemma
+from zoo.plan import Plan, set_up
+from zoo.play import ArenaChoice
+from zoo.registry import AGENTS, load_agent, load_arena, names
+from zoo.table import Table
+
+#: Settings under which a learner must solve the probes in `ROUNDS`; whoever is not named has the defaults.
+SETTINGS = {
+    "naive": ["lr=0.02"],
+    "lola": ["lr=0.02"],
+    "maddpg": ["lr=0.01", "batch=128", "warmup=512", "rate=0.002"],
+}
+ROUNDS = 40
+LEARNERS = [name for name in names(AGENTS) if load_agent(name).agent.learns]
+
+
+def play(agent: str, arena: str, against: str | None, rounds: int, seed: int = 0, copies: int = 64) -> Table:
+    """A table at which so many rounds have been played, each of 32 steps."""
+    table = set_up(Plan(agent, ArenaChoice(arena), against, copies=copies, length=32, seed=seed)).table
+    for _ in itertools.islice(table, rounds):
+        pass
+    return table
+
+
+def share(table: Table, metric: str) -> float:
+    """Mean of a metric of the first seat over the next two rounds."""
+    return sum(table.play_round().metrics["row"][metric] for _ in range(2)) / 2
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize(
+    ("arena", "against", "best"),
+    [("ipd", "always-cooperate", 0.0), ("ipd", "always-defect", 0.0), ("stag-hunt", "always-cooperate", 1.0)],
+)
+def test_every_learner_finds_the_best_reply_to_a_script(name: str, arena: str, against: str, best: float) -> None:
+    table = play(",".join([name, *SETTINGS.get(name, [])]), arena, against, ROUNDS)
+    assert share(table, "cooperation") == pytest.approx(best, abs=0.05)
+
+
+def mean_return(table: Table, rounds: int) -> float:
+    """Return per step over the next rounds, mean of both seats."""
+    found = [sum(played.per_step.values()) / 2 for played in itertools.islice(table, rounds)]
+    return sum(found) / rounds
+
+
+def test_lola_learns_to_cooperate_where_the_naive_learner_defects() -> None:
+    settings = "hidden=0,lr=0.05"  # a table of five numbers per seat
+    naive = play(f"naive,{settings}", "ipd", None, 60, copies=128)
+    assert mean_return(naive, 20) < -1.95
+    lola = play(f"lola,{settings},eta=0.2", "ipd", None, 160, copies=128)
+    assert mean_return(lola, 20) > -1.4
+
+
+STEPS, GAMES, GAMMA = 8, 65_536, 0.9999
+UNIT = 1 / (1 - GAMMA) / STEPS  # lola's V is 1 / (1 - gamma) times the mean per step
+
+
+class Caught(Exception):
+    """Carries the step that a learner was about to make."""
+
+
+def ascent(eta: float, seat: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Parameters, Table]:
+    """What lola would add to its parameters, up to the step size, in a game of 8 steps; and the table."""
+    arena = IteratedPrisonersDilemma(GAMES, max_steps=STEPS)
+    config = Lola.Config(eta=eta, decay=1.0, gamma=GAMMA, lambda_=1.0, entropy=0.0, hidden=0)
+    players = {s: Lola.make(arena.spec, (s,), config) for s in arena.spec.seats}
+    luck = torch.Generator().manual_seed(7)
+    for player in players.values():  # far from where all starts, so that all five observations differ
+        table = {name: torch.randn(p.shape, generator=luck) for name, p in player.acting_state().items()}
+        player.load_acting_state({name: t if name.endswith("w0") else 0 * t for name, t in table.items()})
+
+    def catch(self: Lola, step: Parameters, update: int) -> None:
+        raise Caught(step)
+
+    with monkeypatch.context() as patch, pytest.raises(Caught) as caught:
+        patch.setattr(Lola, "ascend", catch)
+        seats = Table(arena, "ipd-v1", players, [seat])
+        seats.play_round()
+    return caught.value.args[0], seats
+
+
+def exact(table: Table, seat: str, other: str) -> tuple[Parameters, Parameters]:
+    """grad_1 V_1 and (grad_2 V_1)^T grad_1 grad_2 V_2 from the exact value of the game."""
+    policies = {s: player.policy(s) for s, player in table.players.items()}
+    theta = {s: leaves(policy.parameters) for s, policy in policies.items() if policy is not None}
+    moved: Any = {s: policy.with_parameters(theta[s]) for s, policy in policies.items() if policy is not None}
+    value = {s: v.sum() for s, v in table.arena.value(moved, steps=STEPS, gamma=1.0).items()}
+    influence = {n: g.detach() for n, g in gradient(value[seat], theta[other], keep=True).items()}
+    step = gradient(value[other], theta[other], higher=True)
+    return gradient(value[seat], theta[seat], keep=True), gradient(inner(influence, step), theta[seat], keep=True)
+
+
+def flat(parameters: Parameters) -> Tensor:
+    return torch.cat([p.flatten() for _, p in sorted(parameters.items())])
+
+
+def agree(estimate: Tensor, truth: Tensor) -> None:
+    """The same direction (cosine above 0.95) and length (within 10 %)."""
+    assert float(torch.cosine_similarity(estimate, truth, dim=0)) > 0.95
+    assert float(estimate.norm() / truth.norm()) == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize(("seat", "other"), [("row", "column"), ("column", "row")])
+def test_lolas_gradient_and_shaping_agree_with_the_exact_value(
+    seat: str, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, table = ascent(0.0, seat, monkeypatch)
+    shaped, _ = ascent(1.0, seat, monkeypatch)
+    true_gradient, true_shaping = exact(table, seat, other)
+    agree(flat(plain) / UNIT, flat(true_gradient))
+    agree((flat(shaped) - flat(plain)) / UNIT**2, flat(true_shaping))
+
+
+def test_eta_0_is_the_naive_learner_but_for_the_critic() -> None:
+    """One update of the policy from equal weights and equal games points the same way."""
+    found = {}
+    for name, settings in (("naive", []), ("lola", ["eta=0", "decay=1"])):
+        entry = load_agent(name)
+        arena = load_arena("ipd").make(4096)
+        config = entry.config(["hidden=0", "lr=0.001", "entropy=0", *settings])
+        players = {s: entry.agent.make(arena.spec, (s,), config, seed=5) for s in arena.spec.seats}
+        before = flat(players["row"].acting_state())
+        Table(arena, "ipd-v1", players, ["row"], length=32).play_round()
+        found[name] = flat(players["row"].acting_state()) - before
+    assert float(torch.cosine_similarity(found["naive"], found["lola"], dim=0)) > 0.99

@@ -1,0 +1,62 @@
+"""Every registered agent keeps the ten laws in every registered arena that it can play; broken agents do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import broken
+import pytest
+
+from agents.protocol import Agent
+from zoo.catalogue import playable
+from zoo.check import AGENT_LAWS, Failed, Finding, NotApplicable, Passed, check_agent
+from zoo.registry import AGENTS, load_agent, names
+
+HERE = Path(__file__).parent
+PAIRS = [(agent, arena) for agent in names(AGENTS) for arena in playable(agent, {})]
+BROKEN = [name for name, found in vars(broken).items() if hasattr(found, "LAW")]
+
+
+def faults(findings: list[Finding]) -> dict[str, str]:
+    return {f"{f.number} {f.title}": f.verdict.reason for f in findings if isinstance(f.verdict, Failed)}
+
+
+@pytest.mark.parametrize(("agent", "arena"), PAIRS)
+def test_every_agent_keeps_the_laws(agent: str, arena: str) -> None:
+    findings = list(check_agent(agent, arena))
+    assert faults(findings) == {}
+    assert [f.number for f in findings] == [law.number for law in AGENT_LAWS]
+    idle = [f.number for f in findings if isinstance(f.verdict, NotApplicable)]
+    assert idle == [] if load_agent(agent).agent.learns else set(idle) <= {"7", "8"}
+
+
+def test_every_agent_can_play_somewhere() -> None:
+    assert {agent for agent, _ in PAIRS} == set(names(AGENTS))
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_agent_is_caught_by_its_law(name: str) -> None:
+    findings = list(check_agent(f"{HERE / 'broken.py'}:{name}", "ipd"))
+    caught = [f.number for f in findings if isinstance(f.verdict, Failed)]
+    assert caught == [getattr(broken, name).LAW], faults(findings)
+
+
+def test_every_law_has_somebody_who_breaks_it() -> None:
+    assert {getattr(broken, name).LAW for name in BROKEN} == {law.number for law in AGENT_LAWS}
+
+
+@pytest.mark.parametrize("name", ["Sound", "Mute"])
+def test_what_they_are_made_of_is_sound(name: str) -> None:
+    found = getattr(broken, name)
+    assert issubclass(found, Agent)
+    findings = list(check_agent(f"{HERE / 'broken.py'}:{name}", "ipd"))
+    assert faults(findings) == {}
+    assert sum(isinstance(f.verdict, Passed) for f in findings) == len(AGENT_LAWS) - (0 if found.learns else 2)
+
+
+def test_settings_that_are_given_are_not_cut() -> None:
+    from zoo.check.subject import LARGEST, subject
+
+    small, given = subject("lola", "ipd"), subject("lola,hidden=40", "ipd", ["max_steps=9"])
+    assert (small.config.hidden, small.spec.max_steps) == (LARGEST, 5)
+    assert (given.config.hidden, given.spec.max_steps) == (40, 9)

@@ -1,0 +1,96 @@
+"""What is written is true: commands are documented, examples can be typed, and the README's code runs."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import zoo.cli
+from zoo.cli import COMMANDS, cli
+
+HOUSE = Path(__file__).resolve().parent.parent
+README = (HOUSE / "README.md").read_text()
+
+
+def command(name: str) -> click.Command:
+    found = importlib.import_module(f"zoo.commands.{name}").command
+    assert isinstance(found, click.Command)
+    return found
+
+
+def examples() -> list[str]:
+    """Every `zoo ...` line that somebody could copy: from help texts and from the README."""
+    texts = [zoo.cli.EPILOG, *(command(name).epilog or "" for name in COMMANDS)]
+    found = [line.strip() for text in texts for line in text.splitlines() if re.match(r"\s+zoo [a-z]", line)]
+    found += re.findall(r"`(zoo [a-z][^`]*)`", README)
+    found += re.findall(r"^(?:\$ |\S*bin/)?(zoo [a-z].*)$", README, re.MULTILINE)
+    return [line for line in dict.fromkeys(found) if not re.search(r"[A-Z]{4,}|\.\.\.", line)]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "--help"])
+    assert result.exit_code == 0, result.output
+    help_text = command(name).help
+    assert help_text
+    assert help_text.splitlines()[0].endswith(".")
+    assert re.search(rf"^ +zoo {name}\b", result.output, re.MULTILINE), "its --help has no example"
+    assert "Examples:" in result.output
+    assert f"zoo {name}" in README
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_says_what_it_does(name: str) -> None:
+    silent = [p.opts[0] for p in command(name).params if isinstance(p, click.Option) and not (p.help or p.show_default)]
+    assert silent == []
+
+
+def test_the_overview_lists_every_command() -> None:
+    output = CliRunner().invoke(cli, ["--help"]).output
+    assert [name for name in COMMANDS if f"  {name} " not in output] == []
+    modules = {path.stem for path in (HOUSE / "zoo" / "commands").glob("*.py")} - {"__init__", "options"}
+    assert modules == set(COMMANDS)
+
+
+@pytest.mark.parametrize("line", examples())
+def test_examples_can_be_typed(line: str) -> None:
+    """Commands and options exist and their values parse; nothing is run."""
+    words = shlex.split(re.split(r" > | \| | #", line)[0])[1:]
+    if words[0] in COMMANDS:
+        command(words[0]).make_context(words[0], words[1:])
+    else:
+        pytest.fail(f"{line!r} names no command")
+
+
+def block(kind: str, folder: Path) -> str:
+    """The README's block marked `<!-- test: KIND -->`, saved under the name that the text before it gives."""
+    found = re.search(rf"`(\w+\.py)`(?:(?!`\w+\.py`).)*?<!-- test: {kind} -->\n```python\n(.*?)```", README, re.DOTALL)
+    assert found, f"the README has no block <!-- test: {kind} --> after 'Save this as `name.py`'"
+    file = folder / found[1]
+    file.write_text(found[2])
+    classes = re.findall(r"^class (\w+)", found[2], re.MULTILINE)
+    return f"{file}:{classes[-1]}"
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
+    return result.output
+
+
+def test_the_readmes_agent_keeps_the_laws_and_plays(tmp_path: Path) -> None:
+    agent = block("agent", tmp_path)
+    assert "Every law holds." in run("check", agent)
+    assert "tit-for-tat" in run("match", agent, "tit-for-tat", "--arena", "ipd", "--episodes", "20", "--no-record")
+
+
+def test_the_readmes_arena_keeps_the_laws_and_is_played(tmp_path: Path) -> None:
+    arena = block("arena", tmp_path)
+    assert "Every law holds." in run("check", arena)
+    assert "random" in run("match", "random", "random", "--arena", arena, "--episodes", "20", "--no-record")

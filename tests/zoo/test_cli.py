@@ -1,0 +1,182 @@
+"""The command line as a user meets it: quick to start, and every fault of input is one line with exit code 2."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from zoo.cli import COMMANDS, cli, impostor, main
+
+_TELL = """
+import json, sys
+from zoo.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+"""
+
+
+def packages_after(*arguments: str) -> tuple[str, set[str]]:
+    """Standard output of a command in a fresh process, and the top-level packages that it imported."""
+    done = subprocess.run([sys.executable, "-P", "-c", _TELL, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout, set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def fault(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What is said of a fault of input: one line, exit code 2, no traceback."""
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("zoo: ")
+    assert said.err.count("\n") == 1
+    return said.err
+
+
+def test_help_imports_nothing_heavy() -> None:
+    output, loaded = packages_after("--help")
+    assert all(name in output for name in COMMANDS)
+    assert not loaded & {"torch", "numpy", "pettingzoo", "gymnasium", "scipy", "sqlalchemy", "agents", "arenas"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_imports_no_torch(name: str) -> None:
+    _, loaded = packages_after(name, "--help")
+    assert not loaded & {"torch", "pettingzoo"}
+
+
+@pytest.mark.parametrize("command", ["agents", "arenas"])
+def test_names_are_listed_without_imports(command: str) -> None:
+    output, loaded = packages_after(command, "--names")
+    listed = output.split()
+    assert listed == sorted(listed)
+    assert len(listed) > 3
+    assert not loaded & {"torch", "numpy", "agents", "arenas"}
+
+
+def test_the_leaderboard_imports_no_torch() -> None:
+    played = CliRunner().invoke(cli, ["match", "random", "grim", "--arena", "ipd", "--episodes", "4"])
+    assert played.exit_code == 0, played.output
+    output, loaded = packages_after("leaderboard", "--arena", "ipd")
+    assert "random" in output
+    assert "grim" in output
+    assert not loaded & {"torch", "pettingzoo"}
+
+
+def test_an_impostor_is_named(tmp_path: Path) -> None:
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "__init__.py").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "from zoo.cli import main; main(['agents'])"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "'agents'" in done.stderr
+    assert str(tmp_path) in done.stderr
+
+
+def test_at_home_there_is_no_impostor() -> None:
+    assert impostor() is None
+
+
+def test_an_unknown_command_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["mach"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "unknown command 'mach'; did you mean match?" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["match", "lolla", "random", "--arena", "ipd"], "unknown agent 'lolla'; did you mean lola"),
+        (["match", "random", "random", "--arena", "coim"], "unknown arena 'coim'; did you mean coin"),
+        (["agents", "tit-for-tit"], "did you mean tit-for-tat"),
+        (["arenas", "chiken"], "did you mean chicken"),
+        (["check", "grimm"], "unknown agent or arena 'grimm'; did you mean grim"),
+        (["check", "lola,ettta=1"], "no field 'ettta'; did you mean eta"),
+        (["check", "lola,eta=much"], "got 'much'"),
+        (["check", "coin", "--arena", "ipd"], "coin is an arena"),
+        (["check", "coin", "--set", "size=5"], "arena.FIELD=VALUE"),
+        (["check", "coin", "--set", "arena.size=1"], "size must be at least 2"),
+        (["check", "grim", "--set", "arena.gamma=0.5"], "--set needs an --arena"),
+        (["check", "no/such/file.py:Agent"], "there is no file no/such/file.py"),
+        (["check", "greedy", "--arena", "ipd"], "greedy cannot play ipd, which does not offer coin"),
+        (["match", "greedy", "random", "--arena", "ipd"], "it needs coin"),
+        (["arenas", "--set", "arena.size=5"], "zoo arenas NAME"),
+        (["check", "matrix"], "arena matrix needs payoffs"),
+    ],
+)
+def test_faults_of_input_tell_the_fix(arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert expected in fault(capsys, *arguments)
+
+
+def test_check_says_by_its_exit_code_whether_laws_hold(tmp_path: Path) -> None:
+    file = tmp_path / "stubborn.py"
+    file.write_text(
+        "import torch\nfrom agents.protocol import Agent\nfrom arenas.protocol import Action\n\n\n"
+        "class Stubborn(Agent):\n"
+        "    choice = 0\n\n"
+        "    def act(self, timestep, memory):\n"
+        "        return Action(torch.full((len(timestep.reward),), self.choice)), memory\n\n\n"
+        "class TooHigh(Stubborn):\n"
+        "    choice = 9\n"
+    )
+    bad = CliRunner().invoke(cli, ["check", f"{file}:TooHigh", "--arena", "ipd", "--json"])
+    assert bad.exit_code == 1, bad.output
+    found = json.loads(bad.stdout)
+    assert not found["passed"]
+    assert [(f["law"], f["reason"]) for f in found["findings"] if f["verdict"] == "failed"] == [
+        ("0", "act in seat row, in a plain game, moment 0: an action is outside 0 .. 1")
+    ]
+    table = CliRunner().invoke(cli, ["check", f"{file}:TooHigh", "--arena", "ipd"])
+    assert table.exit_code == 1
+    assert "failed: act in seat row" in " ".join(table.stdout.split())
+    assert "1 law is broken." in table.stdout
+
+
+@pytest.mark.parametrize("arguments", [["agents"], ["arenas"], ["agents", "lola"], ["arenas", "coin"]])
+def test_lists_fit_a_terminal_of_eighty_columns(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 0, done.output
+    assert max(map(len, done.output.splitlines())) <= 80
+
+
+def test_a_description_tells_what_the_file_says() -> None:
+    lola = " ".join(CliRunner().invoke(cli, ["agents", "lola"], env={"COLUMNS": "100"}).output.split())
+    for part in ("Departures:", "eta float 1.0 the step that the other is expected to take", "joint (to learn)"):
+        assert part in lola
+    coin = " ".join(CliRunner().invoke(cli, ["arenas", "coin"], env={"COLUMNS": "100"}).output.split())
+    for part in ("size int 3 n, at least 2", "coin-v1/panel-", "red player red 4 x 3 x 3 4 actions"):
+        assert part in coin
+
+
+def test_bench_measures_all_that_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    from zoo import bench
+    from zoo.registry import AGENTS, names
+
+    for name, small in {"BATCHES": (1,), "COPIES": (1, 8), "BLOCK": 2, "ROUND": (4, 4), "RESULTS": 100}.items():
+        monkeypatch.setattr(bench, name, small)
+    done = CliRunner().invoke(cli, ["bench", "--quick", "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert len(found["measurements"]) == bench.count()
+    assert {m["name"] for m in found["measurements"] if m["group"] == "agent"} == set(names(AGENTS))
+    assert all(number > 0 for m in found["measurements"] for key, number in m["figures"].items() if key != "learning %")
+    assert found["machine"]["threads"] == 1

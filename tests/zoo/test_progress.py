@@ -1,0 +1,88 @@
+"""Progress: sparklines, and what is shown in a terminal and elsewhere."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import pytest
+from rich.console import Console
+
+from zoo import progress
+from zoo.progress import Progress, Reading, clock, short, sparkline
+
+
+def console(**more: object) -> Console:
+    return Console(file=io.StringIO(), width=100, **more)  # type: ignore[arg-type]
+
+
+def shown(where: Console) -> str:
+    assert isinstance(where.file, io.StringIO)
+    return where.file.getvalue()
+
+
+def reading(done: int, seats: int = 2) -> Reading:
+    curve = [i / 10 for i in range(done // 10)]
+    return Reading(done, 100, {f"seat-{i}": curve for i in range(seats)}, {"seat-0": {"own_colour_share": 0.5}})
+
+
+def test_a_sparkline_runs_from_lowest_to_highest() -> None:
+    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7]) == "▁▂▃▄▅▆▇█"
+    assert sparkline([3, 3, 3]) == "▄▄▄"
+    assert sparkline([]) == ""
+    assert sparkline([math.nan, 1, 2]) == "▁█"
+    assert sparkline(range(1000), width=8) == "▁▂▃▄▅▆▇█"
+
+
+def test_clocks_and_numbers() -> None:
+    assert [clock(s) for s in (0, 65, 3723)] == ["0:00", "1:05", "1:02:03"]
+    assert [short(n) for n in (0, 950, 8_192, 31_000, 4_000_000)] == ["0", "950", "8.2k", "31k", "4.0M"]
+
+
+def test_without_a_terminal_there_is_a_plain_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    where = console()
+    with Progress(console=where) as bar:
+        for done in range(10, 101, 10):
+            bar.update("lola in coin", reading(done))
+            now += 2.0
+    lines = shown(where).splitlines()
+    assert len(lines) == 3
+    assert lines[0] == (
+        "lola in coin: 40%, 40 of 100 steps; 5 steps/s, 0:06 elapsed, 0:12 left;"
+        " seat-0 +0.3000/step (own colour share 0.5); seat-1 +0.3000/step"
+    )
+
+
+def test_in_a_terminal_a_few_lines_are_kept_alive() -> None:
+    where = console(force_terminal=True, color_system=None)
+    with Progress(unit="rounds", console=where) as bar:
+        bar.update("a match", reading(0))
+        bar.update("a match", reading(100, seats=9))
+    told = shown(where)
+    assert "a match" in told
+    assert "100%" in told
+    assert "seat-5" in told
+    assert "seat-6" not in told
+    assert "and 3 more" in told
+    assert "own colour share 0.5" in told
+    assert "▁" in told
+
+
+def test_several_runs_have_a_line_each_until_they_are_finished() -> None:
+    where = console(force_terminal=True, color_system=None)
+    with Progress(console=where) as bar:
+        bar.update("first", reading(50))
+        bar.update("second", reading(100))
+        assert "first" in shown(where)
+        assert "second" in shown(where)
+        bar.finish("first")
+        assert bar.line("second").startswith("second: 100%")
+
+
+def test_quiet_is_quiet() -> None:
+    where = console(force_terminal=True)
+    with Progress(console=where, quiet=True) as bar:
+        bar.update("a run", reading(100))
+    assert shown(where) == ""

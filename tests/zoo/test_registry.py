@@ -1,0 +1,207 @@
+"""Agents and arenas by name, module and file: what is found, what is imported, and what is said of a wrong name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from agents.protocol import Agent
+from agents.random import Random
+from arenas.coin import Coin
+from arenas.protocol import Arena
+from zoo import registry
+from zoo.errors import UserError
+from zoo.registry import AGENTS, ARENAS, kind_of, load_agent, load_arena, names
+
+MINE = """
+from dataclasses import dataclass
+from agents.random import Random
+from arenas.coin import Coin
+
+
+@dataclass(frozen=True)
+class Settings:
+    courage: float = 0.5  # how much
+    moves: int = 3
+
+    def __post_init__(self):
+        if self.moves < 1:
+            raise ValueError(f"moves must be at least 1, got {self.moves}")
+
+
+class Mine(Random):
+    Config = Settings
+
+
+class Small(Coin):
+    pass
+
+
+def env(**settings):
+    from pettingzoo.classic import tictactoe_v3
+
+    return tictactoe_v3.env(**settings)
+
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    file = tmp_path / "mine.py"
+    file.write_text(MINE)
+    return file
+
+
+@pytest.mark.parametrize("name", names(AGENTS))
+def test_every_registered_agent_loads(name: str) -> None:
+    entry = load_agent(name)
+    assert issubclass(entry.agent, Agent)
+    assert (entry.name, entry.key) == (name, name)
+    assert entry.config([]) == entry.agent.Config()
+
+
+@pytest.mark.parametrize("name", names(ARENAS))
+def test_every_registered_arena_loads(name: str) -> None:
+    assert issubclass(load_arena(name).factory, Arena)
+
+
+def test_names_are_sorted_and_import_nothing() -> None:
+    assert list(names(AGENTS)) == sorted(names(AGENTS))
+    code = (
+        "import sys; from zoo.registry import names; found = [*names('zoo.agents'), *names('zoo.arenas')]\n"
+        "assert len(found) > 10 and not {'torch', 'numpy', 'agents', 'arenas'} & set(sys.modules), sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)
+
+
+def test_a_name_claimed_twice_names_both_owners(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [EntryPoint("twin", f"{package}.twin:Twin", AGENTS) for package in ("one", "two")]
+    monkeypatch.setattr(registry.importlib.metadata, "entry_points", lambda group: points)
+    with pytest.raises(UserError, match=r"'twin' is claimed by .*one\.twin:Twin.* and .*two\.twin:Twin"):
+        names(AGENTS)
+
+
+def test_the_same_claim_found_twice_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [EntryPoint("twin", "one.twin:Twin", AGENTS)] * 2
+    monkeypatch.setattr(registry.importlib.metadata, "entry_points", lambda group: points)
+    assert list(names(AGENTS)) == ["twin"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tit-for-tit", "unknown agent 'tit-for-tit'; did you mean tit-for-tat"),
+        ("no/file.py:Agent", "there is no file no/file.py"),
+        ("no_such_module:Agent", "no_such_module cannot be imported: ModuleNotFoundError"),
+        ("agents.random:Randon", "agents.random has no 'Randon'; did you mean Random"),
+        ("arenas.coin:Coin", "arenas.coin:Coin is not an agent: expected a subclass of agents.protocol.Agent"),
+    ],
+)
+def test_wrong_agents_are_refused_with_the_fix(text: str, said: str) -> None:
+    with pytest.raises(UserError) as refused:
+        load_agent(text)
+    assert said in str(refused.value)
+
+
+def test_an_agent_by_module_and_by_file(mine: Path) -> None:
+    assert load_agent("agents.random:Random").agent is Random
+    first, again = load_agent(f"{mine}:Mine"), load_agent(f"{mine}:Mine")
+    assert first.agent is again.agent
+    assert first.agent.__name__ == "Mine"
+
+
+def test_a_files_key_is_its_content(mine: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.py"
+    elsewhere.write_text(MINE)
+    key = load_agent(f"{mine}:Mine").key
+    assert key.startswith("sha256-")
+    assert load_agent(f"{elsewhere}:Mine").key == key
+    mine.write_text(MINE + "\n# changed\n")
+    assert load_agent(f"{mine}:Mine").key != key
+
+
+def test_a_file_that_breaks_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "broken.py"
+    file.write_text("1 / 0\n")
+    with pytest.raises(UserError, match=r"broken\.py cannot be imported: ZeroDivisionError: division by zero"):
+        load_agent(f"{file}:Agent")
+
+
+def test_config_texts_are_typed(mine: Path) -> None:
+    entry = load_agent(f"{mine}:Mine")
+    config = entry.config(["courage=1", "moves=7"])
+    assert (config.courage, config.moves) == (1.0, 7)
+    assert isinstance(config.courage, float)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("curage=1", "no field 'curage'; did you mean courage"),
+        ("courage", "expected field=value, got 'courage'"),
+        ("moves=2.5", "moves must be a whole number, got '2.5'"),
+        ("moves=0", "moves must be at least 1, got 0"),
+    ],
+)
+def test_wrong_config_texts_are_refused(mine: Path, assignment: str, said: str) -> None:
+    with pytest.raises(UserError) as refused:
+        load_agent(f"{mine}:Mine").config([assignment])
+    assert said in str(refused.value)
+
+
+def test_arena_settings_make_its_identity() -> None:
+    plain, five = load_arena("coin"), load_arena("coin", ["size=5", "max_steps=20"])
+    assert plain.identity(plain.make(1)) == "coin-v1"
+    arena = five.make(3)
+    assert isinstance(arena, Coin)
+    assert (arena.size, arena.spec.max_steps, arena.batch_size) == (5, 20, 3)
+    assert five.identity(arena) == "coin-v1(max_steps=20,size=5)"
+
+
+@pytest.mark.parametrize(
+    ("text", "assignments", "said"),
+    [
+        ("coim", [], "unknown arena 'coim'; did you mean coin"),
+        ("coin", ["sise=5"], "arena coin has no field 'sise'; did you mean size"),
+        ("coin", ["size=one"], "size must be a whole number"),
+        ("coin", ["size=1"], "size must be at least 2"),
+        ("coin", ["device=cuda"], "no field 'device'"),
+        ("matrix", [], "arena matrix needs payoffs: --set arena.payoffs=VALUE"),
+        ("pettingzoo:classic/tictactow_v3", [], "tictactoe"),
+    ],
+)
+def test_wrong_arenas_are_refused_with_the_fix(text: str, assignments: list[str], said: str) -> None:
+    with pytest.raises(UserError) as refused:
+        load_arena(text, assignments).make(1)
+    assert said in str(refused.value)
+
+
+def test_wrappers_belong_to_foreign_environments() -> None:
+    with pytest.raises(UserError, match="--wrap needs a PettingZoo environment"):
+        load_arena("coin", wrap=("black_death_v3",))
+
+
+def test_a_file_gives_arenas_and_environments(mine: Path) -> None:
+    assert type(load_arena(f"{mine}:Small").make(2)).__name__ == "Small"
+    foreign = load_arena(f"{mine}:env").make(2)
+    assert list(foreign.spec.seats) == ["player_1", "player_2"]
+    foreign.close()
+
+
+def test_what_makes_no_arena_is_told() -> None:
+    entry = registry.ArenaEntry("odd", lambda batch_size, device: SimpleNamespace())
+    with pytest.raises(UserError, match=r"did not make an arenas\.protocol\.Arena"):
+        entry.make(1)
+
+
+def test_kinds(mine: Path) -> None:
+    assert kind_of("random") == kind_of(f"{mine}:Mine") == "agent"
+    assert kind_of("coin") == kind_of(f"{mine}:Small") == kind_of(f"{mine}:env") == "arena"
+    assert kind_of("pettingzoo:classic/tictactoe_v3") == "arena"
+    with pytest.raises(UserError, match="unknown agent or arena 'coim'; did you mean coin"):
+        kind_of("coim")

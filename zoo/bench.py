@@ -1,0 +1,236 @@
+"""How fast this installation is: arenas, agents, matches, learning and ratings, in CPU time of one thread.
+
+Every figure is the median of several repeats, each of which lasts long enough for the clock. Actions are drawn
+beforehand and given, so that an arena is measured and not its players.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from agents.protocol import Agent, Seating
+from agents.randomness import derive_rows
+from agents.rollout import rollout
+from arenas.luck import below, bits
+from arenas.pettingzoo import parallel_env
+from arenas.protocol import Action, Arena
+from leaderboard.counts import Counts
+from leaderboard.rating import fit
+from zoo.catalogue import refusal
+from zoo.entrant import Entrant
+from zoo.registry import AGENTS, AgentEntry, load_agent, load_arena, names
+from zoo.table import Table
+
+ARENAS = ("coin", "ipd")  # where arenas are measured, and agents in the first that they can play
+COPIES = (1, 64, 4096)
+BATCHES = (1, 64, 1000)
+BLOCK = 250  # episodes of a match
+ROUND = (64, 32)  # copies and steps of a round of learning
+PLAYERS, RESULTS = 50, 5000
+_JOINT = 64  # joint actions drawn beforehand
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One line of the report: figures by column, in the units that the column's heading names."""
+
+    group: str
+    name: str
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Repeats work and takes the median.
+
+    Attributes:
+        repeats: how often a figure is taken.
+        lasting: CPU seconds that each of them lasts at least.
+    """
+
+    repeats: int = 5
+    lasting: float = 0.06
+
+    def seconds(self, work: Callable[[], object]) -> float:
+        """CPU seconds of one call."""
+        work()  # the first call pays for what is made once
+        times, calls = 1, self._timed(work, 1)
+        while calls < self.lasting:
+            times = max(times + 1, int(1.2 * times * self.lasting / max(calls, 1e-6)))
+            calls = self._timed(work, times)
+        return statistics.median([calls, *(self._timed(work, times) for _ in range(self.repeats - 1))]) / times
+
+    @staticmethod
+    def _timed(work: Callable[[], object], times: int) -> float:
+        started = time.process_time()
+        for _ in range(times):
+            work()
+        return time.process_time() - started
+
+
+def count() -> int:
+    """How many measurements `measure` takes."""
+    agents = [load_agent(name).agent for name in names(AGENTS)]
+    learners = sum(agent.learns for agent in agents)
+    return len(ARENAS) * len(COPIES) + 1 + len(agents) + learners + 1
+
+
+def measure(quick: bool = False) -> Iterator[Measurement]:
+    """All measurements, one after another; `quick` repeats less."""
+    clock = Clock(3, 0.02) if quick else Clock()
+    rates: dict[tuple[str, int], float] = {}
+    for name, copies in itertools.product(ARENAS, COPIES):
+        call = clock.seconds(stepping(load_arena(name).make(copies)))
+        rates[name, copies] = copies / call
+        yield Measurement("arena", name, {"copies": copies, "steps / CPU s": copies / call, "us / call": 1e6 * call})
+    face = 1 / clock.seconds(pettingzoo_loop(ARENAS[0]))
+    faster = {f"{copies:,} copies: times faster": rates[ARENAS[0], copies] / face for copies in (COPIES[0], COPIES[-1])}
+    yield Measurement("face", ARENAS[0], {"steps / CPU s": face, **faster})
+    for name in names(AGENTS):
+        yield Measurement("agent", name, _agent(load_agent(name), clock, quick))
+    for name in names(AGENTS):
+        if load_agent(name).agent.learns:
+            yield Measurement("learning", name, _learning(load_agent(name), quick))
+    counts = synthetic_results()
+    yield Measurement(
+        "rating", "fit", {"players": PLAYERS, "results": RESULTS, "ms": 1e3 * clock.seconds(lambda: fit(counts))}
+    )
+
+
+def stepping(arena: Arena) -> Callable[[], object]:
+    """One step of an arena under actions drawn beforehand; time steps of all seats are made."""
+    arena.reset(derive_rows(0, arena.batch_size))
+    drawn: list[dict[str, Action]] = []
+    for number in range(_JOINT):
+        actions = {}
+        for seat, spec in arena.spec.seats.items():
+            luck = bits(derive_rows(1, arena.batch_size, seat), number)
+            actions[seat] = Action(below(luck, spec.actions))
+        drawn.append(actions)
+    following = itertools.cycle(drawn)
+    return lambda: arena.step(next(following))
+
+
+def pettingzoo_loop(name: str) -> Callable[[], object]:
+    """One step of PettingZoo's own loop in an arena's parallel face; a finished episode is reset on the way."""
+    env = parallel_env(load_arena(name).factory)
+    env.reset(seed=0)
+    draw = np.random.default_rng(0)
+    widths = {agent: env.arena.spec.seats[seat].actions for agent, seat in env.seats.items()}
+    drawn = [{agent: int(draw.integers(width)) for agent, width in widths.items()} for _ in range(_JOINT)]
+    following = itertools.cycle(drawn)
+
+    def step() -> None:
+        if not env.agents:
+            env.reset()
+        env.step(next(following))
+
+    return step
+
+
+def _place(entry: AgentEntry) -> str | None:
+    """The first of `ARENAS` that an agent can play."""
+    return next((name for name in ARENAS if not refusal(entry, load_arena(name).make(1))), None)
+
+
+def _agent(entry: AgentEntry, clock: Clock, quick: bool) -> dict[str, float]:
+    """Microseconds per `act` at several batch sizes, and whole episodes against itself per CPU second."""
+    place = _place(entry)
+    if place is None:
+        return {}
+    figures = {}
+    for copies in BATCHES:
+        arena = load_arena(place).make(copies)
+        figures[f"B = {copies}"] = 1e6 * clock.seconds(acting(entry, arena))
+    arena = load_arena(place).make(BLOCK)
+    once = Clock(1 if quick else 3, 0.0)
+    figures["episodes / CPU s"] = BLOCK / once.seconds(lambda: play_episodes(entry, arena))
+    return figures
+
+
+def _fresh(entry: AgentEntry, arena: Arena) -> dict[str, Agent]:
+    """A fresh team of the agent in all seats."""
+    return Entrant(entry.name, entry, entry.agent.Config(), None).agents(arena.spec, tuple(arena.spec.seats), 0)
+
+
+def _seating(seat: str, copies: int) -> Seating:
+    return Seating(seat, derive_rows(0, copies, seat), derive_rows(0, copies, "team"))
+
+
+def acting(entry: AgentEntry, arena: Arena) -> Callable[[], object]:
+    """One `act` of a fresh agent in the arena's first seat, on its first time step."""
+    seat = next(iter(arena.spec.seats))
+    agent = _fresh(entry, arena)[seat]
+    told, _ = arena.reset(derive_rows(0, arena.batch_size))
+    memory = agent.begin(_seating(seat, arena.batch_size))
+    return lambda: agent.act(told[seat], memory)
+
+
+def play_episodes(entry: AgentEntry, arena: Arena) -> None:
+    """One whole episode in every copy, with fresh agents in all seats, as in a match."""
+    table = _fresh(entry, arena)
+    told, state = arena.reset(derive_rows(0, arena.batch_size), autoreset=False)
+    memories = {seat: agent.begin(_seating(seat, arena.batch_size)) for seat, agent in table.items()}
+    rollout(arena, table, memories, told, arena.spec.max_steps, state, until_over=True)
+
+
+def _learning(entry: AgentEntry, quick: bool) -> dict[str, float]:
+    """Rounds of self-play per CPU second under default settings, and the share of the time that learning took."""
+    place = _place(entry)
+    if place is None:
+        return {}
+    copies, length = ROUND
+    arena = load_arena(place).make(copies)
+    team = _fresh(entry, arena)
+    learning = Table(arena, place, team, tuple(arena.spec.seats), length=length)
+    idle = Table(arena, place, team, (), length=length)
+    for _ in range(3):
+        learning.play_round()  # learners that wait for a full memory begin
+    clock = Clock(1 if quick else 3, 0.0 if quick else 0.3)
+    whole, played = clock.seconds(learning.play_round), clock.seconds(idle.play_round)
+    return {
+        "rounds / CPU s": 1 / whole,
+        "steps / CPU s": copies * length / whole,
+        "learning %": 100 * (1 - played / whole),
+    }
+
+
+def synthetic_results() -> Counts:
+    """Results of players whose skills lie evenly on a line, drawn with a fixed seed."""
+    draw = np.random.default_rng(0)
+    skill = np.linspace(-1, 1, PLAYERS)
+    pairs = [draw.choice(PLAYERS, 2, replace=False) for _ in range(RESULTS)]
+    gaps = [skill[i] - skill[j] + draw.normal() for i, j in pairs]
+    outcomes = [0 if abs(gap) < 0.1 else int(np.sign(gap)) for gap in gaps]
+    return Counts.of((f"player {i}", f"player {j}", o) for (i, j), o in zip(pairs, outcomes, strict=True))
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")  # where Linux tells; elsewhere the platform module knows as much as there is
+    lines = info.read_text().splitlines() if info.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()

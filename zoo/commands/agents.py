@@ -1,0 +1,98 @@
+"""`zoo agents`: what there is to play with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from zoo.registry import AgentEntry
+
+EPILOG = """\b
+Examples:
+  zoo agents
+  zoo agents lola
+  zoo agents my_agent.py:MyAgent
+  zoo agents --names
+
+\b
+`zoo match NAME,field=value ...` sets a field; a learner plays the house's
+checkpoint for the arena, or NAME@FOLDER. An agent of your own gets a name by an
+entry point `zoo.agents` of its package, and needs none as path.py:Class.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("name", required=False, metavar="[NAME]")
+@click.option("--names", "only_names", is_flag=True, help="Print the registered names alone; nothing is imported.")
+def command(name: str | None, only_names: bool) -> None:
+    """List the agents, or describe one: its paper, settings and needs."""
+    from zoo.registry import AGENTS, load_agent, names
+
+    if only_names:
+        for known in names(AGENTS):
+            click.echo(known)
+        return
+    from rich.console import Console
+
+    Console().print(_overview() if name is None else _description(load_agent(name)))
+
+
+def _overview() -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    from zoo import catalogue
+    from zoo.layout import plain_table
+    from zoo.registry import AgentEntry
+
+    table = plain_table("name", "what it is", "needs", "house checkpoints")
+    for line in catalogue.agents():
+        if not isinstance(line.entry, AgentEntry):
+            table.add_row(line.name, Text(line.fault, "red"))
+            continue
+        agent = line.entry.agent
+        trained = ", ".join(catalogue.house_checkpoints(line.name)) or "none yet"
+        needs = ", ".join(sorted(agent.needs)) or "nothing"
+        checkpoints = Text(trained) if agent.learns else Text("does not learn", "dim")
+        table.add_row(line.name, catalogue.summary(agent), needs, checkpoints)
+    closing = "Describe one: zoo agents NAME. Your own: path/to/file.py:Class, see the README."
+    return Group(table, Text(), Text(closing, "dim"))
+
+
+def _description(entry: AgentEntry) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    from arenas.protocol import WORDS
+    from zoo import catalogue
+    from zoo.layout import facts, reflowed, settings_table
+
+    agent = entry.agent
+    left_out: dict[str, str] = {}
+    places = catalogue.playable(entry.name, left_out)
+    told = {
+        "owns": {"seat": "one seat each", "side": "all seats of its side", "all": "all seats that it fills"}[
+            agent.owns
+        ],
+        "behaviour": str(agent.behaviour),
+        "plays in": ", ".join(places) or "none of the registered arenas",
+    }
+    if agent.learns:
+        told["house checkpoints"] = ", ".join(catalogue.house_checkpoints(entry.name)) or "none yet"
+    needs = {word: WORDS.get(word, "a word of other arenas") for word in sorted(agent.needs)}
+    needs |= {f"{word} (to learn)": WORDS.get(word, "") for word in sorted(agent.needs_to_learn)}
+    parts = [
+        Text.assemble((entry.name, "bold"), f"  {catalogue.summary(agent)}\n"),
+        reflowed(catalogue.story(agent)),
+        Text("\nNeeds", "bold"),
+        facts(needs) if needs else Text("nothing"),
+        Text("\nFacts", "bold"),
+        facts(told),
+        Text(f"\nSettings, as in {entry.name},field=value", "bold"),
+        settings_table(catalogue.agent_settings(entry)),
+    ]
+    return Group(*parts)

@@ -1,0 +1,85 @@
+"""`zoo bench`: how fast this installation is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+    from zoo.bench import Measurement
+
+EPILOG = """\b
+Examples:
+  zoo bench
+  zoo bench --quick
+  zoo bench --json > before.json
+
+\b
+Times are CPU seconds of one thread, medians of several repeats.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option("--quick", is_flag=True, help="Repeat less: rougher figures in a third of the time.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the tables.")
+def command(quick: bool, as_json: bool) -> None:
+    """Measure the speed of this installation.
+
+    Steps of arenas from one copy to thousands, beside PettingZoo's own loop in the same arena; what an agent takes to
+    act, to play whole matches against itself and to learn; and how long a rating takes.
+    """
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from zoo.bench import count, machine, measure
+    from zoo.play import limit_threads
+    from zoo.screen import watch
+
+    limit_threads()
+    found = list(watch(measure(quick), count(), "measurements", quiet=as_json))
+    if as_json:
+        click.echo(json.dumps({"machine": machine(), "measurements": [asdict(m) for m in found]}, indent=1))
+    else:
+        Console().print(_screen(found, machine()))
+
+
+def _screen(found: Sequence[Measurement], facts: dict[str, Any]) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    from zoo import bench
+    from zoo.layout import plain_table
+
+    copies, length = bench.ROUND
+    titles = {
+        "arena": "Arenas: all seats told, actions given",
+        "face": "PettingZoo's own loop in one copy, and how much faster batches are",
+        "agent": f"Agents: microseconds per act in batches of B, and matches in blocks of {bench.BLOCK}",
+        "learning": f"Learning: rounds of {copies} copies x {length} steps of self-play, default settings",
+        "rating": "Rating: one fit of all results",
+    }
+    parts: list[RenderableType] = []
+    for group, title in titles.items():
+        lines = [m for m in found if m.group == group and m.figures]
+        columns = list(lines[0].figures) if lines else []
+        table = plain_table("name", *columns, right=columns)
+        for line in lines:
+            table.add_row(line.name, *(_figure(number) for number in line.figures.values()))
+        parts += [Text(title, "bold"), table, Text()]
+    caption = (
+        f"{facts['cpu']}, {facts['cores']} cores, {facts['threads']} thread used; Python {facts['python']},"
+        f" torch {facts['torch']}, numpy {facts['numpy']}, {facts['system']}"
+    )
+    return Group(*parts, Text(caption, "dim"))
+
+
+def _figure(number: float) -> str:
+    """Three digits, more only where they stand before the point."""
+    return f"{number:,.0f}" if number >= 100 or number == int(number) else f"{number:.3g}"

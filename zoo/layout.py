@@ -1,0 +1,57 @@
+"""Plain tables and texts that lists and descriptions share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from zoo.catalogue import Setting
+
+
+def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """A table with a line under its head and nothing else; the first column is never broken.
+
+    Args:
+        columns: headings.
+        right: headings of the columns whose numbers stand to the right.
+    """
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), header_style="bold")
+    for number, name in enumerate(columns):
+        table.add_column(name, no_wrap=number == 0, overflow="fold", justify="right" if name in right else "left")
+    return table
+
+
+def facts(told: Mapping[str, str]) -> Table:
+    """Name and value, one a line."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+    table.add_column(no_wrap=True, style="cyan")
+    table.add_column(overflow="fold")
+    for name, value in told.items():
+        table.add_row(name, value)
+    return table
+
+
+def settings_table(settings: Sequence[Setting]) -> Table | Text:
+    """Settings with type, default and meaning."""
+    if not settings:
+        return Text("none")
+    table = plain_table("field", "type", "default", "meaning")
+    for setting in settings:
+        default = Text("to be given", "bold") if setting.default is None else setting.default
+        table.add_row(setting.name, setting.type, default, setting.meaning)
+    return table
+
+
+def reflowed(text: str) -> Text:
+    """A docstring for a terminal of any width: paragraphs flow, lists and formulas keep their lines."""
+    parts = []
+    for part in re.split(r"\n\n+", text.strip()):
+        laid_out = re.search(r"^(?:\s|[-*] )", part, re.MULTILINE)
+        parts.append(part if laid_out else " ".join(part.split()))
+    return Text("\n\n".join(parts))
