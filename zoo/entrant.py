@@ -12,7 +12,7 @@ from zoo import checkpoint as checkpoints
 from zoo.checkpoint import HOUSE, Checkpoint
 from zoo.errors import UserError, broke
 from zoo.registry import AgentEntry, load_agent
-from zoo.settings import split
+from zoo.settings import config_fields, read, split
 
 if TYPE_CHECKING:
     from agents.protocol import Agent
@@ -89,6 +89,7 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
     missing = missing_words(entry.agent, arena.spec.offers)
     if missing:
         raise UserError(f"{name} cannot play {identity}: it needs {', '.join(missing)}, which the arena does not offer")
+    read(assignments, config_fields(entry.agent.Config()), name)  # a field that is unknown is told before anything else
     found = None
     if at:
         found = checkpoints.load(_find(where, name, arena.spec.name))

@@ -112,11 +112,12 @@ def _frames(arena: Arena, table: SetTable, row: int) -> list[Frame]:
         timesteps = {seat: _last(t.timesteps) for seat, t in joint.seats.items()}
         state = None if joint.state is None else joint.state[-1]
         offenders = [seat for seat, step in first_faults(table.players).items() if step[row] < len(frames)]
-        if not offenders:
-            returns = {seat: total + float(timesteps[seat].reward[row]) for seat, total in returns.items()}
-        frames.append(Frame(*_draw(arena, row), returns | dict.fromkeys(offenders, arena.spec.forfeit)))
         if offenders:
+            text = f"{frames[-1].text}\n{' and '.join(offenders)} acts illegally".lstrip()
+            frames.append(Frame(text, frames[-1].picture, returns | dict.fromkeys(offenders, arena.spec.forfeit)))
             break
+        returns = {seat: total + float(timesteps[seat].reward[row]) for seat, total in returns.items()}
+        frames.append(Frame(*_draw(arena, row), returns))
     return frames
 
 
@@ -181,7 +182,7 @@ def _captioned(frame: Frame, caption: str, scale: int) -> Image.Image:
     assert frame.picture is not None
     height, width = frame.picture.shape[:2]
     factor = max(1, min(scale, _PIXELS // max(height, width)))
-    lines = [caption, "  ".join(f"{seat} {total:g}" for seat, total in frame.returns.items())]
+    lines = [caption, "returns: " + ", ".join(f"{seat} {total:g}" for seat, total in frame.returns.items())]
     font = ImageFont.load_default(_LINE - 4)
     across = max(width * factor, *(int(font.getlength(line)) + 2 * _MARGIN for line in lines))
     image = Image.new("RGB", (across, height * factor + len(lines) * _LINE + _MARGIN), "white")

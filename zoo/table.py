@@ -31,7 +31,7 @@ from agents.protocol import (
 )
 from agents.randomness import derive, derive_rows
 from agents.rollout import rollout
-from arenas.protocol import WORDS, Arena, ArenaError, TimeStep, TimeSteps
+from arenas.protocol import WORDS, Arena, TimeStep, TimeSteps
 from zoo.errors import UserError
 from zoo.packing import pack, unpack
 
@@ -115,6 +115,11 @@ class Table:
             yield self.play_round()
 
     @property
+    def _simulated(self) -> bool:
+        """True where the arena has twins and snapshots."""
+        return "simulator" in self.arena.spec.offers
+
+    @property
     def steps_per_round(self) -> int:
         """B * T."""
         return self.arena.batch_size * self.length
@@ -183,7 +188,7 @@ class Table:
 
     def _context(self, seats: tuple[str, ...], shown: Mapping[str, DifferentiablePolicy]) -> LearningContext:
         # a twin of one's own each time: whatever a learner leaves in it is seen by nobody and needs no saving
-        twin = self.arena.twin(self.arena.batch_size) if "simulator" in self.arena.spec.offers else None
+        twin = self.arena.twin(self.arena.batch_size) if self._simulated else None
         return LearningContext(
             seats=seats,
             seed=derive(self.seed, "learn", *seats, self.update),
@@ -209,22 +214,16 @@ class Table:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that later rounds depend on: copies of tensors by name, and the rest as JSON.
 
-        An arena that keeps no snapshot (a foreign one) is left out; play then goes on from an episode's start.
+        An arena that offers no simulator (a foreign one) keeps no snapshot: play then goes on from an episode's start.
         """
         game: dict[str, Any] | None = None
-        if self._game is not None and not self.fresh:
-            try:
-                snapshot = self.arena.snapshot()
-            except (ArenaError, NotImplementedError):
-                snapshot = None
-            if snapshot is not None:
-                steps = {seat: step._asdict() for seat, step in self._game.timesteps.items()}
-                game = {
-                    "arena": snapshot,
-                    "memories": self._game.memories,
-                    "timesteps": steps,
-                    "state": self._game.state,
-                }
+        if self._game is not None and not self.fresh and self._simulated:
+            game = {
+                "arena": self.arena.snapshot(),
+                "memories": self._game.memories,
+                "timesteps": {seat: step._asdict() for seat, step in self._game.timesteps.items()},
+                "state": self._game.state,
+            }
         learners = {"+".join(seats): agent.learning_state() for seats, agent in self.learners.items()}
         tensors, numbers = pack({"update": self.update, "learners": learners, "game": game})
         return tensors, numbers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -14,7 +15,7 @@ from agents.parts.scripted import ScriptedPolicy
 from agents.protocol import Agent, JointTrajectory, LearningContext, Seating
 from arenas.coin import Coin
 from arenas.matrix import IteratedPrisonersDilemma
-from arenas.protocol import Action, ArenaError, Snapshot
+from arenas.protocol import Action
 from zoo.errors import UserError
 from zoo.packing import pack, unpack
 from zoo.registry import load_agent
@@ -282,8 +283,14 @@ def test_a_restored_table_goes_on_to_the_bit(text: str, game: Any, length: int) 
 
 def test_an_arena_without_snapshot_goes_on_at_an_episodes_start() -> None:
     class Foreign(IteratedPrisonersDilemma):
-        def snapshot(self) -> Snapshot:
-            raise ArenaError("ipd-v1 keeps no snapshot")
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, **more)
+            self.spec = replace(self.spec, offers=self.spec.offers - {"simulator"})
+
+        def snapshot(self) -> Any:
+            raise ValueError("ipd-v1 keeps no snapshot")
+
+        twin = snapshot
 
     t = table(length=4, arena=Foreign(3, max_steps=5))
     t.play_round()

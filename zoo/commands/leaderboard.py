@@ -46,12 +46,14 @@ def command(arena: str | None, form: str, learn: bool, all_seeds: bool, rebuild:
 
     with Store(home.records(), read_only=not rebuild) as store:
         seed = None if all_seeds or learn else 0
+        mode = "learn" if learn else "play"
         boards = [
-            board(store, identity, "learn" if learn else "play", seed=seed, rebuild=rebuild)
+            board(store, identity, mode, seed=seed, rebuild=rebuild)
             for identity in _identities(store.arenas(), arena)
+            if arena is not None or store.block_ids(identity, mode, seed)
         ]
     if not boards:
-        raise UserError(f"{store.name}: no records yet; play a match first")
+        raise UserError(f"{store.name}: no match of this kind is recorded yet; play one first")
     if form == "table":
         console = Console()
         for number, found in enumerate(boards):

@@ -63,7 +63,8 @@ def command(
         plan = prepare(choice, entrants, store, episodes=episodes, seed=seed, with_panel=not no_panel)
         for one, other in itertools.combinations(plan.entrants, 2):
             if one.id == other.id:
-                raise UserError(f"{one.label} and {other.label} are one entrant: name everybody once")
+                twice = one.label if one.label == other.label else f"{one.label}, which is {other.label},"
+                raise UserError(f"{twice} is named twice: name everybody once")
         register(plan, store)
         tasks = plan.tasks()
         have = store.has_blocks(tasks)
