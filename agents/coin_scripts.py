@@ -18,7 +18,7 @@ _OPPOSITE = (_LEFT, _RIGHT, _UP, _DOWN)
 
 
 def way_to(observation: Tensor, coin: Tensor) -> tuple[Tensor, Tensor]:
-    """Action [...] that walks towards the nearest cell marked in `coin` [..., n, n], and its distance (n * n if none)."""
+    """Action [...] towards the nearest cell marked in `coin` [..., n, n], and its distance (n * n where none is)."""
     size = coin.shape[-1]
     cells = torch.arange(size * size, device=coin.device)
     me = observation[..., _OWN, :, :].flatten(-2).argmax(-1, keepdim=True)

@@ -12,9 +12,10 @@ cases are one.
 Departures: derivatives of every order come from one expression, loaded DiCE (Farquhar et al. 2019), which estimates
 equation 4.7 with less variance. V is taken over the steps of a segment alike instead of from the start of the game, in
 the paper's unit (1 / (1 - gamma) times the mean per step), so that `eta` means the same for segments of any length;
-bootstrapped values and `decay` below 1 bias the second-order term a little. grad_2 V_1 and the mixed derivative come from the same games, a bias of order
-1 / B. Adam instead of plain ascent; an entropy bonus; a perceptron with one bit of recollection (the sign of the last
-reward) where the paper's coin agents are recurrent. Any number of peers: their shaping terms are added.
+bootstrapped values and `decay` below 1 bias the second-order term a little. grad_2 V_1 and the mixed derivative come
+from the same games, a bias of order 1 / B. Adam, with a step size that may fall, instead of plain ascent; an entropy
+bonus; a perceptron with one bit of recollection (the sign of the last reward) where the paper's coin agents are
+recurrent. Any number of peers: their shaping terms are added.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from agents.parts.actor_critic import ActorCriticAgent, ActorCriticConfig

@@ -13,8 +13,8 @@ the softmax.
 
 Departures: only hard actions are executed and stored (the published code executes soft ones, which exist in particle
 worlds alone). The target action of a seat that is not ours comes from its policy where that is shown, else it is what
-that seat did next. Rounds of many games at once give `rate` updates per transition, in a row. Adam's step is 0.003 (the paper's is
-0.01, at which the logits of our games saturate early).
+that seat did next. A round of many games earns `rate` updates per transition, made one after another. Adam's step is
+0.003 (the paper's is 0.01, at which the logits of our games saturate early).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def soft_sample(logits: Tensor, noise: Tensor, temperature: float) -> Tensor:
 
 
 def critic_target(reward: Tensor, discount: Tensor, next_value: Tensor, gamma: float) -> Tensor:
-    """y of equation 6, [B]; `discount` is 0 after a termination and 1 after a cut by time."""
+    """Target y of equation 6, [B]; `discount` is 0 after a termination and 1 after a cut by time."""
     return reward + gamma * discount * next_value
 
 

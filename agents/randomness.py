@@ -36,7 +36,7 @@ def derive(seed: int, *words: int | str) -> int:
 
 
 def derive_rows(seed: int, count: int, *words: int | str, first: int = 0, device: str = "cpu") -> Tensor:
-    """Seeds long [count] of the rows (or episodes) `first`, `first` + 1, ...; a row's seed depends on its number only."""
+    """Seeds long [count] of the rows (or episodes) `first`, `first` + 1, ...: a row's depends on its number only."""
     numbers = torch.arange(first, first + count, device=device)
     return bits(torch.full_like(numbers, derive(seed, *words)), numbers)
 

@@ -6,6 +6,7 @@ gives every replica its own gradient, so that R independent learners cost little
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -25,7 +26,7 @@ def mlp_parameters(
     last_scale: float = 1.0,
     device: str = "cpu",
 ) -> Parameters:
-    """Weights `w0` [R, in, out], biases `b0` [R, 1, out], ... orthogonal with gain sqrt(2), the last layer `last_scale`.
+    """Weights `w0` [R, in, out] and biases `b0` [R, 1, out], ...; orthogonal, gain sqrt(2), the last `last_scale`.
 
     Replica r depends on (seed, r) only.
     """
@@ -33,7 +34,7 @@ def mlp_parameters(
     for replica in range(replicas):
         parameters: Parameters = {}
         with initialise(derive(seed, "replica", replica)):
-            for layer, (wide, narrow) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+            for layer, (wide, narrow) in enumerate(itertools.pairwise(sizes)):
                 gain = last_scale if layer == len(sizes) - 2 else 2**0.5
                 weight = torch.empty(wide, narrow)
                 torch.nn.init.orthogonal_(weight, gain)
