@@ -117,7 +117,7 @@ class ForgetsTheDevice(IteratedPrisonersDilemma):
 
     def step(self, actions: Mapping[str, Action]) -> tuple[TimeSteps, Tensor | None]:
         steps, state = super().step(actions)
-        return {seat: step._replace(reward=step.reward + torch.zeros(())) for seat, step in steps.items()}, state
+        return {seat: step._replace(reward=torch.tensor(step.reward.tolist())) for seat, step in steps.items()}, state
 
 
 class SharesAClock(IteratedPrisonersDilemma):

@@ -54,6 +54,17 @@ def test_what_they_are_made_of_is_sound(name: str) -> None:
     assert sum(isinstance(f.verdict, Passed) for f in findings) == len(AGENT_LAWS) - (0 if found.learns else 2)
 
 
+def test_the_laws_hold_where_actions_are_continuous(tmp_path: Path) -> None:
+    file = tmp_path / "spread.py"
+    file.write_text(
+        "from mpe2 import simple_spread_v3\n\n\n"
+        "def env():\n    return simple_spread_v3.parallel_env(continuous_actions=True, max_cycles=6)\n"
+    )
+    findings = list(check_agent("random", f"{file}:env"))
+    assert faults(findings) == {}
+    assert {f.number for f in findings if isinstance(f.verdict, NotApplicable)} == {"7", "8"}
+
+
 def test_settings_that_are_given_are_not_cut() -> None:
     from zoo.check.subject import LARGEST, subject
 

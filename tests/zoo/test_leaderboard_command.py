@@ -1,0 +1,114 @@
+"""`zoo leaderboard`: quick, the same bytes however it is computed, and content with a copy that it may not write."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import Zoo
+
+FORMATS = ("table", "json", "csv", "markdown")
+
+
+@pytest.fixture
+def played(zoo: Zoo) -> None:
+    for settings in ((), ("--set", "arena.size=4")):
+        zoo("match", "greedy", "cooperator", "--arena", "coin", *settings, "--episodes", 5)
+    zoo("match", "grim", "random", "--arena", "ipd", "--set", "arena.max_steps=5", "--episodes", 5)
+
+
+@pytest.mark.usefixtures("played")
+def test_same_bytes_after_a_rebuild(zoo: Zoo) -> None:
+    for form in FORMATS:
+        for arena in ((), ("--arena", "coin"), ("--arena", "ipd")):
+            shown = zoo("leaderboard", *arena, "--format", form).out
+            assert zoo("leaderboard", *arena, "--format", form, "--rebuild").out == shown
+            assert zoo("leaderboard", *arena, "--format", form).out == shown
+
+
+@pytest.mark.usefixtures("played")
+def test_names_of_arenas(zoo: Zoo, refused: Zoo) -> None:
+    def arenas(name: str) -> list[str]:
+        told = zoo("leaderboard", "--arena", name, "--format", "json").json
+        return [board["arena"] for board in (told if isinstance(told, list) else [told])]
+
+    assert arenas("coin") == arenas("coin-v1") == ["coin-v1"]
+    assert arenas("coin-v1(size=4)") == ["coin-v1(size=4)"]
+    assert arenas("ipd") == arenas("ipd-v1") == ["ipd-v1(max_steps=5)"]
+    assert "no records of arena 'coin-v1(size=5)'; did you mean coin-v1(size=4)" in str(
+        refused("leaderboard", "--arena", "coin-v1(size=5)")
+    )
+
+
+@pytest.mark.usefixtures("played")
+def test_formats(zoo: Zoo) -> None:
+    boards = zoo("leaderboard", "--format", "json").json
+    assert [board["arena"] for board in boards] == ["coin-v1", "coin-v1(size=4)", "ipd-v1(max_steps=5)"]
+    lines = list(csv.DictReader(io.StringIO(zoo("leaderboard", "--format", "csv").out)))
+    assert [(line["arena"], line["label"]) for line in lines] == [
+        (board["arena"], row["label"]) for board in boards for row in board["rows"]
+    ]
+    assert zoo("leaderboard", "--format", "markdown").out.count("### ") == 3
+    table = zoo("leaderboard").out
+    assert all(f"{board['arena']}: mixed, mode play" in table for board in boards)
+
+
+@pytest.mark.usefixtures("played")
+def test_settings_that_are_the_defaults_are_the_same_arena(zoo: Zoo) -> None:
+    words = ("match", "greedy", "cooperator", "--arena", "coin", "--episodes", 5, "--seed", 0, "--json")
+    plain = zoo(*words).json
+    spelled = zoo(*words, "--set", "arena.size=3", "--set", "arena.view=centred").json
+    assert spelled["arena"] == "coin-v1" and spelled["match"] == plain["match"]
+
+
+@pytest.mark.usefixtures("played")
+def test_it_imports_no_torch_and_writes_nothing(zoo_home: str, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    shutil.copy(Path(zoo_home) / "records.sqlite", copy)
+    (copy / "records.sqlite").chmod(0o444)
+    before = (copy / "records.sqlite").read_bytes()
+    code = (
+        "import sys\nfrom zoo.cli import main\ntry:\n    main(['leaderboard', '--format', 'json'])\n"
+        "except SystemExit as end:\n    assert not end.code\nassert 'torch' not in sys.modules\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "ZOO_HOME": str(copy)}, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+    assert len(json.loads(found.stdout)) == 3
+    assert (copy / "records.sqlite").read_bytes() == before
+
+
+def test_nothing_yet(zoo: Zoo, refused: Zoo, here: Path) -> None:
+    assert str(refused("leaderboard")).endswith("no records yet; play a match first")
+    zoo("match", "mine.py:Raises", "random", "--arena", "ipd", code=2)  # the arena is known now, but nobody played
+    assert str(refused("leaderboard")).endswith("no match of this kind is recorded yet; play one first")
+
+
+def test_all_seeds(zoo: Zoo) -> None:
+    for seed in (0, 1):
+        zoo("match", "grim", "random", "--arena", "ipd", "--episodes", 5, "--seed", seed)
+    assert (
+        zoo("leaderboard", "--arena", "ipd", "--format", "json").json["blocks"] * 2
+        == (zoo("leaderboard", "--arena", "ipd", "--format", "json", "--all-seeds").json["blocks"])
+    )
+
+
+def test_reader_that_goes_away_is_no_fault(zoo: Zoo, zoo_home: str) -> None:
+    zoo("match", "grim", "random", "--arena", "ipd", "--episodes", 5)
+    for form in ("table", "json"):
+        read, write = os.pipe()
+        os.close(read)
+        found = subprocess.run(
+            [sys.executable, "-m", "zoo.cli", "leaderboard", "--format", form], stdout=write, stderr=subprocess.PIPE
+        )
+        os.close(write)
+        assert (found.returncode, found.stderr) == (1, b"")

@@ -1,0 +1,277 @@
+"""`zoo match`: what is played, what is recorded and rated, and what the figures are worth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Zoo, contents, recorded
+
+from leaderboard.report.terminal import to_text
+from leaderboard.store import Store
+from zoo import home
+from zoo.match import Summary, prepare, public_board, record_match, register, summarise
+from zoo.play import ArenaChoice, play_block
+from zoo.screen import match_screen
+
+SHORT = ("--arena", "coin", "--set", "arena.max_steps=10")
+NAME = "coin-v1(max_steps=10)"
+LONG = "lola,hidden=0,lr=0.05,critic_lr=0.3,eta=0.1"
+
+
+def summary(
+    a: str, b: str, choice: ArenaChoice, episodes: int = 20, onward: bool = False, with_panel: bool = True
+) -> Summary:
+    """A match in the test's records."""
+    with Store(home.records()) as store:
+        plan = prepare(choice, (a, b), store, episodes=episodes, onward=onward, with_panel=with_panel)
+        before = public_board(store, plan.identity)
+        register(plan, store)
+        for task in plan.tasks().values():
+            store.add_block(play_block(task))
+        record_match(plan, store, "")
+        return summarise(plan, store, before, cpu_s=1.25, recorded=True)
+
+
+def test_both_sit_in_every_seat_against_each_other_themselves_and_the_panel(zoo: Zoo) -> None:
+    zoo("match", "greedy", "cooperator", *SHORT, "--episodes", 20)
+    blocks = recorded(NAME)
+    with Store(home.records(), read_only=True) as store:
+        label = {who.id: who.label for who in store.entrants()}
+    pairs = {frozenset(label[who] for who in block.entrants) for block in blocks}
+    texts = [{"greedy", "cooperator"}, {"greedy"}, {"cooperator"}, {"greedy", "random"}, {"cooperator", "random"}]
+    assert pairs == set(map(frozenset, texts))
+    for block in blocks:
+        seated = {(r.rotation, r.seat): label[r.entrant] for r in block.results}
+        names = sorted(label[who] for who in block.entrants)
+        found = [{seat: who for (n, seat), who in seated.items() if n == rotation} for rotation in (0, 1)]
+        if names[0] == names[1]:
+            assert found == [dict.fromkeys(("red", "blue"), names[0]), {}]
+        else:
+            assert found[0] in (
+                wanted := [dict(zip(("red", "blue"), order, strict=True)) for order in (names, names[::-1])]
+            )
+            assert found[1] in wanted and found[0] != found[1]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "values"),
+    [
+        ("tit-for-tat", "always-defect", (-2.006667, -1.986667)),
+        ("grim", "win-stay-lose-shift", (-1.0, -1.0)),
+        ("always-cooperate", "always-defect", (-3.0, 0.0)),
+        ("tit-for-tat", "random", (None, None)),
+        ("win-stay-lose-shift", "random", (None, None)),
+    ],
+)
+def test_classics_agree_with_the_exact_value(a: str, b: str, values: tuple[float | None, float | None]) -> None:
+    for line in summary(a, b, ArenaChoice("ipd"), with_panel=False).seats:
+        value = dict(zip((a, b), values, strict=True))[line.entrant]
+        assert line.exact is not None
+        if value is not None:
+            assert line.exact == pytest.approx(value, abs=1e-6)
+            assert line.per_step.mean == pytest.approx(value, abs=1e-6)
+        assert abs(line.per_step.mean - line.exact) <= 4 * standard_error(line.per_step) + 1e-6
+
+
+@pytest.mark.parametrize(("a", "b"), [("greedy", "cooperator"), ("greedy", "greedy"), ("random", "cooperator")])
+def test_coin_scripts_agree_with_the_exact_value(a: str, b: str) -> None:
+    lines = summary(a, b, ArenaChoice("coin"), 100, with_panel=False).seats
+    assert len(lines) == (2 if a == b else 4)
+    for line in lines:
+        assert line.exact is not None
+        assert abs(line.per_step.mean - line.exact) <= 4 * standard_error(line.per_step)
+
+
+def standard_error(estimate: Any) -> float:
+    """From a 95 % t-interval of 20 episodes or more, a little too large."""
+    return float(estimate.high - estimate.low) / 2 / 1.96
+
+
+def test_next_match_goes_on_where_the_last_one_stopped(zoo: Zoo) -> None:
+    words = ("match", "random", "cooperator", "--arena", "coin", "--set", "arena.max_steps=2", "--json")
+    block = ArenaChoice("coin").make(1).spec.block
+    assert zoo(*words, "--episodes", block + 50).json["first_episode"] == 0
+    again = zoo(*words, "--episodes", block).json
+    assert (again["first_episode"], again["seed"], again["rated"]) == (block + 50, 0, True)
+    spans = {(b.first_episode, b.episodes) for b in recorded("coin-v1(max_steps=2)")}
+    # cut at the multiples of the block, so that other pairings' blocks have the same seeds
+    assert spans == {(0, block), (block, 50), (block + 50, block - 50), (2 * block, 50)}
+    other = zoo("match", "greedy", *words[2:]).json
+    assert (other["first_episode"], other["episodes"]) == (0, 1000)
+
+
+def test_match_that_was_stopped_is_finished_first() -> None:
+    choice = ArenaChoice("coin", ("max_steps=2",))
+    with Store(home.records()) as store:
+        plan = prepare(choice, ("greedy", "cooperator"), store, episodes=20, onward=True)
+        register(plan, store)
+        first = next(iter(plan.tasks().values()))
+        store.add_block(play_block(first))
+        again = prepare(choice, ("greedy", "cooperator"), store, episodes=20, onward=True)
+        assert again.tasks() == plan.tasks()
+        for task in plan.tasks().values():
+            store.add_block(play_block(task))
+        assert prepare(choice, ("greedy", "cooperator"), store, episodes=20, onward=True).first_episode == 20
+
+
+def test_seed_reproduces_every_figure_and_adds_nothing(zoo: Zoo) -> None:
+    words = ("match", "greedy", "random", *SHORT, "--episodes", 20, "--seed", 7, "--json")
+    first, blocks = zoo(*words).json, contents(recorded(NAME))
+    second = zoo(*words).json
+    assert first | {"cpu_s": 0} == second | {"cpu_s": 0}
+    assert contents(recorded(NAME)) == blocks
+    with Store(home.records(), read_only=True) as store:
+        assert len(store.matches()) == 1
+    assert zoo(*words, "--no-record").json | {"cpu_s": 0, "recorded": True} == first | {"cpu_s": 0}
+    assert zoo(*words[:-2], 8, "--json").json["seats"] != first["seats"]
+    assert "from the records, nothing was added" in " ".join(zoo(*words[:-1]).out.split())
+
+
+def test_order_of_the_two_changes_no_game(zoo: Zoo) -> None:
+    zoo("match", "greedy", "random", *SHORT, "--episodes", 20, "--seed", 0)
+    before = contents(recorded(NAME))
+    swapped = zoo("match", "random", "greedy", *SHORT, "--episodes", 20, "--seed", 0, "--json").json
+    assert contents(recorded(NAME)) == before
+    assert swapped["entrants"] == ["random", "greedy"]
+    assert swapped["duplicate"]["difference"]["mean"] < 0
+
+
+def test_only_the_public_seed_is_rated(zoo: Zoo) -> None:
+    rated = zoo("match", "greedy", "random", *SHORT, "--episodes", 20, "--json").json
+    assert rated["rated"] and [change["mu_before"] for change in rated["rating"]] == [None, None]
+    board = zoo("leaderboard", "--arena", NAME, "--format", "json").json
+    other = zoo("match", "greedy", "random", *SHORT, "--episodes", 20, "--seed", 3, "--json").json
+    assert not other["rated"] and other["rating"] == []
+    after = zoo("leaderboard", "--arena", NAME, "--format", "json").json
+    assert [row | {"matches": 0} for row in after["rows"]] == [row | {"matches": 0} for row in board["rows"]]
+    more = zoo("match", "greedy", "random", *SHORT, "--episodes", 20, "--json").json
+    assert {change["mu_before"] for change in more["rating"]} == {row["mu"] for row in board["rows"]}
+
+
+def test_no_record_leaves_no_trace(zoo: Zoo, zoo_home: str) -> None:
+    told = zoo("match", "greedy", "random", *SHORT, "--episodes", 20, "--no-record", "--json").json
+    assert (told["recorded"], told["rated"], told["rating"]) == (False, False, [])
+    assert list(Path(zoo_home).iterdir()) == []
+    assert "not recorded" in zoo("match", "greedy", "random", *SHORT, "--episodes", 20, "--no-record").out
+
+
+def test_match_against_oneself(zoo: Zoo) -> None:
+    told = zoo("match", "greedy", "greedy", *SHORT, "--episodes", 20, "--json").json
+    assert [line["seat"] for line in told["seats"]] == ["red", "blue"]
+    assert told["duplicate"] is None
+    screen = zoo("match", "greedy", "greedy", *SHORT, "--episodes", 20, "--seed", 0).out
+    assert screen.startswith(f"greedy against itself in {NAME}")
+
+
+def test_one_episode_has_no_interval(zoo: Zoo) -> None:
+    told = zoo("match", "greedy", "random", *SHORT, "--episodes", 1, "--json").json
+    assert {line["per_step"]["low"] for line in told["seats"]} == {None}
+    assert told["duplicate"]["verdict"] == "one episode cannot tell greedy and random apart"
+    assert "None" not in zoo("match", "greedy", "random", *SHORT, "--episodes", 1, "--seed", 0).out
+
+
+def test_sides_of_a_competitive_game_are_exchanged(zoo: Zoo) -> None:
+    told = zoo("match", "always-cooperate", "always-defect", "--arena", "imp", "--episodes", 20, "--json").json
+    got = {(line["entrant"], line["seat"]): line["per_step"]["mean"] for line in told["seats"]}
+    assert got == {
+        ("always-cooperate", "row"): -1,
+        ("always-cooperate", "column"): 1,
+        ("always-defect", "row"): -1,
+        ("always-defect", "column"): 1,
+    }
+
+
+def test_unit_is_the_episode_however_many_rotations(zoo: Zoo, here: Path) -> None:
+    Path("three.py").write_text(
+        "from envs import Env as Two\n\n\nclass Env(Two):\n    possible_agents = ['a_0', 'a_1', 'a_2']\n"
+    )
+    (here / "mine.py").rename(here / "agents_of_mine.py")
+    words = ("match", "random", "agents_of_mine.py:Plain", "--arena", "three.py:Env", "--episodes", 4, "--json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(here))
+        told = zoo(*words).json
+    assert len(told["seats"]) == 6
+    assert {line["per_step"]["n"] for line in told["seats"]} == {4}
+
+
+# what is on the screen
+
+
+def numbers(text: str) -> Iterator[tuple[float, int]]:
+    """Every number in a text, with its decimals."""
+    for found in re.findall(r"-?\d[\d,]*\.?\d*", text):
+        plain = found.replace(",", "")
+        yield float(plain), len(plain.partition(".")[2])
+
+
+def figures(tree: Any) -> Iterator[float]:
+    """Every number in a JSON value, and the two that are shown as a difference of two: half-widths and changes."""
+    if isinstance(tree, dict):
+        if {"mean", "high"} <= tree.keys() and tree["high"] is not None:
+            yield tree["high"] - tree["mean"]
+        if {"mu_before", "mu_after"} <= tree.keys() and tree["mu_before"] is not None:
+            yield tree["mu_after"] - tree["mu_before"]
+        tree = list(tree.values())
+    if isinstance(tree, list):
+        for branch in tree:
+            yield from figures(branch)
+    elif isinstance(tree, int | float) and not isinstance(tree, bool):
+        yield float(tree)
+
+
+def strings(tree: Any) -> Iterator[str]:
+    """Every text in a JSON value."""
+    if isinstance(tree, str):
+        yield tree
+    elif isinstance(tree, dict | list):
+        for branch in tree.values() if isinstance(tree, dict) else tree:
+            yield from strings(branch)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["new", "known"])
+def test_every_figure_on_the_screen_is_in_the_json(again: bool) -> None:
+    if again:
+        summary("greedy", "random", ArenaChoice("coin", ("max_steps=10",)))
+    told = summary("greedy", "cooperator", ArenaChoice("coin", ("max_steps=10",)), onward=again)
+    text, data = to_text(match_screen(told), 250).replace("95 %", ""), told.to_json()
+    for name in sorted(set(strings(data)) - {""}, key=len, reverse=True):
+        text = text.replace(name, " ")
+    text = text.replace("public seed 0", "")
+    shown = list(numbers(text))
+    assert len(shown) > 40
+    known = list(figures(data))
+    for value, digits in shown:
+        assert any(abs(value - figure) <= 0.5000001 * 10**-digits for figure in known), value
+
+
+def cells(text: str) -> list[str]:
+    """All numbers in a text, as they are written."""
+    return re.findall(r"[-±]?\d[\d,]*\.\d+", text)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_long_labels_are_cut_and_figures_never(width: int) -> None:
+    told = summary("greedy", "cooperator", ArenaChoice("coin", ("max_steps=10",)))
+    long = dict(zip(told.entrants, (LONG, LONG.replace("0.1", "0.2")), strict=True))
+    assert told.duplicate is not None
+    told = replace(
+        told,
+        entrants=list(long.values()),
+        seats=[replace(line, entrant=long[line.entrant], faults={"INVALID": 20}) for line in told.seats],
+        rating=[replace(change, label=long[change.label]) for change in told.rating],
+        duplicate=replace(told.duplicate, partners=list(long.values())),
+    )
+    text, whole = to_text(match_screen(told), width), to_text(match_screen(told), 300)
+    assert max(map(len, text.splitlines())) <= width
+    labels = re.compile(r"lola[,\w=.]*")
+    assert sorted(cells(labels.sub("", text))) == sorted(cells(labels.sub("", whole)))
+    assert text.count("20 INVALID") == 4
+    assert "…" not in text
+    # what tells the two apart can still be seen
+    assert re.search(r"^lola.*eta=0\.1 .*red", text, re.M) or re.search(r"^lola\S*0\.1 +red", text, re.M)
+    assert re.search(r"^lola\S*0\.2 +red", text, re.M)

@@ -1,0 +1,148 @@
+"""`zoo replay`: an episode played again, held against its record, as text and as a GIF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from command_line import Zoo
+from PIL import Image
+
+from leaderboard.store import Store
+from zoo import home
+from zoo.replay import Frame, replay, strip, write_gif
+
+SHORT = ("--arena", "coin", "--set", "arena.max_steps=12", "--episodes", 6)
+
+
+def match_of(zoo: Zoo, *words: object) -> str:
+    return str(zoo("match", *words, "--json").json["match"])
+
+
+def test_every_episode_of_every_seating_agrees_with_its_record(zoo: Zoo) -> None:
+    key = match_of(zoo, "greedy", "random", *SHORT)
+    with Store(home.records(), read_only=True) as store:
+        match = store.match(key[:5])
+        returns = set()
+        for seating in (0, 1):
+            for episode in range(6):
+                found = replay(store, match, episode, seating)
+                assert found.agrees and len(found.frames) == 13
+                assert found.frames[-1].returns == found.recorded
+                returns.add((found.seats["red"], *found.recorded.values()))
+    assert len(returns) > 6  # they are different episodes
+
+
+def test_episodes_count_from_the_beginning_of_the_match(zoo: Zoo) -> None:
+    match_of(zoo, "greedy", "random", *SHORT)
+    key = match_of(zoo, "greedy", "random", *SHORT)
+    with Store(home.records(), read_only=True) as store:
+        match = store.match(key)
+        assert match.details["first_episode"] == 6
+        assert replay(store, match, 2, 0).agrees
+
+
+def test_record_that_tells_of_another_game_is_noticed(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = match_of(zoo, "greedy", "random", *SHORT)
+    monkeypatch.setattr("zoo.play.luck", lambda episodes, *words: episodes)
+    said = zoo("replay", key, "--no-gif", code=2)
+    assert "differs from the record" in said.err
+
+
+def test_gif_has_a_frame_for_every_moment(zoo: Zoo, here: Path) -> None:
+    # tit-for-tat and always-defect look the same from the second step on
+    key = match_of(zoo, "tit-for-tat", "always-defect", "--arena", "ipd", "--episodes", 2)
+    said = zoo("replay", key, "--gif", "x.gif")
+    with Image.open("x.gif") as image:
+        assert image.format == "GIF" and image.n_frames == 151
+        pictures = []
+        for number in (0, 75, 150):
+            image.seek(number)
+            pictures.append(image.convert("RGB").tobytes())
+    assert len(set(pictures)) == 3
+    assert "tit-for-tat as row: return -301 in 150 steps" in said.out
+    assert "always-defect as column: return -298 in 150 steps" in said.out
+    assert "agrees with the record" in said.out
+    zoo("replay", key, "--episode", 1, "--seating", 1)
+    assert Path(f"{key}-1-1.gif").is_file()
+    assert [path.name for path in here.glob("*.gif")].count("x.gif") == 1
+
+
+def test_strip_fits_the_width(zoo: Zoo, here: Path) -> None:
+    key = match_of(zoo, "greedy", "random", *SHORT)
+    for width in (20, 80, 100):
+        lines = zoo("replay", key, "--no-gif", width=width).out.splitlines()
+        assert max(map(len, lines)) <= width
+        assert "".join(lines).count("step ") == 13
+    assert list(here.glob("*.gif")) == []
+
+
+def test_strip_of_uneven_boards() -> None:
+    frames = [Frame(text, None, {}) for text in ("ab\nc", "d", "", "e\nf\ng")]
+    assert list(strip(frames, 11)) == ["ab   d    e", "c         f", "          g", ""]
+    assert list(strip(frames, 3)) == ["ab", "c", "", "d", "", "e", "f", "g", ""]
+    assert list(strip([Frame("", None, {})] * 3, 80)) == []
+
+
+def test_no_picture_no_gif(tmp_path: Path) -> None:
+    assert not write_gif([Frame("a", None, {})], tmp_path / "x.gif")
+    assert not (tmp_path / "x.gif").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("nothing",), "no match 'nothing'; the latest are: "),
+        (("", "--no-gif"), "is ambiguous; it could be "),
+        (("KEY", "--episode", 6), "has episodes 0 to 5, not 6"),
+        (("KEY", "--seating", 2), "has seatings 0 to 1, not 2"),
+        (("KEY", "--episode", -1), "-1 is not in the range"),
+        (("LEARNING",), "is a learning match, of which no episode is kept"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_line(words: tuple[object, ...], line: str, zoo: Zoo, refused: Zoo) -> None:
+    keys = {
+        "KEY": match_of(zoo, "greedy", "random", *SHORT),
+        "LEARNING": match_of(zoo, "naive", "random", *SHORT[:-2], "--learn", "--rounds", 1, "--copies", 2, "--runs", 1),
+    }
+    assert line in str(refused("replay", *(keys.get(str(word), word) for word in words)))
+
+
+def test_place_that_cannot_be_written(zoo: Zoo, tmp_path: Path) -> None:
+    key = match_of(zoo, "greedy", "random", *SHORT)
+    said = zoo("replay", key, "--gif", tmp_path / "no folder" / "x.gif", code=2)
+    assert said.err == f"zoo: cannot write {tmp_path / 'no folder' / 'x.gif'}: No such file or directory\n"
+
+
+def test_entrant_that_changed_since_is_refused(zoo: Zoo, here: Path, refused: Zoo) -> None:
+    key = match_of(zoo, "mine.py:Plain", "random", *SHORT)
+    Path("mine.py").write_text(Path("mine.py").read_text() + "\n# another version\n")
+    from zoo.play import entrant
+
+    entrant.cache_clear()  # as in a process of its own
+    assert "are no longer the entrants that played it" in str(refused("replay", key))
+
+
+def test_fault_ends_the_replay(zoo: Zoo, here: Path) -> None:
+    key = match_of(zoo, "mine.py:Cheats", "random", *SHORT)
+    out = zoo("replay", key, "--gif", "x.gif").out
+    assert "acts illegally" in out and "agrees with the record" in out
+    assert "mine.py:Cheats as red: return -24 in 4 steps" in out or "mine.py:Cheats as blue: return -24 in 4" in out
+    with Image.open("x.gif") as image:
+        assert image.n_frames == 5
+
+
+def test_foreign_game_is_drawn_where_it_can_be(zoo: Zoo, here: Path) -> None:
+    key = match_of(zoo, "random", "random", "--arena", "pettingzoo:classic/tictactoe_v3", "--episodes", 1)
+    said = zoo("replay", key, "--gif", "x.gif")
+    with Image.open("x.gif") as image:
+        assert f"in {image.n_frames - 1} steps" in said.out
+    assert "agrees with the record" in said.out
+
+
+def test_foreign_game_without_pictures(zoo: Zoo, here: Path) -> None:
+    key = match_of(zoo, "random", "mine.py:Plain", "--arena", "envs.py:env", "--episodes", 2)
+    said = zoo("replay", key)
+    assert "agrees with the record" in said.out
+    assert "cannot be drawn, so there is no GIF" in " ".join(said.out.split())
+    assert list(here.glob("*.gif")) == []
