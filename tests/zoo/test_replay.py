@@ -51,21 +51,24 @@ def test_record_that_tells_of_another_game_is_noticed(zoo: Zoo, monkeypatch: pyt
 
 def test_gif_has_a_frame_for_every_moment(zoo: Zoo, here: Path) -> None:
     # tit-for-tat and always-defect look the same from the second step on
-    key = match_of(zoo, "tit-for-tat", "always-defect", "--arena", "ipd", "--episodes", 2)
+    key = match_of(zoo, *("tit-for-tat", "always-defect", "--arena", "ipd", "--set", "arena.max_steps=30"))
     said = zoo("replay", key, "--gif", "x.gif")
     with Image.open("x.gif") as image:
-        assert image.format == "GIF" and image.n_frames == 151
+        assert image.format == "GIF" and image.n_frames == 31
         pictures = []
-        for number in (0, 75, 150):
+        for number in (0, 15, 30):
             image.seek(number)
             pictures.append(image.convert("RGB").tobytes())
     assert len(set(pictures)) == 3
-    assert "tit-for-tat as row: return -301 in 150 steps" in said.out
-    assert "always-defect as column: return -298 in 150 steps" in said.out
+    assert "tit-for-tat as row: return -61 in 30 steps" in said.out
+    assert "always-defect as column: return -58 in 30 steps" in said.out
     assert "agrees with the record" in said.out
-    zoo("replay", key, "--episode", 1, "--seating", 1)
-    assert Path(f"{key}-1-1.gif").is_file()
-    assert [path.name for path in here.glob("*.gif")].count("x.gif") == 1
+
+
+def test_gif_is_named_after_match_episode_and_seating(zoo: Zoo, here: Path) -> None:
+    key = match_of(zoo, "greedy", "random", *SHORT)
+    assert f"Wrote {key}-2-1.gif" in zoo("replay", key, "--episode", 2, "--seating", 1).out
+    assert [path.name for path in here.glob("*.gif")] == [f"{key}-2-1.gif"]
 
 
 def test_strip_fits_the_width(zoo: Zoo, here: Path) -> None:
@@ -79,7 +82,7 @@ def test_strip_fits_the_width(zoo: Zoo, here: Path) -> None:
 
 def test_strip_of_uneven_boards() -> None:
     frames = [Frame(text, None, {}) for text in ("ab\nc", "d", "", "e\nf\ng")]
-    assert list(strip(frames, 11)) == ["ab   d    e", "c         f", "          g", ""]
+    assert list(strip(frames, 12)) == ["ab   d    e", "c         f", "          g", ""]
     assert list(strip(frames, 3)) == ["ab", "c", "", "d", "", "e", "f", "g", ""]
     assert list(strip([Frame("", None, {})] * 3, 80)) == []
 
