@@ -62,7 +62,7 @@ class Entrant:
                 agent = self.entry.agent.make(spec, members, self.config, derive(seed, *members), device)
             except ValueError as error:  # how an agent refuses a game that it does not know
                 raise UserError(f"{self.label}: {' '.join(str(error).split())}") from error
-            except Exception as error:  # an agent may be anybody's and fail in any way
+            except (Exception, SystemExit) as error:  # an agent may be anybody's and fail in any way
                 raise broke(f"{self.label} cannot be made", error) from error
             if self.checkpoint is not None:
                 try:

@@ -124,7 +124,7 @@ def blame(identity: str, pair: list[Entrant]) -> Iterator[None]:
         yield
     except (UserError, ArenaError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise broke(f"{' against '.join(who.label for who in pair)} broke in {identity}", error) from error
 
 

@@ -81,7 +81,7 @@ class ArenaEntry:
             arena = self.factory(batch_size, device=device, **given)
         except (TypeError, ValueError, ArenaError, ImportError) as error:  # how an arena refuses its settings
             raise UserError(f"arena {self.name}: {_one_line(error)}") from error
-        except Exception as error:  # an arena may be anybody's and fail in any way
+        except (Exception, SystemExit) as error:  # an arena may be anybody's and fail in any way
             raise broke(f"arena {self.name} cannot be made", error) from error
         if not isinstance(arena, Arena):
             raise UserError(f"arena {self.name}: {self.factory!r} did not make an arenas.protocol.Arena")
@@ -158,6 +158,8 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
     `pettingzoo:` and `mpe2:`; an attribute that is no `Arena` is taken for a function that makes a PettingZoo
     environment.
 
+    Fields that such an environment takes itself may be given too.
+
     Raises:
         UserError: unknown name (with the nearest), unknown field, or a value that does not fit.
     """
@@ -185,7 +187,9 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
             raise UserError(f"--wrap needs a PettingZoo environment, and {text} is an arena of its own")
         fixed["wrap"] = tuple(wrap)
     fields = {name: f for name, f in argument_fields(factory).items() if name not in ("env", "wrap")}
-    return ArenaEntry(text, factory, read(assignments or [], fields, f"arena {text}"), fixed, key)
+    # what `Foreign` does not know itself is for the environment, which may take arguments of its own
+    values = read(assignments or [], fields, f"arena {text}", further="env" in fixed)
+    return ArenaEntry(text, factory, values, fixed, key)
 
 
 def _foreign() -> Any:
@@ -207,7 +211,7 @@ def _owner(point: importlib.metadata.EntryPoint) -> str:
 def _load_point(point: importlib.metadata.EntryPoint) -> Any:
     try:
         return point.load()
-    except Exception as error:  # a third party's module may fail in any way
+    except (Exception, SystemExit) as error:  # a third party's module may fail in any way
         raise UserError(f"{point.name} ({point.value}) cannot be imported: {_one_line(error)}") from error
 
 
@@ -237,7 +241,7 @@ def _load_path(text: str) -> tuple[Any, str]:
         elif loader is not None:
             sys.modules[name] = module
             loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         sys.modules.pop(name, None)
         raise UserError(f"{place} cannot be imported: {_one_line(error)}") from error
     if not hasattr(module, attribute):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _GAP = 2  # spaces between columns
 _SHORTEST = 16  # a label is not cut below that while there is another way
+_HEADER = 12  # a shorter header stands in one line
 _CURVE = 40  # cells of a learning curve
 
 
@@ -39,8 +40,8 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Of the widest cell or word of the header; figures do not wrap, headers do."""
-        header = [self.header] if self.label else self.header.split()
+        """Of the widest cell or word of the header; headers wrap where they are long, cells never do."""
+        header = [self.header] if self.label else [*self.header.split(), self.header[:_HEADER]]
         return max(cell_len(text) for text in [*header, *self.cells])
 
 

@@ -60,8 +60,12 @@ def split(text: str) -> list[str]:
     return [*parts, text[start:]] if text else []
 
 
-def read(assignments: Iterable[str], fields: Mapping[str, Field], owner: str) -> dict[str, Any]:
+def read(
+    assignments: Iterable[str], fields: Mapping[str, Field], owner: str, *, further: bool = False
+) -> dict[str, Any]:
     """Typed values from texts such as "lr=0.1".
+
+    With `further`, fields that are not known are for somebody else to judge: JSON where they can be, else texts.
 
     Raises:
         UserError: not an assignment, an unknown field (with the nearest names), or a value of the wrong type.
@@ -72,6 +76,9 @@ def read(assignments: Iterable[str], fields: Mapping[str, Field], owner: str) ->
         name = name.strip()
         if not equals:
             raise UserError(f"{owner}: expected field=value, got {assignment!r}")
+        if name not in fields and further:
+            values[name] = json_or_text(text.strip())
+            continue
         if name not in fields:
             raise UserError(f"{owner} has no field {name!r}; {nearest(name, fields)}")
         values[name] = convert(text.strip(), fields[name].type, f"{owner}: {name}")
@@ -119,6 +126,14 @@ def convert(text: str, kind: Any, what: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         raise UserError(f"{what}: {text!r} is not valid JSON") from None
+
+
+def json_or_text(text: str) -> Any:
+    """The value that `text` is in JSON, else the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def canonical(values: Mapping[str, Any]) -> str:

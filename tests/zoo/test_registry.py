@@ -205,3 +205,13 @@ def test_kinds(mine: Path) -> None:
     assert kind_of("pettingzoo:classic/tictactoe_v3") == "arena"
     with pytest.raises(UserError, match="unknown agent or arena 'coim'; did you mean coin"):
         kind_of("coim")
+
+
+def test_a_foreign_environment_gets_its_own_arguments() -> None:
+    entry = load_arena("mpe2:simple_tag_v3", ["max_cycles=7", "num_good=2", "max_steps=9"])
+    arena = entry.make(1)
+    assert [seat for seat in arena.spec.seats if seat.startswith("agent")] == ["agent_0", "agent_1"]
+    assert arena.spec.max_steps == 9
+    assert "max_cycles=7,max_steps=9,num_good=2" in entry.identity(arena)
+    with pytest.raises(UserError, match="nothing"):
+        load_arena("mpe2:simple_tag_v3", ["nothing=1"]).make(1)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from arenas.protocol import Arena
     from zoo.play import ArenaChoice
 
+FOLDER = Path(__file__).parent
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -27,20 +29,25 @@ class Panel:
 
 
 def panel_for(choice: ArenaChoice, arena: Arena, identity: str) -> Panel:
-    """The arena's panel: the newest file for its identity, else the family's scripts and the random agent.
+    """The arena's panel: the file with the highest number for its identity, else the random agent alone.
 
     Raises:
         UserError: a member does not have the id that the file gives.
     """
     from zoo.play import entrant
 
-    files = sorted(Path(__file__).parent.glob(f"{identity}.panel-*.json"))
+    files = {int(file.stem.rpartition("-")[2]): file for file in FOLDER.iterdir() if _is_of(file, identity)}
     if not files:
         return Panel(f"{identity}/panel-0", ("random",))
-    name = f"{identity}/{files[-1].name.removeprefix(identity + '.').removesuffix('.json')}"
-    members: dict[str, str] = json.loads(files[-1].read_text())
+    name = f"{identity}/panel-{max(files)}"
+    members: dict[str, str] = json.loads(files[max(files)].read_text())
     for text, wanted in members.items():
         found = entrant(choice, text).id
         if found != wanted:
             raise UserError(f"panel {name}: {text} is now {found}, the panel holds {wanted}: the installation is mixed")
     return Panel(name, tuple(members))
+
+
+def _is_of(file: Path, identity: str) -> bool:
+    """Whether a file is named IDENTITY.panel-NUMBER.json; an identity may hold dots."""
+    return file.suffix == ".json" and file.stem.rpartition(".panel-")[0] == identity
