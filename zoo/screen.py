@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from leaderboard.report.layout import MISSING, clean, intervals, number, plural, shortened
+from leaderboard.report.layout import MISSING, clean, intervals, number, plural, shortened, telling_width
 from leaderboard.report.terminal import change_view
 from zoo.progress import sparkline
 
@@ -58,7 +58,7 @@ class Sheet:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yields as many tables as the width needs."""
         labels = [column for column in self.columns if column.label]
-        least = sum(min(column.width, _SHORTEST) + _GAP for column in labels)
+        least = sum(min(column.width, telling_width(column.cells, _SHORTEST)) + _GAP for column in labels)
         sheets: list[list[Column]] = [[]]
         for column in self.columns:
             if column.label:

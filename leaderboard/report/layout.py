@@ -40,6 +40,15 @@ def shortened(text: str, width: int) -> str:
     return f"{text[:head]}..{text[len(text) - tail :]}"[:width]
 
 
+def telling_width(texts: Iterable[str], least: int) -> int:
+    """The smallest width from `least` on at which different texts, shortened, still differ."""
+    unique = set(texts)
+    width = least
+    while len({shortened(text, width) for text in unique}) < len(unique):
+        width += 1
+    return width
+
+
 def aligned(texts: Sequence[str]) -> list[str]:
     """The texts, padded on the left to one width."""
     width = max(map(len, texts), default=0)

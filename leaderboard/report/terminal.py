@@ -27,11 +27,12 @@ from leaderboard.report.layout import (
     number,
     partners,
     shortened,
+    telling_width,
 )
 
 _GAP = 2  # spaces between columns
 _LABEL = 28  # a longer label is cut
-_SHORTEST = 16  # below that a label says nothing any more
+_SHORTEST = 16  # below that a label says nothing any more, and labels must still be told apart
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,10 @@ def _board_columns(board: Board) -> list[_Column]:
 
 def _fitting(columns: list[_Column], width: int) -> tuple[list[_Column], list[str]]:
     """The columns that fit, the most worthy first, labels cut where needed; and the headers of those left out."""
-    columns = [_cut(column, _LABEL) if column.header == "entrant" else column for column in columns]
+    labels = next(column.cells for column in columns if column.header == "entrant")
+    shortest = telling_width(labels, _SHORTEST)
+    longest = max(shortest, _LABEL)
+    columns = [_cut(column, longest) if column.header == "entrant" else column for column in columns]
     kept = list(columns)
 
     def total() -> int:
@@ -207,7 +211,7 @@ def _fitting(columns: list[_Column], width: int) -> tuple[list[_Column], list[st
 
     def without_label_slack() -> int:
         label = next(column.width for column in kept if column.header == "entrant")
-        return total() - max(label - _SHORTEST, 0)
+        return total() - max(label - shortest, 0)
 
     while without_label_slack() > width and len(kept) > 2:
         kept.remove(min(kept, key=lambda column: column.worth))

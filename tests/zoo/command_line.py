@@ -31,6 +31,7 @@ class Said:
 
 
 Zoo = Callable[..., Said]
+Refused = Callable[..., str]
 
 
 def recorded(arena: str) -> list[BlockRecord]:
@@ -88,6 +89,11 @@ class Raises(Plain):
 class RaisesAtBegin(Plain):
     def begin(self, seating):
         raise LookupError("no chair")
+
+
+class Leaves(Plain):
+    def act(self, timestep, memory):
+        raise SystemExit(0)
 
 
 class RaisesWhenMade(Plain):

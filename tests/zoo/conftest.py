@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import AGENTS, ENVIRONMENTS, Said, Zoo
+from command_line import AGENTS, ENVIRONMENTS, Refused, Said, Zoo
 
+from zoo import play
 from zoo.cli import main
 
 
@@ -29,7 +29,7 @@ def zoo(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def refused(zoo: Zoo) -> Callable[..., str]:
+def refused(zoo: Zoo) -> Refused:
     """Like `zoo` for a command that cannot be done: one line on standard error, exit code 2; returns that line."""
 
     def run(*words: object) -> str:
@@ -52,6 +52,8 @@ def refused(zoo: Zoo) -> Callable[..., str]:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that commands run in, with `mine.py` (agents), `envs.py` (environments) and `broken.py`."""
     monkeypatch.chdir(tmp_path)
+    for remembered in (play.entrant, play._arena):  # by names that mean something else in another folder
+        remembered.cache_clear()
     for name, text in (("mine.py", AGENTS), ("envs.py", ENVIRONMENTS), ("broken.py", "raise OSError('worn out')")):
         Path(name).write_text(textwrap.dedent(text))
     return tmp_path

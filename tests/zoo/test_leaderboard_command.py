@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import Zoo
+from command_line import Refused, Zoo
 
 from zoo.cli import main
 
@@ -51,7 +51,7 @@ def test_same_bytes_after_a_rebuild(zoo: Zoo) -> None:
 
 
 @pytest.mark.usefixtures("played")
-def test_names_of_arenas(zoo: Zoo, refused: Zoo) -> None:
+def test_names_of_arenas(zoo: Zoo, refused: Refused) -> None:
     def arenas(name: str) -> list[str]:
         told = zoo("leaderboard", "--arena", name, "--format", "json").json
         return [board["arena"] for board in (told if isinstance(told, list) else [told])]
@@ -104,10 +104,10 @@ def test_it_imports_no_torch_and_writes_nothing(zoo_home: str, tmp_path: Path) -
     assert (copy / "records.sqlite").read_bytes() == before
 
 
-def test_nothing_yet(zoo: Zoo, refused: Zoo, here: Path) -> None:
-    assert str(refused("leaderboard")).endswith("no records yet; play a match first")
+def test_nothing_yet(zoo: Zoo, refused: Refused, here: Path) -> None:
+    assert refused("leaderboard").endswith("no records yet; play a match first")
     zoo("match", "mine.py:Raises", "random", "--arena", "ipd", code=2)  # the arena is known now, but nobody played
-    assert str(refused("leaderboard")).endswith("no match of this kind is recorded yet; play one first")
+    assert refused("leaderboard").endswith("no match of this kind is recorded yet; play one first")
 
 
 def test_all_seeds(zoo: Zoo) -> None:

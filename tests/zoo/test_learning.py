@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from command_line import Zoo, contents, fresh_checkpoint, recorded
+from command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 
 from leaderboard.report.terminal import to_text
 from leaderboard.store import Store
@@ -165,8 +165,8 @@ def test_nothing_but_json_on_standard_output(zoo: Zoo) -> None:
         (("mine.py:RaisesWhileLearning", NAIVE, *SMALL), "broke in .*: FloatingPointError: too hot .mine.py, line"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(words: tuple[object, ...], line: str, refused: Zoo, here: Path) -> None:
-    assert re.search(line, str(refused("match", *words)))
+def test_what_cannot_be_done_is_one_line(words: tuple[object, ...], line: str, refused: Refused, here: Path) -> None:
+    assert re.search(line, refused("match", *words))
 
 
 LONG = "lola,hidden=0,lr=0.05,critic_lr=0.3,eta=0.1"

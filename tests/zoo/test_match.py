@@ -275,3 +275,29 @@ def test_long_labels_are_cut_and_figures_never(width: int) -> None:
     # what tells the two apart can still be seen
     assert re.search(r"^lola.*eta=0\.1 .*red", text, re.M) or re.search(r"^lola\S*0\.1 +red", text, re.M)
     assert re.search(r"^lola\S*0\.2 +red", text, re.M)
+
+
+# games that are not ours
+
+
+@pytest.mark.parametrize(
+    ("arena", "seats"),
+    [
+        (("pettingzoo:classic/connect_four_v3",), 2),
+        (("mpe2:simple_tag_v3", "--set", "arena.max_cycles=5"), 4),
+        (("mpe2:simple_tag_v3", "--set", "arena.max_cycles=5", "--wrap", "frame_stack_v1=4"), 4),
+        (("envs.py:env",), 2),
+    ],
+)
+def test_foreign_games(arena: tuple[str, ...], seats: int, zoo: Zoo, here: Path) -> None:
+    words = ("match", "mine.py:Cheats", "random", "--arena", *arena, "--episodes", 3)
+    told = zoo(*words, "--json").json
+    lines = {(line["entrant"], line["seat"]): line for line in told["seats"]}
+    assert len(lines) == 2 * seats
+    for (who, _), line in lines.items():
+        assert line["faults"] == ({"INVALID": 3} if who == "mine.py:Cheats" else {})
+        assert line["per_step"]["n"] == 3
+    assert told["duplicate"]["difference"]["mean"] < 0
+    assert zoo(*words, "--seed", 0).out.count("3 INVALID") == seats
+    again = zoo(*words, "--seed", 0, "--json").json
+    assert (again["seats"], again["steps"]) == (told["seats"], told["steps"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command_line import Zoo
+from command_line import Refused, Zoo
 from PIL import Image
 
 from leaderboard.store import Store
-from zoo import home
+from zoo import home, play
 from zoo.replay import Frame, replay, strip, write_gif
 
 SHORT = ("--arena", "coin", "--set", "arena.max_steps=12", "--episodes", 6)
@@ -103,12 +103,12 @@ def test_no_picture_no_gif(tmp_path: Path) -> None:
         (("LEARNING",), "is a learning match, of which no episode is kept"),
     ],
 )
-def test_what_cannot_be_shown_is_one_line(words: tuple[object, ...], line: str, zoo: Zoo, refused: Zoo) -> None:
+def test_what_cannot_be_shown_is_one_line(words: tuple[object, ...], line: str, zoo: Zoo, refused: Refused) -> None:
     keys = {
         "KEY": match_of(zoo, "greedy", "random", *SHORT),
         "LEARNING": match_of(zoo, "naive", "random", *SHORT[:-2], "--learn", "--rounds", 1, "--copies", 2, "--runs", 1),
     }
-    assert line in str(refused("replay", *(keys.get(str(word), word) for word in words)))
+    assert line in refused("replay", *(keys.get(str(word), word) for word in words))
 
 
 def test_place_that_cannot_be_written(zoo: Zoo, tmp_path: Path) -> None:
@@ -117,13 +117,11 @@ def test_place_that_cannot_be_written(zoo: Zoo, tmp_path: Path) -> None:
     assert said.err == f"zoo: cannot write {tmp_path / 'no folder' / 'x.gif'}: No such file or directory\n"
 
 
-def test_entrant_that_changed_since_is_refused(zoo: Zoo, here: Path, refused: Zoo) -> None:
+def test_entrant_that_changed_since_is_refused(zoo: Zoo, here: Path, refused: Refused) -> None:
     key = match_of(zoo, "mine.py:Plain", "random", *SHORT)
     Path("mine.py").write_text(Path("mine.py").read_text() + "\n# another version\n")
-    from zoo.play import entrant
-
-    entrant.cache_clear()  # as in a process of its own
-    assert "are no longer the entrants that played it" in str(refused("replay", key))
+    play.entrant.cache_clear()  # as in a process of its own
+    assert "are no longer the entrants that played it" in refused("replay", key)
 
 
 def test_fault_ends_the_replay(zoo: Zoo, here: Path) -> None:
