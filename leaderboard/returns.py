@@ -61,7 +61,7 @@ def performances(
     """Lays out the own returns of blocks in any order; a block given twice counts once.
 
     Args:
-        blocks: blocks of one arena and mode.
+        blocks: blocks of one arena and mode; of those that share episodes only some count, see `disjoint`.
         sides: {seat: side} to keep the sides apart, None to average over all seats.
         max_steps: steps of a whole episode. A spoiled episode's forfeit stands for all of it, so it is spread over
             at least these many steps; otherwise to crash at once would look like a far greater loss per step.
@@ -69,7 +69,7 @@ def performances(
     Raises:
         KeyError: a seat has no side.
     """
-    ordered = [block for _, block in sorted({block.id: block for block in blocks}.items())]
+    ordered = disjoint(block for _, block in sorted({block.id: block for block in blocks}.items()))
     entrants = tuple(sorted({entrant for block in ordered for entrant in block.entrants}))
     number = {entrant: i for i, entrant in enumerate(entrants)}
     side_names = tuple(sorted(set(sides.values()))) if sides else ("",)
@@ -131,6 +131,23 @@ def performances(
         faults=faults.reshape(len(rows), len(Status)),
         games=length * rotations,
     )
+
+
+def disjoint(blocks: Iterable[BlockRecord]) -> list[BlockRecord]:
+    """The blocks without those that repeat episodes of their pairing, in the order given.
+
+    Matches of 7 and of 8 episodes from the same seed share seven: counted twice, they would feign evidence. From the
+    first episode on, the longest block that begins where nothing is covered yet counts, whichever was played first.
+    """
+    blocks = list(blocks)
+    kept: set[str] = set()
+    covered: dict[tuple[tuple[str, ...], str, int], int] = {}
+    for block in sorted(blocks, key=lambda block: (block.first_episode, -block.episodes, block.id)):
+        series = (block.entrants, block.mode, block.seed)
+        if block.first_episode >= covered.get(series, 0):
+            covered[series] = block.first_episode + block.episodes
+            kept.add(block.id)
+    return [block for block in blocks if block.id in kept]
 
 
 def _weights(owner: Ints, rotation: Ints, rows: int) -> tuple[Floats, Ints]:

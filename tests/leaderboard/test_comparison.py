@@ -11,7 +11,7 @@ from leaderboard.comparison import Comparison, observations, rounds
 from leaderboard.counts import Counts
 from leaderboard.rating import fit
 from leaderboard.records import PanelRecord, SeatResult, Status
-from leaderboard.returns import own_return, performances
+from leaderboard.returns import disjoint, own_return, performances
 
 
 def told(comparisons):
@@ -30,6 +30,22 @@ def test_a_block_is_one_observation_over_both_rotations(make):
     blocks = [make.block(("a", "b"), own), make.block(("a", "a"), own)]
     (found,) = observations(arena, blocks, ["b"])
     assert found == Comparison("a", "b", 1, 1.0, None, (0, 0, 3), blocks[0].id)
+
+
+def test_episodes_of_overlapping_blocks_count_once(make):
+    def own(first, episodes):
+        return lambda who, partner, seat, rotation: [float(e) for e in range(first, first + episodes)]
+
+    pair = ("a", "b")
+    long, short, inside, after = (
+        make.block(pair, own(first, k), first=first) for first, k in ((0, 8), (0, 7), (5, 6), (8, 2))
+    )
+    other_seed = make.block(pair, own(0, 7), seed=1)
+    for blocks in ([short, long, inside, after, other_seed], [other_seed, after, inside, long, short]):
+        table = performances(blocks)
+        assert set(table.blocks) == {long.id, after.id, other_seed.id}
+    assert disjoint([short]) == [short]
+    assert disjoint([inside, short]) == [short]
 
 
 @pytest.mark.parametrize(("gap", "outcome"), [(0.49, 0), (0.5, 0), (0.51, 1), (-0.5, 0), (-0.51, -1)])
