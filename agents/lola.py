@@ -10,12 +10,14 @@ The second term shapes what the other learns. All derivatives are estimated from
 cases are one.
 
 Departures: derivatives of every order come from one expression, loaded DiCE (Farquhar et al. 2019), which estimates
-equation 4.7 with less variance. V is taken over the steps of a segment alike instead of from the start of the game, in
-the paper's unit (1 / (1 - gamma) times the mean per step), so that `eta` means the same for segments of any length;
-bootstrapped values and `decay` below 1 bias the second-order term a little. grad_2 V_1 and the mixed derivative come
-from the same games, a bias of order 1 / B. Adam, with a step size that may fall, instead of plain ascent; an entropy
-bonus; a perceptron with one bit of recollection (the sign of the last reward) where the paper's coin agents are
-recurrent. Any number of peers: their shaping terms are added.
+equation 4.7 with less variance. V is taken over the steps of a segment alike instead of from the start of the game,
+in the paper's unit (1 / (1 - gamma) times the mean per step), so that `eta` means the same for segments of any
+length; with every step a start, an action's part in a state k steps later counts gamma^k, which is `decay`; values
+bootstrapped at a segment's end bias a little. A hidden memory is not known at a segment's start, so the other's mood
+begins neutral there. grad_2 V_1 and the mixed derivative come from the same games, a bias of order 1 / B. Adam, with
+a step size that may fall, instead of plain ascent; an entropy bonus; a perceptron with one bit of recollection (the
+sign of the last reward) where the paper's coin agents are recurrent. Any number of peers: their shaping terms are
+added.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ class LolaConfig(ActorCriticConfig):
     """Settings of `lola`."""
 
     eta: float = 1.0  # the step that the other is expected to take, per unit of its gradient; 0 is the naive learner
-    decay: float = 0.96  # how an action's part in later states fades, per step (see loaded_dice); 1 is unbiased
+    decay: float = 0.96  # how an action's part in later states fades, per step (see loaded_dice); keep it at gamma
     model_lr: float = 0.01  # Adam's step size for the policies fitted to hidden peers
     model_steps: int = 4  # steps of that fit a round
 

@@ -13,8 +13,9 @@ the softmax.
 
 Departures: only hard actions are executed and stored (the published code executes soft ones, which exist in particle
 worlds alone). The target action of a seat that is not ours comes from its policy where that is shown, else it is what
-that seat did next. A round of many games earns `rate` updates per transition, made one after another. Adam's step is
-0.003 (the paper's is 0.01, at which the logits of our games saturate early).
+that seat did next; for want of that the last transition of a segment is left out. A round of many games earns `rate`
+updates per transition, made one after another. Adam's step is 0.003 (the paper's is 0.01, at which the logits of our
+games saturate early).
 """
 
 from __future__ import annotations

@@ -76,6 +76,7 @@ class Foreign(Arena):
         batch_size: B.
         env: "pettingzoo:classic/connect_four_v3" (the scheme may be left out), "mpe2:simple_tag_v3", or a function that
             makes an environment.
+        name: what to call an environment that a function makes; its module and name say too little of where it is from.
         device: where the tensors go.
         wrap: SuperSuit wrappers by name, innermost first, each with its argument: ("resize_v1=84", "black_death_v3").
         kind: what the game is, which an environment does not say.
@@ -95,6 +96,7 @@ class Foreign(Arena):
         batch_size: int = 1,
         *,
         env: str | Callable[..., Any],
+        name: str = "",
         device: str = "cpu",
         wrap: tuple[str, ...] = (),
         kind: Kind = "mixed",
@@ -105,7 +107,8 @@ class Foreign(Arena):
         **env_kwargs: Any,
     ) -> None:
         self.batch_size, self.device, self.render_mode = batch_size, device, render_mode
-        name, self.package, make = maker(env)
+        found, self.package, make = maker(env)
+        name = name or found
         wrappers = [wrapper(text) for text in wrap]
         if render_mode is not None:
             env_kwargs["render_mode"] = render_mode

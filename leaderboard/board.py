@@ -200,7 +200,7 @@ def make_board(
     # where it competes, its return against itself says nothing.
     rows: list[Row] = []
     for number, side in enumerate(table.sides):
-        own = own_return(table, members, side=side or None, with_oneself=arena.kind == "mixed")
+        own = own_return(table, members, side=side or None, with_oneself=arena.kind == "mixed" and mode == "play")
         skills = rating.skills([player_name(entrant, side) for entrant in table.entrants]) if table.entrants else {}
         here = table.side == number
         found = []
@@ -229,7 +229,7 @@ def make_board(
         kind=arena.kind,
         mode=mode,
         headline=_HEADLINES[arena.kind],
-        rule=_rule(arena),
+        rule=_rule(arena, panel),
         method=_method(arena, panel),
         panel=panel.id if panel else None,
         panel_members=tuple(names[entrant] for entrant in members),
@@ -303,7 +303,7 @@ _HEADLINES = {
 }
 
 
-def _rule(arena: ArenaRecord) -> str:
+def _rule(arena: ArenaRecord, panel: PanelRecord | None) -> str:
     """What the board ranks by, and what the rating is made of."""
     draw = f"draw within {arena.draw_band:g}" if arena.draw_band else "equal is a draw"
     duplicate = f"mu rates duplicate comparisons: same seats, partner and seeds, higher own return wins ({draw})."
@@ -311,7 +311,12 @@ def _rule(arena: ArenaRecord) -> str:
         return f"Ranked by mu, which rates blocks: the higher mean return over all seat rotations wins ({draw})."
     if arena.kind == "competitive":
         return f"Ranked within each side by mu; {duplicate}"
-    what = "own return per step over the panel" if arena.kind == "mixed" else "return per step with others of the panel"
+    partners = "the panel" if panel else "everybody on the board"
+    what = (
+        f"own return per step over {partners}"
+        if arena.kind == "mixed"
+        else f"return per step with others of {partners}"
+    )
     return f"Ranked by mean {what}; {duplicate}"
 
 

@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -88,6 +88,13 @@ def impostor() -> str | None:
     return None
 
 
+def _show_in_one_line(error: click.UsageError, file: IO[Any] | None = None) -> None:
+    """In place of click's usage lines: the fault and where help is, like every other fault of input."""
+    command = error.ctx.command_path if error.ctx else "zoo"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    click.echo(f"zoo: {message}; see `{command} --help`", err=True)
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; faults of input end in one line and exit code 2."""
     from zoo.errors import UserError
@@ -96,6 +103,7 @@ def main(arguments: list[str] | None = None) -> Any:
     if wrong is not None:
         click.echo(f"zoo: {wrong}", err=True)
         sys.exit(2)
+    click.UsageError.show = _show_in_one_line  # type: ignore[method-assign]
     try:
         return cli.main(args=arguments, prog_name="zoo", standalone_mode=True)
     except Exception as error:

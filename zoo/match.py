@@ -147,12 +147,13 @@ def prepare(
     *,
     episodes: int | None = None,
     seed: int = PUBLIC_SEED,
+    first: int = 0,
     onward: bool = False,
     with_panel: bool = True,
 ) -> Plan:
     """Plan a match of two entrants, or a tournament of several (all pairs and self-play).
 
-    It begins at episode 0, or with `onward` at the first episode that not all of its pairings have played: so a match
+    It begins at episode `first`, or with `onward` at the first episode that not all of its pairings have played: so a match
     that was stopped is finished first, and the next one goes on from there.
 
     Raises:
@@ -164,7 +165,8 @@ def prepare(
     panel = panel_for(choice, arena, identity) if with_panel else None
     pairings = _pairings(choice, texts, panel.members if panel else ())
     ids = [(entrant(choice, a).id, entrant(choice, b).id) for a, b in pairings]
-    first = min(store.next_episode(identity, pair, "play", seed) for pair in ids) if onward else 0
+    if onward:
+        first = min(store.next_episode(identity, pair, "play", seed) for pair in ids)
     return Plan(
         choice,
         arena,

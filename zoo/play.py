@@ -144,7 +144,7 @@ def sit_down(
     players: dict[str, Refereed] = {}
     for who in sorted(set(rotation.values())):
         seats = tuple(seat for seat, w in rotation.items() if w == who)
-        seated = pair[who].agents(arena.spec, seats, derive(seed, "fresh", who), arena.device)
+        seated = pair[who].agents(arena.spec, seats, derive(seed, "fresh"), arena.device)
         players |= {seat: Refereed(player, arena.spec.seats[seat]) for seat, player in seated.items()}
     episodes = derive_rows(
         derive(seed, "episode", identity), arena.batch_size, first=first_episode, device=arena.device

@@ -179,14 +179,15 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
                 " makes a PettingZoo environment"
             )
         if not _makes_arena(factory):
-            factory, fixed, key = _foreign(), {"env": factory}, ""  # its name says where it comes from
+            # the function's own name may be another file's; the file (its hash is in the key) and the attribute are not
+            factory, fixed = _foreign(), {"env": factory, "name": Path(text).name}
     else:
         raise UserError(f"unknown arena {text!r}; {nearest(text, known)}")
     if wrap:
         if "env" not in fixed:
             raise UserError(f"--wrap needs a PettingZoo environment, and {text} is an arena of its own")
         fixed["wrap"] = tuple(wrap)
-    fields = {name: f for name, f in argument_fields(factory).items() if name not in ("env", "wrap")}
+    fields = {name: f for name, f in argument_fields(factory).items() if name not in ("env", "name", "wrap")}
     # what `Foreign` does not know itself is for the environment, which may take arguments of its own
     values = read(assignments or [], fields, f"arena {text}", further="env" in fixed)
     return ArenaEntry(text, factory, values, fixed, key)

@@ -128,12 +128,14 @@ def match_screen(summary: Summary, note: str = "") -> RenderableType:
     title = Text(clean(f"{' against '.join(names)} in {summary.arena}, {summary.kind} game; "), style="bold")
     title.append(f"{plural(summary.episodes, 'episode')} in each seating, seed {summary.seed}", "not bold")
     if summary.first_episode:
-        title.append(f", from episode {summary.first_episode:,} on", "not bold")
+        title.append(f", from episode {summary.first_episode} on", "not bold")
     parts: list[RenderableType] = [title, Text(), _seats(summary.seats)]
     if summary.duplicate is not None:
         parts += [Text(), _duplicate(summary, summary.duplicate)]
     if summary.rating:
         parts += [Text(), Text("Rating", style="bold"), change_view(summary.rating)]
+        by = "the rating" if summary.kind == "competitive" else "own return over the panel"
+        parts.append(Text(f"Rank: the place on the board, which goes by {by}.", style="dim"))
     rated = "" if summary.rated or not summary.recorded else "; not rated: only the public seed 0 is"
     work = f"{_kept(summary)}{rated}; {plural(summary.steps, 'step')}, {summary.cpu_s:.1f} CPU s"
     return Group(*parts, Text(), Text(f"{work}; {note}" if note else work, style="dim"))
@@ -193,7 +195,7 @@ def _seats(lines: list[SeatLine]) -> Sheet:
         figures("return/step [95 %]", [line.per_step for line in lines], style="bold"),
     ]
     if any(line.exact is not None for line in lines):
-        columns.append(Column("exact", [number(line.exact, 6) for line in lines]))
+        columns.append(Column("exact, undiscounted", [number(line.exact, 6) for line in lines]))
     if any(line.faults for line in lines):
         told = [", ".join(f"{count} {status}" for status, count in line.faults.items()) or "0" for line in lines]
         columns.append(Column("faults", told, style="red"))

@@ -27,8 +27,9 @@ def loaded_dice(log_prob: Tensor, advantage: Tensor, first: Tensor, decay: float
         log_prob: [T, B] with graph; the sum over all agents that are differentiated.
         advantage: [T, B] without graph, times gamma^t where the episode's start is what counts.
         first: bool [T, B], True where an episode starts: actions before it had no part in what follows.
-        decay: 1 is unbiased; below 1, an action's part in the states k steps later is weighted by decay^k
-            (Farquhar et al. 2019, section 5.3, there lambda): less variance, some bias at second order.
+        decay: weight, to the power k, of an action's part in the states k steps later (Farquhar et al. 2019, section
+            5.3, there lambda). 1 is unbiased for returns from the start, with gamma^t in `advantage`; gamma is where
+            every step counts alike as a start; less than that trades bias at second order for variance.
     """
     keep = decay * (~first).to(log_prob.dtype)
     before: list[Tensor] = []

@@ -64,14 +64,20 @@ class BoardView:
         if not board.rows:
             yield Text("No blocks have been played in this mode yet.")
             return
-        columns, left_out = _fitting(_board_columns(board), options.max_width)
         sections = [row.side for row in board.rows]
-        yield _table(columns, [i + 1 < len(sections) and side != sections[i + 1] for i, side in enumerate(sections)])
+        ends = [i + 1 < len(sections) and side != sections[i + 1] for i, side in enumerate(sections)]
+        left = _board_columns(board)
+        named, others = left[:2], left[2:]
+        while others:  # what does not fit beside the names goes into another table below
+            columns, left_out = _fitting([*named, *others], options.max_width)
+            if len(columns) == len(named):
+                break
+            yield _table(columns, ends)
+            yield Text()
+            others = [column for column in others if column.header in left_out]
         yield Text(counted(board), style="dim")
         yield Text(partners(board), style="dim")
         yield Text(board.rule, style="dim")
-        if left_out:
-            yield Text(f"Not shown at this width: {', '.join(left_out)}.", style="dim italic")
 
 
 @dataclass(frozen=True)

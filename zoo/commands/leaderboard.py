@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -81,7 +82,8 @@ def _identities(arenas: list[ArenaRecord], arena: str | None) -> list[str]:
         return known
     if arena in known:
         return [arena]
-    plain = [record.id for record in arenas if arena == record.name or arena == record.name.rpartition("-v")[0]]
+    file = Path(arena).name  # an environment from a file is called by it, wherever it lies
+    plain = [r.id for r in arenas if r.name in (arena, file) or r.name.rpartition("-v")[0] == arena]
     exact = [identity for identity in plain if "(" not in identity]
     if exact or plain:
         return exact or plain

@@ -28,6 +28,7 @@ Examples:
 @arena_options
 @click.option("--episodes", type=COUNT, help="Episodes in each seating (default: the arena's, 1000 in ours).")
 @click.option("--seed", type=SEED, help="Play this seed from episode 0 (default: the next public episodes).")
+@click.option("--from", "first", type=click.IntRange(0), help="With --seed: the first episode (default: 0).")
 @click.option("--learn", is_flag=True, help="Both learn while they play, from scratch or from @CHECKPOINT.")
 @click.option("--rounds", type=COUNT, default=200, show_default=True, help="With --learn: rounds, one update each.")
 @click.option("--copies", type=COUNT, default=64, show_default=True, help="With --learn: games played at once.")
@@ -53,6 +54,7 @@ def command(
     wrap: tuple[str, ...],
     episodes: int | None,
     seed: int | None,
+    first: int | None,
     learn: bool,
     rounds: int,
     copies: int,
@@ -80,6 +82,8 @@ def command(
     from zoo.screen import learning_screen, match_screen, watch
 
     _refuse(ctx, _PLAYING if learn else _LEARNING, "is for matches without --learn" if learn else "needs --learn")
+    if first is not None and seed is None:
+        raise click.UsageError("--from needs --seed", ctx)
     started = time.process_time()
     limit_threads()
     choice = ArenaChoice(arena, arena_settings(assignments), wrap)
@@ -91,7 +95,9 @@ def command(
             learned = match.play(store, typed(), quiet=as_json, recorded=not no_record)
             figures, screen = learned.to_json(), learning_screen(learned)
         else:
-            plan = prepare(choice, (a, b), store, episodes=episodes, seed=seed or 0, onward=seed is None)
+            plan = prepare(
+                choice, (a, b), store, episodes=episodes, seed=seed or 0, first=first or 0, onward=seed is None
+            )
             before = public_board(store, plan.identity)
             register(plan, store)
             tasks = plan.tasks()
@@ -110,7 +116,7 @@ def command(
         Console().print(screen)
 
 
-_PLAYING = ("episodes", "workers")
+_PLAYING = ("episodes", "workers", "first")
 _LEARNING = ("rounds", "copies", "length", "runs", "sight")
 
 
@@ -118,4 +124,4 @@ def _refuse(ctx: click.Context, names: tuple[str, ...], why: str) -> None:
     """Options that would do nothing in this kind of match."""
     for name in names:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name} {why}", ctx)
+            raise click.UsageError(f"--{'from' if name == 'first' else name} {why}", ctx)
