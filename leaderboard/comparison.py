@@ -5,8 +5,8 @@
 - *Everything else*: **duplicate comparison**, as in duplicate bridge. Two entrants are compared by their mean own
   returns in the same seats, with the same partner, on the same seeds; partners are the members of the arena's panel
   and the two themselves (without a panel, everyone). "Who got more than the opponent" would put always-defect first in
-  a social dilemma and means nothing in a cooperative game. Where a competitive game has several sides, the comparison is made
-  within each side, and the players are (entrant, side), written "id|side".
+  a social dilemma and means nothing in a cooperative game. Where a competitive game has several sides, the comparison
+  is made within each side, and the players are (entrant, side), written "id|side".
 
 Each comparison has a weight. When k entrants are compared with one another on one partner's episodes, k results make
 k(k-1)/2 comparisons, but only k-1 of them are independent, so each weighs 2/k. For Gaussian results that is exact:

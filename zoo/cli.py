@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> Any:
     if wrong is not None:
         click.echo(f"zoo: {wrong}", err=True)
         sys.exit(2)
-    click.UsageError.show = _show_in_one_line  # type: ignore[method-assign]
+    click.UsageError.show = _show_in_one_line  # type: ignore[method-assign, assignment]
     try:
         return cli.main(args=arguments, prog_name="zoo", standalone_mode=True)
     except Exception as error:

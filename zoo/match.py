@@ -153,8 +153,8 @@ def prepare(
 ) -> Plan:
     """Plan a match of two entrants, or a tournament of several (all pairs and self-play).
 
-    It begins at episode `first`, or with `onward` at the first episode that not all of its pairings have played: so a match
-    that was stopped is finished first, and the next one goes on from there.
+    It begins at episode `first`, or with `onward` at the first episode that not all of its pairings have played: so a
+    match that was stopped is finished first, and the next one goes on from there.
 
     Raises:
         UserError: an entrant or arena that cannot be used.

@@ -70,10 +70,11 @@ class BoardView:
         named, others = left[:2], left[2:]
         while others:  # what does not fit beside the names goes into another table below
             columns, left_out = _fitting([*named, *others], options.max_width)
-            if len(columns) == len(named):
-                break
             yield _table(columns, ends)
             yield Text()
+            if len(columns) == len(named):  # too narrow for any figure
+                yield Text(f"Not shown at this width: {', '.join(left_out)}.", style="dim italic")
+                break
             others = [column for column in others if column.header in left_out]
         yield Text(counted(board), style="dim")
         yield Text(partners(board), style="dim")

@@ -50,17 +50,20 @@ def test_a_board_is_a_table_at_any_width(board, width):
         assert {line[column] for line in body} == {"["}  # intervals stand below each other
 
 
-def test_narrow_boards_keep_the_headline_and_name_what_is_left_out(board):
+def test_narrow_boards_begin_with_the_headline_and_go_on_below(board):
     headline = "mu [95 %]" if board.kind == "competitive" else "return/step [95 %]"
     narrow, wide = to_text(board_view(board), 80), to_text(board_view(board), 200)
     for text in (narrow, wide):
         assert headline in text
         assert "n = 160 games in 20 blocks of 0 matches; all seeds; rules version 1." in text
         assert "Panel coin-v1/panel-1: lola (aaaaaaaa), lola (bbbbbbbb)." in text
-    assert "Not shown at this width:" in narrow
-    assert "Not shown" not in wide
+    assert headline in narrow.splitlines()[1]
+    assert narrow.count("# [95 %]") > wide.count("# [95 %]") == 1
     for column in ("mu-3sigma", "TrueSkill", "games", "blocks", "matches", "faults", "id", "met"):
         assert column in wide
+        assert column in narrow
+    assert "Not shown" not in narrow + wide
+    assert "Not shown at this width:" in " ".join(to_text(board_view(board), 20).split())
     assert board.rule in " ".join(wide.split())
     assert "lola (aaaaaaaa)" in wide
 
