@@ -219,8 +219,8 @@ def test_a_foreign_environment_gets_its_own_arguments() -> None:
 
 def test_environments_from_two_files_are_two_arenas(tmp_path: Path) -> None:
     for name, cycles in (("one.py", 5), ("two.py", 6)):
-        text = f"import functools\nfrom mpe2 import simple_tag_v3\nenv = functools.partial(simple_tag_v3.env, max_cycles={cycles})\n"
-        (tmp_path / name).write_text(text)
+        head = "import functools\nfrom mpe2 import simple_tag_v3\n"
+        (tmp_path / name).write_text(f"{head}env = functools.partial(simple_tag_v3.env, max_cycles={cycles})\n")
     entries = [load_arena(f"{tmp_path / name}:env") for name in ("one.py", "two.py")]
     names_, identities = zip(*((a.spec.name, e.identity(a)) for e in entries for a in [e.make(1)]), strict=True)
     assert names_ == ("one.py:env", "two.py:env")
