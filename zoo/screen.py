@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from leaderboard.report.layout import MISSING, clean, intervals, number, plural, shortened, telling_width
+from leaderboard.report.layout import MISSING, clean, half_widths, intervals, number, plural, shortened, telling_width
 from leaderboard.report.terminal import change_view
 from zoo.progress import sparkline
 
@@ -189,10 +189,13 @@ def learning_screen(summary: LearningSummary) -> RenderableType:
 
 def _seats(lines: list[SeatLine]) -> Sheet:
     metrics = list(dict.fromkeys(name for line in lines for name in line.metrics))
+    widths = half_widths([line.per_step.low for line in lines], [line.per_step.high for line in lines])
+    # play without chance has no spread that would tell how many digits mean something: as many as the exact value has
+    digits = 6 if all(width is not None and width < 1e-9 for width in widths) else 4
     columns = [
         labels("entrant", [line.entrant for line in lines]),
         labels("seat", [line.seat for line in lines]),
-        figures("return/step [95 %]", [line.per_step for line in lines], style="bold"),
+        figures("return/step [95 %]", [line.per_step for line in lines], digits, style="bold"),
     ]
     if any(line.exact is not None for line in lines):
         columns.append(Column("exact, undiscounted", [number(line.exact, 6) for line in lines]))
