@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leaderboard.records import EntrantRecord
 from zoo import checkpoint as checkpoints
 from zoo.checkpoint import HOUSE, Checkpoint
 from zoo.errors import UserError, broke
@@ -17,6 +18,9 @@ from zoo.settings import config_fields, read, split
 if TYPE_CHECKING:
     from agents.protocol import Agent
     from arenas.protocol import Arena, ArenaSpec
+
+#: The mode of entrants that are frozen.
+PLAY: dict[str, Any] = {"mode": "play"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Entrant:
     @property
     def id(self) -> str:
         """Hash of what plays: agent, behaviour, config and weights."""
-        return self.id_for({"mode": "play"})
+        return self.id_for(PLAY)
 
     def id_for(self, mode: dict[str, Any]) -> str:
         """The entrant's identity in a mode (`{"mode": "play"}`, or learning with its schedule)."""
@@ -43,6 +47,12 @@ class Entrant:
             "mode": mode,
         }
         return hashlib.sha256(json.dumps(who, sort_keys=True).encode()).hexdigest()[:16]
+
+    def record(self, mode: dict[str, Any]) -> EntrantRecord:
+        """The entrant in a mode as records keep it."""
+        weights = self.checkpoint.digest if self.checkpoint else None
+        agent, behaviour = self.entry.key, self.entry.agent.behaviour
+        return EntrantRecord(self.id_for(mode), self.label, agent, behaviour, asdict(self.config), weights, mode)
 
     def agents(self, spec: ArenaSpec, seats: tuple[str, ...], seed: int, device: str = "cpu") -> dict[str, Agent]:
         """Seat -> the agent that plays it; one object per seat, per side, or for all, as the class `owns`.

@@ -12,14 +12,13 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import numpy as np
 import torch
 from rich.console import Console
 
-from agents.protocol import Agent, Seating
+from agents.protocol import Agent
 from agents.randomness import derive, derive_rows
 from agents.rollout import rollout
 from arenas.protocol import Arena
@@ -27,7 +26,6 @@ from leaderboard.labels import unique_labels
 from leaderboard.records import (
     RULES_VERSION,
     BlockRecord,
-    EntrantRecord,
     MatchRecord,
     SeatResult,
     block_id,
@@ -36,8 +34,8 @@ from leaderboard.records import (
 from leaderboard.store import Store
 from zoo.entrant import Entrant, read_entrant
 from zoo.errors import UserError
-from zoo.match import Estimate, estimate, verdict
-from zoo.play import ArenaChoice, arena_record, blame, luck, seatings
+from zoo.match import Estimate, add_once, estimate, time_now, verdict
+from zoo.play import ArenaChoice, arena_record, blame, deal, seatings
 from zoo.progress import Progress, Reading
 from zoo.table import Sight, Table
 from zoo.version import VERSION
@@ -138,25 +136,16 @@ class LearningMatch:
     def play(self, store: Store, command: str, *, quiet: bool, recorded: bool) -> LearningSummary:
         """Play the runs that are not recorded yet, record each as it ends, and sum up."""
         store.add_arena(arena_record(self.spec, self.identity))
-        for who, key in zip(self.entrants, self.ids, strict=True):
-            weights = who.checkpoint.digest if who.checkpoint else None
-            config, behaviour = asdict(who.config), who.entry.agent.behaviour
-            mode = self.schedule.mode()
-            store.add_entrant(EntrantRecord(key, who.label, who.entry.key, behaviour, config, weights, mode))
+        for who in self.entrants:
+            store.add_entrant(who.record(self.schedule.mode()))
         keys = [self._key(run) for run in range(self.runs)]
         have = store.has_blocks(keys)
         with Progress("rounds", Console(stderr=True), quiet=quiet) as progress:
             for run, key in enumerate(keys):
                 if key not in have:
                     store.add_block(self._run(run, key, progress))
-        if not any(match.id == self.match_id for match in store.matches(self.identity)):
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            store.add_match(
-                MatchRecord(
-                    self.match_id, self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, self.runs,
-                    tuple(keys), command, now, VERSION, {"schedule": asdict(self.schedule)},
-                )
-            )  # fmt: skip
+        what = (self.match_id, self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, self.runs, tuple(keys))
+        add_once(MatchRecord(*what, command, time_now(), VERSION, {"schedule": asdict(self.schedule)}), store)
         blocks = [b for b in store.blocks(self.identity, set(self.ids), "learn") if b.id in keys]
         return self._summary(blocks, recorded)
 
@@ -242,11 +231,7 @@ class LearningMatch:
         """Seat -> return per step of the players as they are now, over whole episodes of `_FROZEN_GAMES` copies."""
         arena: Arena = self.choice.make(min(_FROZEN_GAMES, self.spec.block))
         rows = derive_rows(seed, arena.batch_size, "frozen")
-        captains = {who: next(s for s, w in rotation.items() if w == who) for who in rotation.values()}
-        memories = {
-            seat: player.begin(Seating(seat, luck(rows, "seat", seat), luck(rows, "team", captains[rotation[seat]])))
-            for seat, player in players.items()
-        }
+        memories = deal(players, rotation, rows)
         timesteps, state = arena.reset(rows, autoreset=False)
         joint, _ = rollout(arena, players, memories, timesteps, self.spec.max_steps, state, until_over=True)
         steps = {seat: t.timesteps for seat, t in joint.seats.items()}

@@ -25,7 +25,6 @@ from leaderboard.records import (
     RULES_VERSION,
     BlockRecord,
     CheckpointRecord,
-    EntrantRecord,
     MatchRecord,
     PanelRecord,
     SeatResult,
@@ -35,7 +34,7 @@ from leaderboard.records import (
 )
 from leaderboard.returns import performances
 from leaderboard.store import Store
-from zoo.entrant import Entrant
+from zoo.entrant import PLAY, Entrant
 from zoo.panels import Panel, panel_for
 from zoo.play import PUBLIC_SEED, ArenaChoice, Task, arena_record, entrant, seatings
 from zoo.version import VERSION
@@ -198,33 +197,33 @@ def register(plan: Plan, store: Store) -> None:
     store.add_arena(arena_record(plan.arena.spec, plan.identity))
     for text in dict.fromkeys(t for pair in plan.pairings for t in pair):
         who = entrant(plan.choice, text)
-        store.add_entrant(
-            EntrantRecord(
-                who.id,
-                who.label,
-                who.entry.key,
-                who.entry.agent.behaviour,
-                asdict(who.config),
-                who.checkpoint.digest if who.checkpoint else None,
-                {"mode": "play"},
-            )
-        )
+        store.add_entrant(who.record(PLAY))
         if who.checkpoint is not None:
-            card = who.checkpoint
-            now = datetime.now(UTC).isoformat(timespec="seconds")
+            found = who.checkpoint
             store.add_checkpoint(
-                CheckpointRecord(card.digest, who.entry.key, plan.identity, str(card.path), asdict(card.card), now)
+                CheckpointRecord(
+                    found.digest, who.entry.key, plan.identity, str(found.path), asdict(found.card), time_now()
+                )
             )
     if plan.panel is not None:
         ids = tuple(entrant(plan.choice, text).id for text in plan.panel.members)
         store.add_panel(PanelRecord(plan.panel.id, plan.identity, ids))
 
 
+def time_now() -> str:
+    """The time as records keep it, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def add_once(match: MatchRecord, store: Store) -> None:
+    """Record a match, unless it was played before: then its first command and time stay."""
+    if not any(known.id == match.id for known in store.matches(match.arena)):
+        store.add_match(match)
+
+
 def record_match(plan: Plan, store: Store, command: str) -> None:
     """Record that this match was played; playing it again with the same seed adds nothing."""
-    if any(match.id == plan.match_id for match in store.matches(plan.identity)):
-        return
-    store.add_match(
+    add_once(
         MatchRecord(
             plan.match_id,
             plan.identity,
@@ -234,7 +233,7 @@ def record_match(plan: Plan, store: Store, command: str) -> None:
             plan.episodes,
             tuple(plan.tasks()),
             command,
-            datetime.now(UTC).isoformat(timespec="seconds"),
+            time_now(),
             VERSION,
             {
                 "arena": plan.choice.name,
@@ -243,7 +242,8 @@ def record_match(plan: Plan, store: Store, command: str) -> None:
                 "pairing": list(plan.pairings[0]),
                 "first_episode": plan.first_episode,
             },
-        )
+        ),
+        store,
     )
 
 
@@ -259,7 +259,8 @@ def summarise(plan: Plan, store: Store, before: Board | None, *, cpu_s: float, r
     ids = [who.id for who in plan.entrants]
     labels = unique_labels(ids, {who.id: who.label for who in plan.entrants})
     wanted = set(plan.tasks())
-    blocks = [block for block in store.blocks(plan.identity, mode="play") if block.id in wanted]
+    everybody = {entrant(plan.choice, text).id for pairing in plan.pairings for text in pairing}
+    blocks = [block for block in store.blocks(plan.identity, everybody, "play") if block.id in wanted]
     pair = sorted(ids)
     own = [block for block in blocks if list(block.entrants) == pair]
     rated = recorded and plan.seed == PUBLIC_SEED

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.protocol import JointTrajectory, Memory, Seating
+from agents.protocol import JointTrajectory, Memory, Policy, Seating
 from agents.randomness import bits, derive, derive_rows
 from agents.rollout import rollout
 from arenas.protocol import Arena, ArenaError, ArenaSpec, TimeSteps
@@ -149,13 +149,19 @@ def sit_down(
     episodes = derive_rows(
         derive(seed, "episode", identity), arena.batch_size, first=first_episode, device=arena.device
     )
+    memories = deal(players, rotation, episodes)
+    timesteps, state = arena.reset(episodes, autoreset=False)
+    return SetTable(players, memories, timesteps, state)
+
+
+def deal(players: Mapping[str, Policy], rotation: Mapping[str, int], episodes: Tensor) -> dict[str, Memory]:
+    """Seat -> memory before the first step; luck comes from the episodes' seeds long [B] and the seats' names alone."""
     memories: dict[str, Memory] = {}
     for seat, who in rotation.items():
         captain = next(s for s, w in rotation.items() if w == who)  # team luck is named by the team's first seat
         dealt = Seating(seat, luck(episodes, "seat", seat), luck(episodes, "team", captain))
         memories[seat] = players[seat].begin(dealt)
-    timesteps, state = arena.reset(episodes, autoreset=False)
-    return SetTable(players, memories, timesteps, state)
+    return memories
 
 
 def arena_record(spec: ArenaSpec, identity: str) -> ArenaRecord:

@@ -91,10 +91,6 @@ class ActorCriticAgent(Agent):
         self.actor_step.lr = self.config.lr / fallen
         self.actor_step.descend({name: -g for name, g in gradients.items()})
 
-    def rows(self, batch: int) -> int:
-        """Games per replica in a batch of so many."""
-        return batch // self.replicas
-
     def criticise(self, joint: JointTrajectory) -> tuple[dict[str, Tensor], float]:
         """Advantages [T, B] of the valued seats, and one step of the critic towards the returns seen.
 
@@ -111,7 +107,7 @@ class ActorCriticAgent(Agent):
             found[seat] = advantages(trajectory.timesteps, value, self.config.gamma, self.config.lambda_)
             target = found[seat] + value[:-1].detach()
             loss = loss + ((value[:-1] - target) * playing(trajectory.timesteps)).square().mean(0).sum()
-        loss = loss / self.rows(values.shape[1])
+        loss = loss / (values.shape[1] // self.replicas)  # games per replica
         self.critic_step.descend(gradient(loss, phi))
         return found, float(loss.detach()) / self.replicas / len(self.valued)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -47,11 +48,11 @@ def count(text: str | int) -> int:
     factor = _SUFFIXES.get(plain[-1:], 1)
     try:
         number = float(plain[:-1] if factor > 1 else plain) * factor
-        if number == int(number):
-            return int(number)
-    except (ValueError, OverflowError):
-        pass  # said below
-    raise UserError(f"{text!r} is no whole number such as 500000, 5e5, 500k or 4M")
+    except ValueError:
+        number = math.nan
+    if not number.is_integer():
+        raise UserError(f"{text!r} is no whole number such as 500000, 5e5, 500k or 4M")
+    return int(number)
 
 
 def count_or_episode(text: str | int) -> int | None:
