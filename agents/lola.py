@@ -5,19 +5,19 @@ step, eta grad_2 V_2, ascends V_1(theta_1, theta_2 + eta grad_2 V_2) to first or
 
     theta_1 <- theta_1 + delta [ grad_1 V_1 + eta (grad_2 V_1)^T grad_1 grad_2 V_2 ]
 
-The second term shapes what the other learns. All derivatives are estimated from the segment played (equations 4.5 to
-4.7). The other's policy is shown, or fitted to what it did (section 4.4, opponent modelling); from there on the two
-cases are one.
+The second term shapes what the other learns; with eta = 0 this is the naive learner. All derivatives are estimated
+from the segment played (equations 4.5 to 4.7). The other's policy is shown, or fitted to what it did (section 4.4,
+opponent modelling); from there on the two cases are one.
 
 Departures: derivatives of every order come from one expression, loaded DiCE (Farquhar et al. 2019), which estimates
-equation 4.7 with less variance. V is taken over the steps of a segment alike instead of from the start of the game,
-in the paper's unit (1 / (1 - gamma) times the mean per step), so that `eta` means the same for segments of any
-length; with every step a start, an action's part in a state k steps later counts gamma^k, which is `decay`; values
-bootstrapped at a segment's end bias a little. A hidden memory is not known at a segment's start, so the other's mood
-begins neutral there. grad_2 V_1 and the mixed derivative come from the same games, a bias of order 1 / B. Adam, with
-a step size that may fall, instead of plain ascent; an entropy bonus; a perceptron with one bit of recollection (the
-sign of the last reward) where the paper's coin agents are recurrent. Any number of peers: their shaping terms are
-added.
+equation 4.7 with less variance. Unless `weigh=start`, V is taken over the steps of a segment alike instead of from
+the start of the game, in the paper's unit (1 / (1 - gamma) times the mean per step), so that `eta` means the same for
+segments of any length; with every step a start, an action's part in a state k steps later counts gamma^k, which is
+`decay`; values bootstrapped at a segment's end bias a little. A hidden memory is not known at a segment's start, so
+the other's mood begins neutral there. grad_2 V_1 and the mixed derivative come from the same games, a bias of order 1
+/ B. Adam, with a step size that may fall, instead of plain ascent; an entropy bonus; a perceptron with one bit of
+recollection (the sign of the last reward) where the paper's coin agents are recurrent. Any number of peers: their
+shaping terms are added.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from agents.naive import objective
 from agents.parts.actor_critic import ActorCriticAgent, ActorCriticConfig
 from agents.parts.categorical import CategoricalPolicy
 from agents.parts.dice import loaded_dice
@@ -47,13 +48,12 @@ class LolaConfig(ActorCriticConfig):
     model_steps: int = 4  # steps of that fit a round
 
 
-def value(log_prob: Tensor, advantage: Tensor, first: Tensor, gamma: float, decay: float) -> Tensor:
-    """V, a scalar of which only the derivatives mean something; inputs [T, B].
+def value(log_prob: Tensor, advantage: Tensor, first: Tensor, decay: float) -> Tensor:
+    """V, a scalar of which only the derivatives mean something, summed over the steps; inputs [T, B].
 
     `log_prob` is the sum over all agents in whose parameters V is differentiated.
     """
-    horizon = 1 / (1 - gamma)
-    return horizon * loaded_dice(log_prob, advantage, first, decay).mean() / len(log_prob)
+    return loaded_dice(log_prob, advantage, first, decay).mean()
 
 
 def shaping(v_1: Tensor, v_2: Tensor, theta_1: Parameters, theta_2: Parameters) -> Parameters:
@@ -80,7 +80,7 @@ class Lola(ActorCriticAgent):
 
     def seats_to_value(self) -> tuple[str, ...]:
         """All seats: the shaping term needs the others' advantages too."""
-        return tuple(self.spec.seats)
+        return tuple(self.spec.seats) if self.config.eta else (self.seat,)
 
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
         """One step of the values and one LOLA step of the policy on the segment just played."""
@@ -90,20 +90,22 @@ class Lola(ActorCriticAgent):
         policy = self.actor.with_parameters(theta)
         log_prob, entropy = policy.log_prob(mine), policy.entropy(mine)
         first = mine.timesteps.first[:-1]
+        # V is wanted per game from its start, or 1 / (1 - gamma) times the mean per step; `value` sums over the steps
+        unit, decay = (1.0, 1.0) if config.weigh == "start" else (1 / (1 - config.gamma) / len(log_prob), config.decay)
 
         def v(who: str, of: Tensor) -> Tensor:
             # the mean is over the games of all replicas, each of which only moves its own parameters
-            return self.replicas * value(of, advantage[who], first, config.gamma, config.decay)
+            return self.replicas * unit * value(of, advantage[who], first, decay)
 
-        bonus = self.replicas * config.entropy * entropy.mean() / (1 - config.gamma)
-        ascent = gradient(v(self.seat, log_prob) + bonus, theta, keep=True)
+        own = objective(log_prob, advantage[self.seat]) + config.entropy * entropy.sum(0).mean()
+        ascent = gradient(self.replicas * own, theta, keep=True)
         for seat in self.others if config.eta else ():
             peer = self.peer(seat, joint.seats[seat], context)
             theta_2 = leaves(peer.parameters)
             other_log_prob = peer.with_parameters(theta_2).log_prob(joint.seats[seat])
             both = log_prob + other_log_prob
             term = shaping(v(self.seat, both), v(seat, both), theta, theta_2)
-            ascent = {name: g + config.eta * term[name] for name, g in ascent.items()}
+            ascent = {name: g + config.eta / unit * term[name] for name, g in ascent.items()}
         self.ascend(ascent, context.update)
         return {"entropy": float(entropy.detach().mean()), "value_error": error}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -11,8 +11,8 @@ from torch import Tensor
 from agents.parts.categorical import CategoricalPolicy, RecallSetting, recall_for
 from agents.parts.gradients import Parameters, gradient, leaves
 from agents.parts.networks import mlp, mlp_parameters
-from agents.parts.optimizers import Adam
-from agents.parts.returns import advantages, playing
+from agents.parts.optimizers import Adam, GradientDescent
+from agents.parts.returns import advantages, playing, steps_since_start
 from agents.protocol import Agent, JointTrajectory, Memory, Seating, State
 from agents.randomness import derive
 from arenas.protocol import Action, ArenaSpec, TimeStep
@@ -22,13 +22,18 @@ from arenas.protocol import Action, ArenaSpec, TimeStep
 class ActorCriticConfig:
     """Settings of every policy-gradient learner here."""
 
-    lr: float = 0.002  # Adam's step size for the policy
+    lr: float = 0.002  # step size for the policy
+    optimizer: Literal["adam", "sgd"] = "adam"  # of the policy; sgd: plain steps along the gradient, as in the papers
     critic_lr: float = 0.003  # Adam's step size for the value
     anneal: int = 0  # updates after which lr has fallen to half, lr / (1 + update / anneal); 0: it stays
     gamma: float = 0.96  # discount per step; LOLA's for ipd and coin
     lambda_: float = 0.95  # of the generalised advantage estimate
     entropy: float = 0.01  # weight of the policy's entropy (nats), beside advantages in units of reward
-    hidden: int = 64  # units of the one hidden layer; 0: logits are linear in the observation, on one-hots a table
+    weigh: Literal["step", "start"] = (
+        "step"  # all steps alike, or by gamma^t from the episode's start, as in the papers
+    )
+    hidden: int = 64  # units of the one hidden layer; 0: A - 1 logits linear in the observation, on one-hots a table
+    init: float = 1.0  # standard deviation of the first logits where hidden is 0; 1 as in LOLA's paper
     recall: RecallSetting = "auto"  # what of the past the policy knows besides the observation
 
 
@@ -55,7 +60,8 @@ class ActorCriticAgent(Agent):
         self.critic = mlp_parameters(
             sizes, seed=derive(seed, "critic"), replicas=replicas, last_scale=0.01, device=device
         )
-        self.actor_step = Adam(self.actor.parameters, config.lr)
+        plain = config.optimizer == "sgd"
+        self.actor_step = (GradientDescent if plain else Adam)(self.actor.parameters, config.lr)
         self.critic_step = Adam(self.critic, config.critic_lr)
 
     def seats_to_value(self) -> tuple[str, ...]:
@@ -66,7 +72,13 @@ class ActorCriticAgent(Agent):
         """A fresh policy of our kind for any seat of the game."""
         spec = self.spec.seats[seat]
         parameters = CategoricalPolicy.initial_parameters(
-            spec, self.recall, self._hidden(), seed=seed, replicas=self.replicas, device=self.device
+            spec,
+            self.recall,
+            self._hidden(),
+            seed=seed,
+            replicas=self.replicas,
+            device=self.device,
+            std=self.config.init,
         )
         return CategoricalPolicy(parameters, spec, self.recall)
 
@@ -94,7 +106,8 @@ class ActorCriticAgent(Agent):
     def criticise(self, joint: JointTrajectory) -> tuple[dict[str, Tensor], float]:
         """Advantages [T, B] of the valued seats, and one step of the critic towards the returns seen.
 
-        The mean squared error of the value is the second result.
+        Where the episode's start is what counts, they are times gamma^t. The mean squared error of the
+        value is the second result.
         """
         trajectories = [joint.seats[seat] for seat in self.valued]
         seen = torch.cat([self.actor.features(t) for t in trajectories], dim=-1)
@@ -107,6 +120,8 @@ class ActorCriticAgent(Agent):
             found[seat] = advantages(trajectory.timesteps, value, self.config.gamma, self.config.lambda_)
             target = found[seat] + value[:-1].detach()
             loss = loss + ((value[:-1] - target) * playing(trajectory.timesteps)).square().mean(0).sum()
+            if self.config.weigh == "start":
+                found[seat] = found[seat] * self.config.gamma ** steps_since_start(trajectory.timesteps.first[:-1])
         loss = loss / (values.shape[1] // self.replicas)  # games per replica
         self.critic_step.descend(gradient(loss, phi))
         return found, float(loss.detach()) / self.replicas / len(self.valued)

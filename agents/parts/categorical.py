@@ -9,7 +9,7 @@ from typing import Literal, Self
 import torch
 from torch import Tensor
 
-from agents.parts.networks import Parameters, mlp, mlp_parameters
+from agents.parts.networks import Parameters, mlp, mlp_parameters, table_parameters
 from agents.parts.returns import playing
 from agents.protocol import DifferentiablePolicy, Memory, Seating, Trajectory
 from agents.randomness import categorical, deal, dealt_bits, fraction
@@ -35,6 +35,9 @@ def recollect(mood: Tensor, reward: Tensor, first: Tensor) -> Tensor:
 class CategoricalPolicy(DifferentiablePolicy):
     """pi(a | observation[, mood]) = softmax(MLP(...)).
 
+    Without hidden layers it is a table: A - 1 logits per feature and no bias, the last action's logit being 0. On
+    one-hot observations of two actions that is the papers' policy, one sigmoid per observation.
+
     With `recall="reward"` the input besides holds the mood, the sign of the last reward that was not 0: one bit of the
     past (have I last been hurt or served?), which is what reciprocity needs where the board does not tell it.
 
@@ -46,14 +49,25 @@ class CategoricalPolicy(DifferentiablePolicy):
 
     def __init__(self, parameters: Parameters, spec: SeatSpec, recall: Recall = "none") -> None:
         self.parameters, self.spec, self.recall = parameters, spec, recall
-        self.replicas = next(iter(parameters.values())).shape[0]
+        weight = next(iter(parameters.values()))
+        self.replicas, self._dtype = weight.shape[0], weight.dtype
 
     @staticmethod
     def initial_parameters(
-        spec: SeatSpec, recall: Recall, hidden: Sequence[int], *, seed: int, replicas: int = 1, device: str = "cpu"
+        spec: SeatSpec,
+        recall: Recall,
+        hidden: Sequence[int],
+        *,
+        seed: int,
+        replicas: int = 1,
+        device: str = "cpu",
+        std: float = 0.0,
     ) -> Parameters:
-        """Fresh parameters; logits start near 0, so that the first policy is nearly uniform."""
-        sizes = [CategoricalPolicy.width(spec, recall), *hidden, spec.actions]
+        """Fresh parameters: the logits of a network start near 0, nearly uniform, those of a table from N(0, std^2)."""
+        features = CategoricalPolicy.width(spec, recall)
+        if not hidden:
+            return table_parameters(features, spec.actions - 1, std=std, seed=seed, replicas=replicas, device=device)
+        sizes = [features, *hidden, spec.actions]
         return mlp_parameters(sizes, seed=seed, replicas=replicas, last_scale=0.01, device=device)
 
     @staticmethod
@@ -65,6 +79,22 @@ class CategoricalPolicy(DifferentiablePolicy):
     def memoryless(self) -> bool:
         """True unless rewards are recalled."""
         return self.recall == "none"
+
+    @property
+    def states(self) -> int:
+        """The moods -1, 0 and 1, numbered from 0, where rewards are recalled."""
+        return 1 if self.recall == "none" else 3
+
+    def remember(self, state: Tensor, timestep: TimeStep) -> Tensor:
+        """The mood's number long [B] after this time step."""
+        if self.recall == "none":
+            return torch.zeros_like(state)
+        return recollect(state.float() - 1, timestep.reward, timestep.first).long() + 1
+
+    def probabilities_in(self, state: Tensor, timestep: TimeStep) -> Tensor:
+        """Action probabilities [B, A] in a mood."""
+        mood = None if self.recall == "none" else state.float() - 1
+        return self._logits(timestep.observation, mood, timestep.action_mask).softmax(-1)
 
     def with_parameters(self, parameters: Parameters) -> Self:
         """The same policy reading other parameters."""
@@ -94,7 +124,7 @@ class CategoricalPolicy(DifferentiablePolicy):
 
     def outputs(self, trajectory: Trajectory) -> Tensor:
         """Logits [T + 1, B, A], -inf where an action is illegal."""
-        return self.masked(mlp(self.parameters, self.features(trajectory)), trajectory.timesteps.action_mask)
+        return self.masked(self._scores(self.features(trajectory)), trajectory.timesteps.action_mask)
 
     def log_prob(self, trajectory: Trajectory) -> Tensor:
         """Log-probability [T, B] of the actions taken, 0 where they did not count."""
@@ -118,13 +148,18 @@ class CategoricalPolicy(DifferentiablePolicy):
         return torch.stack(moods)
 
     def _features(self, observation: Tensor, mood: Tensor | None) -> Tensor:
-        flat = observation.flatten(-len(self.spec.observation))
+        flat = observation.flatten(-len(self.spec.observation)).to(self._dtype)
         if mood is None:
             return flat
-        return torch.cat((flat, torch.stack((mood < 0, mood > 0), dim=-1).float()), dim=-1)
+        return torch.cat((flat, torch.stack((mood < 0, mood > 0), dim=-1).to(self._dtype)), dim=-1)
 
     def _logits(self, observation: Tensor, mood: Tensor | None, mask: Tensor | None) -> Tensor:
-        return self.masked(mlp(self.parameters, self._features(observation, mood)), mask)
+        return self.masked(self._scores(self._features(observation, mood)), mask)
+
+    def _scores(self, features: Tensor) -> Tensor:
+        """Logits [..., A] of features [..., B, F]."""
+        scores = mlp(self.parameters, features)
+        return torch.nn.functional.pad(scores, (0, 1)) if "b0" not in self.parameters else scores
 
     @staticmethod
     def masked(logits: Tensor, mask: Tensor | None) -> Tensor:

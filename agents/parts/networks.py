@@ -12,9 +12,20 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from agents.randomness import derive, initialise
+from agents.randomness import derive, generator, initialise
 
 Parameters = dict[str, Tensor]
+
+
+def table_parameters(
+    features: int, width: int, *, std: float, seed: int, replicas: int = 1, device: str = "cpu"
+) -> Parameters:
+    """One layer without bias, `w0` [R, features, width], drawn from N(0, std^2); replica r depends on (seed, r)."""
+    rows = []
+    for replica in range(replicas):
+        luck = generator(derive(seed, "replica", replica))
+        rows.append(std * torch.randn(features, width, generator=luck))
+    return {"w0": torch.stack(rows).to(device)}
 
 
 def mlp_parameters(
@@ -48,16 +59,16 @@ def mlp(parameters: Parameters, x: Tensor, prefix: str = "") -> Tensor:
     """Apply the layers of `mlp_parameters` with ReLU between them: [..., B, in] -> [..., B, out]."""
     layers = sum(name.startswith(f"{prefix}w") for name in parameters)
     for layer in range(layers):
-        weight, bias = parameters[f"{prefix}w{layer}"], parameters[f"{prefix}b{layer}"]
-        x = linear(x, weight, bias)
+        x = linear(x, parameters[f"{prefix}w{layer}"], parameters.get(f"{prefix}b{layer}"))
         if layer < layers - 1:
             x = x.relu()
     return x
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """[..., B, in] @ weight [R, in, out] + bias [R, 1, out], the rows of each replica with its own weight."""
     if weight.shape[0] == 1:
-        return x @ weight[0] + bias[0]
+        return x @ weight[0] if bias is None else x @ weight[0] + bias[0]
     by_replica = x.reshape(*x.shape[:-2], weight.shape[0], -1, x.shape[-1])  # [..., R, B / R, in]
-    return (by_replica @ weight + bias).flatten(-3, -2)
+    product = by_replica @ weight
+    return (product if bias is None else product + bias).flatten(-3, -2)

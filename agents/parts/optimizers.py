@@ -8,6 +8,28 @@ import torch
 from torch import Tensor
 
 
+class GradientDescent:
+    """Plain steps on the tensors of `parameters`, changed in place.
+
+    Args:
+        parameters: name -> tensor.
+        lr: step size.
+    """
+
+    def __init__(self, parameters: Mapping[str, Tensor], lr: float) -> None:
+        self._parameters, self.lr = dict(parameters), lr
+
+    @torch.no_grad()
+    def descend(self, gradients: Mapping[str, Tensor]) -> None:
+        """One step against `gradients`."""
+        for name, parameter in self._parameters.items():
+            parameter.add_(gradients[name], alpha=-self.lr)
+
+    def state(self, prefix: str) -> dict[str, Tensor]:
+        """Nothing: the next step depends on the parameters alone."""
+        return {}
+
+
 class Adam:
     """Adam (Kingma and Ba 2015, algorithm 1) on the tensors of `parameters`, changed in place.
 

@@ -13,6 +13,13 @@ def playing(timesteps: TimeStep) -> Tensor:
     return (timesteps.active[:-1] & ~timesteps.last[:-1]).float()
 
 
+def steps_since_start(first: Tensor) -> Tensor:
+    """Steps since the episode's start, or since the segment's where that is later: long [T, B] of bool [T, B]."""
+    now = torch.arange(len(first), device=first.device).unsqueeze(-1)
+    started = torch.where(first, now, 0).cummax(dim=0).values
+    return now - started
+
+
 def advantages(timesteps: TimeStep, values: Tensor, gamma: float, lambda_: float) -> Tensor:
     """Generalised advantage estimates (Schulman et al. 2016, equation 16), float32 [T, B], no graph.
 

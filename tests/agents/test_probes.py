@@ -58,10 +58,10 @@ def mean_return(table: Table, rounds: int) -> float:
 
 
 def test_lola_learns_to_cooperate_where_the_naive_learner_defects() -> None:
-    settings = "hidden=0,lr=0.05"  # a table of five numbers per seat
+    settings = "hidden=0,init=0,lr=0.1"  # a table of five numbers per seat
     naive = play(f"naive,{settings}", "ipd", None, 60, copies=128)
     assert mean_return(naive, 20) < -1.95
-    lola = play(f"lola,{settings},eta=0.2", "ipd", None, 160, copies=128)
+    lola = play(f"lola,{settings},eta=0.6", "ipd", None, 160, copies=128)
     assert mean_return(lola, 20) > -1.4
 
 
@@ -121,19 +121,15 @@ def test_lolas_gradient_and_shaping_agree_with_the_exact_value(
     plain, table = ascent(0.0, seat, monkeypatch)
     shaped, _ = ascent(1.0, seat, monkeypatch)
     true_gradient, true_shaping = exact(table, seat, other)
-    agree(flat(plain) / UNIT, flat(true_gradient))
-    agree((flat(shaped) - flat(plain)) / UNIT**2, flat(true_shaping))
+    agree(flat(plain), flat(true_gradient))
+    agree((flat(shaped) - flat(plain)) / UNIT, flat(true_shaping))
 
 
-def test_eta_0_is_the_naive_learner_but_for_the_critic() -> None:
-    """One update of the policy from equal weights and equal games points the same way."""
-    found = {}
-    for name, settings in (("naive", []), ("lola", ["eta=0", "decay=1"])):
-        entry = load_agent(name)
-        arena = load_arena("ipd").make(4096)
-        config = entry.config(["hidden=0", "lr=0.001", "entropy=0", *settings])
-        players = {s: entry.agent.make(arena.spec, (s,), config, seed=5) for s in arena.spec.seats}
-        before = flat(players["row"].acting_state())
-        Table(arena, "ipd-v1", players, ["row"], length=32).play_round()
-        found[name] = flat(players["row"].acting_state()) - before
-    assert float(torch.cosine_similarity(found["naive"], found["lola"], dim=0)) > 0.99
+@pytest.mark.parametrize("arena", ["ipd", "imp", "coin"])
+def test_eta_0_is_the_naive_learner_bit_for_bit(arena: str) -> None:
+    naive, lola = (play(name, arena, None, 3) for name in ("naive", "lola,eta=0"))
+    assert {n: t.tolist() for n, t in _learned(naive).items()} == {n: t.tolist() for n, t in _learned(lola).items()}
+
+
+def _learned(table: Table) -> Parameters:
+    return {f"{seat}/{n}": t for seat, agent in table.players.items() for n, t in agent.acting_state().items()}
