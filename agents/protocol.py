@@ -101,6 +101,22 @@ class DifferentiablePolicy(Policy):
         nothing = Action(torch.zeros((0, len(timestep.reward)), dtype=torch.long, device=timestep.reward.device))
         return self.outputs(Trajectory(stacked, nothing)).squeeze(0).softmax(-1)
 
+    @property
+    def states(self) -> int:
+        """Number of states of a memory that is a finite automaton: 1 without any, 0 where they cannot be listed.
+
+        A policy that lists them says by `remember` and `probabilities_in` what it does, and can be answered exactly.
+        """
+        return 1 if self.memoryless else 0
+
+    def remember(self, state: Tensor, timestep: TimeStep) -> Tensor:
+        """The states long [B] in which it acts on this time step, when it acted on the one before in `state` [B]."""
+        return torch.zeros_like(state)
+
+    def probabilities_in(self, state: Tensor, timestep: TimeStep) -> Tensor:
+        """Action probabilities [B, A] in `state`, which has taken the time step in."""
+        return self.probabilities(timestep)
+
 
 @dataclass(frozen=True)
 class LearningContext:
@@ -128,6 +144,7 @@ class Agent(Policy):
         owns: which seats one learning object takes: its own seat, its side, or all.
         behaviour: raised whenever the same weights and seeds would play differently.
         learns: False for scripted agents.
+        replicated: True where `make(..., replicas=R)` gives R learners that know nothing of each other.
     """
 
     Config: ClassVar[type] = NoConfig
@@ -136,6 +153,7 @@ class Agent(Policy):
     owns: ClassVar[Literal["seat", "side", "all"]] = "seat"
     behaviour: ClassVar[int] = 1
     learns: ClassVar[bool] = False
+    replicated: ClassVar[bool] = False
 
     def __init__(
         self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1

@@ -54,8 +54,12 @@ class Entrant:
         agent, behaviour = self.entry.key, self.entry.agent.behaviour
         return EntrantRecord(self.id_for(mode), self.label, agent, behaviour, asdict(self.config), weights, mode)
 
-    def agents(self, spec: ArenaSpec, seats: tuple[str, ...], seed: int, device: str = "cpu") -> dict[str, Agent]:
+    def agents(
+        self, spec: ArenaSpec, seats: tuple[str, ...], seed: int, device: str = "cpu", replicas: int = 1
+    ) -> dict[str, Agent]:
         """Seat -> the agent that plays it; one object per seat, per side, or for all, as the class `owns`.
+
+        With `replicas` a learner that starts from scratch is so many in one; all others serve any number as they are.
 
         Raises:
             UserError: the agent refuses this game or breaks, or the checkpoint does not fit it or lacks a seat.
@@ -63,13 +67,14 @@ class Entrant:
         from agents.randomness import derive
 
         owns = self.entry.agent.owns
+        fresh = replicas if self.entry.agent.learns and self.checkpoint is None else 1
         groups: dict[str, list[str]] = {}
         for seat in seats:
             groups.setdefault({"seat": seat, "side": spec.seats[seat].side, "all": ""}[owns], []).append(seat)
         players: dict[str, Agent] = {}
         for members in map(tuple, groups.values()):
             try:
-                agent = self.entry.agent.make(spec, members, self.config, derive(seed, *members), device)
+                agent = self.entry.agent.make(spec, members, self.config, derive(seed, *members), device, fresh)
             except ValueError as error:  # how an agent refuses a game that it does not know
                 raise UserError(f"{self.label}: {' '.join(str(error).split())}") from error
             except (Exception, SystemExit) as error:  # an agent may be anybody's and fail in any way

@@ -157,6 +157,13 @@ class Table:
         secret = [s for s in self.players if s not in seats and self.players[s].policy(s) is None]
         if secret and "policies" in agent.needs_to_learn:
             raise UserError(f"{who} cannot learn in {self.identity}: it needs policies, and {secret[0]} shows none")
+        if "value" in agent.needs:
+            shown = {seat: player.policy(seat) for seat, player in self.players.items()}
+            if deep := [seat for seat, policy in shown.items() if policy is not None and not policy.memoryless]:
+                raise UserError(
+                    f"{who} cannot learn in {self.identity}: exact values are of memoryless policies, and that of"
+                    f" {deep[0]} has a memory"
+                )
 
     def _begin(self) -> _Game:
         """New episodes and new luck in every copy; copy b of round r plays episode r * B + b."""

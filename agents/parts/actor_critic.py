@@ -45,6 +45,7 @@ class ActorCriticAgent(Agent):
     """
 
     learns = True
+    replicated = True
     config: Any
 
     def __init__(

@@ -1,0 +1,39 @@
+"""Consensus optimisation: ascends the own value and descends the norm of the game's gradient.
+
+Mescheder, Nowozin and Geiger 2017, "The Numerics of GANs", equation 11. In losses, with xi the players' own gradients
+and H the Jacobian of xi:
+
+    theta <- theta - delta (xi + gamma H^T xi),   H^T xi = grad 1/2 ||xi||^2
+
+Departures: gamma is called `weight` here, as gamma is the discount everywhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, constant, inner, plus, simultaneous
+from agents.parts.gradients import Parameters, gradient
+
+
+@dataclass(frozen=True)
+class ConsensusConfig(ExactConfig):
+    """Settings of `consensus`."""
+
+    weight: float = 1.0  # gamma of the paper: weight of the norm's gradient; 0 is the naive learner
+
+
+class Consensus(ExactAgent):
+    """Seeks points where nobody's gradient is left."""
+
+    Config: ClassVar[type] = ConsensusConfig
+    config: ConsensusConfig
+
+    def ascent(self, values: Values, theta: Pair) -> Parameters:
+        """-(xi + gamma H^T xi) of the first player."""
+        own = simultaneous(values(*theta), theta)
+        if not self.config.weight:
+            return constant(own[0])
+        norm = 0.5 * (inner(own[0], own[0]) + inner(own[1], own[1])).sum()
+        return plus(constant(own[0]), gradient(norm, theta[0]), -self.config.weight)

@@ -1,0 +1,69 @@
+"""LOLA with exact derivatives, of any order, in three forms that the literature calls by one name.
+
+Foerster, Chen, Al-Shedivat, Whiteson, Abbeel and Mordatch 2018, "Learning with Opponent-Learning Awareness". A player
+expects the other to step along d_2 and looks how its own value changes with that step:
+
+    first-order  theta_1 <- theta_1 + delta grad_1 [ V_1 + (stop grad_2 V_1)^T d_2 ]     equation 4.4
+    taylor       theta_1 <- theta_1 + delta grad_1 [ V_1 + (grad_2 V_1)^T d_2 ]          nothing held constant
+    unrolled     theta_1 <- theta_1 + delta grad_1 V_1(theta_1, theta_2 + d_2)           no expansion at all
+
+with d_2 = eta grad_2 V_2 for LOLA (order 1). A learner of order k expects the other to learn as one of order k - 1
+does: d_2 = eta times that learner's own direction, which makes order 2 the second-order LOLA of the paper's table 4;
+order 0 is the naive learner. `taylor` is the form of Letcher et al. 2019 (SOS), whose first-order LOLA contains the
+look-ahead term; `unrolled` is "exact LOLA" in Willi et al. 2022 (COLA), and of order k their HOLA.
+
+Departures: none in the first-order form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, constant, inner, of_players, plus
+from agents.parts.gradients import Parameters, gradient
+from arenas.protocol import ArenaSpec
+
+Form = Literal["first-order", "taylor", "unrolled"]
+
+
+@dataclass(frozen=True)
+class LolaExactConfig(ExactConfig):
+    """Settings of `lola-exact`."""
+
+    eta: float = 1.0  # the step that the other is expected to take, per unit of its gradient; 0 is the naive learner
+    order: int = 1  # 0: the naive learner, 1: LOLA, k: expects the other to be of order k - 1
+    form: Form = "first-order"  # what is expanded and what is held constant, see above
+
+
+def direction(values: Values, theta: Pair, eta: float, order: int, form: Form, *, higher: bool = False) -> Parameters:
+    """The direction of the first player as a learner of this order and form; with graph where `higher`."""
+    own = values(*theta)[0].sum()
+    if not order or not eta:
+        return gradient(own, theta[0], higher=higher)
+    swapped, reversed_theta = of_players(values, theta, swap=True)
+    step = direction(swapped, reversed_theta, eta, order - 1, form, higher=True)
+    if form == "unrolled":
+        return gradient(values(theta[0], plus(theta[1], step, eta))[0].sum(), theta[0], higher=higher)
+    influence = gradient(own, theta[1], higher=True)
+    if form == "first-order":
+        influence = constant(influence)
+    return gradient(own + eta * inner(influence, step).sum(), theta[0], higher=higher)
+
+
+class LolaExact(ExactAgent):
+    """Shapes the other's next step, with exact derivatives."""
+
+    Config: ClassVar[type] = LolaExactConfig
+    config: LolaExactConfig
+
+    def __init__(
+        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
+    ) -> None:
+        if config.order < 0:
+            raise ValueError(f"order must be 0 (naive), 1 (LOLA) or more, got {config.order}")
+        super().__init__(spec, seats, config, seed, device, replicas)
+
+    def ascent(self, values: Values, theta: Pair) -> Parameters:
+        """See `direction`."""
+        return direction(values, theta, self.config.eta, self.config.order, self.config.form)

@@ -1,0 +1,150 @@
+"""What the exact learners share: the game as a differentiable function of both players' parameters.
+
+Shapes: R replicas, each a game of two players of its own. A value is [R]; a parameter is [R, ...]. All derivatives are
+of V, the exact discounted return in the paper's unit (not normalised), in double precision.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from agents.parts.categorical import CategoricalPolicy
+from agents.parts.gradients import Parameters, gradient, leaves
+from agents.parts.networks import table_parameters
+from agents.parts.point import PointPolicy
+from agents.protocol import Agent, DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Seating, State
+from agents.randomness import derive
+from arenas.protocol import Action, Arena, ArenaSpec, TimeStep
+
+#: Both players' parameters, mine first.
+Pair = tuple[Parameters, Parameters]
+#: V of both players [R] as a function of their parameters.
+Values = Callable[[Parameters, Parameters], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class ExactConfig:
+    """Settings of every exact learner."""
+
+    lr: float = 1.0  # delta: the own step per unit of gradient, V being 1 / (1 - gamma) times the return per step
+    init: float = 1.0  # standard deviation of the first logits, or actions where these are continuous
+
+
+def of_players(values: Values, theta: Pair, *, swap: bool = False) -> tuple[Values, Pair]:
+    """The same game as the other player sees it, where `swap`."""
+    if not swap:
+        return values, theta
+    return (lambda mine, other: values(other, mine)[::-1]), (theta[1], theta[0])
+
+
+def inner(a: Parameters, b: Parameters) -> Tensor:
+    """Inner product of two parameter dicts in every replica, [R]; a single 0 where they are empty."""
+    if not a:
+        return torch.zeros((), dtype=torch.float64)
+    return torch.stack([(a[name] * b[name]).flatten(1).sum(1) for name in a]).sum(0)
+
+
+def constant(parameters: Parameters) -> Parameters:
+    """The same numbers without their graph."""
+    return {name: p.detach() for name, p in parameters.items()}
+
+
+def plus(a: Parameters, b: Parameters, scale: float | Tensor = 1.0) -> Parameters:
+    """The sum a + scale * b; `scale` is a number, or one for each replica, [R]."""
+
+    def scaled(p: Tensor) -> Tensor:
+        return scale.view(-1, *[1] * (p.dim() - 1)) * p if isinstance(scale, Tensor) else scale * p
+
+    return {name: p + scaled(b[name]) for name, p in a.items()}
+
+
+def simultaneous(v: tuple[Tensor, Tensor], theta: Pair) -> Pair:
+    """(grad_1 V_1, grad_2 V_2) with graph."""
+    return gradient(v[0].sum(), theta[0], higher=True), gradient(v[1].sum(), theta[1], higher=True)
+
+
+class ExactAgent(Agent):
+    """A learner of one seat of a two-player game whose exact value is known; subclasses write `ascent`."""
+
+    learns = True
+    replicated = True
+    needs = frozenset({"value"})
+    needs_to_learn = frozenset({"simulator", "policies"})
+    Config: ClassVar[type] = ExactConfig
+    config: Any
+
+    def __init__(
+        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
+    ) -> None:
+        super().__init__(spec, seats, config, seed, device, replicas)
+        if len(spec.seats) != 2:
+            raise ValueError(f"{type(self).__name__} knows games of two players, {spec.name} has {len(spec.seats)}")
+        (self.seat,) = seats
+        (self.other,) = (seat for seat in spec.seats if seat != self.seat)
+        mine = self.seat_spec()
+        luck = derive(seed, "actor")
+        self.actor: CategoricalPolicy | PointPolicy
+        if mine.actions:
+            found = CategoricalPolicy.initial_parameters(
+                mine, "none", (), seed=luck, replicas=replicas, device=device, std=config.init
+            )
+            self.actor = CategoricalPolicy({name: p.double() for name, p in found.items()}, mine)
+        else:
+            found = table_parameters(1, mine.action_dim, std=config.init, seed=luck, replicas=replicas, device=device)
+            self.actor = PointPolicy({"action": found["w0"].squeeze(1).double()}, mine)
+
+    @abstractmethod
+    def ascent(self, values: Values, theta: Pair) -> Parameters:
+        """The direction of my step, given the game and both players' parameters as leaves of a graph."""
+
+    def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
+        """One step along `ascent`; what was played does not matter."""
+        simulator = context.simulator
+        assert simulator is not None  # the word "simulator" is needed to learn
+        policies: dict[str, DifferentiablePolicy] = {self.seat: self.actor, self.other: context.peers[self.other]}
+        theta = tuple(leaves(self._wide(policies[seat].parameters)) for seat in (self.seat, self.other))
+        values = game(simulator, policies, (self.seat, self.other))
+        step = self.ascent(values, (theta[0], theta[1]))
+        with torch.no_grad():
+            value = values(theta[0], theta[1])[0].mean()
+            for name, p in self.actor.parameters.items():
+                p.add_(step[name], alpha=self.config.lr)
+        return {"value": float(value) * (1 - self.spec.gamma)}
+
+    def _wide(self, parameters: Parameters) -> Parameters:
+        """A peer's parameters with a replica axis as long as ours, so that each of its copies has one of us."""
+        return {name: p.expand(self.replicas, *p.shape[1:]) if p.shape[0] == 1 else p for name, p in parameters.items()}
+
+    def begin(self, seating: Seating) -> Memory:
+        """See the policies."""
+        return self.actor.begin(seating)
+
+    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
+        """Draw from the policy."""
+        return self.actor.act(timestep, memory)
+
+    def policy(self, seat: str) -> DifferentiablePolicy:
+        """The policy as peers may see it."""
+        return self.actor
+
+    def acting_state(self) -> State:
+        """The logits, or the action."""
+        return {f"{self.seat}/{name}": p for name, p in self.actor.parameters.items()}
+
+
+def game(arena: Arena, policies: Mapping[str, DifferentiablePolicy], seats: tuple[str, str]) -> Values:
+    """V of both `seats`, mine first, as a function of their parameters."""
+    mine, other = seats
+
+    def values(theta_1: Parameters, theta_2: Parameters) -> tuple[Tensor, Tensor]:
+        moved = {mine: policies[mine].with_parameters(theta_1), other: policies[other].with_parameters(theta_2)}
+        found = arena.value(moved)
+        return found[mine], found[other]
+
+    return values

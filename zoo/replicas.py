@@ -1,0 +1,135 @@
+"""Many independent runs of the same learners at once: R replicas in one batch.
+
+Replica r of either player depends on the seed and on r alone, and row b of the batch belongs to replica b // copies, so
+that a hundred runs of exact learners cost little more than one. Rules that are compared on equal seeds start from equal
+parameters, replica by replica.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agents.protocol import Agent, DifferentiablePolicy
+from agents.randomness import derive
+from arenas.protocol import Arena
+from zoo.entrant import Entrant, read_entrant
+from zoo.errors import UserError
+from zoo.play import ArenaChoice
+from zoo.table import Sight, Table
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What R runs of some rounds gave.
+
+    Attributes:
+        values: seat -> float64 [rounds, R], return per step of the players as they played that round.
+        exact: True where `values` are (1 - gamma) V of the infinite game, computed; else means of the rewards seen.
+        players: seat -> the agent at the end, R learners in one.
+        arena: one copy of the game.
+    """
+
+    values: dict[str, NDArray[np.float64]]
+    exact: bool
+    players: dict[str, Agent]
+    arena: Arena
+
+    def tail(self, share: float = 0.1) -> dict[str, NDArray[np.float64]]:
+        """Seat -> [R], the mean over the last `share` of the rounds."""
+        return {seat: v[-max(1, round(share * len(v))) :].mean(0) for seat, v in self.values.items()}
+
+    def mean(self) -> dict[str, NDArray[np.float64]]:
+        """Seat -> [R], the mean over all rounds."""
+        return {seat: v.mean(0) for seat, v in self.values.items()}
+
+    def probabilities(self, seat: str) -> NDArray[np.float64]:
+        """Action probabilities [R, O, A] of a seat's final policy at the O one-hot observations of a matrix game."""
+        spec = self.arena.spec.seats[seat]
+        policy = self.players[seat].policy(seat)
+        if policy is None or not policy.memoryless or "matrix" not in self.arena.spec.offers:
+            raise ValueError(f"{seat} has no table of probabilities in {self.arena.spec.name}")
+        size = spec.observation[0]
+        twin = self.arena.twin(size * policy.replicas)
+        first, _ = twin.reset(torch.zeros(twin.batch_size, dtype=torch.long))
+        seen = first[seat]._replace(observation=torch.eye(size).repeat(policy.replicas, 1))
+        with torch.no_grad():
+            found = policy.probabilities(seen).view(policy.replicas, size, -1)
+        return np.asarray(found.double().numpy())
+
+
+def run_replicas(
+    choice: ArenaChoice,
+    texts: Mapping[str, str],
+    *,
+    rounds: int,
+    replicas: int,
+    seed: int = 0,
+    copies: int = 1,
+    length: int | None = 1,
+    sight: Sight = "policies",
+    watch: Callable[[int], None] = lambda done: None,
+) -> Runs:
+    """Let the entrants named in `texts` learn together, `replicas` times.
+
+    Args:
+        choice: the game.
+        texts: seat -> ENTRANT; learners start from scratch, everybody else stays as he is.
+        rounds: updates.
+        replicas: R, independent runs.
+        seed: all luck derives from it.
+        copies: games at once in every run; exact learners need one.
+        length: steps of a round, None is one episode; exact learners need one.
+        sight: what learners see of each other, see `zoo.table`.
+        watch: told after every round how many are done.
+
+    Raises:
+        UserError: an entrant cannot play or learn here, or a learner cannot be replicated.
+    """
+    arena = choice.make(replicas * copies)
+    identity = choice.identity(arena)
+    players: dict[str, Agent] = {}
+    learning: list[str] = []
+    for seat in arena.spec.seats:
+        entrant = read_entrant(texts[seat], arena, identity, learning="@" not in texts[seat])
+        players |= entrant.agents(arena.spec, (seat,), derive(seed, "fresh"), replicas=replicas)
+        if _learns(entrant):
+            learning.append(seat)
+    table = Table(arena, identity, players, learning, sight=sight, length=length, seed=seed)
+    exact = "value" in arena.spec.offers and all(_memoryless(p.policy(seat)) for seat, p in players.items())
+    values: dict[str, list[NDArray[np.float64]]] = {seat: [] for seat in players}
+    for done in range(rounds):
+        found = exact_values(arena, players, replicas) if exact else {}
+        played = table.play_round()
+        for seat, returns in played.returns.items():
+            sampled = returns.view(replicas, copies).mean(1).numpy() / table.length
+            values[seat].append(found.get(seat, sampled))
+        watch(done + 1)
+    return Runs({seat: np.array(v) for seat, v in values.items()}, exact, players, arena)
+
+
+def exact_values(arena: Arena, players: Mapping[str, Agent], replicas: int) -> dict[str, NDArray[np.float64]]:
+    """Seat -> [R], (1 - gamma) V of the players as they are; all must have memoryless policies."""
+    policies = {seat: policy for seat, p in players.items() if (policy := p.policy(seat)) is not None}
+    with torch.no_grad():
+        found = arena.value(policies)
+    return {
+        seat: np.broadcast_to(((1 - arena.spec.gamma) * v).numpy(), (replicas,)).copy() for seat, v in found.items()
+    }
+
+
+def _learns(entrant: Entrant) -> bool:
+    agent = entrant.entry.agent
+    if not agent.learns or entrant.checkpoint is not None:
+        return False
+    if not agent.replicated:
+        raise UserError(f"{entrant.label} cannot be run as replicas: play its runs one by one")
+    return True
+
+
+def _memoryless(policy: DifferentiablePolicy | None) -> bool:
+    return policy is not None and policy.memoryless
