@@ -32,8 +32,9 @@ class Consensus(ExactAgent):
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:
         """-(xi + gamma H^T xi) of the first player."""
-        own = simultaneous(values(*theta), theta)
+        v = values(*theta)
         if not self.config.weight:
-            return constant(own[0])
+            return gradient(v[0].sum(), theta[0])
+        own = simultaneous(v, theta)
         norm = 0.5 * (inner(own[0], own[0]) + inner(own[1], own[1])).sum()
         return plus(constant(own[0]), gradient(norm, theta[0]), -self.config.weight)
