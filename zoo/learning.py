@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 
 from agents.protocol import Agent
@@ -141,45 +142,62 @@ class LearningMatch:
         keys = [self._key(run) for run in range(self.runs)]
         have = store.has_blocks(keys)
         with Progress("rounds", Console(stderr=True), quiet=quiet) as progress:
-            for run, key in enumerate(keys):
-                if key not in have:
-                    store.add_block(self._run(run, key, progress))
-        what = (self.match_id, self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, self.runs, tuple(keys))
-        add_once(MatchRecord(*what, command, time_now(), VERSION, {"schedule": asdict(self.schedule)}), store)
+            for runs in self._batches([run for run, key in enumerate(keys) if key not in have]):
+                for run, results in zip(runs, self._play_runs(runs, progress), strict=True):
+                    if keys[run] not in have:
+                        what = (self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, run, 1, RULES_VERSION)
+                        store.add_block(BlockRecord(keys[run], *what, results=tuple(results)))
+        what_match = (self.match_id, self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, self.runs)
+        details = {"schedule": asdict(self.schedule)}
+        add_once(MatchRecord(*what_match, tuple(keys), command, time_now(), VERSION, details), store)
         blocks = [b for b in store.blocks(self.identity, set(self.ids), "learn") if b.id in keys]
         return self._summary(blocks, recorded)
 
     def _key(self, run: int) -> str:
         return block_id(self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, run, 1, RULES_VERSION)
 
-    def _run(self, run: int, key: str, progress: Progress) -> BlockRecord:
-        """Train both in every seating from the run's seed."""
-        results: list[SeatResult] = []
+    def _batches(self, missing: list[int]) -> list[range]:
+        """Which runs are played at once, as replicas of one batch: all where learning is exact, else each alone.
+
+        Exact learners end alike in any batch, but for rounding; so a replica's number is its run's, and runs that are
+        recorded already are played again beside those that are missing.
+        """
+        learners = [who for who in self.entrants if who.entry.agent.learns]
+        if all("value" in who.entry.agent.needs and who.checkpoint is None for who in learners):
+            return [range(max(missing) + 1)] if missing else []
+        return [range(run, run + 1) for run in missing]
+
+    def _play_runs(self, runs: range, progress: Progress) -> list[list[SeatResult]]:
+        """Train both in every seating, each run from its own luck; the results of each."""
+        results: list[list[SeatResult]] = [[] for _ in runs]
+        which = f"run {runs[0] + 1}" if len(runs) == 1 else f"runs 1 to {len(runs)}"
+        seed = derive(self.seed, "run", runs[0]) if len(runs) == 1 else derive(self.seed, "runs")
         for number, rotation in enumerate(self.rotations):
-            name = f"run {run + 1} of {self.runs}, seating {number + 1} of {len(self.rotations)}"
+            name = f"{which} of {self.runs}, seating {number + 1} of {len(self.rotations)}"
 
             def show(done: int, lines: dict[str, list[float]], figures: dict[str, dict[str, float]]) -> None:
                 progress.update(name, Reading(done, self.rounds, lines, figures))  # noqa: B023 called at once
 
             with blame(self.identity, self.entrants):
-                results += self._learn(derive(self.seed, "run", run), number, rotation, show)
+                for told, found in zip(results, self._learn(seed, len(runs), number, rotation, show), strict=True):
+                    told += found
             progress.finish(name)
-        what = (self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, run, 1, RULES_VERSION)
-        return BlockRecord(key, *what, results=tuple(results))
+        return results
 
     def _learn(
         self,
         seed: int,
+        runs: int,
         number: int,
         rotation: dict[str, int],
         show: Callable[[int, dict[str, list[float]], dict[str, dict[str, float]]], None],
-    ) -> list[SeatResult]:
+    ) -> list[list[SeatResult]]:
         started = time.process_time()
-        arena = self.choice.make(self.copies)
+        arena = self.choice.make(self.copies * runs)
         players: dict[str, Agent] = {}
         for who, entrant in enumerate(self.entrants):
             seats = tuple(seat for seat, w in rotation.items() if w == who)
-            players |= entrant.agents(self.spec, seats, derive(seed, "fresh"))
+            players |= entrant.agents(self.spec, seats, derive(seed, "fresh"), replicas=runs)
         learning = [seat for seat, player in players.items() if player.learns]
         table = Table(
             arena,
@@ -190,53 +208,71 @@ class LearningMatch:
             length=self.schedule.length,
             seed=seed,
         )
-        per_step: dict[str, list[float]] = {seat: [] for seat in rotation}
-        metrics: dict[str, list[dict[str, float]]] = {seat: [] for seat in rotation}
-        labels = {seat: f"{self._labels()[who]} as {seat}" for seat, who in rotation.items()}
+        rounds: list[dict[str, dict[str, NDArray[np.float64]]]] = []
+        lines: dict[str, list[float]] = {f"{self._labels()[who]} as {seat}": [] for seat, who in rotation.items()}
         for played in table:
-            for seat in rotation:
-                per_step[seat].append(played.per_step[seat])
-                metrics[seat].append(played.metrics[seat])
-            lines = {labels[seat]: values for seat, values in per_step.items()}
-            show(played.number + 1, lines, {labels[seat]: played.metrics[seat] for seat in rotation})
+            rounds.append(played.by_run(runs))
+            for line, seat in zip(lines, rotation, strict=True):
+                lines[line].append(played.per_step[seat])
+            show(played.number + 1, lines, {k: played.metrics[s] for k, s in zip(lines, rotation, strict=True)})
             if played.number + 1 == self.rounds:
                 break
-        tail = max(1, self.rounds // 10)
-        frozen = self._frozen(players, rotation, seed)
-        spent = (time.process_time() - started) / len(rotation)
-        results = []
-        for seat, who in rotation.items():
-            last = float(np.mean(per_step[seat][-tail:]))
-            told = {ALL: (float(np.mean(per_step[seat])), 0.0, 1), FROZEN: (frozen[seat], 0.0, 1)}
-            for metric in metrics[seat][-1]:
-                values = np.array([m[metric] for m in metrics[seat][-tail:]])
-                if np.isfinite(values).any():
-                    told[metric] = (float(np.nanmean(values)), 0.0, 1)
-            steps = self.schedule.length
-            results.append(
-                SeatResult(
-                    number,
-                    seat,
-                    self.ids[who],
-                    np.array([last * steps]),
-                    np.array([steps], dtype=np.int32),
-                    np.zeros(1, dtype=np.uint8),
-                    told | _curve_metrics(per_step[seat]),
-                    spent,
-                )
-            )
-        return results
+        frozen = self._frozen(players, rotation, seed, runs)
+        spent = (time.process_time() - started) / len(rotation) / runs
+        told = {
+            seat: {name: np.stack([played[seat][name] for played in rounds], axis=1) for name in rounds[0][seat]}
+            for seat in rotation
+        }
+        return [
+            [
+                self._result(run, number, seat, self.ids[who], told[seat], frozen[seat], spent)
+                for seat, who in rotation.items()
+            ]
+            for run in range(runs)
+        ]
 
-    def _frozen(self, players: dict[str, Agent], rotation: dict[str, int], seed: int) -> dict[str, float]:
-        """Seat -> return per step of the players as they are now, over whole episodes of `_FROZEN_GAMES` copies."""
-        arena: Arena = self.choice.make(min(_FROZEN_GAMES, self.spec.block))
+    def _result(
+        self,
+        run: int,
+        number: int,
+        seat: str,
+        entrant: str,
+        told: dict[str, NDArray[np.float64]],
+        frozen: NDArray[np.float64],
+        spent: float,
+    ) -> SeatResult:
+        """What a run leaves of a seat; `told` holds arrays [runs, rounds], `frozen` [runs]."""
+        tail, steps = max(1, self.rounds // 10), self.schedule.length
+        per_step = told["return_per_step"][run]
+        metrics = {ALL: (float(per_step.mean()), 0.0, 1), FROZEN: (float(frozen[run]), 0.0, 1)}
+        for name, values in told.items():
+            last = values[run, -tail:]
+            if name != "return_per_step" and np.isfinite(last).any():
+                metrics[name] = (float(np.nanmean(last)), 0.0, 1)
+        return SeatResult(
+            number,
+            seat,
+            entrant,
+            np.array([per_step[-tail:].mean() * steps]),
+            np.array([steps], dtype=np.int32),
+            np.zeros(1, dtype=np.uint8),
+            metrics | _curve_metrics(per_step.tolist()),
+            spent,
+        )
+
+    def _frozen(
+        self, players: dict[str, Agent], rotation: dict[str, int], seed: int, runs: int
+    ) -> dict[str, NDArray[np.float64]]:
+        """Seat -> return per step [runs] of the players as they are, over whole episodes of `_FROZEN_GAMES` a run."""
+        arena: Arena = self.choice.make(min(_FROZEN_GAMES, self.spec.block) * runs)
         rows = derive_rows(seed, arena.batch_size, "frozen")
         memories = deal(players, rotation, rows)
         timesteps, state = arena.reset(rows, autoreset=False)
         joint, _ = rollout(arena, players, memories, timesteps, self.spec.max_steps, state, until_over=True)
         steps = {seat: t.timesteps for seat, t in joint.seats.items()}
         length = (~torch.stack([s.last[:-1] for s in steps.values()]).all(0)).sum(0).clamp_min(1)
-        return {seat: float((s.reward[1:].double().sum(0) / length).mean()) for seat, s in steps.items()}
+        shares = {seat: s.reward[1:].double().sum(0) / length for seat, s in steps.items()}
+        return {seat: np.asarray(share.view(runs, -1).mean(1).numpy()) for seat, share in shares.items()}
 
     def _labels(self) -> tuple[str, str]:
         """What to call the two; an entrant that meets its like is numbered."""

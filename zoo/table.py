@@ -13,10 +13,12 @@ The table knows no files, no terminal and no clock: saving, logging and progress
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.protocol import (
@@ -49,6 +51,18 @@ class Round:
     per_step: dict[str, float]  # seat -> mean reward per step that counted
     metrics: dict[str, dict[str, float]]  # seat -> arena metric -> mean over copies; NaN where no copy says anything
     learning: dict[tuple[str, ...], dict[str, float]]  # a learner's seats -> the metrics of its update
+    counted: dict[str, Tensor] = field(default_factory=dict)  # seat -> long [B], steps that counted; on the CPU
+    told: dict[str, dict[str, Tensor]] = field(default_factory=dict)  # seat -> arena metric -> [B]; on the CPU
+
+    def by_run(self, runs: int) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Seat -> `return_per_step` and arena metrics -> [runs], where the copies are of so many runs, in order."""
+        found: dict[str, dict[str, NDArray[np.float64]]] = {}
+        for seat, returns in self.returns.items():
+            counted = self.counted[seat].view(runs, -1).sum(1).clamp_min(1)
+            per_step = returns.view(runs, -1).sum(1) / counted
+            metrics = {n: v.double().view(runs, -1).nanmean(1) for n, v in self.told[seat].items()}
+            found[seat] = {n: np.asarray(v.numpy()) for n, v in {"return_per_step": per_step, **metrics}.items()}
+        return found
 
 
 @dataclass
@@ -205,18 +219,19 @@ class Table:
         )
 
     def _figures(self, joint: JointTrajectory, learned: dict[tuple[str, ...], dict[str, float]]) -> Round:
-        returns, per_step = {}, {}
+        returns, per_step, counted = {}, {}, {}
         for seat, trajectory in joint.seats.items():
             on = ~trajectory.timesteps.last[:-1]
             total = (trajectory.timesteps.reward[1:].double() * on).sum(0).cpu()
-            returns[seat] = total
+            returns[seat], counted[seat] = total, on.sum(0).cpu()
             per_step[seat] = float(total.sum() / on.sum().clamp_min(1).cpu())
         told = self.arena.metrics(
             {seat: trajectory.timesteps for seat, trajectory in joint.seats.items()},
             {seat: trajectory.actions for seat, trajectory in joint.seats.items()},
         )
         metrics = {seat: {n: float(v.double().nanmean()) for n, v in found.items()} for seat, found in told.items()}
-        return Round(self.update - 1, self.steps_per_round, returns, per_step, metrics, learned)
+        rows = {seat: {n: v.cpu() for n, v in found.items()} for seat, found in told.items()}
+        return Round(self.update - 1, self.steps_per_round, returns, per_step, metrics, learned, counted, rows)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that later rounds depend on: copies of tensors by name, and the rest as JSON.

@@ -185,3 +185,14 @@ def test_long_labels_are_cut_and_figures_never() -> None:
         assert max(map(len, text.splitlines())) <= width and "…" not in text
         assert figures(text) == figures(whole)
         assert text.count("█") >= 4
+
+
+def test_exact_learners_run_as_one_batch_and_are_the_same_in_any() -> None:
+    told = played(match("lola-exact", "naive-exact", runs=2, rounds=20))
+    few = contents(recorded(NAME))
+    again = played(match("lola-exact", "naive-exact", runs=3, rounds=20))
+    many = contents(recorded(NAME))
+    assert few.items() < many.items() and len(many) == 3
+    assert {line.last_tenth.n for line in told.seats} == {2} and {line.last_tenth.n for line in again.seats} == {3}
+    ends = [block.results[0].returns[0] for block in recorded(NAME)]
+    assert len(set(ends)) == 3
