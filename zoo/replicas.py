@@ -96,9 +96,9 @@ def run_replicas(
     learning: list[str] = []
     for seat in arena.spec.seats:
         entrant = read_entrant(texts[seat], arena, identity, learning="@" not in texts[seat])
-        players |= entrant.agents(arena.spec, (seat,), derive(seed, "fresh"), replicas=replicas)
         if _learns(entrant):
             learning.append(seat)
+        players |= entrant.agents(arena.spec, (seat,), derive(seed, "fresh"), replicas=replicas)
     table = Table(arena, identity, players, learning, sight=sight, length=length, seed=seed)
     exact = "value" in arena.spec.offers and all(_memoryless(p.policy(seat)) for seat, p in players.items())
     values: dict[str, list[NDArray[np.float64]]] = {seat: [] for seat in players}
