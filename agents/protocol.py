@@ -72,6 +72,8 @@ class DifferentiablePolicy(Policy):
 
     parameters: Parameters
     replicas: int = 1
+    #: False where the means of continuous actions are played as they are, so that there is no `log_prob`.
+    stochastic: bool = True
 
     @property
     @abstractmethod
@@ -84,7 +86,11 @@ class DifferentiablePolicy(Policy):
 
     @abstractmethod
     def log_prob(self, trajectory: Trajectory) -> Tensor:
-        """Log-probability [T, B] of the actions taken, 0 where the seat was inactive or the episode over."""
+        """Log-probability [T, B] of the actions taken, 0 where the seat was inactive or the episode over.
+
+        Raises:
+            ValueError: the policy is not `stochastic`.
+        """
 
     @abstractmethod
     def with_parameters(self, parameters: Parameters) -> Self:
@@ -96,10 +102,18 @@ class DifferentiablePolicy(Policy):
 
     def probabilities(self, timestep: TimeStep) -> Tensor:
         """Action probabilities [B, A] of a memoryless policy."""
+        return self._outputs_now(timestep).softmax(-1)
+
+    def means(self, timestep: TimeStep) -> Tensor:
+        """Mean actions [B, D] of a memoryless policy, where actions are continuous."""
+        return self._outputs_now(timestep)
+
+    def _outputs_now(self, timestep: TimeStep) -> Tensor:
+        """`outputs` of one time step, [B, A] or [B, D]."""
         leaves: list[Any] = [leaf.unsqueeze(0) if isinstance(leaf, Tensor) else leaf for leaf in timestep[:-1]]
         stacked = TimeStep._make([*leaves, {group: leaf.unsqueeze(0) for group, leaf in timestep.common.items()}])
         nothing = Action(torch.zeros((0, len(timestep.reward)), dtype=torch.long, device=timestep.reward.device))
-        return self.outputs(Trajectory(stacked, nothing)).squeeze(0).softmax(-1)
+        return self.outputs(Trajectory(stacked, nothing)).squeeze(0)
 
     @property
     def states(self) -> int:

@@ -10,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, Self
+from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -142,6 +142,25 @@ class MemorylessPolicy(Protocol):
         ...
 
 
+@runtime_checkable
+class MeanPolicy(Protocol):
+    """What `Arena.value` asks of a policy where actions are continuous: its mean action, which a point policy plays."""
+
+    @property
+    def memoryless(self) -> bool:
+        """As in `MemorylessPolicy`."""
+        ...
+
+    @property
+    def replicas(self) -> int:
+        """As in `MemorylessPolicy`."""
+        ...
+
+    def means(self, timestep: TimeStep) -> Tensor:
+        """Mean actions [B, D] in units of [-1, 1], differentiable in the policy's parameters."""
+        ...
+
+
 class Arena(ABC):
     """B copies of one game, played in lockstep on one device.
 
@@ -188,7 +207,7 @@ class Arena(ABC):
         """Exact expected return [R] of every seat from the start distribution, differentiable in the policies.
 
         Args:
-            policies: a memoryless policy for every seat.
+            policies: a memoryless policy for every seat; a `MeanPolicy` where actions are continuous.
             steps: length of the episode; None is the infinite discounted game.
             gamma: discount per step; None takes `spec.gamma`.
 

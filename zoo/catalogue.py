@@ -18,7 +18,7 @@ from typing import Any
 from arenas.protocol import Arena
 from zoo import checkpoint
 from zoo.errors import UserError
-from zoo.registry import AGENTS, ARENAS, AgentEntry, ArenaEntry, load_agent, load_arena, names
+from zoo.registry import AGENTS, ARENAS, AgentEntry, ArenaEntry, library, load_agent, load_arena, names
 from zoo.settings import argument_fields, config_fields, split
 
 
@@ -50,6 +50,28 @@ def agents() -> Iterator[Line]:
             yield Line(name, None, str(error))
 
 
+@dataclass(frozen=True)
+class Foreigner:
+    """An agent of another library, by the name that enters a match, with the reason where it can enter none."""
+
+    name: str
+    summary: str
+    refusal: str | None
+
+
+def foreigners(scheme: str) -> list[Foreigner]:
+    """All agents of a library, `axelrod:NAME`, sorted.
+
+    Raises:
+        UserError: the library is not installed.
+    """
+    module = library(scheme)
+    return [
+        Foreigner(f"{scheme}:{name}", _first_sentence(module.description(name)), module.refusal(name))
+        for name in module.names()
+    ]
+
+
 def arenas() -> Iterator[Line]:
     """Every registered arena, likewise."""
     for name in names(ARENAS):
@@ -61,8 +83,11 @@ def arenas() -> Iterator[Line]:
 
 def summary(thing: Any) -> str:
     """The first sentence of an object's docstring, without the full stop."""
-    first_line = inspect.cleandoc(thing.__doc__ or "").partition("\n")[0]
-    return first_line.partition(". ")[0].rstrip(".")
+    return _first_sentence(inspect.cleandoc(thing.__doc__ or ""))
+
+
+def _first_sentence(doc: str) -> str:
+    return doc.partition("\n")[0].partition(". ")[0].rstrip(".")
 
 
 def story(thing: Any) -> str:

@@ -1,4 +1,4 @@
-"""Agents and arenas by name: entry points, `module:Class`, or `path/to/file.py:Class`.
+"""Agents and arenas by name: entry points, `module:Class`, `path/to/file.py:Class`, or `LIBRARY:NAME`.
 
 Listing names imports nothing; using a name imports that one module.
 """
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 AGENTS, ARENAS = "zoo.agents", "zoo.arenas"
 #: Schemes that name a foreign environment: `pettingzoo:classic/connect_four_v3`, `mpe2:simple_tag_v3`.
 FOREIGN = ("pettingzoo", "mpe2")
+#: Schemes that name an agent of another library, `axelrod:TitFor2Tats`, with the module that wraps it.
+LIBRARIES = {"axelrod": "agents.axelrod_strategies"}
 
 
 @dataclass(frozen=True)
@@ -113,16 +115,18 @@ def names(group: str) -> dict[str, importlib.metadata.EntryPoint]:
 
 
 def load_agent(text: str) -> AgentEntry:
-    """The agent that `text` names: registered name, `module:Class` or `path.py:Class`.
+    """The agent that `text` names: registered name, `module:Class`, `path.py:Class` or a library's, `axelrod:NAME`.
 
     Raises:
-        UserError: unknown name (with the nearest), or not an agent.
+        UserError: unknown name (with the nearest), not an agent, or a library that is missing.
     """
     from agents.protocol import Agent
 
     known = names(AGENTS)
     if text in known:
         found, key = _load_point(known[text]), text
+    elif text.partition(":")[0] in LIBRARIES and ":" in text:
+        found, key = _load_foreign_agent(text)
     elif ":" in text:
         found, key = _load_path(text)
     else:
@@ -141,7 +145,7 @@ def kind_of(text: str) -> Literal["agent", "arena"]:
     from agents.protocol import Agent
 
     agents, arenas = names(AGENTS), names(ARENAS)
-    if text in agents:
+    if text in agents or (":" in text and text.partition(":")[0] in LIBRARIES):
         return "agent"
     if text in arenas or text.partition(":")[0] in FOREIGN:
         return "arena"
@@ -191,6 +195,37 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
     # what `Foreign` does not know itself is for the environment, which may take arguments of its own
     values = read(assignments or [], fields, f"arena {text}", further="env" in fixed)
     return ArenaEntry(text, factory, values, fixed, key)
+
+
+def library(scheme: str) -> Any:
+    """The module that wraps a library's agents; it has `names`, `refusal`, `agent`, `description` and `version`.
+
+    Raises:
+        UserError: the library is not installed, or cannot be imported.
+    """
+    module = importlib.import_module(LIBRARIES[scheme])
+    try:
+        module.library()
+    except ModuleNotFoundError as error:
+        raise UserError(str(error)) from error
+    except (Exception, SystemExit) as error:  # a third party's module may fail in any way
+        raise UserError(f"{scheme} cannot be imported: {_one_line(error)}") from error
+    return module
+
+
+def _load_foreign_agent(text: str) -> tuple[Any, str]:
+    """A library's agent, and its name with the library's version."""
+    scheme, _, name = text.partition(":")
+    module = library(scheme)
+    known = module.names()
+    if name not in known:
+        hint = nearest(name, known)
+        listed = f"list them with `zoo agents {scheme}`"  # there are hundreds
+        raise UserError(f"unknown agent {text!r}; {hint if hint.startswith('did you') else listed}")
+    try:
+        return module.agent(name), f"{text},{module.version()}"
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _foreign() -> Any:

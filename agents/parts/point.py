@@ -20,6 +20,8 @@ class PointPolicy(DifferentiablePolicy):
         spec: the seat's spec.
     """
 
+    stochastic = False
+
     def __init__(self, parameters: Parameters, spec: SeatSpec) -> None:
         self.parameters, self.spec = parameters, spec
         self.replicas = parameters["action"].shape[0]

@@ -306,7 +306,8 @@ def value_is_exact(rules: Rules) -> Verdict:
         if "value" not in arena.spec.offers:
             return NotApplicable("it offers no exact value")
     with rules.arena(MANY) as arena:
-        players = strangers(arena, seed=1)
+        # where actions are continuous the value is that of the means, so that is what is played
+        players = strangers(arena, seed=1, deviation=0.0)
         theta = {seat: fresh_leaves(policy.parameters) for seat, policy in players.items()}
         policies = {seat: policy.with_parameters(theta[seat]) for seat, policy in players.items()}
         exact = arena.value(policies, steps=arena.spec.max_steps, gamma=1.0)

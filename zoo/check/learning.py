@@ -125,21 +125,22 @@ def _shows_itself(subject: Subject, seat: str) -> str | None:
 def _is_differentiable(policy: DifferentiablePolicy, trajectory: Trajectory, subject: Subject) -> str | None:
     theta = {name: p.detach().requires_grad_() for name, p in policy.parameters.items()}
     reading = policy.with_parameters(theta)
-    log_prob, outputs = reading.log_prob(trajectory), reading.outputs(trajectory)
-    width = outputs.shape[-1]
-    if outputs.shape != (STEPS + 1, COPIES, width) or log_prob.shape != (STEPS, COPIES):
-        return (
-            f"gives outputs {list(outputs.shape)} and log_prob {list(log_prob.shape)} for {STEPS} steps,"
-            f" expected [{STEPS + 1}, {COPIES}, actions] and [{STEPS}, {COPIES}]"
-        )
-    steps = trajectory.timesteps
-    idle = ~steps.active[:-1] | steps.last[:-1]
-    if not log_prob.isfinite().all() or log_prob[idle].count_nonzero():
-        return "gives log_prob that is not finite, or not 0 where the seat was inactive or the episode over"
+    outputs = reading.outputs(trajectory)
+    if outputs.shape != (STEPS + 1, COPIES, outputs.shape[-1]):
+        return f"gives outputs {list(outputs.shape)} for {STEPS} steps, expected [{STEPS + 1}, {COPIES}, actions]"
+    what, depends = "outputs", outputs
+    if policy.stochastic:
+        what, depends = "log_prob", reading.log_prob(trajectory)
+        if depends.shape != (STEPS, COPIES):
+            return f"gives log_prob {list(depends.shape)} for {STEPS} steps, expected [{STEPS}, {COPIES}]"
+        steps = trajectory.timesteps
+        idle = ~steps.active[:-1] | steps.last[:-1]
+        if not depends.isfinite().all() or depends[idle].count_nonzero():
+            return "gives log_prob that is not finite, or not 0 where the seat was inactive or the episode over"
     if theta:
-        found = torch.autograd.grad(log_prob.sum(), list(theta.values()), allow_unused=True)
+        found = torch.autograd.grad(depends.sum(), list(theta.values()), allow_unused=True)
         if all(g is None for g in found):
-            return "gives log_prob that does not depend on the parameters of with_parameters"
+            return f"gives {what} that does not depend on the parameters of with_parameters"
     return None
 
 

@@ -16,7 +16,7 @@ from agents.protocol import Memory, Policy, Seating
 from agents.randomness import derive_rows
 from arenas.protocol import Action, Arena, TimeSteps
 from zoo.check.data import clone
-from zoo.check.stranger import Stranger
+from zoo.check.stranger import DEVIATION, Stranger
 from zoo.registry import ArenaEntry
 
 ROWS, STEPS = 7, 13
@@ -83,9 +83,10 @@ class Rules:
         return go_on(arena, record, steps, table, until_over=until_over)
 
 
-def strangers(arena: Arena, *, seed: int = 0) -> dict[str, Stranger]:
+def strangers(arena: Arena, *, seed: int = 0, deviation: float = DEVIATION) -> dict[str, Stranger]:
     """A stranger in every seat; seats that see and do the same get the same one."""
-    return {seat: Stranger(arena.spec, seat, seed, device=arena.device) for seat in arena.spec.seats}
+    spec = arena.spec
+    return {seat: Stranger(spec, seat, seed, device=arena.device, deviation=deviation) for seat in spec.seats}
 
 
 def go_on(

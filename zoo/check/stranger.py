@@ -14,7 +14,7 @@ from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, T
 from agents.randomness import categorical, uniform
 from arenas.protocol import Action, ArenaSpec, TimeStep
 
-_DEVIATION = 0.5  # of continuous actions
+DEVIATION = 0.5  # of continuous actions
 _MESSAGE = 2**20  # counters from here on are for messages
 
 
@@ -27,12 +27,19 @@ class Stranger(DifferentiablePolicy):
         seed: of its weights; different seeds are different strangers.
         parameters: other weights than those of `seed`.
         device: where its weights live.
+        deviation: standard deviation of continuous actions before they are clamped; 0 plays the means.
     """
 
     def __init__(
-        self, spec: ArenaSpec, seat: str, seed: int = 0, parameters: Parameters | None = None, device: str = "cpu"
+        self,
+        spec: ArenaSpec,
+        seat: str,
+        seed: int = 0,
+        parameters: Parameters | None = None,
+        device: str = "cpu",
+        deviation: float = DEVIATION,
     ) -> None:
-        self.spec, self.seat, self.seed = spec, seat, seed
+        self.spec, self.seat, self.seed, self.deviation = spec, seat, seed, deviation
         self._own, self._width = spec.seats[seat], math.prod(spec.seats[seat].observation)
         sizes = [self._width, self._own.actions or self._own.action_dim]
         # strong opinions: strangers whose policies were all nearly uniform could hardly be told apart
@@ -46,7 +53,7 @@ class Stranger(DifferentiablePolicy):
 
     def with_parameters(self, parameters: Parameters) -> Self:
         """The same stranger with other weights."""
-        return type(self)(self.spec, self.seat, self.seed, parameters)
+        return type(self)(self.spec, self.seat, self.seed, parameters, deviation=self.deviation)
 
     def begin(self, seating: Seating) -> Memory:
         """Luck and a step counter."""
@@ -60,7 +67,7 @@ class Stranger(DifferentiablePolicy):
         if self._own.actions:
             value = categorical(outputs.softmax(-1), uniform(seed, step))
         else:
-            value = (outputs + _DEVIATION * _normal(seed, step, outputs.shape[-1])).clamp(-1, 1)
+            value = (outputs + self.deviation * _normal(seed, step, outputs.shape[-1])).clamp(-1, 1)
         lanes = _MESSAGE + step * self._own.message_dim + torch.arange(self._own.message_dim, device=seed.device)
         message = uniform(seed.unsqueeze(-1), lanes) if self._own.message_dim else None
         return Action(value, message), {"seed": seed, "step": step + 1}
@@ -75,7 +82,7 @@ class Stranger(DifferentiablePolicy):
         if self._own.actions:
             density = outputs.log_softmax(-1).gather(-1, taken.unsqueeze(-1)).squeeze(-1)
         else:
-            density = -((taken - outputs) / _DEVIATION).square().sum(-1) / 2  # less a constant
+            density = -((taken - outputs) / self.deviation).square().sum(-1) / 2  # less a constant
         return density * playing(trajectory.timesteps)
 
     def _outputs(self, observation: Tensor, mask: Tensor | None) -> Tensor:

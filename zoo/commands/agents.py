@@ -16,12 +16,15 @@ Examples:
   zoo agents
   zoo agents lola
   zoo agents my_agent.py:MyAgent
+  zoo agents axelrod
+  zoo agents axelrod:TitFor2Tats
   zoo agents --names
 
 \b
 `zoo match NAME,field=value ...` sets a field; a learner plays the house's
 checkpoint for the arena, or NAME@FOLDER. An agent of your own gets a name by an
-entry point `zoo.agents` of its package, and needs none as path.py:Class.
+entry point `zoo.agents` of its package, and needs none as path.py:Class. Every
+strategy of the Axelrod library that keeps the zoo's laws is axelrod:NAME.
 """
 
 
@@ -29,8 +32,8 @@ entry point `zoo.agents` of its package, and needs none as path.py:Class.
 @click.argument("name", required=False, metavar="[NAME]")
 @click.option("--names", "only_names", is_flag=True, help="Print the registered names alone; nothing is imported.")
 def command(name: str | None, only_names: bool) -> None:
-    """List the agents, or describe one: its paper, settings and needs."""
-    from zoo.registry import AGENTS, load_agent, names
+    """List the agents (of a library, by its name), or describe one: its paper, settings and needs."""
+    from zoo.registry import AGENTS, LIBRARIES, load_agent, names
 
     if only_names:
         for known in names(AGENTS):
@@ -38,7 +41,10 @@ def command(name: str | None, only_names: bool) -> None:
         return
     from rich.console import Console
 
-    Console().print(_overview() if name is None else _description(load_agent(name)))
+    if name in LIBRARIES:
+        Console().print(_library(name))
+    else:
+        Console().print(_overview() if name is None else _description(load_agent(name)))
 
 
 def _overview() -> RenderableType:
@@ -47,7 +53,7 @@ def _overview() -> RenderableType:
 
     from zoo import catalogue
     from zoo.layout import plain_table
-    from zoo.registry import AgentEntry
+    from zoo.registry import LIBRARIES, AgentEntry
 
     table = plain_table("name", "what it is", "needs", "house checkpoints")
     for line in catalogue.agents():
@@ -59,8 +65,30 @@ def _overview() -> RenderableType:
         needs = ", ".join(sorted(agent.needs)) or "nothing"
         checkpoints = Text(trained) if agent.learns else Text("does not learn", "dim")
         table.add_row(line.name, catalogue.summary(agent), needs, checkpoints)
-    closing = "Describe one: zoo agents NAME. Your own: path/to/file.py:Class, see the README."
+    closing = (
+        "Describe one: zoo agents NAME. Your own: path/to/file.py:Class, see the README."
+        f" Of other libraries: zoo agents {', '.join(LIBRARIES)}."
+    )
     return Group(table, Text(), Text(closing, "dim"))
+
+
+def _library(scheme: str) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    from zoo import catalogue
+    from zoo.layout import plain_table
+
+    known = catalogue.foreigners(scheme)
+    playing, refused = plain_table("name", "what it is"), plain_table("refused", "reason")
+    for one in known:
+        if one.refusal is None:
+            playing.add_row(one.name, Text(one.summary))
+        else:
+            refused.add_row(one.name, Text(one.refusal))
+    count = sum(one.refusal is None for one in known)
+    closing = f"{count} play, {len(known) - count} are refused. Describe one: zoo agents {scheme}:NAME."
+    return Group(playing, Text(), refused, Text(), Text(closing, "dim"))
 
 
 def _description(entry: AgentEntry) -> RenderableType:
