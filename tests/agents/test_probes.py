@@ -15,7 +15,7 @@ from agents.parts.gradients import dot as inner
 from arenas.matrix import IteratedPrisonersDilemma
 from zoo.plan import Plan, set_up
 from zoo.play import ArenaChoice
-from zoo.registry import AGENTS, load_agent, load_arena, names
+from zoo.registry import AGENTS, load_agent, names
 from zoo.table import Table
 
 #: Settings under which a learner must solve the probes in `ROUNDS`; whoever is not named has the defaults.
@@ -23,6 +23,10 @@ SETTINGS = {
     "naive": ["lr=0.02"],
     "lola": ["lr=0.02"],
     "maddpg": ["lr=0.01", "batch=128", "warmup=512", "rate=0.002"],
+    "independent-q": ["alpha=0.3"],
+    "jal-q": ["alpha=0.3"],
+    "phc": ["alpha=0.3", "delta=0.01", "delta_decay=0"],
+    "wolf-phc": ["alpha=0.3"],
 }
 ROUNDS = 40
 LEARNERS = [name for name in names(AGENTS) if load_agent(name).agent.learns]

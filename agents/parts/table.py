@@ -1,0 +1,122 @@
+"""A policy that is a table of action probabilities, one row for each observation of a one-hot kind."""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from typing import Self
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from agents.parts.returns import playing
+from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
+from agents.randomness import deal, dealt_bits, fraction
+from arenas.protocol import Action, TimeStep
+
+_LEAST = 1e-17  # stands for probability 0 in a logarithm; a double softmax gives it back as 0 beside a 1
+_HALF_BIT = 2.0**-25  # puts the 24-bit draws in the middle of their bins, off the ends of [0, 1]
+_AHEAD = 32  # steps whose draws are made at once, at little more than the cost of one
+
+
+def table_rows(observation: Tensor, replicas: int) -> Tensor:
+    """Rows long [..., B] of a table [R * S, ...] from one-hot observations [..., B, S]."""
+    copies, states = observation.shape[-2:]
+    state = observation.argmax(-1)
+    return state if replicas == 1 else state + first_rows(copies, states, replicas, str(observation.device))
+
+
+@lru_cache(maxsize=16)
+def first_rows(copies: int, states: int, replicas: int, device: str) -> Tensor:
+    """Row long [B] at which the part of a table [R * S, ...] begins that each copy reads; shared, not to be changed."""
+    return torch.arange(replicas, device=device).repeat_interleave(copies // replicas) * states
+
+
+def _draws(luck: Tensor, step: int) -> Tensor:
+    """Uniform draws float32 [B, 32] in (0, 1) for a step and those after it."""
+    steps = torch.arange(step, step + _AHEAD, device=luck.device)
+    return fraction(dealt_bits(luck.unsqueeze(-1), steps)) + _HALF_BIT
+
+
+def begin(seating: Seating, states: int, replicas: int) -> Memory:
+    """Luck [B], draws [B, 32] made ahead, step counter, and where the copy's part of a table begins [B]."""
+    copies, device = len(seating.seed), str(seating.seed.device)
+    # a tensor of one's own: what is shared must not be handed out
+    row = first_rows(copies, states, replicas, device).clone()
+    return {"luck": deal(seating.seed), "draws": torch.zeros(copies, _AHEAD, device=device), "step": 0, "row": row}
+
+
+def bounds(probabilities: Tensor) -> Tensor:
+    """P(action <= a) for all but the last action, [R * S, A - 1], from probabilities [R, S, A]."""
+    return probabilities.flatten(0, 1).cumsum(-1)[:, :-1]
+
+
+def draw(bounds: Tensor, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
+    """Actions from the rows of a table that `bounds` made, and the memory from `begin` one step on."""
+    step, draws = memory["step"], memory["draws"]
+    if step % _AHEAD == 0:
+        draws = _draws(memory["luck"], step)
+    bound = bounds.index_select(0, timestep.observation.argmax(-1) + memory["row"])
+    value = (bound <= draws.narrow(1, step % _AHEAD, 1)).sum(-1)
+    return Action(value), {**memory, "draws": draws, "step": step + 1}
+
+
+class TablePolicy(DifferentiablePolicy):
+    """pi(a | s) = softmax(logits[r, s])_a, where s is the observation's index and r the row's replica.
+
+    As in the papers on iterated games the last action's logit is 0, so that a game of two actions has one number a
+    state. Every action is taken to be legal.
+
+    Args:
+        parameters: {"logits": [R, S, A - 1]}.
+    """
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        self.replicas = parameters["logits"].shape[0]
+
+    @classmethod
+    def of(cls, probabilities: Tensor) -> Self:
+        """The policy with these probabilities [R, S, A], of which it keeps no tensor."""
+        logs = probabilities.detach().double().clamp_min(_LEAST).log()
+        return cls({"logits": logs[..., :-1] - logs[..., -1:]})
+
+    @property
+    def memoryless(self) -> bool:
+        """Nothing but the current observation matters."""
+        return True
+
+    def with_parameters(self, parameters: Parameters) -> Self:
+        """The same policy reading other parameters."""
+        return type(self)(parameters)
+
+    def begin(self, seating: Seating) -> Memory:
+        """See `begin` of this module."""
+        return begin(seating, self.parameters["logits"].shape[1], self.replicas)
+
+    @torch.no_grad()
+    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
+        """Draw from the row of the table."""
+        return draw(self._bounds, timestep, memory)
+
+    def outputs(self, trajectory: Trajectory) -> Tensor:
+        """Logits [T + 1, B, A]."""
+        return self._logits[table_rows(trajectory.timesteps.observation, self.replicas)]
+
+    def log_prob(self, trajectory: Trajectory) -> Tensor:
+        """Log-probability [T, B] of the actions taken, 0 where they did not count."""
+        rows = table_rows(trajectory.timesteps.observation[:-1], self.replicas)
+        return self._logits.log_softmax(-1)[rows, trajectory.actions.value] * playing(trajectory.timesteps)
+
+    def probabilities(self, timestep: TimeStep) -> Tensor:
+        """Action probabilities [B, A]."""
+        return self._logits.softmax(-1)[table_rows(timestep.observation, self.replicas)]
+
+    @property
+    def _logits(self) -> Tensor:
+        """Float [R * S, A]."""
+        return pad(self.parameters["logits"], (0, 1)).flatten(0, 1)
+
+    @cached_property
+    def _bounds(self) -> Tensor:
+        return bounds(pad(self.parameters["logits"].detach(), (0, 1)).softmax(-1))

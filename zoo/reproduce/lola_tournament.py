@@ -1,0 +1,327 @@
+"""LOLA's round robin among the learners of its time: figure 4 of the paper.
+
+Every learner meets every other and its like, 21 pairings of six learners, in episodes of 200 steps. Those with tables
+learn from every transition as it happens; the exact learners make one step after each episode, as in the paper's code.
+All pairings and all seeds are played at once: each learner is one agent whose replicas sit in its places. A learner
+with tables knows its own view of the game and not its seat, so that one agent sits in both.
+
+A seed is one tournament from the beginning. What counts is the reward per step, averaged over a learner's six partners;
+where it meets its like, both seats are averaged.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agents.parts.table import TablePolicy
+from agents.protocol import Agent, JointTrajectory, LearningContext, Seating, Trajectory
+from agents.randomness import derive, derive_rows
+from agents.rollout import stack_timesteps
+from arenas.protocol import Action, TimeStep, TimeSteps
+from zoo.registry import load_agent, load_arena
+from zoo.reproduce.report import Figure, Json, Part, Report, Row, Tell, mean, seed_words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
+EPISODES, STEPS, GAMMA = 1000, 200, 0.96
+QUICK = 100  # episodes
+POINTS = 50  # of a curve
+#: Learners with tables, who learn from every transition, and exact ones, who learn from every episode.
+ONLINE = ("independent-q", "jal-q", "phc", "wolf-phc")
+EXACT = ("naive-exact", "lola-exact")
+LEARNERS = (*ONLINE, *EXACT)
+PAPER = dict(zip(LEARNERS, ("NL-Q", "JAL-Q", "PHC", "WoLF-PHC", "NL-Ex", "LOLA-Ex"), strict=True))
+PAIRS = tuple(itertools.combinations_with_replacement(LEARNERS, 2))
+GAMES = {"ipd": "Iterated prisoner's dilemma", "imp": "Iterated matching pennies"}
+STATEMENTS = {
+    "ipd": "LOLA has the highest average",
+    "imp": "LOLA is mid-field, all within error bars",
+}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where one agent sits: `index` long [n] into the places of all, seat * R * 21 + seed * 21 + pairing."""
+
+    learner: str
+    seat: str  # whose agent it is; learners with tables sit in both
+    index: Tensor
+
+
+def places(learner: str, seats: Sequence[str], spec_seats: Sequence[str], seeds: int) -> Places:
+    """The places of a learner in `seats`, ordered by seed, so that those of a seed do not depend on how many follow."""
+    found = [
+        (seed, spec_seats.index(seat) * seeds * len(PAIRS) + seed * len(PAIRS) + number)
+        for number, pair in enumerate(PAIRS)
+        for who, seat in zip(pair, spec_seats, strict=True)
+        for seed in range(seeds)
+        if who == learner and seat in seats
+    ]
+    return Places(learner, seats[0], torch.tensor([place for _, place in sorted(found)]))
+
+
+_FLAGS = ("discount", "first", "last", "active")
+
+
+class Hall:
+    """All pairings of all seeds in one game.
+
+    Args:
+        game: the arena's name.
+        seeds: R, tournaments played at once.
+        steps: of an episode.
+    """
+
+    def __init__(self, game: str, seeds: int, steps: int) -> None:
+        self.arena = load_arena(game, [f"gamma={GAMMA}", f"max_steps={steps}"]).make(seeds * len(PAIRS))
+        self.simulator = self.arena.twin(1)
+        self.seats, self.steps = tuple(self.arena.spec.seats), steps
+        self.tables = [self._enter(places(who, self.seats, self.seats, seeds)) for who in ONLINE]
+        self.exact = [self._enter(places(who, (seat,), self.seats, seeds)) for who in EXACT for seat in self.seats]
+        self.fixed = torch.cat([where.index for where, _ in self.exact])  # places of those who learn from episodes
+        self.order = torch.cat([*(where.index for where, _ in self.tables), self.fixed]).argsort()
+        self.count = len(self.order)
+        self.partner = torch.arange(self.count).roll(self.arena.batch_size)
+
+    def _enter(self, where: Places) -> tuple[Places, Agent]:
+        """An agent with a replica for each of its places."""
+        entry, seed = load_agent(where.learner), derive(0, "tournament", where.learner, where.seat)
+        config, copies = entry.config([]), len(where.index)
+        return where, entry.agent.make(self.arena.spec, (where.seat,), config, seed, replicas=copies)
+
+    def episode(self, number: int) -> Tensor:
+        """Play and learn through one episode; the mean reward per step of every place, float64 [2 R 21]."""
+
+        def seating(where: Places) -> Seating:
+            luck = derive_rows(0, len(where.index), "tournament", where.learner, where.seat, number)
+            return Seating(where.seat, luck, luck, training=True)
+
+        memories = [agent.begin(seating(where)) for where, agent in self.tables]
+        # who learns from episodes plays one policy throughout
+        fixed = TablePolicy.of(torch.cat([table(where, agent) for where, agent in self.exact]))
+        luck = torch.cat([seating(where).seed for where, _ in self.exact])
+        memory = fixed.begin(Seating(self.seats[0], luck, luck))
+        told, _ = self.arena.reset(derive_rows(0, self.arena.batch_size, "tournament", number))
+        now = [seen_from(told, where.index) for where, _ in self.tables]
+        still = seen_from(told, self.fixed)
+        total = torch.zeros(self.count, dtype=torch.float64)
+        for _ in range(self.steps):
+            taken = []
+            for k, (_, agent) in enumerate(self.tables):
+                action, memories[k] = agent.act(now[k], memories[k])
+                taken.append(action.value)
+            action, memory = fixed.act(still, memory)
+            done = torch.cat([*taken, action.value]).index_select(0, self.order)
+            told, _ = self.arena.step(dict(zip(self.seats, map(Action, done.view(2, -1).unbind()), strict=True)))
+            total += torch.cat([step.reward for step in told.values()])
+            following = [seen_from(told, where.index) for where, _ in self.tables]
+            still = seen_from(told, self.fixed)
+            for k, (where, agent) in enumerate(self.tables):
+                self._learn_step(where, agent, (now[k], following[k]), done)
+            now = following
+        self._learn_episode(number)
+        return total / self.steps
+
+    def _learn_step(self, where: Places, agent: Agent, steps: tuple[TimeStep, TimeStep], done: Tensor) -> None:
+        """A learner with tables learns from its transitions, and from what its partners did where it needs that."""
+        segment = stack_timesteps(steps)
+        seats = {where.seat: Trajectory(segment, Action(done.index_select(0, where.index).unsqueeze(0)))}
+        if "joint" in agent.needs_to_learn:
+            partner = done.index_select(0, self.partner.index_select(0, where.index))
+            # of the partner's view nothing is used: it is the own one with the actions exchanged
+            seats[self._other(where.seat)] = Trajectory(segment, Action(partner.unsqueeze(0)))
+        agent.learn(JointTrajectory(seats), LearningContext((where.seat,), 0, 0))
+
+    def _learn_episode(self, number: int) -> None:
+        """Every exact learner makes a step from the policies as they are now, all at once."""
+        shown = torch.cat([table(where, agent) for where, agent in (*self.tables, *self.exact)])
+        peers = shown.index_select(0, self.order).index_select(0, self.partner)
+        for where, agent in self.exact:
+            peer = TablePolicy.of(peers.index_select(0, where.index))
+            context = LearningContext((where.seat,), 0, number, {self._other(where.seat): peer}, self.simulator)
+            agent.learn(JointTrajectory({}), context)
+
+    def _other(self, seat: str) -> str:
+        return self.seats[1 - self.seats.index(seat)]
+
+
+def seen_from(told: TimeSteps, index: Tensor) -> TimeStep:
+    """What the places `index` are told. Episodes of all rows begin and end together, so that flags are only cut."""
+    steps = list(told.values())
+    observation = torch.cat([step.observation for step in steps]).index_select(0, index)
+    reward = torch.cat([step.reward for step in steps]).index_select(0, index)
+    discount, first, last, active = (getattr(steps[0], name)[: len(index)] for name in _FLAGS)
+    return TimeStep(observation, None, reward, discount, first, last, active)
+
+
+@torch.no_grad()
+def table(where: Places, agent: Agent) -> Tensor:
+    """Action probabilities float64 [n, S, A] that an agent plays in each of its places."""
+    policy = agent.policy(where.seat)
+    assert policy is not None and policy.memoryless
+    (states,) = agent.seat_spec().observation
+    seen = torch.eye(states).repeat(len(where.index), 1)
+    yes = torch.ones(len(seen), dtype=torch.bool)
+    mask = yes.unsqueeze(1).expand(-1, agent.seat_spec().actions)
+    moment = TimeStep(seen, mask, torch.zeros(len(seen)), torch.ones(len(seen)), ~yes, ~yes, yes)
+    return policy.probabilities(moment).double().view(len(where.index), states, -1)
+
+
+def tournament(tell: Tell, game: str, seeds: int, episodes: int, steps: int) -> Json:
+    """Reward per step of every learner and in every pairing, all seeds at once.
+
+    Returns:
+        `learners`: learner -> [R][POINTS], mean over its partners in each stretch of the episodes, and `pairs`:
+        "A/B" -> for A and for B [R], over the last tenth of the episodes. `all` and `last` are means [R] of the
+        learners over all episodes and the last tenth.
+    """
+    hall = Hall(game, seeds, steps)
+    played = []
+    for number in range(episodes):
+        played.append(hall.episode(number).view(2, seeds, len(PAIRS)))
+        tell(number + 1, episodes)
+    values: NDArray[np.float64] = torch.stack(played).numpy()  # [episodes, 2, R, 21]
+    tail = max(1, episodes // 10)
+    own = {who: average(values, who) for who in LEARNERS}  # [episodes, R]
+    stretches = np.array_split(np.arange(episodes), min(POINTS, episodes))
+    return {
+        "at": [float(stretch.mean()) + 1 for stretch in stretches],
+        "learners": {who: np.array([v[stretch].mean(0) for stretch in stretches]).T.tolist() for who, v in own.items()},
+        "all": {who: v.mean(0).tolist() for who, v in own.items()},
+        "last": {who: v[-tail:].mean(0).tolist() for who, v in own.items()},
+        "pairs": {"/".join(pair): values[-tail:, :, :, number].mean(0).tolist() for number, pair in enumerate(PAIRS)},
+    }
+
+
+def average(values: NDArray[np.float64], who: str) -> NDArray[np.float64]:
+    """A learner's reward per step [episodes, R], its six partners alike, from that of all places."""
+    found = []
+    for number, pair in enumerate(PAIRS):
+        seats = [seat for seat in (0, 1) if pair[seat] == who]
+        if seats:
+            found.append(values[..., number][:, seats].mean(1))
+    return np.asarray(np.mean(found, axis=0))
+
+
+class LolaTournament(Figure):
+    """The round robin of six learners in two games."""
+
+    name = "lola-tournament"
+    title = "Round robin of LOLA and the learners of its time"
+    source = "Foerster et al. 2018 (LOLA), figure 4"
+    minutes = (20.0, 1.9)
+    unit = "episodes"
+    seeds = (20, 5)
+
+    def parts(self, quick: bool, seeds: int) -> list[Part]:
+        """One for each game; all seeds of it are played at once."""
+        episodes = QUICK if quick else EPISODES
+        return [
+            Part(game, tournament, {"game": game, "seeds": seeds, "episodes": episodes, "steps": STEPS})
+            for game in GAMES
+        ]
+
+    def assemble(self, done: Sequence[tuple[Part, Json]], quick: bool, seeds: int) -> Report:
+        """Every learner's average in both games, and how LOLA stands among the others."""
+        found = {part.settings["game"]: result for part, result in done}
+        rows: list[Row] = []
+        notes: list[str] = []
+        for game, result in found.items():
+            rows += _rows(game, result)
+            notes.append(_standing(game, result))
+        notes += [
+            "The paper gives a figure and no numbers: what it says of it stands beside ours in words.",
+            "Reward per step, averaged over six partners (itself among them) and 200 steps; a row is the mean over all"
+            " episodes, its note that over the last tenth.",
+            "NL-Q, JAL-Q, PHC and WoLF-PHC learn from every transition with the step sizes of the paper's code, and"
+            " explore with probability 0.05; the exact learners make one step after each episode (delta = eta = 1) from"
+            " the policies that are played, exploration included.",
+            "The paper's code shows both seats the same view of the state, and shows LOLA a Q-learner's softmax; here"
+            " every seat has its own view, and what is shown is what is played.",
+        ]
+        settings = {
+            "episodes": EPISODES if not quick else QUICK,
+            "steps": STEPS,
+            "gamma": GAMMA,
+            "learners": [f"{PAPER[who]} = {who}" for who in LEARNERS],
+        }
+        return Report(rows, settings, seed_words(seeds), notes, {"games": _curves(found)})
+
+    def plot(self, report: Report) -> Plot:
+        """A panel for each game, reward per step against episodes."""
+        from zoo.reproduce import plots
+
+        plot, axes = plots.panels(2)
+        for panel, (game, told) in zip(axes, report.data["games"].items(), strict=True):
+            for number, who in enumerate(LEARNERS):
+                line = told["lines"][who]
+                plots.curve(
+                    panel,
+                    told["at"],
+                    line["mean"],
+                    line["low"],
+                    line["high"],
+                    label=PAPER[who],
+                    colour=plots.COLOURS[number],
+                    style="-" if who in EXACT else "--",
+                )
+            panel.set(xlabel="episodes", title=GAMES[game])
+        axes[0].set_ylabel("reward per step, mean over partners")
+        plots.legend_below(plot, axes, 6)
+        return plot
+
+
+def _rows(game: str, result: Mapping[str, Any]) -> list[Row]:
+    rows = []
+    order = sorted(LEARNERS, key=lambda who: -float(np.mean(result["all"][who])))
+    for who in order:
+        last = mean(result["last"][who])
+        rows.append(
+            Row(
+                f"{PAPER[who]}",
+                mean(result["all"][who]),
+                group=f"{GAMES[game]}: average over partners",
+                better="higher",
+                note=f"last tenth {last.mean:+.3f}",
+            )
+        )
+    return rows
+
+
+def _standing(game: str, result: Mapping[str, Any]) -> str:
+    """What the paper says of LOLA in this game, and where it stands here."""
+    lola, figures = EXACT[-1], result["all"]
+    order = sorted(LEARNERS, key=lambda who: -float(np.mean(figures[who])))
+    best = next(who for who in order if who != lola)
+    ahead = mean(np.array(figures[lola]) - np.array(figures[best]))
+    interval = "" if ahead.low is None or ahead.high is None else f" [{ahead.low:+.3f}, {ahead.high:+.3f}]"
+    place = order.index(lola) + 1
+    return (
+        f"{GAMES[game]}. Paper: {STATEMENTS[game]}. Ours: {PAPER[lola]} is number {place} of {len(order)}, by"
+        f" {ahead.mean:+.3f}{interval} per step against the best of the others, {PAPER[best]}, paired by seed."
+    )
+
+
+def _curves(found: Mapping[str, Any]) -> Json:
+    """By game the learners' curves with their intervals over seeds, and the averages per seed and pairing."""
+    told: dict[str, Any] = {}
+    for game, result in found.items():
+        lines: dict[str, Any] = {}
+        for who, runs in result["learners"].items():
+            points = [mean(column) for column in np.array(runs).T]
+            lines[who] = {word: [getattr(point, word) for point in points] for word in ("mean", "low", "high")}
+        kept = {name: result[name] for name in ("all", "last", "pairs")}
+        told[game] = {"at": result["at"], "lines": lines, **kept}
+    return told
+
+
+FIGURE = LolaTournament()
