@@ -15,6 +15,7 @@ from torch import Tensor
 from arenas.luck import below, bits, deal, dealt_bits, fraction, uniform
 
 __all__ = [
+    "Draws",
     "below",
     "bits",
     "categorical",
@@ -53,6 +54,29 @@ def initialise(seed: int) -> Iterator[None]:
         # torch.manual_seed would besides seed every accelerator, which costs a millisecond a network
         torch.default_generator.manual_seed(seed)
         yield
+
+
+class Draws:
+    """`fraction(dealt_bits(luck, step))` [B] for steps asked one after another, computed ahead in blocks.
+
+    Nothing but a cache: it gives the same numbers for any luck and in any order of asking.
+    """
+
+    def __init__(self) -> None:
+        self._luck: Tensor | None = None
+        self._start = 0
+        self._block: tuple[Tensor, ...] = ()
+
+    def at(self, luck: Tensor, step: int) -> Tensor:
+        """The draw of one step; `luck` is known again by its identity, as nobody writes into it."""
+        offset = step - self._start
+        if luck is not self._luck or not 0 <= offset < len(self._block):
+            # only who comes back with the same luck will want more of it
+            ahead = max(1, min(64, 65536 // max(1, len(luck)))) if luck is self._luck else 1
+            steps = torch.arange(step, step + ahead, device=luck.device).unsqueeze(1)
+            self._luck, self._start, offset = luck, step, 0
+            self._block = fraction(dealt_bits(luck, steps)).unbind()
+        return self._block[offset]
 
 
 def categorical(probabilities: Tensor, draw: Tensor) -> Tensor:

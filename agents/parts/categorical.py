@@ -12,7 +12,7 @@ from torch import Tensor
 from agents.parts.networks import Parameters, mlp, mlp_parameters, table_parameters
 from agents.parts.returns import playing
 from agents.protocol import DifferentiablePolicy, Memory, Seating, Trajectory
-from agents.randomness import categorical, deal, dealt_bits, fraction
+from agents.randomness import Draws, categorical, deal
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
 
 Recall = Literal["none", "reward"]
@@ -51,6 +51,7 @@ class CategoricalPolicy(DifferentiablePolicy):
         self.parameters, self.spec, self.recall = parameters, spec, recall
         weight = next(iter(parameters.values()))
         self.replicas, self._dtype = weight.shape[0], weight.dtype
+        self._draws = Draws()
 
     @staticmethod
     def initial_parameters(
@@ -114,7 +115,7 @@ class CategoricalPolicy(DifferentiablePolicy):
         if self.recall == "reward":
             following["mood"] = recollect(memory["mood"], timestep.reward, timestep.first)
         logits = self._logits(timestep.observation, following.get("mood"), timestep.action_mask)
-        draw = fraction(dealt_bits(memory["luck"], memory["step"]))
+        draw = self._draws.at(memory["luck"], memory["step"])
         return Action(categorical(logits.softmax(-1), draw)), following
 
     def features(self, trajectory: Trajectory) -> Tensor:

@@ -16,6 +16,8 @@ def playing(timesteps: TimeStep) -> Tensor:
 def steps_since_start(first: Tensor) -> Tensor:
     """Steps since the episode's start, or since the segment's where that is later: long [T, B] of bool [T, B]."""
     now = torch.arange(len(first), device=first.device).unsqueeze(-1)
+    if not bool(first[1:].any()):  # cummax is slow
+        return now.expand_as(first)
     started = torch.where(first, now, 0).cummax(dim=0).values
     return now - started
 
