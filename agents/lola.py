@@ -29,11 +29,10 @@ from torch import Tensor
 
 from agents.naive import objective
 from agents.parts.actor_critic import ActorCriticAgent, ActorCriticConfig
-from agents.parts.categorical import CategoricalPolicy
 from agents.parts.dice import loaded_dice
 from agents.parts.gradients import Parameters, dot, gradient, leaves
-from agents.parts.optimizers import Adam
-from agents.protocol import DifferentiablePolicy, JointTrajectory, LearningContext, State, Trajectory
+from agents.parts.opponents import Opponents
+from agents.protocol import JointTrajectory, LearningContext, State
 from agents.randomness import derive
 from arenas.protocol import ArenaSpec
 
@@ -75,8 +74,8 @@ class Lola(ActorCriticAgent):
     ) -> None:
         super().__init__(spec, seats, config, seed, device, replicas)
         self.others = tuple(seat for seat in spec.seats if seat != self.seat)
-        self.models = {seat: self.new_policy(seat, derive(seed, "model", seat)) for seat in self.others}
-        self.model_steps = {seat: Adam(model.parameters, config.model_lr) for seat, model in self.models.items()}
+        models = {seat: self.new_policy(seat, derive(seed, "model", seat)) for seat in self.others}
+        self.opponents = Opponents(models, config.model_lr, config.model_steps)
 
     def seats_to_value(self) -> tuple[str, ...]:
         """All seats: the shaping term needs the others' advantages too."""
@@ -100,7 +99,7 @@ class Lola(ActorCriticAgent):
         own = objective(log_prob, advantage[self.seat]) + config.entropy * entropy.sum(0).mean()
         ascent = gradient(self.replicas * own, theta, keep=True)
         for seat in self.others if config.eta else ():
-            peer = self.peer(seat, joint.seats[seat], context)
+            peer = self.opponents.policy(seat, joint.seats[seat], context)
             theta_2 = leaves(peer.parameters)
             other_log_prob = peer.with_parameters(theta_2).log_prob(joint.seats[seat])
             both = log_prob + other_log_prob
@@ -109,23 +108,6 @@ class Lola(ActorCriticAgent):
         self.ascend(ascent, context.update)
         return {"entropy": float(entropy.detach().mean()), "value_error": error}
 
-    def peer(self, seat: str, trajectory: Trajectory, context: LearningContext) -> DifferentiablePolicy:
-        """The other's policy: the one shown, else our model of it, fitted further to what it just did."""
-        return context.peers[seat] if seat in context.peers else self.fit(seat, trajectory)
-
-    def fit(self, seat: str, trajectory: Trajectory) -> CategoricalPolicy:
-        """Some steps of maximum likelihood on the other's actions (the paper's equation 4.8)."""
-        model = self.models[seat]
-        for _ in range(self.config.model_steps):
-            theta = leaves(model.parameters)
-            likelihood = model.with_parameters(theta).log_prob(trajectory).mean()
-            self.model_steps[seat].descend({n: -g for n, g in gradient(self.replicas * likelihood, theta).items()})
-        return model
-
     def learning_state(self) -> State:
         """The naive learner's, and the models of hidden peers."""
-        state = super().learning_state()
-        for seat, model in self.models.items():
-            state |= {f"{seat}/model/{name}": p for name, p in model.parameters.items()}
-            state |= self.model_steps[seat].state(f"{seat}/model_step")
-        return state
+        return super().learning_state() | self.opponents.state()

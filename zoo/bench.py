@@ -37,6 +37,7 @@ COPIES = (1, 64, 4096)
 BATCHES = (1, 64, 1000)
 BLOCK = 250  # episodes of a match
 ROUND = (64, 32)  # copies and steps of a round of learning
+IMAGINED = (128, 150)  # copies and steps of the games that an update imagines
 PLAYERS, RESULTS = 50, 5000
 _JOINT = 64  # joint actions drawn beforehand
 
@@ -83,7 +84,8 @@ def count() -> int:
     """How many measurements `measure` takes."""
     agents = [load_agent(name).agent for name in names(AGENTS)]
     learners = sum(agent.learns for agent in agents)
-    return len(ARENAS) * len(COPIES) + 1 + len(agents) + learners + 1
+    imagining = sum(_imagines(agent) for agent in agents)
+    return len(ARENAS) * len(COPIES) + 1 + len(agents) + learners + imagining + 1
 
 
 def measure(quick: bool = False) -> Iterator[Measurement]:
@@ -102,6 +104,10 @@ def measure(quick: bool = False) -> Iterator[Measurement]:
     for name in names(AGENTS):
         if load_agent(name).agent.learns:
             yield Measurement("learning", name, _learning(load_agent(name), quick))
+    plain = Clock(1 if quick else 3, 0.0).seconds(plain_update(*IMAGINED))
+    for name in names(AGENTS):
+        if _imagines(load_agent(name).agent):
+            yield Measurement("imagining", name, _update(load_agent(name), quick, plain))
     counts = synthetic_results()
     yield Measurement(
         "rating", "fit", {"players": PLAYERS, "results": RESULTS, "ms": 1e3 * clock.seconds(lambda: fit(counts))}
@@ -204,6 +210,66 @@ def _learning(entry: AgentEntry, quick: bool) -> dict[str, float]:
         "steps / CPU s": copies * length / whole,
         "learning %": 100 * (1 - played / whole),
     }
+
+
+def _imagines(agent: type[Agent]) -> bool:
+    """Whether its updates roll out games of their own."""
+    return "simulator" in agent.needs_to_learn
+
+
+def _update(entry: AgentEntry, quick: bool, plain: float) -> dict[str, float]:
+    """CPU seconds of one agent's update under default settings, its roll-outs included, beside a plain one's."""
+    copies, length = IMAGINED
+    arena = load_arena("ipd").make(copies)
+    if refusal(entry, arena):
+        return {}
+    team = _fresh(entry, arena)
+    seat = next(iter(arena.spec.seats))
+    clock = Clock(1 if quick else 5, 0.0)
+    # who learns may also be what plays, so one round is taken less another without learning
+    whole, played = (
+        clock.seconds(Table(arena, "ipd", team, seats, length=length).play_round) for seats in ([seat], [])
+    )
+    taken = max(whole - played, 1e-9)
+    return {"CPU s / update": taken, "plain CPU s / update": plain, "times faster": plain / taken}
+
+
+def plain_update(copies: int, length: int) -> Callable[[], object]:
+    """One update with one look-ahead as scripts commonly write it, for comparison.
+
+    Two roll-outs of the prisoner's dilemma between tables of five logits, step by step with a distribution object a
+    seat and step and the game in numpy; DiCE with a baseline on the stacked log-probabilities.
+    """
+    bernoulli: Any = torch.distributions.Bernoulli
+    pay = torch.tensor([-1.0, -3.0, 0.0, -2.0])
+    tables = [torch.zeros(5, requires_grad=True) for _ in range(2)]
+    value = torch.zeros(5)
+    discount = 0.96 ** torch.arange(length).unsqueeze(-1)
+
+    def objective(mine: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
+        seen = [np.zeros(copies, dtype=np.int64) for _ in range(2)]
+        log_probs, rewards, values = [], [], []
+        for _ in range(length):
+            done = []
+            for table, state in zip((mine, theirs), seen, strict=True):
+                chance = bernoulli(torch.sigmoid(table)[torch.from_numpy(state)])
+                action = chance.sample()
+                done.append((action.numpy().astype(np.int64), chance.log_prob(action)))
+            values.append(value[torch.from_numpy(seen[0])])
+            (a, log_a), (b, log_b) = done
+            seen = [1 + 2 * a + b, 1 + 2 * b + a]
+            log_probs.append(log_a + log_b)
+            rewards.append(pay[torch.from_numpy(2 * a + b)])
+        now = torch.stack(log_probs)
+        past = now.cumsum(0)
+        paid = ((past - past.detach()).exp() * discount * torch.stack(rewards)).sum(0).mean()
+        return paid + ((1 - (now - now.detach()).exp()) * discount * torch.stack(values)).sum(0).mean()
+
+    def update() -> torch.Tensor:
+        (step,) = torch.autograd.grad(objective(tables[1], tables[0]), tables[1], create_graph=True)
+        return torch.autograd.grad(objective(tables[0], tables[1] + 0.3 * step), tables[0])[0]
+
+    return update
 
 
 def synthetic_results() -> Counts:

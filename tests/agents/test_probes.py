@@ -22,6 +22,7 @@ from zoo.table import Table
 SETTINGS = {
     "naive": ["lr=0.02"],
     "lola": ["lr=0.02"],
+    "advantage-alignment": ["lr=0.02", "entropy=0.01"],
     "maddpg": ["lr=0.01", "batch=128", "warmup=512", "rate=0.002"],
     "independent-q": ["alpha=0.3"],
     "jal-q": ["alpha=0.3"],

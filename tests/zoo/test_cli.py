@@ -173,6 +173,7 @@ def test_bench_measures_all_that_it_says(monkeypatch: pytest.MonkeyPatch) -> Non
 
     for name, small in {"BATCHES": (1,), "COPIES": (1, 8), "BLOCK": 2, "ROUND": (4, 4), "RESULTS": 100}.items():
         monkeypatch.setattr(bench, name, small)
+    monkeypatch.setattr(bench, "IMAGINED", (4, 4))
     done = CliRunner().invoke(cli, ["bench", "--quick", "--json"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)

@@ -63,6 +63,10 @@ def _screen(found: Sequence[Measurement], facts: dict[str, Any]) -> RenderableTy
         "face": "PettingZoo's own loop in one copy, and how much faster batches are",
         "agent": f"Agents: microseconds per act in batches of B, and matches in blocks of {bench.BLOCK}",
         "learning": f"Learning: rounds of {copies} copies x {length} steps of self-play, default settings",
+        "imagining": (
+            f"Imagining: one agent's update in ipd, {bench.IMAGINED[0]} copies x {bench.IMAGINED[1]} steps, default"
+            " settings, roll-outs included; plain: step by step with torch.distributions, as scripts do"
+        ),
         "rating": "Rating: one fit of all results",
     }
     parts: list[RenderableType] = []
