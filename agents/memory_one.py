@@ -1,12 +1,15 @@
-"""Memory-one classics of the iterated prisoner's dilemma, as probabilities of cooperating (action 0).
+"""Memory-one strategies of the iterated prisoner's dilemma, as probabilities of cooperating (action 0).
 
 A memory-one strategy is (start; CC, CD, DC, DD): how likely it cooperates at first, and after each outcome of the last
 round, own action before the other's (Nowak and Sigmund 1993; Axelrod 1984 for tit-for-tat and grim). They sit in any
-iterated two-player matrix game with two actions a seat.
+iterated two-player matrix game with two actions a seat. Besides the classics stand any five probabilities, and the
+extortioners of Press and Dyson (2012), "Iterated Prisoner's Dilemma contains strategies that dominate any evolutionary
+opponent", in the form for discounted games of Hilbe, Traulsen and Sigmund (2015), "Partners or rivals?".
 """
 
 from __future__ import annotations
 
+from dataclasses import astuple, dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -15,12 +18,14 @@ from torch import Tensor
 from agents.parts.scripted import Scripted
 from arenas.protocol import ArenaSpec, TimeStep
 
+Cooperation = tuple[float, float, float, float, float]
+
 
 class MemoryOne(Scripted):
     """Cooperates with probability `cooperation[i]` when observation i, one-hot of (start, CC, CD, DC, DD), is seen."""
 
     needs = frozenset({"discrete", "matrix"})
-    cooperation: ClassVar[tuple[float, float, float, float, float]]
+    cooperation: Cooperation
 
     def __init__(
         self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
@@ -64,3 +69,84 @@ class WinStayLoseShift(MemoryOne):
     """Repeats its action after a good outcome and changes it after a bad one; also called Pavlov."""
 
     cooperation = (1, 1, 0, 0, 1)
+
+
+@dataclass(frozen=True)
+class GivenConfig:
+    """Settings of `memory-one`; by default generous tit-for-tat (Nowak and Sigmund 1992)."""
+
+    start: float = 1.0  # probability of cooperating at first
+    cc: float = 1.0  # after both cooperated
+    cd: float = 1 / 3  # after it cooperated and the other defected
+    dc: float = 1.0  # after it defected and the other cooperated
+    dd: float = 1 / 3  # after both defected
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} is a probability, got {value}")
+
+
+class Given(MemoryOne):
+    """Cooperates with the five probabilities given."""
+
+    Config: ClassVar[type] = GivenConfig
+
+    def __init__(
+        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
+    ) -> None:
+        self.cooperation = astuple(config)
+        super().__init__(spec, seats, config, seed, device, replicas)
+
+
+@dataclass(frozen=True)
+class ExtortConfig:
+    """Settings of `zd-extort`; the payoffs are by default those of the prisoner's dilemma here."""
+
+    factor: float = 3.0  # chi: of what both earn above mutual defection it takes so many times the other's share
+    slope: float = 0.5  # where phi lies in the range that gives probabilities: 0 least, 1 largest
+    temptation: float = 0.0  # T, paid to a defector whom the other trusts
+    reward: float = -1.0  # R, for mutual cooperation
+    punishment: float = -2.0  # P, for mutual defection
+    sucker: float = -3.0  # S, paid to a cooperator who is betrayed
+
+    def __post_init__(self) -> None:
+        if not self.factor >= 1 or not 0 <= self.slope <= 1:
+            raise ValueError(f"factor must be at least 1 and slope in [0, 1], got {self.factor} and {self.slope}")
+        if not self.temptation > self.reward > self.punishment > self.sucker:
+            raise ValueError(
+                "the payoffs are no prisoner's dilemma: temptation > reward > punishment > sucker is asked"
+            )
+
+
+def extortion(config: ExtortConfig, gamma: float) -> Cooperation:
+    """The strategy that enforces u_1 - P = chi (u_2 - P), u the discounted mean payoffs, whatever the other plays.
+
+    With v the discounted distribution of outcomes, [gamma p + (1 - gamma) p_0 - (1, 1, 0, 0)] . v = 0 holds for every
+    opponent; p is chosen so that the bracket is phi [(S_1 - P) - chi (S_2 - P)] (Hilbe et al. 2015, equation 6).
+
+    Raises:
+        ValueError: no phi gives probabilities: the future counts too little for this factor.
+    """
+    t, r, s = (x - config.punishment for x in (config.temptation, config.reward, config.sucker))
+    chi = config.factor
+    low = (1 - gamma) / ((chi - 1) * r) if chi > 1 else 0.0
+    high = min(1 / (chi * t - s), gamma / (t - chi * s))
+    if low > high or (chi == 1 and gamma < 1):
+        raise ValueError(f"no strategy extorts by the factor {chi:g} at gamma {gamma:g}: choose another factor")
+    phi = low + config.slope * (high - low)
+    moves = (1 - phi * (chi - 1) * r, 1 - phi * (chi * t - s), phi * (t - chi * s))
+    cc, cd, dc = (min(max(p / gamma, 0.0), 1.0) for p in moves)
+    return (0.0, cc, cd, dc, 0.0)
+
+
+class Extort(MemoryOne):
+    """Extorts: whatever the other does, it earns `factor` times the other's surplus over mutual defection."""
+
+    Config: ClassVar[type] = ExtortConfig
+
+    def __init__(
+        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
+    ) -> None:
+        self.cooperation = extortion(config, spec.gamma)
+        super().__init__(spec, seats, config, seed, device, replicas)

@@ -163,7 +163,7 @@ class FiniteGame(Arena):
         self._clock, self._t, self._autoreset = snapshot["clock"], snapshot["t"], snapshot["autoreset"]
 
     @cached_property
-    def _valued(self) -> tuple[Chain, Tensor, Tensor]:
+    def valued(self) -> tuple[Chain, Tensor, Tensor]:
         """The chain, the views at its positions [S, N, *O], and the pay of its transitions, float64 [S, J, N]."""
         chain = self._chain()
         n = len(chain.start)
@@ -183,7 +183,7 @@ class FiniteGame(Arena):
         gamma = self.spec.gamma if gamma is None else gamma
         if steps is None and not gamma < 1:
             raise ValueError(f"{self.spec.name}: the infinite game needs a gamma below 1, got {gamma}; or give steps")
-        chain, views, pay = self._valued
+        chain, views, pay = self.valued
         n = len(chain.start)
         joint = self._joint_probabilities(policies, views)  # [R, S, J]
         flow = joint.flatten(1)[:, chain.transition] * chain.probability  # [R, E]

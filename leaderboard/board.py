@@ -17,15 +17,25 @@ import numpy as np
 from leaderboard.comparison import is_head_to_head, observations, player_name, rounds
 from leaderboard.counts import Counts
 from leaderboard.errors import StoreError
+from leaderboard.exploitability import by_subject, shown
 from leaderboard.labels import unique_labels
 from leaderboard.rating import CENTRE, Rating, Skill, fit, rank_intervals, trueskill_online
-from leaderboard.records import RULES_VERSION, STATUSES, ArenaRecord, BlockRecord, PanelRecord, Status, canonical
+from leaderboard.records import (
+    RULES_VERSION,
+    STATUSES,
+    ArenaRecord,
+    BlockRecord,
+    Measurement,
+    PanelRecord,
+    Status,
+    canonical,
+)
 from leaderboard.returns import OwnReturn, own_return, performances
 
 if TYPE_CHECKING:
     from leaderboard.store import Store
 
-_VIEW = 1  # version of what a board holds: a cached one of another version is computed again
+_VIEW = 2  # version of what a board holds: a cached one of another version is computed again
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,8 @@ class Row:
         partners_met: partners of the panel that the entrant has met, of `partners`.
         games, blocks, matches: how often it played; a game is one episode under one rotation.
         faults: episodes x seats that it spoiled; faults_by_status: {status: number}.
+        exploiter_gain, victim_loss, worst_case: exploitability per step, see `leaderboard.exploitability`; each with
+            its mark, "exact", "at least", "at most" or "found".
     """
 
     rank: int
@@ -72,6 +84,12 @@ class Row:
     matches: int
     faults: int
     faults_by_status: dict[str, int]
+    exploiter_gain: float | None = None
+    exploiter_gain_mark: str | None = None
+    victim_loss: float | None = None
+    victim_loss_mark: str | None = None
+    worst_case: float | None = None
+    worst_case_mark: str | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +165,9 @@ def board(
     ids = store.block_ids(arena_id, mode, seed)
     # Who plays is recorded before its blocks, and its label stays; a panel may name entrants that are not recorded yet.
     members = [[entrant, labels.get(entrant)] for entrant in panel.entrants] if panel else None
-    depends_on = [_VIEW, seed, panel and panel.id, members, sorted(match.id for match in matches), ids]
+    measured = store.measurements(arena_id)
+    told = [asdict(measurement) for measurement in measured]
+    depends_on = [_VIEW, seed, panel and panel.id, members, sorted(match.id for match in matches), ids, *told]
     inputs = hashlib.sha256(canonical([*key, *depends_on]).encode()).hexdigest()
     if not rebuild and (text := store.cached_view(*key, inputs)) is not None:
         return Board.from_json(text)
@@ -155,7 +175,14 @@ def board(
     counted = set(ids)
     blocks = [block for block in store.blocks(arena_id, mode=mode) if block.id in counted]
     made = make_board(
-        arena, blocks, panel, mode=mode, seed=seed, labels=labels, matches=[match.entrants for match in matches]
+        arena,
+        blocks,
+        panel,
+        mode=mode,
+        seed=seed,
+        labels=labels,
+        matches=[match.entrants for match in matches],
+        measurements=measured,
     )
     # The cache saves time and nothing else: a full disk, a busy database or a read-only one must not hide the board.
     with suppress(StoreError):
@@ -172,6 +199,7 @@ def make_board(
     seed: int | None = None,
     labels: dict[str, str] | None = None,
     matches: Iterable[Sequence[str]] = (),
+    measurements: Iterable[Measurement] = (),
 ) -> Board:
     """The board of these blocks, which are of one arena, mode and rules version; their order does not matter.
 
@@ -183,6 +211,7 @@ def make_board(
         seed: the match seed of the blocks, for the record.
         labels: {entrant id: label}.
         matches: the entrants of each match.
+        measurements: of the arena's entrants, oldest first.
     """
     sided = arena.kind == "competitive" and not is_head_to_head(arena)
     table = performances(blocks, dict(arena.seats) if sided else None, arena.max_steps)
@@ -196,6 +225,7 @@ def make_board(
     names = unique_labels({*table.entrants, *members}, labels or {})
     matches = list(matches)
     played = Counter(entrant for match in matches for entrant in set(match))
+    measured = by_subject(measurements)
     # With itself an entrant has a motive only where motives are mixed. Where it cooperates, others are held out;
     # where it competes, its return against itself says nothing.
     rows: list[Row] = []
@@ -221,6 +251,7 @@ def make_board(
                     "matches": played[entrant],
                     "faults": sum(faults.values()),
                     "faults_by_status": {status: count for status, count in faults.items() if count},
+                    **shown(measured.get(entrant, ()), [seat for seat, s in arena.seats if side and s == side]),
                 }
             )
         rows += _ranked(found, arena.kind, side, rating, own)

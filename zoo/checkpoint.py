@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,21 @@ def save(folder: Path, state: State, card: Card) -> None:
     """Write a checkpoint so that at any moment the folder holds a whole one: the old or the new."""
     make_folder(folder)
     write_tensors(folder / WEIGHTS, state)
+    _write_card(folder, card)
+
+
+def add_metrics(folder: Path, metrics: Mapping[str, float], prefix: str) -> None:
+    """Write figures whose names begin with `prefix` into a checkpoint's card, in place of those that it has so far.
+
+    Raises:
+        UserError: no checkpoint there, or the card cannot be written.
+    """
+    card = load(folder).card
+    kept = {name: value for name, value in card.metrics.items() if not name.startswith(prefix)}
+    _write_card(folder, replace(card, metrics=kept | dict(metrics)))
+
+
+def _write_card(folder: Path, card: Card) -> None:
     write_atomically(folder / CARD, (json.dumps(asdict(card), indent=1, sort_keys=True) + "\n").encode())
 
 

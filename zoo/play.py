@@ -185,7 +185,7 @@ def play_blocks(tasks: list[Task], workers: int = 1) -> Iterator[BlockRecord]:
     if workers <= 1 or len(tasks) <= 1:
         yield from map(play_block, tasks)
         return
-    with ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _start_worker) as pool:
+    with ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), start_worker) as pool:
         futures = [pool.submit(play_block, task) for task in tasks]
         try:
             for future in as_completed(futures):
@@ -197,7 +197,7 @@ def play_blocks(tasks: list[Task], workers: int = 1) -> Iterator[BlockRecord]:
                 future.cancel()
 
 
-def _start_worker() -> None:
+def start_worker() -> None:
     """A worker ends when the process that started it does, however that ends."""
 
     def leave() -> None:

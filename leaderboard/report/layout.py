@@ -90,3 +90,8 @@ def partners(board: Board) -> str:
     """With whom the entrants were judged, as a sentence."""
     members = ", ".join(map(clean, board.panel_members))
     return f"Panel {clean(board.panel)}: {members}." if board.panel else "No panel yet: every entrant is a partner."
+
+
+def measured(board: Board) -> bool:
+    """Whether the exploitability of anybody on the board is known."""
+    return any(row.exploiter_gain is not None or row.worst_case is not None for row in board.rows)

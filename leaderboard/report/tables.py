@@ -9,7 +9,8 @@ from typing import Any
 
 from leaderboard.board import Board, Row
 from leaderboard.crossplay import Crossplay
-from leaderboard.report.layout import clean, counted, decimals, half_widths, intervals, number, partners
+from leaderboard.exploitability import CAPTION, COLUMNS, cells
+from leaderboard.report.layout import clean, counted, decimals, half_widths, intervals, measured, number, partners
 
 
 def to_json(table: Board | Crossplay) -> str:
@@ -55,7 +56,12 @@ def _board_markdown(board: Board) -> str:
         first, second = second, first
     sided = any(row.side for row in rows)
     header = ["#", "entrant", *(["side"] if sided else []), first[0], "ranks 95 %", second[0], "mu - 3 sigma"]
-    header += ["TrueSkill mu (sigma)", "met", "games", "faults", "id"]
+    exploited = {
+        name: cells([getattr(r, kind) for r in rows], [getattr(r, f"{kind}_mark") for r in rows])
+        for kind, name in COLUMNS.items()
+        if measured(board)
+    }
+    header += ["TrueSkill mu (sigma)", *exploited, "met", "games", "faults", "id"]
     body = [
         [
             str(row.rank),
@@ -66,6 +72,7 @@ def _board_markdown(board: Board) -> str:
             second[1][i],
             number(row.conservative, 1),
             f"{number(row.trueskill_mu, 1)} ({number(row.trueskill_sigma, 1)})",
+            *(column[i].strip() for column in exploited.values()),
             f"{row.partners_met}/{row.partners}",
             f"{row.games:,}",
             f"{row.faults:,}",
@@ -74,6 +81,7 @@ def _board_markdown(board: Board) -> str:
         for i, row in enumerate(rows)
     ]
     caption = _escaped(f"{counted(board)} {partners(board)} {board.rule} {board.method}")
+    caption += f" {_escaped(CAPTION)}" if exploited else ""
     title = f"### {clean(board.arena)}: {board.kind}, mode {board.mode}"
     left = {"entrant", "side", "id"}
     return "\n\n".join([title, _markdown(header, body, left), caption]) + "\n"

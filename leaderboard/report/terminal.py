@@ -17,6 +17,7 @@ from rich.text import Text
 
 from leaderboard.board import Board, Change, Row
 from leaderboard.crossplay import Crossplay
+from leaderboard.exploitability import CAPTION, COLUMNS, cells
 from leaderboard.labels import short_id
 from leaderboard.report.layout import (
     clean,
@@ -24,6 +25,7 @@ from leaderboard.report.layout import (
     decimals,
     half_widths,
     intervals,
+    measured,
     number,
     partners,
     shortened,
@@ -79,6 +81,8 @@ class BoardView:
         yield Text(counted(board), style="dim")
         yield Text(partners(board), style="dim")
         yield Text(board.rule, style="dim")
+        if measured(board):
+            yield Text(CAPTION, style="dim")
 
 
 @dataclass(frozen=True)
@@ -189,11 +193,17 @@ def _board_columns(board: Board) -> list[_Column]:
     classical = [f"{number(row.trueskill_mu, 1)} ({number(row.trueskill_sigma, 1)})" for row in rows]
     headline = [rating, conservative, own, met] if competitive else [own, met, rating, conservative]
     sides = [_Column("side", [clean(row.side) for row in rows], 98, right=False)] if any(r.side for r in rows) else []
+    exploited = [
+        _Column(COLUMNS[kind], cells([getattr(r, kind) for r in rows], [getattr(r, f"{kind}_mark") for r in rows]), 65)
+        for kind in COLUMNS
+        if measured(board)
+    ]
     return [
         _Column("# [95 %]", rank, 100),
         _Column("entrant", [clean(row.label) for row in rows], 99, right=False),
         *sides,
         *headline,
+        *exploited,
         _Column("TrueSkill", classical, 40),
         _Column("games", [f"{row.games:,}" for row in rows], 55),
         _Column("blocks", [f"{row.blocks:,}" for row in rows], 30),
