@@ -1,0 +1,267 @@
+"""Figures run again: kept parts, verdicts, the screens, and that the estimators rank as they should."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from command_line import Refused, Zoo
+from rich.console import Console
+
+from zoo import reproduce
+from zoo.errors import UserError
+from zoo.match import Estimate
+from zoo.registry import load_arena
+from zoo.reproduce import dice_gradients, learning_runs, lola_imp, lola_ipd, plots
+from zoo.reproduce.report import Figure, Part, Published, Report, Row, Tell, deviation, mean, share
+from zoo.reproduce.run import Done, assembled, key
+from zoo.reproduce.run import reproduce as run
+from zoo.reproduce.screen import report_screen
+
+CALLS: list[int] = []
+
+
+def square(tell: Tell, number: int) -> dict[str, float]:
+    if number < 0:
+        raise KeyboardInterrupt
+    CALLS.append(number)
+    tell(1, 1)
+    return {"square": number**2}
+
+
+class Squares(Figure):
+    name, title, source = "squares", "Squares", "Euclid, book II"
+    minutes, seeds, unit = (0.1, 0.1), (3, 2), "numbers"
+    interrupted = False
+
+    def parts(self, quick: bool, seeds: int) -> list[Part]:
+        found = [Part(f"number {n}", square, {"number": n}) for n in range(seeds)]
+        return [*found[:2], Part("stop", square, {"number": -1}), *found[2:]] if self.interrupted else found
+
+    def assemble(self, done: Sequence[tuple[Part, Any]], quick: bool, seeds: int) -> Report:
+        values = [result["square"] for _, result in done]
+        return Report(
+            [Row("mean of squares", mean(values), Published(1.0))], {"n": seeds}, "0 to 2", data={"y": values}
+        )
+
+    def plot(self, report: Report) -> Any:
+        plot, (axes,) = plots.panels(1)
+        plots.curve(axes, [0, 1, 2], report.data["y"], [None] * 3, [None] * 3, label="n^2", colour=plots.COLOURS[0])
+        return plot
+
+
+def go(figure: Figure, folder: Path, workers: int = 1, force: bool = False) -> list[Done]:
+    CALLS.clear()
+    chosen = run(figure, folder, quick=False, seeds=3, workers=workers, force=force, watch=lambda *_: None)
+    return list(chosen)
+
+
+def test_what_was_stopped_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    stopped = Squares()
+    stopped.interrupted = True
+    with pytest.raises(KeyboardInterrupt):
+        go(stopped, tmp_path)
+    assert CALLS == [0, 1]
+    done = go(Squares(), tmp_path)
+    assert CALLS == [2]
+    assert [d.kept for d in done] == [True, True, False]
+    assert assembled(Squares(), done, quick=False, seeds=3).data["y"] == [0, 1, 4]
+    assert all(d.kept for d in go(Squares(), tmp_path))
+    assert CALLS == []
+
+
+def test_force_starts_anew_and_a_spoiled_part_is_done_again(tmp_path: Path) -> None:
+    go(Squares(), tmp_path)
+    assert not any(d.kept for d in go(Squares(), tmp_path, force=True))
+    kept = sorted((tmp_path / "parts").iterdir())
+    assert len(kept) == 3  # and nothing half written
+    kept[0].write_text(kept[0].read_text()[:-9])
+    assert sum(d.kept for d in go(Squares(), tmp_path)) == 2
+    assert len(CALLS) == 1
+
+
+def test_a_part_is_known_by_its_settings_and_the_figures_revision() -> None:
+    class Revised(Squares):
+        revision = 2
+
+    part, other = Squares().parts(False, 2)
+    keys = {key(Squares(), part), key(Squares(), other), key(Revised(), part)}
+    assert len(keys) == 3
+    assert key(Squares(), Part("another name", part.function, dict(part.settings))) in keys
+
+
+def test_worker_processes_give_the_same(tmp_path: Path) -> None:
+    def parts(folder: str, workers: int) -> dict[str, Any]:
+        figure = dice_gradients.FIGURE
+        tiny = [Part(p.name, p.function, {**p.settings, "sizes": [64]}) for p in figure.parts(True, 2)]
+
+        class Tiny(dice_gradients.DiceGradients):
+            def parts(self, quick: bool, seeds: int) -> list[Part]:
+                return tiny
+
+        told: list[tuple[str, int, int]] = []
+        chosen = run(
+            Tiny(), tmp_path / folder, quick=True, seeds=2, workers=workers, force=False,
+            watch=lambda *news: told.append(news),
+        )  # fmt: skip
+        found = {done.part.name: done.result for done in chosen}
+        assert told
+        return found
+
+    assert parts("two", 2) == parts("one", 1)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="choose another --out"):
+        go(Squares(), tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("published", "low", "high", "verdict"),
+    [
+        (None, 0.9, 1.1, "no number published"),
+        (Published(1.04, 0.98, 1.1), None, None, "within the published interval"),
+        (Published(2.0, 1.5, 2.5), 0.9, 1.1, "outside the published interval by -0.5, worse"),
+        (Published(0.0, -0.5, 0.5), 0.9, 1.1, "outside the published interval by +0.5, better"),
+        (Published(1.05), 0.9, 1.1, "our interval holds it"),
+        (Published(1.2), 0.9, 1.1, "our interval misses it by -0.2, worse"),
+        (Published(1.2), None, None, "our interval misses it by -0.2, worse"),
+    ],
+)
+def test_the_verdict_says_where_we_are_worse(
+    published: Published | None, low: float | None, high: float | None, verdict: str
+) -> None:
+    assert Row("", Estimate(1.0, low, high, 9), published, better="higher").verdict == verdict
+
+
+def test_targets_are_met_or_missed() -> None:
+    assert Row("", Estimate(0.96, None, None, 1), at_least=0.95).target == ">=0.95 met"
+    assert Row("", Estimate(0.94, None, None, 1), at_least=0.95).target == ">=0.95 missed"
+
+
+def test_intervals_of_means_shares_and_deviations() -> None:
+    bounds = Published.of_runs(-1.06, 0.19, 50)
+    assert bounds.low == pytest.approx(-1.114, abs=1e-3)  # t, 49 degrees of freedom
+    assert share(49, 50).low == pytest.approx(0.895, abs=1e-3)  # Wilson's
+    assert share(0, 50).high == pytest.approx(0.0713, abs=1e-3)
+    told = deviation([0.0, 1.0] * 25)
+    assert told.low == pytest.approx(told.mean * 0.8353, rel=1e-3)  # chi-squared, 49 degrees of freedom
+    assert told.high == pytest.approx(told.mean * 1.2461, rel=1e-3)
+
+
+def test_curves_of_parts_are_pooled_as_one() -> None:
+    values = torch.randn(30, 12, generator=torch.Generator().manual_seed(1), dtype=torch.float64).numpy()
+
+    def result(runs: Any) -> dict[str, Any]:
+        seat = {"tail": [], "all": [], "policy": [], "curve": learning_runs.thinned(runs)}
+        return {"row": seat}
+
+    whole = learning_runs.thinned(values)
+    pooled = learning_runs.joined([result(values[:, :5]), result(values[:, 5:11]), result(values[:, 11:])])
+    assert pooled["row"]["curve"]["mean"] == pytest.approx(whole["mean"])
+    assert pooled["row"]["curve"]["error"] == pytest.approx(whole["error"])
+
+
+def test_estimates_of_derivatives_rank_as_they_should() -> None:
+    pairs = [dice_gradients.one_pair(lambda *_: None, seed, [64, 1_000]) for seed in (0, 1)]
+
+    def correlation(estimator: str, kind: str, at: int) -> list[float]:
+        return [pair[estimator][kind]["correlation"][at] for pair in pairs]
+
+    assert all(pair["surrogate"]["mixed"]["zero"] for pair in pairs)
+    assert correlation("surrogate", "gradient", 1) == correlation("dice", "gradient", 1)
+    for at in (0, 1):
+        for one, dice, baseline in zip(
+            *(correlation(e, "mixed", at) for e in ("loaded", "dice", "baseline")), strict=True
+        ):
+            assert one > 0.3 + max(dice, baseline)
+        for with_baseline, without in zip(*(correlation(e, "gradient", at) for e in ("baseline", "dice")), strict=True):
+            assert with_baseline > without
+    assert mean(correlation("loaded", "mixed", 1)).mean >= 0.95  # the mean over pairs, as in the figure
+    assert min(correlation("loaded_fitted", "gradient", 1)) > 0.99
+
+
+def test_the_exact_values_are_the_arenas() -> None:
+    logits = torch.randn(2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    arena = load_arena("ipd").make(1)
+    policies = {seat: dice_gradients.Table(own) for seat, own in zip(arena.spec.seats, logits, strict=True)}
+    exact = arena.value(policies, steps=dice_gradients.STEPS)["row"]
+    assert dice_gradients.Pair(logits).values()[0, 0].item() == pytest.approx(exact.item(), abs=1e-9)
+
+
+def test_the_list_says_what_there_is_and_how_long_it_takes(zoo: Zoo) -> None:
+    told = {line["name"]: line for line in zoo("reproduce", "--list", "--json").json}
+    assert set(told) == set(reproduce.NAMES)
+    for line in told.values():
+        assert 0 < line["cpu_minutes_quick"] < line["cpu_minutes"] <= 60  # 30 minutes on two cores
+    screen = zoo("reproduce", "--list").out
+    assert all(name in screen for name in reproduce.NAMES)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest(refused: Refused) -> None:
+    assert "did you mean dice-gradients" in refused("reproduce", "dice-gradient")
+    assert "lola-ipd" in refused("reproduce")
+
+
+def test_the_command_writes_json_and_pictures_and_goes_on(
+    zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reproduce, "load", lambda name: Squares())
+    CALLS.clear()
+    said = zoo("reproduce", "squares", "--out", tmp_path, "--plot", "both", "--seeds", 3)
+    assert CALLS == [0, 1, 2]
+    assert "mean of squares" in said.out
+    assert "our interval holds it" in said.out
+    assert (tmp_path / "squares.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "squares.svg").read_text()
+    told = json.loads((tmp_path / "squares.json").read_text())
+    assert told["rows"][0]["ours"]["mean"] == pytest.approx(5 / 3)
+    assert told["rows"][0]["verdict"] == "our interval holds it"
+    assert told["run"]["kept"] == 0
+    again = zoo("reproduce", "squares", "--out", tmp_path, "--plot", "none", "--seeds", 3, "--json").json
+    assert again["run"]["kept"] == 3
+    assert again["rows"] == told["rows"]
+    assert CALLS == [0, 1, 2]
+
+
+def test_agreement_with_tit_for_tat_is_of_both_players_at_all_observations() -> None:
+    always_defect, tit_for_tat = [0.0] * 5, [1.0, 1.0, 0.0, 1.0, 0.0]
+    pairs = np.array([[always_defect] * 2, [tit_for_tat] * 2, [tit_for_tat, always_defect], [[0.5] * 5] * 2])
+    # with tit-for-tat in one seat, a defector does the same where tit-for-tat sees DD or, in its own view, CD
+    assert lola_ipd.FIGURE.agreement(pairs).tolist() == pytest.approx([0.2, 1.0, 0.4, 0.25])
+
+
+def test_the_equilibrium_of_matching_pennies_is_every_probability_near_a_half() -> None:
+    there, almost = [0.5, 0.45, 0.55, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5, 0.7]
+    pairs = np.array([[there] * 2, [there, almost], [[0.0] * 5] * 2])
+    assert lola_imp.FIGURE.agreement(pairs).tolist() == pytest.approx([1.0, 0.9, 0.0])
+
+
+@pytest.mark.parametrize("name", ["lola-ipd", "lola-imp", "lola-exploitability", "lola-coin", "dice-lookahead"])
+def test_every_figure_goes_from_its_parts_to_rows_and_a_picture(name: str) -> None:
+    """With so little work that the numbers mean nothing."""
+    figure = reproduce.load(name)
+    seeds = 1 if name == "lola-coin" else 3
+    small = {"updates": 2, "copies": 2, "games": 2, "episodes": 2}
+    done = []
+    for part in figure.parts(True, seeds):
+        settings = part.settings | {key: value for key, value in small.items() if key in part.settings}
+        result = json.loads(json.dumps(part.function(lambda *_: None, **settings)))
+        done.append((Part(part.name, part.function, settings), result))
+    report = figure.assemble(done, True, seeds)
+    assert all(math.isfinite(row.ours.mean) for row in report.rows)
+    assert any(row.published is not None for row in report.rows)
+    json.dumps(report.to_json(), allow_nan=False)
+    assert plots.pictures(figure.plot(report), ["png"])["png"].startswith(b"\x89PNG")
+    console = Console(width=80, record=True, file=io.StringIO())
+    run = {"quick": True, "workers": 1, "parts": 1, "kept": 0, "cpu_s": 0.0, "wall_s": 0.0}
+    console.print(report_screen(figure, report, run))
+    assert all(len(line) <= 80 for line in console.export_text().splitlines())

@@ -1,0 +1,159 @@
+"""`zoo reproduce`: a published table or figure, run again and shown beside ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.commands.options import COUNT
+from zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from zoo.reproduce.report import Figure, Report
+    from zoo.reproduce.run import Done
+
+EPILOG = """\b
+Every part that is done is kept in the folder, so that the same command goes on
+after Ctrl-C or kill -9. The folder holds NAME.json and the plot in the end.
+
+\b
+Examples:
+  zoo reproduce --list
+  zoo reproduce dice-gradients --quick
+  zoo reproduce lola-exploitability --workers 2
+  zoo reproduce lola-ipd --seeds 100 --plot svg --out my/folder
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("name", metavar="NAME", required=False)
+@click.option("--list", "listed", is_flag=True, help="Say what there is and how long it takes.")
+@click.option("--quick", is_flag=True, help="A smaller version: fewer seeds, samples or updates.")
+@click.option("--seeds", type=COUNT, help="How many seeds, 0 the first (default: see the figure).")
+@click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that work side by side.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the files (default reproduce/NAME)."
+)
+@click.option(
+    "--plot", type=click.Choice(["png", "svg", "both", "none"]), default="png", show_default=True, help="The picture."
+)
+@click.option("--force", is_flag=True, help="Start anew, whatever the folder holds.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the tables.")
+def command(
+    name: str | None,
+    listed: bool,
+    quick: bool,
+    seeds: int | None,
+    workers: int,
+    out: Path | None,
+    plot: str,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Run a published table or figure and show it beside ours.
+
+    Each line says what was published, what came out here with its 95 % interval over seeds, and whether the two agree.
+    """
+    import json
+
+    from rich.console import Console
+
+    from zoo import reproduce
+    from zoo.reproduce.screen import list_screen, report_screen
+
+    if listed:
+        found = [reproduce.load(each) for each in reproduce.NAMES]
+        if as_json:
+            click.echo(json.dumps([_facts(figure) for figure in found], indent=1))
+        else:
+            Console().print(list_screen(found))
+        return
+    if name is None:
+        raise UserError(f"name what to reproduce: {', '.join(reproduce.NAMES)}; see --list")
+    figure = reproduce.load(name)
+    folder = out or Path("reproduce") / name
+    count = seeds or figure.seeds[quick]
+    report, run = _run(figure, folder, quick, count, workers, force)
+    files = _write(figure, folder, report, run, plot)
+    if as_json:
+        click.echo(files[0].read_text())
+        return
+    console = Console()
+    console.print(report_screen(figure, report, run))
+    for file in files:
+        console.print(str(file), soft_wrap=True, highlight=False, markup=False)
+
+
+def _facts(figure: Figure) -> dict[str, Any]:
+    default, quick = figure.minutes
+    return {
+        "name": figure.name,
+        "title": figure.title,
+        "source": figure.source,
+        "cpu_minutes": default,
+        "cpu_minutes_quick": quick,
+        "seeds_default": figure.seeds[0],
+        "seeds_quick": figure.seeds[1],
+    }
+
+
+def _run(
+    figure: Figure, folder: Path, quick: bool, seeds: int, workers: int, force: bool
+) -> tuple[Report, dict[str, Any]]:
+    """The report, and what it took."""
+    import sys
+    import time
+
+    from rich.console import Console
+
+    from zoo.progress import Progress, Reading, clock
+    from zoo.reproduce.run import assembled, reproduce
+
+    started = time.monotonic()
+    done: list[Done] = []
+    total = len(figure.parts(quick, seeds))
+    try:
+        with Progress(figure.unit, Console(stderr=True), every=30) as progress:
+
+            def watch(part: str, at: int, of: int) -> None:
+                progress.update(part, Reading(at, of, {}))
+
+            for part in reproduce(figure, folder, quick=quick, seeds=seeds, workers=workers, force=force, watch=watch):
+                done.append(part)
+                progress.finish(part.part.name)
+                if not part.kept:
+                    told = f"part {len(done)} of {total}, {part.part.name}: done in {clock(part.wall_s)}"
+                    progress.console.print(told, soft_wrap=True, highlight=False, markup=False)
+    except KeyboardInterrupt:
+        click.echo(f"stopped; {len(done)} of {total} parts are kept in {folder}, the same command goes on", err=True)
+        sys.exit(130)
+    run = {
+        "quick": quick,
+        "workers": workers,
+        "parts": total,
+        "kept": sum(part.kept for part in done),
+        "cpu_s": sum(part.cpu_s for part in done),
+        "wall_s": time.monotonic() - started,
+    }
+    return assembled(figure, done, quick=quick, seeds=seeds), run
+
+
+def _write(figure: Figure, folder: Path, report: Report, run: dict[str, Any], plot: str) -> list[Path]:
+    """The JSON and the pictures; their paths, the JSON's first."""
+    import json
+
+    from zoo.bench import machine
+    from zoo.reproduce.plots import pictures
+    from zoo.reproduce.run import write
+    from zoo.version import VERSION
+
+    told = _facts(figure) | {"version": VERSION, "machine": machine(), "run": run} | report.to_json()
+    files = [folder / f"{figure.name}.json"]
+    write(files[0], json.dumps(told, indent=1) + "\n")
+    kinds = {"png": ["png"], "svg": ["svg"], "both": ["png", "svg"], "none": []}[plot]
+    for kind, content in pictures(figure.plot(report), kinds).items() if kinds else ():
+        files.append(folder / f"{figure.name}.{kind}")
+        write(files[-1], content)
+    return files

@@ -1,0 +1,39 @@
+"""Published tables and figures, run again and shown beside ours.
+
+One file per figure, `zoo/reproduce/NAME.py` with dashes as underscores, whose `FIGURE` says what it is, which
+independent parts of work it is made of, how their results become rows beside the published numbers, and how they are
+drawn. The rest is the same for all: `run` does the parts that are not done yet, `screen` prints, `plots` draws.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from zoo.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from zoo.reproduce.report import Figure
+
+#: In the order of the papers.
+NAMES = (
+    "lola-ipd",
+    "lola-imp",
+    "lola-exploitability",
+    "lola-tournament",
+    "lola-coin",
+    "dice-gradients",
+    "dice-lookahead",
+)
+
+
+def load(name: str) -> Figure:
+    """The figure of that name; only its module is imported.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name not in NAMES:
+        raise UserError(f"there is nothing called {name!r} to reproduce; {nearest(name, NAMES)}; see --list")
+    found: Figure = importlib.import_module(f"zoo.reproduce.{name.replace('-', '_')}").FIGURE
+    return found

@@ -1,0 +1,347 @@
+"""How well estimated derivatives agree with exact ones, against the number of episodes: the estimator figure of DiCE.
+
+A seed is a pair of memory-one policies of the iterated prisoner's dilemma, logits N(0, 1); the value is the row
+player's discounted return over T = 150 steps. Its gradient [10] and Hessian [10, 10] in the logits of both are known
+exactly from the arena. 100,000 episodes are drawn from the pair, and each estimator is differentiated once and twice
+on every 8 of them; the estimate from n episodes is the mean over n / 8 such sets, and the episodes hold several
+disjoint n. The mixed block [5, 5], first the row player's logits and then the column player's, is all that LOLA uses.
+
+The baseline of "DiCE + baseline" and the values of "loaded DiCE, exact values" are the exact values of the two
+policies, as good as a critic can be. "Loaded DiCE, fitted values" takes generalised advantages (lambda .95) from a
+table that was fitted to the returns of 64 other episodes, which is what a learner may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from agents.parts import dice
+from agents.randomness import derive, derive_rows, generator, uniform
+from arenas.protocol import Arena, TimeStep
+from zoo.registry import load_arena
+from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, Tell, mean, seed_words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
+STEPS, GAMMA = 150, 0.96
+SET = 8  # episodes on which derivatives are taken together
+CHUNK = 2000  # episodes in memory at once
+FITTED = 64  # other episodes from which the fitted values are
+LAMBDA = 0.95
+SIZES = (64, 128, 256, 1_000, 4_000, 10_000, 40_000, 100_000)
+QUICK = (64, 256, 1_000, 4_000, 10_000)
+#: Kinds of derivatives that are compared.
+KINDS = {"gradient": "gradient", "hessian": "Hessian", "mixed": "mixed block"}
+ESTIMATORS = {
+    "surrogate": "surrogate loss",
+    "dice": "DiCE",
+    "baseline": "DiCE + baseline",
+    "loaded": "loaded DiCE, exact values",
+    "loaded_fitted": "loaded DiCE, fitted values",
+}
+#: For the table, where width is scarce.
+SHORT = {"surrogate": "SL", "dice": "DiCE", "baseline": "DiCE+b", "loaded": "loaded", "loaded_fitted": "loaded, fitted"}
+
+
+class Pair:
+    """Two memory-one policies as tables of cooperation [5], in their own views, and what is known of them exactly."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits  # float64 [2, 5]
+        p = logits.sigmoid()
+        self.swap = torch.tensor([0, 1, 3, 2, 4])
+        self.first, self.second = p[0], p[1][self.swap]  # both by the row player's view
+
+    def values(self) -> Tensor:
+        """V_t(s) of the row player, float64 [T + 1, 5], not discounted from the start: from step t on."""
+        p, q = self.first, self.second
+        joint = torch.stack((p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)), dim=-1)  # [5, 4]
+        pay = torch.tensor([-1.0, -3.0, 0.0, -2.0], dtype=torch.float64)
+        found = [torch.zeros(5, dtype=torch.float64)]
+        for _ in range(STEPS):
+            found.append(joint @ (pay + GAMMA * found[-1][1:]))
+        return torch.stack(found[::-1])
+
+
+class Table:
+    """A policy for the exact value of an arena: probabilities from logits of cooperating."""
+
+    memoryless = True
+    replicas = 1
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits
+
+    def probabilities(self, timestep: TimeStep) -> Tensor:
+        """[B, 2]."""
+        cooperate = timestep.observation.to(self.logits.dtype) @ self.logits
+        return torch.stack((cooperate.sigmoid(), (-cooperate).sigmoid()), dim=-1)
+
+
+def exact(arena: Arena, logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradient [10] and Hessian [10, 10] of the row player's value over T steps, by the arena."""
+
+    def value(theta: Tensor) -> Tensor:
+        policies = {seat: Table(own) for seat, own in zip(arena.spec.seats, theta.view(2, 5), strict=True)}
+        return arena.value(policies, steps=STEPS, gamma=GAMMA)[next(iter(arena.spec.seats))].sum()
+
+    theta = logits.flatten().clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(value(theta), theta)
+    (slope,) = torch.autograd.grad(value(theta), theta, create_graph=True)
+    hessian = torch.stack([torch.autograd.grad(one, theta, retain_graph=True)[0] for one in slope])
+    return gradient, hessian
+
+
+def play(pair: Pair, seed: int, first: int, episodes: int) -> tuple[Tensor, Tensor]:
+    """States (row's view) long [T, B] and joint actions long [T, B] of episodes `first`, `first` + 1, ..."""
+    luck = derive_rows(seed, episodes, "episode", first=first)
+    state = torch.zeros(episodes, dtype=torch.long)
+    states, joints = [], []
+    for t in range(STEPS):
+        defects = [uniform(luck, 2 * t + k) >= p[state] for k, p in enumerate((pair.first, pair.second))]
+        joint = 2 * defects[0] + defects[1].long()
+        states.append(state)
+        joints.append(joint)
+        state = 1 + joint
+    return torch.stack(states), torch.stack(joints)
+
+
+def fitted_values(states: Tensor, reward: Tensor) -> Tensor:
+    """Mean discounted return from each state on, [5]; every visit of the first half counts, whose returns are whole."""
+    to_go = torch.zeros_like(reward[0])
+    total, count = torch.zeros(5, dtype=torch.float64), torch.zeros(5, dtype=torch.float64)
+    for t in range(STEPS - 1, -1, -1):
+        to_go = reward[t] + GAMMA * to_go
+        if t < STEPS // 2:
+            total.index_add_(0, states[t], to_go)
+            count.index_add_(0, states[t], torch.ones_like(to_go))
+    return torch.where(count > 0, total / count.clamp_min(1), total.sum() / count.sum())
+
+
+def generalised(reward: Tensor, values: Tensor) -> Tensor:
+    """Generalised advantages [T, B] from rewards [T, B] and values [T, B], 0 after the last step."""
+    following = torch.cat((values[1:], torch.zeros_like(values[:1])))
+    delta = reward + GAMMA * following - values
+    result = torch.empty_like(delta)
+    ahead = torch.zeros_like(delta[0])
+    for t in range(STEPS - 1, -1, -1):
+        ahead = delta[t] + GAMMA * LAMBDA * ahead
+        result[t] = ahead
+    return result
+
+
+def estimates(pair: Pair, fitted: Tensor, states: Tensor, joints: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """By estimator the gradients [G, 10] and Hessians [G, 10, 10] of G sets of 8 episodes.
+
+    Each set has parameters of its own, so that one backward pass serves them all.
+    """
+    episodes = states.shape[1]
+    sets = episodes // SET
+    theta = pair.logits.flatten().repeat(sets, 1).requires_grad_()  # [G, 10]
+    log_pi = torch.nn.functional.logsigmoid(torch.stack((theta, -theta), dim=-1)).flatten()  # [G * 10 * 2]
+    offset = 20 * torch.arange(sets).repeat_interleave(SET)
+    log_prob = torch.zeros((), dtype=torch.float64)
+    for player, view in enumerate((states, pair.swap[states])):
+        action = joints // 2 if player == 0 else joints % 2
+        where = offset + 10 * player + 2 * view + action
+        log_prob = log_prob + log_pi.index_select(0, where.flatten()).view(where.shape)
+
+    pay = torch.tensor([-1.0, -3.0, 0.0, -2.0], dtype=torch.float64)[joints]
+    reward = dice.discounted(pay, GAMMA)
+    value = pair.values()
+    times = torch.arange(STEPS).unsqueeze(1)
+    now, following = value[times, states], value[times + 1, 1 + joints]
+    baseline = dice.discounted(now, GAMMA)
+    advantage = dice.discounted(pay + GAMMA * following - now, GAMMA)
+    advantage_fitted = dice.discounted(generalised(pay, fitted[states]), GAMMA)
+    surrogates: dict[str, Callable[[], Tensor]] = {
+        "surrogate": lambda: dice.surrogate(log_prob, reward),
+        "dice": lambda: dice.dice(log_prob, reward),
+        "baseline": lambda: dice.dice_with_baseline(log_prob, reward, baseline),
+        "loaded": lambda: dice.loaded_dice(log_prob, advantage),
+        "loaded_fitted": lambda: dice.loaded_dice(log_prob, advantage_fitted),
+    }
+    return {name: _derivatives(surrogate() / SET, theta) for name, surrogate in surrogates.items()}
+
+
+def _derivatives(objective: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+    (gradient,) = torch.autograd.grad(objective.sum(), theta, create_graph=True)
+    rows = [torch.autograd.grad(column.sum(), theta, retain_graph=True)[0] for column in gradient.unbind(1)]
+    return gradient.detach(), torch.stack(rows, dim=1)
+
+
+def correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Pearson's, over the last axis: of each row of `a` [K, D] with `b` [D]; NaN where a row is constant."""
+    a, b = a - a.mean(-1, keepdim=True), b - b.mean()
+    found: Tensor = (a @ b) / (a.norm(dim=-1) * b.norm())
+    return found
+
+
+def one_pair(tell: Tell, seed: int, sizes: list[int]) -> Json:
+    """By estimator and kind the mean correlation and relative error at each size, for the pair of this seed."""
+    logits = torch.randn(2, 5, dtype=torch.float64, generator=generator(derive(seed, "logits")))
+    pair = Pair(logits)
+    gradient, hessian = exact(load_arena("ipd").make(1), logits)
+    states, joints = play(pair, derive(seed, "fit"), 0, FITTED)
+    fitted = fitted_values(states, torch.tensor([-1.0, -3.0, 0.0, -2.0], dtype=torch.float64)[joints])
+    episodes = max(sizes)
+    found: dict[str, tuple[list[Tensor], list[Tensor]]] = {name: ([], []) for name in ESTIMATORS}
+    for start in range(0, episodes, CHUNK):
+        count = min(CHUNK, episodes - start)
+        sampled = play(pair, derive(seed, "sample"), start, count)
+        for name, parts in estimates(pair, fitted, *sampled).items():
+            for column, part in zip(found[name], parts, strict=True):
+                column.append(part)
+        tell(start + count, episodes)
+    truth = {"gradient": gradient, "hessian": hessian.flatten(), "mixed": hessian[:5, 5:].flatten()}
+    result: dict[str, Any] = {}
+    for name, (gradients, hessians) in found.items():
+        whole, twice = torch.cat(gradients), torch.cat(hessians)
+        kinds = {"gradient": whole, "hessian": twice.flatten(1), "mixed": twice[:, :5, 5:].flatten(1)}
+        result[name] = {kind: _agreement(sets, truth[kind], sizes) for kind, sets in kinds.items()}
+    return result
+
+
+def _agreement(sets: Tensor, truth: Tensor, sizes: Sequence[int]) -> Json:
+    """At each size: mean correlation and mean relative error over the disjoint samples, and whether all are 0."""
+    told: dict[str, list[float | None]] = {"correlation": [], "error": []}
+    for size in sizes:
+        width = size // SET
+        samples = sets[: len(sets) // width * width].view(-1, width, sets.shape[1]).mean(1)
+        nothing = not samples.any()
+        told["correlation"].append(None if nothing else float(correlation(samples, truth).mean()))
+        told["error"].append(float(((samples - truth).norm(dim=1) / truth.norm()).mean()))
+    return told | {"zero": not sets.any()}
+
+
+class DiceGradients(Figure):
+    """Correlation of estimated with exact derivatives against the number of episodes."""
+
+    name = "dice-gradients"
+    title = "Estimated and exact derivatives on the iterated prisoner's dilemma"
+    source = "Foerster et al. 2018 (DiCE), estimator figure; Farquhar et al. 2019 for loaded DiCE"
+    minutes = (4.9, 0.2)
+    unit = "episodes"
+    seeds = (10, 3)
+
+    def parts(self, quick: bool, seeds: int) -> list[Part]:
+        """One for each pair of policies."""
+        sizes = list(QUICK if quick else SIZES)
+        return [Part(f"pair {seed}", one_pair, {"seed": seed, "sizes": sizes}) for seed in range(seeds)]
+
+    def assemble(self, done: Sequence[tuple[Part, Json]], quick: bool, seeds: int) -> Report:
+        """Correlations at the largest sample and at 1,000 episodes."""
+        sizes = done[0][0].settings["sizes"]
+        results = [result for _, result in done]
+        curves: dict[str, Any] = {
+            name: {kind: _curves([result[name][kind] for result in results], len(sizes)) for kind in KINDS}
+            for name in ESTIMATORS
+        }
+        rows = [row for size in _told_sizes(sizes) for row in _rows(curves, sizes, size)]
+        zero = all(result["surrogate"]["mixed"]["zero"] for result in results)
+        notes = [
+            "SL: surrogate loss; DiCE+b: DiCE with baseline; loaded: loaded DiCE with exact values, or fitted ones.",
+            "Pearson's correlation over the entries of the row player's gradient [10], Hessian [10, 10] and its mixed"
+            " block [5, 5]; mean over the disjoint samples that the largest one holds, interval over pairs.",
+            f"The mixed block of the surrogate loss is {'exactly 0 in every set' if zero else 'NOT 0'}"
+            " of episodes, so that its correlation does not exist.",
+            "The paper's numbers are for 100,000 samples and from a secondary source; their rounding bounds what agrees.",
+            "Exact values, of the baseline too: of the two policies. Fitted values: means per state over"
+            f" {FITTED} other episodes, generalised advantages with lambda {LAMBDA:g}.",
+        ]
+        settings = {"game": "ipd, row's value", "T": STEPS, "gamma": GAMMA, "logits": "N(0, 1)", "episodes": sizes}
+        return Report(rows, settings, seed_words(seeds), notes, {"sizes": sizes, "curves": curves, "zero": zero})
+
+    def plot(self, report: Report) -> Plot:
+        """A panel for each kind, correlation against episodes."""
+        from zoo.reproduce import plots
+
+        sizes = report.data["sizes"]
+        plot, axes = plots.panels(3, share_y=True)
+        for panel, (kind, name) in zip(axes, KINDS.items(), strict=True):
+            # the surrogate loss and DiCE have the same gradient: the first drawn is seen through the second's gaps
+            for number, (estimator, label) in enumerate(ESTIMATORS.items()):
+                told = report.data["curves"][estimator][kind]
+                if any(value is None for value in told["mean"]):
+                    continue  # all 0: there is no correlation
+                plots.curve(
+                    panel,
+                    sizes,
+                    told["mean"],
+                    told["low"],
+                    told["high"],
+                    label=label,
+                    colour=plots.COLOURS[number],
+                    marker="osD^v"[number],
+                    style="--" if estimator == "dice" else "-",
+                )
+            for value in (PUBLISHED[kind].value,) if kind in PUBLISHED else ():
+                plots.published(panel, value, "paper, DiCE at 100,000")
+            panel.set(xscale="log", xlabel="episodes", title=name, ylim=(-0.35, 1.03))
+        axes[0].set_ylabel("correlation with the exact derivative")
+        if report.data["zero"]:
+            axes[2].text(0.97, 0.04, "surrogate loss: exactly 0", transform=axes[2].transAxes, ha="right", fontsize=9)
+        plots.legend_below(plot, axes, 3)
+        return plot
+
+
+#: DiCE's own, at 100,000 samples.
+PUBLISHED = {
+    "gradient": Published(0.999, 0.9985, 1.0, "rounded"),
+    "hessian": Published(0.97, 0.965, 1.0, "rounded"),
+}
+#: Ours: (estimator, kind, episodes) -> at least.
+TARGETS = {
+    ("dice", "gradient", 100_000): 0.998,
+    ("dice", "hessian", 100_000): 0.96,
+    ("loaded", "mixed", 1_000): 0.95,
+    ("loaded_fitted", "mixed", 1_000): 0.95,
+}
+
+
+def _told_sizes(sizes: Sequence[int]) -> list[int]:
+    """Sizes in the table; the rest is in the files."""
+    return sorted({size for size in sizes if size == 1_000} | {max(sizes)})
+
+
+def _rows(curves: Mapping[str, Any], sizes: Sequence[int], size: int) -> list[Row]:
+    rows = []
+    at = sizes.index(size)
+    for kind, word in KINDS.items():
+        for estimator, label in SHORT.items():
+            values = curves[estimator][kind]["values"][at]
+            if values is None:
+                continue
+            told = PUBLISHED.get(kind) if estimator == "dice" and size == 100_000 else None
+            at_least = TARGETS.get((estimator, kind, size))
+            ours = mean(values)
+            if ours.high is not None:
+                ours = replace(ours, high=min(ours.high, 1.0))
+            rows.append(
+                Row(f"{word.removesuffix(' block')}: {label}", ours, told, f"{size:,} episodes", "higher", at_least)
+            )
+    return rows
+
+
+def _curves(results: Sequence[Json], count: int) -> Json:
+    """Per size the pairs' correlations with their mean and interval; None where there is none."""
+    told: dict[str, list[Any]] = {"values": [], "mean": [], "low": [], "high": [], "error": []}
+    for at in range(count):
+        values = [result["correlation"][at] for result in results]
+        known = None if any(value is None for value in values) else values
+        found = None if known is None else mean(known)
+        told["values"].append(known)
+        told["mean"].append(found and found.mean)
+        told["low"].append(found and found.low)
+        told["high"].append(found and (found.high if found.high is None else min(found.high, 1.0)))
+        told["error"].append(mean([result["error"][at] for result in results]).mean)
+    return told
+
+
+FIGURE = DiceGradients()

@@ -1,0 +1,151 @@
+"""The coin game: what every rule's house checkpoints do with their like, against greedy and against the cooperator.
+
+LOLA's figure 5 shows the share of coins of one's own colour that learners pick up with their like. That share alone
+does not tell a reciprocator from a victim, so the return stands beside it, and both against two scripts that never
+learn: greedy takes every coin, the cooperator only its own. A seed is a training seed of the house's, whose card holds
+the command that trained it; nothing is trained here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo import checkpoint
+from zoo.catalogue import house_entrants
+from zoo.entrant import read_entrant
+from zoo.play import ArenaChoice, Task, play_block
+from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, Tell, mean, seed_words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
+ARENA, IDENTITY = "coin", "coin-v1"
+OWN = "own_colour_share"
+#: What is met, and the entrant; None is the like.
+PARTNERS = {"its like": None, "greedy": "greedy", "cooperator": "cooperator"}
+#: Rule -> share of own-colour coins with its like, read off figure 5 to about .05.
+FIGURE_5 = {"lola": Published(0.8, 0.75, 0.85, "figure 5"), "naive": Published(0.5, 0.45, 0.55, "figure 5")}
+#: Exact return per step of two cooperators with each other over 150 steps.
+COOPERATORS = 0.33297
+
+
+def measure(tell: Tell, entrant: str, weights: str, partner: str | None, episodes: int) -> Json:
+    """By seat the entrant's return per step and share of own-colour coins, against `partner` or its like.
+
+    `weights` only tells the checkpoint's contents apart.
+    """
+    choice = ArenaChoice(ARENA)
+    arena = choice.make(1)
+    identity = choice.identity(arena)
+    chosen = {text: read_entrant(text, arena, identity).id for text in dict.fromkeys((entrant, partner or entrant))}
+    texts = sorted((entrant, partner or entrant), key=chosen.__getitem__)
+    found: dict[str, dict[str, float]] = {}
+    block = play_block(Task(choice, (texts[0], texts[1]), 0, 0, episodes))
+    for result in block.results:
+        if result.entrant == chosen[entrant]:
+            told = {"return": float(np.mean(result.returns / result.lengths)), "own": result.metrics[OWN][0]}
+            found[result.seat] = told
+    tell(episodes, episodes)
+    return found
+
+
+def house(rule: str, most: int) -> list[tuple[str, str]]:
+    """The house's checkpoints of a rule, the first seeds first: entrant, and a hash of the weights."""
+    folder = checkpoint.HOUSE / IDENTITY / rule
+    places = [(rule, folder)]
+    places += [(f"{rule}@{inner.name}", inner) for inner in sorted(folder.glob("seed-*"))]
+    return [
+        (text, hashlib.sha256((place / checkpoint.WEIGHTS).read_bytes()).hexdigest()[:16]) for text, place in places
+    ][:most]
+
+
+class LolaCoin(Figure):
+    """Own-colour share and return of every rule with house checkpoints."""
+
+    name = "lola-coin"
+    title = "Who picks up whose coins: the house's agents in the coin game"
+    source = "Foerster et al. 2018 (LOLA), figure 5"
+    minutes = (1.0, 0.1)
+    unit = "episodes"
+    seeds = (3, 1)
+
+    def parts(self, quick: bool, seeds: int) -> list[Part]:
+        """A checkpoint against a partner."""
+        episodes = 250 if quick else 1000
+        return [
+            Part(
+                f"{text} and {met}",
+                measure,
+                {"entrant": text, "weights": weights, "partner": partner, "episodes": episodes},
+            )
+            for rule in house_entrants(IDENTITY)
+            for text, weights in house(rule, seeds)
+            for met, partner in PARTNERS.items()
+        ]
+
+    def assemble(self, done: Sequence[tuple[Part, Json]], quick: bool, seeds: int) -> Report:
+        """Share and return of every rule in every seat against each partner, mean over training seeds."""
+        found: dict[tuple[str, str, str], list[dict[str, float]]] = {}
+        for part, result in done:
+            rule, met = part.settings["entrant"].partition("@")[0], part.name.partition(" and ")[2]
+            for seat, told in result.items():
+                found.setdefault((met, rule, seat), []).append(told)
+        rows: list[Row] = []
+        for what, words in (("own", "share of own-colour coins"), ("return", "return per step")):
+            for met in PARTNERS:
+                for (where, rule, seat), told in found.items():
+                    if where == met:
+                        alone = what == "own" and PARTNERS[met] is None
+                        published = FIGURE_5.get(rule) if alone else None
+                        ours = mean([one[what] for one in told])
+                        rows.append(Row(f"{rule}, {seat}", ours, published, f"{words}, with {met}", "higher"))
+        notes = [
+            f"Two cooperators earn {COOPERATORS:.3f} per step each; an exact best response to greedy earns .000.",
+            "Own colour alone does not show reciprocity: read it beside the return against greedy.",
+            "The interval is over training seeds; where there is one checkpoint there is none.",
+        ]
+        settings = {"game": "coin, 3x3, 150 steps", "episodes a seating": done[0][0].settings["episodes"]}
+        data = {"rows": [[*key, [t["own"] for t in told], [t["return"] for t in told]] for key, told in found.items()]}
+        return Report(rows, settings, seed_words(seeds), notes, data)
+
+    def plot(self, report: Report) -> Plot:
+        """Dots of every training seed and bars of their mean, by partner."""
+        from zoo.reproduce import plots
+
+        plot, axes = plots.panels(len(PARTNERS), 2, width=4.2, height=3.2)
+        rows: list[Any] = report.data["rows"]
+        rules = list(dict.fromkeys(rule for _, rule, *_ in rows))
+        seats = list(dict.fromkeys(seat for _, _, seat, *_ in rows))
+        for column, met in enumerate(PARTNERS):
+            for line, (index, name) in enumerate(((3, "own-colour share"), (4, "return per step"))):
+                panel = axes[line * len(PARTNERS) + column]
+                for where, rule, seat, *values in rows:
+                    if where != met:
+                        continue
+                    at = rules.index(rule) + 0.36 * (seats.index(seat) - 0.5)
+                    colour = plots.COLOURS[seats.index(seat)]
+                    told = values[index - 3]
+                    panel.bar(at, np.mean(told), width=0.34, color=colour, alpha=0.55, label=f"{seat} seat, mean")
+                    panel.plot([at] * len(told), told, "o", color="black", markersize=3, label="training seed")
+                if line == 0:
+                    panel.axhline(0.5, color="0.4", linestyle=":", linewidth=1, label="indifferent")
+                    if PARTNERS[met] is None:
+                        plots.published(panel, FIGURE_5["lola"].value, "paper, LOLA-PG")
+                    panel.set(ylim=(0, 1.03), title=f"with {met}")
+                else:
+                    panel.axhline(0, color="0.4", linewidth=0.8)
+                    panel.axhline(COOPERATORS, color=plots.COLOURS[2], linestyle="--", label="two cooperators")
+                    panel.set(ylim=(-0.35, 0.7))
+                panel.set_xticks(range(len(rules)), rules)
+                panel.grid(axis="x", visible=False)
+                if column == 0:
+                    panel.set_ylabel(name)
+        plots.legend_below(plot, axes, 6)
+        return plot
+
+
+FIGURE = LolaCoin()

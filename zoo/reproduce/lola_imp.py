@@ -1,0 +1,71 @@
+"""Iterated matching pennies in LOLA's table 3: who converges to the mixed equilibrium."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from zoo.reproduce.report import Published, Row, deviation, mean, share, spread
+from zoo.reproduce.self_play import RUNS, Rule, SelfPlay
+
+NEAR = 0.1  # of 1/2
+_TABLE = "hidden=0,optimizer=sgd,weigh=start,entropy=0,gamma=0.9,lr=0.3,critic_lr=1"
+
+
+class LolaImp(SelfPlay):
+    """Naive and LOLA learners in matching pennies."""
+
+    name = "lola-imp"
+    title = "Naive and LOLA learners with their like in iterated matching pennies"
+    source = "Foerster et al. 2018 (LOLA), table 3"
+    minutes = (8.0, 1.5)
+    seeds = (50, 10)
+    arena = "imp"
+    gamma = 0.9
+    measure = "%Nash"
+    updates: ClassVar = {False: 200, True: 150}
+    copies = 128
+    rules = (
+        Rule("NL-Ex", "naive-exact,lr=1", False, 0.0, 0.0, 0.37),
+        Rule("LOLA-Ex", "lola-exact,lr=1,eta=1", False, 98.8, 0.0, 0.02),
+        Rule("NL-PG", f"naive,{_TABLE}", True, 13.2, 0.0, 0.19),
+        Rule("LOLA-PG", f"lola,{_TABLE},eta=1,decay=1", True, 93.2, 0.0, 0.06),
+    )
+
+    @property
+    def notes(self) -> list[str]:
+        """The criterion."""
+        return [
+            f"%Nash (the paper does not define it): a player at one of its five observations is at the equilibrium"
+            f" where it plays heads with probability 1/2 +- {NEAR:g}; mean over observations, players and runs."
+            " Stricter: runs in which both are there at all five.",
+            f"The paper's intervals: Wilson's for %Nash as a share of {RUNS} runs. R is the row player's return, 0 at"
+            " the equilibrium; what tells is its standard deviation over runs, whose 95 % interval is by chi-squared.",
+            "NL-PG and LOLA-PG see 128 episodes an update with step size .3 where the paper's saw 4,000 with 1.",
+        ]
+
+    def agreement(self, policies: np.ndarray) -> np.ndarray:
+        """Share of observations and players near 1/2."""
+        return np.asarray((np.abs(policies - 0.5) < NEAR).mean((1, 2)))
+
+    def more_rows(self, rule: Rule, policies: np.ndarray) -> list[Row]:
+        """Runs that have wholly converged."""
+        there = self.agreement(policies) == 1
+        return [
+            Row(rule.name, share(int(there.sum()), len(there)), None, "runs in which all ten probabilities are there")
+        ]
+
+    def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[Row]:
+        """The row player's mean, and its spread over runs beside the table's."""
+        row = tails[0]
+        told = Published.of_runs(rule.value, rule.sd, RUNS)
+        found = [Row(rule.name, mean(row), told, "R, row player's return per step", sd=spread(row))]
+        if len(row) > 1:
+            published = Published.of_deviation(rule.sd, RUNS)
+            found.append(Row(rule.name, deviation(row), published, "sd of R over runs"))
+        return found
+
+
+FIGURE = LolaImp()

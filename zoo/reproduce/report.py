@@ -1,0 +1,184 @@
+"""What a figure is, and what comes out of it: rows, each a published number beside ours, with a verdict."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from math import sqrt
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from scipy.special import chdtri, stdtrit
+
+from zoo.match import Estimate, estimate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
+#: Told by a part while it works: how much is done, and of how much.
+Tell = Callable[[int, int], None]
+#: A part's settings and result: plain JSON.
+Json = Any
+NO_NUMBER = "no number published"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A number as it was published; `low` and `high` bound what agrees with it, and `basis` says where they are from.
+
+    Without bounds the question is whether our own interval holds the number.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    basis: str = ""  # "sd 0.19 over 50 runs", "+-0.03, our tolerance"
+
+    @staticmethod
+    def of_runs(value: float, sd: float, n: int) -> Published:
+        """A mean over `n` runs with their standard deviation; the bounds are its 95 % t interval."""
+        half = float(stdtrit(n - 1, 0.975)) * sd / sqrt(n)
+        return Published(value, value - half, value + half, f"sd {sd:g} over {n} runs")
+
+    @staticmethod
+    def of_deviation(sd: float, n: int) -> Published:
+        """A standard deviation over `n` runs; the bounds are its 95 % chi-squared interval."""
+        return Published(sd, *_deviation_bounds(sd, n), f"{n} runs")
+
+    @staticmethod
+    def of_share(value: float, n: int) -> Published:
+        """A share of `n` runs; the bounds are Wilson's 95 % interval."""
+        found = share(round(value * n), n)
+        return Published(value, found.low, found.high, f"{n} runs")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: what, published, ours."""
+
+    label: str
+    ours: Estimate
+    published: Published | None = None
+    group: str = ""  # heading under which it stands
+    better: Literal["", "higher", "lower"] = ""  # which way is better, where one is
+    at_least: float | None = None  # a target of ours, beside what is published
+    note: str = ""
+    sd: float | None = None  # over our runs
+
+    @property
+    def verdict(self) -> str:
+        """Does ours agree with what was published?"""
+        told, ours = self.published, self.ours.mean
+        if told is None:
+            return NO_NUMBER
+        if told.low is not None and told.high is not None:
+            if told.low <= ours <= told.high:
+                return "within the published interval"
+            gap = ours - (told.high if ours > told.high else told.low)
+            where = "outside the published interval"
+        else:
+            low, high = self.ours.low, self.ours.high
+            if low is not None and high is not None and low <= told.value <= high:
+                return "our interval holds it"
+            gap, where = ours - told.value, "our interval misses it"
+        judged = ""
+        if self.better:
+            judged = ", better" if (gap > 0) == (self.better == "higher") else ", worse"
+        return f"{where} by {gap:+.2g}{judged}"
+
+    @property
+    def target(self) -> str:
+        """Our own target and whether it is met; "" without one."""
+        if self.at_least is None:
+            return ""
+        return f">={self.at_least:g} {'met' if self.ours.mean >= self.at_least else 'missed'}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """All of a reproduced figure. `data` is what the plot needs; everything is plain JSON."""
+
+    rows: Sequence[Row]
+    settings: Mapping[str, Json]  # what was run, in words and numbers
+    seeds: str  # "0 to 99"
+    notes: Sequence[str] = ()  # criteria, caveats, what the published numbers leave open
+    data: Mapping[str, Json] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Json]:
+        """Rows with their verdicts, and the rest."""
+        plain = asdict(self)
+        plain["rows"] = [asdict(row) | {"verdict": row.verdict, "target": row.target or None} for row in self.rows]
+        return plain
+
+
+@dataclass(frozen=True)
+class Part:
+    """An independent piece of work, done in any process: `function(tell, **settings)` gives its result.
+
+    `function` stands at the top of a module; settings and result are plain JSON, and nothing else decides the result.
+    """
+
+    name: str  # for the progress bar
+    function: Callable[..., Json]
+    settings: Mapping[str, Json]
+
+
+class Figure(ABC):
+    """A published table or figure. Subclasses set the facts and write the three methods."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    source: ClassVar[str]  # paper, and which table or figure
+    #: CPU minutes of one thread, measured: by default, and with --quick.
+    minutes: ClassVar[tuple[float, float]]
+    unit: ClassVar[str] = "updates"  # what a part's progress counts
+    #: Raised by one when the parts mean something else than before, so that kept results are not mixed up.
+    revision: ClassVar[int] = 1
+    seeds: ClassVar[tuple[int, int]]  # how many by default, and with --quick
+
+    @abstractmethod
+    def parts(self, quick: bool, seeds: int) -> list[Part]:
+        """The work, for this many seeds, 0 the first."""
+
+    @abstractmethod
+    def assemble(self, done: Sequence[tuple[Part, Json]], quick: bool, seeds: int) -> Report:
+        """The report from the parts and their results, in the order of `parts`."""
+
+    @abstractmethod
+    def plot(self, report: Report) -> Plot:
+        """The picture; only what the report holds is drawn."""
+
+
+def mean(values: Sequence[float] | np.ndarray) -> Estimate:
+    """Mean with its 95 % t interval; the unit is the seed."""
+    return estimate(np.asarray(values, dtype=float))
+
+
+def spread(values: Sequence[float] | np.ndarray) -> float | None:
+    """Standard deviation over runs; None with fewer than two."""
+    return float(np.std(np.asarray(values, dtype=float), ddof=1)) if len(values) > 1 else None
+
+
+def deviation(values: Sequence[float] | np.ndarray) -> Estimate:
+    """Standard deviation over runs, at least two, with its 95 % chi-squared interval."""
+    sd, n = float(np.std(np.asarray(values, dtype=float), ddof=1)), len(values)
+    return Estimate(sd, *_deviation_bounds(sd, n), n)
+
+
+def _deviation_bounds(sd: float, n: int) -> tuple[float, float]:
+    return sd * sqrt((n - 1) / chdtri(n - 1, 0.025)), sd * sqrt((n - 1) / chdtri(n - 1, 0.975))
+
+
+def share(successes: int, n: int) -> Estimate:
+    """A share with Wilson's 95 % interval."""
+    z = 1.959963984540054
+    p = successes / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return Estimate(p, max(0.0, middle - half), min(1.0, middle + half), n)
+
+
+def seed_words(count: int) -> str:
+    """Seeds as words, "0 to 99"."""
+    return "0" if count == 1 else f"0 to {count - 1}"

@@ -1,0 +1,86 @@
+"""What a reproduced figure, and the list of all, look like in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from leaderboard.report.layout import MISSING, clean, decimals, number, plural
+from zoo.reproduce.report import Figure, Published, Report, Row
+from zoo.screen import Column, Sheet, figures, labels
+
+
+def list_screen(found: Sequence[Figure]) -> RenderableType:
+    """What there is to reproduce and how long it takes."""
+    parts: list[RenderableType] = []
+    for figure in found:
+        default, quick = (_minutes(m) for m in figure.minutes)
+        line = Text(figure.name, "bold")
+        line.append(f"  {figure.title}", "not bold")
+        parts += [line, Text(f"  {figure.source}; CPU minutes: {default}, with --quick {quick}", "dim")]
+    return Group(*parts, Text("Minutes are of one thread, measured; --workers 2 takes about half as long.", "dim"))
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}"
+
+
+def report_screen(figure: Figure, report: Report, run: Mapping[str, Any]) -> RenderableType:
+    """The published numbers beside ours; `run` says what it took and where the files are."""
+    title = Text(clean(figure.title), "bold")
+    title.append(f"; {figure.source}" + ("; --quick" if run["quick"] else ""), "not bold")
+    parts: list[RenderableType] = [title]
+    sizes = {row.ours.n for row in report.rows}
+    for group in dict.fromkeys(row.group for row in report.rows):
+        rows = [row for row in report.rows if row.group == group]
+        parts += [Text(), *([Text(clean(group), "bold")] if group else []), _sheet(rows, len(sizes) > 1)]
+    parts.append(Text())
+    parts += [Text(clean(note), "dim") for note in report.notes]
+    told = f", n = {sizes.pop():,}" if len(sizes) == 1 else ""
+    settings = ", ".join(f"{name} {_plain(value)}" for name, value in report.settings.items())
+    workers = plural(run["workers"], "worker")
+    spent = f"{run['cpu_s']:.0f} CPU s in {plural(run['parts'], 'part')} ({run['kept']} kept from before)"
+    parts += [
+        Text(clean(f"Settings: {settings}."), "dim"),
+        Text(
+            f"Seeds {report.seeds}{told}; 95 % intervals over seeds; {spent}, this time {run['wall_s']:.0f} s of wall"
+            f" time on {workers}.",
+            "dim",
+        ),
+    ]
+    return Group(*parts)
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _sheet(rows: Sequence[Row], counts: bool) -> Sheet:
+    halves = [
+        (row.ours.high - row.ours.low) / 2 if row.ours.low is not None and row.ours.high is not None else None
+        for row in rows
+    ]
+    digits = max(2, decimals(halves, default=3))
+    columns = [labels("", [row.label for row in rows])]
+    if any(row.published for row in rows):
+        columns.append(Column("published", [_published(row.published) for row in rows]))
+    columns.append(figures("ours [95 %]", [row.ours for row in rows], digits, style="bold"))
+    if any(row.sd is not None for row in rows):
+        columns.append(Column("sd", [number(row.sd, 2) for row in rows]))
+    if counts:
+        columns.append(Column("n", [f"{row.ours.n:,}" for row in rows]))
+    columns.append(Column("verdict", [row.verdict for row in rows]))
+    if any(row.target for row in rows):
+        columns.append(Column("target", [row.target or MISSING for row in rows]))
+    if any(row.note for row in rows):
+        columns.append(Column("note", [clean(row.note) for row in rows], style="dim"))
+    return Sheet(columns)
+
+
+def _published(told: Published | None) -> str:
+    if told is None:
+        return MISSING
+    return f"{told.value:g} ({told.basis})" if told.basis else f"{told.value:g}"
