@@ -11,8 +11,9 @@ An action that is good for the other is reinforced after good times and discoura
 Departures: `spite` weighs P_t where it is negative and is 0 by default, because two learners of the paper's rule
 (`spite=1`) that have begun to hurt each other learn to go on. P_t is a plain mean (the paper discounts it, its code
 divides the sum by t + 1), begun anew with each segment and episode. Advantages are generalised advantage estimates
-from a critic that sees what all seats see, divided by their standard deviation over the segment. With several others,
-their advantages are added. Adam, with a step size and an entropy bonus that fall together. One actor plays all seats
+from a critic that sees what all seats see, divided by their standard deviation over the segment; while its values are
+still too high, P_t is negative and nobody is aligned, so that it must learn fast enough. With several others, their
+advantages are added. Adam, with a step size and an entropy bonus that fall together. One actor plays all seats
 of a side and learns from all of them. A perceptron that recalls fading sums of losses and gains
 (`agents.parts.traces`) takes the place of the paper's recurrent network.
 
@@ -54,7 +55,7 @@ class AdvantageAlignmentConfig:
     spite: float = 0.0  # weight of the past's mean where it is negative; 1: the paper's rule, 0: own return alone there
     sparring: float = 0.25  # part of the seats lent to the sparring partner in training by itself; 0: none
     lr: float = 0.002  # Adam's step size for the policies
-    critic_lr: float = 0.003  # Adam's step size for the values
+    critic_lr: float = 0.003  # Adam's step size for the values; 0.03 where returns are far from 0, as in ipd (see head)
     anneal: int = 400  # updates after which lr and entropy have fallen to half, 1 / (1 + update / anneal); 0: they stay
     gamma: float = 0.96  # discount per step
     lambda_: float = 0.95  # of the generalised advantage estimate
