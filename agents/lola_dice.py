@@ -50,7 +50,7 @@ Estimator = Literal["loaded", "dice", "baseline", "surrogate"]
 class LolaDiceConfig(NaiveConfig):
     """Settings of `lola-dice`; the defaults are for tables in iterated matrix games."""
 
-    lr: float = 0.2  # delta, the step size for the policy
+    lr: float = 0.1  # delta, the step size for the policy
     optimizer: Literal["adam", "sgd"] = "sgd"  # of the policy; sgd: plain steps, as in the paper
     critic_lr: float = 1.0  # Adam's step size for the values, which go to -50 in the prisoner's dilemma
     entropy: float = 0.0  # weight of the policy's entropy (nats), beside advantages in units of reward
