@@ -251,7 +251,8 @@ class DiceGradients(Figure):
             " block [5, 5]; mean over the disjoint samples that the largest one holds, interval over pairs.",
             f"The mixed block of the surrogate loss is {'exactly 0 in every set' if zero else 'NOT 0'}"
             " of episodes, so that its correlation does not exist.",
-            "The paper's numbers are for 100,000 samples and from a secondary source; their rounding bounds what agrees.",
+            "The paper's numbers are for 100,000 samples and from a secondary source; their rounding bounds"
+            " what agrees.",
             "Exact values, of the baseline too: of the two policies. Fitted values: means per state over"
             f" {FITTED} other episodes, generalised advantages with lambda {LAMBDA:g}.",
         ]

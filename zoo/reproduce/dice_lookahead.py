@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
 
 GAMES, UPDATES, TAIL = 64, 200, 20
+_RATES = "lr=0.1,eta=0.3"  # eta is shared by the K look-aheads
 COOPERATES = -1.2  # a run has learned to cooperate where the mean of both seats is at least that
 #: Method -> entrant, published mean over the last 20 updates and its standard deviation over 5 runs.
 METHODS: dict[str, tuple[str, float | None, float]] = {
-    "naive": ("lola-dice,look_aheads=0", -1.991, 0.001),
-    "SL, K = 1": ("lola-sl,look_aheads=1", -1.990, 0.001),
-    "LOLA-DiCE, K = 1": ("lola-dice,look_aheads=1", -1.182, 0.057),
-    "LOLA-DiCE, K = 2": ("lola-dice,look_aheads=2", -1.123, 0.050),
-    "LOLA-DiCE, K = 3": ("lola-dice,look_aheads=3", -1.105, 0.059),
+    "naive": (f"lola-dice,{_RATES},look_aheads=0", -1.991, 0.001),
+    "SL, K = 1": (f"lola-sl,{_RATES},look_aheads=1", -1.990, 0.001),
+    "LOLA-DiCE, K = 1": (f"lola-dice,{_RATES},look_aheads=1", -1.182, 0.057),
+    "LOLA-DiCE, K = 2": (f"lola-dice,{_RATES},look_aheads=2", -1.123, 0.050),
+    "LOLA-DiCE, K = 3": (f"lola-dice,{_RATES},look_aheads=3", -1.105, 0.059),
 }
 
 
@@ -65,7 +66,7 @@ class DiceLookahead(Figure):
     name = "dice-lookahead"
     title = "LOLA-DiCE with K look-aheads in the iterated prisoner's dilemma"
     source = "Foerster et al. 2018 (DiCE), learning curves; the authors' run files"
-    minutes = (6.0, 1.2)
+    minutes = (5.1, 0.9)
     seeds = (5, 2)
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
@@ -91,11 +92,10 @@ class DiceLookahead(Figure):
             pair = (row + column) / 2
             told = Published(value, value - 0.01, value + 0.01, "+-0.01") if sd <= 0.001 and value else None
             told = told or (Published.of_runs(value, sd, 5) if value else None)
-            rows.append(Row(part.name, mean(pair), told, "mean of both seats", "higher", sd=spread(pair)))
-            told_each = ", ".join(f"{a:.2f}/{b:.2f}" for a, b in zip(row[:5], column[:5], strict=True))
-            higher, lower = np.maximum(row, column), np.minimum(row, column)
-            each.append(Row(f"{part.name}, higher seat", mean(higher), None, "each seat", note=told_each))
-            each.append(Row(f"{part.name}, lower seat", mean(lower), None, "each seat"))
+            note = ", ".join(f"{a:.2f}/{b:.2f}" for a, b in zip(row[:5], column[:5], strict=True))
+            rows.append(Row(part.name, mean(pair), told, "mean of both seats", "higher", note=note, sd=spread(pair)))
+            for word, seat in (("higher", np.maximum(row, column)), ("lower", np.minimum(row, column))):
+                each.append(Row(part.name, mean(seat), None, f"the {word} seat of each run", sd=spread(seat)))
             if "LOLA" in part.name:
                 cooperating = share(int((pair >= COOPERATES).sum()), len(pair))
                 group = f"share of runs whose mean is at least {COOPERATES:g}"

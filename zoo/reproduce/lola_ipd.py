@@ -23,13 +23,13 @@ class LolaIpd(SelfPlay):
     name = "lola-ipd"
     title = "Naive and LOLA learners with their like in the iterated prisoner's dilemma"
     source = "Foerster et al. 2018 (LOLA), table 3"
-    minutes = (8.0, 1.5)
+    minutes = (18.0, 3.6)
     seeds = (50, 10)
     arena = "ipd"
     gamma = 0.96
     measure = "%TFT"
     updates: ClassVar = {False: 200, True: 150}
-    copies = 128
+    copies = 512
     rules = (
         Rule("NL-Ex", "naive-exact,lr=1", False, 20.8, -1.98, 0.14),
         Rule("LOLA-Ex", "lola-exact,lr=1,eta=1", False, 81.0, -1.06, 0.19),
@@ -46,7 +46,7 @@ class LolaIpd(SelfPlay):
             f"The paper's intervals: Wilson's for %TFT as a share of {RUNS} runs, t for the return.",
             "Return: (1 - gamma) V, mean over the last tenth of the updates and both seats; the higher seat and the"
             " lower are told apart, as a mean over the pair hides who is exploited.",
-            "NL-PG and LOLA-PG see 128 episodes an update with step size .3 where the paper's saw 4,000 with 1.",
+            "NL-PG and LOLA-PG see 512 episodes an update with step size .3 where the paper's saw 4,000 with 1.",
         ]
 
     def agreement(self, policies: np.ndarray) -> np.ndarray:
