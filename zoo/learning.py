@@ -212,6 +212,11 @@ class LearningMatch:
         lines: dict[str, list[float]] = {f"{self._labels()[who]} as {seat}": [] for seat, who in rotation.items()}
         for played in table:
             rounds.append(played.by_run(runs))
+            if not all(np.isfinite(found["return_per_step"]).all() for found in rounds[-1].values()):
+                raise UserError(
+                    f"{' against '.join(lines)}: returns are no longer finite after {played.number + 1} rounds in"
+                    f" {self.identity}; smaller steps (lr, eta) may help"
+                )
             for line, seat in zip(lines, rotation, strict=True):
                 lines[line].append(played.per_step[seat])
             show(played.number + 1, lines, {k: played.metrics[s] for k, s in zip(lines, rotation, strict=True)})

@@ -20,7 +20,7 @@ class LolaImp(SelfPlay):
     name = "lola-imp"
     title = "Naive and LOLA learners with their like in iterated matching pennies"
     source = "Foerster et al. 2018 (LOLA), table 3"
-    minutes = (4.5, 1.0)
+    minutes = (5.2, 1.1)
     seeds = (50, 10)
     arena = "imp"
     gamma = 0.9

@@ -65,8 +65,8 @@ class LolaIpd(SelfPlay):
         higher, lower = np.maximum(*tails), np.minimum(*tails)
         return [
             Row(rule.name, mean(pair), told, "R, return per step", "higher", sd=spread(pair)),
-            Row(f"{rule.name}, higher seat", mean(higher), None, "R, return per step", sd=spread(higher)),
-            Row(f"{rule.name}, lower seat", mean(lower), None, "R, return per step", sd=spread(lower)),
+            Row(rule.name, mean(higher), None, "R of the higher seat of each run", sd=spread(higher)),
+            Row(rule.name, mean(lower), None, "R of the lower seat of each run", sd=spread(lower)),
         ]
 
 
