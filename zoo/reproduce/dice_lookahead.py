@@ -66,7 +66,7 @@ class DiceLookahead(Figure):
     name = "dice-lookahead"
     title = "LOLA-DiCE with K look-aheads in the iterated prisoner's dilemma"
     source = "Foerster et al. 2018 (DiCE), learning curves; the authors' run files"
-    minutes = (5.1, 0.9)
+    minutes = (4.2, 0.9)
     seeds = (5, 2)
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:

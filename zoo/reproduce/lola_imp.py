@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from math import sqrt
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from zoo.reproduce.report import Published, Row, deviation, mean, share, spread
+from zoo.reproduce.report import Published, Report, Row, deviation, mean, share, spread
 from zoo.reproduce.self_play import RUNS, Rule, SelfPlay
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 NEAR = 0.1  # of 1/2
 _TABLE = "hidden=0,optimizer=sgd,weigh=start,entropy=0,gamma=0.9,lr=0.3,critic_lr=1"
@@ -66,6 +70,22 @@ class LolaImp(SelfPlay):
             published = Published.of_deviation(rule.sd, RUNS)
             found.append(Row(rule.name, deviation(row), published, "sd of R over runs"))
         return found
+
+    def draw_learning(self, left: Axes, report: Report) -> None:
+        """The spread of the row player's return over runs: the mean is 0 for everybody."""
+        from zoo.reproduce import plots
+
+        for number, rule in enumerate(self.rules):
+            curve = report.data["curves"][rule.name]["row"]
+            told = [(x, e * sqrt(curve["runs"])) for x, e in zip(curve["update"], curve["error"], strict=True) if e]
+            if told:
+                colour = plots.COLOURS[number]
+                left.plot(*zip(*told, strict=True), color=colour, label=rule.name)
+                last = curve["update"][-1]
+                left.plot([0.9 * last, last], [rule.sd] * 2, "--", color=colour)
+        left.plot([], [], "--", color="0.35", label="paper, table 3")
+        left.set(title="while they learn", xlabel="update", ylabel="sd over runs of row's return per step")
+        left.set_ylim(bottom=0)
 
 
 FIGURE = LolaImp()

@@ -13,6 +13,7 @@ from zoo.reproduce.learning_runs import band, joined, learn_together
 from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, mean, seed_words, spread
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Plot
 
 BATCH = 10  # runs of sampled learners that share a part
@@ -100,17 +101,23 @@ class SelfPlay(Figure):
     def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[Row]:
         """Lines about the return per step, from both seats' means over the last tenth, [R] each."""
 
-    def plot(self, report: Report) -> Plot:
-        """Learning curves of both seats, and the agreement beside the table's."""
+    def draw_learning(self, left: Axes, report: Report) -> None:
+        """Learning curves of both seats."""
         from zoo.reproduce import plots
 
-        plot, (left, right) = plots.panels(2, width=5.2, height=4.0)
         for number, rule in enumerate(self.rules):
             for seat, style in (("row", "-"), ("column", "--")):
                 curve = report.data["curves"][rule.name][seat]
                 colour = plots.COLOURS[number]
                 plots.curve(left, *band(curve), label=f"{rule.name}, {seat}", colour=colour, style=style)
         left.set(title="while they learn", xlabel="update", ylabel="return per step, (1 - gamma) V")
+
+    def plot(self, report: Report) -> Plot:
+        """How they learn, and the agreement beside the table's."""
+        from zoo.reproduce import plots
+
+        plot, (left, right) = plots.panels(2, width=5.2, height=4.0)
+        self.draw_learning(left, report)
         rows = [row for row in report.rows if row.group == self.measure]
         for at, row in enumerate(rows):
             ours, told = row.ours, row.published
