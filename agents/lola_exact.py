@@ -18,11 +18,10 @@ Departures: none in the first-order form.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, constant, inner, of_players, plus
 from agents.parts.gradients import Parameters, gradient
-from arenas.protocol import ArenaSpec
 
 Form = Literal["first-order", "taylor", "unrolled"]
 
@@ -35,16 +34,21 @@ class LolaExactConfig(ExactConfig):
     order: int = 1  # 0: the naive learner, 1: LOLA, k: expects the other to be of order k - 1
     form: Form = "first-order"  # what is expanded and what is held constant, see above
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.order < 0:
+            raise ValueError(f"order must be 0 (naive), 1 (LOLA) or more, got {self.order}")
+
 
 def direction(values: Values, theta: Pair, eta: float, order: int, form: Form, *, higher: bool = False) -> Parameters:
     """The direction of the first player as a learner of this order and form; with graph where `higher`."""
-    own = values(*theta)[0].sum()
     if not order or not eta:
-        return gradient(own, theta[0], higher=higher)
+        return gradient(values(*theta)[0].sum(), theta[0], higher=higher)
     swapped, reversed_theta = of_players(values, theta, swap=True)
     step = direction(swapped, reversed_theta, eta, order - 1, form, higher=True)
     if form == "unrolled":
         return gradient(values(theta[0], plus(theta[1], step, eta))[0].sum(), theta[0], higher=higher)
+    own = values(*theta)[0].sum()
     influence = gradient(own, theta[1], higher=True)
     if form == "first-order":
         influence = constant(influence)
@@ -56,13 +60,6 @@ class LolaExact(ExactAgent):
 
     Config: ClassVar[type] = LolaExactConfig
     config: LolaExactConfig
-
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        if config.order < 0:
-            raise ValueError(f"order must be 0 (naive), 1 (LOLA) or more, got {config.order}")
-        super().__init__(spec, seats, config, seed, device, replicas)
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:
         """See `direction`."""

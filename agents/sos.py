@@ -35,6 +35,11 @@ class SosConfig(ExactConfig):
     a: float = 0.5  # how far shaping may turn the step away from LookAhead's, in (0, 1)
     b: float = 0.1  # norm of the game's gradient below which shaping fades
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.a < 1:
+            raise ValueError(f"a must be in (0, 1), got {self.a}")
+
 
 def parts(values: Values, theta: Pair, eta: float) -> tuple[Parameters, Parameters]:
     """The first player's ascent by LookAhead, -xi_0, and its shaping, alpha chi."""

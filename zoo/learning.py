@@ -3,7 +3,8 @@
 The unit of evidence is a run: one training of both from their beginnings, in one seating, with its own seed. What
 counts is the own return over the last tenth of the rounds; beside it stand the mean over all rounds, and the return of
 the two frozen at the end. Runs are recorded as blocks of one episode in mode "learn", so that they survive whatever
-happens, are never mixed with frozen play, and the same command goes on where it was stopped.
+happens, are never mixed with frozen play, and the same command goes on where it was stopped. Runs of exact learners are
+one batch of replicas, which takes seconds and is recorded when it ends.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from zoo.errors import UserError
 from zoo.match import Estimate, add_once, estimate, time_now, verdict
 from zoo.play import ArenaChoice, arena_record, blame, deal, seatings
 from zoo.progress import Progress, Reading
+from zoo.replicas import last_tenth
 from zoo.table import Sight, Table
 from zoo.version import VERSION
 
@@ -162,16 +164,21 @@ class LearningMatch:
         Exact learners end alike in any batch, but for rounding; so a replica's number is its run's, and runs that are
         recorded already are played again beside those that are missing.
         """
-        learners = [who for who in self.entrants if who.entry.agent.learns]
-        if all("value" in who.entry.agent.needs and who.checkpoint is None for who in learners):
+        if self._exact():
             return [range(max(missing) + 1)] if missing else []
         return [range(run, run + 1) for run in missing]
+
+    def _exact(self) -> bool:
+        """True where all who learn here do so from exact values, and from scratch."""
+        learners = [who for who in self.entrants if who.entry.agent.learns]
+        return all("value" in who.entry.agent.needs and who.checkpoint is None for who in learners)
 
     def _play_runs(self, runs: range, progress: Progress) -> list[list[SeatResult]]:
         """Train both in every seating, each run from its own luck; the results of each."""
         results: list[list[SeatResult]] = [[] for _ in runs]
+        together = self._exact()
         which = f"run {runs[0] + 1}" if len(runs) == 1 else f"runs 1 to {len(runs)}"
-        seed = derive(self.seed, "run", runs[0]) if len(runs) == 1 else derive(self.seed, "runs")
+        seed = derive(self.seed, "runs") if together else derive(self.seed, "run", runs[0])
         for number, rotation in enumerate(self.rotations):
             name = f"{which} of {self.runs}, seating {number + 1} of {len(self.rotations)}"
 
@@ -179,7 +186,8 @@ class LearningMatch:
                 progress.update(name, Reading(done, self.rounds, lines, figures))  # noqa: B023 called at once
 
             with blame(self.identity, self.entrants):
-                for told, found in zip(results, self._learn(seed, len(runs), number, rotation, show), strict=True):
+                ends = self._learn(seed, len(runs) if together else None, number, rotation, show)
+                for told, found in zip(results, ends, strict=True):
                     told += found
             progress.finish(name)
         return results
@@ -187,12 +195,13 @@ class LearningMatch:
     def _learn(
         self,
         seed: int,
-        runs: int,
+        replicas: int | None,
         number: int,
         rotation: dict[str, int],
         show: Callable[[int, dict[str, list[float]], dict[str, dict[str, float]]], None],
     ) -> list[list[SeatResult]]:
         started = time.process_time()
+        runs = replicas or 1
         arena = self.choice.make(self.copies * runs)
         players: dict[str, Agent] = {}
         for who, entrant in enumerate(self.entrants):
@@ -207,6 +216,7 @@ class LearningMatch:
             sight=cast(Sight, self.sight),
             length=self.schedule.length,
             seed=seed,
+            runs=replicas,
         )
         rounds: list[dict[str, dict[str, NDArray[np.float64]]]] = []
         lines: dict[str, list[float]] = {f"{self._labels()[who]} as {seat}": [] for seat, who in rotation.items()}
@@ -247,7 +257,7 @@ class LearningMatch:
         spent: float,
     ) -> SeatResult:
         """What a run leaves of a seat; `told` holds arrays [runs, rounds], `frozen` [runs]."""
-        tail, steps = max(1, self.rounds // 10), self.schedule.length
+        tail, steps = last_tenth(self.rounds), self.schedule.length
         per_step = told["return_per_step"][run]
         metrics = {ALL: (float(per_step.mean()), 0.0, 1), FROZEN: (float(frozen[run]), 0.0, 1)}
         for name, values in told.items():
@@ -278,6 +288,10 @@ class LearningMatch:
         length = (~torch.stack([s.last[:-1] for s in steps.values()]).all(0)).sum(0).clamp_min(1)
         shares = {seat: s.reward[1:].double().sum(0) / length for seat, s in steps.items()}
         return {seat: np.asarray(share.view(runs, -1).mean(1).numpy()) for seat, share in shares.items()}
+
+    def _while(self) -> str:
+        learners = [label for label, who in zip(self._labels(), self.entrants, strict=True) if who.entry.agent.learns]
+        return "while both learned" if len(learners) == 2 else f"while {learners[0]} learned"
 
     def _labels(self) -> tuple[str, str]:
         """What to call the two; an entrant that meets its like is numbered."""
@@ -322,7 +336,7 @@ class LearningMatch:
             recorded=recorded,
             seats=lines,
             difference=difference,
-            verdict=verdict(named, difference, "run", "while both learned"),
+            verdict=verdict(named, difference, "run", self._while()),
             curves=curves,
         )
 

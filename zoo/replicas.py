@@ -1,8 +1,8 @@
 """Many independent runs of the same learners at once: R replicas in one batch.
 
-Replica r of either player depends on the seed and on r alone, and row b of the batch belongs to replica b // copies, so
-that a hundred runs of exact learners cost little more than one. Rules that are compared on equal seeds start from equal
-parameters, replica by replica.
+Replica r of either player depends on the seed and on r alone, but for rounding, and row b of the batch belongs to
+replica b // copies, so that a hundred runs of exact learners cost little more than one. Rules that are compared on
+equal seeds start from equal parameters, replica by replica.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Runs:
     players: dict[str, Agent]
     arena: Arena
 
-    def tail(self, share: float = 0.1) -> dict[str, NDArray[np.float64]]:
-        """Seat -> [R], the mean over the last `share` of the rounds."""
-        return {seat: v[-max(1, round(share * len(v))) :].mean(0) for seat, v in self.values.items()}
+    def tail(self) -> dict[str, NDArray[np.float64]]:
+        """Seat -> [R], the mean over the last tenth of the rounds."""
+        return {seat: v[-last_tenth(len(v)) :].mean(0) for seat, v in self.values.items()}
 
     def mean(self) -> dict[str, NDArray[np.float64]]:
         """Seat -> [R], the mean over all rounds."""
@@ -60,6 +60,11 @@ class Runs:
         with torch.no_grad():
             found = policy.probabilities(seen).view(policy.replicas, size, -1)
         return np.asarray(found.double().numpy())
+
+
+def last_tenth(rounds: int) -> int:
+    """How many rounds are the last tenth: at least one."""
+    return max(1, rounds // 10)
 
 
 def run_replicas(
@@ -99,7 +104,7 @@ def run_replicas(
         if _learns(entrant):
             learning.append(seat)
         players |= entrant.agents(arena.spec, (seat,), derive(seed, "fresh"), replicas=replicas)
-    table = Table(arena, identity, players, learning, sight=sight, length=length, seed=seed)
+    table = Table(arena, identity, players, learning, sight=sight, length=length, seed=seed, runs=replicas)
     exact = "value" in arena.spec.offers and all(_memoryless(p.policy(seat)) for seat, p in players.items())
     values: dict[str, list[NDArray[np.float64]]] = {seat: [] for seat in players}
     for done in range(rounds):

@@ -86,6 +86,8 @@ class Table:
         length: T, steps per round; default one whole episode.
         fresh: start new episodes at every round, instead of playing on from the last; default where T is one episode.
         seed: all luck derives from it.
+        runs: the copies are of so many runs, in order, each with luck of its own that does not depend on how many
+            there are; None: they are of one.
 
     Raises:
         UserError: an agent does not learn, or needs a word that is not offered.
@@ -103,12 +105,13 @@ class Table:
         length: int | None = None,
         fresh: bool | None = None,
         seed: int = 0,
+        runs: int | None = None,
     ) -> None:
         if players.keys() != arena.spec.seats.keys() or not players.keys() >= set(learning):
             raise ValueError(
                 f"{identity}: players {sorted(players)} and learners {sorted(learning)} do not fit its seats"
             )
-        self.arena, self.identity, self.sight, self.seed = arena, identity, sight, seed
+        self.arena, self.identity, self.sight, self.seed, self.runs = arena, identity, sight, seed, runs
         self.players = {seat: players[seat] for seat in arena.spec.seats}
         self.length = arena.spec.max_steps if length is None else length
         self.fresh = self.length == arena.spec.max_steps if fresh is None else fresh
@@ -170,21 +173,26 @@ class Table:
             raise UserError(f"{who} cannot learn in {self.identity} with sight {self.sight!r}: it needs {meaning}")
         secret = [s for s in self.players if s not in seats and self.players[s].policy(s) is None]
         if secret and "policies" in agent.needs_to_learn:
-            raise UserError(f"{who} cannot learn in {self.identity}: it needs policies, and {secret[0]} shows none")
+            raise UserError(
+                f"{who} cannot learn in {self.identity}: it needs policies, and {secret[0]} is played by"
+                f" {type(self.players[secret[0]]).__name__}, which shows none; enter a learner that infers them"
+            )
         if "value" in agent.needs:
             shown = {seat: player.policy(seat) for seat, player in self.players.items()}
             if deep := [seat for seat, policy in shown.items() if policy is not None and not policy.memoryless]:
                 raise UserError(
                     f"{who} cannot learn in {self.identity}: exact values are of memoryless policies, and that of"
-                    f" {deep[0]} has a memory"
+                    f" {deep[0]} ({type(self.players[deep[0]]).__name__}) has a memory"
                 )
 
     def _begin(self) -> _Game:
-        """New episodes and new luck in every copy; copy b of round r plays episode r * B + b."""
-        count, first, device = self.arena.batch_size, self.update * self.arena.batch_size, self.arena.device
+        """New episodes and new luck in every copy; of a run's B copies, copy b of round r plays episode r * B + b."""
+        count, device = self.arena.batch_size // (self.runs or 1), self.arena.device
+        first = self.update * count
+        seeds = [self.seed] if self.runs is None else [derive(self.seed, "replica", r) for r in range(self.runs)]
 
         def luck(*words: str) -> Tensor:
-            return derive_rows(self.seed, count, *words, first=first, device=device)
+            return torch.cat([derive_rows(seed, count, *words, first=first, device=device) for seed in seeds])
 
         timesteps, state = self.arena.reset(luck("episode"))
         learning = {seat for seats in self.learners for seat in seats}

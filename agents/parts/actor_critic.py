@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from agents.parts.categorical import CategoricalPolicy, RecallSetting, recall_for
-from agents.parts.gradients import Parameters, gradient, leaves
+from agents.parts.gradients import Parameters, gradient, leaves, not_negative
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam, GradientDescent
 from agents.parts.returns import advantages, playing, steps_since_start
@@ -35,6 +35,12 @@ class ActorCriticConfig:
     hidden: int = 64  # units of the one hidden layer; 0: A - 1 logits linear in the observation, on one-hots a table
     init: float = 1.0  # standard deviation of the first logits where hidden is 0; 1 as in LOLA's paper
     recall: RecallSetting = "auto"  # what of the past the policy knows besides the observation
+
+    def __post_init__(self) -> None:
+        not_negative(self, "lr", "critic_lr", "anneal", "lambda_", "entropy", "hidden", "init")
+        not_negative(self, "eta", "decay", "model_lr", "model_steps")  # of those that shape others
+        if not 0 <= self.gamma < 1:
+            raise ValueError(f"gamma must be in [0, 1), got {self.gamma}")
 
 
 class ActorCriticAgent(Agent):

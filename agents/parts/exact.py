@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from agents.parts.categorical import CategoricalPolicy
-from agents.parts.gradients import Parameters, gradient, leaves
+from agents.parts.gradients import Parameters, gradient, leaves, not_negative
 from agents.parts.networks import table_parameters
 from agents.parts.point import PointPolicy
 from agents.protocol import Agent, DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Seating, State
@@ -34,6 +34,9 @@ class ExactConfig:
 
     lr: float = 1.0  # delta: the own step per unit of gradient, V being 1 / (1 - gamma) times the return per step
     init: float = 1.0  # standard deviation of the first logits, or actions where these are continuous
+
+    def __post_init__(self) -> None:
+        not_negative(self, "lr", "init", "eta", "weight", "b")
 
 
 def of_players(values: Values, theta: Pair, *, swap: bool = False) -> tuple[Values, Pair]:

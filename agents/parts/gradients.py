@@ -32,6 +32,17 @@ def gradient(value: Tensor, parameters: Parameters, *, higher: bool = False, kee
     return dict(zip(parameters, found, strict=True))
 
 
+def not_negative(config: object, *names: str) -> None:
+    """Refuse a config in which one of the fields `names`, where it has them, is negative or no number.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    for name in names:
+        if hasattr(config, name) and not getattr(config, name) >= 0:
+            raise ValueError(f"{name} must be at least 0, got {getattr(config, name)}")
+
+
 def dot(a: Parameters, b: Parameters) -> Tensor:
     """Inner product of two parameter dicts, a scalar; 0 where they are empty."""
     return sum(((a[name] * b[name]).sum() for name in a), start=torch.zeros(()))

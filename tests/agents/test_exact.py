@@ -264,6 +264,12 @@ def test_a_script_shown_is_learned_against() -> None:
         ("lola-exact", "ipd", "actions", "it needs policies"),
         ("lola-exact", "coin-two", "policies", "needs value"),
         ("lola-exact,order=-1", "ipd", "policies", "order must be 0"),
+        ("lola-exact,eta=-1", "ipd", "policies", "lola-exact: eta must be at least 0, got -1"),
+        ("sos,a=2", "ipd", "policies", "a must be in .0, 1., got 2"),
+        ("sga,weight=-1", "ipd", "policies", "weight must be at least 0"),
+        ("lola,eta=-1", "ipd", "policies", "lola: eta must be at least 0"),
+        ("lola-dice,eta=-0.5", "ipd", "policies", "lola-dice: eta must be at least 0"),
+        ("naive,gamma=1", "ipd", "policies", "gamma must be in .0, 1., got 1"),
     ],
 )
 def test_what_an_exact_learner_cannot_do_is_refused_by_name(agent: str, arena: str, sight: Any, told: str) -> None:
@@ -272,7 +278,7 @@ def test_what_an_exact_learner_cannot_do_is_refused_by_name(agent: str, arena: s
 
 
 def test_exact_values_are_of_policies_without_memory() -> None:
-    with pytest.raises(UserError, match="exact values are of memoryless policies, and that of blue has a memory"):
+    with pytest.raises(UserError, match="exact values are of memoryless policies, and that of blue .Naive. has a memory"):
         set_up(Plan("lola-exact", ArenaChoice("coin"), against="naive", copies=2, length=1))
 
 

@@ -23,6 +23,7 @@ SETTINGS = {
     "naive": ["lr=0.02"],
     "lola": ["lr=0.02"],
     "advantage-alignment": ["lr=0.02", "entropy=0.01"],
+    "consensus": ["weight=0.01"],  # at 1 it settles wherever gradients vanish, best reply or not
     "maddpg": ["lr=0.01", "batch=128", "warmup=512", "rate=0.002"],
     "independent-q": ["alpha=0.3"],
     "jal-q": ["alpha=0.3"],

@@ -39,6 +39,16 @@ def test_more_replicas_leave_the_first_as_they_are() -> None:
     assert len(np.unique(many[0])) == 5
 
 
+def test_sampled_replicas_do_not_depend_on_their_number() -> None:
+    few, many = (
+        run_replicas(
+            IPD, {"row": "naive,hidden=0", "column": "lola,hidden=0"}, rounds=4, replicas=n, copies=8, length=None
+        )
+        for n in (2, 3)
+    )
+    assert np.allclose(few.values["row"], many.values["row"][:, :2], atol=1e-5)
+
+
 def test_tail_and_mean_are_over_rounds() -> None:
     told = runs("naive-exact", "always-defect", rounds=20)
     assert np.allclose(told.tail()["row"], told.values["row"][-2:].mean(0))

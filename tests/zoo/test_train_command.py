@@ -104,7 +104,7 @@ FAULTS = {
     "lola --arena coin --copies 0": "--copies must be at least 1, got 0",
     "lola --arena coin --length 0": "--length must be at least 1, got 0",
     "lola --arena con": "unknown arena 'con'; did you mean coin",
-    "lolla --arena coin": "unknown agent 'lolla'; did you mean lola?",
+    "lolla --arena coin": "unknown agent 'lolla'; did you mean lola or lola-sl or lola-dice?",
     "lola,lrr=1 --arena coin": "lola has no field 'lrr'; did you mean lr?",
     "greedy --arena coin": "greedy does not learn",
     "lola --arena coin --sight own": "Lola cannot learn in coin-v1 with sight 'own': it needs joint",
