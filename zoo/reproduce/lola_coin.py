@@ -9,6 +9,7 @@ the command that trained it; nothing is trained here.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,11 @@ OWN = "own_colour_share"
 #: What is met, and the entrant; None is the like.
 PARTNERS = {"its like": None, "greedy": "greedy", "cooperator": "cooperator"}
 #: Rule -> share of own-colour coins with its like, read off figure 5 to about .05.
-FIGURE_5 = {"lola": Published(0.8, 0.75, 0.85, "figure 5"), "naive": Published(0.5, 0.45, 0.55, "figure 5")}
+FIGURE_5 = {
+    "lola": Published(0.8, 0.75, 0.85, "figure 5"),
+    "lola@opponent-modelling": Published(0.6, 0.55, 0.65, "figure 5"),
+    "naive": Published(0.5, 0.45, 0.55, "figure 5"),
+}
 #: Exact return per step of two cooperators with each other over 150 steps.
 COOPERATORS = 0.33297
 
@@ -53,14 +58,20 @@ def measure(tell: Tell, entrant: str, weights: str, partner: str | None, episode
     return found
 
 
-def house(rule: str, most: int) -> list[tuple[str, str]]:
-    """The house's checkpoints of a rule, the first seeds first: entrant, and a hash of the weights."""
-    folder = checkpoint.HOUSE / IDENTITY / rule
-    places = [(rule, folder)]
-    places += [(f"{rule}@{inner.name}", inner) for inner in sorted(folder.glob("seed-*"))]
-    return [
-        (text, hashlib.sha256((place / checkpoint.WEIGHTS).read_bytes()).hexdigest()[:16]) for text, place in places
-    ][:most]
+def rule_of(entrant: str) -> str:
+    """The rule that a house checkpoint is of, and the variant, whatever the training seed."""
+    return re.sub(r"[@-]seed-\d+$", "", entrant)
+
+
+def house(agent: str, most: int) -> list[tuple[str, str]]:
+    """The house's checkpoints of an agent, of each rule the first seeds: entrant, and a hash of the weights."""
+    folder = checkpoint.HOUSE / IDENTITY / agent
+    places = {agent: folder} | {f"{agent}@{card.parent.name}": card.parent for card in folder.glob("*/card.json")}
+    found: list[tuple[str, str]] = []
+    for text, place in sorted(places.items(), key=lambda one: (rule_of(one[0]), one[0])):
+        if sum(rule_of(other) == rule_of(text) for other, _ in found) < most:
+            found.append((text, hashlib.sha256((place / checkpoint.WEIGHTS).read_bytes()).hexdigest()[:16]))
+    return found
 
 
 class LolaCoin(Figure):
@@ -91,7 +102,7 @@ class LolaCoin(Figure):
         """Share and return of every rule in every seat against each partner, mean over training seeds."""
         found: dict[tuple[str, str, str], list[dict[str, float]]] = {}
         for part, result in done:
-            rule, met = part.settings["entrant"].partition("@")[0], part.name.partition(" and ")[2]
+            rule, met = rule_of(part.settings["entrant"]), part.name.partition(" and ")[2]
             for seat, told in result.items():
                 found.setdefault((met, rule, seat), []).append(told)
         rows: list[Row] = []
