@@ -89,7 +89,7 @@ def aligned(mine: Tensor, others: Tensor, first: Tensor, beta: float, gamma: flo
 
 
 class AdvantageAlignment(Agent):
-    """One actor for the seats of a side, a critic, and a sparring partner for training by itself."""
+    """A policy gradient that adds the other's advantage to its own, as far as it fared well."""
 
     Config: ClassVar[type] = AdvantageAlignmentConfig
     needs_to_learn = frozenset({"joint"})

@@ -19,6 +19,7 @@ import importlib
 import importlib.metadata
 import inspect
 import math
+import re
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -125,8 +126,9 @@ def agent(name: str) -> type[AxelrodStrategy]:
 
 
 def description(name: str) -> str:
-    """What the library says of a strategy, its first paragraph in one line."""
-    first, _, rest = inspect.cleandoc(_strategies()[name].__doc__ or name).partition("\n\n")
+    """What the library says of a strategy, its first paragraph in one line; references "[Name1980]_" lose their marks."""
+    told = re.sub(r"\[(\w+)\]_", r"\1", inspect.cleandoc(_strategies()[name].__doc__ or name))
+    first, _, rest = told.partition("\n\n")
     return f"{' '.join(first.split())}\n\n{rest}".strip()
 
 

@@ -25,7 +25,7 @@ class ConsensusConfig(ExactConfig):
 
 
 class Consensus(ExactAgent):
-    """Seeks points where nobody's gradient is left."""
+    """Consensus optimisation: seeks points where nobody's exact gradient is left."""
 
     Config: ClassVar[type] = ConsensusConfig
     config: ConsensusConfig

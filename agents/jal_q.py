@@ -6,7 +6,8 @@ LOLA's tournament (Foerster et al. 2018, figure 4), where it is called JAL-Q. Wi
 counts C(s, b):
 
     EV(s, a)   = sum_b Q(s, a, b) C(s, b) / sum_c C(s, c)
-    Q(s, a, b) <- Q(s, a, b) + alpha_t [r + gamma max_c EV(s', c) - Q(s, a, b)]
+    Q(s, a, b) <- Q(s, a, b)
+                  + alpha_t [r + gamma max_c EV(s', c) - Q(s, a, b)]
 
 While it trains it plays the action of the highest EV with probability 1 - epsilon and else a uniform one; frozen it
 plays the action of the highest EV.
@@ -45,7 +46,7 @@ def expected(q: Tensor, counts: Tensor) -> Tensor:
 
 
 class JalQ(TabularAgent):
-    """A tabular Q-learner of joint actions."""
+    """A tabular Q-learner of joint actions that replies to how often the other plays what."""
 
     Config: ClassVar[type] = JalQConfig
     needs_to_learn = frozenset({"joint"})

@@ -3,7 +3,8 @@
 Foerster, Chen, Al-Shedivat, Whiteson, Abbeel and Mordatch 2018. A learner that expects the other to take a naive
 step, eta grad_2 V_2, ascends V_1(theta_1, theta_2 + eta grad_2 V_2) to first order in that step (equation 4.4):
 
-    theta_1 <- theta_1 + delta [ grad_1 V_1 + eta (grad_2 V_1)^T grad_1 grad_2 V_2 ]
+    theta_1 <- theta_1 + delta [ grad_1 V_1
+                                 + eta (grad_2 V_1)^T grad_1 grad_2 V_2 ]
 
 The second term shapes what the other learns; with eta = 0 this is the naive learner. All derivatives are estimated
 from the segment played (equations 4.5 to 4.7). The other's policy is shown, or fitted to what it did (section 4.4,
@@ -63,7 +64,7 @@ def shaping(v_1: Tensor, v_2: Tensor, theta_1: Parameters, theta_2: Parameters) 
 
 
 class Lola(ActorCriticAgent):
-    """A policy-gradient learner that shapes the next step of the others."""
+    """LOLA: a policy-gradient learner that shapes the next step of the others."""
 
     Config: ClassVar[type] = LolaConfig
     needs_to_learn = frozenset({"joint"})

@@ -5,7 +5,8 @@ Estimator", section 5. The agent imagines games with its own copy of the other's
 and follows how what it learns depends on theta_1:
 
     theta_2^(0)   = stop(theta_2)
-    theta_2^(k+1) = theta_2^(k) + eta / K grad_2 L_2(theta_1, theta_2^(k)),    k = 0 .. K - 1
+    theta_2^(k+1) = theta_2^(k) + eta / K grad_2 L_2(theta_1, theta_2^(k))
+                    for k = 0 .. K - 1
     theta_1      <- theta_1 + delta grad_1 L_1(theta_1, theta_2^(K)(theta_1))
 
 Each L is estimated from games played afresh by the two policies in it, and the graph of every inner step is kept, so
@@ -89,7 +90,7 @@ def imagine(policies: Mapping[str, Policy], arena: Arena, spec: ArenaSpec, lengt
 
 
 class LolaDice(Naive):
-    """A policy-gradient learner that looks K steps of the other's learning ahead, and differentiates through them.
+    """LOLA-DiCE: a policy gradient through K imagined learning steps of the other.
 
     Raises:
         ValueError: the game has not two players, a negative number of look-aheads or of imagined games, or an
@@ -202,7 +203,7 @@ class LolaDice(Naive):
 
 
 class LolaSl(LolaDice):
-    """The same with the surrogate loss, whose look-ahead shapes nothing."""
+    """LOLA-DiCE without the magic box, for comparison: its look-ahead shapes nothing."""
 
     Config: ClassVar[type] = LolaSlConfig
 

@@ -3,9 +3,11 @@
 Foerster, Chen, Al-Shedivat, Whiteson, Abbeel and Mordatch 2018, "Learning with Opponent-Learning Awareness". A player
 expects the other to step along d_2 and looks how its own value changes with that step:
 
-    first-order  theta_1 <- theta_1 + delta grad_1 [ V_1 + (stop grad_2 V_1)^T d_2 ]     equation 4.4
-    taylor       theta_1 <- theta_1 + delta grad_1 [ V_1 + (grad_2 V_1)^T d_2 ]          nothing held constant
-    unrolled     theta_1 <- theta_1 + delta grad_1 V_1(theta_1, theta_2 + d_2)           no expansion at all
+    theta_1 <- theta_1 + delta grad_1 F
+
+    first-order  F = V_1 + (stop grad_2 V_1)^T d_2    equation 4.4
+    taylor       F = V_1 + (grad_2 V_1)^T d_2         nothing held constant
+    unrolled     F = V_1(theta_1, theta_2 + d_2)      no expansion at all
 
 with d_2 = eta grad_2 V_2 for LOLA (order 1). A learner of order k expects the other to learn as one of order k - 1
 does: d_2 = eta times that learner's own direction, which makes order 2 the second-order LOLA of the paper's table 4;
@@ -56,7 +58,7 @@ def direction(values: Values, theta: Pair, eta: float, order: int, form: Form, *
 
 
 class LolaExact(ExactAgent):
-    """Shapes the other's next step, with exact derivatives."""
+    """LOLA with exact derivatives: shapes the other's next step."""
 
     Config: ClassVar[type] = LolaExactConfig
     config: LolaExactConfig

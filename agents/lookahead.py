@@ -3,7 +3,8 @@
 Zhang and Lesser 2010, "Multi-Agent Learning with Policy Prediction"; written here as in Letcher, Foerster, Balduzzi,
 Rocktaeschel and Whiteson 2019, "Stable Opponent Shaping in Differentiable Games", section 3.1, to first order:
 
-    theta_1 <- theta_1 + delta grad_1 [ V_1 + (grad_2 V_1)^T stop(eta grad_2 V_2) ]
+    theta_1 <- theta_1 + delta grad_1 [ V_1
+                                        + (grad_2 V_1)^T stop(eta grad_2 V_2) ]
 
 The other's step is a constant: how I change it does not count, which is all that tells this from LOLA in its `taylor`
 form. In losses this is (I - eta H_o) xi, with H_o the off-diagonal blocks of the game's Hessian.
@@ -28,7 +29,7 @@ class LookAheadConfig(ExactConfig):
 
 
 class LookAhead(ExactAgent):
-    """Answers the other's next step."""
+    """LookAhead: answers the other's next step with exact derivatives, shaping nothing."""
 
     Config: ClassVar[type] = LookAheadConfig
     config: LookAheadConfig

@@ -3,8 +3,10 @@
 Lowe, Wu, Tamar, Harb, Abbeel and Mordatch 2017, "Multi-Agent Actor-Critic for Mixed Cooperative-Competitive
 Environments". x is what all seats observe, a_1 .. a_N what they do; bars are target networks.
 
-    critic (equation 6):  minimise (Q_i(x, a_1 .. a_N) - y)^2,   y = r_i + gamma d Qbar_i(x', a'_1 .. a'_N)
-    actor  (equation 5):  ascend Q_i(x, a_1 .. a_N) at a_i = mu_i(o_i), the others' actions from replay
+    critic (equation 6):  minimise (Q_i(x, a_1 .. a_N) - y)^2,
+                          y = r_i + gamma d Qbar_i(x', a'_1 .. a'_N)
+    actor  (equation 5):  ascend Q_i(x, a_1 .. a_N) at a_i = mu_i(o_i),
+                          the others' actions from replay
     targets:              theta_bar <- (1 - tau) theta_bar + tau theta
 
 Actions are discrete by Gumbel-softmax (the paper's appendix and its published code): the actor's gradient and the
@@ -67,7 +69,7 @@ def critic_target(reward: Tensor, discount: Tensor, next_value: Tensor, gamma: f
 
 
 class Maddpg(Agent):
-    """Decentralised actors and central critics for all the seats that it owns."""
+    """MADDPG: actors of their own and central critics for all the seats that it owns."""
 
     Config: ClassVar[type] = MaddpgConfig
     needs_to_learn = frozenset({"joint"})

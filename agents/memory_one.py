@@ -66,7 +66,7 @@ class Grim(MemoryOne):
 
 
 class WinStayLoseShift(MemoryOne):
-    """Repeats its action after a good outcome and changes it after a bad one; also called Pavlov."""
+    """Pavlov: repeats its action after a good outcome and changes it after a bad one."""
 
     cooperation = (1, 1, 0, 0, 1)
 
@@ -88,7 +88,7 @@ class GivenConfig:
 
 
 class Given(MemoryOne):
-    """Cooperates with the five probabilities given."""
+    """Cooperates with given probabilities at the start and after CC, CD, DC and DD."""
 
     Config: ClassVar[type] = GivenConfig
 
@@ -141,7 +141,10 @@ def extortion(config: ExtortConfig, gamma: float) -> Cooperation:
 
 
 class Extort(MemoryOne):
-    """Extorts: whatever the other does, it earns `factor` times the other's surplus over mutual defection."""
+    """Extorts in the dilemma whose payoffs its config holds, and in no other game: it earns `factor` times the surplus.
+
+    Whatever the other does, it earns `factor` times what the other earns above mutual defection.
+    """
 
     Config: ClassVar[type] = ExtortConfig
 

@@ -3,7 +3,8 @@
 The policy-gradient learner with a value baseline (NL-PG) that LOLA is measured against: Foerster, Chen, Al-Shedivat,
 Whiteson, Abbeel and Mordatch 2018, "Learning with Opponent-Learning Awareness", equations 4.1 and 4.5.
 
-    theta_1 <- theta_1 + delta grad_1 V_1,   grad_1 V_1 = E sum_t grad_1 log pi_1(a_t | s_t) A_t
+    theta_1 <- theta_1 + delta grad_1 V_1
+    grad_1 V_1 = E sum_t grad_1 log pi_1(a_t | s_t) A_t
 
 Departures: Adam instead of plain ascent; generalised advantage estimates instead of returns less a baseline; segments
 of an episode with a bootstrapped value, each step of which counts alike; an entropy bonus; a perceptron with one bit

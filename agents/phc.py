@@ -4,13 +4,16 @@ Bowling and Veloso 2002, "Multiagent learning using a variable learning rate", A
 of PHC and WoLF-PHC. Two of the learners of LOLA's tournament (Foerster et al. 2018, figure 4). After a transition from
 s, with Q moved as in Q-learning:
 
-    pi(s, a) <- pi(s, a) - delta_sa                      where a is not argmax_b Q(s, b)
-    pi(s, a) <- pi(s, a) + sum of the other delta_sb     where it is,     delta_sa = min(pi(s, a), delta / (A - 1))
+    delta_sa = min(pi(s, a), delta / (A - 1))
+    pi(s, a) <- pi(s, a) - delta_sa    where a is not argmax_b Q(s, b)
+    pi(s, a) <- pi(s, a) + sum of the other delta_sb    where it is
 
 PHC has one delta. WoLF-PHC ("win or learn fast") keeps the average policy, and is cautious where it wins:
 
-    C(s) <- C(s) + 1,   avg(s, .) <- avg(s, .) + [pi(s, .) - avg(s, .)] / C(s)
-    delta = delta_win where sum_a pi(s, a) Q(s, a) > sum_a avg(s, a) Q(s, a), else delta_lose = lose * delta_win
+    C(s) <- C(s) + 1
+    avg(s, .) <- avg(s, .) + [pi(s, .) - avg(s, .)] / C(s)
+    delta = delta_win  where sum_a pi(s, a) Q(s, a) > sum_a avg(s, a) Q(s, a)
+    delta = delta_lose = lose * delta_win  elsewhere
 
 While it trains it plays pi with probability 1 - epsilon and else a uniform action; frozen it plays pi.
 
@@ -71,7 +74,7 @@ def climb(policy: Tensor, q: Tensor, delta: Tensor) -> None:
 
 
 class Phc(TabularAgent):
-    """Policy hill climbing."""
+    """Policy hill climbing: Q-learning with a mixed policy that moves to the best action."""
 
     Config: ClassVar[type] = PhcConfig
     config: PhcConfig
@@ -113,7 +116,7 @@ class Phc(TabularAgent):
 
 
 class WolfPhc(Phc):
-    """Policy hill climbing that learns slowly while it wins and fast while it loses."""
+    """WoLF: policy hill climbing, slowly while it wins and fast while it loses."""
 
     Config: ClassVar[type] = WolfPhcConfig
     config: WolfPhcConfig

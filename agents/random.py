@@ -12,7 +12,7 @@ from arenas.protocol import Action, TimeStep
 
 
 class Random(Scripted):
-    """Any legal action with equal probability; where actions are continuous, uniform in [-1, 1]^D."""
+    """Draws legal actions with equal probability, continuous ones evenly from [-1, 1]^D."""
 
     needs = frozenset()
 

@@ -4,9 +4,9 @@ Balduzzi, Racaniere, Martens, Foerster, Tuyls and Graepel 2018, "The Mechanics o
 section 4. In losses, with xi the players' own gradients, H the Jacobian of xi and A = (H - H^T) / 2:
 
     theta <- theta - delta (xi + lambda A^T xi)
-    lambda = sign( <xi, H^T xi> <A^T xi, H^T xi> / d + epsilon )     towards stable points, away from unstable ones
+    lambda = sign( <xi, H^T xi> <A^T xi, H^T xi> / d + epsilon )
 
-with d the number of parameters of both players.
+with d the number of parameters of both players; the sign leads towards stable points and away from unstable ones.
 
 Departures: each player works lambda's sign out for itself from both players' parameters.
 """
@@ -45,7 +45,7 @@ def hessian_products(values: Values, theta: Pair) -> tuple[Pair, Pair, Pair]:
 
 
 class Sga(ExactAgent):
-    """Damps the rotation of the game's dynamics."""
+    """Symplectic gradient adjustment: damps the rotation of the game's dynamics."""
 
     Config: ClassVar[type] = SgaConfig
     config: SgaConfig

@@ -5,8 +5,9 @@ algorithm 1. In losses, with xi the players' own gradients, H_o the off-diagonal
 diag(H_o^T grad L) the shaping:
 
     xi_0 = (I - alpha H_o) xi                    LookAhead
-    theta <- theta - delta (xi_0 - p alpha chi)  p = 1 is LOLA in its `taylor` form
-    p_1 = 1 if <-alpha chi, xi_0> >= 0 else min(1, -a ||xi_0||^2 / <-alpha chi, xi_0>)
+    theta <- theta - delta (xi_0 - p alpha chi)  p = 1: LOLA, form `taylor`
+    p_1 = 1 if <-alpha chi, xi_0> >= 0
+          else min(1, -a ||xi_0||^2 / <-alpha chi, xi_0>)
     p_2 = ||xi||^2 if ||xi|| < b else 1,   p = min(p_1, p_2)
 
 p_1 keeps the step within LookAhead's half space, p_2 switches shaping off near fixed points, so that only those of the
@@ -63,7 +64,7 @@ def trust(ahead: Pair, shaping: Pair, own: Pair, a: float, b: float) -> Tensor:
 
 
 class Sos(ExactAgent):
-    """LookAhead and as much shaping as is safe."""
+    """Stable opponent shaping: LookAhead, and as much of LOLA's shaping as is safe."""
 
     Config: ClassVar[type] = SosConfig
     config: SosConfig

@@ -12,6 +12,12 @@ the other to yield and none does ("arrogance"). LookAhead and stable opponent sh
 An action a in [-1, 1] is x = bound * a. There is nothing to see: the observation is the constant 1, float32 [1]. The
 game ends with the step in which both have moved, so no discount matters. A policy's exact value is the payoff at its
 mean action: exact where the policy is deterministic, as those of the exact learners are.
+
+A learner's step size acts on a, so on x it is bound^2 times as large: lr = eta = 0.001 are 0.1 with bound 10.
+
+    zoo match sos,lr=0.001,eta=0.001,init=0.1 \\
+        lola-exact,lr=0.001,eta=0.001,init=0.1 \\
+        --arena tandem --learn --copies 1
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ wrapped cells cannot be read.
 
 import io
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rich import box
@@ -33,13 +33,19 @@ from leaderboard.report.layout import (
 )
 
 _GAP = 2  # spaces between columns
+_NAMES = 2  # columns in front that stay: number and name
 _LABEL = 28  # a longer label is cut
+_NOTHING_PLAYED = (
+    "No blocks have been played in this mode yet: `zoo tournament` plays them, and --learn shows the board of learning"
+    " matches. Measurements alone make no board."
+)
+_NOTHING_LEARNED = "No learning match has been played yet: `zoo match A B --learn` plays one."
 _SHORTEST = 16  # below that a label says nothing any more, and labels must still be told apart
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of finished cells; `worth` says how long it stays when width runs out."""
+    """A column of finished cells; `worth` says how long it stays when width runs out, those of a `group` together."""
 
     header: str
     cells: list[str]
@@ -47,6 +53,7 @@ class _Column:
     right: bool = True
     style: str = ""
     alarm: bool = False  # anything but 0 is shown in red
+    group: str = ""
 
     @property
     def width(self) -> int:
@@ -64,7 +71,7 @@ class BoardView:
         board = self.board
         yield Text(f"{clean(board.arena)}: {board.kind}, mode {board.mode}", style="bold")
         if not board.rows:
-            yield Text("No blocks have been played in this mode yet.")
+            yield Text(_NOTHING_LEARNED if board.mode == "learn" else _NOTHING_PLAYED)
             return
         sections = [row.side for row in board.rows]
         ends = [i + 1 < len(sections) and side != sections[i + 1] for i, side in enumerate(sections)]
@@ -194,7 +201,12 @@ def _board_columns(board: Board) -> list[_Column]:
     headline = [rating, conservative, own, met] if competitive else [own, met, rating, conservative]
     sides = [_Column("side", [clean(row.side) for row in rows], 98, right=False)] if any(r.side for r in rows) else []
     exploited = [
-        _Column(COLUMNS[kind], cells([getattr(r, kind) for r in rows], [getattr(r, f"{kind}_mark") for r in rows]), 65)
+        _Column(
+            COLUMNS[kind],
+            cells([getattr(r, kind) for r in rows], [getattr(r, f"{kind}_mark") for r in rows]),
+            65,
+            group="exploitability",
+        )
         for kind in COLUMNS
         if measured(board)
     ]
@@ -216,7 +228,10 @@ def _board_columns(board: Board) -> list[_Column]:
 
 
 def _fitting(columns: list[_Column], width: int) -> tuple[list[_Column], list[str]]:
-    """The columns that fit, the most worthy first, labels cut where needed; and the headers of those left out."""
+    """The columns that fit, the most worthy first, labels cut where needed; and the headers of those left out.
+
+    A group stays or goes as one, unless the width does not even hold it alone beside the names.
+    """
     labels = next(column.cells for column in columns if column.header == "entrant")
     shortest = telling_width(labels, _SHORTEST)
     longest = max(shortest, _LABEL)
@@ -230,8 +245,12 @@ def _fitting(columns: list[_Column], width: int) -> tuple[list[_Column], list[st
         label = next(column.width for column in kept if column.header == "entrant")
         return total() - max(label - shortest, 0)
 
-    while without_label_slack() > width and len(kept) > 2:
-        kept.remove(min(kept, key=lambda column: column.worth))
+    while without_label_slack() > width and len(kept) > _NAMES:
+        last = min(reversed(kept), key=lambda column: column.worth)
+        rest = [column for column in kept if column is not last and (not last.group or column.group != last.group)]
+        if len(rest) < _NAMES + 1:  # the group alone is too wide
+            rest = [column for column in kept if column is not last]
+        kept = rest
     room = width - total() + next(column.width for column in kept if column.header == "entrant")
     kept = [_cut(column, max(room, 1)) if column.header == "entrant" else column for column in kept]
     shown = {column.header for column in kept}
@@ -240,7 +259,7 @@ def _fitting(columns: list[_Column], width: int) -> tuple[list[_Column], list[st
 
 def _cut(column: _Column, width: int) -> _Column:
     cells = [shortened(cell, width) for cell in column.cells]
-    return _Column(column.header, cells, column.worth, column.right, column.style, column.alarm)
+    return replace(column, cells=cells)
 
 
 def _table(columns: list[_Column], ends_section: list[bool]) -> Table:

@@ -44,3 +44,8 @@ def test_what_is_no_strategy_is_refused():
         ExtortConfig(temptation=-2)
     with pytest.raises(ValueError, match="no strategy extorts by the factor"):
         extortion(ExtortConfig(1.1), gamma=0.5)
+
+
+def test_the_extortioners_summary_says_whose_payoffs_they_are():
+    first = Extort.__doc__.splitlines()[0]
+    assert "payoffs its config holds" in first and "no other game" in first

@@ -79,7 +79,10 @@ def test_faults_come_forward(make):
 
 def test_an_empty_board_says_so(make):
     text = to_text(board_view(make_board(make.arena(), [])), 80)
-    assert text == "coin-v1: mixed, mode play\nNo blocks have been played in this mode yet.\n"
+    assert text.startswith("coin-v1: mixed, mode play\nNo blocks have been played in this mode yet: `zoo tournament`")
+    assert "--learn" in text
+    learned = to_text(board_view(make_board(make.arena(), [], mode="learn")), 80)
+    assert "`zoo match A B --learn`" in learned
     assert "No blocks" in to_text(crossplay_view(crossplay([], [])), 80)
 
 

@@ -44,10 +44,14 @@ def command(name: str | None, only_names: bool) -> None:
     if name in LIBRARIES:
         Console().print(_library(name))
     else:
-        Console().print(_overview() if name is None else _description(load_agent(name)))
+        console = Console()
+        console.print(_overview(console.width) if name is None else _description(load_agent(name)))
 
 
-def _overview() -> RenderableType:
+_WIDE = 110  # columns from which on the list says what an agent needs
+
+
+def _overview(width: int) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
@@ -55,16 +59,17 @@ def _overview() -> RenderableType:
     from zoo.layout import plain_table
     from zoo.registry import LIBRARIES, AgentEntry
 
-    table = plain_table("name", "what it is", "needs", "house checkpoints")
+    needs = ["needs"] if width >= _WIDE else []
+    table = plain_table("name", "what it is", *needs, "checkpoints of the house")
     for line in catalogue.agents():
         if not isinstance(line.entry, AgentEntry):
             table.add_row(line.name, Text(line.fault, "red"))
             continue
         agent = line.entry.agent
         trained = ", ".join(catalogue.house_checkpoints(line.name)) or "none yet"
-        needs = ", ".join(sorted(agent.needs)) or "nothing"
+        wants = [", ".join(sorted(agent.needs)) or "nothing"] if needs else []
         checkpoints = Text(trained) if agent.learns else Text("does not learn", "dim")
-        table.add_row(line.name, catalogue.summary(agent), needs, checkpoints)
+        table.add_row(line.name, catalogue.summary(agent), *wants, checkpoints)
     closing = (
         "Describe one: zoo agents NAME. Your own: path/to/file.py:Class, see the README."
         f" Of other libraries: zoo agents {', '.join(LIBRARIES)}."

@@ -82,7 +82,9 @@ def _overview() -> RenderableType:
 
 
 def _actions(seat: SeatSpec) -> str:
-    return f"{seat.actions} actions" if seat.actions else f"{seat.action_dim} numbers in [-1, 1]"
+    from leaderboard.report.layout import plural
+
+    return plural(seat.actions, "action") if seat.actions else f"{plural(seat.action_dim, 'number')} in [-1, 1]"
 
 
 def _description(choice: ArenaChoice) -> RenderableType:
@@ -114,6 +116,7 @@ def _description(choice: ArenaChoice) -> RenderableType:
 
 
 def _facts(choice: ArenaChoice, entry: ArenaEntry, arena: Arena) -> dict[str, str]:
+    from leaderboard.report.layout import plural
     from zoo import catalogue
     from zoo.panels import panel_for
 
@@ -122,9 +125,9 @@ def _facts(choice: ArenaChoice, entry: ArenaEntry, arena: Arena) -> dict[str, st
     told = {
         "identity": identity,
         "kind": spec.kind,
-        "episode": f"at most {spec.max_steps:,} steps",
+        "episode": f"at most {plural(spec.max_steps, 'step')}",
         "discount": f"gamma {spec.gamma:g} in values; returns are compared undiscounted",
-        "match": f"{spec.episodes:,} episodes in each seating, in blocks of {spec.block}",
+        "match": f"{plural(spec.episodes, 'episode')} in each seating, in blocks of {spec.block}",
         "forfeit": f"a seat that spoils its episode is given {spec.forfeit:g}",
     }
     if spec.draw_band:
@@ -142,10 +145,11 @@ def _offers(arena: Arena) -> dict[str, str]:
 
 
 def _seats(arena: Arena) -> RenderableType:
+    from leaderboard.report.layout import plural
     from zoo.layout import plain_table
 
     table = plain_table("seat", "side", "team", "observation", "actions")
     for name, seat in arena.spec.seats.items():
-        actions = _actions(seat) + (f", messages of {seat.message_dim} numbers" if seat.message_dim else "")
+        actions = _actions(seat) + (f", messages of {plural(seat.message_dim, 'number')}" if seat.message_dim else "")
         table.add_row(name, seat.side, seat.team or "its own", " x ".join(map(str, seat.observation)), actions)
     return table

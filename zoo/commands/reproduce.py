@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Every part that is done is kept in the folder, so that the same command goes on
-after Ctrl-C or kill -9. The folder holds NAME.json and the plot in the end.
+after Ctrl-C or kill -9. The folder holds NAME.json and the plot in the end,
+NAME-quick.json and its plot with --quick.
 
 \b
 Examples:
@@ -150,10 +151,11 @@ def _write(figure: Figure, folder: Path, report: Report, run: dict[str, Any], pl
     from zoo.version import VERSION
 
     told = _facts(figure) | {"version": VERSION, "machine": machine(), "run": run} | report.to_json()
-    files = [folder / f"{figure.name}.json"]
+    stem = f"{figure.name}-quick" if run["quick"] else figure.name  # beside the longer run's, not over them
+    files = [folder / f"{stem}.json"]
     write(files[0], json.dumps(told, indent=1) + "\n")
     kinds = {"png": ["png"], "svg": ["svg"], "both": ["png", "svg"], "none": []}[plot]
     for kind, content in pictures(figure.plot(report), kinds).items() if kinds else ():
-        files.append(folder / f"{figure.name}.{kind}")
+        files.append(folder / f"{stem}.{kind}")
         write(files[-1], content)
     return files

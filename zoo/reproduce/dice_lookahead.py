@@ -112,6 +112,7 @@ class DiceLookahead(Figure):
             f" (published: of 200). Noted: row/column of the first runs.",
             "The published intervals: t over 5 runs; +-0.01 where their spread is .001. The authors' settings are not"
             " known with certainty: theirs is DiCE without baseline, ours loaded DiCE with generalised advantages.",
+            "In ours `eta` is divided among the K look-aheads, each a step of eta / K; the paper takes K full steps.",
         ]
         settings = {
             "game": f"ipd, {GAMES} episodes of 150 steps an update",

@@ -218,7 +218,7 @@ class LolaTournament(Figure):
     name = "lola-tournament"
     title = "Round robin of LOLA and the learners of its time"
     source = "Foerster et al. 2018 (LOLA), figure 4"
-    minutes = (20.0, 1.9)
+    minutes = (10.3, 1.9)
     unit = "episodes"
     seeds = (20, 5)
 

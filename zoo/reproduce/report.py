@@ -21,6 +21,11 @@ Tell = Callable[[int, int], None]
 #: A part's settings and result: plain JSON.
 Json = Any
 NO_NUMBER = "no number published"
+#: What the verdicts mean.
+VERDICTS = (
+    "agrees: our mean lies within the published bounds, or, where there are none, our interval holds the published value"
+    " (holds it). better by, worse by, misses by: neither; how far our mean is from the nearest bound, or from the value."
+)
 
 
 @dataclass(frozen=True)
@@ -33,13 +38,13 @@ class Published:
     value: float
     low: float | None = None
     high: float | None = None
-    basis: str = ""  # "sd 0.19 over 50 runs", "+-0.03, our tolerance"
+    basis: str = ""  # "sd 0.19", "50 runs"
 
     @staticmethod
     def of_runs(value: float, sd: float, n: int) -> Published:
         """A mean over `n` runs with their standard deviation; the bounds are its 95 % t interval."""
         half = float(stdtrit(n - 1, 0.975)) * sd / sqrt(n)
-        return Published(value, value - half, value + half, f"sd {sd:g} over {n} runs")
+        return Published(value, value - half, value + half, f"sd {sd:g}")
 
     @staticmethod
     def of_deviation(sd: float, n: int) -> Published:
@@ -68,24 +73,22 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """Does ours agree with what was published?"""
+        """Does ours agree with what was published, or by how much does it miss it? `VERDICTS` explains the words."""
         told, ours = self.published, self.ours.mean
         if told is None:
             return NO_NUMBER
         if told.low is not None and told.high is not None:
             if told.low <= ours <= told.high:
-                return "within the published interval"
+                return "agrees"
             gap = ours - (told.high if ours > told.high else told.low)
-            where = "outside the published interval"
         else:
             low, high = self.ours.low, self.ours.high
             if low is not None and high is not None and low <= told.value <= high:
-                return "our interval holds it"
-            gap, where = ours - told.value, "our interval misses it"
-        judged = ""
-        if self.better:
-            judged = ", better" if (gap > 0) == (self.better == "higher") else ", worse"
-        return f"{where} by {gap:+.2g}{judged}"
+                return "agrees: holds it"
+            gap = ours - told.value
+        if not self.better:
+            return f"misses by {gap:+.2g}"
+        return f"{'better' if (gap > 0) == (self.better == 'higher') else 'worse'} by {abs(gap):.2g}"
 
     @property
     def target(self) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os.path import commonprefix
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from leaderboard.report.layout import MISSING, clean, decimals, number, plural
-from zoo.reproduce.report import Figure, Published, Report, Row
+from zoo.reproduce.report import VERDICTS, Figure, Published, Report, Row
 from zoo.screen import Column, Sheet, figures, labels
 
 
@@ -36,8 +37,10 @@ def report_screen(figure: Figure, report: Report, run: Mapping[str, Any]) -> Ren
     sizes = {row.ours.n for row in report.rows}
     for group in dict.fromkeys(row.group for row in report.rows):
         rows = [row for row in report.rows if row.group == group]
-        parts += [Text(), *([Text(clean(group), "bold")] if group else []), _sheet(rows, len(sizes) > 1)]
+        parts += [Text(), *([Text(clean(group), "bold")] if group else []), _sheet(rows, len(sizes) > 1), *_noted(rows)]
     parts.append(Text())
+    if any(row.published for row in report.rows):
+        parts.append(Text(f"Verdicts: {VERDICTS}", "dim"))
     parts += [Text(clean(note), "dim") for note in report.notes]
     told = f", n = {sizes.pop():,}" if len(sizes) == 1 else ""
     settings = ", ".join(f"{name} {_plain(value)}" for name, value in report.settings.items())
@@ -68,16 +71,26 @@ def _sheet(rows: Sequence[Row], counts: bool) -> Sheet:
     if any(row.published for row in rows):
         columns.append(Column("published", [_published(row.published) for row in rows]))
     columns.append(figures("ours [95 %]", [row.ours for row in rows], digits, style="bold"))
+    if any(row.published for row in rows):
+        columns.append(Column("verdict", [row.verdict if row.published else MISSING for row in rows]))
     if any(row.sd is not None for row in rows):
         columns.append(Column("sd", [number(row.sd, 2) for row in rows]))
     if counts:
         columns.append(Column("n", [f"{row.ours.n:,}" for row in rows]))
-    columns.append(Column("verdict", [row.verdict for row in rows]))
     if any(row.target for row in rows):
         columns.append(Column("target", [row.target or MISSING for row in rows]))
-    if any(row.note for row in rows):
-        columns.append(Column("note", [clean(row.note) for row in rows], style="dim"))
     return Sheet(columns)
+
+
+def _noted(rows: Sequence[Row]) -> list[Text]:
+    """The rows' notes in one line below their table; words with which all of them begin are said once."""
+    notes = [row.note.split() for row in rows]
+    if not any(notes):
+        return []
+    same = len(commonprefix(notes)) if len(notes) > 1 else 0
+    head = " ".join(notes[0][:same]) or "noted"
+    told = "; ".join(f"{row.label} {' '.join(words[same:])}" for row, words in zip(rows, notes, strict=True) if words)
+    return [Text(clean(f"{head}: {told}"), "dim")]
 
 
 def _published(told: Published | None) -> str:
