@@ -89,7 +89,7 @@ def aligned(mine: Tensor, others: Tensor, first: Tensor, beta: float, gamma: flo
 
 
 class AdvantageAlignment(Agent):
-    """A policy gradient that adds the other's advantage to its own, as far as it fared well."""
+    """A policy gradient that weighs the other's advantage by how well it fared itself."""
 
     Config: ClassVar[type] = AdvantageAlignmentConfig
     needs_to_learn = frozenset({"joint"})

@@ -126,7 +126,7 @@ def agent(name: str) -> type[AxelrodStrategy]:
 
 
 def description(name: str) -> str:
-    """What the library says of a strategy, its first paragraph in one line; references "[Name1980]_" lose their marks."""
+    """What the library says of a strategy, its first paragraph in one line; marks of references are left out."""
     told = re.sub(r"\[(\w+)\]_", r"\1", inspect.cleandoc(_strategies()[name].__doc__ or name))
     first, _, rest = told.partition("\n\n")
     return f"{' '.join(first.split())}\n\n{rest}".strip()

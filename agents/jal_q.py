@@ -46,7 +46,7 @@ def expected(q: Tensor, counts: Tensor) -> Tensor:
 
 
 class JalQ(TabularAgent):
-    """A tabular Q-learner of joint actions that replies to how often the other plays what."""
+    """A tabular Q-learner of joint actions that counts what the other does."""
 
     Config: ClassVar[type] = JalQConfig
     needs_to_learn = frozenset({"joint"})

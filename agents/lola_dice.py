@@ -203,7 +203,7 @@ class LolaDice(Naive):
 
 
 class LolaSl(LolaDice):
-    """LOLA-DiCE without the magic box, for comparison: its look-ahead shapes nothing."""
+    """LOLA-DiCE without the magic box: its look-ahead shapes nothing."""
 
     Config: ClassVar[type] = LolaSlConfig
 

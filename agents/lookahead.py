@@ -4,7 +4,7 @@ Zhang and Lesser 2010, "Multi-Agent Learning with Policy Prediction"; written he
 Rocktaeschel and Whiteson 2019, "Stable Opponent Shaping in Differentiable Games", section 3.1, to first order:
 
     theta_1 <- theta_1 + delta grad_1 [ V_1
-                                        + (grad_2 V_1)^T stop(eta grad_2 V_2) ]
+                                      + (grad_2 V_1)^T stop(eta grad_2 V_2) ]
 
 The other's step is a constant: how I change it does not count, which is all that tells this from LOLA in its `taylor`
 form. In losses this is (I - eta H_o) xi, with H_o the off-diagonal blocks of the game's Hessian.
@@ -29,7 +29,7 @@ class LookAheadConfig(ExactConfig):
 
 
 class LookAhead(ExactAgent):
-    """LookAhead: answers the other's next step with exact derivatives, shaping nothing."""
+    """LookAhead: answers the other's next step, exactly, without shaping it."""
 
     Config: ClassVar[type] = LookAheadConfig
     config: LookAheadConfig

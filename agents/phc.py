@@ -74,7 +74,7 @@ def climb(policy: Tensor, q: Tensor, delta: Tensor) -> None:
 
 
 class Phc(TabularAgent):
-    """Policy hill climbing: Q-learning with a mixed policy that moves to the best action."""
+    """Policy hill climbing: Q-learning with a policy that moves in small steps."""
 
     Config: ClassVar[type] = PhcConfig
     config: PhcConfig

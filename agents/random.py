@@ -12,7 +12,7 @@ from arenas.protocol import Action, TimeStep
 
 
 class Random(Scripted):
-    """Draws legal actions with equal probability, continuous ones evenly from [-1, 1]^D."""
+    """Any legal action with equal probability; numbers are uniform in [-1, 1]."""
 
     needs = frozenset()
 

@@ -1,7 +1,7 @@
-"""The Tandem game: two players, one real number each, played once.
+r"""The Tandem game: two players, one real number each, played once.
 
-Letcher, Foerster, Balduzzi, Rocktäschel and Whiteson 2019, "Stable Opponent Shaping in Differentiable Games": the losses
-are
+Letcher, Foerster, Balduzzi, Rocktäschel and Whiteson 2019, "Stable Opponent Shaping in Differentiable Games": the
+losses are
 
     L1 = (x + y)^2 - 2x,    L2 = (x + y)^2 - 2y
 
@@ -15,8 +15,8 @@ mean action: exact where the policy is deterministic, as those of the exact lear
 
 A learner's step size acts on a, so on x it is bound^2 times as large: lr = eta = 0.001 are 0.1 with bound 10.
 
-    zoo match sos,lr=0.001,eta=0.001,init=0.1 \\
-        lola-exact,lr=0.001,eta=0.001,init=0.1 \\
+    zoo match sos,lr=0.001,eta=0.001,init=0.1 \
+        lola-exact,lr=0.001,eta=0.001,init=0.1 \
         --arena tandem --learn --copies 1
 """
 

@@ -214,7 +214,7 @@ def _learning(entry: AgentEntry, quick: bool) -> dict[str, float]:
 
 def _imagines(agent: type[Agent]) -> bool:
     """Whether its updates roll out games of their own."""
-    return "simulator" in agent.needs_to_learn
+    return "simulator" in agent.needs_to_learn and "value" not in agent.needs  # exact learners roll nothing out
 
 
 def _update(entry: AgentEntry, quick: bool, plain: float) -> dict[str, float]:

@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from zoo import catalogue
 from zoo.cli import COMMANDS, cli, impostor, main
+from zoo.registry import AgentEntry
 
 _TELL = """
 import json, sys
@@ -156,6 +159,38 @@ def test_lists_fit_a_terminal_of_eighty_columns(arguments: list[str], monkeypatc
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, done.output
     assert max(map(len, done.output.splitlines())) <= 80
+
+
+def test_an_agent_of_the_list_takes_at_most_three_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [line.rstrip() for line in CliRunner().invoke(cli, ["agents"]).output.splitlines()]
+    table = lines[3 : lines.index("")]
+    starts = [at for at, line in enumerate(table) if not line.startswith(" ")]
+    assert len(starts) > 20
+    assert max(after - at for at, after in pairwise([*starts, len(table)])) <= 3
+    assert len(table) <= 2 * len(starts) + 2
+    monkeypatch.setenv("COLUMNS", "120")
+    assert "needs" in CliRunner().invoke(cli, ["agents"]).output
+
+
+def test_formulas_of_agents_fit_a_terminal_of_eighty_columns() -> None:
+    entries = [line.entry for line in catalogue.agents() if isinstance(line.entry, AgentEntry)]
+    told = [line for entry in entries for line in catalogue.story(entry.agent).splitlines()]
+    assert len(entries) > 20
+    assert [line for line in told if line.startswith(" ") and len(line) >= 78] == []
+
+
+def test_the_tandem_game_has_one_step_and_one_number() -> None:
+    said = CliRunner().invoke(cli, ["arenas", "tandem"], env={"COLUMNS": "80"}).output
+    assert "at most 1 step " in said
+    assert "1 number in [-1, 1]" in said
+    assert "        lola-exact,lr=0.001,eta=0.001,init=0.1 \\" in said
+
+
+def test_references_of_axelrod_strategies_lose_their_marks() -> None:
+    said = CliRunner().invoke(cli, ["agents", "axelrod:TitForTat"]).output
+    assert "TitForTat: Axelrod1980\n" in said
+    assert "]_" not in said
 
 
 def test_a_description_tells_what_the_file_says() -> None:

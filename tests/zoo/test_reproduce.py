@@ -6,6 +6,7 @@ import io
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,18 +129,35 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     ("published", "low", "high", "verdict"),
     [
         (None, 0.9, 1.1, "no number published"),
-        (Published(1.04, 0.98, 1.1), None, None, "within the published interval"),
-        (Published(2.0, 1.5, 2.5), 0.9, 1.1, "outside the published interval by -0.5, worse"),
-        (Published(0.0, -0.5, 0.5), 0.9, 1.1, "outside the published interval by +0.5, better"),
-        (Published(1.05), 0.9, 1.1, "our interval holds it"),
-        (Published(1.2), 0.9, 1.1, "our interval misses it by -0.2, worse"),
-        (Published(1.2), None, None, "our interval misses it by -0.2, worse"),
+        (Published(1.04, 0.98, 1.1), None, None, "agrees"),
+        (Published(2.0, 1.5, 2.5), 0.9, 1.1, "worse by 0.5"),
+        (Published(0.0, -0.5, 0.5), 0.9, 1.1, "better by 0.5"),
+        (Published(1.05), 0.9, 1.1, "agrees: holds it"),
+        (Published(1.2), 0.9, 1.1, "worse by 0.2"),
+        (Published(1.2), None, None, "worse by 0.2"),
     ],
 )
 def test_the_verdict_says_where_we_are_worse(
     published: Published | None, low: float | None, high: float | None, verdict: str
 ) -> None:
     assert Row("", Estimate(1.0, low, high, 9), published, better="higher").verdict == verdict
+
+
+def test_a_verdict_without_a_better_way_tells_the_sign() -> None:
+    assert Row("", Estimate(1.0, 0.9, 1.1, 9), Published(1.2)).verdict == "misses by -0.2"
+
+
+def test_number_published_and_verdict_stand_in_one_line_of_eighty_columns() -> None:
+    row = Row("LOLA2 against LOLA2", Estimate(-1.045, -1.057, -1.032, 400), Published(-1.14), "g", "higher", sd=0.13)
+    told = replace(row, note="all updates -1.073")
+    report = Report([told, replace(told, label="LOLA against NL", note="all updates -1.202")], {}, "0 to 399")
+    console = Console(width=80, record=True, file=io.StringIO())
+    run = {"quick": False, "workers": 1, "parts": 1, "kept": 0, "cpu_s": 0.0, "wall_s": 0.0}
+    console.print(report_screen(Squares(), report, run))
+    lines = console.export_text().splitlines()
+    [line] = [line for line in lines if line.startswith("LOLA2 against LOLA2 ")]
+    assert line.split()[3:] == ["-1.14", "-1.045", "[-1.057,", "-1.032]", "better", "by", "0.095", "0.13"]
+    assert "all updates: LOLA2 against LOLA2 -1.073; LOLA against NL -1.202" in lines
 
 
 def test_targets_are_met_or_missed() -> None:
@@ -219,17 +237,22 @@ def test_the_command_writes_json_and_pictures_and_goes_on(
     said = zoo("reproduce", "squares", "--out", tmp_path, "--plot", "both", "--seeds", 3)
     assert CALLS == [0, 1, 2]
     assert "mean of squares" in said.out
-    assert "our interval holds it" in said.out
+    assert "agrees: holds it" in said.out
     assert (tmp_path / "squares.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "squares.svg").read_text()
     told = json.loads((tmp_path / "squares.json").read_text())
     assert told["rows"][0]["ours"]["mean"] == pytest.approx(5 / 3)
-    assert told["rows"][0]["verdict"] == "our interval holds it"
+    assert told["rows"][0]["verdict"] == "agrees: holds it"
     assert told["run"]["kept"] == 0
     again = zoo("reproduce", "squares", "--out", tmp_path, "--plot", "none", "--seeds", 3, "--json").json
     assert again["run"]["kept"] == 3
     assert again["rows"] == told["rows"]
     assert CALLS == [0, 1, 2]
+    kept = (tmp_path / "squares.json").read_text()
+    zoo("reproduce", "squares", "--quick", "--out", tmp_path, "--seeds", 3)
+    assert (tmp_path / "squares.json").read_text() == kept
+    assert json.loads((tmp_path / "squares-quick.json").read_text())["run"]["quick"]
+    assert (tmp_path / "squares-quick.png").exists()
 
 
 def test_agreement_with_tit_for_tat_is_of_both_players_at_all_observations() -> None:

@@ -60,7 +60,8 @@ def _overview(width: int) -> RenderableType:
     from zoo.registry import LIBRARIES, AgentEntry
 
     needs = ["needs"] if width >= _WIDE else []
-    table = plain_table("name", "what it is", *needs, "checkpoints of the house")
+    table = plain_table("name", "what it is", *needs, "house checkpoints")
+    table.columns[-1].max_width = None if needs else 16  # of the rest the description has need
     for line in catalogue.agents():
         if not isinstance(line.entry, AgentEntry):
             table.add_row(line.name, Text(line.fault, "red"))

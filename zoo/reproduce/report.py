@@ -23,8 +23,9 @@ Json = Any
 NO_NUMBER = "no number published"
 #: What the verdicts mean.
 VERDICTS = (
-    "agrees: our mean lies within the published bounds, or, where there are none, our interval holds the published value"
-    " (holds it). better by, worse by, misses by: neither; how far our mean is from the nearest bound, or from the value."
+    "agrees: our mean lies within the published bounds, or, where there are none, our interval holds the published"
+    " value (holds it). better by, worse by, misses by: neither; how far our mean is from the nearest bound, or from"
+    " the value."
 )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from os.path import commonprefix
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -87,7 +86,9 @@ def _noted(rows: Sequence[Row]) -> list[Text]:
     notes = [row.note.split() for row in rows]
     if not any(notes):
         return []
-    same = len(commonprefix(notes)) if len(notes) > 1 else 0
+    same = 0
+    while len(notes) > 1 and all(len(words) > same + 1 and words[same] == notes[0][same] for words in notes):
+        same += 1
     head = " ".join(notes[0][:same]) or "noted"
     told = "; ".join(f"{row.label} {' '.join(words[same:])}" for row, words in zip(rows, notes, strict=True) if words)
     return [Text(clean(f"{head}: {told}"), "dim")]
