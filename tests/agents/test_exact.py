@@ -278,7 +278,7 @@ def test_what_an_exact_learner_cannot_do_is_refused_by_name(agent: str, arena: s
 
 
 def test_exact_values_are_of_policies_without_memory() -> None:
-    with pytest.raises(UserError, match="exact values are of memoryless policies, and that of blue .Naive. has a memory"):
+    with pytest.raises(UserError, match=r"of memoryless policies, and that of blue .Naive. has a memory"):
         set_up(Plan("lola-exact", ArenaChoice("coin"), against="naive", copies=2, length=1))
 
 

@@ -130,7 +130,7 @@ def test_a_peer_that_shows_no_policy_is_missed() -> None:
         def policy(self, seat: str) -> Any:
             return None
 
-    with pytest.raises(UserError, match="needs policies, and column is played by Secretive, which shows none; enter a learner"):
+    with pytest.raises(UserError, match="column is played by Secretive, which shows none; enter a learner"):
         table(NeedsPolicies, Secretive)
 
 
