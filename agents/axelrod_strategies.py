@@ -36,6 +36,11 @@ from arenas.protocol import Action, ArenaSpec, TimeStep
 SCHEME = "axelrod"
 #: Strategies that no classifier of the library gives away, with the law that they break.
 BREAKS_A_LAW = {"EvolvedAttention": "it draws from torch's global generator (law 5: luck is dealt)"}
+#: Strategies that ask so many others at every move that no law could be held against them in reasonable time.
+TOO_SLOW = dict.fromkeys(
+    ("MetaMajorityFiniteMemory", "MetaMixer", "MetaWinnerFiniteMemory", "NMWEFiniteMemory"),
+    "it takes some 30 ms a move, too long to be held against the laws",
+)
 _CLASSIFIED = {
     "inspects_source": "it reads its opponent's source",
     "manipulates_source": "it changes its opponent's source",
@@ -97,8 +102,8 @@ def version() -> str:
 @cache
 def refusal(name: str) -> str | None:
     """Why a strategy of the library cannot be an agent, or None."""
-    if name in BREAKS_A_LAW:
-        return BREAKS_A_LAW[name]
+    if name in BREAKS_A_LAW or name in TOO_SLOW:
+        return BREAKS_A_LAW.get(name) or TOO_SLOW[name]
     classifiers = library().Classifiers
     with _sources_read_once():
         player = _strategies()[name]()
