@@ -151,7 +151,8 @@ class LolaCoin(Figure):
                     panel.axhline(0, color="0.4", linewidth=0.8)
                     panel.axhline(COOPERATORS, color=plots.COLOURS[2], linestyle="--", label="two cooperators")
                     panel.set(ylim=(-0.35, 0.7))
-                panel.set_xticks(range(len(rules)), rules)
+                named = [rule.replace("@", ",\n") for rule in rules] if line else [""] * len(rules)
+                panel.set_xticks(range(len(rules)), named, rotation=35, ha="right", fontsize=8)
                 panel.grid(axis="x", visible=False)
                 if column == 0:
                     panel.set_ylabel(name)
