@@ -210,7 +210,7 @@ class LolaSl(LolaDice):
 
 def _refuse(spec: ArenaSpec, config: LolaDiceConfig) -> None:
     if len(spec.seats) != 2:
-        raise ValueError(f"lola-dice looks ahead in games of two players, {spec.name} has {len(spec.seats)}")
+        raise ValueError(f"look-aheads are for games of two players, {spec.name} has {len(spec.seats)}")
     if config.look_aheads < 0:
         raise ValueError(f"look_aheads must be 0 (naive) or more, got {config.look_aheads}")
     if config.imagined < 0:
