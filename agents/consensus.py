@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, constant, inner, plus, simultaneous
-from agents.parts.gradients import Parameters, gradient
+from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, simultaneous
+from agents.parts.gradients import Parameters, constant, gradient
 
 
 @dataclass(frozen=True)

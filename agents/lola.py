@@ -31,7 +31,7 @@ from torch import Tensor
 from agents.naive import objective
 from agents.parts.actor_critic import ActorCriticAgent, ActorCriticConfig
 from agents.parts.dice import loaded_dice
-from agents.parts.gradients import Parameters, dot, gradient, leaves
+from agents.parts.gradients import Parameters, constant, dot, gradient, leaves
 from agents.parts.opponents import Opponents
 from agents.protocol import JointTrajectory, LearningContext, State
 from agents.randomness import derive
@@ -60,7 +60,7 @@ def shaping(v_1: Tensor, v_2: Tensor, theta_1: Parameters, theta_2: Parameters) 
     """(grad_2 V_1)^T grad_1 grad_2 V_2, where grad_2 V_1 is taken for a constant, as the paper does."""
     influence = gradient(v_1, theta_2, keep=True)
     step = gradient(v_2, theta_2, higher=True)
-    return gradient(dot({name: g.detach() for name, g in influence.items()}, step), theta_1, keep=True)
+    return gradient(dot(constant(influence), step), theta_1, keep=True)
 
 
 class Lola(ActorCriticAgent):

@@ -22,8 +22,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, constant, inner, of_players, plus
-from agents.parts.gradients import Parameters, gradient
+from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, of_players, plus
+from agents.parts.gradients import Parameters, constant, gradient
 
 Form = Literal["first-order", "taylor", "unrolled"]
 

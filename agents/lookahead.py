@@ -17,8 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, constant, inner
-from agents.parts.gradients import Parameters, gradient
+from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner
+from agents.parts.gradients import Parameters, constant, gradient
 
 
 @dataclass(frozen=True)

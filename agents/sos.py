@@ -24,8 +24,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, constant, inner, of_players, plus, simultaneous
-from agents.parts.gradients import Parameters, gradient
+from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, of_players, plus, simultaneous
+from agents.parts.gradients import Parameters, constant, gradient
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -31,6 +31,9 @@ from zoo.entrant import Entrant, read_entrant
 from zoo.errors import UserError, broke
 from zoo.referee import Refereed, first_faults
 from zoo.registry import load_arena
+
+Work = TypeVar("Work")
+Result = TypeVar("Result")
 
 #: The seed whose blocks are rated. A public board counts no other, or one could play until lucky.
 PUBLIC_SEED = 0
@@ -182,14 +185,23 @@ def luck(episodes: Tensor, *words: str) -> Tensor:
 
 def play_blocks(tasks: list[Task], workers: int = 1) -> Iterator[BlockRecord]:
     """Play blocks, here or in worker processes; the records are the same, only their order may differ."""
-    if workers <= 1 or len(tasks) <= 1:
-        yield from map(play_block, tasks)
+    yield from (block for _, block in work_off(play_block, tasks, workers))
+
+
+def work_off(function: Callable[[Work], Result], todo: Sequence[Work], workers: int) -> Iterator[tuple[Work, Result]]:
+    """Pieces of work with their results as they come, done here or in worker processes.
+
+    Raises:
+        UserError: a worker was ended from outside; and whatever `function` raises.
+    """
+    if workers <= 1 or len(todo) <= 1:
+        yield from ((work, function(work)) for work in todo)
         return
-    with ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), start_worker) as pool:
-        futures = [pool.submit(play_block, task) for task in tasks]
+    with ProcessPoolExecutor(min(workers, len(todo)), get_context("spawn"), start_worker) as pool:
+        futures = {pool.submit(function, work): work for work in todo}
         try:
             for future in as_completed(futures):
-                yield future.result()
+                yield futures[future], future.result()
         except BrokenProcessPool as error:
             raise UserError("a worker process was ended from outside; type the command again to go on") from error
         finally:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agents.parts.table import table_of
 from agents.protocol import Agent, DifferentiablePolicy
 from agents.randomness import derive
 from arenas.protocol import Arena
@@ -49,17 +50,10 @@ class Runs:
 
     def probabilities(self, seat: str) -> NDArray[np.float64]:
         """Action probabilities [R, O, A] of a seat's final policy at the O one-hot observations of a matrix game."""
-        spec = self.arena.spec.seats[seat]
         policy = self.players[seat].policy(seat)
         if policy is None or not policy.memoryless or "matrix" not in self.arena.spec.offers:
             raise ValueError(f"{seat} has no table of probabilities in {self.arena.spec.name}")
-        size = spec.observation[0]
-        twin = self.arena.twin(size * policy.replicas)
-        first, _ = twin.reset(torch.zeros(twin.batch_size, dtype=torch.long))
-        seen = first[seat]._replace(observation=torch.eye(size).repeat(policy.replicas, 1))
-        with torch.no_grad():
-            found = policy.probabilities(seen).view(policy.replicas, size, -1)
-        return np.asarray(found.double().numpy())
+        return np.asarray(table_of(policy, self.arena.spec.seats[seat]).numpy())
 
 
 def last_tenth(rounds: int) -> int:

@@ -53,11 +53,6 @@ def inner(a: Parameters, b: Parameters) -> Tensor:
     return torch.stack([(a[name] * b[name]).flatten(1).sum(1) for name in a]).sum(0)
 
 
-def constant(parameters: Parameters) -> Parameters:
-    """The same numbers without their graph."""
-    return {name: p.detach() for name, p in parameters.items()}
-
-
 def plus(a: Parameters, b: Parameters, scale: float | Tensor = 1.0) -> Parameters:
     """The sum a + scale * b; `scale` is a number, or one for each replica, [R]."""
 

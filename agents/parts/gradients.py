@@ -32,6 +32,11 @@ def gradient(value: Tensor, parameters: Parameters, *, higher: bool = False, kee
     return dict(zip(parameters, found, strict=True))
 
 
+def constant(parameters: Parameters) -> Parameters:
+    """The same numbers without their graph."""
+    return {name: p.detach() for name, p in parameters.items()}
+
+
 def not_negative(config: object, *names: str) -> None:
     """Refuse a config in which one of the fields `names`, where it has them, is negative or no number.
 

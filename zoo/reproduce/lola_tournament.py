@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.parts.table import TablePolicy
+from agents.parts.table import TablePolicy, table_of
 from agents.protocol import Agent, JointTrajectory, LearningContext, Seating, Trajectory
 from agents.randomness import derive, derive_rows
 from agents.rollout import stack_timesteps
@@ -168,12 +168,7 @@ def table(where: Places, agent: Agent) -> Tensor:
     """Action probabilities float64 [n, S, A] that an agent plays in each of its places."""
     policy = agent.policy(where.seat)
     assert policy is not None and policy.memoryless
-    (states,) = agent.seat_spec().observation
-    seen = torch.eye(states).repeat(len(where.index), 1)
-    yes = torch.ones(len(seen), dtype=torch.bool)
-    mask = yes.unsqueeze(1).expand(-1, agent.seat_spec().actions)
-    moment = TimeStep(seen, mask, torch.zeros(len(seen)), torch.ones(len(seen)), ~yes, ~yes, yes)
-    return policy.probabilities(moment).double().view(len(where.index), states, -1)
+    return table_of(policy, agent.seat_spec())
 
 
 def tournament(tell: Tell, game: str, seeds: int, episodes: int, steps: int) -> Json:

@@ -12,18 +12,17 @@ import json
 import os
 import queue
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import UserError
-from zoo.play import limit_threads
+from zoo.play import limit_threads, start_worker
 from zoo.reproduce.report import Figure, Json, Part, Report
 from zoo.version import VERSION
 
@@ -162,15 +161,7 @@ def _start_worker(messages: Any) -> None:
     _messages = messages
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what to do
     messages.cancel_join_thread()  # nobody waits for what the last messages say
-
-    def leave() -> None:
-        parent = parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=leave, daemon=True).start()
-    limit_threads()
+    start_worker()
 
 
 def _do_there(part: Part) -> Done:
