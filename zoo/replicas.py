@@ -7,7 +7,8 @@ equal seeds start from equal parameters, replica by replica.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,26 +100,38 @@ def run_replicas(
             learning.append(seat)
         players |= entrant.agents(arena.spec, (seat,), derive(seed, "fresh"), replicas=replicas)
     table = Table(arena, identity, players, learning, sight=sight, length=length, seed=seed, runs=replicas)
-    exact = "value" in arena.spec.offers and all(_memoryless(p.policy(seat)) for seat, p in players.items())
     values: dict[str, list[NDArray[np.float64]]] = {seat: [] for seat in players}
-    for done in range(rounds):
-        found = exact_values(arena, players, replicas) if exact else {}
-        played = table.play_round()
-        for seat, returns in played.returns.items():
-            sampled = returns.view(replicas, copies).mean(1).numpy() / table.length
-            values[seat].append(found.get(seat, sampled))
-        watch(done + 1)
-    return Runs({seat: np.array(v) for seat, v in values.items()}, exact, players, arena)
+    for done, paid in enumerate(itertools.islice(payoffs(table, replicas), rounds), start=1):
+        for seat, per_step in paid.items():
+            values[seat].append(per_step)
+        watch(done)
+    return Runs({seat: np.array(v) for seat, v in values.items()}, is_exact(table), players, arena)
 
 
-def exact_values(arena: Arena, players: Mapping[str, Agent], replicas: int) -> dict[str, NDArray[np.float64]]:
-    """Seat -> [R], (1 - gamma) V of the players as they are; all must have memoryless policies."""
-    policies = {seat: policy for seat, p in players.items() if (policy := p.policy(seat)) is not None}
+def is_exact(table: Table) -> bool:
+    """Whether what the players of a table earn can be computed: the game has values, and they no memories."""
+    known = "value" in table.arena.spec.offers
+    return known and all(_memoryless(player.policy(seat)) for seat, player in table.players.items())
+
+
+def payoffs(table: Table, replicas: int) -> Iterator[dict[str, NDArray[np.float64]]]:
+    """Play a table's rounds without end; seat -> [R], return per step of the players as they played each.
+
+    It is (1 - gamma) V of the infinite game where that can be computed, else the mean of the rewards seen.
+    """
+    exact = is_exact(table)
+    while True:
+        found = _exact_values(table, replicas) if exact else {}
+        returns = table.play_round().returns
+        yield found or {seat: r.view(replicas, -1).mean(1).numpy() / table.length for seat, r in returns.items()}
+
+
+def _exact_values(table: Table, replicas: int) -> dict[str, NDArray[np.float64]]:
+    policies = {seat: policy for seat, p in table.players.items() if (policy := p.policy(seat)) is not None}
     with torch.no_grad():
-        found = arena.value(policies)
-    return {
-        seat: np.broadcast_to(((1 - arena.spec.gamma) * v).numpy(), (replicas,)).copy() for seat, v in found.items()
-    }
+        found = table.arena.value(policies)
+    per_step = 1 - table.arena.spec.gamma
+    return {seat: np.broadcast_to((per_step * v).numpy(), (replicas,)).copy() for seat, v in found.items()}
 
 
 def _learns(entrant: Entrant) -> bool:
