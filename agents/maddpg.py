@@ -1,43 +1,64 @@
 """MADDPG: multi-agent actor-critic with decentralised actors and a central critic for each of them.
 
 Lowe, Wu, Tamar, Harb, Abbeel and Mordatch 2017, "Multi-Agent Actor-Critic for Mixed Cooperative-Competitive
-Environments". x is what all seats observe, a_1 .. a_N what they do; bars are target networks.
+Environments". x is what all seats observe, a_1 .. a_N what they do; bars are target networks, D is the replay.
 
-    critic (equation 6):  minimise (Q_i(x, a_1 .. a_N) - y)^2,
-                          y = r_i + gamma d Qbar_i(x', a'_1 .. a'_N)
-    actor  (equation 5):  ascend Q_i(x, a_1 .. a_N) at a_i = mu_i(o_i),
-                          the others' actions from replay
-    targets:              theta_bar <- (1 - tau) theta_bar + tau theta
+    critic (equation 6):    minimise (Q_i(x, a_1 .. a_N) - y)^2,
+                            y = r_i + gamma d Qbar_i(x', a'_1 .. a'_N),  a'_j = mubar_j(o'_j)
+    actor  (equation 5):    ascend Q_i(x, a_1 .. a_N) at a_i = mu_i(o_i), the others' actions from D
+    targets:                theta_bar <- (1 - tau) theta_bar + tau theta
+    inferred (section 4.2): i keeps muhat_i^j for every other j, one step a round on the newest samples down
+                            L = -E[log muhat_i^j(a_j | o_j) + lambda H(muhat_i^j)]   (equation 7),
+                            and targets with a'_j = its slow copy at o'_j            (equation 8)
+    ensembles (4.3):        K sub-policies a seat, one drawn by a team at the start of an episode, a replay D^(k) each,
+                            ascend (1/K) E over D_i^(k) of Q_i at a_i = mu_i^(k)(o_i)  (equation 9)
 
-Actions are discrete by Gumbel-softmax (the paper's appendix and its published code): the actor's gradient and the
-target actions use soft samples; the action executed, and stored, is the arg max of such a sample, that is a draw from
-the softmax.
+Where actions are continuous, mu is deterministic (tanh) and explored with Gaussian noise. Where they are discrete, mu
+is made differentiable by Gumbel-softmax (the paper's appendix and its published code); what is executed, and stored, is
+a draw from the softmax, that is the arg max of such a sample.
+
+Implementations disagree in five places, which are switches here:
+
+    sample       own action in the actor's loss: `soft` (the published code), `hard`, that is straight-through, or
+                 `mean`, the probabilities, without noise
+    target       target actions: the same, or `argmax`
+    temperature  of the Gumbel-softmax, 1 in the published code
+    others       the others' actions in the actor's loss: from `replay` (equation 5, the published code), or what their
+                 policies do `current`-ly
+    standardise  rewards divided by their standard deviation in the replay and centred; the paper does not
+
+`play=mode` plays the most likely action when not training (the published code samples even then).
+
+The paper does not say whether the K sub-policies share Q_i (its notation has no k, so the default is one; `critics=own`
+gives each its own), nor which of the others' sub-policies give the target actions: here it is the one that played.
 
 Departures: only hard actions are executed and stored (the published code executes soft ones, which exist in particle
-worlds alone). The target action of a seat that is not ours comes from its policy where that is shown, else it is what
+worlds alone). All seats learn from the same transitions (there each draws its own) and follow their targets after all
+have stepped. The target action of a seat that is not ours comes from its policy where that is shown, else it is what
 that seat did next; for want of that the last transition of a segment is left out. A round of many games earns `rate`
-updates per transition, made one after another. Adam's step is 0.003 (the paper's is 0.01, at which the logits of our
-games saturate early).
+updates per transition, made one after another. Inferred policies enter the critic as relaxed actions, as executed ones
+do, and not as log-probabilities. The K replays lie in one ring, whose transitions are marked with k.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from agents.parts.categorical import CategoricalPolicy
+from agents.parts.deterministic import DeterministicPolicy, sizes
 from agents.parts.gradients import gradient, leaves
-from agents.parts.networks import Parameters, mlp, mlp_parameters
 from agents.parts.optimizers import Adam
+from agents.parts.relaxed import Relaxation, relaxed
 from agents.parts.replay import Replay
 from agents.parts.returns import playing
-from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State
-from agents.randomness import derive, generator
+from agents.parts.team import Team, apply, padded, real
+from agents.protocol import Agent, DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Seating, State
+from agents.randomness import below, bits, derive, generator
 from arenas.protocol import Action, ArenaSpec, TimeStep
 
 
@@ -45,36 +66,69 @@ from arenas.protocol import Action, ArenaSpec, TimeStep
 class MaddpgConfig:
     """Settings of `maddpg`; the numbers are the paper's appendix and its code unless said otherwise."""
 
-    lr: float = 0.003  # Adam's step size, actor and critic; ours (paper 0.01)
-    gamma: float = 0.96  # discount per step; of our games (paper 0.95)
+    lr: float = 0.003  # Adam's step size of the actors; ours (paper 0.01, at which logits saturate early)
+    critic_lr: float = 0.003  # Adam's step size of the critics; ours (paper 0.01)
+    gamma: float | None = None  # discount per step; none: the arena's (paper 0.95)
     tau: float = 0.01  # part of the new parameters that enters the targets at each update
     batch: int = 1024  # transitions in an update
     rate: float = 0.01  # updates of every seat per transition stored
     warmup: int = 4096  # transitions before the first update (paper: 25,600)
     capacity: int = 100_000  # transitions kept (paper: 1,000,000)
     temperature: float = 1.0  # of the Gumbel-softmax
+    sample: Literal["soft", "hard", "mean"] = "soft"  # see the head of this file, as for the next three
+    target: Relaxation = "soft"
+    others: Literal["replay", "current"] = "replay"
+    standardise: bool = False
     regulariser: float = 0.001  # weight of the mean squared logit in the actor's loss
     clip: float = 0.5  # largest norm of each tensor's gradient
     hidden: int = 64  # units in each of the two hidden layers
+    noise: float = 0.3  # standard deviation of exploration where actions are continuous; ours
+    noise_last: float = 0.05  # what it falls to
+    noise_steps: int = 500_000  # transitions over which it falls, linearly
+    play: Literal["sample", "mode"] = "sample"  # when not training, where actions are discrete
+    inferred: bool = False  # targets from inferred policies of the others
+    model_lr: float = 0.01  # Adam's step size of inferred policies
+    entropy: float = 0.001  # lambda of equation 7
+    k: int = 1  # K, sub-policies a seat
+    draw: Literal["team", "seat"] = "team"  # who draws k together
+    critics: Literal["shared", "own"] = "shared"  # by the K sub-policies
 
-
-def soft_sample(logits: Tensor, noise: Tensor, temperature: float) -> Tensor:
-    """Gumbel-softmax sample [B, A] (Jang et al. 2017, equation 2)."""
-    return ((logits + noise) / temperature).softmax(-1)
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ValueError(f"k is the number of sub-policies and at least 1, got {self.k}")
+        for name in ("batch", "capacity", "hidden", "noise_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("temperature", "lr", "critic_lr", "model_lr", "rate", "clip"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        for name in ("warmup", "regulariser", "noise", "noise_last", "entropy"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if not 0 <= self.tau <= 1 or not 0 <= (self.gamma or 0) <= 1:
+            raise ValueError(f"tau and gamma must be in [0, 1], got {self.tau} and {self.gamma}")
+        if self.inferred and self.k > 1:
+            raise ValueError("policies cannot be inferred and ensembles at once: leave inferred or k out")
 
 
 def critic_target(reward: Tensor, discount: Tensor, next_value: Tensor, gamma: float) -> Tensor:
-    """Target y of equation 6, [B]; `discount` is 0 after a termination and 1 after a cut by time."""
+    """Target y of equation 6; `discount` is 0 after a termination and 1 after a cut by time."""
     return reward + gamma * discount * next_value
 
 
 class Maddpg(Agent):
-    """MADDPG: actors of their own and central critics for all the seats that it owns."""
+    """MADDPG: actors of their own and central critics for all the seats that it owns.
+
+    Shapes: N own seats, S seats that the critics read, P = N (S - 1) inferred policies. Seats that draw k together
+    learn from the same transitions, so that G is the number of those groups, and 1 without an ensemble.
+    """
 
     Config: ClassVar[type] = MaddpgConfig
+    needs = frozenset()
     needs_to_learn = frozenset({"joint"})
     owns = "all"
     learns = True
+    central: ClassVar[bool] = True  # False: critics read their own seat alone
     config: MaddpgConfig
 
     def __init__(
@@ -83,141 +137,397 @@ class Maddpg(Agent):
         if replicas != 1:
             raise ValueError("maddpg trains one team at a time; run it once per seed")
         super().__init__(spec, seats, config, seed, device, replicas)
-        wide = sum(math.prod(s.observation) + s.actions for s in spec.seats.values())
-        hidden = [config.hidden, config.hidden]
-        self.actors: dict[str, CategoricalPolicy] = {}
-        self.critics: dict[str, Parameters] = {}
-        for seat in seats:
-            actor = CategoricalPolicy.initial_parameters(
-                spec.seats[seat], "none", hidden, seed=derive(seed, "actor", seat), device=device
+        self.read = tuple(spec.seats) if self.central else seats
+        self.own = [self.read.index(seat) for seat in seats]
+        drawers = [spec.seats[s].team if config.draw == "team" else s for s in seats]
+        self.groups = [list(dict.fromkeys(drawers)).index(d) if config.k > 1 else 0 for d in drawers]  # of every seat
+        self.discrete = spec.seats[seats[0]].actions > 0
+        if any((s.actions > 0) != self.discrete for s in spec.seats.values()):
+            raise ValueError(
+                f"{spec.name} has seats with discrete and seats with continuous actions: they need one kind"
             )
-            self.actors[seat] = CategoricalPolicy(actor, spec.seats[seat])
-            self.critics[seat] = mlp_parameters([wide, *hidden, 1], seed=derive(seed, "critic", seat), device=device)
-        self.target_actors = {seat: actor.frozen() for seat, actor in self.actors.items()}
-        self.target_critics = {seat: {n: p.clone() for n, p in q.items()} for seat, q in self.critics.items()}
-        self.actor_steps = {s: Adam(a.parameters, config.lr, clip=config.clip) for s, a in self.actors.items()}
-        self.critic_steps = {s: Adam(q, config.lr, clip=config.clip) for s, q in self.critics.items()}
-        self.replay = Replay(config.capacity, self._rows_example())
-        self.owed = torch.zeros((), dtype=torch.float64)  # updates earned by transitions and not yet made
+        hidden = [config.hidden, config.hidden]
+        self.acts = [spec.seats[s].actions or spec.seats[s].action_dim for s in self.read]
+        layers = [sizes(spec.seats[s], hidden) for s in self.read]
+        self.sees = [widths[0] for widths in layers]
+        widest = [max(widths) for widths in zip(*layers, strict=True)]
+        self.real = real(self.acts, device)  # [S, 1, A]
+        self.actors = [
+            Team(
+                [layers[i] for i in self.own],
+                [derive(seed, "actor", s, *([k] if config.k > 1 else [])) for s in seats],
+                widest=widest,
+                last_scale=0.01,
+                device=device,
+            )
+            for k in range(config.k)
+        ]
+        heard = len(self.read) if self.central else 1
+        wide = heard * (max(self.sees) + max(self.acts))
+        self.critics = [
+            Team([[wide, *hidden, 1]] * len(seats), [derive(seed, "critic", s, k) for s in seats], device=device)
+            for k in range(config.k if config.critics == "own" else 1)
+        ]
+        # every own seat's model of every other seat that is read, in this order
+        self.pairs = [(i, j) for i in self.own for j in range(len(self.read)) if i != j] if config.inferred else []
+        self.models = [
+            Team(
+                [layers[j] for _, j in self.pairs],
+                [derive(seed, "model", self.read[i], self.read[j]) for i, j in self.pairs],
+                widest=widest,
+                last_scale=0.01,
+                device=device,
+            )
+        ] * bool(self.pairs)
+        self.targets = {name: [team.copy() for team in teams] for name, teams in self._teams().items()}
+        steps = {"actor": config.lr, "critic": config.critic_lr, "model": config.model_lr}
+        self.optimizers = {
+            name: [Adam(team.parameters, steps[name], clip=config.clip) for team in teams]
+            for name, teams in self._teams().items()
+        }
+        self.policies = {seat: [self._policy(k, n) for k in range(config.k)] for n, seat in enumerate(seats)}
+        self.replay = Replay(config.capacity, self._example())
+        self.owed = torch.zeros(config.k, dtype=torch.float64)  # updates earned by transitions and not yet made
+        self.learned = torch.zeros((), dtype=torch.long)  # transitions learned from
+
+    def _teams(self) -> dict[str, list[Team]]:
+        return {"actor": self.actors, "critic": self.critics, "model": self.models}
+
+    def _policy(self, k: int, number: int) -> CategoricalPolicy | DeterministicPolicy:
+        parameters, spec = self.actors[k].of(number), self.spec.seats[self.seats[number]]
+        if not self.discrete:
+            return DeterministicPolicy(parameters, spec, self.config.noise)
+        return CategoricalPolicy(parameters, spec)
+
+    # -- play ---------------------------------------------------------------------------------------------------------
 
     def begin(self, seating: Seating) -> Memory:
-        """Luck, step counter and the number of the seat among ours."""
-        return {**self.actors[seating.seat].begin(seating), "seat": self.seats.index(seating.seat)}
+        """The actor's memory, the number of the seat among ours, whether it trains, and k with its luck."""
+        memory = self.policies[seating.seat][0].begin(seating)
+        memory |= {"seat": self.seats.index(seating.seat), "training": seating.training}
+        if self.config.k > 1:
+            shared = self.config.draw == "team"
+            team = self.spec.seats[seating.seat].team
+            # one entrant may fill two teams, which then draw apart
+            luck = seating.team_seed + derive(0, "team", team) // 2 if shared else seating.seed
+            memory |= {"k_luck": luck, "k": torch.zeros_like(luck)}
+        return memory
 
+    @torch.no_grad()
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
-        """Draw from the actor of this seat."""
-        return self.actors[self.seats[memory["seat"]]].act(timestep, memory)
+        """Draw from the actor of this seat, or from the sub-policy that was drawn for the episode."""
+        policies = self.policies[self.seats[memory["seat"]]]
+        if self.config.k == 1:
+            return self._act(policies[0], timestep, memory)
+        drawn = below(bits(memory["k_luck"], memory["step"]), self.config.k)
+        k = drawn.where(timestep.first, memory["k"])
+        told = [self._act(policy, timestep, memory) for policy in policies]
+        values = torch.stack([action.value for action, _ in told])  # [K, B(, D)]
+        value = values[k, torch.arange(len(k), device=k.device)]
+        return Action(value, extras={"k": k}), {**told[0][1], "k": k}
 
-    def policy(self, seat: str) -> CategoricalPolicy:
-        """The actor of a seat."""
-        return self.actors[seat]
+    def _act(
+        self, policy: CategoricalPolicy | DeterministicPolicy, timestep: TimeStep, memory: Memory
+    ) -> tuple[Action, Memory]:
+        if isinstance(policy, CategoricalPolicy) and self.config.play == "mode" and not memory["training"]:
+            return Action(policy.probabilities(timestep).argmax(-1)), {**memory, "step": memory["step"] + 1}
+        return policy.act(timestep, memory)
+
+    def policy(self, seat: str) -> DifferentiablePolicy | None:
+        """The actor of a seat; none where sub-policies are drawn, as that is a memory of the past."""
+        return self.policies[seat][0] if self.config.k == 1 else None
+
+    # -- learning -----------------------------------------------------------------------------------------------------
 
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
         """Store the segment, then make the updates that it has earned."""
-        rows = self._rows(joint)
+        config = self.config
+        rows = self._rows(joint, context)
         self.replay.add(rows)
-        count = len(rows["counted"])
-        self.owed += count * self.config.rate
-        if len(self.replay) < min(self.config.warmup, self.config.capacity):
+        self.learned += len(rows["reward"])
+        for policies in self.policies.values():
+            for policy in policies:
+                if isinstance(policy, DeterministicPolicy):
+                    done = min(1.0, int(self.learned) / config.noise_steps)
+                    policy.noise = config.noise + done * (config.noise_last - config.noise)
+        mine = rows["k"][:, self.own] if config.k > 1 else torch.zeros(len(rows["reward"]), 1, dtype=torch.long)
+        for k in range(config.k):  # a transition earns an update for the sub-policies that made it
+            self.owed[k] += (mine == k).double().mean(1).sum() * config.rate
+        if len(self.replay) < min(config.warmup, config.capacity):
             self.owed.zero_()
             return {}
         luck = generator(context.seed, "cpu")
+        made_by = self._made_by() if config.k > 1 else {}
         metrics: dict[str, float] = {}
-        while self.owed >= 1:
-            self.owed -= 1
-            for seat in self.seats:
-                metrics = self._update(seat, self.replay.sample(self.config.batch, luck), context, luck)
-            for seat in self.seats:
-                follow(self.target_actors[seat].parameters, self.actors[seat].parameters, self.config.tau)
-                follow(self.target_critics[seat], self.critics[seat], self.config.tau)
+        for k in range(config.k):
+            while self.owed[k] >= 1:
+                self.owed[k] -= 1
+                metrics = self._update(k, self._sample(k, made_by, luck), context, luck)
         return metrics
 
     def _update(
-        self, seat: str, rows: dict[str, Tensor], context: LearningContext, luck: torch.Generator
+        self, k: int, rows: dict[str, Tensor], context: LearningContext, luck: torch.Generator
     ) -> dict[str, float]:
-        """One step of the critic and one of the actor of `seat` on a batch of transitions."""
-        config, counted = self.config, rows["counted"]
-        now = [rows[f"{s}/action"] for s in self.spec.seats]
+        """One step of all critics and of all actors' sub-policies k, on transitions [G, B, ...]."""
+        metrics = self._infer() if self.pairs else {}
+        shared = k % len(self.critics)
         with torch.no_grad():
-            following = [self._target_action(s, rows, context, luck) for s in self.spec.seats]
-            next_value = self._value(self.target_critics[seat], rows, "next", following)
-            target = critic_target(rows[f"{seat}/reward"], rows["discount"], next_value, config.gamma)
+            following = self._heard(rows["next"], self._target_actions(k, rows, context, luck))
+            next_value = apply(self.targets["critic"][shared].parameters, following).squeeze(-1)
+            reward = torch.stack([rows["reward"][group, :, n] for n, group in enumerate(self.groups)])
+            gamma = self.spec.gamma if self.config.gamma is None else self.config.gamma
+            target = critic_target(self._standardised(reward), rows["discount"][self.groups], next_value, gamma)
 
-        critic = leaves(self.critics[seat])
-        error = (self._value(critic, rows, "observation", now) - target) * counted
-        loss = error.square().sum() / counted.sum().clamp_min(1)
-        self.critic_steps[seat].descend(gradient(loss, critic))
+        critic = leaves(self.critics[shared].parameters)
+        error = apply(critic, self._heard(rows["observation"], rows["action"])).squeeze(-1) - target
+        loss = error.square().mean(1).sum()
+        self.optimizers["critic"][shared].descend(gradient(loss, critic))
 
-        theta = leaves(self.actors[seat].parameters)
-        logits = mlp(theta, rows[f"{seat}/observation"])
-        mine = soft_sample(logits, self._noise(logits, luck), config.temperature)
-        now[list(self.spec.seats).index(seat)] = mine
-        value = self._value(self.critics[seat], rows, "observation", now)
-        actor_loss = -(value * counted).sum() / counted.sum().clamp_min(1)
-        self.actor_steps[seat].descend(gradient(actor_loss + config.regulariser * logits.square().mean(), theta))
-        return {"value_error": float(loss.detach()), "value": -float(actor_loss.detach())}
+        theta = leaves(self.actors[k].parameters)
+        out = apply(theta, self._seen(rows["observation"]))
+        actions = self._with_mine(k, rows, self._action(out, self.config.sample, luck), luck)
+        value = apply(self.critics[shared].parameters, self._heard(rows["observation"], actions)).mean((1, 2))
+        cost = (out.square() * self.real[self.own]).sum((1, 2)) / (self.real[self.own].sum((1, 2)) * out.shape[1])
+        objective = (value.sum() - self.config.regulariser * cost.sum()) / self.config.k
+        self.optimizers["actor"][k].descend(gradient(-objective, theta))
 
-    def _value(self, critic: Parameters, rows: dict[str, Tensor], when: str, actions: list[Tensor]) -> Tensor:
-        """Q_i [B] of joint observations (`when`: "observation" or "next") and one-hot or soft actions of all seats."""
-        return mlp(critic, torch.cat([*(rows[f"{s}/{when}"] for s in self.spec.seats), *actions], dim=-1)).squeeze(-1)
+        for name, part in (("actor", k), ("critic", shared)):
+            self.targets[name][part].follow(self._teams()[name][part], self.config.tau)
+        return {"value_error": float(loss.detach()) / len(self.seats), "value": float(value.detach().mean()), **metrics}
 
-    def _target_action(
-        self, seat: str, rows: dict[str, Tensor], context: LearningContext, luck: torch.Generator
+    def _infer(self) -> dict[str, float]:
+        """One step of every inferred policy on the newest transitions (equation 7), and its slow copy after it."""
+        rows = self.replay.newest(self.config.batch)
+        others = [j for _, j in self.pairs]
+        seen = rows["observation"].movedim(1, 0)[others]
+        done = rows["action"].movedim(1, 0)[others]
+        phi = leaves(self.models[0].parameters)
+        out = apply(phi, seen)
+        if self.discrete:
+            log_pi = self._masked(out, others).log_softmax(-1)
+            probabilities = log_pi.exp()
+            log_pi = log_pi.where(self.real[others], 0.0)
+            likelihood, entropy = (log_pi * done).sum(-1), -(probabilities * log_pi).sum(-1)
+            objective = likelihood + self.config.entropy * entropy
+        else:  # of a Gaussian of fixed width the entropy is constant
+            objective = -((out.tanh() - done) * self.real[others]).square().sum(-1) / 2
+        self.optimizers["model"][0].descend(gradient(-objective.mean(1).sum(), phi))
+        self.targets["model"][0].follow(self.models[0], self.config.tau)
+        return {"divergence": self._divergence(seen, out.detach())} if self.discrete else {}
+
+    @torch.no_grad()
+    def _divergence(self, seen: Tensor, out: Tensor) -> float:
+        """Mean KL divergence in nats from the true policies to the inferred ones, over pairs whose truth is ours."""
+        known = [p for p, (_, j) in enumerate(self.pairs) if j in self.own]
+        others = [self.pairs[p][1] for p in known]
+        numbers = [self.own.index(j) for j in others]
+        true = self._masked(apply({n: p[numbers] for n, p in self.actors[0].parameters.items()}, seen[known]), others)
+        log_p, log_q = (
+            x.log_softmax(-1).where(self.real[others], 0.0) for x in (true, self._masked(out[known], others))
+        )
+        return float((true.softmax(-1) * (log_p - log_q)).sum(-1).mean())
+
+    def _target_actions(
+        self, k: int, rows: dict[str, Tensor], context: LearningContext, luck: torch.Generator
     ) -> Tensor:
-        policy = self.target_actors.get(seat, context.peers.get(seat))
-        if isinstance(policy, CategoricalPolicy) and policy.memoryless:
-            logits = mlp(policy.parameters, rows[f"{seat}/next"])
-            return soft_sample(logits, self._noise(logits, luck), self.config.temperature)
-        return rows[f"{seat}/next_action"]
+        """Target actions a' [G, B, S, A] of all seats that are read; [N, B, S, A] where own seats infer others'."""
+        seen = rows["next"].movedim(2, 0).flatten(1, 2)  # [S, G * B, O]
+        shape = rows["next"].shape[:2]
+        teams = self.targets["actor"] if len(rows["next"]) > 1 else self.targets["actor"][k : k + 1]
+        told = [self._action(apply(team.parameters, seen[self.own]), self.config.target, luck) for team in teams]
+        mine = told[0]
+        if len(told) > 1:  # a seat of another group may have played another sub-policy
+            played = rows["k"][..., self.own].movedim(2, 0).flatten(1)  # [N, G * B]
+            for number, action in enumerate(told):
+                mine = action.where((played == number).unsqueeze(-1), mine)
+        actions = rows["action"].new_zeros(*shape, len(self.read), max(self.acts))
+        for number, seat in enumerate(self.read):
+            if number not in self.own:
+                actions[:, :, number] = self._next_of_other(seat, number, seen, rows, context, luck)
+        actions[:, :, self.own] = mine.view(-1, *shape, mine.shape[-1]).movedim(0, 2)
+        if self.pairs:
+            inferred = self._action(
+                apply(self.targets["model"][0].parameters, seen[[j for _, j in self.pairs]]),
+                self.config.target,
+                luck,
+                [j for _, j in self.pairs],
+            )
+            actions = actions[self.groups]
+            for pair, (i, j) in enumerate(self.pairs):
+                actions[self.own.index(i), :, j] = inferred[pair]
+        return actions
 
-    def _noise(self, like: Tensor, luck: torch.Generator) -> Tensor:
-        uniform = torch.rand(like.shape, generator=luck).to(like.device)
-        return -(-uniform.clamp_min(1e-20).log()).clamp_min(1e-20).log()
+    def _next_of_other(
+        self,
+        seat: str,
+        number: int,
+        seen: Tensor,
+        rows: dict[str, Tensor],
+        context: LearningContext,
+        luck: torch.Generator,
+    ) -> Tensor:
+        """What a seat that is not ours does next [G, B, A]: by its policy where that is shown, else what it did."""
+        policy, shape = context.peers.get(seat), rows["next"].shape[:2]
+        if policy is None or not policy.memoryless:
+            return rows["next_action"][:, :, number]
+        observation = seen[number][:, : self.sees[number]].reshape(-1, *self.spec.seats[seat].observation)
+        if isinstance(policy, CategoricalPolicy):
+            told = relaxed(policy.scores(observation), self.config.target, self.config.temperature, luck)
+        else:
+            told = policy.means(_moment(observation))
+        return torch.nn.functional.pad(told, (0, max(self.acts) - told.shape[-1])).view(*shape, max(self.acts))
 
-    def _rows(self, joint: JointTrajectory) -> dict[str, Tensor]:
-        """Transitions of a segment, flattened to rows; the last lacks the next action and is left out."""
-        rows: dict[str, Tensor] = {}
-        counted = torch.stack([playing(t.timesteps) for t in joint.seats.values()]).amax(0)[:-1]
-        for seat, spec in self.spec.seats.items():
-            steps, actions = joint.seats[seat].timesteps, joint.seats[seat].actions
-            flat = steps.observation.flatten(2)
-            taken = one_hot(actions.value, spec.actions).float()
-            rows[f"{seat}/observation"], rows[f"{seat}/next"] = flat[:-2], flat[1:-1]
-            rows[f"{seat}/action"], rows[f"{seat}/next_action"] = taken[:-1], taken[1:]
-            rows[f"{seat}/reward"] = steps.reward[1:-1]
-        first = next(iter(joint.seats.values())).timesteps
-        rows["discount"], rows["counted"] = first.discount[1:-1], counted
-        return {name: leaf.flatten(0, 1) for name, leaf in rows.items()}
+    def _with_mine(self, k: int, rows: dict[str, Tensor], mine: Tensor, luck: torch.Generator) -> Tensor:
+        """Joint actions [N, B, S, A] in which own seat n plays `mine[n]` and the others what they did, or now do."""
+        actions = rows["action"]
+        if self.config.others == "current":
+            actions = actions.clone()
+            with torch.no_grad():
+                seen = rows["observation"].movedim(2, 0)[self.own].flatten(1, 2)
+                now = self._action(apply(self.actors[k].parameters, seen), self.config.sample, luck)
+            actions[:, :, self.own] = now.view(-1, *actions.shape[:2], now.shape[-1]).movedim(0, 2)
+        mark = torch.eye(len(self.read), device=actions.device)[self.own].view(len(self.own), 1, -1, 1)
+        return self._by_seat(actions) * (1 - mark) + mine.unsqueeze(2) * mark
 
-    def _rows_example(self) -> dict[str, Tensor]:
-        rows: dict[str, Tensor] = {}
-        for seat, spec in self.spec.seats.items():
-            wide = math.prod(spec.observation)
-            rows |= {f"{seat}/{name}": torch.zeros(1, wide, device=self.device) for name in ("observation", "next")}
-            rows |= {
-                f"{seat}/{name}": torch.zeros(1, spec.actions, device=self.device) for name in ("action", "next_action")
-            }
-            rows[f"{seat}/reward"] = torch.zeros(1, device=self.device)
-        return rows | {name: torch.zeros(1, device=self.device) for name in ("discount", "counted")}
+    def _action(self, out: Tensor, how: Relaxation, luck: torch.Generator, read: list[int] | None = None) -> Tensor:
+        """Actions [N, B, A] from what the networks of seats (by default our own) say, 0 in the padding."""
+        read = self.own if read is None else read
+        if not self.discrete:
+            return out.tanh() * self.real[read]
+        return relaxed(self._masked(out, read), how, self.config.temperature, luck)
+
+    def _masked(self, logits: Tensor, read: list[int]) -> Tensor:
+        return logits.masked_fill(~self.real[read], -torch.inf)
+
+    def _seen(self, observation: Tensor) -> Tensor:
+        """What the own seats saw, [N, B, O], each in the transitions of its group; of [G, B, S, O]."""
+        return torch.stack([observation[group, :, i] for group, i in zip(self.groups, self.own, strict=True)])
+
+    def _heard(self, observation: Tensor, action: Tensor) -> Tensor:
+        """What the critics read [N, B, W]: observations [G, B, S, O] and actions [G or N, B, S, A]."""
+        if not self.central:
+            done = self._by_seat(action)
+            mine = torch.stack([done[n, :, i] for n, i in enumerate(self.own)])
+            return torch.cat([self._seen(observation), mine], dim=-1)
+        return torch.cat([self._by_seat(observation).flatten(2), self._by_seat(action).flatten(2)], dim=-1)
+
+    def _by_seat(self, leaf: Tensor) -> Tensor:
+        """[G, ...] or [N, ...] as [N, ...]."""
+        if len(leaf) == 1:
+            return leaf.expand(len(self.own), *leaf.shape[1:])
+        return leaf if len(leaf) == len(self.own) else leaf[self.groups]
+
+    def _standardised(self, reward: Tensor) -> Tensor:
+        if not self.config.standardise:
+            return reward
+        deviation, mean = torch.std_mean(self.replay.filled("reward"), dim=0)
+        return (reward - mean.unsqueeze(1)) / deviation.unsqueeze(1).clamp_min(1e-6)
+
+    # -- transitions --------------------------------------------------------------------------------------------------
+
+    def _rows(self, joint: JointTrajectory, context: LearningContext) -> dict[str, Tensor]:
+        """Transitions of a segment, those that counted, as rows."""
+        seats = [joint.seats[seat] for seat in self.read]
+        flat = padded([t.timesteps.observation.flatten(2) for t in seats])  # [T + 1, B, S, O]
+        if self.discrete:
+            taken = padded([one_hot(t.actions.value, n).float() for t, n in zip(seats, self.acts, strict=True)])
+        else:
+            taken = padded([t.actions.value for t in seats])
+        counted = torch.stack([playing(t.timesteps) for t in seats]).amax(0).bool()
+        rows = {
+            "observation": flat[:-1],
+            "next": flat[1:],
+            "action": taken,
+            "reward": torch.stack([joint.seats[seat].timesteps.reward[1:] for seat in self.seats], dim=-1),
+            "discount": seats[0].timesteps.discount[1:],
+        }
+        if self.config.k > 1:
+            rows["k"] = torch.stack(
+                [
+                    t.actions.extras["k"] if i in self.own else torch.zeros_like(t.actions.value)
+                    for i, t in enumerate(seats)
+                ],
+                dim=-1,
+            )
+        if len(self.own) < len(self.read):
+            rows["next_action"] = torch.cat([taken[1:], torch.zeros_like(taken[:1])])
+            others = [seat for seat in self.read if seat not in self.seats]
+            if not all(seat in context.peers and context.peers[seat].memoryless for seat in others):
+                counted[-1] = False
+        return {name: leaf[counted] for name, leaf in rows.items()}
+
+    def _example(self) -> dict[str, Tensor]:
+        s, o, a, n = len(self.read), max(self.sees), max(self.acts), len(self.seats)
+        shapes = {"observation": (s, o), "next": (s, o), "action": (s, a), "reward": (n,), "discount": ()}
+        if len(self.own) < len(self.read):
+            shapes["next_action"] = (s, a)
+        rows = {name: torch.zeros(1, *shape, device=self.device) for name, shape in shapes.items()}
+        return rows | ({"k": torch.zeros(1, s, dtype=torch.long, device=self.device)} if self.config.k > 1 else {})
+
+    def _made_by(self) -> dict[tuple[int, int], Tensor]:
+        """(Group, k) -> the places in the replay of the transitions that its sub-policies k made."""
+        made = self.replay.filled("k")
+        columns = {group: made[:, i] for group, i in zip(self.groups, self.own, strict=True)}
+        return {(g, k): (c == k).nonzero().squeeze(1) for g, c in columns.items() for k in range(self.config.k)}
+
+    def _sample(self, k: int, made_by: dict[tuple[int, int], Tensor], luck: torch.Generator) -> dict[str, Tensor]:
+        """Transitions [G, B, ...]: of all, or for every group of those that its sub-policies k made."""
+        if self.config.k == 1:
+            return {name: leaf.unsqueeze(0) for name, leaf in self.replay.sample(self.config.batch, luck).items()}
+        places = []
+        for group in range(max(self.groups) + 1):
+            made = made_by[group, k]
+            drawn = torch.randint(len(made), (self.config.batch,), generator=luck)
+            places.append(made[drawn.to(made.device)])
+        return self.replay.at(torch.stack(places))
 
     def acting_state(self) -> State:
-        """The actors' parameters."""
-        return {f"{seat}/{name}": p for seat, actor in self.actors.items() for name, p in actor.parameters.items()}
+        """The actors' parameters; "SEAT/k/NAME" where there are several sub-policies."""
+        found: State = {}
+        for number, seat in enumerate(self.seats):
+            for k, team in enumerate(self.actors):
+                place = f"{seat}/{k}" if self.config.k > 1 else seat
+                found |= {f"{place}/{name}": p for name, p in team.of(number).items()}
+        return found
 
     def learning_state(self) -> State:
-        """Actors, critics, targets, optimisers, replay, and the updates owed."""
-        state = self.acting_state() | self.replay.state("replay") | {"owed": self.owed}
-        for seat in self.seats:
-            state |= {f"{seat}/critic/{n}": p for n, p in self.critics[seat].items()}
-            state |= {f"{seat}/target_actor/{n}": p for n, p in self.target_actors[seat].parameters.items()}
-            state |= {f"{seat}/target_critic/{n}": p for n, p in self.target_critics[seat].items()}
-            state |= self.actor_steps[seat].state(f"{seat}/actor_step")
-            state |= self.critic_steps[seat].state(f"{seat}/critic_step")
+        """Actors, critics, models, targets, optimisers, replay, and the updates owed."""
+        state = self.acting_state() | self.replay.state("replay") | {"owed": self.owed, "learned": self.learned}
+        for name, teams in self._teams().items():
+            for k, team in enumerate(teams):
+                state |= {f"{name}/{k}/{n}": p for n, p in team.parameters.items()}
+                state |= {f"target/{name}/{k}/{n}": p for n, p in self.targets[name][k].parameters.items()}
+                state |= self.optimizers[name][k].state(f"step/{name}/{k}")
         return state
 
 
-@torch.no_grad()
-def follow(targets: Parameters, parameters: Parameters, tau: float) -> None:
-    """Move target networks towards the current ones."""
-    for name, target in targets.items():
-        target.lerp_(parameters[name], tau)
+def _moment(observation: Tensor) -> TimeStep:
+    """A time step that shows these observations and nothing else."""
+    one = torch.ones(len(observation), device=observation.device)
+    return TimeStep(observation, None, 0 * one, one, one < 0, one < 0, one > 0)
+
+
+@dataclass(frozen=True)
+class InferredConfig(MaddpgConfig):
+    """Settings of `maddpg-inferred`."""
+
+    inferred: bool = True
+
+
+class MaddpgInferred(Maddpg):
+    """MADDPG whose targets use inferred policies of the other seats."""
+
+    Config: ClassVar[type] = InferredConfig
+
+
+@dataclass(frozen=True)
+class EnsembleConfig(MaddpgConfig):
+    """Settings of `maddpg-ensemble`."""
+
+    k: int = 3  # K, sub-policies a seat (paper: 3 in keep-away and navigation, 2 in predator-prey)
+
+
+class MaddpgEnsemble(Maddpg):
+    """MADDPG with K sub-policies a seat, one drawn per team and episode."""
+
+    Config: ClassVar[type] = EnsembleConfig

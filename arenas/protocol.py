@@ -90,6 +90,19 @@ class ArenaSpec:
             sides[spec.side] = (*sides.get(spec.side, ()), seat)
         return sides
 
+    def parties(self) -> tuple[tuple[str, ...], ...]:
+        """Seats that one entrant fills where two meet, in the order of `seats`.
+
+        Where there is one side, all seats are one party, of which either entrant takes a part. Otherwise the parties
+        are the teams, where there are several and no side belongs to two of them (predators and prey; the two who
+        share a key, and the one who listens in), else the sides (a speaker and a listener).
+        """
+        sides, teams = self.sides(), dict[str, tuple[str, ...]]()
+        for seat, spec in self.seats.items():
+            teams[spec.team] = (*teams.get(spec.team, ()), seat)
+        whole = all(len({self.seats[seat].team for seat in seats}) == 1 for seats in sides.values())
+        return tuple((teams if len(sides) > 1 and len(teams) > 1 and whole else sides).values())
+
 
 class TimeStep(NamedTuple):
     """What one seat is told. Shapes are for one moment; a trajectory carries T + 1 of them stacked in front.

@@ -28,7 +28,7 @@ class Plan:
     """What is trained, where, and for how long; equal plans give equal weights.
 
     Without `against` the agent plays itself: every seat is filled by learners of its kind. Otherwise it sits in `seats`
-    (by default the seats of the first side, or the first seat where there is one side) and the frozen `against` in the
+    (by default the seats of the first party, or the first seat where there is one side) and the frozen `against` in the
     rest.
 
     Raises:
@@ -151,8 +151,8 @@ def _trained_seats(plan: Plan, spec: ArenaSpec) -> tuple[str, ...]:
             raise UserError(f"--seat: {spec.name} has no seat {seat!r}; {nearest(seat, spec.seats)}")
     if set(plan.seats) == set(spec.seats):
         raise UserError("--seat names every seat: none is left for --against")
-    first_side = next(iter(spec.sides().values()))
-    default = first_side if len(spec.sides()) > 1 else first_side[:1]
+    first = spec.parties()[0]
+    default = first if len(spec.parties()) > 1 else first[:1]
     return tuple(seat for seat in spec.seats if seat in (plan.seats or default))
 
 

@@ -70,14 +70,16 @@ class Task:
 def seatings(spec: ArenaSpec, *, alone: bool = False) -> list[dict[str, int]]:
     """All rotations of a pairing: seat -> 0 or 1, who of the two sits there.
 
-    With several sides each entrant takes whole sides, in both ways. On one side an entrant takes one seat, each in
-    turn, and the partner the rest, and the other way round. Whoever is paired with itself sits everywhere, once.
+    With several parties (`ArenaSpec.parties`) each entrant takes whole ones, in both ways. On one side an entrant takes
+    one seat, each in turn, and the partner the rest, and the other way round. Whoever is paired with itself sits
+    everywhere, once.
     """
     if alone:
         return [dict.fromkeys(spec.seats, 0)]
-    sides = spec.sides()
-    if len(sides) > 1:
-        owner = {seat: number % 2 for number, seats in enumerate(sides.values()) for seat in seats}
+    parties = spec.parties()
+    if len(parties) > 1:
+        number = {seat: n % 2 for n, seats in enumerate(parties) for seat in seats}
+        owner = {seat: number[seat] for seat in spec.seats}
         return [owner, {seat: 1 - who for seat, who in owner.items()}]
     found: list[dict[str, int]] = []
     for one in spec.seats:

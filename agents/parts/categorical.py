@@ -154,6 +154,10 @@ class CategoricalPolicy(DifferentiablePolicy):
             return flat
         return torch.cat((flat, torch.stack((mood < 0, mood > 0), dim=-1).to(self._dtype)), dim=-1)
 
+    def scores(self, observation: Tensor) -> Tensor:
+        """Logits [..., A] of observations [..., B, *O], before any mask, of a policy without recollection."""
+        return self._scores(self._features(observation, None))
+
     def _logits(self, observation: Tensor, mood: Tensor | None, mask: Tensor | None) -> Tensor:
         return self.masked(self._scores(self._features(observation, mood)), mask)
 

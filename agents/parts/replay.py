@@ -23,6 +23,7 @@ class Replay:
             for name, example in fields.items()
         }
         self._added = torch.zeros((), dtype=torch.long)
+        self._device = next(iter(self._rows.values())).device
 
     def __len__(self) -> int:
         return min(int(self._added), self.capacity)
@@ -31,17 +32,32 @@ class Replay:
         """Append rows [n, ...] of every field, over the oldest where the ring is full."""
         count = len(next(iter(rows.values())))
         start = int(self._added)
-        device = next(iter(self._rows.values())).device
-        slots = (torch.arange(max(0, count - self.capacity), count, device=device) + start) % self.capacity
+        slots = (torch.arange(max(0, count - self.capacity), count, device=self._device) + start) % self.capacity
         for name, storage in self._rows.items():
             storage[slots] = rows[name][-self.capacity :]
         self._added += count
 
     def sample(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
         """`count` rows drawn uniformly with replacement."""
-        device = next(iter(self._rows.values())).device
-        chosen = torch.randint(len(self), (count,), generator=generator, device=generator.device).to(device)
-        return {name: torch.index_select(storage, 0, chosen) for name, storage in self._rows.items()}
+        chosen = torch.randint(len(self), (count,), generator=generator, device=generator.device)
+        return self.at(chosen.to(self._device))
+
+    def at(self, places: Tensor) -> dict[str, Tensor]:
+        """The rows in `places`, long of any shape."""
+        flat = places.flatten()
+        found = {name: torch.index_select(storage, 0, flat) for name, storage in self._rows.items()}
+        return (
+            found if places.dim() == 1 else {n: leaf.view(*places.shape, *leaf.shape[1:]) for n, leaf in found.items()}
+        )
+
+    def newest(self, count: int) -> dict[str, Tensor]:
+        """The last `count` rows added, or all where there are fewer."""
+        last = int(self._added)
+        return self.at(torch.arange(last - min(count, len(self)), last, device=self._device) % self.capacity)
+
+    def filled(self, name: str) -> Tensor:
+        """All rows of a field, in no order of time."""
+        return self._rows[name][: len(self)]
 
     def state(self, prefix: str) -> dict[str, Tensor]:
         """The live tensors, named under `prefix`."""

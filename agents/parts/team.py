@@ -1,0 +1,93 @@
+"""The networks of several seats, evaluated together.
+
+Seats may see and do things of different width. Their weights are stacked [N, in, out], padded with zeros to the widest,
+so that one batched product serves all seats; a seat's own weights are a view of the stack, and that is what acts, is
+stored and is shown to peers. Inputs of the padding are 0, so its weights never learn; outputs of it are masked.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from agents.parts.networks import Parameters, mlp_parameters
+
+
+class Team:
+    """N perceptrons of one depth, a seat's each.
+
+    Args:
+        sizes: of every seat the widths of its layers, input first.
+        widest: of every layer the width to which the stack is filled up, at least the widest seat's; by default that.
+        seeds: of every seat the luck of its first weights.
+        last_scale: gain of the last layer, see `mlp_parameters`.
+        device: where the weights live.
+
+    Attributes:
+        parameters: `w0` [N, in, out], `b0` [N, 1, out], ...; to be changed in place only.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[Sequence[int]],
+        seeds: Sequence[int],
+        *,
+        widest: Sequence[int] | None = None,
+        last_scale: float = 1.0,
+        device: str = "cpu",
+    ) -> None:
+        self.sizes = [tuple(s) for s in sizes]
+        widest = [max(widths) for widths in zip(*self.sizes, strict=True)] if widest is None else widest
+        self.parameters: Parameters = {}
+        for layer, (wide, narrow) in enumerate(itertools.pairwise(widest)):
+            self.parameters[f"w{layer}"] = torch.zeros(len(sizes), wide, narrow, device=device)
+            self.parameters[f"b{layer}"] = torch.zeros(len(sizes), 1, narrow, device=device)
+        for number, (widths, seed) in enumerate(zip(self.sizes, seeds, strict=True)):
+            first = mlp_parameters(widths, seed=seed, last_scale=last_scale, device=device)
+            for name, weight in self.of(number).items():
+                weight.copy_(first[name])
+
+    def of(self, number: int) -> Parameters:
+        """The weights of one seat [1, in, out] without padding: views, which change with the stack."""
+        found: Parameters = {}
+        for layer, (wide, narrow) in enumerate(itertools.pairwise(self.sizes[number])):
+            found[f"w{layer}"] = self.parameters[f"w{layer}"][number : number + 1, :wide, :narrow]
+            found[f"b{layer}"] = self.parameters[f"b{layer}"][number : number + 1, :, :narrow]
+        return found
+
+    def copy(self) -> Team:
+        """The same networks with weights of their own: targets, to begin with."""
+        twin = object.__new__(Team)
+        twin.sizes, twin.parameters = self.sizes, {name: p.clone() for name, p in self.parameters.items()}
+        return twin
+
+    @torch.no_grad()
+    def follow(self, other: Team, tau: float) -> None:
+        """Move the weights towards another team's: theta <- (1 - tau) theta + tau theta_other."""
+        for name, parameter in self.parameters.items():
+            parameter.lerp_(other.parameters[name], tau)
+
+
+def apply(parameters: Parameters, x: Tensor) -> Tensor:
+    """All networks of a stack at once: [N, B, in] -> [N, B, out], ReLU between the layers."""
+    layers = len(parameters) // 2
+    for layer in range(layers):
+        x = torch.baddbmm(parameters[f"b{layer}"], x, parameters[f"w{layer}"])
+        if layer < layers - 1:
+            x = x.relu()
+    return x
+
+
+def padded(leaves: Sequence[Tensor]) -> Tensor:
+    """Leaves [..., W_i] of N seats as one [..., N, W], filled up with zeros to the widest."""
+    wide = max(leaf.shape[-1] for leaf in leaves)
+    filled = [torch.nn.functional.pad(leaf, (0, wide - leaf.shape[-1])) for leaf in leaves]
+    return torch.stack(filled, dim=-2)
+
+
+def real(widths: Sequence[int], device: str = "cpu") -> Tensor:
+    """True, bool [N, 1, W], where a seat's output is no padding."""
+    return (torch.arange(max(widths), device=device) < torch.tensor(widths, device=device).unsqueeze(1)).unsqueeze(1)
