@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import torch
@@ -186,6 +187,11 @@ class Agent(Policy):
     ) -> Self:
         """A fresh agent for `seats` of an arena; equal arguments give equal agents in any process."""
         return cls(spec, seats, cls.Config() if config is None else config, seed, device, replicas)
+
+    @classmethod
+    def files(cls) -> tuple[Path, ...]:
+        """Files besides its code that decide how it plays: what they hold is part of who it is."""
+        return ()
 
     def begin(self, seating: Seating) -> Memory:
         """A memory with the seat's number among this agent's seats, its luck, and a step counter."""

@@ -33,7 +33,8 @@ LIBRARIES = {"axelrod": "agents.axelrod_strategies"}
 class AgentEntry:
     """An agent class under the name by which it was asked for.
 
-    `key` identifies the code: the registered name, `module:Class`, or the hash of the file and the class.
+    `key` identifies the code: the registered name, `module:Class`, or the hash of the file and the class; and a hash of
+    the files that the agent reads besides (`Agent.files`).
     """
 
     name: str
@@ -133,7 +134,18 @@ def load_agent(text: str) -> AgentEntry:
         raise UserError(f"unknown agent {text!r}; {nearest(text, known)}")
     if not (isinstance(found, type) and issubclass(found, Agent)):
         raise UserError(f"{text} is not an agent: expected a subclass of agents.protocol.Agent")
-    return AgentEntry(text, key, found)
+    return AgentEntry(text, _with_files(text, key, found), found)
+
+
+def _with_files(text: str, key: str, agent: type[Agent]) -> str:
+    """The key of an agent's code, with a hash of the files that it reads besides, where it does."""
+    try:
+        digests = [hashlib.sha256(file.read_bytes()).digest() for file in agent.files()]
+    except OSError as error:
+        raise UserError(f"{text}: cannot read {error.filename}: {error.strerror or error}") from error
+    except (Exception, SystemExit) as error:  # an agent may be anybody's and fail in any way
+        raise broke(f"{text} cannot name its files", error) from error
+    return f"{key},sha256-{hashlib.sha256(b''.join(digests)).hexdigest()[:16]}" if digests else key
 
 
 def kind_of(text: str) -> Literal["agent", "arena"]:
@@ -262,7 +274,8 @@ def _load_path(text: str) -> tuple[Any, str]:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         except OSError as error:
             raise UserError(f"cannot read {place}: {error.strerror or error}") from error
-        name = f"zoo_file_{digest}"
+        # a copy in another folder is a module of its own: it may read other files beside it
+        name = f"zoo_file_{digest}_{hashlib.sha256(bytes(path.resolve())).hexdigest()[:16]}"
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise UserError(f"{place} cannot be imported")

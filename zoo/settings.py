@@ -98,7 +98,7 @@ def convert(text: str, kind: Any, what: str) -> Any:
             return by_text[text]
         raise UserError(f"{what} must be one of {', '.join(by_text)}, got {text!r}")
     if origin in (typing.Union, types.UnionType):
-        if type(None) in arguments and text.lower() == "none":
+        if type(None) in arguments and text.lower() in ("none", "null"):  # as typed, and as cards hold it
             return None
         for choice in arguments:
             if choice is not type(None):

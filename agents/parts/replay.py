@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,10 +19,7 @@ class Replay:
 
     def __init__(self, capacity: int, fields: Mapping[str, Tensor]) -> None:
         self.capacity = capacity
-        self._rows = {
-            name: torch.zeros((capacity, *example.shape[1:]), dtype=example.dtype, device=example.device)
-            for name, example in fields.items()
-        }
+        self._rows = {name: _zeros((capacity, *example.shape[1:]), example) for name, example in fields.items()}
         self._added = torch.zeros((), dtype=torch.long)
         self._device = next(iter(self._rows.values())).device
 
@@ -62,3 +60,11 @@ class Replay:
     def state(self, prefix: str) -> dict[str, Tensor]:
         """The live tensors, named under `prefix`."""
         return {f"{prefix}/{name}": rows for name, rows in self._rows.items()} | {f"{prefix}/added": self._added}
+
+
+def _zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Zeros of the type and on the device of `like`; whoever only plays never fills them, so they must cost nothing."""
+    if like.device.type != "cpu":
+        return torch.zeros(shape, dtype=like.dtype, device=like.device)
+    # NumPy asks the system for empty pages, which it hands out when they are written; torch writes them all at once
+    return torch.from_numpy(np.zeros(shape, dtype=like[:0].numpy().dtype))

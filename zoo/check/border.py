@@ -14,7 +14,7 @@ from agents.protocol import Agent, Seating, State, missing_words
 from agents.randomness import derive_rows
 from arenas.protocol import WORDS, Arena, ArenaSpec, SeatSpec, TimeStep
 from zoo import checkpoint
-from zoo.check.acting import illegal
+from zoo.check.acting import GENERAL, illegal
 from zoo.check.data import difference
 from zoo.check.subject import ROWS, Subject, follow, unlike
 from zoo.check.verdict import Verdict, judge, one_line
@@ -60,9 +60,9 @@ def _without(arena: Arena, word: str) -> Arena:
 
 
 def _undeclared(subject: Subject) -> str | None:
-    """An agent that asks for neither kind of action must play both."""
+    """An agent that asks for neither kind of action must play both, unless it knows one family of games alone."""
     kinds = {"discrete": SeatSpec((5,), 3), "continuous": SeatSpec((5,), 0, action_dim=2)}
-    if subject.entry.agent.needs & kinds.keys():
+    if subject.entry.agent.needs & kinds.keys() or not subject.entry.agent.needs <= GENERAL:
         return None
     for word, seat in kinds.items():
         offers = subject.spec.offers - kinds.keys() | {word}

@@ -24,6 +24,7 @@ NAMES = (
     "lola-coin",
     "dice-gradients",
     "dice-lookahead",
+    "gradient-direction",
 )
 
 

@@ -71,6 +71,7 @@ class Row:
     at_least: float | None = None  # a target of ours, beside what is published
     note: str = ""
     sd: float | None = None  # over our runs
+    exact: Mapping[str, str] = field(default_factory=dict)  # by heading, in place of a mean with its interval
 
     @property
     def verdict(self) -> str:
@@ -105,7 +106,7 @@ class Report:
 
     rows: Sequence[Row]
     settings: Mapping[str, Json]  # what was run, in words and numbers
-    seeds: str  # "0 to 99"
+    seeds: str  # "0 to 99", "" where nothing is drawn
     notes: Sequence[str] = ()  # criteria, caveats, what the published numbers leave open
     data: Mapping[str, Json] = field(default_factory=dict)
 

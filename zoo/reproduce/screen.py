@@ -25,6 +25,8 @@ def list_screen(found: Sequence[Figure]) -> RenderableType:
 
 
 def _minutes(minutes: float) -> str:
+    if minutes < 0.05:
+        return "under 0.1"
     return f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}"
 
 
@@ -42,16 +44,13 @@ def report_screen(figure: Figure, report: Report, run: Mapping[str, Any]) -> Ren
         parts.append(Text(f"Verdicts: {VERDICTS}", "dim"))
     parts += [Text(clean(note), "dim") for note in report.notes]
     told = f", n = {sizes.pop():,}" if len(sizes) == 1 else ""
+    drawn = f"Seeds {report.seeds}{told}; 95 % intervals over seeds" if report.seeds else "Exact, without seeds"
     settings = ", ".join(f"{name} {_plain(value)}" for name, value in report.settings.items())
     workers = plural(run["workers"], "worker")
     spent = f"{run['cpu_s']:.0f} CPU s in {plural(run['parts'], 'part')} ({run['kept']} kept from before)"
     parts += [
         Text(clean(f"Settings: {settings}."), "dim"),
-        Text(
-            f"Seeds {report.seeds}{told}; 95 % intervals over seeds; {spent}, this time {run['wall_s']:.0f} s of wall"
-            f" time on {workers}.",
-            "dim",
-        ),
+        Text(f"{drawn}; {spent}, this time {run['wall_s']:.0f} s of wall time on {workers}.", "dim"),
     ]
     return Group(*parts)
 
@@ -69,7 +68,11 @@ def _sheet(rows: Sequence[Row], counts: bool) -> Sheet:
     columns = [labels("", [row.label for row in rows])]
     if any(row.published for row in rows):
         columns.append(Column("published", [_published(row.published) for row in rows]))
-    columns.append(figures("ours [95 %]", [row.ours for row in rows], digits, style="bold"))
+    headings = dict.fromkeys(heading for row in rows for heading in row.exact)
+    for heading in headings:
+        columns.append(Column(heading, [row.exact.get(heading, MISSING) for row in rows], style="bold"))
+    if not headings:
+        columns.append(figures("ours [95 %]", [row.ours for row in rows], digits, style="bold"))
     if any(row.published for row in rows):
         columns.append(Column("verdict", [row.verdict if row.published else MISSING for row in rows]))
     if any(row.sd is not None for row in rows):
