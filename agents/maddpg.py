@@ -75,8 +75,8 @@ class MaddpgConfig:
     warmup: int = 4096  # transitions before the first update (paper: 25,600)
     capacity: int = 100_000  # transitions kept (paper: 1,000,000)
     temperature: float = 1.0  # of the Gumbel-softmax
-    sample: Literal["soft", "hard", "mean"] = "soft"  # see the head of this file, as for the next three
-    target: Relaxation = "soft"
+    sample: Literal["soft", "hard", "mean"] = "mean"  # see the head of this file, as for the next three
+    target: Relaxation = "mean"
     others: Literal["replay", "current"] = "replay"
     standardise: bool = False
     regulariser: float = 0.001  # weight of the mean squared logit in the actor's loss

@@ -32,6 +32,15 @@ WORDS: Mapping[str, str] = {
     "policies": "learners see the other seats' policies (--sight policies)",
     "matrix": "an iterated two-player matrix game whose observation is the last joint action",
     "coin": "a coin game: channels (own agent, other agent, own coin, other coin) on a torus",
+    "particle": "a particle world: observations and actions are those of mpe2's scenario of that name",
+    "spread": "the particle world of cooperative navigation",
+    "tag": "the particle world of predator and prey",
+    "adversary": "the particle world of physical deception",
+    "push": "the particle world of keep-away",
+    "speaker-listener": "the particle world of cooperative communication",
+    "reference": "the particle world where each of two names the other's goal",
+    "crypto": "the particle world of covert communication",
+    "world-comm": "the particle world of predators with a leader, prey, food and forests",
 }
 
 #: What `Arena.faults` says of a seat, in the codes of the statuses that records keep.

@@ -1,0 +1,71 @@
+"""Independent advantage actor-critic: REINFORCE with returns judged by a critic of what the seat itself observes.
+
+Sutton, McAllester, Singh and Mansour 2000, "Policy gradient methods for reinforcement learning with function
+approximation"; advantages as in Schulman et al. 2016, equation 16; a baseline of Lowe et al. 2017.
+
+    delta_t = r_{t+1} + gamma d V_i(o_{t+1}) - V_i(o_t),   A_t = sum_k (gamma lambda)^k delta_{t+k}
+    actor:   theta_i <- theta_i + alpha sum_t grad log pi_i(a_t | o_t) A_t
+    critic:  minimise (V_i(o_t) - (A_t + V_i(o_t)))^2, the second V_i held fixed: the lambda-return
+
+At the end of a segment and at a cut by time the return goes on with V_i; after a termination nothing follows.
+
+`naive` is the same update with one object per seat, one hidden layer and recollection of rewards; see `reinforce`,
+from which this file differs in `credit` and in nothing else.
+
+Departures: those of `reinforce`. No ratio is clipped, as in PPO, since every game is learned from once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from agents.parts.gradients import gradient, leaves
+from agents.parts.optimizers import Adam
+from agents.parts.returns import advantages
+from agents.parts.segments import Segment, across
+from agents.parts.team import Team
+from agents.protocol import State
+from agents.randomness import derive
+from agents.reinforce import PolicyGradient, PolicyGradientConfig
+from arenas.protocol import ArenaSpec
+
+
+@dataclass(frozen=True)
+class CriticConfig(PolicyGradientConfig):
+    """Settings of `actor-critic`."""
+
+    critic_lr: float = 0.003  # Adam's step size of the values; ours
+    lambda_: float = 0.95  # of the generalised advantage estimate; 0: one step, 1: the return less the value
+
+
+class ActorCritic(PolicyGradient):
+    """Independent actor-critic for all the seats that it owns."""
+
+    Config: ClassVar[type] = CriticConfig
+    config: CriticConfig
+
+    def __init__(
+        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
+    ) -> None:
+        super().__init__(spec, seats, config, seed, device, replicas)
+        layers = [[*widths[:-1], 1] for widths in self.actors.sizes]
+        self.critics = Team(layers, [derive(seed, "critic", s) for s in seats], last_scale=0.01, device=device)
+        self.critic_step = Adam(self.critics.parameters, config.critic_lr, clip=config.clip)
+
+    def credit(self, segment: Segment) -> tuple[Tensor, dict[str, float]]:
+        """Advantages [T, N, B], 0 where an action did not count, and one step of the critics towards lambda-returns."""
+        phi = leaves(self.critics.parameters)
+        value = across(phi, segment.timesteps.observation).squeeze(-1)  # [T + 1, N, B]
+        advantage = advantages(segment.timesteps, value, self.gamma, self.config.lambda_)
+        error = (value[:-1] - (advantage + value[:-1].detach())) * segment.counted
+        loss = error.square().sum((0, 2)) / segment.counted.sum((0, 2)).clamp_min(1)
+        self.critic_step.descend(gradient(loss.sum(), phi))
+        return advantage, {"value_error": float(loss.detach().mean())}
+
+    def learning_state(self) -> State:
+        """Besides policies and optimiser, the critics and their optimiser."""
+        critics = {f"critic/{name}": p for name, p in self.critics.parameters.items()}
+        return super().learning_state() | critics | self.critic_step.state("critic_step")

@@ -1,0 +1,168 @@
+"""REINFORCE: every seat climbs the gradient of its own return, with nothing but the returns that it saw.
+
+Williams 1992, "Simple statistical gradient-following algorithms for connectionist reinforcement learning", episodic
+REINFORCE (section 4 and theorem 2, applied from each time step on); a baseline of Lowe et al. 2017.
+
+    theta_i <- theta_i + alpha sum_t grad log pi_i(a_t | o_t) (G_t - b),   G_t = sum_{k >= t} gamma^(k - t) r_{k+1}
+    baseline (reinforcement comparison): b is a moving average of the returns G; none by default
+
+Where a segment ends before its episode does, G_t is the return within the segment: nothing is bootstrapped, as there is
+nothing that knows the rest, and what came after is ignored. Train it with segments of a whole episode
+(`--length episode`), where that makes no difference.
+
+`naive` is another policy gradient with the same objective: there one object per seat, one hidden layer, recollection of
+rewards, and advantages from a critic. Here one object owns all its seats and evaluates their networks together, and a
+policy sees the present alone, as in the paper on MADDPG that this is a baseline of.
+
+Departures: Adam instead of plain ascent, gradients clipped; all steps count alike, not by gamma^t from the episode's
+start; an entropy bonus that is off by default. A round is learned from in `parts`, a group of games after another, so
+that all but the first group were played by a policy that is up to `parts` - 1 steps old; no ratio corrects that.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from agents.naive import objective
+from agents.parts.categorical import CategoricalPolicy
+from agents.parts.deterministic import sizes
+from agents.parts.gradients import gradient, leaves, not_negative
+from agents.parts.optimizers import Adam
+from agents.parts.returns import advantages
+from agents.parts.segments import Segment, across, together
+from agents.parts.team import Team
+from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State
+from agents.randomness import derive
+from arenas.protocol import Action, ArenaSpec, TimeStep
+
+
+@dataclass(frozen=True)
+class PolicyGradientConfig:
+    """Settings of the independent policy gradients."""
+
+    lr: float = 0.003  # Adam's step size of the policies; ours
+    gamma: float | None = None  # discount per step; none: the arena's (Lowe et al. 0.95)
+    entropy: float = 0.0  # weight of the policy's entropy (nats), beside returns in units of reward
+    parts: int = 8  # groups of games in a round, each of which makes one step; ours
+    clip: float = 0.5  # largest norm of each tensor's gradient (Lowe et al.)
+    hidden: int = 64  # units in each of the two hidden layers (Lowe et al.)
+
+    def __post_init__(self) -> None:
+        not_negative(self, "lr", "critic_lr", "entropy")
+        for name in ("parts", "hidden"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not self.clip > 0:
+            raise ValueError(f"clip must be above 0, got {self.clip}")
+        for name in ("gamma", "baseline", "lambda_"):
+            if not 0 <= (getattr(self, name, None) or 0) <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class ReinforceConfig(PolicyGradientConfig):
+    """Settings of `reinforce`."""
+
+    baseline: float = 0.0  # what is kept of the moving average of returns at each step; 0: no baseline
+
+
+def returns(timesteps: TimeStep, gamma: float) -> Tensor:
+    """G_t [T, ...] within the episode and the segment, 0 where the action did not count."""
+    return advantages(timesteps, torch.zeros_like(timesteps.reward), gamma, 1.0)
+
+
+class PolicyGradient(Agent):
+    """A policy gradient for all the seats that it owns; what an action is praised for is left to `credit`.
+
+    Shapes: T steps, N seats, B copies, A actions of the seat that has most.
+    """
+
+    owns = "all"
+    learns = True
+    config: Any
+
+    def __init__(
+        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
+    ) -> None:
+        if replicas != 1:
+            raise ValueError(f"{type(self).__name__.lower()} trains one team at a time; run it once per seed")
+        super().__init__(spec, seats, config, seed, device, replicas)
+        self.gamma = spec.gamma if config.gamma is None else config.gamma
+        layers = [sizes(spec.seats[s], [config.hidden, config.hidden]) for s in seats]
+        self.actors = Team(layers, [derive(seed, "actor", s) for s in seats], last_scale=0.01, device=device)
+        self.actor_step = Adam(self.actors.parameters, config.lr, clip=config.clip)
+        self.policies = {s: CategoricalPolicy(self.actors.of(n), spec.seats[s]) for n, s in enumerate(seats)}
+
+    def begin(self, seating: Seating) -> Memory:
+        """The policy's memory, and the number of the seat among ours."""
+        return self.policies[seating.seat].begin(seating) | {"seat": self.seats.index(seating.seat)}
+
+    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
+        """Draw from the seat's policy."""
+        return self.policies[self.seats[memory["seat"]]].act(timestep, memory)
+
+    def policy(self, seat: str) -> CategoricalPolicy:
+        """The policy as peers may see it."""
+        return self.policies[seat]
+
+    def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
+        """One step of all seats' policies for each part of the round."""
+        metrics: dict[str, float] = {}
+        for part in together(joint, self.seats).parts(self.config.parts):
+            credit, metrics = self.credit(part)
+            theta = leaves(self.actors.parameters)
+            scores = across(theta, part.timesteps.observation[:-1])
+            log_pi = CategoricalPolicy.masked(scores, part.legal[:-1]).log_softmax(-1)
+            taken = log_pi.gather(-1, part.actions.unsqueeze(-1)).squeeze(-1)
+            entropy = -(log_pi.exp() * log_pi.clamp_min(-1e9)).sum(-1) * part.counted
+            value = objective(taken, credit) + self.config.entropy * entropy.sum(0).mean()
+            # the mean is over the games of all seats, each of which only moves its own parameters
+            self.actor_step.descend(gradient(-len(self.seats) * value, theta))
+            metrics["entropy"] = float((entropy.sum() / part.counted.sum().clamp_min(1)).detach())
+        return metrics
+
+    @abstractmethod
+    def credit(self, segment: Segment) -> tuple[Tensor, dict[str, float]]:
+        """What each action is praised for [T, N, B], 0 where it did not count, and metrics."""
+
+    def acting_state(self) -> State:
+        """The policies' parameters."""
+        return {f"{seat}/{name}": p for n, seat in enumerate(self.seats) for name, p in self.actors.of(n).items()}
+
+    def learning_state(self) -> State:
+        """Policies and their optimiser."""
+        actors = {f"actor/{name}": p for name, p in self.actors.parameters.items()}
+        return self.acting_state() | actors | self.actor_step.state("actor_step")
+
+
+class Reinforce(PolicyGradient):
+    """REINFORCE for all the seats that it owns."""
+
+    Config: ClassVar[type] = ReinforceConfig
+    config: ReinforceConfig
+
+    def __init__(
+        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
+    ) -> None:
+        super().__init__(spec, seats, config, seed, device, replicas)
+        self.average = torch.zeros(len(seats), 1, device=device)  # of each seat's returns
+
+    def credit(self, segment: Segment) -> tuple[Tensor, dict[str, float]]:
+        """Returns less the baseline, which then moves."""
+        found = returns(segment.timesteps, self.gamma)
+        counts = segment.counted.sum((0, 2)).clamp_min(1)
+        mean = found.sum((0, 2)) / counts
+        if not self.config.baseline:
+            return found, {"return": float(mean.mean())}
+        praise = (found - self.average) * segment.counted
+        self.average.lerp_(mean.unsqueeze(1), 1 - self.config.baseline)
+        return praise, {"return": float(mean.mean())}
+
+    def learning_state(self) -> State:
+        """Besides policies and optimiser, the average of returns."""
+        return super().learning_state() | {"average": self.average}

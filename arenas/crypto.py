@@ -1,0 +1,108 @@
+"""Covert communication, `simple_crypto_v3` of mpe2: Alice tells Bob a secret, and Eve listens in.
+
+Nobody moves; all say one of four symbols. The goal and the key are each one of two one-hot vectors of four. Alice sees
+goal and key (8 numbers), Bob the key and what Alice said last (8), Eve only what Alice said (4); before the first step
+that is zeros. With c what somebody said, each step pays
+
+    Eve:           -|c_Eve - goal|^2
+    Bob and Alice: +|c_Eve - goal|^2 - |c_Bob - goal|^2
+
+where a term is 0 if the vector said is zero, which only continuous actions can make it. A wrong symbol costs 2. Since
+only two of the four symbols are ever the goal, who guesses between them is right half of the time. What is paid is the
+same with physics=openai.
+
+Per seat and episode of 25 steps of random play Eve earns about -38, Bob and Alice 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from arenas.particle import Body, Colour, Luck, Particles, Physics, Player, Scene
+
+if TYPE_CHECKING:
+    from pettingzoo import AECEnv, ParallelEnv
+
+_SYMBOLS = 4
+_GOALS = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))  # colours of the two landmarks that stand for the goals
+
+
+class Crypto(Particles):
+    """Covert communication.
+
+    Args:
+        batch_size: B, copies played at once.
+        device: where the tensors live.
+        continuous: whether actions are vectors.
+        max_steps: T, steps per episode.
+        physics: conventions, see `arenas.particle`.
+        luck: see `arenas.particle`.
+
+    Raises:
+        ValueError: a setting that makes no game.
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 1,
+        *,
+        device: str = "cpu",
+        continuous: bool = False,
+        max_steps: int = 25,
+        physics: Physics = "mpe2",
+        luck: Luck = "fast",
+    ) -> None:
+        settings = {"continuous": continuous, "max_steps": max_steps, "physics": physics, "luck": luck}
+        scene = Scene(
+            name="crypto",
+            kind="competitive",
+            players=(
+                Player(colour=(0.75, 0.25, 0.25), seat="eve_0", team="eve", thrust=0.0, talks=True),
+                Player(seat="bob_0", team="alice and bob", thrust=0.0, talks=True),
+                Player(seat="alice_0", team="alice and bob", thrust=0.0, talks=True),
+            ),
+            landmarks=tuple(Body(colour=colour) for colour in _GOALS),
+            goals=(2, 2),
+            symbols=_SYMBOLS,
+            draw_band=1.0,
+            forfeit=-4.0,
+        )
+        super().__init__(batch_size, device, scene, settings)
+        self._vectors = torch.eye(_SYMBOLS, dtype=torch.float64, device=device)
+
+    def _deal(self) -> None:
+        goal, key = self._goals
+        self._constants = torch.cat((self._vectors[:, goal], self._vectors[:, key]))
+
+    def _columns(self) -> list[list[int]]:
+        goal, key = ([self._extra(first + k) for k in range(_SYMBOLS)] for first in (0, _SYMBOLS))
+        told = self._heard(2)
+        return [told, key + told, goal + key]
+
+    def _pay(self) -> Tensor:
+        goal = self._vectors[:, self._goals[0]].unsqueeze(1)
+        said = self._said[:, :2]  # by Eve and by Bob, [4, 2, B]
+        eve, bob = ((said - goal).square().sum(0) * (said != 0).any(0)).unbind()
+        return torch.stack((-eve, eve - bob, eve - bob))
+
+    def _colours(self, goals: list[int]) -> list[Colour]:
+        colours = super()._colours(goals)
+        colours[1] = _GOALS[goals[0]]
+        return colours
+
+
+def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
+    """The game as PettingZoo's parallel environment `crypto_v1`."""
+    from arenas.pettingzoo import parallel_env as face
+
+    return face(Crypto, render_mode, **settings)
+
+
+def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
+    """The game as PettingZoo's AEC environment `crypto_v1`."""
+    from arenas.pettingzoo import env as face
+
+    return face(Crypto, render_mode, **settings)

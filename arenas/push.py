@@ -1,0 +1,103 @@
+"""Keep-away, `simple_push_v3` of mpe2: an agent goes to its landmark, and an adversary pushes it away from there.
+
+The good agent sees its velocity, the way to the goal, its own colour (which names the goal), the ways to both
+landmarks, their colours, and the way to the adversary: 19 numbers. The adversary, who has to guess the goal, sees its
+velocity and the ways to both landmarks and to the agent: 8. The two collide. Each step pays
+
+    agent:     -(own distance to the goal)
+    adversary: (the agent's distance to the goal) - (own distance to the goal)
+
+What is paid is the same with physics=openai. Per episode of 25 steps of random play the adversary earns about 2, the
+agent -30.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from arenas.particle import Body, Colour, Luck, Particles, Physics, Player, Scene
+
+if TYPE_CHECKING:
+    from pettingzoo import AECEnv, ParallelEnv
+
+_LANDMARKS = ((0.1, 0.9, 0.1), (0.1, 0.1, 0.9))  # colours of the landmarks
+_AGENT = ((0.25, 0.75, 0.25), (0.25, 0.25, 0.75))  # colour of the agent by goal
+
+
+class Push(Particles):
+    """Keep-away.
+
+    Args:
+        batch_size: B, copies played at once.
+        device: where the tensors live.
+        continuous: whether actions are vectors.
+        max_steps: T, steps per episode.
+        physics: conventions, see `arenas.particle`.
+        luck: see `arenas.particle`.
+
+    Raises:
+        ValueError: a setting that makes no game.
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 1,
+        *,
+        device: str = "cpu",
+        continuous: bool = False,
+        max_steps: int = 25,
+        physics: Physics = "mpe2",
+        luck: Luck = "fast",
+    ) -> None:
+        settings = {"continuous": continuous, "max_steps": max_steps, "physics": physics, "luck": luck}
+        scene = Scene(
+            name="push",
+            kind="competitive",
+            players=(
+                Player(0.05, (0.75, 0.25, 0.25), True, "adversary_0", "adversary"),
+                Player(0.05, _AGENT[0], True, "agent_0", "agent"),
+            ),
+            landmarks=tuple(Body(colour=colour) for colour in _LANDMARKS),
+            goals=(2,),
+            draw_band=1.2,
+            forfeit=-8.0,
+        )
+        super().__init__(batch_size, device, scene, settings)
+        self._agent_colour = torch.tensor(_AGENT, dtype=torch.float64, device=device).t().contiguous()
+        landmarks = torch.tensor(_LANDMARKS, dtype=torch.float64, device=device)
+        self._landmark_colours = landmarks.view(-1, 1).expand(-1, batch_size)
+
+    def _deal(self) -> None:
+        self._constants = torch.cat((self._agent_colour[:, self._goals[0]], self._landmark_colours))
+
+    def _columns(self) -> list[list[int]]:
+        landmarks, goal, colour = [2, 3], 4, [self._extra(k) for k in range(9)]
+        adversary = self._velocity(0) + self._all_relative(0, landmarks) + self._relative(0, 1)
+        agent = self._velocity(1) + self._relative(1, goal) + colour[:3] + self._all_relative(1, landmarks)
+        return [adversary, agent + colour[3:] + self._relative(1, 0)]
+
+    def _pay(self) -> Tensor:
+        adversary, agent = self._dist[-1]  # to the goal
+        return torch.stack((agent - adversary, -agent))
+
+    def _colours(self, goals: list[int]) -> list[Colour]:
+        colours = super()._colours(goals)
+        colours[1] = _AGENT[goals[0]]
+        return colours
+
+
+def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
+    """The game as PettingZoo's parallel environment `push_v1`."""
+    from arenas.pettingzoo import parallel_env as face
+
+    return face(Push, render_mode, **settings)
+
+
+def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
+    """The game as PettingZoo's AEC environment `push_v1`."""
+    from arenas.pettingzoo import env as face
+
+    return face(Push, render_mode, **settings)

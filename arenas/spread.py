@@ -1,0 +1,113 @@
+"""Cooperative navigation, `simple_spread_v3` of mpe2: N agents cover N landmarks and keep out of each other's way.
+
+Every agent sees its velocity, its position, the ways to all landmarks and to the other agents, and zeros where others
+would speak, two each: 18 numbers with three agents. Each step pays
+
+    local_ratio * (-1 for every other agent that one overlaps)
+    + (1 - local_ratio) * (-sum over landmarks of the distance to the nearest agent)
+
+With physics=openai every agent is paid the sum over agents of both parts in full, and overlaps itself too, as in 2017:
+N * (-sum of distances) - number of ordered pairs that overlap - N.
+
+Per agent and episode of 25 steps, three agents: random play earns about -27, standing still -24, and a script that
+sends every agent to a landmark of its own -8.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from arenas.particle import Body, Luck, Particles, Physics, Player, Scene
+
+if TYPE_CHECKING:
+    from pettingzoo import AECEnv, ParallelEnv
+
+
+class Spread(Particles):
+    """Cooperative navigation.
+
+    Args:
+        batch_size: B, copies played at once.
+        device: where the tensors live.
+        agents: N, of agents and of landmarks, at least 1.
+        local_ratio: weight of the agent's own overlaps, in [0, 1]; without meaning under physics=openai.
+        continuous: whether actions are vectors.
+        max_steps: T, steps per episode.
+        physics: conventions, see `arenas.particle`.
+        luck: see `arenas.particle`.
+
+    Raises:
+        ValueError: a setting that makes no game.
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 1,
+        *,
+        device: str = "cpu",
+        agents: int = 3,
+        local_ratio: float = 0.5,
+        continuous: bool = False,
+        max_steps: int = 25,
+        physics: Physics = "mpe2",
+        luck: Luck = "fast",
+    ) -> None:
+        if agents < 1 or not 0 <= local_ratio <= 1:
+            raise ValueError(
+                f"spread-v1: agents must be at least 1 and local_ratio in [0, 1], got {agents} and {local_ratio}"
+            )
+        self._local = local_ratio
+        settings = {
+            "agents": agents,
+            "local_ratio": local_ratio,
+            "continuous": continuous,
+            "max_steps": max_steps,
+            "physics": physics,
+            "luck": luck,
+        }
+        scene = Scene(
+            name="spread",
+            kind="cooperative",
+            players=tuple(Player(0.15, (0.35, 0.35, 0.85), True, f"agent_{i}") for i in range(agents)),
+            landmarks=(Body(),) * agents,
+            draw_band=0.75,
+            forfeit=-8.0,
+        )
+        super().__init__(batch_size, device, scene, settings)
+        self._constants = torch.zeros(1, batch_size, dtype=torch.float64, device=device)
+
+    def _columns(self) -> list[list[int]]:
+        n = self._n
+        return [
+            self._velocity(i)
+            + self._place(i)
+            + self._all_relative(i, range(n, 2 * n))
+            + self._all_relative(i, range(n))
+            + [self._extra(0)] * (2 * (n - 1))
+            for i in range(n)
+        ]
+
+    def _pay(self) -> Tensor:
+        n = self._n
+        far = self._dist[n - 1 :].amin(1).sum(0)  # landmarks come after the N - 1 other agents
+        overlaps = (self._dist[: n - 1] < self._reach[: n - 1]).sum(0, dtype=torch.float64)
+        if self.physics == "openai":
+            return -(n * far + overlaps.sum(0) + n).expand(n, -1)
+        return -far * (1 - self._local) - overlaps * self._local
+
+
+def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
+    """The game as PettingZoo's parallel environment `spread_v1`."""
+    from arenas.pettingzoo import parallel_env as face
+
+    return face(Spread, render_mode, **settings)
+
+
+def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
+    """The game as PettingZoo's AEC environment `spread_v1`."""
+    from arenas.pettingzoo import env as face
+
+    return face(Spread, render_mode, **settings)
