@@ -73,7 +73,7 @@ class MaddpgConfig:
     batch: int = 1024  # transitions in an update
     rate: float = 0.01  # updates of every seat per transition stored
     warmup: int = 4096  # transitions before the first update (paper: 25,600)
-    capacity: int = 100_000  # transitions kept (paper: 1,000,000)
+    capacity: int = 200_000  # transitions kept (paper: 1,000,000)
     temperature: float = 1.0  # of the Gumbel-softmax
     sample: Literal["soft", "hard", "mean"] = "mean"  # see the head of this file, as for the next three
     target: Relaxation = "mean"
