@@ -12,7 +12,8 @@ At the end of a segment and at a cut by time the return goes on with V_i; after 
 `naive` is the same update with one object per seat, one hidden layer and recollection of rewards; see `reinforce`,
 from which this file differs in `credit` and in nothing else.
 
-Departures: those of `reinforce`. No ratio is clipped, as in PPO, since every game is learned from once.
+Departures: those of `reinforce`; here the bonus is on and a round makes eight steps. Every game is learned from once,
+with no ratio to clip as in PPO.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ from arenas.protocol import ArenaSpec
 class CriticConfig(PolicyGradientConfig):
     """Settings of `actor-critic`."""
 
+    lr: float = 0.001  # Adam's step size of the policies; ours
+    entropy: float = 0.01  # weight of the policy's entropy (nats), beside advantages in units of reward; as in `naive`
+    parts: int = 8  # groups of games in a round, each of which makes one step; ours
     critic_lr: float = 0.003  # Adam's step size of the values; ours
     lambda_: float = 0.95  # of the generalised advantage estimate; 0: one step, 1: the return less the value
 

@@ -15,7 +15,7 @@ linearly with the transitions stored; otherwise it is greedy. `double` is the ta
 
 `loss=huber` is DQN's: the error is clipped to [-1, 1]. There rewards were clipped as well. Here they are not, and a
 clipped error makes Q follow the median of returns rather than their mean where errors are above 1 (a rare contact worth
-10), so the default is the squared error, with the gradient's norm clipped as in Lowe et al.
+10), so the default is the squared error, with the gradient's norm clipped.
 
 Departures: the target network follows slowly, as in Lowe et al., and is not copied every so many updates. Adam instead
 of RMSProp, perceptrons instead of convolutions. A round of many games earns `rate` updates per transition, made one
@@ -56,7 +56,7 @@ class IqlConfig:
     capacity: int = 100_000  # transitions kept (paper: 1,000,000)
     loss: Literal["squared", "huber"] = "squared"  # see the head of this file
     double: bool = False  # the online network chooses the action whose target value counts
-    clip: float = 0.5  # largest norm of each tensor's gradient
+    clip: float = 10.0  # largest norm of each tensor's gradient; ours (paper 0.5, which learns more slowly here)
     hidden: int = 64  # units in each of the two hidden layers
     epsilon: float = 1.0  # how often it draws an action uniformly while it trains, at first (Mnih et al.)
     epsilon_last: float = 0.05  # what that falls to; ours (Mnih et al. 0.1)

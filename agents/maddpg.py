@@ -367,8 +367,8 @@ class Maddpg(Agent):
         luck: torch.Generator,
     ) -> Tensor:
         """What a seat that is not ours does next [G, B, A]: by its policy where that is shown, else what it did."""
-        policy, shape = context.peers.get(seat), rows["next"].shape[:2]
-        if policy is None or not policy.memoryless:
+        policy, shape = self._shown(seat, context), rows["next"].shape[:2]
+        if policy is None:
             return rows["next_action"][:, :, number]
         observation = seen[number][:, : self.sees[number]].reshape(-1, *self.spec.seats[seat].observation)
         if isinstance(policy, CategoricalPolicy):
@@ -376,6 +376,13 @@ class Maddpg(Agent):
         else:
             told = policy.means(_moment(observation))
         return torch.nn.functional.pad(told, (0, max(self.acts) - told.shape[-1])).view(*shape, max(self.acts))
+
+    def _shown(self, seat: str, context: LearningContext) -> DifferentiablePolicy | None:
+        """The policy of a seat that is not ours, where it can be asked about single observations."""
+        policy = context.peers.get(seat)
+        if policy is None or not policy.memoryless or self.discrete != isinstance(policy, CategoricalPolicy):
+            return None
+        return policy
 
     def _with_mine(self, k: int, rows: dict[str, Tensor], mine: Tensor, luck: torch.Generator) -> Tensor:
         """Joint actions [N, B, S, A] in which own seat n plays `mine[n]` and the others what they did, or now do."""
@@ -452,7 +459,7 @@ class Maddpg(Agent):
         if len(self.own) < len(self.read):
             rows["next_action"] = torch.cat([taken[1:], torch.zeros_like(taken[:1])])
             others = [seat for seat in self.read if seat not in self.seats]
-            if not all(seat in context.peers and context.peers[seat].memoryless for seat in others):
+            if any(self._shown(seat, context) is None for seat in others):
                 counted[-1] = False
         return {name: leaf[counted] for name, leaf in rows.items()}
 

@@ -15,8 +15,8 @@ rewards, and advantages from a critic. Here one object owns all its seats and ev
 policy sees the present alone, as in the paper on MADDPG that this is a baseline of.
 
 Departures: Adam instead of plain ascent, gradients clipped; all steps count alike, not by gamma^t from the episode's
-start; an entropy bonus that is off by default. A round is learned from in `parts`, a group of games after another, so
-that all but the first group were played by a policy that is up to `parts` - 1 steps old; no ratio corrects that.
+start; an entropy bonus that is off by default. A round may be learned from in `parts`, a group of games after another:
+all but the first group were then played by a policy that is up to `parts` - 1 steps old, which no ratio corrects.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class PolicyGradientConfig:
     lr: float = 0.003  # Adam's step size of the policies; ours
     gamma: float | None = None  # discount per step; none: the arena's (Lowe et al. 0.95)
     entropy: float = 0.0  # weight of the policy's entropy (nats), beside returns in units of reward
-    parts: int = 8  # groups of games in a round, each of which makes one step; ours
+    parts: int = 1  # groups of games in a round, each of which makes one step
     clip: float = 0.5  # largest norm of each tensor's gradient (Lowe et al.)
     hidden: int = 64  # units in each of the two hidden layers (Lowe et al.)
 
@@ -90,7 +90,7 @@ class PolicyGradient(Agent):
         self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
     ) -> None:
         if replicas != 1:
-            raise ValueError(f"{type(self).__name__.lower()} trains one team at a time; run it once per seed")
+            raise ValueError(f"{type(self).__name__} trains one team at a time; run it once per seed")
         super().__init__(spec, seats, config, seed, device, replicas)
         self.gamma = spec.gamma if config.gamma is None else config.gamma
         layers = [sizes(spec.seats[s], [config.hidden, config.hidden]) for s in seats]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leaderboard import strangers
 from leaderboard.comparison import is_head_to_head, observations, player_name, rounds
 from leaderboard.counts import Counts
 from leaderboard.errors import StoreError
@@ -35,7 +36,7 @@ from leaderboard.returns import OwnReturn, own_return, performances
 if TYPE_CHECKING:
     from leaderboard.store import Store
 
-_VIEW = 2  # version of what a board holds: a cached one of another version is computed again
+_VIEW = 3  # version of what a board holds: a cached one of another version is computed again
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ class Row:
         faults: episodes x seats that it spoiled; faults_by_status: {status: number}.
         exploiter_gain, victim_loss, worst_case: exploitability per step, see `leaderboard.exploitability`; each with
             its mark, "exact", "at least", "at most" or "found".
+        strangers: opponents from other training runs behind the next ones, see `leaderboard.strangers`.
+        strangers_mean, strangers_worst, partner_gap: own return per step with them, the least of it, and how much more
+            it is with its own partners; each with its interval.
     """
 
     rank: int
@@ -90,6 +94,16 @@ class Row:
     victim_loss_mark: str | None = None
     worst_case: float | None = None
     worst_case_mark: str | None = None
+    strangers: int = 0
+    strangers_mean: float | None = None
+    strangers_mean_low: float | None = None
+    strangers_mean_high: float | None = None
+    strangers_worst: float | None = None
+    strangers_worst_low: float | None = None
+    strangers_worst_high: float | None = None
+    partner_gap: float | None = None
+    partner_gap_low: float | None = None
+    partner_gap_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -225,7 +239,8 @@ def make_board(
     names = unique_labels({*table.entrants, *members}, labels or {})
     matches = list(matches)
     played = Counter(entrant for match in matches for entrant in set(match))
-    measured = by_subject(measurements)
+    measurements = list(measurements)
+    measured, robust = by_subject(measurements), strangers.by_subject(measurements)
     # With itself an entrant has a motive only where motives are mixed. Where it cooperates, others are held out;
     # where it competes, its return against itself says nothing.
     rows: list[Row] = []
@@ -251,7 +266,8 @@ def make_board(
                     "matches": played[entrant],
                     "faults": sum(faults.values()),
                     "faults_by_status": {status: count for status, count in faults.items() if count},
-                    **shown(measured.get(entrant, ()), [seat for seat, s in arena.seats if side and s == side]),
+                    **shown(measured.get(entrant, ()), [seat for seat, s in arena.seats if side and s == side], side),
+                    **strangers.shown(robust.get(entrant, ()), side),
                 }
             )
         rows += _ranked(found, arena.kind, side, rating, own)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from leaderboard.labels import unique_labels
-from leaderboard.records import RULES_VERSION, BlockRecord
+from leaderboard.records import RULES_VERSION, BlockRecord, SeatResult, Status
 from leaderboard.returns import Floats, Ints, performances
 
 if TYPE_CHECKING:
@@ -123,3 +123,73 @@ def read_crossplay(
         played = {entrant for block in blocks for entrant in block.entrants}
         entrants = sorted(played, key=lambda entrant: (labels.get(entrant, entrant), entrant))
     return crossplay(blocks, entrants, sides=dict(record.seats), side=side, max_steps=record.max_steps, labels=labels)
+
+
+def episode_returns(
+    blocks: Iterable[BlockRecord],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    roles: Mapping[str, Sequence[str]],
+    episodes: int,
+    *,
+    first: int = 0,
+    max_steps: int | None = None,
+) -> dict[str, Floats]:
+    """Role -> float [episodes, rows, columns], own return of the row in that role when the column fills the rest.
+
+    A role is a set of seats. Where the rotations of a block seat the row in all of them or in none, as with several
+    parties, the row plays the whole role. Where they seat it in different numbers of them, as on a single side, those
+    rotations count in which it fills the fewest, so that the partners fill the rest. An episode counts the mean over
+    these rotations and over the seats that the row fills in them; with itself the row fills all seats.
+
+    Args:
+        blocks: blocks of one arena, mode and match seed, in any order; other pairings are passed over.
+        rows: entrant ids of those whose returns they are.
+        columns: entrant ids of those whom they meet.
+        roles: {role: its seats}.
+        episodes: how many episodes, from number `first` on; those that were not played are NaN.
+        first: number of the first episode.
+        max_steps: None for returns per episode. Otherwise they are per step, where a spoiled episode's forfeit is
+            spread over at least these many steps, see `returns.performances`.
+    """
+    row_of, column_of = {who: i for i, who in enumerate(rows)}, {who: i for i, who in enumerate(columns)}
+    found = {role: np.full((episodes, len(rows), len(columns)), np.nan) for role in roles}
+    for block in blocks:
+        a, b = block.entrants
+        start, end = max(block.first_episode, first), min(block.first_episode + block.episodes, first + episodes)
+        if start >= end:
+            continue
+        there, here = slice(start - first, end - first), slice(start - block.first_episode, end - block.first_episode)
+        for who, partner in {(a, b), (b, a)}:
+            if who not in row_of or partner not in column_of:
+                continue
+            for role, seats in roles.items():
+                cell = _own(block, who, seats, max_steps)
+                if cell is not None:
+                    found[role][there, row_of[who], column_of[partner]] = cell[here]
+    return found
+
+
+def _own(block: BlockRecord, who: str, seats: Sequence[str], max_steps: int | None) -> Floats | None:
+    """Own return [episodes] of an entrant in a role of a block; None where it never plays it."""
+    rotations: dict[int, list[SeatResult]] = {}
+    for result in block.results:
+        if result.entrant == who and result.seat in seats:
+            rotations.setdefault(result.rotation, []).append(result)
+    if not rotations:
+        return None
+    fewest = min(map(len, rotations.values()))
+    told = [
+        np.mean([_return(result, max_steps) for result in results], axis=0)
+        for results in rotations.values()
+        if len(results) == fewest
+    ]
+    return np.asarray(np.mean(told, axis=0))
+
+
+def _return(result: SeatResult, max_steps: int | None) -> Floats:
+    if max_steps is None:
+        return result.returns
+    spoiled = result.statuses != Status.DONE.code
+    steps = np.where(spoiled, np.maximum(result.lengths, max_steps), result.lengths)
+    return np.asarray(result.returns / np.maximum(steps, 1))

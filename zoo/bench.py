@@ -1,11 +1,14 @@
 """How fast this installation is: arenas, agents, matches, learning and ratings, in CPU time of one thread.
 
+The particle worlds are measured beside mpe2's own loop, in whichever of its two forms is the faster one.
+
 Every figure is the median of several repeats, each of which lasts long enough for the clock. Actions are drawn
 beforehand and given, so that an arena is measured and not its players.
 """
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import platform
@@ -34,6 +37,8 @@ from zoo.table import Table
 
 ARENAS = ("coin", "ipd")  # where arenas are measured, and agents in the first that they can play
 COPIES = (1, 64, 4096)
+PARTICLES = {"spread": "simple_spread_v3", "tag": "simple_tag_v3"}  # measured beside mpe2's module of that name
+PARTICLE_COPIES = (1, 64, 1024)
 BATCHES = (1, 64, 1000)
 BLOCK = 250  # episodes of a match
 ROUND = (64, 32)  # copies and steps of a round of learning
@@ -85,7 +90,8 @@ def count() -> int:
     agents = [load_agent(name).agent for name in names(AGENTS)]
     learners = sum(agent.learns for agent in agents)
     imagining = sum(_imagines(agent) for agent in agents)
-    return len(ARENAS) * len(COPIES) + 1 + len(agents) + learners + imagining + 1
+    particles = len(PARTICLES) * (1 + len(PARTICLE_COPIES))
+    return len(ARENAS) * len(COPIES) + 1 + particles + len(agents) + learners + imagining + 1
 
 
 def measure(quick: bool = False) -> Iterator[Measurement]:
@@ -99,6 +105,8 @@ def measure(quick: bool = False) -> Iterator[Measurement]:
     face = 1 / clock.seconds(pettingzoo_loop(ARENAS[0]))
     faster = {f"{copies:,} copies: times faster": rates[ARENAS[0], copies] / face for copies in (COPIES[0], COPIES[-1])}
     yield Measurement("face", ARENAS[0], {"steps / CPU s": face, **faster})
+    for name in PARTICLES:
+        yield from _particles(name, clock)
     for name in names(AGENTS):
         yield Measurement("agent", name, _agent(load_agent(name), clock, quick))
     for name in names(AGENTS):
@@ -132,10 +140,7 @@ def pettingzoo_loop(name: str) -> Callable[[], object]:
     """One step of PettingZoo's own loop in an arena's parallel face; a finished episode is reset on the way."""
     env = parallel_env(load_arena(name).factory)
     env.reset(seed=0)
-    draw = np.random.default_rng(0)
-    widths = {agent: env.arena.spec.seats[seat].actions for agent, seat in env.seats.items()}
-    drawn = [{agent: int(draw.integers(width)) for agent, width in widths.items()} for _ in range(_JOINT)]
-    following = itertools.cycle(drawn)
+    following = itertools.cycle(_drawn_for(env))
 
     def step() -> None:
         if not env.agents:
@@ -143,6 +148,60 @@ def pettingzoo_loop(name: str) -> Callable[[], object]:
         env.step(next(following))
 
     return step
+
+
+def _particles(name: str, clock: Clock) -> Iterator[Measurement]:
+    """mpe2's own loop, the faster of its two forms, and the arena's steps in several numbers of copies."""
+    module = PARTICLES[name]
+    loops = {"parallel": mpe2_parallel_loop, "AEC": mpe2_aec_loop}
+    taken = {form: clock.seconds(loop(module)) for form, loop in loops.items()}
+    form = min(taken, key=taken.__getitem__)
+    agents = len(load_arena(name).make(1).spec.seats)
+
+    def line(label: str, copies: int, call: float) -> Measurement:
+        figures = {"copies": copies, "agent-steps / CPU s": agents * copies / call, "us / call": 1e6 * call}
+        return Measurement("particle", label, {**figures, "times mpe2": copies * taken[form] / call})
+
+    yield line(f"{module}, {form}", 1, taken[form])
+    for copies in PARTICLE_COPIES:
+        yield line(name, copies, clock.seconds(stepping(load_arena(name).make(copies))))
+
+
+def mpe2_parallel_loop(module: str) -> Callable[[], object]:
+    """One step of all agents of mpe2's parallel environment; a finished episode is reset on the way."""
+    env = importlib.import_module(f"mpe2.{module}").parallel_env()
+    env.reset(seed=0)
+    following = itertools.cycle(_drawn_for(env))
+
+    def step() -> None:
+        if not env.agents:
+            env.reset()
+        env.step(next(following))
+
+    return step
+
+
+def mpe2_aec_loop(module: str) -> Callable[[], object]:
+    """One step of all agents of mpe2's AEC environment, each told its observation before; resets as above."""
+    env = importlib.import_module(f"mpe2.{module}").env()
+    env.reset(seed=0)
+    following = itertools.cycle(_drawn_for(env))
+
+    def step() -> None:
+        if env.terminations[env.agent_selection] or env.truncations[env.agent_selection]:
+            env.reset()
+        for action in next(following).values():
+            env.last()
+            env.step(action)
+
+    return step
+
+
+def _drawn_for(env: Any) -> list[dict[str, int]]:
+    """Joint actions for a PettingZoo environment, uniform, in the order of its agents."""
+    draw = np.random.default_rng(0)
+    widths = {agent: env.action_space(agent).n for agent in env.possible_agents}
+    return [{agent: int(draw.integers(width)) for agent, width in widths.items()} for _ in range(_JOINT)]
 
 
 def _place(entry: AgentEntry) -> str | None:

@@ -20,6 +20,7 @@ from zoo.version import VERSION
 COMMANDS: dict[str, str] = {
     "match": "Play a match between two agents and rate it.",
     "tournament": "Play all pairs of several agents and show the cross-play matrix.",
+    "crossplay": "Show who does how well with whom, and how robust that is.",
     "leaderboard": "Show an arena's leaderboard.",
     "exploit": "Measure how exploitable an agent is.",
     "train": "Train an agent and keep its checkpoint.",

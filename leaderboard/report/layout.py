@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from rich.cells import cell_len
 
 from leaderboard.board import Board
+from leaderboard.strangers import COLUMNS
 
 MISSING = "-"
 
@@ -95,3 +96,21 @@ def partners(board: Board) -> str:
 def measured(board: Board) -> bool:
     """Whether the exploitability of anybody on the board is known."""
     return any(row.exploiter_gain is not None or row.worst_case is not None for row in board.rows)
+
+
+def crossplayed(board: Board) -> bool:
+    """Whether it is known how anybody on the board does with strangers."""
+    return any(row.strangers for row in board.rows)
+
+
+def with_strangers(board: Board) -> dict[str, list[str]]:
+    """Column -> cells "value [low, high]" of how the entrants do with strangers; nothing where nobody was measured."""
+    if not crossplayed(board):
+        return {}
+    cells = {}
+    for kind, name in COLUMNS.items():
+        lows = [getattr(row, f"{kind}_low") for row in board.rows]
+        highs = [getattr(row, f"{kind}_high") for row in board.rows]
+        digits = decimals(half_widths(lows, highs), default=3)
+        cells[name] = intervals([getattr(row, kind) for row in board.rows], lows, highs, digits)
+    return cells

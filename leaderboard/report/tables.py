@@ -7,10 +7,21 @@ import math
 from dataclasses import asdict, fields
 from typing import Any
 
+from leaderboard import strangers
 from leaderboard.board import Board, Row
 from leaderboard.crossplay import Crossplay
 from leaderboard.exploitability import CAPTION, COLUMNS, cells
-from leaderboard.report.layout import clean, counted, decimals, half_widths, intervals, measured, number, partners
+from leaderboard.report.layout import (
+    clean,
+    counted,
+    decimals,
+    half_widths,
+    intervals,
+    measured,
+    number,
+    partners,
+    with_strangers,
+)
 
 
 def to_json(table: Board | Crossplay) -> str:
@@ -61,7 +72,8 @@ def _board_markdown(board: Board) -> str:
         for kind, name in COLUMNS.items()
         if measured(board)
     }
-    header += ["TrueSkill mu (sigma)", *exploited, "met", "games", "faults", "id"]
+    robust = with_strangers(board)
+    header += ["TrueSkill mu (sigma)", *exploited, *robust, "met", "games", "faults", "id"]
     body = [
         [
             str(row.rank),
@@ -72,7 +84,7 @@ def _board_markdown(board: Board) -> str:
             second[1][i],
             number(row.conservative, 1),
             f"{number(row.trueskill_mu, 1)} ({number(row.trueskill_sigma, 1)})",
-            *(column[i].strip() for column in exploited.values()),
+            *(column[i].strip() for column in (*exploited.values(), *robust.values())),
             f"{row.partners_met}/{row.partners}",
             f"{row.games:,}",
             f"{row.faults:,}",
@@ -82,6 +94,7 @@ def _board_markdown(board: Board) -> str:
     ]
     caption = _escaped(f"{counted(board)} {partners(board)} {board.rule} {board.method}")
     caption += f" {_escaped(CAPTION)}" if exploited else ""
+    caption += f" {_escaped(strangers.CAPTION)}" if robust else ""
     title = f"### {clean(board.arena)}: {board.kind}, mode {board.mode}"
     left = {"entrant", "side", "id"}
     return "\n\n".join([title, _markdown(header, body, left), caption]) + "\n"

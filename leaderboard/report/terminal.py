@@ -15,6 +15,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from leaderboard import strangers
 from leaderboard.board import Board, Change, Row
 from leaderboard.crossplay import Crossplay
 from leaderboard.exploitability import CAPTION, COLUMNS, cells
@@ -22,6 +23,7 @@ from leaderboard.labels import short_id
 from leaderboard.report.layout import (
     clean,
     counted,
+    crossplayed,
     decimals,
     half_widths,
     intervals,
@@ -30,6 +32,7 @@ from leaderboard.report.layout import (
     partners,
     shortened,
     telling_width,
+    with_strangers,
 )
 
 _GAP = 2  # spaces between columns
@@ -90,6 +93,8 @@ class BoardView:
         yield Text(board.rule, style="dim")
         if measured(board):
             yield Text(CAPTION, style="dim")
+        if crossplayed(board):
+            yield Text(strangers.CAPTION, style="dim")
 
 
 @dataclass(frozen=True)
@@ -216,6 +221,7 @@ def _board_columns(board: Board) -> list[_Column]:
         *sides,
         *headline,
         *exploited,
+        *(_Column(name, column, 64, group="strangers") for name, column in with_strangers(board).items()),
         _Column("TrueSkill", classical, 40),
         _Column("games", [f"{row.games:,}" for row in rows], 55),
         _Column("blocks", [f"{row.blocks:,}" for row in rows], 30),

@@ -25,6 +25,8 @@ SETTINGS = {
     "advantage-alignment": ["lr=0.02", "entropy=0.01"],
     "consensus": ["weight=0.01"],  # at 1 it settles wherever gradients vanish, best reply or not
     "maddpg": ["lr=0.01", "batch=128", "warmup=512", "rate=0.002"],
+    "iql": ["batch=128", "warmup=512", "epsilon_steps=40000", "epsilon_last=0.02"],
+    "reinforce": ["lr=0.01", "baseline=0.9", "parts=8"],
     "independent-q": ["alpha=0.3"],
     "jal-q": ["alpha=0.3"],
     "phc": ["alpha=0.3", "delta=0.01", "delta_decay=0"],

@@ -5,7 +5,8 @@ from itertools import combinations_with_replacement
 import numpy as np
 import pytest
 
-from leaderboard.crossplay import crossplay, read_crossplay
+from leaderboard.crossplay import crossplay, episode_returns, read_crossplay
+from leaderboard.records import RULES_VERSION, BlockRecord, SeatResult, Status, block_id
 from leaderboard.store import Store
 
 GAIN = {("a", "a"): 1.0, ("a", "b"): 2.0, ("b", "a"): 3.0, ("b", "b"): 4.0}
@@ -67,3 +68,48 @@ def test_from_the_store(tmp_path, make, blocks):
         assert matrix.n.tolist() == [[4, 4], [4, 4]]
         assert read_crossplay(store, "coin-v1", entrants=["a"]).mean.tolist() == [[pytest.approx(1.5)]]
         assert read_crossplay(store, "coin-v1", seed=3).entrants == ()
+
+
+def three_seats(one: str, rest: str, first: int, value: float) -> list[SeatResult]:
+    """A rotation in which `one` has seat 0, and `rest` the two others; returns say who sits where."""
+    results = []
+    for number in range(3):
+        who = one if number == 0 else rest
+        returns = np.full(2, value + number)
+        results.append(SeatResult(first, f"seat_{number}", who, returns, np.full(2, 5), np.zeros(2)))
+    return results
+
+
+def test_on_one_side_the_partners_fill_the_rest() -> None:
+    what = ("trio", ("a", "b"), "play", 0, 0, 2, RULES_VERSION)
+    results = [*three_seats("a", "b", 0, 10.0), *three_seats("b", "a", 1, 20.0)]
+    block = BlockRecord(block_id(*what), *what, tuple(results))
+    roles = {"player": ("seat_0", "seat_1", "seat_2")}
+    found = episode_returns([block], ["a", "b"], ["a", "b"], roles, 2)["player"]
+    assert found[:, 0, 1].tolist() == [10.0, 10.0] and found[:, 1, 0].tolist() == [20.0, 20.0]
+    assert np.isnan(found[:, 0, 0]).all()
+    steps = episode_returns([block], ["a"], ["b"], roles, 2, max_steps=5)["player"]
+    assert steps.ravel().tolist() == [2.0, 2.0]
+
+
+def test_roles_have_returns_of_their_own_in_any_order_of_blocks(make) -> None:
+    def own(who: str, partner: str, seat: str, rotation: int) -> list[float]:
+        return [10.0 * "abc".index(who) + "abc".index(partner), 100.0 + (seat == "seat_1")]
+
+    blocks = [make.block(pair, own) for pair in (("a", "b"), ("a", "c"), ("b", "c"))]
+    blocks += [make.block(("a", "b"), lambda *_: [7.0], first=2)]
+    roles = {"predator": ("seat_0",), "prey": ("seat_1",)}
+    found = episode_returns(blocks[::-1], ["c", "a"], ["b", "c"], roles, 3)
+    assert found["predator"].shape == (3, 2, 2)
+    assert found["predator"][:, 1, 0].tolist() == [1.0, 100.0, 7.0]
+    assert found["prey"][:2, 0, 0].tolist() == [21.0, 101.0]
+    assert np.isnan(found["prey"][2, 0, 0]) and np.isnan(found["prey"][:, 0, 1]).all()
+    later = episode_returns(blocks, ["a"], ["b"], roles, 2, first=1)["prey"]
+    assert later[:, 0, 0].tolist() == [101.0, 7.0]
+
+
+def test_a_spoiled_episode_stands_for_all_of_it_per_step(make) -> None:
+    block = make.block(("a", "b"), lambda *_: [-9.0], steps=1, statuses={"a": Status.CRASH})
+    roles = {"player": ("seat_0", "seat_1")}
+    found = episode_returns([block], ["a", "b"], ["a", "b"], roles, 1, max_steps=10)["player"][0]
+    assert (found[0, 1], found[1, 0]) == (-0.9, -9.0)

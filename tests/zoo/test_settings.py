@@ -44,6 +44,7 @@ def test_split(text: str, parts: list[str]) -> None:
         ("b", Literal["a", "b"], "b"),
         ("2", Literal[1, 2], 2),
         ("none", int | None, None),
+        ("null", float | None, None),
         ("4", int | None, 4),
         ("0.5", int | float, 0.5),
         ("x", int | str, "x"),

@@ -30,8 +30,9 @@ Times are CPU seconds of one thread, medians of several repeats.
 def command(quick: bool, as_json: bool) -> None:
     """Measure the speed of this installation.
 
-    Steps of arenas from one copy to thousands, beside PettingZoo's own loop in the same arena; what an agent takes to
-    act, to play whole matches against itself and to learn; and how long a rating takes.
+    Steps of arenas from one copy to thousands, beside PettingZoo's own loop in the same arena, and of the particle
+    worlds beside mpe2's; what an agent takes to act, to play whole matches against itself and to learn; and how long a
+    rating takes.
     """
     import json
     from dataclasses import asdict
@@ -61,6 +62,7 @@ def _screen(found: Sequence[Measurement], facts: dict[str, Any]) -> RenderableTy
     titles = {
         "arena": "Arenas: all seats told, actions given",
         "face": "PettingZoo's own loop in one copy, and how much faster batches are",
+        "particle": "Particle worlds: all seats told, actions given, beside mpe2's own loop",
         "agent": f"Agents: microseconds per act in batches of B, and matches in blocks of {bench.BLOCK}",
         "learning": f"Learning: rounds of {copies} copies x {length} steps of self-play, default settings",
         "imagining": (

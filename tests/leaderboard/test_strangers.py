@@ -1,0 +1,87 @@
+"""How entrants do with strangers, on the board: which measurement is shown, and in every form of the board."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from leaderboard.board import board, make_board
+from leaderboard.records import Measurement
+from leaderboard.report import tables
+from leaderboard.report.terminal import board_view, to_text
+from leaderboard.store import Store
+from leaderboard.strangers import COLUMNS, by_subject, shown
+
+
+def measured(
+    kind: str = "strangers_mean", value: float = 0.5, n: int = 4, episodes: int = 100, **details
+) -> Measurement:
+    told = {"episodes": episodes, **details}
+    return Measurement("a", "coin-v1", kind, value, value - 0.1, value + 0.1, n, False, 0, None, told)
+
+
+def test_most_opponents_then_most_episodes_then_the_newest() -> None:
+    few, many = measured(value=0.1, n=2, episodes=900), measured(value=0.2, n=9)
+    assert shown([many, few])["strangers_mean"] == 0.2
+    longer = measured(value=0.3, n=9, episodes=500)
+    assert shown([longer, many])["strangers_mean"] == 0.3
+    newer = measured(value=0.4, n=9)
+    row = shown([many, newer])
+    assert (row["strangers_mean"], row["strangers_mean_low"], row["strangers"]) == (0.4, pytest.approx(0.3), 9)
+
+
+def test_nobody_measured_is_none() -> None:
+    row = shown([])
+    assert row.pop("strangers") == 0
+    assert set(row.values()) == {None} and len(row) == 9
+
+
+def test_a_side_has_its_own_figure() -> None:
+    sided = measured(sides={"predator": [2.0, 1.0, 3.0]})
+    assert [shown([sided], "predator")[f"strangers_mean{end}"] for end in ("", "_low", "_high")] == [2.0, 1.0, 3.0]
+    assert shown([sided], "prey")["strangers_mean"] == 0.5
+
+
+def test_other_measurements_are_passed_over() -> None:
+    assert list(by_subject([measured(), measured("exploiter_gain")]).values()) == [[measured()]]
+
+
+@pytest.fixture
+def told() -> list[Measurement]:
+    return [measured(), measured("strangers_worst", -0.25), measured("partner_gap", 0.125)]
+
+
+def test_every_form_shows_the_columns(make, told: list[Measurement]) -> None:
+    blocks = make.noisy_blocks({"a": 0.0, "b": 1.0})
+    found = make_board(make.arena(), blocks, measurements=told)
+    for width in (80, 120):
+        lines = to_text(board_view(found), width).splitlines()
+        assert max(map(len, lines)) <= width
+        assert all(any(name in line for line in lines) for name in COLUMNS.values())
+        assert any("-0.25 [-0.35, -0.15]" in line for line in lines)
+        assert "zoo crossplay" in " ".join(lines)
+    assert "0.50 [0.40, 0.60]" in tables.to_markdown(found)
+    rows = {row["entrant"]: row for row in csv.DictReader(io.StringIO(tables.to_csv(found)))}
+    assert (rows["a"]["partner_gap"], rows["b"]["partner_gap"]) == ("0.125", "")
+    assert json.loads(tables.to_json(found))["rows"][0]["strangers_worst"] in (None, -0.25)
+
+
+def test_without_measurements_there_are_no_columns(make) -> None:
+    found = make_board(make.arena(), make.noisy_blocks({"a": 0.0, "b": 1.0}))
+    assert "strangers" not in to_text(board_view(found), 200)
+
+
+def test_a_new_measurement_renews_the_cached_board(make, told: list[Measurement]) -> None:
+    with Store(":memory:") as store:
+        store.add_arena(make.arena())
+        for name in ("a", "b"):
+            store.add_entrant(make.entrant(name))
+        for block in make.noisy_blocks({"a": 0.0, "b": 1.0}):
+            store.add_block(block)
+        assert {row.strangers_mean for row in board(store, "coin-v1").rows} == {None}
+        for measurement in told:
+            store.add_measurement(measurement)
+        assert {row.entrant: row.strangers_mean for row in board(store, "coin-v1").rows} == {"a": 0.5, "b": None}

@@ -1,0 +1,155 @@
+"""`zoo crossplay`: who does how well with whom, and how robust that leaves everybody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zoo.commands.options import COUNT, SEED, arena_options, arena_settings, typed
+
+if TYPE_CHECKING:
+    from zoo.crossplay import Report
+    from zoo.play import ArenaChoice
+
+EPILOG = """\b
+Everybody plays every role with everybody, on the same seeds. Blocks are those of
+matches and tournaments: what was played there is not played again, and a command
+that was stopped goes on where it was. 'AGENT@*' stands for all checkpoints of an
+agent: its training seeds, which form a group.
+
+\b
+Examples:
+  zoo crossplay greedy cooperator naive lola --arena coin
+  zoo crossplay 'maddpg@*' 'ddpg@*' random --arena tag --workers 2
+  zoo crossplay 'maddpg@*' --arena tag --against random --role adversary
+  zoo crossplay tit-for-tat grim random --arena ipd --plot ipd.png --csv ipd.csv
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("entrants", nargs=-1, required=True, metavar="A B C ...")
+@arena_options
+@click.option("--against", multiple=True, metavar="ENTRANT", help="A further opponent that is no entry; repeatable.")
+@click.option("--role", "only", multiple=True, metavar="ROLE", help="Show this role only; repeatable.")
+@click.option("--episodes", type=COUNT, help="Episodes of every pairing in each seating (default: the arena's).")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Only the public seed 0 reaches the board.")
+@click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks.")
+@click.option("--anchor-low", metavar="ENTRANT", help="Who is 0 on the normalised scale (default: the arena's).")
+@click.option("--anchor-high", metavar="ENTRANT", help="Who is 1 there, or best: the best of those at hand.")
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share of the opponents that CVaR averages over.",
+)
+@click.option("--csv", "table", type=click.Path(dir_okay=False, path_type=Path), help="Write every cell into a file.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a heat map, .png or .svg.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the screen.")
+@click.option("--no-record", is_flag=True, help="Leave records and leaderboard as they are.")
+def command(
+    entrants: tuple[str, ...],
+    arena: str,
+    assignments: tuple[str, ...],
+    wrap: tuple[str, ...],
+    against: tuple[str, ...],
+    only: tuple[str, ...],
+    episodes: int | None,
+    seed: int,
+    workers: int,
+    anchor_low: str | None,
+    anchor_high: str | None,
+    alpha: float,
+    table: Path | None,
+    plot: Path | None,
+    as_json: bool,
+    no_record: bool,
+) -> None:
+    """Play everybody with everybody, and show how robust each of them is.
+
+    For each entry in each role: mean, worst case and CVaR over opponents of other training runs, and the gap to the
+    partners that it trained with, with intervals, raw and normalised between anchors. The figures become columns of
+    the leaderboard.
+    """
+    import json
+    import time
+
+    from rich.console import Console
+
+    from leaderboard.report.layout import plural
+    from leaderboard.store import Store
+    from zoo import crossplay, home
+    from zoo.crossplay.screen import crossplay_screen
+    from zoo.errors import UserError, nearest
+    from zoo.play import ArenaChoice
+
+    started = time.process_time()
+    choice = ArenaChoice(arena, arena_settings(assignments), wrap)
+    if plot is not None and plot.suffix not in (".png", ".svg"):
+        raise UserError(f"--plot {plot}: the name must end in .png or .svg")
+    spec = choice.make(1).spec
+    for role in only:
+        if role not in crossplay.roles(spec):
+            raise UserError(f"--role: {spec.name} has no role {role!r}; {nearest(role, crossplay.roles(spec))}")
+    rows, further = crossplay.expand(choice, entrants), crossplay.expand(choice, against)
+    if len(rows) + len(further) < 2:
+        raise UserError(f"cross-play needs at least two entrants, got {len(rows)}")
+    anchors = crossplay.anchors_for(choice, choice.identity(choice.make(1)), anchor_low, anchor_high)
+    with Store(":memory:" if no_record else home.records()) as store:
+        matrix = crossplay.play(
+            choice,
+            _with_anchors(choice, rows, anchors.entrants),
+            [*rows, *further],
+            episodes=episodes,
+            seed=seed,
+            workers=workers,
+            store=store,
+            command=typed(),
+            quiet=as_json,
+        )
+        report = crossplay.report(matrix, anchors, entries=rows, only=only, alpha=alpha)
+        for measurement in report.measurements():
+            store.add_measurement(measurement)
+    files = _files(report, only, table, plot)
+    if as_json:
+        told = report.to_json() | {
+            "blocks": matrix.blocks,
+            "played": matrix.played,
+            "cpu_s": time.process_time() - started,
+        }
+        click.echo(json.dumps(told, indent=1, allow_nan=False))
+        return
+    kept = "not recorded" if no_record else "recorded"
+    played = f"{matrix.played:,} of {plural(matrix.blocks, 'block')} played now"
+    console = Console()
+    console.print(crossplay_screen(report, f"{kept}; {played}; {time.process_time() - started:.1f} CPU s", only))
+    for file in files:
+        console.print(str(file), soft_wrap=True, highlight=False, markup=False)
+
+
+def _with_anchors(choice: ArenaChoice, rows: list[str], anchors: tuple[str, ...]) -> list[str]:
+    """The rows, and those anchors that are none of them."""
+    from zoo.play import entrant
+
+    known = {entrant(choice, text).id for text in rows}
+    return [*rows, *(text for text in dict.fromkeys(anchors) if entrant(choice, text).id not in known)]
+
+
+def _files(report: Report, only: tuple[str, ...], table: Path | None, plot: Path | None) -> list[Path]:
+    """The files that were asked for; their paths."""
+    from zoo.checkpoint import write_atomically
+    from zoo.crossplay.cells import to_csv
+    from zoo.crossplay.picture import heat_map
+    from zoo.reproduce.plots import pictures
+
+    files = []
+    if table is not None:
+        write_atomically(table, to_csv(report).encode())
+        files.append(table)
+    if plot is not None:
+        kind = plot.suffix.removeprefix(".")
+        write_atomically(plot, pictures(heat_map(report, only), [kind])[kind])
+        files.append(plot)
+    return files

@@ -1,0 +1,32 @@
+"""Cross-play: everybody with everybody's partners and opponents, and how robust that leaves each of them.
+
+For programs:
+
+    from zoo import crossplay
+    from zoo.play import ArenaChoice
+
+    matrix = crossplay.play(ArenaChoice("tag"), ["maddpg@seed-0", "maddpg@seed-1", "random"])
+    matrix.mean("adversary")  # float [3, 3], return per episode of the row in that role
+    report = crossplay.report(matrix, crossplay.anchors_for(matrix.choice, matrix.identity))
+    crossplay.compare(report, "adversary", ["maddpg@seed-0"], ["maddpg@seed-1"])
+"""
+
+from zoo.anchors import BEST, Anchors, anchors_for
+from zoo.crossplay.figures import Entry, Group, Report, compare, report
+from zoo.crossplay.matrix import Matrix, Player, expand, play, roles
+
+__all__ = [
+    "BEST",
+    "Anchors",
+    "Entry",
+    "Group",
+    "Matrix",
+    "Player",
+    "Report",
+    "anchors_for",
+    "compare",
+    "expand",
+    "play",
+    "report",
+    "roles",
+]

@@ -1,0 +1,184 @@
+"""What a cross-play report looks like in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich.console import Group as Stack
+from rich.console import RenderableType
+from rich.text import Text
+
+from leaderboard.report.layout import clean, decimals, half_widths, intervals, number, plural
+from leaderboard.robustness import Figure
+from zoo.anchors import BEST
+from zoo.crossplay.figures import Entry, Group, Report
+from zoo.screen import Column, Sheet, labels
+
+
+def crossplay_screen(report: Report, note: str = "", only: Sequence[str] = ()) -> RenderableType:
+    """The whole screen; `note` says how it came about, `only` which roles are shown."""
+    matrix = report.matrix
+    title = Text(clean(f"Cross-play in {matrix.identity}, {matrix.spec.kind} game; "), style="bold")
+    title.append(
+        f"{len(matrix.rows)} x {len(matrix.columns)} entrants, {plural(matrix.episodes, 'episode')} in each seating,"
+        f" seed {matrix.seed}",
+        "not bold",
+    )
+    parts: list[RenderableType] = [title]
+    for role in only or matrix.roles:
+        parts += [Text(), *_matrix(report, role)]
+    if report.entries:
+        parts += [Text(), Text("Entries, best worst case first", style="bold"), _entries(report)]
+        parts += [Text(line, style="dim") for line in _explained(report)]
+    if any(len(group.members) > 1 for group in report.groups):
+        parts += [Text(), Text("Groups: means over training seeds", style="bold"), _groups(report)]
+        parts += [Text(line, style="dim") for line in _groups_explained()]
+    if report.alone:
+        parts += [Text(), Text(clean(f"Without figures, as nobody comes from another run: {', '.join(report.alone)}."))]
+    return Stack(*parts, Text(), Text(note, style="dim"))
+
+
+def _matrix(report: Report, role: str) -> list[RenderableType]:
+    matrix = report.matrix
+    mean, error = matrix.mean(role), matrix.standard_error(role)
+    digits = min(decimals(error.ravel().tolist()), 2)
+    sheet = Sheet(
+        [
+            labels("entrant", [_numbered(i, player.label) for i, player in enumerate(matrix.rows)]),
+            *(
+                Column(_numbers(report)[j], [number(x, digits) for x in mean[:, j].tolist()])
+                for j in range(len(matrix.columns))
+            ),
+        ]
+    )
+    known = error[np.isfinite(error)]
+    worst = f"; standard error at most {number(float(known.max()), digits + 1)}" if known.size else ""
+    where = "in one seat among partners" if len(matrix.roles) == 1 else f"as {role}"
+    text = f"Return per episode of the row {where} when paired with the column of that number{worst}."
+    further = [f"{_numbers(report)[j]} {p.label}" for j, p in enumerate(matrix.columns) if p not in matrix.rows]
+    found: list[RenderableType] = [
+        Text(clean(role if len(matrix.roles) > 1 else "One seat among partners"), style="bold"),
+        sheet,
+        Text(clean(text), style="dim"),
+    ]
+    if further:
+        found.append(Text(clean(f"Columns only: {', '.join(further)}."), style="dim"))
+    return found
+
+
+def _numbered(row: int, label: str) -> str:
+    return f"{row + 1:>2} {label}"
+
+
+def _numbers(report: Report) -> list[str]:
+    """The columns' numbers: those of the rows, and further ones for opponents that are no rows."""
+    rows = list(report.matrix.rows)
+    more = iter(range(len(rows) + 1, len(rows) + len(report.matrix.columns) + 1))
+    return [str(rows.index(p) + 1 if p in rows else next(more)) for p in report.matrix.columns]
+
+
+def _entries(report: Report) -> Sheet:
+    entries = report.entries
+    numbers = _numbers(report)
+    names = {p.label: n for p, n in zip(report.matrix.columns, numbers, strict=True)}
+    columns = [labels("entrant", [_numbered(e.row, e.player.label) for e in entries])]
+    if len(report.matrix.roles) > 1:
+        columns.append(labels("role", [e.role for e in entries]))
+    return Sheet([*columns, *_figures(entries, [names[(e.worst_against[1] or e.worst_against[0])] for e in entries])])
+
+
+def _groups(report: Report) -> Sheet:
+    groups = report.groups
+    columns = [labels("group", [g.label for g in groups])]
+    if len(report.matrix.roles) > 1:
+        columns.append(labels("role", [g.role for g in groups]))
+    columns.append(Column("seeds", [str(len(g.members)) for g in groups]))
+    columns += _figures(groups, None)
+    if any(g.swap is not None for g in groups):
+        swaps, between = [g.swap for g in groups], [g.swap_normalised for g in groups]
+        columns += [
+            Column("other seeds", _plain([None if s is None else s.cross_play for s in swaps])),
+            Column("drop [95 %]", _cells([None if s is None else s.drop for s in swaps])),
+            Column("R_-", [number(None if s is None else s.correlation, 2) for s in between]),
+            Column("others n", [number(None if s is None else s.cross_play, 2) for s in between]),
+        ]
+    return Sheet(columns)
+
+
+def _figures(told: Sequence[Entry] | Sequence[Group], against: Sequence[str] | None) -> list[Column]:
+    between, raw = [t.normalised for t in told], [t.raw for t in told]
+    columns = []
+    if any(x is not None for x in between):
+        columns += [
+            Column("worst n [95 %]", _cells([None if x is None else x.worst for x in between], 2), style="bold"),
+            *([] if against is None else [Column("vs", against)]),
+            Column("CVaR n", _plain([None if x is None else x.cvar.value for x in between], 2)),
+            Column("mean n [95 %]", _cells([None if x is None else x.mean for x in between], 2)),
+            Column("gap n [95 %]", _cells([None if x is None else x.gap for x in between], 2)),
+        ]
+    elif against is not None:
+        columns.append(Column("vs", against))
+    return [
+        *columns,
+        Column("worst [95 %]", _cells([x.worst for x in raw])),
+        Column("CVaR", _plain([x.cvar.value for x in raw])),
+        Column("mean [95 %]", _cells([x.mean for x in raw])),
+        Column("own", _plain([None if x.own is None else x.own.value for x in raw])),
+        Column("gap [95 %]", _cells([x.gap for x in raw])),
+    ]
+
+
+def _cells(figures: Sequence[Figure | None], digits: int | None = None) -> list[str]:
+    values = [None if f is None else f.value for f in figures]
+    lows, highs = [None if f is None else f.low for f in figures], [None if f is None else f.high for f in figures]
+    if digits is None:
+        digits = min(max(decimals(half_widths(lows, highs), default=1), 1), 2)
+    return intervals(values, lows, highs, digits)
+
+
+def _plain(values: Sequence[float | None], digits: int | None = None) -> list[str]:
+    if digits is None:
+        digits = 1 if max((abs(v) for v in values if v is not None), default=0.0) >= 10 else 2
+    return [number(value, digits) for value in values]
+
+
+def _explained(report: Report) -> list[str]:
+    """One line for every number of the table of entries."""
+    matrix, anchors = report.matrix, report.anchors
+    lines = []
+    if anchors.low is None:
+        lines.append(f"Nothing is normalised: {anchors.source}.")
+    else:
+        high = "the best of these entrants" if anchors.high == BEST else clean(anchors.high)
+        lines.append(
+            f"n: return with an opponent on a scale from 0 ({clean(anchors.low)}) to 1 ({high}), each with the same"
+            f" opponent in the same role; anchors: {clean(anchors.source)}."
+        )
+        numbers = _numbers(report)
+        for role in dict.fromkeys(entry.role for entry in report.entries):
+            out = [n for n, usable in zip(numbers, report.scales[role].usable.tolist(), strict=True) if not usable]
+            where = f" as {role}" if len(matrix.roles) > 1 else ""
+            if len(out) == len(numbers):
+                lines.append(f"There is no n{where}, as the anchors do not clearly differ with anybody.")
+            elif out:
+                lines.append(f"Left out of n{where}, as the anchors do not clearly differ with them: {', '.join(out)}.")
+    return [
+        *lines,
+        "worst: least mean return over held-out opponents, those of another training run; vs: with whom.",
+        f"CVaR: mean over the worst {report.alpha:.0%} of held-out opponents.",
+        "mean: over held-out opponents. own: with itself, as it trained. gap: own less mean.",
+        "Intervals of mean and gap are for other opponents like these and other episodes; those of the worst case for"
+        " other episodes with these opponents; anchors count as known. All play the same episodes, so differences of"
+        " entries are surer.",
+    ]
+
+
+def _groups_explained() -> list[str]:
+    return [
+        "A group is one agent with the same settings and training but for the seed; its intervals are for other seeds,"
+        " too.",
+        "own: self-play, with partners of the own run; other seeds: with those of the group's other runs; drop: what"
+        " that costs.",
+        "R_-: drop as a share of self-play, on the scale n (joint-policy correlation); others n: level without it.",
+    ]

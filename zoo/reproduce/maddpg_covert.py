@@ -1,0 +1,65 @@
+"""Covert communication: how much more often Bob than Eve says what Alice meant, MADDPG and DDPG against each other.
+
+Lowe et al. 2017 give Bob's success relative to Eve's, taken here as the difference of two shares, and as against an Eve
+of the same algorithm who learned with them: one of another run has never heard their code. Only two of the four symbols are ever meant, so that Bob and
+Eve are right half of the time by guessing, and 100 % less 50 % is the best that can be hoped for against an Eve who
+guesses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from zoo.reproduce.house_play import Cell, CrossFigure, Measure, Told
+from zoo.reproduce.report import Published
+
+MADDPG, DDPG = "maddpg", "ddpg"
+PUBLISHED = {(MADDPG, MADDPG): Published(0.524), (DDPG, DDPG): Published(0.251)}
+
+
+def bob(told: Told) -> float:
+    """Share of steps in which Bob says the symbol that is meant."""
+    return told["bob_0"]["accuracy"]
+
+
+def eve(told: Told) -> float:
+    """Share of steps in which Eve says the symbol that is meant."""
+    return told["eve_0"]["accuracy"]
+
+
+def lead(told: Told) -> float:
+    """Bob's share less Eve's."""
+    return bob(told) - eve(told)
+
+
+class MaddpgCovert(CrossFigure):
+    """Cross table of MADDPG and DDPG in crypto."""
+
+    name = "maddpg-covert"
+    title = "Covert communication: does Bob understand what Eve does not?"
+    source = "Lowe et al. 2017 (MADDPG), section 5.2"
+    minutes = (0.5, 0.1)
+    arena = "crypto"
+    rules = (MADDPG, DDPG)
+    roles = (("bob_0", "alice_0"), ("eve_0",))
+    versus = "Alice and Bob v Eve"
+
+    @property
+    def measures(self) -> Sequence[Measure]:
+        """Both shares and their difference."""
+        return (
+            Measure("Bob less Eve", "Bob's share less Eve's", lead, PUBLISHED, "higher"),
+            Measure("Bob's exact symbols", "share of Bob's symbols that are exact", bob, {}),
+            Measure("Eve's exact symbols", "share of Eve's symbols that are exact", eve, {}),
+        )
+
+    def remarks(self, cells: Mapping[Cell, Mapping[tuple[int, int], Told]]) -> list[str]:
+        """What a guesser scores, and what is compared."""
+        return [
+            "Only 2 of the 4 symbols are ever meant: who guesses between them scores .5, who guesses among all .25.",
+            "Counted from the second step on, when Alice has spoken. The paper's relative success is taken as Bob's"
+            " share less Eve's, against an Eve who learned with them; an Eve of another run does not know their code.",
+        ]
+
+
+FIGURE = MaddpgCovert()
