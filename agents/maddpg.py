@@ -27,7 +27,8 @@ Implementations disagree in five places, which are switches here:
                  policies do `current`-ly
     standardise  rewards divided by their standard deviation in the replay and centred; the paper does not
 
-`play=mode` plays the most likely action when not training (the published code samples even then).
+When not training it plays its most likely action: mu is deterministic, and samples are how it explores. `play=sample`
+draws even then, as the published code does.
 
 The paper does not say whether the K sub-policies share Q_i (its notation has no k, so the default is one; `critics=own`
 gives each its own), nor which of the others' sub-policies give the target actions: here it is the one that played.
@@ -49,7 +50,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from agents.parts.categorical import CategoricalPolicy
+from agents.parts.categorical import MODE, CategoricalPolicy
 from agents.parts.deterministic import DeterministicPolicy, sizes
 from agents.parts.gradients import gradient, leaves
 from agents.parts.optimizers import Adam
@@ -85,7 +86,7 @@ class MaddpgConfig:
     noise: float = 0.3  # standard deviation of exploration where actions are continuous; ours
     noise_last: float = 0.05  # what it falls to
     noise_steps: int = 500_000  # transitions over which it falls, linearly
-    play: Literal["sample", "mode"] = "sample"  # when not training, where actions are discrete
+    play: Literal["mode", "sample"] = "mode"  # when not training, where actions are discrete
     inferred: bool = False  # targets from inferred policies of the others
     model_lr: float = 0.01  # Adam's step size of inferred policies
     entropy: float = 0.001  # lambda of equation 7
@@ -128,6 +129,7 @@ class Maddpg(Agent):
     needs_to_learn = frozenset({"joint"})
     owns = "all"
     learns = True
+    behaviour = 2
     central: ClassVar[bool] = True  # False: critics read their own seat alone
     config: MaddpgConfig
 
@@ -186,6 +188,7 @@ class Maddpg(Agent):
             for name, teams in self._teams().items()
         }
         self.policies = {seat: [self._policy(k, n) for k in range(config.k)] for n, seat in enumerate(seats)}
+        self.playing = {s: [self._policy(k, n, MODE) for k in range(config.k)] for n, s in enumerate(seats)}
         self.replay = Replay(config.capacity, self._example())
         self.owed = torch.zeros(config.k, dtype=torch.float64)  # updates earned by transitions and not yet made
         self.learned = torch.zeros((), dtype=torch.long)  # transitions learned from
@@ -193,11 +196,11 @@ class Maddpg(Agent):
     def _teams(self) -> dict[str, list[Team]]:
         return {"actor": self.actors, "critic": self.critics, "model": self.models}
 
-    def _policy(self, k: int, number: int) -> CategoricalPolicy | DeterministicPolicy:
+    def _policy(self, k: int, number: int, sharpness: float = 1.0) -> CategoricalPolicy | DeterministicPolicy:
         parameters, spec = self.actors[k].of(number), self.spec.seats[self.seats[number]]
         if not self.discrete:
             return DeterministicPolicy(parameters, spec, self.config.noise)
-        return CategoricalPolicy(parameters, spec)
+        return CategoricalPolicy(parameters, spec, sharpness=sharpness if self.config.play == "mode" else 1.0)
 
     # -- play ---------------------------------------------------------------------------------------------------------
 
@@ -216,26 +219,24 @@ class Maddpg(Agent):
     @torch.no_grad()
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """Draw from the actor of this seat, or from the sub-policy that was drawn for the episode."""
-        policies = self.policies[self.seats[memory["seat"]]]
+        policies = (self.policies if memory["training"] else self.playing)[self.seats[memory["seat"]]]
         if self.config.k == 1:
-            return self._act(policies[0], timestep, memory)
+            return policies[0].act(timestep, memory)
         drawn = below(bits(memory["k_luck"], memory["step"]), self.config.k)
         k = drawn.where(timestep.first, memory["k"])
-        told = [self._act(policy, timestep, memory) for policy in policies]
+        told = [policy.act(timestep, memory) for policy in policies]
         values = torch.stack([action.value for action, _ in told])  # [K, B(, D)]
         value = values[k, torch.arange(len(k), device=k.device)]
         return Action(value, extras={"k": k}), {**told[0][1], "k": k}
 
-    def _act(
-        self, policy: CategoricalPolicy | DeterministicPolicy, timestep: TimeStep, memory: Memory
-    ) -> tuple[Action, Memory]:
-        if isinstance(policy, CategoricalPolicy) and self.config.play == "mode" and not memory["training"]:
-            return Action(policy.probabilities(timestep).argmax(-1)), {**memory, "step": memory["step"] + 1}
-        return policy.act(timestep, memory)
-
     def policy(self, seat: str) -> DifferentiablePolicy | None:
-        """The actor of a seat; none where sub-policies are drawn, as that is a memory of the past."""
-        return self.policies[seat][0] if self.config.k == 1 else None
+        """The actor of a seat as it plays, while it learns with exploration; none where sub-policies are drawn.
+
+        A checkpoint holds no trace of learning, so an agent made from one shows what it is frozen to.
+        """
+        if self.config.k > 1:  # which one is drawn is a memory of the past
+            return None
+        return (self.policies if bool(self.learned) else self.playing)[seat][0]
 
     # -- learning -----------------------------------------------------------------------------------------------------
 

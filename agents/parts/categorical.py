@@ -16,6 +16,8 @@ from agents.randomness import Draws, categorical, deal
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
 
 Recall = Literal["none", "reward"]
+#: A sharpness at which a softmax holds nothing but the largest logit.
+MODE = 1e6
 RecallSetting = Literal["auto", "none", "reward"]
 
 
@@ -45,10 +47,11 @@ class CategoricalPolicy(DifferentiablePolicy):
         parameters: from `initial_parameters`, leading axis R.
         spec: the seat's spec.
         recall: what of the past enters, see above.
+        sharpness: factor of the logits; `MODE` leaves the most likely action alone.
     """
 
-    def __init__(self, parameters: Parameters, spec: SeatSpec, recall: Recall = "none") -> None:
-        self.parameters, self.spec, self.recall = parameters, spec, recall
+    def __init__(self, parameters: Parameters, spec: SeatSpec, recall: Recall = "none", sharpness: float = 1.0) -> None:
+        self.parameters, self.spec, self.recall, self.sharpness = parameters, spec, recall, sharpness
         weight = next(iter(parameters.values()))
         self.replicas, self._dtype = weight.shape[0], weight.dtype
         self._draws = Draws()
@@ -99,7 +102,7 @@ class CategoricalPolicy(DifferentiablePolicy):
 
     def with_parameters(self, parameters: Parameters) -> Self:
         """The same policy reading other parameters."""
-        return type(self)(parameters, self.spec, self.recall)
+        return type(self)(parameters, self.spec, self.recall, self.sharpness)
 
     def begin(self, seating: Seating) -> Memory:
         """Luck, step counter and, where recalled, the mood [B]."""
@@ -164,6 +167,8 @@ class CategoricalPolicy(DifferentiablePolicy):
     def _scores(self, features: Tensor) -> Tensor:
         """Logits [..., A] of features [..., B, F]."""
         scores = mlp(self.parameters, features)
+        if self.sharpness != 1.0:
+            scores = scores * self.sharpness
         return torch.nn.functional.pad(scores, (0, 1)) if "b0" not in self.parameters else scores
 
     @staticmethod
