@@ -16,12 +16,14 @@ Per seat and episode of 25 steps of random play Eve earns about -38, Bob and Ali
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from arenas.particle import Body, Colour, Luck, Particles, Physics, Player, Scene
+from arenas.protocol import Action, TimeStep
 
 if TYPE_CHECKING:
     from pettingzoo import AECEnv, ParallelEnv
@@ -36,10 +38,10 @@ class Crypto(Particles):
     Args:
         batch_size: B, copies played at once.
         device: where the tensors live.
-        continuous: whether actions are vectors.
+        continuous: whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones.
         max_steps: T, steps per episode.
-        physics: conventions, see `arenas.particle`.
-        luck: see `arenas.particle`.
+        physics: "mpe2", or "openai" for the conventions of 2017.
+        luck: "fast", or "mpe2" to start as mpe2 does with the same seed.
 
     Raises:
         ValueError: a setting that makes no game.
@@ -60,15 +62,15 @@ class Crypto(Particles):
             name="crypto",
             kind="competitive",
             players=(
-                Player(colour=(0.75, 0.25, 0.25), seat="eve_0", team="eve", thrust=0.0, talks=True),
-                Player(seat="bob_0", team="alice and bob", thrust=0.0, talks=True),
-                Player(seat="alice_0", team="alice and bob", thrust=0.0, talks=True),
+                Player(colour=(0.75, 0.25, 0.25), name="eve_0", team="eve", thrust=0.0, talks=True),
+                Player(name="bob_0", team="friends", thrust=0.0, talks=True),
+                Player(name="alice_0", team="friends", thrust=0.0, talks=True),
             ),
             landmarks=tuple(Body(colour=colour) for colour in _GOALS),
             goals=(2, 2),
             symbols=_SYMBOLS,
-            draw_band=1.0,
-            forfeit=-4.0,
+            draw_band=0.4,
+            forfeit=-8.0,
         )
         super().__init__(batch_size, device, scene, settings)
         self._vectors = torch.eye(_SYMBOLS, dtype=torch.float64, device=device)
@@ -92,6 +94,21 @@ class Crypto(Particles):
         colours = super()._colours(goals)
         colours[1] = _GOALS[goals[0]]
         return colours
+
+    def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
+        """Bob's and Eve's `accuracy`: the share of symbols said that are the goal's.
+
+        Only steps after Alice has spoken count, so from the second on; under continuous actions the largest number is
+        the symbol. Who guesses between the two goals is right in half of the steps.
+        """
+        alice = steps["alice_0"]
+        goal = alice.observation[:-1, :, :_SYMBOLS].argmax(-1)
+        heard = alice.active[:-1] & ~alice.first[:-1]
+        found: dict[str, dict[str, Tensor]] = {seat: {} for seat in self.spec.seats}
+        for seat in ("eve_0", "bob_0"):
+            said = actions[seat].value.argmax(-1) if self.continuous else actions[seat].value
+            found[seat] = {"accuracy": ((said == goal) & heard).sum(0) / heard.sum(0)}
+        return found
 
 
 def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:

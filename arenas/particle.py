@@ -37,6 +37,7 @@ import torch
 from torch import Tensor
 
 from arenas.luck import below, bits
+from arenas.particle_picture import picture, word
 from arenas.protocol import Action, Arena, ArenaSpec, Kind, SeatSpec, Snapshot, TimeStep, TimeSteps
 
 Physics = Literal["mpe2", "openai"]
@@ -48,24 +49,25 @@ REACHED = 0.1  # distance below which a landmark counts as reached, mpe2's own r
 MOVES = 5
 _DT, _KEPT = 0.1, 1 - 0.25  # seconds a step; share of the velocity that damping leaves
 _STIFFNESS, _MARGIN = 100.0, 1e-3
+_FAR = -600.0  # margins between two bodies at which exp is 1e-261, for beyond it underflows, fifty times as slowly
 _PUSH = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # x and y of each move in mpe2
 _SEED_MASK = (1 << 63) - 1  # numpy wants seeds that are not negative
 
 
 @dataclass(frozen=True)
 class Body:
-    """A disc: a landmark as it stands, or what an agent is made of."""
+    """A disc: a landmark as it stands, or what an agent is made of. An agent's name is its seat."""
 
     size: float = 0.05  # radius
     colour: Colour = (0.25, 0.25, 0.25)
     solid: bool = False  # whether it collides
+    name: str = "landmark"
 
 
 @dataclass(frozen=True)
 class Player(Body):
     """An agent: whether it collides is for all agents of a scene the same. Talkers come first, movers last."""
 
-    seat: str = ""
     team: str = "all"
     thrust: float = 5.0  # 0: it cannot move
     top_speed: float = math.inf
@@ -74,7 +76,7 @@ class Player(Body):
     @property
     def side(self) -> str:
         """The name without its number."""
-        return self.seat.rpartition("_")[0]
+        return self.name.rpartition("_")[0]
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,12 @@ class Scene:
         symbols: how many there are to say.
         span: landmarks are drawn from the square [-span, span]^2, agents from [-1, 1]^2.
         redrawn: how many landmarks, the last, mpe2 draws a second time.
-        draw_band: see `ArenaSpec`.
-        forfeit: see `ArenaSpec`, per step.
+        draw_band: for an episode of 25 steps. Two standard errors of the difference between the mean returns of two
+            equal players over a block of 1,000 episodes, 2 sqrt(2 / 1000) times the standard deviation of a return,
+            measured in random play at the default settings, of the party where it is least. Luck that both share makes
+            the true difference smaller.
+        forfeit: per step of an episode of 25 steps: at least twice what the worst constant play loses on average.
+            Who runs away gets farther the longer he runs, so it grows as the cube of the steps beyond.
     """
 
     name: str
@@ -126,9 +132,9 @@ class Particles(Arena):
         name, max_steps, physics, luck = f"{scene.name}-v1", *(settings[s] for s in ("max_steps", "physics", "luck"))
         if max_steps < 1:
             raise ValueError(f"{name}: max_steps must be at least 1, got {max_steps}")
-        for word, given, known in (("physics", physics, PHYSICS), ("luck", luck, LUCKS)):
+        for setting, given, known in (("physics", physics, PHYSICS), ("luck", luck, LUCKS)):
             if given not in known:
-                raise ValueError(f"{name}: {word} must be one of {', '.join(known)}, got {given!r}")
+                raise ValueError(f"{name}: {setting} must be one of {', '.join(known)}, got {given!r}")
         self.scene, self.batch_size, self.device = scene, batch_size, device
         self.physics, self.luck, self.continuous = physics, luck, bool(settings["continuous"])
         self._settings = dict(settings)
@@ -139,7 +145,7 @@ class Particles(Arena):
         self.spec = ArenaSpec(
             name=name,
             seats={
-                player.seat: SeatSpec(
+                player.name: SeatSpec(
                     (width,),
                     0 if self.continuous else self._codes(player),
                     action_dim=self._numbers(player) if self.continuous else 0,
@@ -155,7 +161,7 @@ class Particles(Arena):
                 {"continuous" if self.continuous else "discrete", "state", "simulator", "particle", scene.name}
             ),
             draw_band=scene.draw_band * max_steps / 25,
-            forfeit=scene.forfeit * max_steps,
+            forfeit=scene.forfeit * max_steps * max(1.0, max_steps / 25) ** 2,
             state_dim=len(self._rows),
             episodes=1000,
             block=1000,
@@ -171,7 +177,7 @@ class Particles(Arena):
         return (MOVES if player.thrust else 0) + (self.scene.symbols if player.talks else 0)
 
     def _shape(self, scene: Scene) -> None:
-        """Counts: N agents, L landmarks, C others of each agent, T talkers, and the rows of the table of all numbers."""
+        """Count: N agents, L landmarks, C others of each agent, talkers, movers, and points of the table of numbers."""
         self._n, self._l = len(scene.players), len(scene.landmarks)
         self._entities = self._n + self._l + len(scene.goals)
         self._c = self._entities - 1
@@ -361,8 +367,8 @@ class Particles(Arena):
         """One step of the physics, from the ways and distances before it."""
         if self._solid:
             near = self._solid
-            # log(1 + exp(x)); x is at most d_min / k = 400, so that nothing overflows
-            depth = torch.log1p(torch.exp((self._reach[:near] - self._dist[:near]) / _MARGIN)) * _MARGIN
+            inside = ((self._reach[:near] - self._dist[:near]) / _MARGIN).clamp_min(_FAR)
+            depth = torch.log1p(torch.exp(inside)) * _MARGIN  # at most d_min / k = 400 inside: nothing overflows
             contacts = _STIFFNESS * self._rel[:, :near] / self._dist[:near] * depth
             for contact in contacts.unbind(1):  # one after the other, so that no sum depends on the batch
                 force = force - contact
@@ -397,7 +403,7 @@ class Particles(Arena):
             self._state = self._look()
         last = self._yes if self._t == self.spec.max_steps else self._no
         flags = self._full, self._yes if first else self._no, last, self._no if last is self._yes else self._yes
-        seen, paid = self._state.split(self._seen_widths, dim=1), self._paid.float().unbind()
+        seen, paid = torch.split(self._state, self._seen_widths, dim=1), self._paid.float().unbind()
         told = {
             seat: TimeStep(seen[i], self._masks[i], paid[i], *flags)  # discount, first, last, active
             for i, seat in enumerate(self.spec.seats)
@@ -411,6 +417,32 @@ class Particles(Arena):
     def positions(self) -> Tensor:
         """Positions of agents and landmarks, float64 [B, N + L, 2]."""
         return self._pos[:, : self._n + self._l].permute(2, 1, 0)
+
+    def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
+        """Places and words as text, or mpe2's picture, uint8 [700, 700, 3]."""
+        places = self.positions()[row].tolist()
+        goals = self._goals[:, row].tolist()
+        talkers, said = self.scene.players[: self._talkers], self._said[..., row].t().tolist()
+        words = {player.name: word(symbols, self.continuous) for player, symbols in zip(talkers, said, strict=True)}
+        if mode == "ansi":
+            return self._text(places, goals, words)
+        if mode != "rgb_array":
+            return super().render(row, mode)
+        bodies = (*self.scene.players, *self.scene.landmarks)
+        sizes = [body.size for body in bodies]
+        span = float(self._start[..., : len(bodies), row].abs().max())
+        return picture(places, sizes, self._colours(goals), span, words)
+
+    def _text(self, places: list[list[float]], goals: list[int], words: Mapping[str, str]) -> str:
+        lines = [f"step {self._t} of {self.spec.max_steps}"]
+        counts: dict[str, int] = {}
+        for i, (body, (x, y)) in enumerate(zip((*self.scene.players, *self.scene.landmarks), places, strict=True)):
+            name, further = body.name, f"  says {words[body.name]}" if body.name in words else ""
+            if i >= self._n:
+                counts[name] = counts.get(name, -1) + 1
+                name, further = f"{name} {counts[name]}", "  goal" * (i - self._n in goals)
+            lines.append(f"{name:<16}{x:+6.2f} {y:+6.2f}{further}")
+        return "\n".join(lines)
 
     def twin(self, batch_size: int) -> Self:
         """A fresh game of `batch_size` copies under the same rules."""
@@ -438,3 +470,28 @@ class Particles(Arena):
         self._deal()
         self._measure()
         self._state = self._look()
+
+
+# What metrics are made of, from what a seat was told, [T + 1, B, ...]
+
+
+def points(seen: Tensor, start: int, count: int) -> Tensor:
+    """Ways to `count` entities [..., count, 2] that an observation [..., O] holds from its number `start` on."""
+    return seen[..., start : start + 2 * count].reshape(*seen.shape[:-1], count, 2)
+
+
+def flock(seen: Tensor, start: int, count: int) -> Tensor:
+    """Places of all `count` agents [..., count, 2] as seen from the first, from the ways to the others."""
+    others = points(seen, start, count - 1)
+    return torch.cat((seen.new_zeros(*seen.shape[:-1], 1, 2), others), dim=-2)
+
+
+def at_end(step: TimeStep, value: Tensor) -> Tensor:
+    """What `value` [T + 1, B] is where an episode ends, its mean where several do, NaN where none does: [B]."""
+    return (value * step.last).sum(0) / step.last.sum(0)
+
+
+def per_step(step: TimeStep, value: Tensor) -> Tensor:
+    """Mean of `value` [T + 1, B] over the moments to which a step led, NaN without any: [B]."""
+    playing = step.active[:-1]
+    return (value[1:] * playing).sum(0) / playing.sum(0)

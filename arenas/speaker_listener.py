@@ -5,17 +5,19 @@ velocity, the ways to the three landmarks, and the symbol said last, one-hot (ze
 pays both minus the squared distance from the listener to the goal; with physics=openai both are paid the sum over both,
 twice as much.
 
-Per seat and episode of 25 steps random play earns about -41.
+Per seat and episode of 25 steps random play earns about -40.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from arenas.particle import Body, Colour, Luck, Particles, Physics, Player, Scene
+from arenas.particle import REACHED, Body, Colour, Luck, Particles, Physics, Player, Scene, at_end, points
+from arenas.protocol import Action, TimeStep
 
 if TYPE_CHECKING:
     from pettingzoo import AECEnv, ParallelEnv
@@ -30,10 +32,10 @@ class SpeakerListener(Particles):
     Args:
         batch_size: B, copies played at once.
         device: where the tensors live.
-        continuous: whether actions are vectors.
+        continuous: whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones.
         max_steps: T, steps per episode.
-        physics: conventions, see `arenas.particle`.
-        luck: see `arenas.particle`.
+        physics: "mpe2", or "openai" for the conventions of 2017.
+        luck: "fast", or "mpe2" to start as mpe2 does with the same seed.
 
     Raises:
         ValueError: a setting that makes no game.
@@ -50,18 +52,19 @@ class SpeakerListener(Particles):
         luck: Luck = "fast",
     ) -> None:
         settings = {"continuous": continuous, "max_steps": max_steps, "physics": physics, "luck": luck}
+        scale = 2 if physics == "openai" else 1  # of what is paid
         scene = Scene(
             name="speaker-listener",
             kind="cooperative",
             players=(
-                Player(0.075, seat="speaker_0", thrust=0.0, talks=True),
-                Player(0.075, seat="listener_0"),
+                Player(0.075, name="speaker_0", thrust=0.0, talks=True),
+                Player(0.075, name="listener_0"),
             ),
             landmarks=tuple(Body(0.04, colour) for colour in _COLOURS),
             goals=(3,),
             symbols=3,
-            draw_band=5.0,
-            forfeit=-20.0,
+            draw_band=3.0 * scale,
+            forfeit=-20.0 * scale,
         )
         super().__init__(batch_size, device, scene, settings)
         self._colour_of = torch.tensor(_COLOURS, dtype=torch.float64, device=device).t().contiguous()
@@ -74,14 +77,25 @@ class SpeakerListener(Particles):
         return [speaker, self._velocity(1) + self._all_relative(1, [2, 3, 4]) + self._heard(0)]
 
     def _pay(self) -> Tensor:
-        across, up = self._rel[:, -1, 1].square()  # of the way from the listener to the goal
+        across, up = self._rel[:, -1, 1].square().unbind()  # of the way from the listener to the goal
         paid = -(across + up)
         return (2 * paid if self.physics == "openai" else paid).expand(2, -1)
 
     def _colours(self, goals: list[int]) -> list[Colour]:
-        colours = super()._colours(goals)
-        colours[1] = tuple(part + _LISTENER for part in _COLOURS[goals[0]])
+        colours, (red, green, blue) = super()._colours(goals), _COLOURS[goals[0]]
+        colours[1] = (red + _LISTENER, green + _LISTENER, blue + _LISTENER)
         return colours
+
+    def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
+        """At the end of the episode: whether the listener is `at_goal`, within 0.1, and its `distance` to it.
+
+        Both seats are told the same.
+        """
+        step = steps["listener_0"]
+        goal = steps["speaker_0"].observation.argmax(-1)[..., None, None]
+        far = points(step.observation, 2, 3).take_along_dim(goal, -2).squeeze(-2).norm(dim=-1)
+        found = {"at_goal": at_end(step, far < REACHED), "distance": at_end(step, far)}
+        return dict.fromkeys(self.spec.seats, found)
 
 
 def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:

@@ -15,12 +15,14 @@ sends every agent to a landmark of its own -8.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from arenas.particle import Body, Luck, Particles, Physics, Player, Scene
+from arenas.particle import REACHED, Body, Luck, Particles, Physics, Player, Scene, at_end, flock, per_step, points
+from arenas.protocol import Action, TimeStep
 
 if TYPE_CHECKING:
     from pettingzoo import AECEnv, ParallelEnv
@@ -34,10 +36,10 @@ class Spread(Particles):
         device: where the tensors live.
         agents: N, of agents and of landmarks, at least 1.
         local_ratio: weight of the agent's own overlaps, in [0, 1]; without meaning under physics=openai.
-        continuous: whether actions are vectors.
+        continuous: whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones.
         max_steps: T, steps per episode.
-        physics: conventions, see `arenas.particle`.
-        luck: see `arenas.particle`.
+        physics: "mpe2", or "openai" for the conventions of 2017.
+        luck: "fast", or "mpe2" to start as mpe2 does with the same seed.
 
     Raises:
         ValueError: a setting that makes no game.
@@ -68,13 +70,15 @@ class Spread(Particles):
             "physics": physics,
             "luck": luck,
         }
+        # the sum over landmarks grows with their number; with physics=openai it is paid in full, and for every agent
+        scale = agents / 3 * (2 * agents if physics == "openai" else 2 * max(0.5, 1 - local_ratio))
         scene = Scene(
             name="spread",
             kind="cooperative",
             players=tuple(Player(0.15, (0.35, 0.35, 0.85), True, f"agent_{i}") for i in range(agents)),
             landmarks=(Body(),) * agents,
-            draw_band=0.75,
-            forfeit=-8.0,
+            draw_band=0.75 * scale,
+            forfeit=-8.0 * scale,
         )
         super().__init__(batch_size, device, scene, settings)
         self._constants = torch.zeros(1, batch_size, dtype=torch.float64, device=device)
@@ -97,6 +101,28 @@ class Spread(Particles):
         if self.physics == "openai":
             return -(n * far + overlaps.sum(0) + n).expand(n, -1)
         return -far * (1 - self._local) - overlaps * self._local
+
+    def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
+        """`covered`, `all_covered`, `distance` and `collisions`, the same for all seats.
+
+        At the end of the episode: the share of landmarks `covered` by an agent within 0.1, and whether `all_covered`.
+        `distance`: mean over steps of the sum over landmarks of the distance to the nearest agent. `collisions`: pairs
+        that overlap, once a step each, in an episode: the mean of a step times the episode's steps.
+        """
+        n, step = self._n, steps["agent_0"]
+        agents = flock(step.observation, 4 + 2 * n, n)
+        landmarks = points(step.observation, 4, n)
+        far = (agents.unsqueeze(-2) - landmarks.unsqueeze(-3)).norm(dim=-1).amin(-2)  # [T + 1, B, N]
+        covered = far < REACHED
+        apart = (agents.unsqueeze(-2) - agents.unsqueeze(-3)).norm(dim=-1)
+        overlaps = ((apart < 2 * self.scene.players[0].size).sum((-1, -2)) - n) / 2
+        found = {
+            "covered": at_end(step, covered.float().mean(-1)),
+            "all_covered": at_end(step, covered.all(-1)),
+            "distance": per_step(step, far.sum(-1)),
+            "collisions": self.spec.max_steps * per_step(step, overlaps),
+        }
+        return dict.fromkeys(self.spec.seats, found)
 
 
 def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:

@@ -1,4 +1,4 @@
-"""`simple_world_comm_v3` of mpe2: predators with a leader who sees all and speaks; prey, food, and forests to hide in.
+"""World communication, `simple_world_comm_v3` of mpe2: predators led by one who sees all, prey, food and forests.
 
 Everybody sees its velocity, its position, the ways to the landmarks (obstacles, food, forests) and to all other agents,
 the velocities of the (other) prey, and for each forest 1 if it stands in it, else -1; predators also see the symbol of
@@ -11,18 +11,20 @@ distance to the nearest prey; and a prey -5 for every predator that it overlaps,
 `arenas.tag`, 2 for every food that it overlaps, and -0.05 times its distance to the nearest food. With physics=openai
 the last has the opposite sign, as in 2017, when prey were paid for keeping away from food.
 
-Per seat and episode of 25 steps of random play predators earn about 7, prey -30.
+Per seat and episode of 25 steps of random play predators earn about 3, prey -25.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from arenas.particle import Body, Luck, Particles, Physics, Player, Scene
-from arenas.tag import bound
+from arenas.protocol import Action, TimeStep
+from arenas.tag import bound, contacts
 
 if TYPE_CHECKING:
     from pettingzoo import AECEnv, ParallelEnv
@@ -41,10 +43,10 @@ class WorldComm(Particles):
         obstacles: immovable discs.
         food: what prey is paid to touch, at least 1.
         forests: where agents hide.
-        continuous: whether actions are vectors.
+        continuous: whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones.
         max_steps: T, steps per episode.
-        physics: conventions, see `arenas.particle`.
-        luck: see `arenas.particle`.
+        physics: "mpe2", or "openai" for the conventions of 2017.
+        luck: "fast", or "mpe2" to start as mpe2 does with the same seed.
 
     Raises:
         ValueError: a setting that makes no game.
@@ -93,15 +95,15 @@ class WorldComm(Particles):
             kind="competitive",
             players=(leader, *predators, *prey),
             landmarks=(
-                *(Body(0.2, solid=True),) * obstacles,
-                *(Body(0.03, (0.15, 0.15, 0.65)),) * food,
-                *(Body(0.3, (0.6, 0.9, 0.6)),) * forests,
+                *(Body(0.2, solid=True, name="obstacle"),) * obstacles,
+                *(Body(0.03, (0.15, 0.15, 0.65), name="food"),) * food,
+                *(Body(0.3, (0.6, 0.9, 0.6), name="forest"),) * forests,
             ),
             symbols=_SYMBOLS,
             span=0.9,
             redrawn=food + forests,
-            draw_band=1.5,
-            forfeit=-20.0,
+            draw_band=0.8,
+            forfeit=-40.0,
         )
         super().__init__(batch_size, device, scene, settings)
         n = self._n
@@ -153,6 +155,11 @@ class WorldComm(Particles):
         hungry = 0.05 * self._dist[first : first + self._food, hunters:].amin(0)
         prey = -touches - 2 * across - 2 * up + eaten + (hungry if self.physics == "openai" else -hungry)
         return torch.cat((touches.sum(0) - 0.1 * near, prey))
+
+    def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
+        """The same for all: `contacts` and `contact_steps`, see `arenas.tag.contacts`."""
+        found = contacts(self, steps["leadadversary_0"], 4 + 2 * self._l, self._hunters)
+        return dict.fromkeys(self.spec.seats, found)
 
 
 def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:

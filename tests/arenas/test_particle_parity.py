@@ -1,8 +1,8 @@
 """The particle worlds play exactly mpe2's games: 8 scenarios x 200 seeds x 25 steps.
 
-mpe2's worlds are driven directly, without PettingZoo's wrappers. Half of the rows act uniformly, half of them choose
-mostly one favourite action each, so that agents also meet, leave the middle and reach their top speeds. Under continuous
-actions 40 seeds are played.
+mpe2's worlds are driven directly, without PettingZoo's wrappers. Half of the rows act uniformly, most others insist on
+one favourite action for each seat, so that agents also meet, leave the middle and reach their top speeds. Under
+continuous actions 40 seeds are played.
 """
 
 from __future__ import annotations
@@ -125,6 +125,25 @@ def test_continuous_games_are_equal(name: str) -> None:
 @pytest.mark.parametrize(("name", "their_settings", "our_settings"), SIZES)
 def test_games_of_other_sizes_are_equal(name, their_settings, our_settings) -> None:
     compare(theirs(name, **their_settings), SCENARIOS[name](10, luck="mpe2", **our_settings), 10)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_pettingzoo_faces_are_equal(name: str) -> None:
+    env = importlib.import_module(f"mpe2.{name}").parallel_env()
+    face = importlib.import_module(SCENARIOS[name].__module__).parallel_env(luck="mpe2")
+    assert face.possible_agents == env.possible_agents
+    for seed in (0, 12345):
+        (seen, _), (expected, _) = face.reset(seed=seed), env.reset(seed=seed)
+        luck = np.random.default_rng(seed)
+        while env.agents:
+            assert all(np.array_equal(seen[agent], expected[agent]) for agent in env.possible_agents)
+            assert np.array_equal(face.state(), env.state())
+            actions = {agent: int(luck.integers(env.action_space(agent).n)) for agent in env.agents}
+            seen, paid, ended, cut, _ = face.step(actions)
+            expected, rewards, *ends, _ = env.step(actions)
+            assert [ended, cut] == ends
+            assert paid == pytest.approx(rewards, rel=1e-6)
+        assert not face.agents
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
