@@ -263,7 +263,8 @@ class Maddpg(Agent):
         for k in range(config.k):
             while self.owed[k] >= 1:
                 self.owed[k] -= 1
-                metrics = self._update(k, self._sample(k, made_by, luck), context, luck)
+                if all(len(places) for (_, number), places in made_by.items() if number == k):
+                    metrics = self._update(k, self._sample(k, made_by, luck), context, luck)
         return metrics
 
     def _update(
