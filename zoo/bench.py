@@ -30,6 +30,7 @@ from arenas.pettingzoo import parallel_env
 from arenas.protocol import Action, Arena
 from leaderboard.counts import Counts
 from leaderboard.rating import fit
+from zoo import bench_training
 from zoo.catalogue import refusal
 from zoo.entrant import Entrant
 from zoo.registry import AGENTS, AgentEntry, load_agent, load_arena, names
@@ -91,7 +92,7 @@ def count() -> int:
     learners = sum(agent.learns for agent in agents)
     imagining = sum(_imagines(agent) for agent in agents)
     particles = len(PARTICLES) * (1 + len(PARTICLE_COPIES))
-    return len(ARENAS) * len(COPIES) + 1 + particles + len(agents) + learners + imagining + 1
+    return len(ARENAS) * len(COPIES) + 1 + particles + len(agents) + learners + imagining + 2 + 1
 
 
 def measure(quick: bool = False) -> Iterator[Measurement]:
@@ -116,6 +117,7 @@ def measure(quick: bool = False) -> Iterator[Measurement]:
     for name in names(AGENTS):
         if _imagines(load_agent(name).agent):
             yield Measurement("imagining", name, _update(load_agent(name), quick, plain))
+    yield from _training(Clock(1, 0.0) if quick else Clock(3, 0.0))
     counts = synthetic_results()
     yield Measurement(
         "rating", "fit", {"players": PLAYERS, "results": RESULTS, "ms": 1e3 * clock.seconds(lambda: fit(counts))}
@@ -165,6 +167,15 @@ def _particles(name: str, clock: Clock) -> Iterator[Measurement]:
     yield line(f"{module}, {form}", 1, taken[form])
     for copies in PARTICLE_COPIES:
         yield line(name, copies, clock.seconds(stepping(load_arena(name).make(copies))))
+
+
+def _training(clock: Clock) -> Iterator[Measurement]:
+    """MADDPG on spread, plain and ours."""
+    play, steps = bench_training.rounds()
+    plain = 100 / clock.seconds(bench_training.plain())
+    ours = steps / clock.seconds(play)
+    for name, rate in (("plain, one mpe2 environment", plain), (f"ours, {bench_training.COPIES} copies", ours)):
+        yield Measurement("training", name, {"environment steps / CPU s": rate, "times plain": rate / plain})
 
 
 def mpe2_parallel_loop(module: str) -> Callable[[], object]:

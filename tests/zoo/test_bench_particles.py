@@ -34,3 +34,10 @@ def test_the_lines_tell_how_many_times_faster() -> None:
         assert rate == pytest.approx(4 * line.figures["copies"] / call * 1e6)
         assert line.figures["times mpe2"] == pytest.approx(rate / first.figures["agent-steps / CPU s"])
     assert ours[-1].figures["times mpe2"] > 20 * ours[0].figures["times mpe2"]
+
+
+def test_training_is_measured_beside_the_plain_one() -> None:
+    plain, ours = bench._training(bench.Clock(1, 0.0))
+    assert plain.figures["times plain"] == 1
+    rates = [line.figures["environment steps / CPU s"] for line in (ours, plain)]
+    assert ours.figures["times plain"] == pytest.approx(rates[0] / rates[1])

@@ -69,6 +69,10 @@ def _screen(found: Sequence[Measurement], facts: dict[str, Any]) -> RenderableTy
             f"Imagining: one agent's update in ipd, {bench.IMAGINED[0]} copies x {bench.IMAGINED[1]} steps, default"
             " settings, roll-outs included; plain: step by step with torch.distributions, as scripts do"
         ),
+        "training": (
+            "Training: MADDPG on spread, networks of 64-64, batches of 1,024, an update of every agent per 100"
+            " transitions; plain: agent by agent, as scripts do"
+        ),
         "rating": "Rating: one fit of all results",
     }
     parts: list[RenderableType] = []
