@@ -15,6 +15,7 @@ from zoo.errors import UserError, nearest
 if TYPE_CHECKING:
     from zoo.reproduce.report import Figure
 
+_MADDPG = ("communication", "predator-prey", "deception", "covert", "navigation", "inferred", "ensembles")
 #: In the order of the papers.
 NAMES = (
     "lola-ipd",
@@ -24,6 +25,7 @@ NAMES = (
     "lola-coin",
     "dice-gradients",
     "dice-lookahead",
+    *(f"maddpg-{what}" for what in _MADDPG),
     "gradient-direction",
 )
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
@@ -38,6 +38,9 @@ Game = dict[str, str]
 #: Seat -> what came out for it, by name: "return" and the arena's metrics, means over episodes.
 Told = dict[str, dict[str, float]]
 EPISODES, QUICK_EPISODES = 1000, 250
+#: Distances within which somebody counts as having arrived; those in tables, the first is that of the arenas' metrics.
+RADII = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
+TOLD_RADII = (0.1, 0.2, 0.3)
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ def runs(arena: str, rules: Sequence[str], most: int, scripts: Sequence[str] = (
     return [*found, *(Run(script, script) for script in scripts)]
 
 
-def _folder(identity: str, entrant: str) -> Path:
+def folder_of(identity: str, entrant: str) -> Path:
+    """Where a house checkpoint lies."""
     agent, _, variant = entrant.partition("@")
     return checkpoint.HOUSE / identity / agent / variant
 
@@ -145,6 +149,24 @@ def summed_up(played: Played) -> Told:
     }
 
 
+def within_radii(played: Played) -> Told:
+    """`summed_up`, and for every radius R the share of episodes with a `distance` below it, "within R"."""
+    told = summed_up(played)
+    for seat, by_name in told.items():
+        by_name |= shares_within(played.metrics[seat]["distance"])
+    return told
+
+
+def shares_within(distance: Tensor, words: str = "within") -> dict[str, float]:
+    """For every radius R the share of the distances [B] below it, "within R"."""
+    return {f"{words} {radius:g}": float((distance < radius).double().mean()) for radius in RADII}
+
+
+def wider(shares: Iterable[str]) -> str:
+    """A row's note of the shares within the second and third of `TOLD_RADII`."""
+    return f"within .2 and .3 {'/'.join(shares)}"
+
+
 def measure(tell: Tell, arena: str, games: list[Game], weights: dict[str, str], episodes: int) -> Json:
     """Play games: {"games": `Told` of each, "cards": {entrant: `facts`}}; `weights` only tell contents apart."""
     return play_all(tell, arena, games, episodes, summed_up)
@@ -162,12 +184,13 @@ def play_all(tell: Tell, arena: str, games: list[Game], episodes: int, summary: 
 
 
 def facts(identity: str, entrant: str) -> Json:
-    """Rule and seed of an entrant, and where it was trained the steps, the updates per step, and the discount."""
-    if not (_folder(identity, entrant) / checkpoint.CARD).is_file():
+    """Rule and seed of an entrant, and where it was trained the steps, discount, command, and figures of learning."""
+    if not (folder_of(identity, entrant) / checkpoint.CARD).is_file():
         return {"rule": entrant, "seed": 0}
-    card = _card(_folder(identity, entrant))
+    card = _card(folder_of(identity, entrant))
     config = card["config"]
-    told = {"steps": card["steps"], "rate": config.get("rate"), "gamma": config.get("gamma")}
+    learned = {name.rpartition("/")[2]: value for name, value in card["metrics"].items() if name.startswith("learn/")}
+    told = {"steps": card["steps"], "gamma": config.get("gamma"), "command": card["command"], "learned": learned}
     return {"rule": rule_of(entrant), "seed": card["seed"], **told}
 
 
@@ -232,9 +255,14 @@ def settings(arena: str, done: Sequence[tuple[Part, Json]]) -> dict[str, Json]:
     return {"arena": identity_of(arena), "episodes a game": done[0][0].settings["episodes"], "runs": trained}
 
 
+def commands(done: Sequence[tuple[Part, Json]]) -> dict[str, str]:
+    """Entrant -> the command that trained it, of all that were trained."""
+    return {text: card["command"] for text, card in cards(done).items() if "command" in card}
+
+
 def seeds_of(done: Sequence[tuple[Part, Json]]) -> str:
     """The training seeds that were played, in words."""
-    found = sorted({card["seed"] for card in cards(done).values()})
+    found = sorted({card["seed"] for card in cards(done).values() if "command" in card})
     return seed_words(len(found)) if found == list(range(len(found))) else ", ".join(map(str, found))
 
 
@@ -245,7 +273,7 @@ def notes(rules: Sequence[str], done: Sequence[tuple[Part, Json]]) -> list[str]:
     told = [f"Left out for want of a house checkpoint: {', '.join(missing)}."] if missing else []
     return [
         *told,
-        "Unlike the paper: discrete actions are drawn and executed hard (its code executes soft ones), the world is"
+        "Unlike the paper: discrete actions are executed hard (its code executes soft ones), the world is"
         " mpe2's (places move with the old velocity), networks learned with Adam at the step sizes on their cards"
         " (paper .01) and for the steps below (paper 25,000 episodes of 25 steps, an update per 100).",
     ]
@@ -263,6 +291,7 @@ class Measure:
     value: Callable[[Told], float]
     published: Mapping[tuple[str, str], Published]  # by the rules of the first and the second role
     better: Literal["", "higher", "lower"] = ""
+    guess: float | None = None  # what guessing gives
 
     def told(self, cell: Cell) -> Published | None:
         """What was published for a cell: both sides learned together, which of one rule only a run with itself did."""
@@ -343,7 +372,8 @@ class CrossFigure(Figure):
         )
         interval = "Intervals are over the training seeds of both roles; n counts pairs of runs."
         told = [*self.remarks(cells), own, interval, *notes(self.rules, done)]
-        return Report([*rows, *self.further(cells)], settings(self.arena, done), seeds_of(done), told, self.data(cells))
+        data = self.data(cells) | {"commands": commands(done)}
+        return Report([*rows, *self.further(cells)], settings(self.arena, done), seeds_of(done), told, data)
 
     def row(
         self,
@@ -389,6 +419,8 @@ class CrossFigure(Figure):
                 published = measured.told(Cell(first, second, own))
                 if published is not None:
                     published_mark(panel, at, published.value)
+            if measured.guess is not None:
+                panel.axhline(measured.guess, color="0.4", linestyle=":", linewidth=1.2, label="guessing")
             panel.set(title=measured.name)
             panel.set_xlabel(self.versus, fontsize=9)
         plots.legend_below(plot, axes, 4)
@@ -408,6 +440,125 @@ def exchanged(
     return over_pairs({(a, b): value(there[a, b]) - value(back[b, a]) for a, b in there})
 
 
+# One team, all of one rule
+
+
+class TeamFigure(Figure):
+    """Every run of the rules with itself in all seats, and scripts."""
+
+    arena: ClassVar[str]
+    seats: ClassVar[tuple[str, ...]]
+    rules: ClassVar[tuple[str, ...]]
+    scripts: ClassVar[tuple[str, ...]]
+    labels: ClassVar[Mapping[str, str]] = {}  # of those with long names
+    function: ClassVar[Callable[..., Json]] = staticmethod(measure)
+    unit = "games"
+    seeds = (5, 2)
+
+    @property
+    def measures(self) -> Sequence[Measure]:
+        """What is told of every game; published by the rule, twice."""
+        raise NotImplementedError
+
+    def parts(self, quick: bool, seeds: int) -> list[Part]:
+        """All runs of a rule."""
+        found = runs(self.arena, self.rules, seeds, self.scripts)
+        return [
+            part(
+                f"{rule} with itself",
+                self.function,
+                self.arena,
+                [dict.fromkeys(self.seats, r.entrant) for r in own],
+                own,
+                quick,
+            )
+            for rule, own in by_rule(found).items()
+        ]
+
+    def assemble(self, done: Sequence[tuple[Part, Json]], quick: bool, seeds: int) -> Report:
+        """A row for every measure and rule."""
+        found = teams(done)
+        rows = [
+            self.row(measured, rule, list(by_seed.values()))
+            for measured in self.measures
+            for rule, by_seed in found.items()
+        ]
+        told = [*self.remarks(done), "Rules with one run, and scripts, have no interval.", *notes(self.rules, done)]
+        data = self.data(done) | {"commands": commands(done)}
+        return Report([*rows, *self.further(done)], settings(self.arena, done), seeds_of(done), told, data)
+
+    def row(self, measured: Measure, rule: str, told: Sequence[Told]) -> Row:
+        """The row of a rule, over its runs."""
+        ours, published = mean([measured.value(one) for one in told]), measured.told(Cell(rule, rule, True))
+        return Row(self.labels.get(rule, rule), ours, published, measured.words, measured.better)
+
+    def data(self, done: Sequence[tuple[Part, Json]]) -> dict[str, Json]:
+        """For the picture: of every measure the rules with the numbers of their runs."""
+        found = teams(done)
+        return {
+            measured.name: [[rule, [measured.value(told) for told in own.values()]] for rule, own in found.items()]
+            for measured in self.measures
+        }
+
+    def further(self, done: Sequence[tuple[Part, Json]]) -> list[Row]:
+        """Rows about more than a rule."""
+        return []
+
+    def remarks(self, done: Sequence[tuple[Part, Json]]) -> list[str]:
+        """What is to be said of this figure alone."""
+        return []
+
+    def colour(self, rule: str) -> str:
+        """Grey for scripts."""
+        from zoo.reproduce import plots
+
+        return plots.COLOURS[self.rules.index(rule)] if rule in self.rules else "0.55"
+
+    def panel(self, panel: Axes, measured: Measure, report: Report) -> None:
+        """Bars of a measure."""
+        told = report.data[measured.name]
+        names = [rule for rule, _ in told]
+        scripts, colours = [rule not in self.rules for rule in names], [self.colour(rule) for rule in names]
+        labels = [self.labels.get(rule, rule) for rule in names]
+        bars(panel, labels, [values for _, values in told], colours, bare=scripts, dots="a training seed")
+        for at, rule in enumerate(names):
+            published = measured.told(Cell(rule, rule, True))
+            if published is not None:
+                published_mark(panel, at, published.value)
+        panel.set(title=measured.name)
+
+    def plot(self, report: Report) -> Plot:
+        """A panel for every measure: bars of means, dots of runs."""
+        from zoo.reproduce import plots
+
+        plot, axes = plots.panels(len(self.measures), width=3.9, height=3.7)
+        for panel, measured in zip(axes, self.measures, strict=True):
+            self.panel(panel, measured, report)
+        plots.legend_below(plot, axes, 4)
+        return plot
+
+
+def by_rule(found: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs by their rule."""
+    return {rule: [run for run in found if run.rule == rule] for rule in dict.fromkeys(run.rule for run in found)}
+
+
+def teams(done: Sequence[tuple[Part, Json]]) -> dict[str, dict[int, Told]]:
+    """What came out where one entrant had all seats, by rule and training seed."""
+    known = cards(done)
+    found: dict[str, dict[int, Told]] = {}
+    for game, told in played(done):
+        one, *others = dict.fromkeys(game.values())
+        if not others:
+            found.setdefault(known[one]["rule"], {})[known[one]["seed"]] = told
+    return found
+
+
+def between(one: Mapping[int, Told], other: Mapping[int, Told], compare: Callable[[Told, Told], float]) -> Estimate:
+    """`compare` of every run of one rule with every run of another."""
+    return over_pairs({(a, b): compare(told, less) for a, told in one.items() for b, less in other.items()})
+
+
 # Pictures
 
 
@@ -418,18 +569,23 @@ def bars(
     colours: Sequence[str],
     *,
     faint: Collection[bool] = (),
+    bare: Collection[bool] = (),
     dots: str = "a pair of training seeds",
 ) -> None:
-    """A bar for the mean of every group of values and a dot for each; faint bars are set apart."""
-    pale = list(faint) or [False] * len(labels)
+    """A bar for the mean of every group of values and a dot for each; faint bars are set apart, bare have no dots."""
+    pale, plain = (list(which) or [False] * len(labels) for which in (faint, bare))
     for at, (told, colour) in enumerate(zip(values, colours, strict=True)):
         alpha, hatch = (0.3, "///") if pale[at] else (0.6, None)
         label = "both of one run, mean" if pale[at] else None
         panel.bar(at, np.mean(told), width=0.62, color=colour, alpha=alpha, hatch=hatch, edgecolor="white", label=label)
-        beside = np.linspace(-0.18, 0.18, len(told)) if len(told) > 1 else [0.0]
-        panel.plot(at + np.asarray(beside), told, "o", color="black", markersize=2.6, alpha=0.75, label=dots)
+        if not plain[at]:
+            beside = np.linspace(-0.18, 0.18, len(told)) if len(told) > 1 else np.zeros(1)
+            panel.plot(at + beside, told, "o", color="black", markersize=2.6, alpha=0.75, label=dots)
     panel.axhline(0, color="0.4", linewidth=0.8)
-    panel.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
+    if len(labels) > 3:
+        panel.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
+    else:
+        panel.set_xticks(range(len(labels)), labels)
     panel.grid(axis="x", visible=False)
 
 

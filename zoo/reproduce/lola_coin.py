@@ -8,17 +8,15 @@ the command that trained it; nothing is trained here.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo import checkpoint
 from zoo.catalogue import house_entrants
 from zoo.entrant import read_entrant
 from zoo.play import ArenaChoice, Task, play_block
+from zoo.reproduce.house_play import house, rule_of
 from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, Tell, mean, seed_words
 
 if TYPE_CHECKING:
@@ -58,22 +56,6 @@ def measure(tell: Tell, entrant: str, weights: str, partner: str | None, episode
     return found
 
 
-def rule_of(entrant: str) -> str:
-    """The rule that a house checkpoint is of, and the variant, whatever the training seed."""
-    return re.sub(r"[@-]seed-\d+$", "", entrant)
-
-
-def house(agent: str, most: int) -> list[tuple[str, str]]:
-    """The house's checkpoints of an agent, of each rule the first seeds: entrant, and a hash of the weights."""
-    folder = checkpoint.HOUSE / IDENTITY / agent
-    places = {agent: folder} | {f"{agent}@{card.parent.name}": card.parent for card in folder.glob("*/card.json")}
-    found: list[tuple[str, str]] = []
-    for text, place in sorted(places.items(), key=lambda one: (rule_of(one[0]), one[0])):
-        if sum(rule_of(other) == rule_of(text) for other, _ in found) < most:
-            found.append((text, hashlib.sha256((place / checkpoint.WEIGHTS).read_bytes()).hexdigest()[:16]))
-    return found
-
-
 class LolaCoin(Figure):
     """Own-colour share and return of every rule with house checkpoints."""
 
@@ -89,12 +71,12 @@ class LolaCoin(Figure):
         episodes = 250 if quick else 1000
         return [
             Part(
-                f"{text} and {met}",
+                f"{run.entrant} and {met}",
                 measure,
-                {"entrant": text, "weights": weights, "partner": partner, "episodes": episodes},
+                {"entrant": run.entrant, "weights": run.weights, "partner": partner, "episodes": episodes},
             )
-            for rule in house_entrants(IDENTITY)
-            for text, weights in house(rule, seeds)
+            for agent in house_entrants(IDENTITY)
+            for run in house(IDENTITY, agent, seeds)
             for met, partner in PARTNERS.items()
         ]
 

@@ -1,9 +1,9 @@
 """Covert communication: how much more often Bob than Eve says what Alice meant, MADDPG and DDPG against each other.
 
 Lowe et al. 2017 give Bob's success relative to Eve's, taken here as the difference of two shares, and as against an Eve
-of the same algorithm who learned with them: one of another run has never heard their code. Only two of the four symbols are ever meant, so that Bob and
-Eve are right half of the time by guessing, and 100 % less 50 % is the best that can be hoped for against an Eve who
-guesses.
+of the same algorithm who learned with them: one of another run has never heard their code. Only two of the four symbols
+are ever meant, so that Bob and Eve are right half of the time by guessing, and .5 is the best lead that can be had over
+an Eve who guesses between the two.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from zoo.reproduce.report import Published
 
 MADDPG, DDPG = "maddpg", "ddpg"
 PUBLISHED = {(MADDPG, MADDPG): Published(0.524), (DDPG, DDPG): Published(0.251)}
+#: Share of symbols that are exact when guessed among the two that occur.
+GUESS = 0.5
 
 
 def bob(told: Told) -> float:
@@ -38,7 +40,7 @@ class MaddpgCovert(CrossFigure):
     name = "maddpg-covert"
     title = "Covert communication: does Bob understand what Eve does not?"
     source = "Lowe et al. 2017 (MADDPG), section 5.2"
-    minutes = (0.5, 0.1)
+    minutes = (0.12, 0.02)
     arena = "crypto"
     rules = (MADDPG, DDPG)
     roles = (("bob_0", "alice_0"), ("eve_0",))
@@ -49,8 +51,8 @@ class MaddpgCovert(CrossFigure):
         """Both shares and their difference."""
         return (
             Measure("Bob less Eve", "Bob's share less Eve's", lead, PUBLISHED, "higher"),
-            Measure("Bob's exact symbols", "share of Bob's symbols that are exact", bob, {}),
-            Measure("Eve's exact symbols", "share of Eve's symbols that are exact", eve, {}),
+            Measure("Bob's exact symbols", "share of Bob's symbols that are exact", bob, {}, guess=GUESS),
+            Measure("Eve's exact symbols", "share of Eve's symbols that are exact", eve, {}, guess=GUESS),
         )
 
     def remarks(self, cells: Mapping[Cell, Mapping[tuple[int, int], Told]]) -> list[str]:
@@ -59,6 +61,8 @@ class MaddpgCovert(CrossFigure):
             "Only 2 of the 4 symbols are ever meant: who guesses between them scores .5, who guesses among all .25.",
             "Counted from the second step on, when Alice has spoken. The paper's relative success is taken as Bob's"
             " share less Eve's, against an Eve who learned with them; an Eve of another run does not know their code.",
+            "52.4 % is more than such a difference can be against an Eve who guesses between the two symbols (.5), so"
+            " the paper may count otherwise, or its Eve says all four.",
         ]
 
 

@@ -7,16 +7,30 @@ is on a landmark within .23, the sum of both bodies' radii.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.reproduce.house_play import Cell, CrossFigure, Game, Measure, Played, Told, exchanged, play_all, summed_up
+from zoo.reproduce.house_play import (
+    RADII,
+    TOLD_RADII,
+    Cell,
+    CrossFigure,
+    Game,
+    Measure,
+    Played,
+    Told,
+    exchanged,
+    play_all,
+    shares_within,
+    wider,
+    within_radii,
+)
 from zoo.reproduce.report import Json, Published, Report, Row, Tell
 
 if TYPE_CHECKING:
@@ -24,51 +38,41 @@ if TYPE_CHECKING:
 
 MADDPG, DDPG = "maddpg", "ddpg"
 ADVERSARY, GOOD = "adversary_0", ("agent_0", "agent_1")
-RADII = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
-#: Those in the table; the first is that of the arena's metrics.
-TOLD_RADII = (0.1, 0.2, 0.3)
 ALL_COVERED = {(MADDPG, MADDPG): Published(0.94, basis="about")}
 FOUND = {(MADDPG, DDPG): Published(0.164)}
 
 
 def measure(tell: Tell, arena: str, games: list[Game], weights: dict[str, str], episodes: int) -> Json:
     """`house_play.measure`, and for every radius the shares of episodes in which it suffices."""
-    return play_all(tell, arena, games, episodes, within_radii)
+    return play_all(tell, arena, games, episodes, summary)
 
 
-def within_radii(played: Played) -> Told:
-    """The means, with "at_goal R" and "all_covered R" for every radius R."""
-    told, covered = summed_up(played), _farthest_landmark(played)
-    for seat, by_name in told.items():
-        for radius in RADII:
-            by_name[f"at_goal {radius:g}"] = _share(played.metrics[seat]["distance"], radius)
-            by_name[f"all_covered {radius:g}"] = _share(covered, radius)
-    return told
-
-
-def _share(distance: Tensor, radius: float) -> float:
-    return float((distance < radius).double().mean())
+def summary(played: Played) -> Told:
+    """The means, and for every radius R the shares "within R" of the goal and "covered within R", all landmarks."""
+    covered = shares_within(_farthest_landmark(played), "covered within")
+    return {seat: by_name | covered for seat, by_name in within_radii(played).items()}
 
 
 def _farthest_landmark(played: Played) -> Tensor:
     """At the end, over landmarks the greatest of the distances to the nearest good agent: [B]."""
-    ways = torch.stack([played.steps[seat].observation[-1, :, 2:6].unflatten(-1, (2, 2)) for seat in GOOD])
-    return ways.norm(dim=-1).amin(0).amax(-1)
+    ways = torch.stack([played.steps[seat].observation[-1, :, 2:6] for seat in GOOD])
+    distances: Tensor = ways.view(len(GOOD), -1, 2, 2).norm(dim=-1)
+    return distances.amin(0).amax(-1)
 
 
-def at_goal(told: Told, radius: float = 0.1) -> float:
+def at_goal(told: Told, radius: float) -> float:
     """Share of episodes at whose end a good agent is at the goal."""
-    return told[GOOD[0]][f"at_goal {radius:g}"]
+    return told[GOOD[0]][f"within {radius:g}"]
 
 
-def all_covered(told: Told, radius: float = 0.1) -> float:
+def all_covered(told: Told, radius: float) -> float:
     """Share of episodes at whose end all landmarks have a good agent."""
-    return told[GOOD[0]][f"all_covered {radius:g}"]
+    return told[GOOD[0]][f"covered within {radius:g}"]
 
 
-def adversary_at_goal(told: Told, radius: float = 0.1) -> float:
+def adversary_at_goal(told: Told, radius: float) -> float:
     """Share of episodes at whose end the adversary is at the goal."""
-    return told[ADVERSARY][f"at_goal {radius:g}"]
+    return told[ADVERSARY][f"within {radius:g}"]
 
 
 #: By the measure's name, the share within a radius.
@@ -85,7 +89,7 @@ class MaddpgDeception(CrossFigure):
     name = "maddpg-deception"
     title = "Physical deception: who finds the goal, two good agents or the adversary?"
     source = "Lowe et al. 2017 (MADDPG), section 5.2, L = 2"
-    minutes = (1.0, 0.1)
+    minutes = (0.15, 0.02)
     arena = "adversary"
     rules = (MADDPG, DDPG)
     roles = (GOOD, (ADVERSARY,))
@@ -95,12 +99,14 @@ class MaddpgDeception(CrossFigure):
     @property
     def measures(self) -> Sequence[Measure]:
         """Success of both sides within .1."""
-        published = (ALL_COVERED, {}, FOUND)
-        better: tuple[Literal["", "higher", "lower"], ...] = ("higher", "", "lower")
-        return [
-            Measure(name, f"{name} at the end, within .1", partial(share, radius=TOLD_RADII[0]), told, way)
-            for (name, share), told, way in zip(SHARES.items(), published, better, strict=True)
-        ]
+        least = TOLD_RADII[0]
+        covered, good, adversary = SHARES
+        words = " at the end, within .1"
+        return (
+            Measure(covered, covered + words, lambda told: all_covered(told, least), ALL_COVERED, "higher"),
+            Measure(good, good + words, lambda told: at_goal(told, least), {}),
+            Measure(adversary, adversary + words, lambda told: adversary_at_goal(told, least), FOUND),
+        )
 
     def row(
         self,
@@ -111,18 +117,18 @@ class MaddpgDeception(CrossFigure):
     ) -> Row:
         """The row of a cell, with the shares within greater radii."""
         share = SHARES[measured.name]
-        wider = [sum(share(told, radius) for told in games.values()) / len(games) for radius in TOLD_RADII[1:]]
-        return replace(super().row(measured, cell, values, games), note=_note(f"{x:.2f}" for x in wider))
+        more = [np.mean([share(told, radius) for told in games.values()]) for radius in TOLD_RADII[1:]]
+        return replace(super().row(measured, cell, values, games), note=wider(f"{x:.2f}" for x in more))
 
     def further(self, cells: Mapping[Cell, Mapping[tuple[int, int], Told]]) -> list[Row]:
         """What the paper says in words: MADDPG's team deceives, DDPG's does not."""
-        by_radius = [exchanged(cells, DDPG, MADDPG, partial(adversary_at_goal, radius=radius)) for radius in TOLD_RADII]
-        ours, *wider = [one for one in by_radius if one is not None] or [None]
-        if ours is None:
+        found = [exchanged(cells, DDPG, MADDPG, partial(adversary_at_goal, radius=radius)) for radius in TOLD_RADII]
+        told = [one for one in found if one is not None]
+        if not told:
             return []
         heading = "the paper's order: adversary's success in ddpg v maddpg less that in maddpg v ddpg"
-        note = _note(f"{one.mean:+.2f}" for one in wider if one is not None)
-        return [Row("difference", ours, None, heading, "higher", at_least=0.0, note=note)]
+        note = wider(f"{one.mean:+.2f}" for one in told[1:])
+        return [Row("difference", told[0], None, heading, "higher", at_least=0.0, note=note)]
 
     def remarks(self, cells: Mapping[Cell, Mapping[tuple[int, int], Told]]) -> list[str]:
         """What is not known of the published numbers."""
@@ -147,24 +153,21 @@ class MaddpgDeception(CrossFigure):
         plot, axes = plots.panels(len(SHARES), width=3.9, height=3.7, share_y=True)
         radii = report.data["radii"]
         colours: dict[tuple[str, str], str] = {}
-        for panel, (name, published) in zip(axes, zip(SHARES, (ALL_COVERED, {}, FOUND), strict=True), strict=True):
-            for first, second, own, pairs in report.data[name]:
+        for panel, measured in zip(axes, self.measures, strict=True):
+            for first, second, own, pairs in report.data[measured.name]:
                 colour = colours.setdefault((first, second), plots.COLOURS[len(colours)])
                 label, style = Cell(first, second, own).label, ":" if own else "-"
                 panel.plot(radii, np.mean(pairs, axis=0), style, color=colour, linewidth=1.7, label=label)
                 for told in [] if own else pairs:
                     panel.plot(radii, told, "o", color=colour, markersize=2.2, alpha=0.35)
-            for (first, second), told in published.items():
-                plots.published(panel, told.value, f"paper, {first} v {second}", colour=colours[first, second])
+                published = measured.told(Cell(first, second, own))
+                if published is not None:
+                    plots.published(panel, published.value, f"paper, {first} v {second}", colour=colour)
             panel.axvline(TOLD_RADII[0], color="0.5", linewidth=0.8)
-            panel.set(title=name, xlabel="radius", ylim=(0, 1.02), xlim=(0, RADII[-1] + 0.01))
-        axes[0].set_ylabel("share of episodes, at the end")
+            panel.set(title=measured.name, xlabel="radius", ylim=(0, 1.02), xlim=(0, RADII[-1] + 0.01))
+        axes[0].set_ylabel(f"share of episodes, at the end\n{self.versus}")
         plots.legend_below(plot, axes, 4)
         return plot
-
-
-def _note(shares: Iterable[str]) -> str:
-    return f"within .2 and .3 {'/'.join(shares)}"
 
 
 FIGURE = MaddpgDeception()
