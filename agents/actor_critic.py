@@ -3,9 +3,11 @@
 Sutton, McAllester, Singh and Mansour 2000, "Policy gradient methods for reinforcement learning with function
 approximation"; advantages as in Schulman et al. 2016, equation 16; a baseline of Lowe et al. 2017.
 
-    delta_t = r_{t+1} + gamma d V_i(o_{t+1}) - V_i(o_t),   A_t = sum_k (gamma lambda)^k delta_{t+k}
+    delta_t = r_{t+1} + gamma d V_i(o_{t+1}) - V_i(o_t)
+    A_t     = sum_k (gamma lambda)^k delta_{t+k}
     actor:   theta_i <- theta_i + alpha sum_t grad log pi_i(a_t | o_t) A_t
-    critic:  minimise (V_i(o_t) - (A_t + V_i(o_t)))^2, the second V_i held fixed: the lambda-return
+    critic:  minimise (V_i(o_t) - (A_t + V_i(o_t)))^2,
+             the second V_i held fixed: the lambda-return
 
 At the end of a segment and at a cut by time the return goes on with V_i; after a termination nothing follows.
 

@@ -5,8 +5,9 @@ al. 2017, "Multiagent cooperation and competition with deep reinforcement learni
 2017. o is what seat i observes, a what it does; the bar is the target network, D the replay, d the discount (0 after
 a termination, 1 after a cut by time).
 
-    minimise over D   (y - Q_i(o, a))^2,   y = r + gamma d max_b Qbar_i(o', b)           (DQN, algorithm 1)
-    double:                                y = r + gamma d Qbar_i(o', argmax_b Q_i(o', b))
+    minimise over D:  (y - Q_i(o, a))^2       (DQN, algorithm 1)
+                      y = r + gamma d max_b Qbar_i(o', b)
+    double:           y = r + gamma d Qbar_i(o', argmax_b Q_i(o', b))
     target:           theta_bar <- (1 - tau) theta_bar + tau theta
 
 While it trains it plays the best action with probability 1 - epsilon and else a uniform one, where epsilon falls

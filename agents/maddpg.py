@@ -3,32 +3,44 @@
 Lowe, Wu, Tamar, Harb, Abbeel and Mordatch 2017, "Multi-Agent Actor-Critic for Mixed Cooperative-Competitive
 Environments". x is what all seats observe, a_1 .. a_N what they do; bars are target networks, D is the replay.
 
-    critic (equation 6):    minimise (Q_i(x, a_1 .. a_N) - y)^2,
-                            y = r_i + gamma d Qbar_i(x', a'_1 .. a'_N),  a'_j = mubar_j(o'_j)
-    actor  (equation 5):    ascend Q_i(x, a_1 .. a_N) at a_i = mu_i(o_i), the others' actions from D
-    targets:                theta_bar <- (1 - tau) theta_bar + tau theta
-    inferred (section 4.2): i keeps muhat_i^j for every other j, one step a round on the newest samples down
-                            L = -E[log muhat_i^j(a_j | o_j) + lambda H(muhat_i^j)]   (equation 7),
-                            and targets with a'_j = its slow copy at o'_j            (equation 8)
-    ensembles (4.3):        K sub-policies a seat, one drawn by a team at the start of an episode, a replay D^(k) each,
-                            ascend (1/K) E over D_i^(k) of Q_i at a_i = mu_i^(k)(o_i)  (equation 9)
+    critic (6):      minimise (Q_i(x, a_1 .. a_N) - y)^2,
+                     y = r_i + gamma d Qbar_i(x', a'_1 .. a'_N)
+                     at a'_j = mubar_j(o'_j)
+    actor (5):       ascend Q_i(x, a_1 .. a_N) at a_i = mu_i(o_i),
+                     the others' actions from D
+    targets:         theta_bar <- (1 - tau) theta_bar + tau theta
+
+Inferred policies (section 4.2): i keeps a model muhat_i^j of every other j, goes one step down its loss on the newest
+transitions before each update, and takes target actions from a slow copy of it.
+
+    model (7):       L = -E[log muhat_i^j(a_j | o_j) + lambda H(muhat_i^j)]
+    targets (8):     a'_j = slow copy of muhat_i^j at o'_j
+
+Ensembles (section 4.3): a seat has K sub-policies, of which a team draws one at the start of an episode, and a replay
+D^(k) for each.
+
+    actor (9):       ascend (1/K) E over D_i^(k) of Q_i at a_i = mu_i^(k)(o_i)
 
 Where actions are continuous, mu is deterministic (tanh) and explored with Gaussian noise. Where they are discrete, mu
-is made differentiable by Gumbel-softmax (the paper's appendix and its published code); what is executed, and stored, is
-a draw from the softmax, that is the arg max of such a sample.
+is made differentiable by Gumbel-softmax (the paper's appendix and its published code) or by the softmax itself; what is
+executed, and stored, is a draw from the softmax. When not training it plays its most likely action: mu is
+deterministic, and draws are how it explores. `play=sample` draws even then, as the published code does.
 
 Implementations disagree in five places, which are switches here:
 
-    sample       own action in the actor's loss: `soft` (the published code), `hard`, that is straight-through, or
-                 `mean`, the probabilities, without noise
+    sample       own action in the actor's loss: `soft` (published code),
+                 `hard`, that is straight-through, or `mean`, the
+                 probabilities, without noise
     target       target actions: the same, or `argmax`
     temperature  of the Gumbel-softmax, 1 in the published code
-    others       the others' actions in the actor's loss: from `replay` (equation 5, the published code), or what their
-                 policies do `current`-ly
-    standardise  rewards divided by their standard deviation in the replay and centred; the paper does not
+    others       the others' actions in the actor's loss: from `replay`
+                 (equation 5, published code), or `current`
+    standardise  rewards centred and divided by their deviation in the
+                 replay; the paper does not
 
-When not training it plays its most likely action: mu is deterministic, and samples are how it explores. `play=sample`
-draws even then, as the published code does.
+The defaults are the paper's but for `sample` and `target`: on spread, with all else equal (one seed, 300,000 steps), the
+probabilities learned faster than straight-through samples, and those than soft ones. `gamma` is the arena's, .95 in the
+particle worlds as in the paper; where rewards are distances, .8 and less learn far better (see the README).
 
 The paper does not say whether the K sub-policies share Q_i (its notation has no k, so the default is one; `critics=own`
 gives each its own), nor which of the others' sub-policies give the target actions: here it is the one that played.

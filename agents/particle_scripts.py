@@ -117,7 +117,7 @@ class Assignment(ParticleScript):
 
 
 class Pursuit(ParticleScript):
-    """Tag: predators run for where the nearest prey will come to rest, prey looks a few steps ahead and runs.
+    """Tag: predators cut the nearest prey off, and prey looks a few steps ahead.
 
     Prey imagines to push in each way, or not, for `_AHEAD` steps while every predator comes straight for it, and takes
     what costs least: a touch 10, as in the rules, and a smooth part of that near one; a step beyond the bounds twice
@@ -170,7 +170,7 @@ class Informed(ParticleScript):
 
 
 class InformedAdversary(Informed):
-    """Adversary: good agents go to the goal, the adversary to the landmark that one of them is nearest to.
+    """Adversary: agents go to the goal, the adversary where one of them is nearest.
 
     Nobody sees its own velocity here, so that all overshoot.
     """
@@ -191,7 +191,7 @@ class InformedAdversary(Informed):
 
 
 class InformedPush(Informed):
-    """Push: the good agent goes to the goal, the adversary to the landmark that the good agent is nearest to."""
+    """Push: the agent goes to the goal, the adversary to the landmark nearest to it."""
 
     needs = frozenset({"particle", "push"})
 
@@ -205,7 +205,7 @@ class InformedPush(Informed):
 
 
 class InformedSpeakerListener(Informed):
-    """Speaker and listener: the speaker says the number of the goal's colour, the listener goes to that landmark."""
+    """Says the goal's number, and goes to the landmark whose number was said."""
 
     needs = frozenset({"particle", "speaker-listener"})
 

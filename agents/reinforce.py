@@ -3,8 +3,10 @@
 Williams 1992, "Simple statistical gradient-following algorithms for connectionist reinforcement learning", episodic
 REINFORCE (section 4 and theorem 2, applied from each time step on); a baseline of Lowe et al. 2017.
 
-    theta_i <- theta_i + alpha sum_t grad log pi_i(a_t | o_t) (G_t - b),   G_t = sum_{k >= t} gamma^(k - t) r_{k+1}
-    baseline (reinforcement comparison): b is a moving average of the returns G; none by default
+    theta_i <- theta_i + alpha sum_t grad log pi_i(a_t | o_t) (G_t - b)
+    G_t = sum_{k >= t} gamma^(k - t) r_{k+1}
+
+The baseline b is a moving average of the returns G (reinforcement comparison); there is none by default.
 
 Where a segment ends before its episode does, G_t is the return within the segment: nothing is bootstrapped, as there is
 nothing that knows the rest, and what came after is ignored. Train it with segments of a whole episode

@@ -111,7 +111,7 @@ def test_each_half_of_pursuit_is_worth_its_while() -> None:
 
 
 def test_who_is_informed_goes_to_the_goal() -> None:
-    assert returns("speaker-listener", "informed-speaker-listener")["listener_0"] > -10  # random play: -42
+    assert returns("speaker-listener", "informed-listener")["listener_0"] > -10  # random play: -42
     good = {"adversary": "random", "agent": "informed-adversary"}
     assert returns("adversary", good)["agent_0"] > 18  # random play: 7
     blind = {"adversary": "informed-adversary", "agent": "informed-adversary"}

@@ -49,6 +49,7 @@ def command(name: str | None, only_names: bool) -> None:
 
 
 _WIDE = 110  # columns from which on the list says what an agent needs
+_NAMED = 3  # arenas that are named in the list; more are counted
 
 
 def _overview(width: int) -> RenderableType:
@@ -67,9 +68,10 @@ def _overview(width: int) -> RenderableType:
             table.add_row(line.name, Text(line.fault, "red"))
             continue
         agent = line.entry.agent
-        trained = ", ".join(catalogue.house_checkpoints(line.name)) or "none yet"
+        places = catalogue.house_checkpoints(line.name)
+        trained = ", ".join(places) if len(places) <= _NAMED else f"{len(places)} arenas"
         wants = [", ".join(sorted(agent.needs)) or "nothing"] if needs else []
-        checkpoints = Text(trained) if agent.learns else Text("does not learn", "dim")
+        checkpoints = Text(trained or "none yet") if agent.learns else Text("does not learn", "dim")
         table.add_row(line.name, catalogue.summary(agent), *wants, checkpoints)
     closing = (
         "Describe one: zoo agents NAME. Your own: path/to/file.py:Class, see the README."

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MADDPG = "maddpg"
 TARGET = 0.84
 PUBLISHED = {(MADDPG, MADDPG): Published(TARGET)}
-LISTENER, INFORMED = "listener_0", "informed-speaker-listener"
+LISTENER, INFORMED = "listener_0", "informed-listener"
 
 
 def measure(tell: Tell, arena: str, games: list[Game], weights: dict[str, str], episodes: int) -> Json:
