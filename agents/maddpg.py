@@ -19,7 +19,8 @@ transitions before each update, and takes target actions from a slow copy of it.
 Ensembles (section 4.3): a seat has K sub-policies, of which a team draws one at the start of an episode, and a replay
 D^(k) for each.
 
-    actor (9):       ascend (1/K) E over D_i^(k) of Q_i at a_i = mu_i^(k)(o_i)
+    actor (9):       ascend (1/K) E over D_i^(k) of Q_i
+                     at a_i = mu_i^(k)(o_i)
 
 Where actions are continuous, mu is deterministic (tanh) and explored with Gaussian noise. Where they are discrete, mu
 is made differentiable by Gumbel-softmax (the paper's appendix and its published code) or by the softmax itself; what is
@@ -38,9 +39,9 @@ Implementations disagree in five places, which are switches here:
     standardise  rewards centred and divided by their deviation in the
                  replay; the paper does not
 
-The defaults are the paper's but for `sample` and `target`: on spread, with all else equal (one seed, 300,000 steps), the
-probabilities learned faster than straight-through samples, and those than soft ones. `gamma` is the arena's, .95 in the
-particle worlds as in the paper; where rewards are distances, .8 and less learn far better (see the README).
+The defaults are the paper's but for `sample` and `target`: on spread, with all else equal (one seed, 300,000 steps),
+the probabilities learned faster than straight-through samples, and those than soft ones. `gamma` is the arena's, .95 in
+the particle worlds as in the paper; where rewards are distances, .8 and less learn far better (see the README).
 
 The paper does not say whether the K sub-policies share Q_i (its notation has no k, so the default is one; `critics=own`
 gives each its own), nor which of the others' sub-policies give the target actions: here it is the one that played.
