@@ -82,6 +82,7 @@ class MaddpgConfig:
 
     lr: float = 0.003  # Adam's step size of the actors; ours (paper 0.01, at which logits saturate early)
     critic_lr: float = 0.003  # Adam's step size of the critics; ours (paper 0.01)
+    anneal: int = 0  # transitions over which both step sizes fall linearly to a twentieth; 0: they stay (paper)
     gamma: float | None = None  # discount per step; none: the arena's (paper 0.95)
     tau: float = 0.01  # part of the new parameters that enters the targets at each update
     batch: int = 1024  # transitions in an update
@@ -116,7 +117,7 @@ class MaddpgConfig:
         for name in ("temperature", "lr", "critic_lr", "model_lr", "rate", "clip"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("warmup", "regulariser", "noise", "noise_last", "entropy"):
+        for name in ("warmup", "regulariser", "noise", "noise_last", "entropy", "anneal"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         if not 0 <= self.tau <= 1 or not 0 <= (self.gamma or 0) <= 1:
@@ -259,11 +260,7 @@ class Maddpg(Agent):
         rows = self._rows(joint, context)
         self.replay.add(rows)
         self.learned += len(rows["reward"])
-        for policies in self.policies.values():
-            for policy in policies:
-                if isinstance(policy, DeterministicPolicy):
-                    done = min(1.0, int(self.learned) / config.noise_steps)
-                    policy.noise = config.noise + done * (config.noise_last - config.noise)
+        self._anneal()
         mine = rows["k"][:, self.own] if config.k > 1 else torch.zeros(len(rows["reward"]), 1, dtype=torch.long)
         for k in range(config.k):  # a transition earns an update for the sub-policies that made it
             self.owed[k] += (mine == k).double().mean(1).sum() * config.rate
@@ -279,6 +276,23 @@ class Maddpg(Agent):
                 if all(len(places) for (_, number), places in made_by.items() if number == k):
                     metrics = self._update(k, self._sample(k, made_by, luck), context, luck)
         return metrics
+
+    def _anneal(self) -> None:
+        """Noise and step sizes as they are after so many transitions."""
+        done = min(1.0, int(self.learned) / self.config.noise_steps)
+        for policy in (p for policies in self.policies.values() for p in policies):
+            if isinstance(policy, DeterministicPolicy):
+                policy.noise = self.config.noise + done * (self.config.noise_last - self.config.noise)
+        if self.config.anneal:
+            left = 1 - 0.95 * min(1.0, int(self.learned) / self.config.anneal)
+            for name, first in (("actor", self.config.lr), ("critic", self.config.critic_lr)):
+                for optimizer in self.optimizers[name]:
+                    optimizer.lr = left * first
+
+    def load_learning_state(self, state: State) -> None:
+        """See `Agent.load_learning_state`; noise and step sizes go on from where they were."""
+        super().load_learning_state(state)
+        self._anneal()
 
     def _update(
         self, k: int, rows: dict[str, Tensor], context: LearningContext, luck: torch.Generator
