@@ -72,7 +72,7 @@ from agents.parts.replay import Replay
 from agents.parts.returns import playing
 from agents.parts.team import Team, apply, padded, real
 from agents.protocol import Agent, DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Seating, State
-from agents.randomness import below, bits, derive, generator
+from agents.randomness import below, bits, dealt_bits, derive, fraction, generator
 from arenas.protocol import Action, ArenaSpec, TimeStep
 
 
@@ -97,6 +97,7 @@ class MaddpgConfig:
     regulariser: float = 0.001  # weight of the mean squared logit in the actor's loss
     clip: float = 0.5  # largest norm of each tensor's gradient
     hidden: int = 64  # units in each of the two hidden layers
+    epsilon: float = 0.0  # share of uniform actions while it trains, where they are discrete; the paper has none
     noise: float = 0.3  # standard deviation of exploration where actions are continuous; ours
     noise_last: float = 0.05  # what it falls to
     noise_steps: int = 500_000  # transitions over which it falls, linearly
@@ -120,8 +121,9 @@ class MaddpgConfig:
         for name in ("warmup", "regulariser", "noise", "noise_last", "entropy", "anneal"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
-        if not 0 <= self.tau <= 1 or not 0 <= (self.gamma or 0) <= 1:
-            raise ValueError(f"tau and gamma must be in [0, 1], got {self.tau} and {self.gamma}")
+        for name in ("tau", "gamma", "epsilon"):
+            if not 0 <= (getattr(self, name) or 0) <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
         if self.inferred and self.k > 1:
             raise ValueError("policies cannot be inferred and ensembles at once: leave inferred or k out")
 
@@ -235,13 +237,27 @@ class Maddpg(Agent):
         """Draw from the actor of this seat, or from the sub-policy that was drawn for the episode."""
         policies = (self.policies if memory["training"] else self.playing)[self.seats[memory["seat"]]]
         if self.config.k == 1:
-            return policies[0].act(timestep, memory)
+            action, memory = policies[0].act(timestep, memory)
+            return self._explore(action, timestep, memory), memory
         drawn = below(bits(memory["k_luck"], memory["step"]), self.config.k)
         k = drawn.where(timestep.first, memory["k"])
         told = [policy.act(timestep, memory) for policy in policies]
         values = torch.stack([action.value for action, _ in told])  # [K, B(, D)]
         value = values[k, torch.arange(len(k), device=k.device)]
-        return Action(value, extras={"k": k}), {**told[0][1], "k": k}
+        memory = {**told[0][1], "k": k}
+        return self._explore(Action(value, extras={"k": k}), timestep, memory), memory
+
+    def _explore(self, action: Action, timestep: TimeStep, memory: Memory) -> Action:
+        """Now and then a uniform action, where that is legal, while it trains."""
+        if not (self.config.epsilon and self.discrete and memory["training"]):
+            return action
+        coin, drawn = (dealt_bits(memory["luck"], -2 * memory["step"] - i) for i in (0, 1))  # none of those that act
+        actions = self.spec.seats[self.seats[memory["seat"]]].actions
+        other = below(drawn, actions)
+        taken = fraction(coin) < self.config.epsilon
+        if timestep.action_mask is not None:
+            taken &= timestep.action_mask.gather(1, other.unsqueeze(1)).squeeze(1)
+        return action._replace(value=other.where(taken, action.value))
 
     def policy(self, seat: str) -> DifferentiablePolicy | None:
         """The actor of a seat as it plays, while it learns with exploration; none where sub-policies are drawn.

@@ -218,9 +218,28 @@ def test_inferred_policies_find_the_true_ones() -> None:
         ({"batch": 0}, "batch must be at least 1"),
         ({"temperature": 0.0}, "temperature must be above 0"),
         ({"gamma": 1.5}, "gamma must be in"),
+        ({"epsilon": -0.1}, "epsilon must be in"),
         ({"inferred": True, "k": 2}, "inferred and ensembles"),
     ],
 )
 def test_bad_settings_are_refused_by_name(settings: dict[str, Any], fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         MaddpgConfig(**settings)
+
+
+def test_exploration_draws_uniform_actions_while_it_trains_and_only_then() -> None:
+    arena = load_arena("tag").make(400)
+    agent = Maddpg.make(arena.spec, tuple(arena.spec.seats), MaddpgConfig(epsilon=0.5))
+    for team in agent.actors:
+        team.parameters["b2"][:, 0, 3] = 50  # everybody wants the action 3
+    steps, _ = arena.reset(derive_rows(0, 400))
+    share = {}
+    for training in (True, False):
+        memory = agent.begin(Seating("agent_0", derive_rows(1, 400), derive_rows(2, 400), training))
+        drawn = []
+        for _ in range(20):
+            action, memory = agent.act(steps["agent_0"], memory)
+            drawn.append(action.value)
+        share[training] = torch.bincount(torch.stack(drawn).flatten(), minlength=5) / 8000
+    torch.testing.assert_close(share[True], torch.tensor([0.1, 0.1, 0.1, 0.6, 0.1]), atol=0.02, rtol=0)
+    assert share[False][3] == 1
