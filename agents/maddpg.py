@@ -10,8 +10,8 @@ Environments". x is what all seats observe, a_1 .. a_N what they do; bars are ta
                      the others' actions from D
     targets:         theta_bar <- (1 - tau) theta_bar + tau theta
 
-Inferred policies (section 4.2): i keeps a model muhat_i^j of every other j, goes one step down its loss on the newest
-transitions before each update, and takes target actions from a slow copy of it.
+Inferred policies (section 4.2): i keeps a model muhat_i^j of every other j and takes target actions from a slow copy of
+it. Before each update (not each step of the world) the model goes one step down its loss on the newest transitions.
 
     model (7):       L = -E[log muhat_i^j(a_j | o_j) + lambda H(muhat_i^j)]
     targets (8):     a'_j = slow copy of muhat_i^j at o'_j
@@ -35,7 +35,8 @@ Implementations disagree in five places, which are switches here:
     target       target actions: the same, or `argmax`
     temperature  of the Gumbel-softmax, 1 in the published code
     others       the others' actions in the actor's loss: from `replay`
-                 (equation 5, published code), or `current`
+                 (equation 5, published code), or `current`, what those of
+                 them that are ours would do now
     standardise  rewards centred and divided by their deviation in the
                  replay; the paper does not
 
@@ -51,7 +52,8 @@ worlds alone). All seats learn from the same transitions (there each draws its o
 have stepped. The target action of a seat that is not ours comes from its policy where that is shown, else it is what
 that seat did next; for want of that the last transition of a segment is left out. A round of many games earns `rate`
 updates per transition, made one after another. Inferred policies enter the critic as relaxed actions, as executed ones
-do, and not as log-probabilities. The K replays lie in one ring, whose transitions are marked with k.
+do, and not as log-probabilities. The K replays lie in one ring, whose transitions are marked with k. Masks of legal
+actions bind play alone: learning does not know them.
 """
 
 from __future__ import annotations
@@ -90,10 +92,10 @@ class MaddpgConfig:
     warmup: int = 4096  # transitions before the first update (paper: 25,600)
     capacity: int = 200_000  # transitions kept (paper: 1,000,000)
     temperature: float = 1.0  # of the Gumbel-softmax
-    sample: Literal["soft", "hard", "mean"] = "mean"  # see the head of this file, as for the next three
-    target: Relaxation = "mean"
-    others: Literal["replay", "current"] = "replay"
-    standardise: bool = False
+    sample: Literal["soft", "hard", "mean"] = "mean"  # the own action in the actor's loss; see the head of this file
+    target: Relaxation = "mean"  # the target actions in the critic's loss: as `sample`, or argmax
+    others: Literal["replay", "current"] = "replay"  # the others' actions in the actor's loss: as played, or as now
+    standardise: bool = False  # rewards centred and divided by their deviation in the replay
     regulariser: float = 0.001  # weight of the mean squared logit in the actor's loss
     clip: float = 0.5  # largest norm of each tensor's gradient
     hidden: int = 64  # units in each of the two hidden layers
@@ -188,6 +190,8 @@ class Maddpg(Agent):
         ]
         # every own seat's model of every other seat that is read, in this order
         self.pairs = [(i, j) for i in self.own for j in range(len(self.read)) if i != j] if config.inferred else []
+        # seats that are not ours and not inferred either: what they do next has to be known
+        self.strangers = [j for j in range(len(self.read)) if j not in self.own and not self.pairs]
         self.models = [
             Team(
                 [layers[j] for _, j in self.pairs],
@@ -208,6 +212,7 @@ class Maddpg(Agent):
         self.replay = Replay(config.capacity, self._example())
         self.owed = torch.zeros(config.k, dtype=torch.float64)  # updates earned by transitions and not yet made
         self.learned = torch.zeros((), dtype=torch.long)  # transitions learned from
+        self.trains = False  # whether it was ever seated to train: who plays frozen never is
 
     def _teams(self) -> dict[str, list[Team]]:
         return {"actor": self.actors, "critic": self.critics, "model": self.models}
@@ -222,6 +227,7 @@ class Maddpg(Agent):
 
     def begin(self, seating: Seating) -> Memory:
         """The actor's memory, the number of the seat among ours, whether it trains, and k with its luck."""
+        self.trains |= seating.training
         memory = self.policies[seating.seat][0].begin(seating)
         memory |= {"seat": self.seats.index(seating.seat), "training": seating.training}
         if self.config.k > 1:
@@ -260,13 +266,14 @@ class Maddpg(Agent):
         return action._replace(value=other.where(taken, action.value))
 
     def policy(self, seat: str) -> DifferentiablePolicy | None:
-        """The actor of a seat as it plays, while it learns with exploration; none where sub-policies are drawn.
+        """The actor of a seat as it plays; none where sub-policies are drawn.
 
-        A checkpoint holds no trace of learning, so an agent made from one shows what it is frozen to.
+        Once it is seated to train, or goes on from a learning state, that is with exploration, as peers met it. Made
+        fresh or from a checkpoint it shows what it is frozen to.
         """
         if self.config.k > 1:  # which one is drawn is a memory of the past
             return None
-        return (self.policies if bool(self.learned) else self.playing)[seat][0]
+        return (self.policies if self.trains else self.playing)[seat][0]
 
     # -- learning -----------------------------------------------------------------------------------------------------
 
@@ -279,7 +286,7 @@ class Maddpg(Agent):
         self._anneal()
         mine = rows["k"][:, self.own] if config.k > 1 else torch.zeros(len(rows["reward"]), 1, dtype=torch.long)
         for k in range(config.k):  # a transition earns an update for the sub-policies that made it
-            self.owed[k] += (mine == k).double().mean(1).sum() * config.rate
+            self.owed[k] += float((mine == k).double().mean(1).sum()) * config.rate
         if len(self.replay) < min(config.warmup, config.capacity):
             self.owed.zero_()
             return {}
@@ -308,6 +315,7 @@ class Maddpg(Agent):
     def load_learning_state(self, state: State) -> None:
         """See `Agent.load_learning_state`; noise and step sizes go on from where they were."""
         super().load_learning_state(state)
+        self.trains = True  # a game that goes on is not begun again
         self._anneal()
 
     def _update(
@@ -376,21 +384,13 @@ class Maddpg(Agent):
         self, k: int, rows: dict[str, Tensor], context: LearningContext, luck: torch.Generator
     ) -> Tensor:
         """Target actions a' [G, B, S, A] of all seats that are read; [N, B, S, A] where own seats infer others'."""
-        seen = rows["next"].movedim(2, 0).flatten(1, 2)  # [S, G * B, O]
-        shape = rows["next"].shape[:2]
-        teams = self.targets["actor"] if len(rows["next"]) > 1 else self.targets["actor"][k : k + 1]
-        told = [self._action(apply(team.parameters, seen[self.own]), self.config.target, luck) for team in teams]
-        mine = told[0]
-        if len(told) > 1:  # a seat of another group may have played another sub-policy
-            played = rows["k"][..., self.own].movedim(2, 0).flatten(1)  # [N, G * B]
-            for number, action in enumerate(told):
-                mine = action.where((played == number).unsqueeze(-1), mine)
-        actions = rows["action"].new_zeros(*shape, len(self.read), max(self.acts))
-        for number, seat in enumerate(self.read):
-            if number not in self.own:
-                actions[:, :, number] = self._next_of_other(seat, number, seen, rows, context, luck)
-        actions[:, :, self.own] = mine.view(-1, *shape, mine.shape[-1]).movedim(0, 2)
+        mine = self._own_actions(self.targets["actor"], k, rows, "next", self.config.target, luck)
+        actions = rows["action"].new_zeros(*rows["next"].shape[:2], len(self.read), max(self.acts))
+        for number in self.strangers:
+            actions[:, :, number] = self._next_of_other(number, rows, context, luck)
+        actions[:, :, self.own] = mine
         if self.pairs:
+            seen = rows["next"].movedim(2, 0).flatten(1, 2)  # [S, G * B, O]
             inferred = self._action(
                 apply(self.targets["model"][0].parameters, seen[[j for _, j in self.pairs]]),
                 self.config.target,
@@ -402,20 +402,37 @@ class Maddpg(Agent):
                 actions[self.own.index(i), :, j] = inferred[pair]
         return actions
 
-    def _next_of_other(
+    def _own_actions(
         self,
-        seat: str,
-        number: int,
-        seen: Tensor,
+        teams: list[Team],
+        k: int,
         rows: dict[str, Tensor],
-        context: LearningContext,
+        at: Literal["observation", "next"],
+        how: Relaxation,
         luck: torch.Generator,
     ) -> Tensor:
+        """What actors do in the own seats [G, B, N, A]: sub-policy k, or in other groups the one that played."""
+        shape = rows[at].shape[:2]
+        seen = rows[at].movedim(2, 0).flatten(1, 2)[self.own]  # [N, G * B, O]
+        teams = teams if len(rows[at]) > 1 else teams[k : k + 1]
+        told = [self._action(apply(team.parameters, seen), how, luck) for team in teams]
+        mine = told[0]
+        if len(told) > 1:
+            played = rows["k"][..., self.own].movedim(2, 0).flatten(1)  # [N, G * B]
+            for number, action in enumerate(told):
+                mine = action.where((played == number).unsqueeze(-1), mine)
+        return mine.view(-1, *shape, mine.shape[-1]).movedim(0, 2)
+
+    def _next_of_other(
+        self, number: int, rows: dict[str, Tensor], context: LearningContext, luck: torch.Generator
+    ) -> Tensor:
         """What a seat that is not ours does next [G, B, A]: by its policy where that is shown, else what it did."""
-        policy, shape = self._shown(seat, context), rows["next"].shape[:2]
+        seat, shape = self.read[number], rows["next"].shape[:2]
+        policy = self._shown(seat, context)
         if policy is None:
             return rows["next_action"][:, :, number]
-        observation = seen[number][:, : self.sees[number]].reshape(-1, *self.spec.seats[seat].observation)
+        seen = rows["next"][:, :, number, : self.sees[number]]
+        observation = seen.reshape(-1, *self.spec.seats[seat].observation)
         if isinstance(policy, CategoricalPolicy):
             told = relaxed(policy.scores(observation), self.config.target, self.config.temperature, luck)
         else:
@@ -430,14 +447,16 @@ class Maddpg(Agent):
         return policy
 
     def _with_mine(self, k: int, rows: dict[str, Tensor], mine: Tensor, luck: torch.Generator) -> Tensor:
-        """Joint actions [N, B, S, A] in which own seat n plays `mine[n]` and the others what they did, or now do."""
+        """Joint actions [N, B, S, A] in which own seat n plays `mine[n]` and the others what they did.
+
+        With `others=current` the other own seats play what they would do now; seats that are not ours what they did.
+        """
         actions = rows["action"]
         if self.config.others == "current":
             actions = actions.clone()
             with torch.no_grad():
-                seen = rows["observation"].movedim(2, 0)[self.own].flatten(1, 2)
-                now = self._action(apply(self.actors[k].parameters, seen), self.config.sample, luck)
-            actions[:, :, self.own] = now.view(-1, *actions.shape[:2], now.shape[-1]).movedim(0, 2)
+                now = self._own_actions(self.actors, k, rows, "observation", self.config.sample, luck)
+            actions[:, :, self.own] = now
         mark = torch.eye(len(self.read), device=actions.device)[self.own].view(len(self.own), 1, -1, 1)
         return self._by_seat(actions) * (1 - mark) + mine.unsqueeze(2) * mark
 
@@ -496,22 +515,23 @@ class Maddpg(Agent):
         if self.config.k > 1:
             rows["k"] = torch.stack(
                 [
-                    t.actions.extras["k"] if i in self.own else torch.zeros_like(t.actions.value)
+                    t.actions.extras["k"]
+                    if i in self.own
+                    else torch.zeros_like(t.timesteps.reward[1:], dtype=torch.long)
                     for i, t in enumerate(seats)
                 ],
                 dim=-1,
             )
-        if len(self.own) < len(self.read):
+        if self.strangers:
             rows["next_action"] = torch.cat([taken[1:], torch.zeros_like(taken[:1])])
-            others = [seat for seat in self.read if seat not in self.seats]
-            if any(self._shown(seat, context) is None for seat in others):
+            if any(self._shown(self.read[number], context) is None for number in self.strangers):
                 counted[-1] = False
         return {name: leaf[counted] for name, leaf in rows.items()}
 
     def _example(self) -> dict[str, Tensor]:
         s, o, a, n = len(self.read), max(self.sees), max(self.acts), len(self.seats)
         shapes = {"observation": (s, o), "next": (s, o), "action": (s, a), "reward": (n,), "discount": ()}
-        if len(self.own) < len(self.read):
+        if self.strangers:
             shapes["next_action"] = (s, a)
         rows = {name: torch.zeros(1, *shape, device=self.device) for name, shape in shapes.items()}
         return rows | ({"k": torch.zeros(1, s, dtype=torch.long, device=self.device)} if self.config.k > 1 else {})

@@ -57,8 +57,8 @@ class Row:
         exploiter_gain, victim_loss, worst_case: exploitability per step, see `leaderboard.exploitability`; each with
             its mark, "exact", "at least", "at most" or "found".
         strangers: opponents from other training runs behind the next ones, see `leaderboard.strangers`.
-        strangers_mean, strangers_worst, partner_gap: own return per step with them, the least of it, and how much more
-            it is with its own partners; each with its interval.
+        strangers_mean, strangers_worst, partner_gap: return with them between the arena's anchors, the least of it, and
+            how much more it is with its own partners; each with its interval.
     """
 
     rank: int
@@ -240,7 +240,7 @@ def make_board(
     matches = list(matches)
     played = Counter(entrant for match in matches for entrant in set(match))
     measurements = list(measurements)
-    measured, robust = by_subject(measurements), strangers.by_subject(measurements)
+    measured, robust = by_subject(measurements), strangers.by_subject(measurements, table.entrants)
     # With itself an entrant has a motive only where motives are mixed. Where it cooperates, others are held out;
     # where it competes, its return against itself says nothing.
     rows: list[Row] = []

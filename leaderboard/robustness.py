@@ -12,14 +12,19 @@ opponent c:
 
 An entry's figure is the mean of its seeds' figures.
 
+The least of estimated means is too low, the more so the more opponents are close: whom the luck of the episodes makes
+look worst is chosen. Therefore the worst are chosen on one half of the episodes, the even ones, and their returns are
+estimated on the other, then the other way round, and both are averaged. That is unbiased for the opponents that were
+chosen, who where it is close may be not quite the worst. Below four episodes there are no halves.
+
 Intervals are 95 % and come from a bootstrap in levels. Each level is resampled on its own while the others stay:
 the episodes, all cells together, as their luck is shared; the training seeds; and for mean and gap, which speak of
 opponents like these, the opponents, whole kinds at a time (opponents that differ by their training seed only are one
-kind; where there is one kind, its members). A level of n units is resampled by drawing n - 1, which makes the variance
-of a mean unbiased (Rao & Wu 1988; whole clusters suffice, as their means carry the spread inside). The levels'
-variances are added, and the interval is that of Student's t with the degrees of freedom of Welch and Satterthwaite.
-Worst case and CVaR speak of exactly these opponents, since a minimum over others cannot be estimated from some: their
-intervals are for other episodes and training seeds.
+kind). From fewer than four kinds nothing can be said of others: there the interval is for exactly these opponents, as
+it is for worst case and CVaR, since a minimum over others cannot be estimated from some. A level of n units is
+resampled by drawing n - 1, which makes the variance of a mean unbiased (Rao & Wu 1988; whole clusters suffice, as their
+means carry the spread inside). The levels' variances are added, and the interval is that of Student's t with the
+degrees of freedom of Welch and Satterthwaite. The worst opponents are chosen anew in every draw.
 """
 
 import functools
@@ -38,6 +43,10 @@ ALPHA = 0.2
 """Share of the opponents that CVaR averages over."""
 DRAWS = 1000
 """Bootstrap samples of each level: the standard error of a standard error is then 2 %."""
+FEWEST_KINDS = 4
+"""Kinds of opponents from which on the intervals of mean and gap are for others like them."""
+FEWEST_EPISODES = 4
+"""Episodes from which on the worst opponents are chosen and estimated on different ones."""
 _BINS = 1000  # episodes are resampled in at most so many bins, which bounds time and memory
 _FIGURES = ("mean", "worst", "cvar")
 
@@ -58,7 +67,7 @@ class Robustness:
     Attributes:
         mean, worst, cvar: over the held-out opponents.
         own, gap: with its own partner, and how much more that is than the mean; None without one.
-        worst_at: of each training seed, the opponent (column) of the worst case.
+        worst_at: of each training seed, the opponent (column) with the least mean over all episodes.
         opponents: held-out opponents of a training seed, the fewest where seeds differ; kinds: kinds of them.
         seeds: R.
     """
@@ -108,11 +117,31 @@ def cvar(values: Floats, alpha: float = ALPHA) -> Floats:
     Raises:
         ValueError: no values, or alpha not in (0, 1].
     """
-    n = values.shape[-1]
+    return np.asarray(np.sort(values, axis=-1) @ _tail(values.shape[-1], alpha))
+
+
+def crossed(one: Floats, other: Floats, alpha: float = ALPHA) -> Floats:
+    """CVaR of opponents chosen by one set of episodes and estimated by the other, mean of both ways.
+
+    Args:
+        one: float [..., n], mean return with each opponent over some episodes.
+        other: the same over others, independent of them; the same again for `cvar`.
+        alpha: share of the opponents, 1 / n for the worst case alone.
+
+    Raises:
+        ValueError: no values, or alpha not in (0, 1].
+    """
+    weight = _tail(one.shape[-1], alpha)
+    chosen = [np.take_along_axis(b, np.argsort(a, axis=-1), axis=-1) for a, b in ((one, other), (other, one))]
+    return np.asarray((chosen[0] @ weight + chosen[1] @ weight) / 2)
+
+
+def _tail(n: int, alpha: float) -> Floats:
+    """What each of n values counts for in CVaR, the least first."""
     if n == 0 or not 0 < alpha <= 1:
         raise ValueError(f"CVaR needs values and a share in (0, 1], got {n} values and {alpha}")
     weight = np.clip(alpha * n - np.arange(n), 0.0, 1.0)
-    return np.asarray(np.sort(values, axis=-1) @ (weight / weight.sum()))
+    return np.asarray(weight / weight.sum())
 
 
 def robustness(
@@ -144,8 +173,9 @@ def robustness(
         raise ValueError(f"own returns have shape {list(own.shape)}, expected {list(values.shape[:2])}")
     lists = [np.flatnonzero(row).tolist() for row in held_out]
     everything = values if own is None else np.concatenate([values, own[:, :, None]], axis=2)
-    cells, drawn = _by_episodes(np.where(_counted(held_out, own is not None), everything, 0.0), draws, seed)
-    base, episodes = _of_seeds(cells, lists, alpha, own is not None), _of_seeds(drawn, lists, alpha, own is not None)
+    cells, base, episodes = _by_level(
+        np.where(_counted(held_out, own is not None), everything, 0.0), lists, alpha, own is not None, draws, seed
+    )
     weights, units = _opponent_weights(held_out, kinds, draws, seed)
     opponents = None if weights is None else _weighted(cells[:, : len(kinds)], held_out, weights)
     found: dict[str, Figure] = {}
@@ -202,11 +232,10 @@ def difference(
     at: list[int] = np.flatnonzero(both).tolist()
     sides = []
     for number, v in enumerate((first, second)):
-        cells, drawn = _by_episodes(v[:, :, at], draws, seed)
         whole = [list(range(len(at)))] * v.shape[1]
-        base = _of_seeds(cells, whole, alpha, False)
+        cells, base, episodes = _by_level(v[:, :, at], whole, alpha, False, draws, seed)
         seeds = {name: _by_seeds(figure, draws, seed + 1 + number) for name, figure in base.items()}
-        sides.append((cells, base, _of_seeds(drawn, whole, alpha, False), seeds))
+        sides.append((cells, base, episodes, seeds))
     (cells, base, episodes, seeds), (cells2, base2, episodes2, seeds2) = sides
     weights, units = _opponent_weights(np.ones((1, len(at)), dtype=np.bool_), [kinds[c] for c in at], draws, seed)
     found = {}
@@ -298,13 +327,32 @@ def _by_episodes(values: Floats, draws: int, seed: int) -> tuple[Floats, Floats]
     return mean, drawn.reshape(draws, *mean.shape)
 
 
-def _of_seeds(cells: Floats, lists: Sequence[list[int]], alpha: float, with_own: bool) -> dict[str, Floats]:
-    """Each training seed's figures [..., R] from cells [..., R, C]; with an own partner its column is the last."""
+def _by_level(
+    values: Floats, lists: Sequence[list[int]], alpha: float, with_own: bool, draws: int, seed: int
+) -> tuple[Floats, dict[str, Floats], dict[str, Floats]]:
+    """Mean returns [R, C], each training seed's figures [R], and those of resampled episodes [draws, R]."""
+    cells, drawn = _by_episodes(values, draws, seed)
+    if len(values) < FEWEST_EPISODES:
+        halves, resampled = (cells, cells), (drawn, drawn)
+    else:  # each half has luck of its own
+        (one, one_drawn), (two, two_drawn) = (_by_episodes(values[h::2], draws, seed + 11 * h) for h in (0, 1))
+        halves, resampled = (one, two), (one_drawn, two_drawn)
+    return cells, _of_seeds(cells, halves, lists, alpha, with_own), _of_seeds(drawn, resampled, lists, alpha, with_own)
+
+
+def _of_seeds(
+    cells: Floats, halves: tuple[Floats, Floats], lists: Sequence[list[int]], alpha: float, with_own: bool
+) -> dict[str, Floats]:
+    """Each training seed's figures [..., R] from cells [..., R, C]; with an own partner its column is the last.
+
+    `halves` are the cells of either half of the episodes.
+    """
     mine = [cells[..., row, at] for row, at in enumerate(lists)]
+    apart = [(halves[0][..., row, at], halves[1][..., row, at]) for row, at in enumerate(lists)]
     found = {
         "mean": np.stack([x.mean(-1) for x in mine], axis=-1),
-        "worst": np.stack([x.min(-1) for x in mine], axis=-1),
-        "cvar": np.stack([cvar(x, alpha) for x in mine], axis=-1),
+        "worst": np.stack([crossed(*x, 1 / x[0].shape[-1]) for x in apart], axis=-1),
+        "cvar": np.stack([crossed(*x, alpha) for x in apart], axis=-1),
     }
     if with_own:
         found["own"] = cells[..., -1]
@@ -320,19 +368,17 @@ def _by_seeds(figure: Floats, draws: int, seed: int) -> Floats:
 
 
 def _opponent_weights(held_out: Flags, kinds: Sequence[str], draws: int, seed: int) -> tuple[Floats | None, int]:
-    """How often each opponent counts in each draw, float [draws, C], and the number of units drawn from.
+    """How often each opponent counts in each draw of kinds, float [draws, C], and the number of kinds drawn from.
 
-    The units are the kinds, or the opponents where there is one kind; None where there is a single unit.
+    None where there are too few kinds to speak of others.
     """
     present: list[int] = np.flatnonzero(held_out.any(axis=0)).tolist()
     names = list(dict.fromkeys(kinds[c] for c in present))
-    units = [names.index(kinds[c]) for c in present] if len(names) > 1 else list(range(len(present)))
-    count = max(units) + 1
-    if count < 2:
-        return None, count
+    if len(names) < FEWEST_KINDS:
+        return None, len(names)
     weights = np.zeros((draws, len(kinds)))
-    weights[:, present] = _counts(count, draws, seed + 7)[:, units]
-    return weights, count
+    weights[:, present] = _counts(len(names), draws, seed + 7)[:, [names.index(kinds[c]) for c in present]]
+    return weights, len(names)
 
 
 def _weighted(cells: Floats, held_out: Flags, weights: Floats) -> Floats:

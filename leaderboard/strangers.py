@@ -1,13 +1,16 @@
 """Robustness on the board: which of an entrant's cross-play figures is shown.
 
-`zoo crossplay` records how an entrant does with strangers, who come from other training runs than its own. The figure
-of the most opponents is shown, then of the most episodes, then the newest; a worst case over few says little.
+`zoo crossplay` records how an entrant does with strangers, who come from other training runs than its own. Every
+entrant leaves another one out of the pool that all meet, itself, so that plain returns would favour whoever is a bad
+opponent. The board therefore shows the normalised figures, each return on a scale from the low to the high anchor with
+the same opponent, and only those of one pool: the same opponents and anchors. Of several pools it is the one in which
+most of the board's entrants were measured, then the newest; who was measured in others only is left blank.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from leaderboard.records import Measurement
+from leaderboard.records import Measurement, canonical
 
 #: Kind of measurement -> which figure of `robustness.Robustness` it is.
 KINDS: dict[str, str] = {
@@ -22,17 +25,28 @@ COLUMNS: dict[str, str] = {
     "strangers_worst": "strangers worst [95 %]",
     "partner_gap": "partner gap [95 %]",
 }
+#: What the column with their number is called.
+COUNT = "strangers n"
 CAPTION = (
-    "Strangers mean and worst, partner gap: own return per step with those of other training runs, and how much more "
-    "it is with its own partners, by `zoo crossplay`."
+    "Strangers: n opponents of other training runs, by `zoo crossplay`. Mean and worst return with them, each on a "
+    "scale from 0, what the arena's low anchor gets with that opponent, to 1, the high anchor; the worst is chosen on "
+    "one half of the episodes and estimated on the other. Partner gap: how much more it is with the partners that it "
+    "trained with. All are of one pool of opponents and anchors, that of most rows; who met only others is blank."
 )
 
 
-def by_subject(measurements: Iterable[Measurement]) -> dict[str, list[Measurement]]:
-    """{entrant id: its measurements of robustness}, in their order."""
-    found: dict[str, list[Measurement]] = {}
+def by_subject(measurements: Iterable[Measurement], entrants: Collection[str]) -> dict[str, list[Measurement]]:
+    """{entrant id: its measurements of robustness}, in their order, all of the pool that most of `entrants` share."""
+    pools: dict[str, list[Measurement]] = {}
     for measurement in measurements:
-        if measurement.kind in KINDS:
+        known = measurement.details.get("normalised") is not None and "pool" in measurement.details
+        if measurement.kind in COLUMNS and known and measurement.subject in entrants:
+            pool = canonical(measurement.details["pool"])
+            pools[pool] = [*pools.pop(pool, ()), measurement]  # the pool that was measured last is the last
+    found: dict[str, list[Measurement]] = {}
+    if pools:
+        _, _, shared = max((len({m.subject for m in told}), at, told) for at, told in enumerate(pools.values()))
+        for measurement in shared:
             found.setdefault(measurement.subject, []).append(measurement)
     return found
 
@@ -41,7 +55,7 @@ def shown(measurements: Sequence[Measurement], side: str = "") -> dict[str, Any]
     """The fields of a board's row: each kind's value and interval, None where it was not measured, and of how many.
 
     Args:
-        measurements: of one entrant, oldest first.
+        measurements: of one entrant and one pool, oldest first; those of the most episodes are shown, then the newest.
         side: the row's side, whose own figure is taken where it was told; else the mean over the roles.
     """
     row: dict[str, Any] = {"strangers": 0}
@@ -50,8 +64,9 @@ def shown(measurements: Sequence[Measurement], side: str = "") -> dict[str, Any]
         row[kind] = row[f"{kind}_low"] = row[f"{kind}_high"] = None
         if not mine:
             continue
-        _, best = max(enumerate(mine), key=lambda at: (at[1].n, at[1].details.get("episodes", 0), at[0]))
-        span = best.details.get("sides", {}).get(side, (best.value, best.low, best.high))
+        _, best = max(enumerate(mine), key=lambda at: (at[1].details.get("episodes", 0), at[0]))
+        told = best.details["normalised"]
+        span = told["sides"].get(side, told["all"])
         row[kind], row[f"{kind}_low"], row[f"{kind}_high"] = (round(float(x), 9) + 0.0 for x in span)
-        row["strangers"] = best.n
+        row["strangers"] = told["n"]
     return row

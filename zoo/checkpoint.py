@@ -64,7 +64,10 @@ class Checkpoint:
             if seat not in self.card.seats:
                 side = [s for s in self.card.seats if s in spec.seats and spec.seats[s].side == spec.seats[seat].side]
                 if len(side) != 1:
-                    raise UserError(f"checkpoint {self.path} has no weights for seat {seat} (only {self.card.seats})")
+                    trained = ", ".join(self.card.seats) or "no seat"
+                    raise UserError(
+                        f"checkpoint {self.path} has no weights for seat {seat}: it was trained for {trained} only"
+                    )
                 source = side[0]
             for name, tensor in self.state.items():
                 owner, _, rest = name.partition("/")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from rich.cells import cell_len
 
 from leaderboard.board import Board
-from leaderboard.strangers import COLUMNS
+from leaderboard.strangers import COLUMNS, COUNT
 
 MISSING = "-"
 
@@ -107,7 +107,7 @@ def with_strangers(board: Board) -> dict[str, list[str]]:
     """Column -> cells "value [low, high]" of how the entrants do with strangers; nothing where nobody was measured."""
     if not crossplayed(board):
         return {}
-    cells = {}
+    cells = {COUNT: [f"{row.strangers:,}" if row.strangers else MISSING for row in board.rows]}
     for kind, name in COLUMNS.items():
         lows = [getattr(row, f"{kind}_low") for row in board.rows]
         highs = [getattr(row, f"{kind}_high") for row in board.rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,15 +10,20 @@ import torch
 from torch import Tensor
 
 from agents.ddpg import Ddpg
+from agents.lola import Lola
 from agents.maddpg import Maddpg, MaddpgConfig, MaddpgEnsemble, MaddpgInferred, critic_target
+from agents.parts.categorical import CategoricalPolicy
+from agents.parts.deterministic import DeterministicPolicy
 from agents.parts.networks import mlp
 from agents.parts.relaxed import relaxed
 from agents.parts.team import Team, apply, padded, real
-from agents.protocol import LearningContext, Seating
+from agents.protocol import Agent, JointTrajectory, LearningContext, Seating
+from agents.random import Random
 from agents.randomness import derive_rows, generator
 from agents.rollout import rollout
-from arenas.protocol import ArenaSpec, SeatSpec
+from arenas.protocol import Arena, ArenaSpec, SeatSpec
 from zoo.registry import load_arena
+from zoo.table import Table
 
 #: Two predators and a prey that see and do things of different width.
 SPEC = ArenaSpec(
@@ -33,6 +39,12 @@ SPEC = ArenaSpec(
     offers=frozenset({"discrete"}),
 )
 SEATS = tuple(SPEC.seats)
+#: The same where actions are vectors.
+CONTINUOUS = replace(
+    SPEC,
+    seats={name: replace(seat, actions=0, action_dim=seat.actions) for name, seat in SPEC.seats.items()},
+    offers=frozenset({"continuous"}),
+)
 NOBODY = LearningContext(SEATS, 0, 0)
 
 
@@ -79,33 +91,77 @@ def test_padding_never_learns() -> None:
     assert weights["w0"][2, :2].any() and weights["w2"][2, :, 3:].any()
 
 
-def _gradients(agent: Maddpg, rows: dict[str, Tensor], number: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Equations 5 and 6 of one own seat, written out seat by seat with arg max target actions and probabilities."""
-    seat = agent.own[number]
-    flat = {name: leaf[0] for name, leaf in rows.items()}
+def decided(agent: Maddpg) -> Maddpg:
+    """Networks far from their start, at which all actions are equally good, and slow copies that differ from them."""
+    for teams in (*agent._teams().values(), *agent.targets.values()):
+        for team in teams:
+            team.parameters["w2"].mul_(1.0 if team in agent.critics else 60.0)
+    for teams in agent.targets.values():
+        for team in teams:
+            for parameter in team.parameters.values():
+                parameter.mul_(0.8)
+    return agent
+
+
+def _said(logits: Tensor, how: str) -> Tensor:
+    return relaxed(logits, how, 1.0, generator(0))  # type: ignore[arg-type]
+
+
+def _own(agent: Maddpg, teams: list[Team], n: int, k: int, flat: dict[str, Tensor], at: str, how: str) -> Tensor:
+    """What own seat n does by the sub-policy that played, row by row; k where there is one team, or one replay."""
+    seat = agent.own[n]
+    seen = flat[at][:, seat, : agent.sees[seat]]
+    played = flat["k"][:, seat].tolist() if "k" in flat else [k] * len(seen)
+    rows = [_said(mlp(teams[p].of(n), seen[r : r + 1]), how) for r, p in enumerate(played)]
+    return torch.cat(rows)
+
+
+def _gradients(
+    agent: Maddpg, rows: dict[str, Tensor], number: int, k: int, context: LearningContext
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Equations 5, 6, 8 and 9 of one own seat, written out seat by seat, with probabilities as actions."""
+    seat, config = agent.own[number], agent.config
+    flat = {name: leaf[agent.groups[number]] for name, leaf in rows.items()}
 
     def widths(x: Tensor) -> Tensor:
         return x.flatten(1) if agent.central else x[:, seat]
 
     following = torch.zeros_like(flat["action"])
-    for n, s in enumerate(agent.own):
-        logits = mlp(agent.targets["actor"][0].of(n), flat["next"][:, s, : agent.sees[s]])
-        following[torch.arange(len(logits)), s, logits.argmax(-1)] = 1
+    for s, name in enumerate(agent.read):
+        seen = flat["next"][:, s, : agent.sees[s]]
+        if config.inferred and s != seat:
+            told = _said(mlp(agent.targets["model"][0].of(agent.pairs.index((seat, s))), seen), config.target)
+        elif s in agent.own:
+            told = _own(agent, agent.targets["actor"], agent.own.index(s), k, flat, "next", config.target)
+        elif name in context.peers:
+            told = _said(mlp(context.peers[name].parameters, seen), config.target)
+        else:
+            told = flat["next_action"][:, s]
+        following[:, s, : told.shape[1]] = told
+    part = k if config.critics == "own" else 0
     ahead = mlp(
-        one(agent.targets["critic"][0].parameters, number), torch.cat([widths(flat["next"]), widths(following)], 1)
+        one(agent.targets["critic"][part].parameters, number), torch.cat([widths(flat["next"]), widths(following)], 1)
     )
-    y = flat["reward"][:, number] + 0.9 * flat["discount"] * ahead.squeeze(1)
-    critic = {n: p.clone().requires_grad_() for n, p in one(agent.critics[0].parameters, number).items()}
+    reward = flat["reward"][:, number]
+    if config.standardise:
+        known = agent.replay.filled("reward")[:, number]
+        reward = (reward - known.mean()) / known.std()
+    y = reward + 0.9 * flat["discount"] * ahead.squeeze(1)
+    critic = {n: p.clone().requires_grad_() for n, p in one(agent.critics[part].parameters, number).items()}
     q = mlp(critic, torch.cat([widths(flat["observation"]), widths(flat["action"])], 1)).squeeze(1)
     of_critic = torch.autograd.grad((q - y.detach()).square().mean(), list(critic.values()))
 
-    theta = {n: p.clone().requires_grad_() for n, p in agent.actors[0].of(number).items()}
+    theta = {n: p.clone().requires_grad_() for n, p in agent.actors[k].of(number).items()}
     logits = mlp(theta, flat["observation"][:, seat, : agent.sees[seat]])
     actions = flat["action"].clone()
+    for n, s in enumerate(agent.own if config.others == "current" else []):
+        actions[:, s, : agent.acts[s]] = _own(agent, agent.actors, n, k, flat, "observation", config.sample)
     actions[:, seat] = 0
     actions[:, seat, : agent.acts[seat]] += logits.softmax(-1)
-    value = mlp(one(agent.critics[0].parameters, number), torch.cat([widths(flat["observation"]), widths(actions)], 1))
-    loss = -value.mean() + agent.config.regulariser * logits.square().mean()
+    value = mlp(
+        one(agent.critics[part].parameters, number), torch.cat([widths(flat["observation"]), widths(actions)], 1)
+    )
+    loss = (-value.mean() + config.regulariser * logits.square().mean()) / config.k
     of_actor = torch.autograd.grad(loss, list(theta.values()))
     return dict(zip(critic, of_critic, strict=True)), dict(zip(theta, of_actor, strict=True))
 
@@ -117,23 +173,87 @@ class Recorder:
         self.given = gradients
 
 
-@pytest.mark.parametrize("kind", [Maddpg, Ddpg])
-@pytest.mark.parametrize("seats", [SEATS, ("one", "two")])
-def test_the_update_is_the_papers_seat_by_seat(kind: type[Maddpg], seats: tuple[str, ...]) -> None:
-    agent = filled(kind.make(SPEC, seats, MaddpgConfig(batch=64, sample="mean", target="argmax")))
-    rows = agent._sample(0, {}, generator(0))
-    if kind is Maddpg and seats != SEATS:
-        rows["next_action"] = torch.zeros_like(rows["next_action"])  # the written-out target knows own seats alone
-    recorders = {"critic": Recorder(), "actor": Recorder()}
-    agent.optimizers |= {name: [recorder] for name, recorder in recorders.items()}
-    agent._update(0, rows, NOBODY, generator(0))
+HUNTERS = ("one", "two")
+
+
+@pytest.mark.parametrize(
+    ("kind", "seats", "settings", "shown"),
+    [
+        (Maddpg, SEATS, {}, False),
+        (Ddpg, SEATS, {}, False),
+        (Ddpg, HUNTERS, {}, False),
+        (Maddpg, HUNTERS, {}, False),
+        (Maddpg, HUNTERS, {}, True),
+        (Maddpg, SEATS, {"target": "argmax"}, False),
+        (Maddpg, SEATS, {"standardise": True}, False),
+        (Maddpg, SEATS, {"others": "current"}, False),
+        (Maddpg, HUNTERS, {"others": "current"}, False),
+        (MaddpgInferred, SEATS, {}, False),
+        (MaddpgInferred, HUNTERS, {}, False),
+        (MaddpgEnsemble, SEATS, {"k": 2}, False),
+        (MaddpgEnsemble, HUNTERS, {"k": 2}, True),
+        (MaddpgEnsemble, SEATS, {"k": 2, "critics": "own"}, False),
+        (MaddpgEnsemble, SEATS, {"k": 2, "others": "current"}, False),
+    ],
+)
+def test_the_update_is_the_papers_seat_by_seat(
+    kind: type[Maddpg], seats: tuple[str, ...], settings: dict[str, Any], shown: bool
+) -> None:
+    config = kind.Config(**{"batch": 64, "tau": 0.0, "sample": "mean", "target": "mean"} | settings)
+    agent = decided(filled(kind.make(SPEC, seats, config)))
+    prey = decided(Maddpg.make(SPEC, ("prey",), seed=3))
+    prey.trains = True
+    context = LearningContext(seats, 0, 0, {"prey": prey.policy("prey").frozen()} if shown else {})  # type: ignore[union-attr]
+    k = config.k - 1
+    rows = agent._sample(k, agent._made_by() if config.k > 1 else {}, generator(0))
+    recorders = {name: [Recorder() for _ in teams] for name, teams in agent._teams().items()}
+    agent.optimizers |= recorders  # type: ignore[arg-type]
+    agent._update(k, rows, context, generator(0))
+    told = {"critic": recorders["critic"][-1].given, "actor": recorders["actor"][k].given}
     for number in range(len(seats)):
-        of_critic, of_actor = _gradients(agent, rows, number)
-        for name, mine in of_critic.items():
-            torch.testing.assert_close(recorders["critic"].given[name][number : number + 1], mine, rtol=1e-4, atol=1e-6)
-        for name, mine in of_actor.items():
-            given = recorders["actor"].given[name][number : number + 1]
-            torch.testing.assert_close(given[tuple(map(slice, mine.shape))], mine, rtol=1e-4, atol=1e-6)
+        for name, mine in zip(("critic", "actor"), _gradients(agent, rows, number, k, context), strict=True):
+            for leaf, gradient in mine.items():
+                given = told[name][leaf][number : number + 1]
+                torch.testing.assert_close(given[tuple(map(slice, gradient.shape))], gradient, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_an_inferred_policy_goes_down_equation_7(continuous: bool) -> None:
+    spec = CONTINUOUS if continuous else SPEC
+    agent = decided(filled(MaddpgInferred.make(spec, HUNTERS, MaddpgInferred.Config(batch=50, entropy=0.5))))
+    recorder = Recorder()
+    agent.optimizers["model"] = [recorder]  # type: ignore[list-item]
+    rows = agent.replay.newest(50)
+    agent._infer()
+    for number, (_, j) in enumerate(agent.pairs):
+        phi = {n: p.clone().requires_grad_() for n, p in agent.models[0].of(number).items()}
+        out = mlp(phi, rows["observation"][:, j, : agent.sees[j]])
+        done = rows["action"][:, j, : agent.acts[j]]
+        if continuous:
+            loss = (out.tanh() - done).square().sum(1).mean() / 2
+        else:
+            log_pi = out.log_softmax(1)
+            entropy = -(log_pi.exp() * log_pi).sum(1)
+            loss = -((log_pi * done).sum(1) + 0.5 * entropy).mean()
+        for (leaf, p), mine in zip(phi.items(), torch.autograd.grad(loss, list(phi.values())), strict=True):
+            given = recorder.given[leaf][number : number + 1][tuple(map(slice, p.shape))]
+            torch.testing.assert_close(given, mine, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [(MaddpgInferred, {}), (MaddpgEnsemble, {"k": 2}), (MaddpgEnsemble, {"k": 2, "critics": "own"})],
+)
+def test_slow_copies_follow_by_tau(kind: type[Maddpg], settings: dict[str, Any]) -> None:
+    agent = decided(filled(kind.make(SPEC, SEATS, kind.Config(batch=64, tau=0.1, **settings))))
+    before = {name: [team.copy() for team in teams] for name, teams in agent.targets.items()}
+    agent._update(0, agent._sample(0, agent._made_by() if "k" in settings else {}, generator(0)), NOBODY, generator(0))
+    for name, teams in agent._teams().items():
+        for number, team in enumerate(teams):
+            tau = 0.1 if number == 0 else 0.0  # of sub-policies only the one that learned
+            for leaf, was in before[name][number].parameters.items():
+                now = agent.targets[name][number].parameters[leaf]
+                torch.testing.assert_close(now, (1 - tau) * was + tau * team.parameters[leaf])
 
 
 def test_bootstraps_through_a_cut_and_never_through_a_termination() -> None:
@@ -159,7 +279,7 @@ def test_an_ensemble_learns_from_the_transitions_of_its_sub_policy() -> None:
     assert agent.groups == [0, 0, 1]
     rows = agent._sample(2, agent._made_by(), generator(0))
     assert bool((rows["k"][0, :, :2] == 2).all()) and bool((rows["k"][1, :, 2] == 2).all())
-    assert len(rows["k"][0, :, 2].unique()) == 3  # the other team played whatever it had drawn
+    assert len(set(rows["k"][0, :, 2].tolist())) == 3  # the other team played whatever it had drawn
     before = [{n: p.clone() for n, p in team.parameters.items()} for team in agent.actors]
     agent._update(2, rows, NOBODY, generator(0))
     changed = [
@@ -243,3 +363,102 @@ def test_exploration_draws_uniform_actions_while_it_trains_and_only_then() -> No
         share[training] = torch.bincount(torch.stack(drawn).flatten(), minlength=5) / 8000
     torch.testing.assert_close(share[True], torch.tensor([0.1, 0.1, 0.1, 0.6, 0.1]), atol=0.02, rtol=0)
     assert share[False][3] == 1
+
+
+TAG = load_arena("tag").make(3)
+CHASERS = tuple(seat for seat in TAG.spec.seats if seat.startswith("adversary"))
+
+
+def played(agent: Maddpg, arena: Arena = TAG) -> JointTrajectory:
+    """Six steps in which the agent trains in its seats, and random players sit in the others."""
+    luck = derive_rows(1, arena.batch_size)
+    seated: dict[str, Agent] = {}
+    memories = {}
+    for number, seat in enumerate(arena.spec.seats):
+        seated[seat] = agent if seat in agent.seats else Random.make(arena.spec, (seat,))
+        memories[seat] = seated[seat].begin(Seating(seat, luck + number, luck, seat in agent.seats))
+    timesteps, _ = arena.reset(luck)
+    return rollout(arena, seated, memories, timesteps, 6)[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown", "steps"), [(Maddpg, False, 5), (Maddpg, True, 6), (MaddpgInferred, False, 6), (Ddpg, False, 6)]
+)
+def test_the_end_of_a_segment_is_left_out_where_nobody_knows_what_comes_next(
+    kind: type[Maddpg], shown: bool, steps: int
+) -> None:
+    agent = kind.make(TAG.spec, CHASERS)
+    joint = played(agent)
+    prey = Maddpg.make(TAG.spec, ("agent_0",)).policy("agent_0")
+    assert prey is not None
+    rows = agent._rows(joint, LearningContext(CHASERS, 0, 0, {"agent_0": prey} if shown else {}))
+    assert len(rows["reward"]) == steps * 3
+    assert rows.keys() == agent._example().keys()
+    assert ("next_action" in rows) == (kind is Maddpg)
+    if kind is Maddpg:
+        done = torch.nn.functional.one_hot(joint.seats["agent_0"].actions.value, 5)
+        assert torch.equal(rows["next_action"][:15, -1].long(), done[1:].flatten(0, 1))
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_an_ensemble_learns_beside_strangers_and_owes_the_mean_over_its_seats(continuous: bool) -> None:
+    arena = load_arena("tag", [f"continuous={continuous}".lower()]).make(3)
+    config = MaddpgEnsemble.Config(k=2, draw="seat", warmup=1, rate=0.01)
+    agent = MaddpgEnsemble.make(arena.spec, CHASERS, config)
+    joint = played(agent, arena)
+    agent.learn(joint, NOBODY)
+    drawn = torch.stack([joint.seats[seat].actions.extras["k"][:5] for seat in CHASERS])
+    assert set(drawn.flatten().tolist()) == {0, 1}
+    shares = torch.stack([(drawn == k).double().mean() for k in range(2)])
+    torch.testing.assert_close(agent.owed, 15 * 0.01 * shares)
+
+
+def test_step_sizes_and_noise_fall_with_the_transitions_and_are_found_again() -> None:
+    arena = load_arena("tag", ["continuous=true"]).make(3)
+    config = MaddpgConfig(anneal=36, lr=0.01, critic_lr=0.02, noise=0.4, noise_last=0.2, noise_steps=36, capacity=100)
+    seats = tuple(arena.spec.seats)
+    agent = Maddpg.make(arena.spec, seats, config)
+    for left, noise in ((0.525, 0.3), (0.05, 0.2), (0.05, 0.2)):
+        agent.learn(played(agent, arena), NOBODY)
+        twin = Maddpg.make(arena.spec, seats, config)
+        twin.load_learning_state(agent.learning_state())
+        for one_of in (agent, twin):
+            assert one_of.optimizers["actor"][0].lr == pytest.approx(left * 0.01)
+            assert one_of.optimizers["critic"][0].lr == pytest.approx(left * 0.02)
+            policy = one_of.policies["agent_0"][0]
+            assert isinstance(policy, DeterministicPolicy) and policy.noise == pytest.approx(noise)
+
+
+@pytest.mark.parametrize(("play", "training", "drawn"), [("mode", False, 1), ("mode", True, 5), ("sample", False, 5)])
+def test_it_plays_its_most_likely_action_unless_it_trains_or_is_told_to_sample(
+    play: Any, training: bool, drawn: int
+) -> None:
+    agent = Maddpg.make(TAG.spec, ("agent_0",), MaddpgConfig(play=play))
+    steps, _ = load_arena("tag").make(400).reset(derive_rows(0, 1).expand(400))
+    luck = derive_rows(1, 400)
+    action, _ = agent.act(steps["agent_0"], agent.begin(Seating("agent_0", luck, luck, training)))
+    assert len(set(action.value.tolist())) == drawn
+    policy = agent.policy("agent_0")
+    assert policy is not None
+    assert len(policy.probabilities(steps["agent_0"])[0].nonzero()) == drawn  # and shows itself as it plays
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_peers_are_shown_what_they_met_in_the_very_first_round(learns: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    arena = load_arena("ipd").make(64)
+    players: dict[str, Agent] = {kind: m.make(arena.spec, (kind,)) for kind, m in (("row", Lola), ("column", Maddpg))}
+    shown: list[Tensor] = []
+
+    def learn(self: Lola, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
+        shown.append(context.peers["column"].outputs(joint.seats["column"])[0, 0].softmax(-1))
+        return {}
+
+    monkeypatch.setattr(Lola, "learn", learn)
+    table = Table(arena, "ipd-v1", players, ["row", "column"] if learns else ["row"], length=4)
+    table.play_round()
+    assert sorted(shown[0].tolist()) == pytest.approx([0.5, 0.5] if learns else [0.0, 1.0], abs=0.1)
+    if learns:  # a game that goes on is not begun again
+        twin = Maddpg.make(arena.spec, ("column",))
+        twin.load_learning_state(players["column"].learning_state())
+        policy = twin.policy("column")
+        assert isinstance(policy, CategoricalPolicy) and policy.sharpness == 1.0

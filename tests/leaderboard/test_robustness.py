@@ -50,8 +50,14 @@ def test_figures_are_those_of_brute_force(rng: np.random.Generator) -> None:
     found = figures(values, held_out, own=own, alpha=0.4)
     rows = [[values[:, s, c].mean() for c in range(6) if c != s] for s in range(3)]
     assert found.mean.value == pytest.approx(np.mean([np.mean(row) for row in rows]))
-    assert found.worst.value == pytest.approx(np.mean([min(row) for row in rows]))
-    assert found.cvar.value == pytest.approx(np.mean([np.mean(sorted(row)[:2]) for row in rows]))
+    for name, count in (("worst", 1), ("cvar", 2)):  # chosen on one half, told of the other, both ways
+        told = []
+        for s in range(3):
+            others = [c for c in range(6) if c != s]
+            for one, other in ((values[0::2], values[1::2]), (values[1::2], values[0::2])):
+                least = sorted(others, key=lambda c, one=one, s=s: one[:, s, c].mean())[:count]
+                told.append(other[:, s, least].mean())
+        assert getattr(found, name).value == pytest.approx(np.mean(told))
     assert found.own is not None and found.gap is not None
     assert found.own.value == pytest.approx(own.mean())
     assert found.gap.value == pytest.approx(own.mean() - found.mean.value)
@@ -89,14 +95,29 @@ def test_interval_over_episodes_is_students(rng: np.random.Generator) -> None:
 
 
 def test_resampling_is_that_of_all_resamples(rng: np.random.Generator) -> None:
-    # three kinds of sizes 1, 2 and 3: every draw of two kinds, enumerated
-    levels, kinds = rng.normal(size=6), ["a", "b", "b", "c", "c", "c"]
-    members = {kind: [j for j, k in enumerate(kinds) if k == kind] for kind in "abc"}
-    means = [np.mean(levels[members[x] + members[y]]) for x, y in itertools.product("abc", repeat=2)]
+    # four kinds of sizes 1, 2, 3 and 1: every draw of three kinds, enumerated
+    levels, kinds = rng.normal(size=7), [*"abbcccd"]
+    members = {kind: [j for j, k in enumerate(kinds) if k == kind] for kind in "abcd"}
+    draws = itertools.product("abcd", repeat=3)
+    means = [np.mean(levels[[at for kind in drawn for at in members[kind]]]) for drawn in draws]
     found = figures(levels[None, None, :].repeat(2, axis=0), kinds=kinds, draws=50_000)
-    half = student.ppf(0.975, 2) * np.std(means)
+    half = student.ppf(0.975, 3) * np.std(means)
     assert found.mean.high - found.mean.low == pytest.approx(2 * half, rel=0.02)
-    assert found.kinds == 3
+    assert found.kinds == 4
+
+
+def test_below_four_kinds_the_interval_is_for_exactly_these_opponents(rng: np.random.Generator) -> None:
+    levels, luck = np.array([-300.0, 0.0, 450.0]), rng.normal(size=(400, 1, 1))
+    found = figures(levels + luck, own=luck[:, :, 0], draws=20_000)
+    half = 1.966 * luck.std(ddof=1) / 20
+    assert found.mean.high - found.mean.low == pytest.approx(2 * half, rel=0.03)
+    assert found.gap.high - found.gap.low == pytest.approx(0, abs=1e-9)
+    seeds_of_one = figures(np.repeat(levels, 2) + luck, kinds=["one"] * 6, draws=20_000)
+    assert seeds_of_one.mean.high - seeds_of_one.mean.low == pytest.approx(2 * half, rel=0.03)
+    apart = difference(
+        levels + luck + 1.0, np.sqrt(abs(levels)) + luck, (np.ones((1, 3), bool),) * 2, [*"abc"], draws=200
+    )
+    assert apart.mean.high - apart.mean.low == pytest.approx(0, abs=1e-9)
 
 
 def test_opponents_that_differ_by_seed_only_are_one_unit(rng: np.random.Generator) -> None:
@@ -120,19 +141,18 @@ def test_the_same_draws_every_time_and_for_any_number_of_episodes(rng: np.random
     assert wide != figures(values[:1000], seed=1)
 
 
-@pytest.mark.parametrize("many", [True, False])
-def test_intervals_cover(many: bool) -> None:
+@pytest.mark.parametrize("kinds", ["aabbccddeeff", "aabbccdd"])
+def test_intervals_cover(kinds: str) -> None:
     """Seeds, kinds and episodes are drawn anew each time; 95 % of the intervals hold the truth, give or take."""
     rng = np.random.default_rng(11)
-    kinds = [f"k{j // 2}" for j in range(12)] if many else ["a", "a", "b", "b", "c", "c"]
-    of = np.array([int(k[1:]) if many else "abc".index(k) for k in kinds])
+    of = np.array(["abcdef".index(k) for k in kinds])
     hits, times = 0, 400
     for _ in range(times):
         levels = rng.normal(size=of.max() + 1)[of] + 0.3 * rng.normal(size=len(of))
         seeds = 0.7 * rng.normal(size=4)
         luck = 2 * rng.normal(size=30)
         values = levels + seeds[:, None] + 0.3 * rng.normal(size=(4, len(of))) + luck[:, None, None]
-        found = figures(values + rng.normal(size=values.shape), kinds=kinds, draws=200).mean
+        found = figures(values + rng.normal(size=values.shape), kinds=[*kinds], draws=200).mean
         hits += found.low <= 0 <= found.high
     assert 0.92 <= hits / times <= 0.995
 
@@ -146,6 +166,33 @@ def test_intervals_of_the_worst_case_cover() -> None:
         found = figures(values + 0.5 * rng.normal(size=values.shape), draws=200).worst
         hits += found.low <= 0 <= found.high
     assert 0.92 <= hits / times <= 0.99
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.3, 1.0, 3.0])
+def test_the_worst_of_opponents_that_are_close_is_not_too_low(spread: float) -> None:
+    """16 opponents whose true means lie `spread` standard errors apart; all chosen at once would be 1.8 too low."""
+    rng, error = np.random.default_rng(13), 1 / 40**0.5
+    hits, bias, plain, times = np.zeros(2), np.zeros(2), 0.0, 250
+    for _ in range(times):
+        levels = error * spread * rng.normal(size=16)
+        values = levels + rng.normal(size=(40, 1, 16))
+        found = figures(values, draws=200)
+        for at, (figure, truth) in enumerate(((found.worst, levels.min()), (found.cvar, float(cvar(levels))))):
+            hits[at] += figure.low <= truth <= figure.high
+            bias[at] += (figure.value - truth) / error / times
+        plain += (values.mean(axis=0).min() - levels.min()) / error / times
+    assert (hits / times >= 0.9).all()
+    assert (bias > -0.2).all() and (bias < 1.0).all()
+    if spread < 1:
+        assert (abs(bias) < 0.7).all() and plain < -1.2
+
+
+def test_three_episodes_have_no_halves(rng: np.random.Generator) -> None:
+    values = rng.normal(size=(3, 1, 5))
+    assert figures(values).worst.value == pytest.approx(values.mean(axis=0).min())
+    more = rng.normal(size=(4, 1, 5))
+    one, two = more[::2, 0].mean(0), more[1::2, 0].mean(0)
+    assert figures(more).worst.value == pytest.approx((two[one.argmin()] + one[two.argmin()]) / 2)
 
 
 def test_difference_is_paired_by_opponents_and_episodes(rng: np.random.Generator) -> None:

@@ -17,19 +17,25 @@ from leaderboard.strangers import COLUMNS, by_subject, shown
 
 
 def measured(
-    kind: str = "strangers_mean", value: float = 0.5, n: int = 4, episodes: int = 100, **details
+    kind: str = "strangers_mean",
+    value: float = 0.5,
+    n: int = 4,
+    episodes: int = 100,
+    subject: str = "a",
+    pool: str = "one",
+    **sides: list[float],
 ) -> Measurement:
-    told = {"episodes": episodes, **details}
-    return Measurement("a", "coin-v1", kind, value, value - 0.1, value + 0.1, n, False, 0, None, told)
+    """A measurement whose raw value, -99, is never shown."""
+    between = {"all": [value, value - 0.1, value + 0.1], "sides": sides, "n": n}
+    told = {"episodes": episodes, "pool": {"opponents": [pool]}, "normalised": between}
+    return Measurement(subject, "coin-v1", kind, -99.0, -99.0, -99.0, n, False, 0, None, told)
 
 
-def test_most_opponents_then_most_episodes_then_the_newest() -> None:
-    few, many = measured(value=0.1, n=2, episodes=900), measured(value=0.2, n=9)
-    assert shown([many, few])["strangers_mean"] == 0.2
-    longer = measured(value=0.3, n=9, episodes=500)
-    assert shown([longer, many])["strangers_mean"] == 0.3
+def test_most_episodes_then_the_newest() -> None:
+    longer, short = measured(value=0.3, n=9, episodes=500), measured(value=0.2, n=9)
+    assert shown([longer, short])["strangers_mean"] == 0.3
     newer = measured(value=0.4, n=9)
-    row = shown([many, newer])
+    row = shown([short, newer])
     assert (row["strangers_mean"], row["strangers_mean_low"], row["strangers"]) == (0.4, pytest.approx(0.3), 9)
 
 
@@ -40,13 +46,28 @@ def test_nobody_measured_is_none() -> None:
 
 
 def test_a_side_has_its_own_figure() -> None:
-    sided = measured(sides={"predator": [2.0, 1.0, 3.0]})
+    sided = measured(predator=[2.0, 1.0, 3.0])
     assert [shown([sided], "predator")[f"strangers_mean{end}"] for end in ("", "_low", "_high")] == [2.0, 1.0, 3.0]
     assert shown([sided], "prey")["strangers_mean"] == 0.5
 
 
-def test_other_measurements_are_passed_over() -> None:
-    assert list(by_subject([measured(), measured("exploiter_gain")]).values()) == [[measured()]]
+def test_one_pool_is_shown_that_of_most_rows_then_the_newest() -> None:
+    both = [measured(subject=who) for who in "ab"]
+    alone = measured(subject="c", pool="two", n=40)
+    assert by_subject([*both, alone], "abc") == {"a": [both[0]], "b": [both[1]]}
+    newer = [measured(subject=who, pool="three") for who in "bc"]
+    assert by_subject([*both, alone, *newer], "abc") == {"b": [newer[0]], "c": [newer[1]]}
+    again = measured(subject="a", episodes=7)  # the first pool is the newest again
+    assert by_subject([*both, *newer, again], "abc") == {"a": [both[0], again], "b": [both[1]]}
+    assert by_subject([*both, alone, *newer], "c") == {"c": [newer[1]]}  # others are not on the board
+
+
+def test_other_measurements_and_those_without_anchors_are_passed_over() -> None:
+    bare = Measurement(
+        "a", "coin-v1", "strangers_mean", 1.0, 1.0, 1.0, 4, False, 0, None, {"pool": {}, "normalised": None}
+    )
+    assert list(by_subject([measured(), measured("exploiter_gain"), bare], "a").values()) == [[measured()]]
+    assert by_subject([bare], "a") == {}
 
 
 @pytest.fixture
@@ -62,6 +83,7 @@ def test_every_form_shows_the_columns(make, told: list[Measurement]) -> None:
         assert max(map(len, lines)) <= width
         assert all(any(name in line for line in lines) for name in COLUMNS.values())
         assert any("-0.25 [-0.35, -0.15]" in line for line in lines)
+        assert any("strangers n" in line for line in lines)
         assert "zoo crossplay" in " ".join(lines)
     assert "0.50 [0.40, 0.60]" in tables.to_markdown(found)
     rows = {row["entrant"]: row for row in csv.DictReader(io.StringIO(tables.to_csv(found)))}

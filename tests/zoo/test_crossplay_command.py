@@ -60,7 +60,9 @@ def test_everybody_with_everybody(zoo: Zoo) -> None:
     assert by_name(told, "raw", "mean", "value") == pytest.approx(
         dict(zip(FOUR, (-41 / 3, -41 / 3, -12, -50 / 3), strict=True))
     )
-    assert by_name(told, "raw", "gap", "value")["always-defect"] == pytest.approx(-8)
+    # scripts trained with nobody
+    assert set(by_name(told, "raw", "own").values()) == set(by_name(told, "raw", "gap").values()) == {None}
+    assert {m.kind for m in measurements()} == {"strangers_mean", "strangers_worst", "strangers_cvar"}
     assert by_name(told, "worst_against", "raw")["grim"] == "always-defect"
     order = [entry["normalised"]["worst"]["value"] for entry in told["entries"]]
     assert order == sorted(order, reverse=True)
@@ -131,7 +133,10 @@ def test_seeds_of_one_agent_are_a_group(zoo: Zoo, seeds: list[str]) -> None:
     mean = np.array(role["mean"])
     strangers = [np.delete(mean[i], i) for i in range(3)]
     assert group["raw"]["mean"]["value"] == pytest.approx(np.mean([s.mean() for s in strangers]))
-    assert group["raw"]["worst"]["value"] == pytest.approx(np.mean([s.min() for s in strangers]))
+    assert group["raw"]["worst"]["value"] >= np.mean([s.min() for s in strangers])
+    assert group["raw"]["own"]["value"] == pytest.approx(np.trace(mean[:3, :3]) / 3)
+    gaps = by_name(told, "raw", "gap")
+    assert gaps["random"] is None and gaps[group["members"][0]] is not None
     swap, square = group["partner_swap"], mean[:3, :3]
     assert swap["self_play"] == pytest.approx(np.trace(square) / 3)
     assert swap["cross_play"] == pytest.approx((square.sum() - np.trace(square)) / 6)
@@ -143,6 +148,31 @@ def test_other_training_is_another_group(zoo: Zoo, seeds: list[str], tmp_path: P
     labels = {row["text"]: row["kind_label"] for row in told["columns"]}
     assert len({labels[text] for text in seeds}) == 1
     assert labels[longer] != labels[seeds[0]] and "5.0k steps" in labels[longer]
+
+
+def test_a_run_that_went_on_is_the_same_run(tmp_path: Path) -> None:
+    """Weights of other seeds stand for those that more steps would have made."""
+
+    def run(name: str, weights: int, command: str, seed: int = 0, steps: int = 500, agent: str = "naive") -> str:
+        folder = fresh_checkpoint(tmp_path / name, agent, TWO_SIDES, weights, command=command, steps=steps)
+        card = json.loads((folder / checkpoint.CARD).read_text())
+        (folder / checkpoint.CARD).write_text(json.dumps(card | {"seed": seed}))
+        return f"naive@{folder}"
+
+    plain = "zoo train naive --arena imp"
+    texts = [
+        run("short", 1, f"{plain} --steps 500"),
+        run("long", 2, f"{plain} --steps=1000 --out there", steps=1000),
+        run("seed", 3, f"{plain} --steps 500 --seed 1", seed=1),
+        run("copies", 4, f"{plain} --steps 500 --copies 8"),
+        run("settings", 5, f"{plain} --steps 500", agent="naive,lr=0.5"),
+        run("untold", 6, ""),
+        run("untold-too", 7, ""),
+        run("copied", 7, "elsewhere", seed=9).replace("naive@", "naive,lr=0.5@"),
+    ]
+    found = crossplay.play(TWO_SIDES, texts, episodes=2)
+    same = {(i, j) for i, j in np.argwhere(~found.held_out).tolist() if i < j}
+    assert same == {(0, 1), (6, 7)}  # more steps, and the same weights
 
 
 def test_all_checkpoints_of_the_house() -> None:
@@ -206,11 +236,17 @@ def test_predators_and_prey_are_the_roles_of_tag(zoo: Zoo) -> None:
     assert (predators["role"], len(predators["seats"])) == ("adversary", 3)
     assert (prey["role"], len(prey["seats"])) == ("agent", 1)
     assert predators["mean"][0][1] > predators["mean"][1][1]
+    assert told["anchors"]["high"] == "pursuit"
     rows = zoo("leaderboard", "--arena", "tag", "--format", "json").json["rows"]
     shown = {(row["label"], row["side"]): row["strangers_mean"] for row in rows}
-    # either role has one opponent here, and an own figure
-    assert shown["pursuit", "adversary"] == pytest.approx(predators["mean"][0][1] / 25)
-    assert shown["pursuit", "agent"] == pytest.approx(prey["mean"][0][1] / 25)
+    # either role has one opponent here, and an own figure: the high anchor's, and the low one's
+    ends = {(who, side): float(who == "pursuit") for who in ("pursuit", "random") for side in ("adversary", "agent")}
+    assert shown == pytest.approx(ends)
+    stored = {m.subject: m.details["sides"] for m in measurements() if m.kind == "strangers_mean"}
+    assert stored[told["rows"][0]["id"]] == {
+        "adversary": pytest.approx([predators["mean"][0][1] / 25] * 3, abs=2),
+        "agent": pytest.approx([prey["mean"][0][1] / 25] * 3, abs=2),
+    }
 
 
 def test_anchors_are_zero_and_one(zoo: Zoo) -> None:
@@ -255,13 +291,46 @@ def test_figures_reach_the_board(zoo: Zoo) -> None:
     zoo("crossplay", *FOUR, *IPD)
     told = zoo("crossplay", *FOUR, *IPD, "--json").json
     rows = {row["label"]: row for row in zoo("leaderboard", "--arena", NAME, "--format", "json").json["rows"]}
-    worst = by_name(told, "raw", "worst", "value")
+    worst, mean = (by_name(told, "normalised", name, "value") for name in ("worst", "mean"))
     for name in FOUR:
-        assert rows[name]["strangers_worst"] == pytest.approx(worst[name] / 10)
+        assert rows[name]["strangers_worst"] == pytest.approx(worst[name])
+        assert rows[name]["strangers_mean"] == pytest.approx(mean[name])
         assert rows[name]["strangers_mean_low"] <= rows[name]["strangers_mean"] <= rows[name]["strangers_mean_high"]
-        assert rows[name]["strangers"] == 3
+        assert rows[name]["strangers"] == 3 and rows[name]["partner_gap"] is None
     assert rows["random"]["strangers_mean"] is None
+    raw = by_name(told, "raw", "mean", "value")
+    stored = {m.subject: m.value for m in measurements() if m.kind == "strangers_mean"}
+    assert {row["label"]: stored[row["id"]] * 10 for row in told["columns"]} == pytest.approx(raw)
     assert "strangers worst" in zoo("leaderboard", "--arena", NAME, width=80).out
+
+
+def test_a_bad_opponent_gains_nothing_on_the_board_by_not_meeting_itself(zoo: Zoo) -> None:
+    """In plain returns random, the worst partner of all, would be the best: all others meet it, it does not."""
+    told = zoo("crossplay", "random", "still", "assignment", "--arena", "spread", "--episodes", 40, "--json").json
+    rows = {row["label"]: row for row in zoo("leaderboard", "--arena", "spread", "--format", "json").json["rows"]}
+    means = {name: row["strangers_mean"] for name, row in rows.items()}
+    assert told["anchors"]["high"] == "assignment"
+    assert means["random"] == 0.0 and means["assignment"] == 1.0
+    assert rows["random"]["strangers"] == 2
+    # whatever the luck of the episodes by which the worst is chosen, the anchors are 0 and 1
+    for name, wanted in (("random", 0.0), ("assignment", 1.0)):
+        entry = next(e for e in told["entries"] if e["entrant"] == name)["normalised"]
+        for figure in ("worst", "cvar", "mean"):
+            assert list(entry[figure].values()) == pytest.approx([wanted] * 3, abs=1e-9)
+    still = next(e for e in told["entries"] if e["entrant"] == "still")["normalised"]["mean"]
+    scores = told["roles"][0]["normalised"][1]
+    assert still["value"] == pytest.approx((scores[0] + scores[2]) / 2)
+    assert still["low"] < still["value"] < still["high"]
+
+
+def test_another_pool_is_not_put_beside_the_first(zoo: Zoo) -> None:
+    zoo("crossplay", *FOUR, *IPD)
+    zoo("crossplay", "random", "always-defect", *IPD)
+    rows = {row["label"]: row for row in zoo("leaderboard", "--arena", NAME, "--format", "json").json["rows"]}
+    assert {name: row["strangers"] for name, row in rows.items()} == dict.fromkeys(FOUR, 3) | {"random": 0}
+    zoo("crossplay", *FOUR, "random", *IPD)
+    rows = {row["label"]: row for row in zoo("leaderboard", "--arena", NAME, "--format", "json").json["rows"]}
+    assert {row["strangers"] for row in rows.values()} == {4}
 
 
 def test_other_seeds_do_not_reach_the_board(zoo: Zoo) -> None:
@@ -274,13 +343,21 @@ def test_screen_fits_and_explains(zoo: Zoo, width: int) -> None:
     said = zoo("crossplay", *FOUR, "random", *IPD, width=width)
     lines = said.out.splitlines()
     assert max(map(len, lines)) <= width
-    for word in ("worst n", "CVaR", "mean", "gap", "random", "best of these entrants"):
-        assert word in " ".join(said.out.split())
+    told = " ".join(said.out.split())
+    for word in ("worst n", "CVaR", "mean", "random", "best of these entrants, so that n changes with who is named"):
+        assert word in told
+    assert "chosen on one half of the episodes and estimated on the other" in told
+    assert "other opponents like these" in told and "exactly these" not in told
+    assert "gap" not in told and "own:" not in told  # nobody here was trained
+    few = " ".join(zoo("crossplay", *FOUR[:3], *IPD, width=width).out.split())
+    assert "exactly these opponents, as they are of fewer than 4 kinds" in few
+    assert "like these" not in few
 
 
 def test_groups_are_shown_where_there_are_seeds(zoo: Zoo, seeds: list[str]) -> None:
     said = zoo("crossplay", *seeds, "random", *IMP, width=120)
     assert "Groups" in said.out and "R_-" in said.out
+    assert "gap [95 %]" in said.out and "own: with itself, as it trained" in said.out
     assert "Groups" not in zoo("crossplay", "grim", "random", *IPD).out
 
 
@@ -304,6 +381,7 @@ def test_entries_of_one_run_alone_have_no_figures(zoo: Zoo, seeds: list[str]) ->
     ("words", "said"),
     [
         (("grim",), "at least two entrants, got 1"),
+        (("lola",), "lola has no house checkpoint"),
         (("grim", "random", "grim"), "grim is named twice"),
         (("grim", "random", "--against", "random"), "random is named twice"),
         (("grim", "random", "--role", "predator"), "no role 'predator'; known: player"),

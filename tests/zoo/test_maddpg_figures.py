@@ -106,7 +106,7 @@ def show(figure: Figure, report: Report) -> str:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_without_any_checkpoint_the_figure_is_refused_in_one_line(house: Path, name: str) -> None:
-    with pytest.raises(UserError, match=rf"no checkpoint of .* for {ARENA_OF[name]}-v1: train one with") as refused:
+    with pytest.raises(UserError, match=rf"no checkpoint of .* for {ARENA_OF[name]}-v1, and this figure") as refused:
         reproduce.load(name).parts(False, 3)
     assert "\n" not in str(refused.value)
 

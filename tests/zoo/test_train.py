@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from training_runs import AGENTS, COIN, IPD, SPOILT, after, plan, saved_rounds, wait_for, weights
+from training_runs import AGENTS, COIN, RESUMED, SPOILT, after, plan, saved_rounds, wait_for, weights
 
 from zoo import checkpoint
 from zoo.curve import Curve
@@ -25,8 +25,7 @@ from zoo.train import Outcome, train
 from zoo.train_many import Job, train_all
 
 
-@pytest.mark.parametrize("arena", [COIN, IPD], ids=["coin", "ipd"])
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize(("agent", "arena"), RESUMED, ids=[f"{agent}-{arena.name}" for agent, arena in RESUMED])
 def test_stopped_and_resumed_at_any_round_gives_the_same_bytes(agent: str, arena: ArenaChoice, tmp_path: Path) -> None:
     p = plan(agent, arena)
     whole = train(p, tmp_path / "whole")
@@ -237,9 +236,9 @@ def test_torch_threads_are_put_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("agent", AGENTS)
-def test_stopped_and_resumed_on_cuda(agent: str, tmp_path: Path) -> None:
-    p = plan(agent, device="cuda")
+@pytest.mark.parametrize(("agent", "arena"), RESUMED, ids=[f"{agent}-{arena.name}" for agent, arena in RESUMED])
+def test_stopped_and_resumed_on_cuda(agent: str, arena: ArenaChoice, tmp_path: Path) -> None:
+    p = plan(agent, arena, device="cuda")
     train(p, tmp_path / "whole")
     train(p, tmp_path / "pieces", stop=after(2))
     assert train(p, tmp_path / "pieces").status == "finished"

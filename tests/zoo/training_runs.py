@@ -14,6 +14,16 @@ from zoo.run_folder import RunFolder
 
 COIN, IPD = ArenaChoice("coin", ("max_steps=20",)), ArenaChoice("ipd")
 AGENTS = ("naive", "lola", "maddpg,batch=32,warmup=32,rate=0.05,capacity=300")
+#: What is stopped and resumed: the above in two games, and learners with more that time changes.
+RESUMED = [
+    *((agent, arena) for arena in (COIN, IPD) for agent in AGENTS),
+    ("maddpg,batch=32,warmup=32,rate=0.05,capacity=300,noise_steps=150", ArenaChoice("spread", ("continuous=true",))),
+    ("maddpg,batch=32,warmup=32,rate=0.05,capacity=300,anneal=150", COIN),
+    ("maddpg-ensemble,k=2,batch=32,warmup=32,rate=0.05,capacity=300", COIN),
+    ("iql,batch=32,warmup=32,rate=0.05,capacity=300", COIN),
+    ("reinforce,baseline=0.9", COIN),
+    ("actor-critic,parts=2", COIN),
+]
 #: A learner in a file of its own whose weights are spoiled in the third round.
 SPOILT = """
 from agents.naive import Naive

@@ -3,9 +3,10 @@
     n = (U - U_low) / (U_high - U_low)
 
 for each role and opponent, where U_low is what the low anchor gets in that role with that opponent and U_high what the
-high one gets: 0 is as good as the low anchor, 1 as good as the high one. The high anchor may be `best`, the best of the
-entrants at hand with that opponent. Anchors are frozen like panels: a new choice is a new file with a new number, and
-an anchor that no longer has the id of the file is an error.
+high one gets: 0 is as good as the low anchor, 1 as good as the high one. Where no file declares any, the high anchor is
+`best`, the best of the entrants at hand with that opponent, and numbers change with who is at hand. Anchors are frozen
+like panels: a new choice is a new file with a new number, and an anchor that no longer has the id of the file is an
+error.
 
 A file `IDENTITY.anchors-NUMBER.json` holds `{"low": {TEXT: ID}, "high": {TEXT: ID} or "best"}`.
 """
@@ -69,7 +70,7 @@ def _declared(choice: ArenaChoice, identity: str) -> Anchors:
             entrant(choice, "random")
         except UserError:
             return Anchors(None, BEST, "none: no anchors are declared, and random cannot play here")
-        return Anchors("random", BEST, "no file declares any for this arena")
+        return Anchors("random", BEST, "no file declares any for this arena, so random and best")
     name = f"{identity}/anchors-{max(files)}"
     told = json.loads(files[max(files)].read_text())
     chosen = {}

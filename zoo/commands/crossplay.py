@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from zoo.play import ArenaChoice
 
 EPILOG = """\b
-Everybody plays every role with everybody, on the same seeds. Blocks are those of
-matches and tournaments: what was played there is not played again, and a command
-that was stopped goes on where it was. 'AGENT@*' stands for all checkpoints of an
-agent: its training seeds, which form a group.
+Everybody plays every role with everybody, on the same seeds. Blocks are
+those of matches and tournaments: what was played there is not played again,
+and a command that was stopped goes on where it was. 'AGENT@*' stands for
+all checkpoints of an agent: its training seeds, which form a group.
 
 \b
 Examples:
   zoo crossplay greedy cooperator naive lola --arena coin
   zoo crossplay 'maddpg@*' 'ddpg@*' random --arena tag --workers 2
   zoo crossplay 'maddpg@*' --arena tag --against random --role adversary
-  zoo crossplay tit-for-tat grim random --arena ipd --plot ipd.png --csv ipd.csv
+  zoo crossplay grim random --arena ipd --plot ipd.png --csv ipd.csv
 """
 
 
@@ -94,6 +94,7 @@ def command(
         if role not in crossplay.roles(spec):
             raise UserError(f"--role: {spec.name} has no role {role!r}; {nearest(role, crossplay.roles(spec))}")
     rows, further = crossplay.expand(choice, entrants), crossplay.expand(choice, against)
+    crossplay.check(choice, [*rows, *further])
     if len(rows) + len(further) < 2:
         raise UserError(f"cross-play needs at least two entrants, got {len(rows)}")
     anchors = crossplay.anchors_for(choice, choice.identity(choice.make(1)), anchor_low, anchor_high)

@@ -13,7 +13,7 @@ For programs:
 
 from zoo.anchors import BEST, Anchors, anchors_for
 from zoo.crossplay.figures import Entry, Group, Report, compare, report
-from zoo.crossplay.matrix import Matrix, Player, expand, play, roles
+from zoo.crossplay.matrix import Matrix, Player, check, expand, play, roles
 
 __all__ = [
     "BEST",
@@ -24,6 +24,7 @@ __all__ = [
     "Player",
     "Report",
     "anchors_for",
+    "check",
     "compare",
     "expand",
     "play",

@@ -34,11 +34,18 @@ _CLEAR = 2.0  # standard errors by which anchors must differ before one divides 
 
 @dataclass(frozen=True)
 class Scale:
-    """The anchors' mean returns with each column, float [C]; `usable` where the high one is clearly above the low."""
+    """The anchors with each column.
+
+    Attributes:
+        low, high: their mean returns, float [C].
+        usable: where the high one is clearly above the low, bool [C].
+        apart: of each episode the return of the low one and how much more the high one has, float [2, E, C].
+    """
 
     low: Floats
     high: Floats
     usable: Flags
+    apart: Floats
 
 
 @dataclass(frozen=True)
@@ -140,8 +147,9 @@ class Report:
     def measurements(self) -> list[Measurement]:
         """Records for the board, one for each entrant and figure; none where another seed than the public was played.
 
-        Value and interval are per step and the means over the roles, those of each side in the details. A mean of
-        intervals is at least as wide as that of the mean.
+        Value and interval are per step and the means over the roles, those of each side in the details, and so are the
+        normalised ones with the pool that makes them comparable, see `leaderboard.strangers`. A mean of intervals is at
+        least as wide as that of the mean.
         """
         if self.matrix.seed != PUBLIC_SEED:
             return []
@@ -153,38 +161,59 @@ class Report:
         return found
 
     def _measurement(self, player: Player, mine: Sequence[Entry], kind: str) -> Measurement | None:
-        told = {entry.role: _figure(entry.per_step, kind) for entry in mine}
-        figures = {role: figure for role, figure in told.items() if figure is not None}
-        if len(figures) < len(told):
+        told = self._over_roles({entry.role: _figure(entry.per_step, kind) for entry in mine})
+        if told is None:
             return None
-        spans = {
-            role: [f.value, f.value if f.low is None else f.low, f.value if f.high is None else f.high]
-            for role, f in figures.items()
-        }
-        value, low, high = (float(x) for x in np.mean(list(spans.values()), axis=0))
+        value, low, high = told["all"]
         row = mine[0].row
         opponents = [c for c, out in zip(self.matrix.columns, self.matrix.held_out[row], strict=True) if out]
-        seats = self.matrix.spec.sides()
+        between = self._over_roles({entry.role: _figure(entry.normalised, kind) for entry in mine})
+        if between is not None:
+            between["n"] = min(entry.normalised.opponents for entry in mine if entry.normalised is not None)
         details = {
             "unit": "return per step",
             "opponents": sorted(c.id for c in opponents),
             "episodes": self.matrix.episodes,
             "seed": self.matrix.seed,
             "alpha": self.alpha,
-            "sides": {
-                side: span
-                for role, span in spans.items()
-                for side, members in seats.items()
-                if set(members) <= set(self.matrix.roles[role])
-            },
+            "sides": told["sides"],
             "anchors": asdict(self.anchors),
-            "normalised": {
-                entry.role: _plain(_figure(entry.normalised, kind)) for entry in mine if entry.normalised is not None
-            },
+            "pool": self._pool(),
+            "normalised": between,
         }
         steps = self.matrix.episodes * self.matrix.spec.max_steps * len(opponents)
         n = len(opponents)
         return Measurement(player.id, self.matrix.identity, kind, value, low, high, n, False, steps, None, details)
+
+    def _over_roles(self, figures: Mapping[str, Figure | None]) -> dict[str, Any] | None:
+        """{"all": [value, low, high], "sides": {side: the same}}, the mean over the roles and each side's own.
+
+        An open interval is closed at the value. None unless the figure is known for every role.
+        """
+        known = {role: f for role, f in figures.items() if f is not None}
+        if len(known) < len(figures):
+            return None
+        spans = {
+            role: [f.value, f.value if f.low is None else f.low, f.value if f.high is None else f.high]
+            for role, f in known.items()
+        }
+        sides = {
+            side: span
+            for role, span in spans.items()
+            for side, members in self.matrix.spec.sides().items()
+            if set(members) <= set(self.matrix.roles[role])
+        }
+        return {"all": np.mean(list(spans.values()), axis=0).tolist(), "sides": sides}
+
+    def _pool(self) -> dict[str, Any]:
+        """With whom, and between whom, normalised figures are: where these are equal, entrants can be compared."""
+        matrix, anchors = self.matrix, self.anchors
+        if anchors.high == BEST:
+            high = sorted(player.id for player in matrix.rows)
+        else:
+            high = [matrix.rows[_row(matrix, anchors.high)].id]
+        low = None if anchors.low is None else matrix.rows[_row(matrix, anchors.low)].id
+        return {"opponents": sorted(column.id for column in matrix.columns), "low": low, "best_of": high}
 
 
 def report(
@@ -263,14 +292,17 @@ def _scale(matrix: Matrix, anchors: Anchors, role: str) -> Scale:
     columns = np.arange(len(matrix.columns))
     nothing = np.full(len(columns), np.nan)
     if anchors.low is None:
-        return Scale(nothing, nothing, np.zeros(len(columns), dtype=np.bool_))
+        unknown = np.full((2, matrix.episodes, len(columns)), np.nan)
+        return Scale(nothing, nothing, np.zeros(len(columns), dtype=np.bool_), unknown)
     returns, mean = matrix.returns[role], matrix.mean(role)
     bottom = _row(matrix, anchors.low)
     top = mean.argmax(axis=0) if anchors.high == BEST else np.full(len(columns), _row(matrix, anchors.high))
-    apart = returns[:, top, columns] - returns[:, bottom, columns]
+    base = returns[:, bottom, columns]
+    apart = returns[:, top, columns] - base
     error = apart.std(axis=0, ddof=1) / len(apart) ** 0.5 if len(apart) > 1 else np.zeros(len(columns))
     low, high = mean[bottom], mean[top, columns]
-    return Scale(low, high, (high - low > 1e-9) & (high - low > _CLEAR * error))
+    usable = (high - low > 1e-9) & (high - low > _CLEAR * error)
+    return Scale(low, high, usable, np.stack([base, apart]))
 
 
 def _row(matrix: Matrix, text: str) -> int:
@@ -282,12 +314,21 @@ def _row(matrix: Matrix, text: str) -> int:
 
 
 def _normalised(matrix: Matrix, scale: Scale, role: str, rows: Sequence[int]) -> Floats:
-    low, high = scale.low, np.where(scale.usable, scale.high, scale.low)
-    return normalise(matrix.returns[role][:, rows], low, high)
+    """The rows' returns between the anchors, float [E, rows, C]; NaN where those do not differ.
+
+    The score s = (U - low) / (high - low) of the means is a ratio of numbers that share the luck of the episodes, so
+    an episode e is given s + ((U_e - low_e) - s (high_e - low_e)) / (high - low), the ratio linearised (the delta
+    method): its mean is s, and it varies as s does. An anchor itself has 0 or 1 in every episode.
+    """
+    returns = matrix.returns[role][:, rows]
+    span = np.where(scale.usable, scale.high - scale.low, np.nan)
+    score = (returns.mean(axis=0) - scale.low) / span
+    low, apart = scale.apart[:, :, None]
+    return np.asarray(score + ((returns - low) - score * apart) / span)
 
 
 def _own(matrix: Matrix, values: Floats, rows: Sequence[int]) -> Floats | None:
-    """Returns [E, R] with the rows' own partners; None where one has none that is known."""
+    """Returns [E, R] with the rows' own partners; None where one was not trained, or is no column."""
     at = [matrix.own_column(i) for i in rows]
     if any(j is None for j in at):
         return None
@@ -342,10 +383,6 @@ def _order(raw: Robustness, normalised: Robustness | None) -> tuple[bool, float]
 def _figure(found: Robustness | None, kind: str) -> Figure | None:
     figure: Figure | None = None if found is None else getattr(found, KINDS[kind])
     return figure
-
-
-def _plain(figure: Figure | None) -> dict[str, float | None] | None:
-    return None if figure is None else asdict(figure)
 
 
 def _known(values: Floats) -> Any:

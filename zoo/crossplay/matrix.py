@@ -31,6 +31,8 @@ from zoo.screen import watch
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 _WILD = "*?["
+#: Options of `zoo train` that leave the run what it is, or are told by the card besides.
+_NOT_THE_RUN = ("steps", "seed", "seeds", "out", "workers", "save-every")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Player:
 
     Attributes:
         text: ENTRANT as it was asked for; label: what people read, no two the same; id: its identity.
-        run: the training run that it comes from; equal for all that share weights, its own id without any.
+        run: the training run that it comes from, see `_run`; its own id where it was not trained.
+        weights: digest of what it learned, empty where it was not trained.
         kind: equal for entrants that differ by their training seed only.
         kind_label: what people read for the kind.
     """
@@ -48,6 +51,7 @@ class Player:
     label: str
     id: str
     run: str
+    weights: str
     kind: str
     kind_label: str
 
@@ -93,11 +97,12 @@ class Matrix:
     @cached_property
     def held_out(self) -> Flags:
         """Whether the column comes from another training run than the row, bool [R, C]."""
-        return np.array([[row.run != column.run for column in self.columns] for row in self.rows], dtype=np.bool_)
+        return np.array([[_strangers(row, column) for column in self.columns] for row in self.rows], dtype=np.bool_)
 
     def own_column(self, row: int) -> int | None:
-        """The column in which a row meets itself; None without one."""
-        return next((j for j, column in enumerate(self.columns) if column.id == self.rows[row].id), None)
+        """The column in which a row meets itself, as it trained; None without one, or where it was not trained."""
+        who = self.rows[row]
+        return next((j for j, column in enumerate(self.columns) if who.weights and column.id == who.id), None)
 
 
 def roles(spec: ArenaSpec) -> dict[str, tuple[str, ...]]:
@@ -146,6 +151,17 @@ def expand(choice: ArenaChoice, texts: Sequence[str]) -> list[str]:
                 seen.add(identity)
                 found.append(name)
     return found
+
+
+def check(choice: ArenaChoice, texts: Sequence[str]) -> None:
+    """See that all of them can play every role.
+
+    Raises:
+        UserError: an entrant is unknown, or cannot fill one of the roles.
+    """
+    spec = choice.make(1).spec
+    for text in texts:
+        _fills_all(entrant(choice, text), spec, roles(spec))
 
 
 def play(
@@ -200,8 +216,7 @@ def play(
     columns = rows if columns is None else columns
     texts = list(dict.fromkeys([*rows, *columns]))
     parts = roles(spec)
-    for text in texts:
-        _fills_all(entrant(choice, text), spec, parts)
+    check(choice, texts)
     for named in (rows, columns):
         _each_once([entrant(choice, text) for text in named])
     pairings = _pairings(choice, rows, columns)
@@ -275,9 +290,42 @@ def _players(choice: ArenaChoice, texts: Sequence[str]) -> list[Player]:
     kinds = {text: _kind(w) for text, w in who.items()}
     told = unique_labels(kinds.values(), _kind_labels(who, kinds))
     return [
-        Player(text, labels[w.id], w.id, w.checkpoint.digest if w.checkpoint else w.id, kinds[text], told[kinds[text]])
+        Player(
+            text=text,
+            label=labels[w.id],
+            id=w.id,
+            run=_run(w),
+            weights=w.checkpoint.digest if w.checkpoint else "",
+            kind=kinds[text],
+            kind_label=told[kinds[text]],
+        )
         for text, w in who.items()
     ]
+
+
+def _strangers(one: Player, other: Player) -> bool:
+    """Whether they come from different training runs: neither of one run, however long, nor with the same weights."""
+    return one.run != other.run and not (one.weights and one.weights == other.weights)
+
+
+def _run(who: Entrant) -> str:
+    """Hash of how it was trained, except for how long: agent, settings, command and seed.
+
+    A run that went on for more steps is the same run. Where the card does not tell the command, the weights stand for
+    the run; who was not trained is its own.
+    """
+    if who.checkpoint is None:
+        return who.id
+    card = who.checkpoint.card
+    if not card.command:
+        return who.checkpoint.digest
+    what = [card.agent, card.behaviour, card.config, _training(card.command, *_NOT_THE_RUN), card.seed]
+    return hashlib.sha256(canonical(what).encode()).hexdigest()[:16]
+
+
+def _training(command: str, *without: str) -> str:
+    """A command without the named options and their values."""
+    return re.sub(rf"\s--(?:{'|'.join(without)})(?:\s+|=)\S+", "", f" {command}").strip()
 
 
 def _kind(who: Entrant) -> str:
@@ -285,7 +333,7 @@ def _kind(who: Entrant) -> str:
     if who.checkpoint is None:
         return who.id
     card = who.checkpoint.card
-    training = re.sub(r"\s--(?:seed|out)(?:\s+|=)\S+", "", f" {card.command}").strip()
+    training = _training(card.command, "seed", "out")
     what = [who.entry.key, who.entry.agent.behaviour, asdict(who.config), card.steps, training]
     return hashlib.sha256(canonical(what).encode()).hexdigest()[:16]
 

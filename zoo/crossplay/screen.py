@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from leaderboard.report.layout import clean, decimals, half_widths, intervals, number, plural
-from leaderboard.robustness import Figure
+from leaderboard.robustness import FEWEST_EPISODES, FEWEST_KINDS, Figure
 from zoo.anchors import BEST
 from zoo.crossplay.figures import Entry, Group, Report
 from zoo.screen import Column, Sheet, labels
@@ -115,7 +115,11 @@ def _figures(told: Sequence[Entry] | Sequence[Group], against: Sequence[str] | N
             *([] if against is None else [Column("vs", against)]),
             Column("CVaR n", _plain([None if x is None else x.cvar.value for x in between], 2)),
             Column("mean n [95 %]", _cells([None if x is None else x.mean for x in between], 2)),
-            Column("gap n [95 %]", _cells([None if x is None else x.gap for x in between], 2)),
+            *(
+                [Column("gap n [95 %]", _cells([None if x is None else x.gap for x in between], 2))]
+                if any(x is not None and x.gap is not None for x in between)
+                else []
+            ),
         ]
     elif against is not None:
         columns.append(Column("vs", against))
@@ -124,8 +128,14 @@ def _figures(told: Sequence[Entry] | Sequence[Group], against: Sequence[str] | N
         Column("worst [95 %]", _cells([x.worst for x in raw])),
         Column("CVaR", _plain([x.cvar.value for x in raw])),
         Column("mean [95 %]", _cells([x.mean for x in raw])),
-        Column("own", _plain([None if x.own is None else x.own.value for x in raw])),
-        Column("gap [95 %]", _cells([x.gap for x in raw])),
+        *(
+            [
+                Column("own", _plain([None if x.own is None else x.own.value for x in raw])),
+                Column("gap [95 %]", _cells([x.gap for x in raw])),
+            ]
+            if any(x.own is not None for x in raw)
+            else []
+        ),
     ]
 
 
@@ -150,7 +160,8 @@ def _explained(report: Report) -> list[str]:
     if anchors.low is None:
         lines.append(f"Nothing is normalised: {anchors.source}.")
     else:
-        high = "the best of these entrants" if anchors.high == BEST else clean(anchors.high)
+        best = "the best of these entrants, so that n changes with who is named"
+        high = best if anchors.high == BEST else clean(anchors.high)
         lines.append(
             f"n: return with an opponent on a scale from 0 ({clean(anchors.low)}) to 1 ({high}), each with the same"
             f" opponent in the same role; anchors: {clean(anchors.source)}."
@@ -163,15 +174,36 @@ def _explained(report: Report) -> list[str]:
                 lines.append(f"There is no n{where}, as the anchors do not clearly differ with anybody.")
             elif out:
                 lines.append(f"Left out of n{where}, as the anchors do not clearly differ with them: {', '.join(out)}.")
+    chosen = "chosen on one half of the episodes and estimated on the other, both ways, averaged"
+    how = f", {chosen}" if matrix.episodes >= FEWEST_EPISODES else ""
+    lines += [
+        "worst: least mean return over held-out opponents, those of another training run (a longer one with the same"
+        f" seed is the same){how}; vs: with whom.",
+        f"CVaR: mean over the worst {report.alpha:.0%} of held-out opponents, likewise.",
+        "mean: over held-out opponents.",
+    ]
+    if any(entry.raw.own is not None for entry in report.entries):
+        lines.append("own: with itself, as it trained; gap: own less mean; both only of who was trained.")
     return [
         *lines,
-        "worst: least mean return over held-out opponents, those of another training run; vs: with whom.",
-        f"CVaR: mean over the worst {report.alpha:.0%} of held-out opponents.",
-        "mean: over held-out opponents. own: with itself, as it trained. gap: own less mean.",
-        "Intervals of mean and gap are for other opponents like these and other episodes; those of the worst case for"
-        " other episodes with these opponents; anchors count as known. All play the same episodes, so differences of"
-        " entries are surer.",
+        f"{_intervals_explained(report)} All play the same episodes, so differences of entries are surer.",
     ]
+
+
+def _intervals_explained(report: Report) -> str:
+    told = [x for entry in report.entries for x in (entry.raw, entry.normalised) if x is not None]
+    few = [x.kinds < FEWEST_KINDS for x in told]
+    if all(few):
+        return (
+            f"Intervals are for other episodes with exactly these opponents, as they are of fewer than {FEWEST_KINDS}"
+            " kinds."
+        )
+    gap = " and gap" if any(x.gap is not None for x in told) else ""
+    where = f" (for exactly these where they are of fewer than {FEWEST_KINDS} kinds)" if any(few) else ""
+    return (
+        f"Intervals of mean{gap} are for other opponents like these{where} and other episodes; those of worst case"
+        " and CVaR for other episodes with these opponents."
+    )
 
 
 def _groups_explained() -> list[str]:

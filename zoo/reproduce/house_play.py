@@ -100,8 +100,8 @@ def runs(arena: str, rules: Sequence[str], most: int, scripts: Sequence[str] = (
     found = [run for rule in rules for run in house(identity, rule.partition("@")[0], most) if run.rule == rule]
     if not found:
         raise UserError(
-            f"the house has no checkpoint of {', '.join(rules)} for {identity}: train one with `zoo train {rules[0]}"
-            f" --arena {arena} --copies 64 --length episode --out {checkpoint.HOUSE / identity / rules[0]}`"
+            f"the house has no checkpoint of {', '.join(rules)} for {identity}, and this figure plays no others; `zoo"
+            f" train {rules[0].partition('@')[0]} --arena {arena} --copies 64 --length episode` trains one of your own"
         )
     return [*found, *(Run(script, script) for script in scripts)]
 

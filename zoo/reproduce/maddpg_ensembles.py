@@ -24,7 +24,7 @@ from arenas.protocol import Arena, TimeStep
 from leaderboard.report.layout import number
 from leaderboard.robustness import ALPHA
 from zoo import checkpoint
-from zoo.anchors import BEST, anchors_for
+from zoo.anchors import BEST, Anchors, anchors_for
 from zoo.crossplay import roles
 from zoo.entrant import Entrant, read_entrant
 from zoo.errors import UserError
@@ -54,6 +54,8 @@ CLUSTERS = {
     "ensemble v ensemble": (ENSEMBLE, ENSEMBLE),
 }
 GAIN = "gain over single v single"
+SOFTMAX, PLAYED = "softmax", "played"
+WAYS = {SOFTMAX: "as trained, softmax", PLAYED: "as played, mode"}
 MORE, LESS, UNKNOWN = "more robust", "less robust", "no difference shown"
 
 #: Role -> mean return of its seats in each batch of episodes.
@@ -140,11 +142,14 @@ def alone(tell: Tell, ensemble: str, k: int, others: list[str], weights: dict[st
 def watch(tell: Tell, ensembles: list[str], singles: list[str], k: int, weights: dict[str, str], episodes: int) -> Json:
     """How much policies differ: total variation distance of their action distributions, by role.
 
+    Told twice: of the softmax that was trained, and of what is played, the most likely action, where the distance is
+    the share of observations at which two policies do not act alike.
+
     The observations are those of every run's own game, all together, of each seat for the policies of that seat.
 
     Returns:
-        {"inside": {role: [n][pairs] of an ensemble's sub-policies}, "between": {role: [n][n] of the single policies},
-        "observations": how many of each seat, "cards": {}}.
+        {"softmax" and "played": {"inside": {role: [n][pairs] of an ensemble's sub-policies}, "between": {role: [n][n]
+        of the single policies}}, "observations": how many of each seat, "cards": {}}.
     """
     arena, identity = _arena(episodes)
     seen: dict[str, list[Tensor]] = {seat: [] for seat in arena.spec.seats}
@@ -155,26 +160,35 @@ def watch(tell: Tell, ensembles: list[str], singles: list[str], k: int, weights:
         tell(at + 1, len(read))
     observations = {seat: torch.cat(found) for seat, found in seen.items()}
     parts = {text: [sub_policy(read[text], at) for at in range(k)] for text in ensembles}
-    told = {
-        text: [probabilities(arena, one, observations) for one in parts.get(text, [read[text]])]
-        for text in (*ensembles, *singles)
-    }
-    inside: dict[str, list[list[float]]] = {}
-    between: dict[str, list[list[float]]] = {}
-    for role, seats in roles(arena.spec).items():
-        inside[role] = [[apart(a, b, seats) for a, b in itertools.combinations(told[t], 2)] for t in ensembles]
-        between[role] = [[apart(told[one][0], told[two][0], seats) for two in singles] for one in singles]
-    count = len(next(iter(observations.values())))
-    return {"inside": inside, "between": between, "observations": count, "cards": {}}
+    found: Json = {"observations": len(next(iter(observations.values()))), "cards": {}}
+    for way in WAYS:
+        told = {
+            text: [probabilities(arena, one, observations, way) for one in parts.get(text, [read[text]])]
+            for text in (*ensembles, *singles)
+        }
+        inside: dict[str, list[list[float]]] = {}
+        between: dict[str, list[list[float]]] = {}
+        for role, seats in roles(arena.spec).items():
+            inside[role] = [[apart(a, b, seats) for a, b in itertools.combinations(told[t], 2)] for t in ensembles]
+            between[role] = [[apart(told[one][0], told[two][0], seats) for two in singles] for one in singles]
+        found[way] = {"inside": inside, "between": between}
+    return found
 
 
-def probabilities(arena: Arena, who: Entrant, observations: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What a run with one policy a seat does at observations [N, ...]: seat -> action probabilities [N, A]."""
+def probabilities(
+    arena: Arena, who: Entrant, observations: Mapping[str, Tensor], way: str = PLAYED
+) -> dict[str, Tensor]:
+    """What a run with one policy a seat does at observations [N, ...]: seat -> action probabilities [N, A].
+
+    `way` is one of `WAYS`: a checkpoint plays its policy far sharper than the softmax that was trained.
+    """
     found = {}
     for seat, agent in who.agents(arena.spec, tuple(arena.spec.seats), 0, arena.device).items():
         policy = agent.policy(seat)
         if not isinstance(policy, CategoricalPolicy):
             raise UserError(f"{who.label} has no policy over discrete actions in seat {seat}")
+        if way == SOFTMAX:
+            policy = CategoricalPolicy(policy.parameters, policy.spec, policy.recall)
         found[seat] = policy.scores(observations[seat]).softmax(-1)
     return found
 
@@ -300,7 +314,7 @@ class Played:
         """Mean returns [rows, columns] on one scale for the role.
 
         0 is what the low anchor gets on average with the runs of the ensemble and of the single policy, 1 what the high
-        one gets, by default the best of all with each of them.
+        one gets, or the best of all with each of them.
         """
         values = self.values[role].mean(0)
         met = values[:, [*self.rows(SINGLE), *self.rows(ENSEMBLE)]]
@@ -322,18 +336,31 @@ class Played:
         return replace(house_play.over_pairs(found), n=len(self.who.seeds))
 
     def table(self) -> tuple[list[str], list[list[float]]]:
-        """What the predators of every kind get with the prey of every kind, strangers only: labels, and the means."""
+        """What the predators of every kind get with the prey of every kind of other seeds: labels, and the means."""
         kinds = list(dict.fromkeys(run.rule for run in self.who.everybody))
         values = self.values["adversary"].mean(0)
-        scripts = {run.rule for run in self.who.scripts}
+        seeds = self.who.opponents().seeds  # a run with more steps is the same run
         told = [
             [
-                float(np.mean([values[i, j] for i in self.rows(a) for j in self.rows(b) if i != j or a in scripts]))
+                float(
+                    np.mean(
+                        [
+                            values[i, j]
+                            for i in self.rows(a)
+                            for j in self.rows(b)
+                            if seeds[i] is None or seeds[i] != seeds[j]
+                        ]
+                    )
+                )
                 for b in kinds
             ]
             for a in kinds
         ]
         return kinds, told
+
+
+def _low(anchors: Anchors) -> str:
+    return anchors.low or SCRIPTS[-1]
 
 
 def verdict(told: Mapping[str, Estimate]) -> str:
@@ -362,6 +389,7 @@ class MaddpgEnsembles(Figure):
     minutes = (1.9, 0.4)
     unit = "games"
     seeds = (5, 3)
+    revision = 2
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """One run's predators with everybody's prey; the sub-policies of an ensemble; and how much policies differ."""
@@ -412,18 +440,20 @@ class MaddpgEnsembles(Figure):
                 cells = {name: _cell(x) for name, x in told.items()}
                 heading = f"As {words}, with strangers: return of a seat an episode ±95 %"
                 rows.append(Row(entry, told[MEAN], None, heading, "higher", exact=cells))
-        clusters = self._clusters(played)
-        heading = "Figure 3 (bars only), agents v adversaries: score, 0 random, 1 best of these"
+        anchors = anchors_for(ArenaChoice(ARENA), house_play.identity_of(ARENA))
+        clusters = self._clusters(played, anchors)
+        high = "best of these" if anchors.high == BEST else anchors.high
+        heading = f"Figure 3 (bars only), agents v adversaries: score, 0 {_low(anchors)}, 1 {high}"
         for label, told in clusters.items():
             cells = {name: _cell(x, sign=label not in CLUSTERS) for name, x in told.items()}
             rows.append(Row(label, told["agents"], None, heading, "higher", exact=cells))
         rows += self._sub_policies(played)
-        diversity = self._diversity(played)
-        heading = "Diversity: total variation distance of action distributions, 0 the same, 1 never"
-        for label, told in diversity.items():
-            rows.append(
-                Row(label, told["predators"], None, heading, exact={name: _cell(x) for name, x in told.items()})
-            )
+        diversity = {way: self._diversity(played, way) for way in WAYS}
+        for way, words in WAYS.items():
+            heading = f"Diversity {words}: total variation distance, 0 the same, 1 never"
+            for label, told in diversity[way].items():
+                cells = {name: _cell(x) for name, x in told.items()}
+                rows.append(Row(label, told["predators"], None, heading, exact=cells))
         kinds, table = played.table()
         data = {
             "k": played.who.k,
@@ -431,8 +461,7 @@ class MaddpgEnsembles(Figure):
             "differences": _all_plain(apart),
             "clusters": _all_plain(clusters),
             "diversity": _all_plain(diversity),
-            "inside": played.watched["inside"],
-            "between": played.watched["between"],
+            "distances": {way: played.watched[way] for way in WAYS},
             "kinds": kinds,
             "table": table,
         }
@@ -440,10 +469,8 @@ class MaddpgEnsembles(Figure):
         notes = self._notes(played, apart, clusters)
         return Report(rows, house_play.settings(ARENA, hunts), house_play.seeds_of(hunts), notes, data)
 
-    def _clusters(self, played: Played) -> dict[str, dict[str, Estimate]]:
-        choice = ArenaChoice(ARENA)
-        anchors = anchors_for(choice, house_play.identity_of(ARENA))
-        scores = {role: played.scores(role, anchors.low or SCRIPTS[-1], anchors.high) for role in ROLES}
+    def _clusters(self, played: Played, anchors: Anchors) -> dict[str, dict[str, Estimate]]:
+        scores = {role: played.scores(role, _low(anchors), anchors.high) for role in ROLES}
         found = {
             label: {
                 "agents": played.cluster(scores["agent"], agents, adversaries),
@@ -473,12 +500,12 @@ class MaddpgEnsembles(Figure):
                 rows.append(Row(f"{words}, {line}", mean(told), None, heading, "higher", exact=cells))
         return rows
 
-    def _diversity(self, played: Played) -> dict[str, dict[str, Estimate]]:
+    def _diversity(self, played: Played, way: str) -> dict[str, dict[str, Estimate]]:
         n = len(played.who.seeds)
         inside, between = {}, {}
         for role, words in ROLES.items():
-            inside[words] = mean([float(np.mean(pairs)) for pairs in played.watched["inside"][role]])
-            square = np.array(played.watched["between"][role])
+            inside[words] = mean([float(np.mean(pairs)) for pairs in played.watched[way]["inside"][role]])
+            square = np.array(played.watched[way]["between"][role])
             without = [np.delete(np.delete(square, s, 0), s, 1) for s in range(n)]
             value, *left = (float(x[~np.eye(len(x), dtype=bool)].mean()) for x in (square, *without))
             between[words] = Measured(value, {"seeds": np.array(left)}).estimate()
@@ -510,9 +537,10 @@ class MaddpgEnsembles(Figure):
             else "Answer: in neither role is the ensemble's worst case shown to be better than all three controls'.",
             f"Strangers of {k} seeds: everybody of the other seeds ({everybody}), {met}, the same for all entries; mean"
             f" over all {len(opponents.teams)} choices of {k} of {n} seeds. worst: the least; CVaR: mean of the worst"
-            f" {ALPHA:.0%}; gap: with the own run's other side less mean.",
+            f" {ALPHA:.0%}; both chosen on one half of the episodes and estimated on the other, both ways, averaged;"
+            " gap: with the own run's other side less mean.",
             f"{played.mixture}: {k} {SINGLE} of different seeds, one drawn per team and episode. Its return is exactly"
-            " its members' mean: so it has the mean and gap of one, and never less in worst case and CVaR.",
+            " its members' mean: so it has the mean and gap of one, and in truth never less in worst case and CVaR.",
             "Intervals are over seeds (with all mixtures that hold one), episodes, and for mean and gap kinds of"
             f" opponents; none is corrected for the {len(ROLES) * len(played.controls) * 3} comparisons. {n} seeds"
             f" leave half-widths of up to {widths}: smaller differences cannot be ruled out.",
@@ -564,7 +592,7 @@ def _marks(panel: Axes, told: Sequence[Mapping[str, list[Any]]], names: Sequence
                 markersize=5,
                 capsize=2,
                 elinewidth=1.3,
-                label={MEAN: "mean", WORST: "worst case", CVAR: "CVaR 20 %"}[name] + ", 95 % over seeds",
+                label={MEAN: "mean", WORST: "worst case", CVAR: "CVaR 20 %"}[name] + ", 95 %",
             )
     panel.set_ylim(len(told) - 0.5, -0.5)
     panel.grid(axis="y", visible=False)

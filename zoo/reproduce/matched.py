@@ -8,13 +8,16 @@ of an entry's run s with opponent c, the figures of an entry for a team are thos
 
 of each run s of the team, averaged; or, for the *mixture* of the team, of which one run is drawn for every episode,
 those of its expected return, mean over s of U(s, c). The mixture's mean and gap are therefore the average of its runs',
-and its worst case and CVaR, concave in U, are at least that. An entry's figure is the mean over all teams.
+and its true worst case and CVaR, concave in U, are at least that. An entry's figure is the mean over all teams.
+
+As there, the worst opponents are chosen on one half of the episodes, every other batch of them, and estimated on the
+other, both ways, averaged; below four batches there are no halves.
 
 Intervals are 95 %. Each level is left out unit by unit while the others stay (the jackknife, Efron & Stein 1981):
 batches of episodes; training seeds, with every team that holds the seed, so that what mixtures share is counted; and
-for mean and gap, which speak of opponents like these, the kinds of opponents. The levels' variances are added, and the
-interval is that of Student's t with the degrees of freedom of Welch and Satterthwaite. Differences are taken unit by
-unit, so they are paired throughout.
+for mean and gap, which speak of opponents like these, the kinds of opponents from four on. The levels' variances are
+added, and the interval is that of Student's t with the degrees of freedom of Welch and Satterthwaite. Differences are
+taken unit by unit, so they are paired throughout.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from leaderboard.robustness import ALPHA, cvar
+from leaderboard.robustness import ALPHA, FEWEST_EPISODES, FEWEST_KINDS, crossed
 from zoo.match import Estimate
 
 Floats = NDArray[np.float64]
@@ -114,8 +117,10 @@ def figures(
     if n <= opponents.k:
         raise ValueError(f"teams of {opponents.k} need at least {opponents.k + 1} training seeds, got {n}")
     teams = opponents.teams
-    base = _of_teams(values.mean(0), own.mean(0), opponents, mixed, alpha)
-    fewer = _of_teams(_left_out(values), _left_out(own), opponents, mixed, alpha) if batches > 1 else None
+    base = _of_teams(values.mean(0), own.mean(0), _halves(values), opponents, mixed, alpha)
+    fewer = None
+    if batches > 1:
+        fewer = _of_teams(_left_out(values), _left_out(own), _halves_left_out(values), opponents, mixed, alpha)
     keep = np.array([[s not in team for team in teams] for s in range(n)], dtype=np.float64)  # [n, teams]
     found = {}
     for name, x in base.items():
@@ -124,8 +129,9 @@ def figures(
             without["episodes"] = fewer[name].mean(-1)
         found[name] = Measured(float(x.mean()), without)
     kinds = dict.fromkeys(opponents.kinds)
-    if len(kinds) > 1:
-        rest = [_of_teams(values.mean(0), own.mean(0), opponents, mixed, alpha, but=kind) for kind in kinds]
+    if len(kinds) >= FEWEST_KINDS:
+        halves = _halves(values)
+        rest = [_of_teams(values.mean(0), own.mean(0), halves, opponents, mixed, alpha, but=kind) for kind in kinds]
         for name in (MEAN, GAP):
             left = np.array([told[name].mean() for told in rest])
             found[name] = Measured(found[name].value, {**found[name].without, "kinds": left})
@@ -148,21 +154,49 @@ def _left_out(values: Floats) -> Floats:
     return np.asarray((values.sum(0) - values) / (len(values) - 1))
 
 
+def _halves(values: Floats) -> tuple[Floats, Floats]:
+    """Means over the even and over the odd batches; over all where there are too few for halves."""
+    if len(values) < FEWEST_EPISODES:
+        return values.mean(0), values.mean(0)
+    return values[::2].mean(0), values[1::2].mean(0)
+
+
+def _halves_left_out(values: Floats) -> tuple[Floats, Floats]:
+    """`_halves` [B, ...] where each batch in turn is left out of its half."""
+    if len(values) < FEWEST_EPISODES:
+        return _left_out(values), _left_out(values)
+    found = []
+    for h, whole in enumerate(_halves(values)):
+        half = np.broadcast_to(whole, values.shape).copy()
+        half[h::2] = _left_out(values[h::2])
+        found.append(half)
+    return found[0], found[1]
+
+
 def _of_teams(
-    values: Floats, own: Floats, opponents: Opponents, mixed: bool, alpha: float, but: str | None = None
+    values: Floats,
+    own: Floats,
+    halves: tuple[Floats, Floats],
+    opponents: Opponents,
+    mixed: bool,
+    alpha: float,
+    but: str | None = None,
 ) -> dict[str, Floats]:
-    """The figures of every team [..., teams], of returns [..., n, C] and [..., n], without opponents of a kind."""
-    other = np.array([kind != but for kind in opponents.kinds], dtype=np.bool_)
+    """The figures of every team [..., teams], of returns [..., n, C] and [..., n], without opponents of a kind.
+
+    `halves` are the returns by either half of the episodes.
+    """
+    kept = np.array([kind != but for kind in opponents.kinds], dtype=np.bool_)
     found: dict[str, list[Floats]] = {MEAN: [], WORST: [], CVAR: [], GAP: []}
     for team in opponents.teams:
-        chosen = opponents.strangers(team) & other
+        chosen = opponents.strangers(team) & kept
         if not chosen.any():
             raise ValueError("a team of training seeds has no opponent from another run")
-        met = values[..., list(team), :][..., chosen]
+        met, one, other = (x[..., list(team), :][..., chosen] for x in (values, *halves))
         if mixed:
-            met = met.mean(-2, keepdims=True)
+            met, one, other = (x.mean(-2, keepdims=True) for x in (met, one, other))
         found[MEAN].append(met.mean((-2, -1)))
-        found[WORST].append(met.min(-1).mean(-1))
-        found[CVAR].append(cvar(met, alpha).mean(-1))
+        found[WORST].append(crossed(one, other, 1 / met.shape[-1]).mean(-1))
+        found[CVAR].append(crossed(one, other, alpha).mean(-1))
         found[GAP].append(own[..., list(team)].mean(-1) - found[MEAN][-1])
     return {name: np.stack(x, axis=-1) for name, x in found.items()}
