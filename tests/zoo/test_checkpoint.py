@@ -94,7 +94,7 @@ def test_seat_takes_its_own_set_or_the_single_one_of_its_side(tmp_path: Path) ->
     assert single.state_for(("red", "blue"), spec) == {"red/w": one, "blue/w": one}
     sided = ArenaChoice("imp").make(1).spec
     lonely = Checkpoint(tmp_path, Card("naive", 1, {}, "imp-v1", ["row"], 0, 0, ""), {"row/w": one}, "")
-    with pytest.raises(UserError, match="has no weights for seat column: it was trained for .+ only"):
+    with pytest.raises(UserError, match=r"has no weights for seat column: it was trained for .+ only"):
         lonely.state_for(("column",), sided)
 
 
