@@ -29,6 +29,9 @@ mpe2:simple_tag_v3, or path/to/file.py:env where `env` makes one.
 """
 
 
+_SHORT = 6  # letters of a seat's name up to which the list names both of a game's seats
+
+
 @click.command(epilog=EPILOG)
 @click.argument("name", required=False, metavar="[NAME]")
 @click.option("--set", "assignments", multiple=True, metavar="arena.FIELD=VALUE", help="A setting of the arena.")
@@ -75,7 +78,8 @@ def _overview() -> RenderableType:
             continue
         seats = arena.spec.seats
         actions = ", ".join(dict.fromkeys(_actions(seat) for seat in seats.values()))
-        table.add_row(line.name, about, arena.spec.kind, ", ".join(seats), actions)
+        who = ", ".join(seats) if len(seats) == 2 and max(map(len, seats)) <= _SHORT else f"{len(seats)} seats"
+        table.add_row(line.name, about, arena.spec.kind, who, actions)
         arena.close()
     closing = "Any PettingZoo environment is one too: pettingzoo:NAME, mpe2:NAME, or path/to/file.py:env."
     return Group(table, Text(), Text(closing, "dim"))
