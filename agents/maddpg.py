@@ -67,7 +67,7 @@ from torch.nn.functional import one_hot
 
 from agents.parts.categorical import MODE, CategoricalPolicy
 from agents.parts.deterministic import DeterministicPolicy, sizes
-from agents.parts.gradients import gradient, leaves
+from agents.parts.gradients import gradient, leaves, not_negative
 from agents.parts.optimizers import Adam
 from agents.parts.relaxed import Relaxation, relaxed
 from agents.parts.replay import Replay
@@ -120,9 +120,7 @@ class MaddpgConfig:
         for name in ("temperature", "lr", "critic_lr", "model_lr", "rate", "clip"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("warmup", "regulariser", "noise", "noise_last", "entropy", "anneal"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        not_negative(self, "warmup", "regulariser", "noise", "noise_last", "entropy", "anneal")
         for name in ("tau", "gamma", "epsilon"):
             if not 0 <= (getattr(self, name) or 0) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")

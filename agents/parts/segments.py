@@ -14,7 +14,7 @@ from torch import Tensor
 
 from agents.parts.networks import Parameters
 from agents.parts.returns import playing
-from agents.parts.team import apply
+from agents.parts.team import apply, padded
 from agents.protocol import JointTrajectory
 from arenas.protocol import TimeStep
 
@@ -52,16 +52,10 @@ def together(joint: JointTrajectory, seats: Sequence[str]) -> Segment:
     """The segments of `seats` as one."""
     told = [joint.seats[seat].timesteps for seat in seats]
     leaves = zip(*((t.reward, t.discount, t.first, t.last, t.active) for t in told), strict=True)
-    observation = _padded([t.observation.flatten(2) for t in told])
+    observation = padded([t.observation.flatten(2) for t in told], dim=1)
     steps = TimeStep._make([observation, None, *(torch.stack(leaf, dim=1) for leaf in leaves), *_NOTHING])
-    legal = _padded([t.action_mask for t in told if t.action_mask is not None])
+    legal = padded([t.action_mask for t in told if t.action_mask is not None], dim=1)
     return Segment(steps, legal, torch.stack([joint.seats[seat].actions.value for seat in seats], dim=1))
-
-
-def _padded(leaves: Sequence[Tensor]) -> Tensor:
-    """Leaves [T + 1, B, W_i] as [T + 1, N, B, W], filled up with zeros (False) to the widest."""
-    wide = max(leaf.shape[-1] for leaf in leaves)
-    return torch.stack([torch.nn.functional.pad(leaf, (0, wide - leaf.shape[-1])) for leaf in leaves], dim=1)
 
 
 def across(parameters: Parameters, x: Tensor) -> Tensor:

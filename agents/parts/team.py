@@ -81,11 +81,11 @@ def apply(parameters: Parameters, x: Tensor) -> Tensor:
     return x
 
 
-def padded(leaves: Sequence[Tensor]) -> Tensor:
-    """Leaves [..., W_i] of N seats as one [..., N, W], filled up with zeros to the widest."""
+def padded(leaves: Sequence[Tensor], dim: int = -2) -> Tensor:
+    """Leaves [..., W_i] of N seats as one [..., N, W], or with N at `dim`; filled up with zeros to the widest."""
     wide = max(leaf.shape[-1] for leaf in leaves)
     filled = [torch.nn.functional.pad(leaf, (0, wide - leaf.shape[-1])) for leaf in leaves]
-    return torch.stack(filled, dim=-2)
+    return torch.stack(filled, dim=dim)
 
 
 def real(widths: Sequence[int], device: str = "cpu") -> Tensor:

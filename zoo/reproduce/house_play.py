@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -327,9 +328,9 @@ class CrossFigure(Figure):
     seeds = (5, 2)
 
     @property
+    @abstractmethod
     def measures(self) -> Sequence[Measure]:
         """What is told of every game."""
-        raise NotImplementedError
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """A run in the first role with all in the second."""
@@ -456,9 +457,9 @@ class TeamFigure(Figure):
     seeds = (5, 2)
 
     @property
+    @abstractmethod
     def measures(self) -> Sequence[Measure]:
         """What is told of every game; published by the rule, twice."""
-        raise NotImplementedError
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """All runs of a rule."""
