@@ -22,7 +22,7 @@ from agents.parts.categorical import CategoricalPolicy
 from agents.rollout import rollout
 from arenas.protocol import Arena, TimeStep
 from leaderboard.report.layout import number
-from leaderboard.robustness import ALPHA
+from leaderboard.statistics.robustness import ALPHA
 from zoo import checkpoint
 from zoo.anchors import BEST, Anchors, anchors_for
 from zoo.crossplay import roles
