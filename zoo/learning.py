@@ -34,6 +34,7 @@ from leaderboard.records import (
     canonical,
 )
 from leaderboard.store import Store
+from zoo import __version__
 from zoo.entrant import Entrant, read_entrant
 from zoo.errors import UserError
 from zoo.match import Estimate, add_once, estimate, time_now, verdict
@@ -41,7 +42,6 @@ from zoo.play import ArenaChoice, arena_record, blame, deal, seatings
 from zoo.progress import Progress, Reading
 from zoo.replicas import last_tenth
 from zoo.table import Sight, Table
-from zoo.version import VERSION
 
 ALL, FROZEN = "return_all_rounds", "return_frozen"
 _CURVE = "return_rounds_"
@@ -151,7 +151,7 @@ class LearningMatch:
                         store.add_block(BlockRecord(keys[run], *what, results=tuple(results)))
         what_match = (self.match_id, self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, self.runs)
         details = {"schedule": asdict(self.schedule)}
-        add_once(MatchRecord(*what_match, tuple(keys), command, time_now(), VERSION, details), store)
+        add_once(MatchRecord(*what_match, tuple(keys), command, time_now(), __version__, details), store)
         blocks = [b for b in store.blocks(self.identity, set(self.ids), "learn") if b.id in keys]
         return self._summary(blocks, recorded)
 

@@ -34,10 +34,10 @@ from leaderboard.records import (
 )
 from leaderboard.returns import performances
 from leaderboard.store import Store
+from zoo import __version__
 from zoo.entrant import PLAY, Entrant
 from zoo.panels import Panel, panel_for
 from zoo.play import PUBLIC_SEED, ArenaChoice, Task, arena_record, entrant, seatings
-from zoo.version import VERSION
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ def record_match(plan: Plan, store: Store, command: str) -> None:
             tuple(plan.tasks()),
             command,
             time_now(),
-            VERSION,
+            __version__,
             {
                 "arena": plan.choice.name,
                 "settings": list(plan.choice.settings),

@@ -82,13 +82,15 @@ def command(
     from leaderboard.store import Store
     from zoo import crossplay, home
     from zoo.crossplay.screen import crossplay_screen
-    from zoo.errors import UserError, nearest
+    from zoo.errors import UserError, nearest, need
     from zoo.play import ArenaChoice
 
     started = time.process_time()
     choice = ArenaChoice(arena, arena_settings(assignments), wrap)
     if plot is not None and plot.suffix not in (".png", ".svg"):
         raise UserError(f"--plot {plot}: the name must end in .png or .svg")
+    if plot is not None:
+        need("matplotlib", f"--plot {plot}")
     spec = choice.make(1).spec
     for role in only:
         if role not in crossplay.roles(spec):
