@@ -35,10 +35,9 @@ the probabilities learned faster than straight-through samples, and those faster
 
 Departures: only hard actions are executed and stored (the published code executes soft ones, which exist in particle
 worlds alone). All seats learn from the same transitions (in the published code each draws its own) and move their
-targets after all have stepped. The target action of a seat that is not ours comes from its policy where that is shown;
-where it is not, it is what that seat did next, and the last transition of a segment is left out. A round of many games
-earns `rate` updates per transition, made one after another. Masks of legal actions bind play alone: learning does not
-know them.
+targets after all have stepped. The target action of a seat that is not ours comes from its policy where that is shown,
+else it is what that seat did next (and the last transition of a segment is left out). A round of many games earns
+`rate` updates per transition, made one after another. Learning does not know masks of legal actions, which bind play.
 """
 
 from __future__ import annotations
@@ -101,8 +100,7 @@ class MaddpgConfig:
 class Maddpg(Agent):
     """MADDPG: actors of their own and central critics for all the seats that it owns.
 
-    Shapes: N own seats, S seats that the critics read, B transitions; a batch is described in
-    `agents.parts.transitions`.
+    Shapes: N own seats, S seats that the critics read, B transitions (a batch: see `agents.parts.transitions`).
     """
 
     Config: ClassVar[type] = MaddpgConfig
@@ -253,7 +251,7 @@ class Maddpg(Agent):
         """Draw from the actor of this seat."""
         policies = self.policies if memory["training"] else self.playing
         action, following = policies[self.seats[memory["seat"]]].act(timestep, memory)
-        return explore(action, timestep, memory, self.config.epsilon), following
+        return explore(action, timestep, following, self.config.epsilon), following
 
     def policy(self, seat: str) -> DifferentiablePolicy | None:
         """The actor of a seat as it plays.

@@ -67,7 +67,7 @@ class MaddpgEnsemble(Maddpg):
             self.reader.sets = [list(dict.fromkeys(drawers)).index(drawer) for drawer in drawers]
         self.actors = [self.new_actors(seed, *([k] if config.k > 1 else [])) for k in range(config.k)]
         self.critics = [self.new_critics(seed, k) for k in range(config.k if config.critics == "own" else 1)]
-        self.actor, self.critic = self.actors[0], self.critics[0]
+        self.turn(0)
         self.networks = {f"actor/{k}": actors for k, actors in enumerate(self.actors)}
         self.networks |= {f"critic/{k}": critics for k, critics in enumerate(self.critics)}
         members = [(seat, k) for seat in self.seats for k in range(config.k)]
@@ -95,12 +95,16 @@ class MaddpgEnsemble(Maddpg):
         luck, made_by = generator(context.seed), self.made_by()
         metrics: dict[str, float] = {}
         for k in range(self.config.k):
-            self.actor, self.critic = self.actors[k], self.critics[k % len(self.critics)]
+            self.turn(k)
             while self.owed[k] >= 1:
                 self.owed[k] -= 1
                 if all(len(places) for places in made_by[k]):
                     metrics = self.update(self.sample(made_by[k], luck), context, luck)
         return metrics
+
+    def turn(self, k: int) -> None:
+        """Let sub-policy k learn, with the critic that it has."""
+        self.actor, self.critic = self.actors[k], self.critics[k % len(self.critics)]
 
     def objective(self, value: Tensor, out: Tensor) -> Tensor:
         """Equation 9: a Kth part of what equation 5 ascends, on transitions that the sub-policy made."""
@@ -159,10 +163,8 @@ class MaddpgEnsemble(Maddpg):
         answers = [policies[self.member(seat, k)].act(timestep, memory) for k in range(self.config.k)]
         values = torch.stack([action.value for action, _ in answers])  # [K, B(, D)]
         value = values[k, torch.arange(len(k), device=k.device)]
-        return explore(Action(value, extras={"k": k}), timestep, memory, self.config.epsilon), {
-            **answers[0][1],
-            "k": k,
-        }
+        following = {**answers[0][1], "k": k}
+        return explore(Action(value, extras={"k": k}), timestep, following, self.config.epsilon), following
 
     def policy(self, seat: str) -> DifferentiablePolicy | None:
         """None where sub-policies are drawn: which one it is would be a memory of the past."""
