@@ -29,9 +29,9 @@ from zoo.errors import UserError
 from zoo.matches.match import Estimate
 from zoo.play.blocks import PUBLIC_SEED
 from zoo.play.episodes import play_episodes
-from zoo.play.pool import limit_threads
 from zoo.play.seating import blame, episode_seeds, sit_down
 from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, Tell, mean, seed_words
+from zoo.work.pool import limit_threads
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -31,13 +31,13 @@ from zoo.errors import UserError
 from zoo.matches.match import Estimate
 from zoo.play.blocks import PUBLIC_SEED
 from zoo.play.episodes import play_episodes
-from zoo.play.pool import limit_threads
 from zoo.play.seating import blame, episode_seeds, sit_down
 from zoo.registry import load_agent
 from zoo.reproduce import house_play, matched
 from zoo.reproduce.house_play import Run
 from zoo.reproduce.matched import CVAR, MEAN, WORST, Floats, Measured, Opponents
 from zoo.reproduce.report import Figure, Json, Part, Report, Row, Tell, mean
+from zoo.work.pool import limit_threads
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
