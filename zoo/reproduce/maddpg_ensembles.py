@@ -21,7 +21,7 @@ from torch import Tensor
 from agents.parts.categorical import CategoricalPolicy
 from arenas.protocol import Arena, TimeStep
 from leaderboard.report.layout import number
-from leaderboard.robustness import ALPHA
+from leaderboard.statistics.robustness import ALPHA
 from zoo.anchors import BEST, Anchors, anchors_for
 from zoo.crossplay import roles
 from zoo.entry import checkpoint
