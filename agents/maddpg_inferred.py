@@ -47,7 +47,7 @@ class InferredConfig(MaddpgConfig):
 
 
 class MaddpgInferred(Maddpg):
-    """MADDPG whose critics learn from inferred policies of the other seats.
+    """MADDPG whose targets use inferred policies of the other seats.
 
     Shapes: P = N (S - 1) models, of every own seat one of every other seat that is read; the rest as in `Maddpg`.
     """
