@@ -11,7 +11,7 @@ import sys
 import textwrap
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from arenas.protocol import Arena
 from zoo import checkpoint
 from zoo.errors import UserError
 from zoo.registry import AGENTS, ARENAS, AgentEntry, ArenaEntry, library, load_agent, load_arena, names
-from zoo.settings import argument_fields, config_fields, split
+from zoo.settings import Field, argument_fields, config_fields, split
 
 
 @dataclass(frozen=True)
@@ -98,24 +98,24 @@ def story(thing: Any) -> str:
 
 
 def agent_settings(entry: AgentEntry) -> list[Setting]:
-    """The fields of an agent's config; a field's meaning is the comment behind it."""
+    """The fields of an agent's config."""
     config = entry.agent.Config()
-    comments = _field_comments(type(config))
-    return [
-        Setting(f.name, _type_name(f.type), _plain(f.default), comments.get(f.name, ""))
-        for f in config_fields(config).values()
-    ]
+    return _settings(config_fields(config), type(config))
 
 
 def arena_settings(entry: ArenaEntry) -> list[Setting]:
-    """The keyword arguments of an arena; their meaning is told under `Args:` in its docstring."""
-    meanings: dict[str, str] = {}
-    for owner in reversed(getattr(entry.factory, "__mro__", (entry.factory,))):
-        meanings |= _arguments(inspect.cleandoc(owner.__doc__ or ""))
+    """The settings of an arena."""
+    fields = argument_fields(entry.factory)
+    changeable = {name: f for name, f in fields.items() if name not in entry.fixed and name != "wrap"}
+    return _settings(changeable, entry.factory.Settings)
+
+
+def _settings(fields: Mapping[str, Field], declared: type) -> list[Setting]:
+    """Fields as a user meets them; the meaning of one is the comment behind it in the dataclass that declares it."""
+    comments = _field_comments(declared)
     return [
-        Setting(f.name, _type_name(f.type), None if f.required else _plain(f.default), meanings.get(f.name, ""))
-        for f in argument_fields(entry.factory).values()
-        if f.name not in entry.fixed and f.name != "wrap"
+        Setting(f.name, _type_name(f.type), None if f.required else _plain(f.default), comments.get(f.name, ""))
+        for f in fields.values()
     ]
 
 
@@ -194,15 +194,6 @@ def _field_comments(config: type) -> dict[str, str]:
                 behind = lines[(node.end_lineno or node.lineno) - 1][node.end_col_offset :]
                 found[node.target.id] = behind.strip().removeprefix("#").strip()
     return found
-
-
-def _arguments(doc: str) -> dict[str, str]:
-    """Argument -> what a docstring in Google's style says of it."""
-    section = re.search(r"^Args:\n((?:[ ]{4}.*\n?|\n)*)", doc, re.MULTILINE)
-    if section is None:
-        return {}
-    entries = re.findall(r"^(\w+): (.*(?:\n[ ]+.*)*)", textwrap.dedent(section.group(1)), re.MULTILINE)
-    return {name: " ".join(text.split()).removesuffix(".") for name, text in entries}
 
 
 def _type_name(kind: Any) -> str:
