@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from scipy.special import chdtri, stdtrit
 
-from zoo.match import Estimate, estimate
+from zoo.matches.match import Estimate, estimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
@@ -141,6 +141,19 @@ class Figure(ABC):
     #: Raised by one when the parts mean something else than before, so that kept results are not mixed up.
     revision: ClassVar[int] = 1
     seeds: ClassVar[tuple[int, int]]  # how many by default, and with --quick
+
+    @classmethod
+    def facts(cls) -> dict[str, Json]:
+        """What the list of figures says of this one, as plain data."""
+        return {
+            "name": cls.name,
+            "title": cls.title,
+            "source": cls.source,
+            "cpu_minutes": cls.minutes[0],
+            "cpu_minutes_quick": cls.minutes[1],
+            "seeds_default": cls.seeds[0],
+            "seeds_quick": cls.seeds[1],
+        }
 
     @abstractmethod
     def parts(self, quick: bool, seeds: int) -> list[Part]:
