@@ -16,8 +16,8 @@ from leaderboard.report.terminal import change_view
 from zoo.progress import sparkline
 
 if TYPE_CHECKING:
-    from zoo.learning import LearningSummary
-    from zoo.match import Duplicate, SeatLine, Summary
+    from zoo.matches.learning import LearningSummary
+    from zoo.matches.match import Duplicate, SeatLine, Summary
 
 T = TypeVar("T")
 _CURVE = 40  # cells of a learning curve

@@ -17,12 +17,12 @@ from rich.console import Console
 from scipy.stats import t
 
 from agents.protocol import State
-from zoo import checkpoint, entrant
-from zoo.checkpoint import Card
-from zoo.entrant import Entrant, read_entrant
+from zoo.entry import checkpoint, entrant
+from zoo.entry.checkpoint import Card
+from zoo.entry.entrant import Entrant, read_entrant
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.match import Estimate
-from zoo.play import ArenaChoice
+from zoo.matches.match import Estimate
 from zoo.registry import load_agent
 from zoo.reproduce import maddpg_ensembles as ensembles
 from zoo.reproduce import plots
@@ -244,7 +244,7 @@ def test_the_softmax_is_what_was_trained_and_the_mode_what_is_played(tmp_path: P
     soft, hard = (ensembles.probabilities(ARENA, who, seen, way) for way in (ensembles.SOFTMAX, ensembles.PLAYED))
     trained = who.agents(ARENA.spec, SEATS, 0)
     for seat in SEATS:
-        wanted = trained[seat].policies[seat][0].scores(seen[seat]).softmax(-1)
+        wanted = trained[seat].policies[seat].scores(seen[seat]).softmax(-1)
         assert torch.equal(soft[seat], wanted)
         assert torch.equal(soft[seat].argmax(-1), hard[seat].argmax(-1))
         assert float(soft[seat].amax(-1).mean()) < 0.999 < float(hard[seat].amax(-1).min())

@@ -24,8 +24,9 @@ from leaderboard.statistics.robustness import (
 from leaderboard.strangers import KINDS
 from zoo.anchors import BEST, Anchors
 from zoo.crossplay.matrix import Matrix, Player
+from zoo.entry.venue import entrant
 from zoo.errors import UserError, nearest
-from zoo.play import PUBLIC_SEED, entrant
+from zoo.play.blocks import PUBLIC_SEED
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
