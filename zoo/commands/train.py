@@ -215,7 +215,9 @@ def _summary(outcomes: Sequence[Outcome]) -> Sheet:
             labels("seed", [str(outcome.seed) for outcome, _ in lines]),
             labels("seat", [seat for _, seat in lines]),
             *(
-                Column(header, [number(outcome.figures.get(f"{seat}/{name}"), 4) for outcome, seat in lines])
+                Column(
+                    header, [number(outcome.figures.get(f"{seat}/{name}"), 4) for outcome, seat in lines], folds=False
+                )
                 for header, name in figures.items()
             ),
         ]
