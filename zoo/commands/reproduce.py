@@ -146,7 +146,7 @@ def _write(figure: Figure, folder: Path, report: Report, run: dict[str, Any], pl
     import json
 
     from zoo.bench import machine
-    from zoo.reproduce.plots import pictures
+    from leaderboard.report.plots import pictures
     from zoo.reproduce.run import write
     from zoo.version import VERSION
 

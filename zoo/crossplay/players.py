@@ -1,0 +1,199 @@
+"""Who plays in cross-play: rows and columns, the roles that they play, and which training run each comes from."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from arenas.protocol import ArenaSpec
+from leaderboard.labels import unique_labels
+from leaderboard.records import canonical
+from zoo.entry import checkpoint
+from zoo.entry.entrant import Entrant
+from zoo.entry.venue import ArenaChoice, entrant
+from zoo.errors import UserError
+from zoo.progress import short
+
+_WILD = "*?["
+#: Options of `zoo train` that leave the run what it is, or that the card has elsewhere.
+_NOT_THE_RUN = ("steps", "seed", "seeds", "out", "workers", "save-every")
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """An entrant that is a row or a column.
+
+    Attributes:
+        text: ENTRANT as it was asked for; label: what people read, no two the same; id: its identity.
+        run: the training run that it comes from, see `_run`; its own id where it was not trained.
+        weights: digest of what it learned, empty where it was not trained.
+        kind: equal for entrants that differ by their training seed only.
+        kind_label: what people read for the kind.
+    """
+
+    text: str
+    label: str
+    id: str
+    run: str
+    weights: str
+    kind: str
+    kind_label: str
+
+
+def roles(spec: ArenaSpec) -> dict[str, tuple[str, ...]]:
+    """Role -> its seats: the parties of the arena, named by their side, or by their team where that has several.
+
+    Where there is one party, the role is to fill one seat of it among partners.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for seats in spec.parties():
+        sides = dict.fromkeys(spec.seats[seat].side for seat in seats)
+        team = spec.seats[seats[0]].team
+        name = next(iter(sides)) if len(sides) == 1 else team or "+".join(sides)
+        found[name if name not in found else "+".join(seats)] = seats
+    return found
+
+
+def expand(choice: ArenaChoice, texts: Sequence[str]) -> list[str]:
+    """The entrants with `AGENT@*` replaced by all house checkpoints of that agent: `AGENT` itself and its other seeds.
+
+    What follows the @ may be any pattern of folders, such as `maddpg@seed-?` or `maddpg@checkpoints/tag/maddpg/*`: it
+    is looked up among the house's checkpoints for the arena first, then from the current folder on, in the order of the
+    names. A checkpoint with the weights of one before it is left out.
+
+    Raises:
+        UserError: a pattern fits no checkpoint.
+    """
+    found: list[str] = []
+    for text in texts:
+        who, at, where = text.partition("@")
+        if not at or not any(letter in where for letter in _WILD):
+            found.append(text)
+            continue
+        arena = choice.make(1)
+        house = checkpoint.HOUSE / arena.spec.name / who.partition(",")[0]
+        names = [f"{who}@{folder}" for folder in _checkpoints(where, house)]
+        if where == "*" and _is_checkpoint(checkpoint.HOUSE / choice.identity(arena) / who.partition(",")[0]):
+            names.insert(0, who)
+        if not names:
+            names = [f"{who}@{folder}" for folder in _checkpoints(where)]
+        if not names:
+            raise UserError(f"{text} fits no checkpoint: neither in {house} nor from here on")
+        seen: set[str] = set()
+        for name in names:
+            identity = entrant(choice, name).id
+            if identity not in seen:
+                seen.add(identity)
+                found.append(name)
+    return found
+
+
+def check(choice: ArenaChoice, texts: Sequence[str]) -> None:
+    """See that all of them can play every role.
+
+    Raises:
+        UserError: an entrant is unknown, or cannot fill one of the roles.
+    """
+    spec = choice.make(1).spec
+    for text in texts:
+        _fills_all(entrant(choice, text), spec, roles(spec))
+
+
+def _fills_all(who: Entrant, spec: ArenaSpec, parts: Mapping[str, Sequence[str]]) -> None:
+    """A checkpoint that was trained for one party leaves the other one empty: told before anything is played."""
+    if who.checkpoint is None:
+        return
+    for role, seats in parts.items():
+        try:
+            who.checkpoint.state_for(tuple(seats), spec)
+        except UserError as error:
+            trained = ", ".join(who.checkpoint.card.seats)
+            raise UserError(
+                f"{who.label} leaves the role {role} empty: it was trained for {trained} only, and in cross-play"
+                " everybody plays every role"
+            ) from error
+
+
+def _players(choice: ArenaChoice, texts: Sequence[str]) -> list[Contestant]:
+    """The players, with labels of which no two are the same."""
+    who = {text: entrant(choice, text) for text in texts}
+    labels = unique_labels([w.id for w in who.values()], {w.id: w.label for w in who.values()})
+    kinds = {text: _kind(w) for text, w in who.items()}
+    told = unique_labels(kinds.values(), _kind_labels(who, kinds))
+    return [
+        Contestant(
+            text=text,
+            label=labels[w.id],
+            id=w.id,
+            run=_run(w),
+            weights=w.checkpoint.digest if w.checkpoint else "",
+            kind=kinds[text],
+            kind_label=told[kinds[text]],
+        )
+        for text, w in who.items()
+    ]
+
+
+def _strangers(one: Contestant, other: Contestant) -> bool:
+    """Whether they come from different training runs: neither of one run, however long, nor with the same weights."""
+    return one.run != other.run and not (one.weights and one.weights == other.weights)
+
+
+def _run(who: Entrant) -> str:
+    """Hash of how it was trained, except for how long: agent, settings, command and seed.
+
+    A run that went on for more steps is the same run. Where the card does not tell the command, the weights stand for
+    the run; who was not trained is its own.
+    """
+    if who.checkpoint is None:
+        return who.id
+    card = who.checkpoint.card
+    if not card.command:
+        return who.checkpoint.digest
+    what = [card.agent, card.behaviour, card.config, _training(card.command, *_NOT_THE_RUN), card.seed]
+    return hashlib.sha256(canonical(what).encode()).hexdigest()[:16]
+
+
+def _training(command: str, *without: str) -> str:
+    """A command without the named options and their values."""
+    return re.sub(rf"\s--(?:{'|'.join(without)})(?:\s+|=)\S+", "", f" {command}").strip()
+
+
+def _kind(who: Entrant) -> str:
+    """Hash of agent, settings and training but for its seed; the identity of one who was not trained."""
+    if who.checkpoint is None:
+        return who.id
+    card = who.checkpoint.card
+    training = _training(card.command, "seed", "out")
+    what = [who.entry.key, who.entry.agent.behaviour, asdict(who.config), card.steps, training]
+    return hashlib.sha256(canonical(what).encode()).hexdigest()[:16]
+
+
+def _kind_labels(who: Mapping[str, Entrant], kinds: Mapping[str, str]) -> dict[str, str]:
+    """What was typed before the @, with the steps of training where kinds would else be called the same."""
+    names = {kinds[text]: text.partition("@")[0] for text in who}
+    steps = {kinds[text]: w.checkpoint.card.steps for text, w in who.items() if w.checkpoint}
+    often = Counter(names.values())
+    return {
+        kind: f"{name}, {short(steps[kind])} steps" if often[name] > 1 and kind in steps else name
+        for kind, name in names.items()
+    }
+
+
+def _checkpoints(pattern: str, root: Path | None = None) -> list[str]:
+    """The folders that fit and hold a checkpoint, as the pattern names them, seed-2 before seed-10."""
+    found = glob.glob(pattern, root_dir=root)
+    return sorted((name for name in found if _is_checkpoint((root or Path()) / name)), key=_natural)
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    return (folder / checkpoint.CARD).is_file()
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", name)]
