@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arenas.protocol import Arena
-from zoo import checkpoint
+from zoo.entry import checkpoint
 from zoo.errors import UserError
 from zoo.registry import AGENTS, ARENAS, AgentEntry, ArenaEntry, library, load_agent, load_arena, names
 from zoo.settings import argument_fields, config_fields, split

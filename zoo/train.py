@@ -12,9 +12,9 @@ from typing import Literal
 
 import torch
 
-from zoo import checkpoint as checkpoints
-from zoo.checkpoint import CARD, RESUME, Card
 from zoo.curve import RETURN, Curve
+from zoo.entry import checkpoint as checkpoints
+from zoo.entry.checkpoint import CARD, RESUME, Card
 from zoo.errors import UserError
 from zoo.plan import Plan, Setting, set_up
 from zoo.progress import Reading

@@ -14,10 +14,11 @@ from command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 
 from leaderboard.records import BlockRecord
 from leaderboard.store import Store
-from zoo import anchors, checkpoint, crossplay, home
+from zoo import anchors, crossplay, home
 from zoo.crossplay import BEST, matrix
+from zoo.entry import checkpoint
+from zoo.entry.venue import ArenaChoice, entrant
 from zoo.errors import UserError
-from zoo.play import ArenaChoice, entrant
 
 IPD = ("--arena", "ipd", "--set", "arena.max_steps=10", "--episodes", 20)
 IMP = ("--arena", "imp", "--set", "arena.max_steps=10", "--episodes", 30)

@@ -13,14 +13,14 @@ import pytest
 import torch
 from training_runs import AGENTS, COIN, RESUMED, SPOILT, after, plan, saved_rounds, wait_for, weights
 
-from zoo import checkpoint
 from zoo.curve import Curve
-from zoo.entrant import read_entrant
+from zoo.entry import checkpoint
+from zoo.entry.entrant import read_entrant
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.play import ArenaChoice
+from zoo.play.table import Round
 from zoo.progress import Reading
 from zoo.run_folder import RunFolder
-from zoo.table import Round
 from zoo.train import Outcome, train
 from zoo.train_many import Job, train_all
 

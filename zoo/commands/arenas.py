@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from arenas.protocol import Arena, SeatSpec
-    from zoo.play import ArenaChoice
+    from zoo.entry.venue import ArenaChoice
     from zoo.registry import ArenaEntry
 
 EPILOG = """\b
@@ -50,7 +50,7 @@ def command(name: str | None, assignments: tuple[str, ...], wrap: tuple[str, ...
         return
     from rich.console import Console
 
-    from zoo.play import ArenaChoice
+    from zoo.entry.venue import ArenaChoice
 
     screen = _overview() if name is None else _description(ArenaChoice(name, arena_settings(assignments), wrap))
     Console().print(screen)

@@ -40,7 +40,7 @@ def command(quick: bool, as_json: bool) -> None:
     from rich.console import Console
 
     from zoo.bench import count, machine, measure
-    from zoo.play import limit_threads
+    from zoo.play.pool import limit_threads
     from zoo.screen import watch
 
     limit_threads()

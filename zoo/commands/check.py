@@ -44,7 +44,7 @@ def command(name: str, arena: str | None, assignments: tuple[str, ...], wrap: tu
 
     from zoo.check.report import examine, screen
     from zoo.errors import UserError
-    from zoo.play import limit_threads
+    from zoo.play.pool import limit_threads
     from zoo.registry import kind_of
     from zoo.settings import split
 

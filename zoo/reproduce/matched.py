@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from leaderboard.robustness import ALPHA, FEWEST_EPISODES, FEWEST_KINDS, crossed
-from zoo.match import Estimate
+from zoo.matches.match import Estimate
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

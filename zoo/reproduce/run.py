@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UserError
-from zoo.play import limit_threads, start_worker
+from zoo.play.pool import limit_threads, start_worker
 from zoo.reproduce.report import Figure, Json, Part, Report
 from zoo.version import VERSION
 
