@@ -428,8 +428,8 @@ def test_two_ways_of_training_are_compared_by_common_opponents() -> None:
     # tit-for-tat and random are neither of them
     mean = found.mean("player")[:, [0, 4]]
     assert raw.opponents == 2
-    assert raw.mean.value == pytest.approx(mean[2].mean() - (mean[3].mean() + mean[1].mean()) / 2)
-    assert raw.worst.value == pytest.approx(mean[2].min() - (mean[3].min() + mean[1].min()) / 2)
+    assert raw.mean.mean == pytest.approx(mean[2].mean() - (mean[3].mean() + mean[1].mean()) / 2)
+    assert raw.worst.mean == pytest.approx(mean[2].min() - (mean[3].min() + mean[1].min()) / 2)
     assert between is not None and between.opponents == 2
     with pytest.raises(UserError, match="win-stay-lose-shift is no row"):
         crossplay.compare(told, "player", ["win-stay-lose-shift"], ["grim"])
