@@ -134,7 +134,8 @@ def heat_map(
     """A matrix in colours with a bar beside it.
 
     Args:
-        plot, panel: where it is drawn.
+        plot: the picture.
+        panel: where it is drawn.
         values: float [rows, columns].
         ends: what the first and the last colour stand for.
         digits: of the numbers written into the cells; None for no numbers.
@@ -147,7 +148,9 @@ def heat_map(
     panel.grid(False)
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0, labelsize=8)
-    for (i, j), value in np.ndenumerate(values) if digits is not None else ():
+    for (i, j), value in np.ndenumerate(values):
+        if digits is None:
+            break
         colour = "white" if (value - low) / (high - low) < dark else "black"
         panel.text(j, i, number(float(value), digits), ha="center", va="center", fontsize=7.5, color=colour)
     bar = plot.colorbar(drawn, ax=panel, pad=0.02, fraction=0.05, extend=extend)

@@ -11,7 +11,7 @@ from zoo.commands.options import COUNT
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
-    from zoo.reproduce.report import Figure, Report
+    from zoo.reproduce.report import Figure, Reproduction
     from zoo.reproduce.run import Done
 
 EPILOG = """\b
@@ -102,7 +102,7 @@ def _facts(figure: Figure) -> dict[str, Any]:
 
 def _run(
     figure: Figure, folder: Path, quick: bool, seeds: int, workers: int, force: bool
-) -> tuple[Report, dict[str, Any]]:
+) -> tuple[Reproduction, dict[str, Any]]:
     """The report, and what it took."""
     import sys
     import time
@@ -141,12 +141,12 @@ def _run(
     return assembled(figure, done, quick=quick, seeds=seeds), run
 
 
-def _write(figure: Figure, folder: Path, report: Report, run: dict[str, Any], plot: str) -> list[Path]:
+def _write(figure: Figure, folder: Path, report: Reproduction, run: dict[str, Any], plot: str) -> list[Path]:
     """The JSON and the pictures; their paths, the JSON's first."""
     import json
 
-    from zoo.bench import machine
     from leaderboard.report.plots import pictures
+    from zoo.bench import machine
     from zoo.reproduce.run import write
     from zoo.version import VERSION
 

@@ -179,9 +179,7 @@ class _Judge:
             between = self.scale.of_episodes(self.matrix.returns[self.role]).mean(axis=0)[square]
             swap_normalised = partner_swap(between) if np.isfinite(between).all() else None
         members = tuple(player.label for player in players)
-        return Group(
-            self.role, raw, normalised, players[0].kind_label, players[0].kind, members, swap, swap_normalised
-        )
+        return Group(self.role, raw, normalised, players[0].kind_label, players[0].kind, members, swap, swap_normalised)
 
     def _figures(self, rows: Sequence[int]) -> tuple[Robustness, Robustness | None]:
         """Raw and normalised figures of some rows together."""

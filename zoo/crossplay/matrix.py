@@ -1,42 +1,31 @@
-"""The cross-play matrix: who plays, what has to be played, and the returns as arrays."""
+"""The cross-play matrix: what has to be played, and the returns as arrays."""
 
 from __future__ import annotations
 
-import glob
-import hashlib
 import itertools
-import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arenas.protocol import ArenaSpec
 from leaderboard.crossplay import episode_returns
-from leaderboard.labels import unique_labels
-from leaderboard.records import canonical
+from leaderboard.statistics.estimate import Floats
 from leaderboard.store import Store
-from zoo import checkpoint
-from zoo.entrant import Entrant
+from zoo.crossplay.players import Contestant, check, contestants, roles
+from zoo.entry.entrant import Entrant
+from zoo.entry.venue import ArenaChoice, entrant
 from zoo.errors import UserError
-from zoo.match import Plan, keep, record_match, register
-from zoo.play import PUBLIC_SEED, ArenaChoice, entrant, limit_threads, play_blocks
-from zoo.progress import short
-from zoo.screen import watch
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-_WILD = "*?["
-#: Options of `zoo train` that leave the run what it is, or are told by the card besides.
-_NOT_THE_RUN = ("steps", "seed", "seeds", "out", "workers", "save-every")
+from zoo.matches.match import Plan, keep, record_match, register
+from zoo.play.blocks import PUBLIC_SEED, play_blocks
+from zoo.play.pool import limit_threads
 
 
 @dataclass(frozen=True)
-class Matrix:
+class CrossMatrix:
     """What the rows got with the columns.
 
     Attributes:
@@ -54,8 +43,8 @@ class Matrix:
     identity: str
     spec: ArenaSpec
     roles: Mapping[str, tuple[str, ...]]
-    rows: tuple[Player, ...]
-    columns: tuple[Player, ...]
+    rows: tuple[Contestant, ...]
+    columns: tuple[Contestant, ...]
     seed: int
     episodes: int
     returns: Mapping[str, Floats]
@@ -73,15 +62,32 @@ class Matrix:
             return np.full((len(self.rows), len(self.columns)), np.nan)
         return np.asarray(self.returns[role].std(axis=0, ddof=1) / self.episodes**0.5)
 
+    @property
+    def kinds(self) -> list[str]:
+        """The kind of each column."""
+        return [column.kind for column in self.columns]
+
     @cached_property
-    def held_out(self) -> Flags:
+    def held_out(self) -> NDArray[np.bool_]:
         """Whether the column comes from another training run than the row, bool [R, C]."""
-        return np.array([[_strangers(row, column) for column in self.columns] for row in self.rows], dtype=np.bool_)
+        return np.array([[row.is_stranger_of(column) for column in self.columns] for row in self.rows], dtype=np.bool_)
 
     def own_column(self, row: int) -> int | None:
         """The column in which a row meets itself, as it trained; None without one, or where it was not trained."""
         who = self.rows[row]
         return next((j for j, column in enumerate(self.columns) if who.weights and column.id == who.id), None)
+
+    def row_of(self, text: str) -> int:
+        """The row of an entrant.
+
+        Raises:
+            UserError: it is no row.
+        """
+        wanted = entrant(self.choice, text).id
+        for number, player in enumerate(self.rows):
+            if player.id == wanted:
+                return number
+        raise UserError(f"{text} is no row of the matrix: let it play, too")
 
 
 def play(
@@ -94,12 +100,12 @@ def play(
     workers: int = 1,
     store: Store | None = None,
     command: str = "",
-    quiet: bool = True,
-) -> Matrix:
+    watch: Callable[[int, int], None] | None = None,
+) -> CrossMatrix:
     """Play what is missing of a cross-play matrix, and read it from the records.
 
     Blocks are those of matches and tournaments, and each is recorded before the next begins: what was stopped goes on
-    where it was, and whoever has met is not sent to play again.
+    where it was, and pairings that have met are not played again.
 
     Args:
         choice: the arena.
@@ -110,62 +116,64 @@ def play(
         workers: processes that play.
         store: records to read and to add to; None keeps nothing.
         command: what was typed, for the records.
-        quiet: show no progress.
+        watch: called with the number of blocks that are done and of all that have to be played.
 
     Raises:
         UserError: an entrant is unknown, cannot fill one of the roles, or is named twice among the rows or columns.
     """
     limit_threads()
-    if store is None:
-        with Store(":memory:") as passing:
-            return play(
-                choice,
-                rows,
-                columns,
-                episodes=episodes,
-                seed=seed,
-                workers=workers,
-                store=passing,
-                command=command,
-                quiet=quiet,
-            )
-    arena = choice.make(1)
-    identity, spec = choice.identity(arena), arena.spec
-    if len(spec.seats) < 2:
-        raise UserError(f"{identity} has one seat: there is nobody to play with")
     columns = rows if columns is None else columns
+    plan = _plan(choice, rows, columns, episodes, seed)
+    spec, parts, tasks = plan.arena.spec, roles(plan.arena.spec), plan.tasks()
+    players = contestants(choice, list(dict.fromkeys([*rows, *columns])))
+    named = [tuple(players[text] for text in texts) for texts in (rows, columns)]
+    with ExitStack() as passing:
+        records = store if store is not None else passing.enter_context(Store(":memory:"))
+        played = _run(plan, records, workers, command, watch)
+        everybody = {player.id for player in players.values()}
+        blocks = [block for block in records.blocks(plan.identity, everybody, "play") if block.id in tasks]
+    ids, others = ([player.id for player in of] for of in named)
+    return CrossMatrix(
+        choice=choice,
+        identity=plan.identity,
+        spec=spec,
+        roles=parts,
+        rows=named[0],
+        columns=named[1],
+        seed=seed,
+        episodes=plan.episodes,
+        returns=episode_returns(blocks, ids, others, parts, plan.episodes),
+        per_step=episode_returns(blocks, ids, others, parts, plan.episodes, max_steps=spec.max_steps),
+        blocks=len(tasks),
+        played=played,
+    )
+
+
+def _plan(choice: ArenaChoice, rows: Sequence[str], columns: Sequence[str], episodes: int | None, seed: int) -> Plan:
+    """Every row with every column."""
+    arena = choice.make(1)
+    identity = choice.identity(arena)
+    if len(arena.spec.seats) < 2:
+        raise UserError(f"{identity} has one seat: there is nobody to play with")
     texts = list(dict.fromkeys([*rows, *columns]))
-    parts = roles(spec)
     check(choice, texts)
     for named in (rows, columns):
         _each_once([entrant(choice, text) for text in named])
-    pairings = _pairings(choice, rows, columns)
     everybody = tuple(entrant(choice, text) for text in texts)
-    plan = Plan(choice, arena, identity, everybody, None, pairings, seed, 0, episodes or spec.episodes)
+    pairings = _pairings(choice, rows, columns)
+    return Plan(choice, arena, identity, everybody, None, pairings, seed, 0, episodes or arena.spec.episodes)
+
+
+def _run(plan: Plan, store: Store, workers: int, command: str, watch: Callable[[int, int], None] | None) -> int:
     register(plan, store)
     tasks = plan.tasks()
     have = store.has_blocks(tasks)
     todo = [task for key, task in tasks.items() if key not in have]
-    for _ in watch(keep(play_blocks(todo, workers), store), len(todo), "blocks", quiet=quiet):
-        pass
+    for done, _ in enumerate(keep(play_blocks(todo, workers), store)):
+        if watch is not None:
+            watch(done + 1, len(todo))
     record_match(plan, store, command)
-    players = dict(zip(texts, _players(choice, texts), strict=True))
-    blocks = [b for b in store.blocks(identity, {p.id for p in players.values()}, "play") if b.id in tasks]
-    row_ids, column_ids = [players[t].id for t in rows], [players[t].id for t in columns]
-    return Matrix(
-        choice=choice,
-        identity=identity,
-        spec=spec,
-        roles=parts,
-        rows=tuple(players[text] for text in rows),
-        columns=tuple(players[text] for text in columns),
-        seed=seed,
-        episodes=plan.episodes,
-        returns=episode_returns(blocks, row_ids, column_ids, parts, plan.episodes),
-        per_step=episode_returns(blocks, row_ids, column_ids, parts, plan.episodes, max_steps=spec.max_steps),
-        blocks=len(tasks),
-        played=len(todo),
-    )
+    return len(todo)
 
 
 def _pairings(choice: ArenaChoice, rows: Sequence[str], columns: Sequence[str]) -> list[tuple[str, str]]:
@@ -186,5 +194,3 @@ def _each_once(named: Sequence[Entrant]) -> None:
         if other is not None:
             twice = who.label if who.label == other.label else f"{other.label}, which is {who.label},"
             raise UserError(f"{twice} is named twice: name everybody once")
-
-

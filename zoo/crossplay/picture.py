@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from leaderboard.report import plots
 from leaderboard.report.layout import clean, decimals, plural, shortened, telling_width
 from zoo.crossplay.players import Contestant
 from zoo.crossplay.report import CrossReport
-from leaderboard.report import plots
-from leaderboard.report.plots import Axes, Plot
 
 _ANNOTATED = 15  # rows and columns up to which every cell says its value
 _LABELS = (30, 20)  # characters of a row's and a column's label, more where they would not differ
@@ -19,7 +18,7 @@ _CELL = 0.42  # inches
 _ENDS = (2.0, 98.0)  # percentiles at which the colours end, so that one cell cannot take them all
 
 
-def heat_map(report: CrossReport, only: Sequence[str] = ()) -> Plot:
+def heat_map(report: CrossReport, only: Sequence[str] = ()) -> plots.Plot:
     """One panel for each role: rows and columns sorted by kind, kinds apart by a line."""
     matrix = report.matrix
     shown = list(only or matrix.roles)
@@ -39,7 +38,9 @@ def heat_map(report: CrossReport, only: Sequence[str] = ()) -> Plot:
     return plot
 
 
-def _panel(plot: Plot, panel: Axes, report: CrossReport, role: str, rows: list[int], columns: list[int]) -> None:
+def _panel(
+    plot: plots.Plot, panel: plots.Axes, report: CrossReport, role: str, rows: list[int], columns: list[int]
+) -> None:
     matrix = report.matrix
     values = matrix.mean(role)[np.ix_(rows, columns)]
     low, high = (float(x) for x in np.percentile(values, _ENDS))

@@ -44,19 +44,23 @@ class Contestant:
     kind: str
     kind_label: str
 
+    def is_stranger_of(self, other: Contestant) -> bool:
+        """Whether they come from different training runs: neither of one, however long, nor with the same weights."""
+        return self.run != other.run and not (self.weights and self.weights == other.weights)
+
 
 def roles(spec: ArenaSpec) -> dict[str, tuple[str, ...]]:
-    """Role -> its seats: the parties of the arena, named by their side, or by their team where that has several.
+    """Role -> its seats; a role is named by its side, or by its team where that has several.
 
-    Where there is one party, the role is to fill one seat of it among partners.
+    Where there is one side, the role is to fill one seat of it among partners.
     """
-    found: dict[str, tuple[str, ...]] = {}
-    for seats in spec.parties():
+    named: dict[str, tuple[str, ...]] = {}
+    for seats in spec.roles():
         sides = dict.fromkeys(spec.seats[seat].side for seat in seats)
         team = spec.seats[seats[0]].team
         name = next(iter(sides)) if len(sides) == 1 else team or "+".join(sides)
-        found[name if name not in found else "+".join(seats)] = seats
-    return found
+        named[name if name not in named else "+".join(seats)] = seats
+    return named
 
 
 def expand(choice: ArenaChoice, texts: Sequence[str]) -> list[str]:
@@ -69,86 +73,78 @@ def expand(choice: ArenaChoice, texts: Sequence[str]) -> list[str]:
     Raises:
         UserError: a pattern fits no checkpoint.
     """
-    found: list[str] = []
+    expanded: list[str] = []
     for text in texts:
-        who, at, where = text.partition("@")
-        if not at or not any(letter in where for letter in _WILD):
-            found.append(text)
-            continue
-        arena = choice.make(1)
-        house = checkpoint.HOUSE / arena.spec.name / who.partition(",")[0]
-        names = [f"{who}@{folder}" for folder in _checkpoints(where, house)]
-        if where == "*" and _is_checkpoint(checkpoint.HOUSE / choice.identity(arena) / who.partition(",")[0]):
-            names.insert(0, who)
-        if not names:
-            names = [f"{who}@{folder}" for folder in _checkpoints(where)]
-        if not names:
-            raise UserError(f"{text} fits no checkpoint: neither in {house} nor from here on")
-        seen: set[str] = set()
-        for name in names:
-            identity = entrant(choice, name).id
-            if identity not in seen:
-                seen.add(identity)
-                found.append(name)
-    return found
+        if any(letter in text.partition("@")[2] for letter in _WILD):
+            distinct: dict[str, str] = {}
+            for name in _matching(choice, text):
+                distinct.setdefault(entrant(choice, name).id, name)
+            expanded += distinct.values()
+        else:
+            expanded.append(text)
+    return expanded
+
+
+def _matching(choice: ArenaChoice, text: str) -> list[str]:
+    """The checkpoints that fit a pattern."""
+    who, _, pattern = text.partition("@")
+    arena, agent = choice.make(1), who.partition(",")[0]
+    house = checkpoint.HOUSE / arena.spec.name / agent
+    names = [f"{who}@{folder}" for folder in _checkpoints(pattern, house)]
+    if pattern == "*" and _is_checkpoint(checkpoint.HOUSE / choice.identity(arena) / agent):
+        names.insert(0, who)
+    names = names or [f"{who}@{folder}" for folder in _checkpoints(pattern)]
+    if not names:
+        raise UserError(f"{text} fits no checkpoint: neither in {house} nor from here on")
+    return names
 
 
 def check(choice: ArenaChoice, texts: Sequence[str]) -> None:
-    """See that all of them can play every role.
+    """See that all of them can play every role, before anything is played.
 
     Raises:
-        UserError: an entrant is unknown, or cannot fill one of the roles.
+        UserError: an entrant is unknown, or leaves a role empty because it was trained for another one.
     """
     spec = choice.make(1).spec
     for text in texts:
-        _fills_all(entrant(choice, text), spec, roles(spec))
+        who = entrant(choice, text)
+        for role, seats in roles(spec).items():
+            try:
+                if who.checkpoint is not None:
+                    who.checkpoint.state_for(seats, spec)
+            except UserError as error:
+                trained = ", ".join(who.checkpoint.card.seats if who.checkpoint else ())
+                raise UserError(
+                    f"{who.label} leaves the role {role} empty: it was trained for {trained} only, and in cross-play"
+                    " everybody plays every role"
+                ) from error
 
 
-def _fills_all(who: Entrant, spec: ArenaSpec, parts: Mapping[str, Sequence[str]]) -> None:
-    """A checkpoint that was trained for one party leaves the other one empty: told before anything is played."""
-    if who.checkpoint is None:
-        return
-    for role, seats in parts.items():
-        try:
-            who.checkpoint.state_for(tuple(seats), spec)
-        except UserError as error:
-            trained = ", ".join(who.checkpoint.card.seats)
-            raise UserError(
-                f"{who.label} leaves the role {role} empty: it was trained for {trained} only, and in cross-play"
-                " everybody plays every role"
-            ) from error
-
-
-def _players(choice: ArenaChoice, texts: Sequence[str]) -> list[Contestant]:
-    """The players, with labels of which no two are the same."""
+def contestants(choice: ArenaChoice, texts: Sequence[str]) -> dict[str, Contestant]:
+    """ENTRANT text -> who that is, with labels of which no two are the same."""
     who = {text: entrant(choice, text) for text in texts}
     labels = unique_labels([w.id for w in who.values()], {w.id: w.label for w in who.values()})
     kinds = {text: _kind(w) for text, w in who.items()}
-    told = unique_labels(kinds.values(), _kind_labels(who, kinds))
-    return [
-        Contestant(
+    kind_labels = unique_labels(kinds.values(), _kind_labels(who, kinds))
+    return {
+        text: Contestant(
             text=text,
             label=labels[w.id],
             id=w.id,
             run=_run(w),
             weights=w.checkpoint.digest if w.checkpoint else "",
             kind=kinds[text],
-            kind_label=told[kinds[text]],
+            kind_label=kind_labels[kinds[text]],
         )
         for text, w in who.items()
-    ]
-
-
-def _strangers(one: Contestant, other: Contestant) -> bool:
-    """Whether they come from different training runs: neither of one run, however long, nor with the same weights."""
-    return one.run != other.run and not (one.weights and one.weights == other.weights)
+    }
 
 
 def _run(who: Entrant) -> str:
     """Hash of how it was trained, except for how long: agent, settings, command and seed.
 
-    A run that went on for more steps is the same run. Where the card does not tell the command, the weights stand for
-    the run; who was not trained is its own.
+    A run that went on for more steps is the same run. Where the card does not hold the command, the weights stand for
+    the run; an entrant that was not trained is its own.
     """
     if who.checkpoint is None:
         return who.id
@@ -165,7 +161,7 @@ def _training(command: str, *without: str) -> str:
 
 
 def _kind(who: Entrant) -> str:
-    """Hash of agent, settings and training but for its seed; the identity of one who was not trained."""
+    """Hash of agent, settings and training but for its seed; the identity where nothing was trained."""
     if who.checkpoint is None:
         return who.id
     card = who.checkpoint.card
@@ -187,8 +183,8 @@ def _kind_labels(who: Mapping[str, Entrant], kinds: Mapping[str, str]) -> dict[s
 
 def _checkpoints(pattern: str, root: Path | None = None) -> list[str]:
     """The folders that fit and hold a checkpoint, as the pattern names them, seed-2 before seed-10."""
-    found = glob.glob(pattern, root_dir=root)
-    return sorted((name for name in found if _is_checkpoint((root or Path()) / name)), key=_natural)
+    folders = glob.glob(pattern, root_dir=root)
+    return sorted((name for name in folders if _is_checkpoint((root or Path()) / name)), key=_natural)
 
 
 def _is_checkpoint(folder: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from rich.console import Group as Stack
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from leaderboard.report.layout import clean, decimals, half_widths, intervals, number, plural
 from leaderboard.statistics.estimate import Estimate
-from leaderboard.statistics.robustness import FEWEST_EPISODES, FEWEST_KINDS, Robustness
+from leaderboard.statistics.robustness import FEWEST_EPISODES, FEWEST_KINDS
 from zoo.anchors import BEST
 from zoo.crossplay.figures import Entry, Group
 from zoo.crossplay.report import CrossReport
@@ -100,10 +101,10 @@ def _groups(report: CrossReport) -> Sheet:
     swaps, between = [g.swap for g in groups], [g.swap_normalised for g in groups]
     if any(swaps):
         columns += [
-            Column("other seeds", _plain([s and s.cross_play for s in swaps])),
-            Column("drop [95 %]", _cells([s and s.drop for s in swaps])),
-            Column("R_-", [number(s and s.correlation, 2) for s in between]),
-            Column("others n", [number(s and s.cross_play, 2) for s in between]),
+            Column("other seeds", _plain(_each(swaps, "cross_play"))),
+            Column("drop [95 %]", _cells(_each(swaps, "drop"))),
+            Column("R_-", _plain(_each(between, "correlation"), 2)),
+            Column("others n", _plain(_each(between, "cross_play"), 2)),
         ]
     return Sheet(columns)
 
@@ -115,33 +116,32 @@ def _figures(judged: Sequence[Entry] | Sequence[Group], against: Sequence[str] |
     columns = vs
     if any(between):
         columns = [
-            Column("worst n [95 %]", _cells(_named(between, "worst"), 2), style="bold"),
+            Column("worst n [95 %]", _cells(_each(between, "worst"), 2), style="bold"),
             *vs,
-            Column("CVaR n", _plain(_means(between, "cvar"), 2)),
-            Column("mean n [95 %]", _cells(_named(between, "mean"), 2)),
+            Column("CVaR n", _plain(_each(between, "cvar", "mean"), 2)),
+            Column("mean n [95 %]", _cells(_each(between, "mean"), 2)),
         ]
-        if any(_named(between, "gap")):
-            columns.append(Column("gap n [95 %]", _cells(_named(between, "gap"), 2)))
+        if any(_each(between, "gap")):
+            columns.append(Column("gap n [95 %]", _cells(_each(between, "gap"), 2)))
     columns += [
-        Column("worst [95 %]", _cells(_named(raw, "worst"))),
-        Column("CVaR", _plain(_means(raw, "cvar"))),
-        Column("mean [95 %]", _cells(_named(raw, "mean"))),
+        Column("worst [95 %]", _cells(_each(raw, "worst"))),
+        Column("CVaR", _plain(_each(raw, "cvar", "mean"))),
+        Column("mean [95 %]", _cells(_each(raw, "mean"))),
     ]
-    if any(_named(raw, "own")):
-        columns += [Column("own", _plain(_means(raw, "own"))), Column("gap [95 %]", _cells(_named(raw, "gap")))]
+    if any(_each(raw, "own")):
+        columns += [Column("own", _plain(_each(raw, "own", "mean"))), Column("gap [95 %]", _cells(_each(raw, "gap")))]
     return columns
 
 
-def _named(of: Sequence[Robustness | None], name: str) -> list[Estimate | None]:
-    return [None if x is None else getattr(x, name) for x in of]
-
-
-def _means(of: Sequence[Robustness | None], name: str) -> list[float | None]:
-    return [x and x.mean for x in _named(of, name)]
+def _each(of: Sequence[object | None], *names: str) -> list[Any]:
+    """An attribute of each, or an attribute of that; None where there is none."""
+    for name in names:
+        of = [getattr(x, name, None) for x in of]
+    return list(of)
 
 
 def _cells(estimates: Sequence[Estimate | None], digits: int | None = None) -> list[str]:
-    values, lows, highs = ([x and getattr(x, end) for x in estimates] for end in ("mean", "low", "high"))
+    values, lows, highs = (_each(estimates, end) for end in ("mean", "low", "high"))
     if digits is None:
         digits = min(max(decimals(half_widths(lows, highs), default=1), 1), 2)
     return intervals(values, lows, highs, digits)

@@ -24,11 +24,10 @@ from torch import Tensor
 from agents.parts import dice
 from agents.randomness import derive, derive_rows, generator, uniform
 from arenas.protocol import Arena, TimeStep
+from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
 from zoo.registry import load_arena
-from leaderboard.report import plots
-from leaderboard.report.plots import Plot
 from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell, seed_words
 
 STEPS, GAMMA = 150, 0.96
@@ -261,7 +260,7 @@ class DiceGradients(Figure):
         settings = {"game": "ipd, row's value", "T": STEPS, "gamma": GAMMA, "logits": "N(0, 1)", "episodes": sizes}
         return Reproduction(rows, settings, seed_words(seeds), notes, {"sizes": sizes, "curves": curves, "zero": zero})
 
-    def plot(self, report: Reproduction) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """A panel for each kind, correlation against episodes."""
         sizes = report.data["sizes"]
         plot, axes = plots.panels(3, share_y=True)
@@ -325,8 +324,8 @@ def _rows(curves: Mapping[str, Any], sizes: Sequence[int], size: int) -> list[Fi
 
 def _curves(results: Sequence[Json], count: int) -> Json:
     """Per size the pairs' correlations with their mean and interval; None where there is none."""
-    values = [[result["correlation"][at] for result in results] for at in range(count)]
-    values = [None if None in pairs else pairs for pairs in values]
+    at_sizes = [[result["correlation"][at] for result in results] for at in range(count)]
+    values = [None if None in pairs else pairs for pairs in at_sizes]
     means = [pairs and _correlation(pairs) for pairs in values]
     return {
         "values": values,

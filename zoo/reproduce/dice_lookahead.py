@@ -14,13 +14,12 @@ import torch
 
 from agents.protocol import Agent
 from agents.randomness import derive
+from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.entry.entrant import read_entrant
 from zoo.entry.venue import ArenaChoice
 from zoo.play.table import Table
-from leaderboard.report import plots
 from zoo.reproduce.learning_runs import band, thinned
-from leaderboard.report.plots import Plot
 from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell, seed_words, spread
 
 GAMES, UPDATES, TAIL = 64, 200, 20
@@ -123,7 +122,7 @@ class DiceLookahead(Figure):
             [*rows, *count, *each], settings, seed_words(seeds), notes, {"curves": curves, "updates": updates}
         )
 
-    def plot(self, report: Reproduction) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """The pairs' means on the left, every run's two seats on the right."""
         plot, (left, right) = plots.panels(2, width=5.2, height=4.0, share_y=True)
         for number, (name, shown) in enumerate(report.data["curves"].items()):

@@ -20,9 +20,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from leaderboard.statistics.estimate import Estimate, within
 from leaderboard.report import plots
-from leaderboard.report.plots import Plot
+from leaderboard.statistics.estimate import Estimate, within
 from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell
 
 AGENTS, QUICK = 12, 8
@@ -174,7 +173,13 @@ class Variant:
 _EVERY = tuple(range(1, AGENTS + 1))
 VARIANTS: Mapping[str, Variant] = {
     "score": Variant(
-        "score function, R = 1[all a_i = 1]", "score", "all ones", _of_ones, "P(> 0) = 2^-N", published=True, shown=_EVERY
+        "score function, R = 1[all a_i = 1]",
+        "score",
+        "all ones",
+        _of_ones,
+        "P(> 0) = 2^-N",
+        published=True,
+        shown=_EVERY,
     ),
     "critic": Variant(
         "central critic, R = 1[all a_i = 1]", "critic", "all ones", _of_critic, "P(> 0) = (N + 1) 2^-N", shown=_EVERY
@@ -297,7 +302,7 @@ class GradientDirection(Figure):
         data = {"agents": agents, "steps": {name: results[name] for name in VARIANTS}, "batches": batches}
         return Reproduction(rows, settings, "", notes, data)
 
-    def plot(self, report: Reproduction) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """Left one joint action, right the mean of several; both over the number of agents."""
         counts = list(range(1, report.data["agents"] + 1))
         listed = {name: [_steps(texts) for texts in steps] for name, steps in report.data["steps"].items()}

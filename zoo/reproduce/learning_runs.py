@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from leaderboard.report.plots import line_of
 from leaderboard.statistics.estimate import merged, pooled
 from zoo.entry.venue import ArenaChoice
 from zoo.play.replicas import run_replicas
-from leaderboard.report.plots import line_of
 from zoo.reproduce.report import Json, Tell
 
 POINTS = 100  # of a kept curve
@@ -88,7 +89,7 @@ def _merged(curves: Sequence[Json]) -> Json:
     }
 
 
-def band(curve: Json) -> dict[str, Sequence[float]]:
+def band(curve: Json) -> dict[str, Any]:
     """A thinned curve as `plots.curve` takes it: updates, means, and the ends of Student's 95 % interval over runs."""
     points = zip(curve["mean"], curve["error"], strict=True)
     return {"x": curve["update"], **line_of([pooled([(mean, error or 0.0, curve["runs"])]) for mean, error in points])}

@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.catalogue import house_entrants
 from zoo.entry.entrant import read_entrant
 from zoo.entry.venue import ArenaChoice
 from zoo.play.blocks import Task, play_block
-from leaderboard.report import plots
 from zoo.reproduce.house import house, rule_of
-from leaderboard.report.plots import Plot
 from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell, seed_words
 
 ARENA, IDENTITY = "coin", "coin-v1"
@@ -106,10 +105,12 @@ class LolaCoin(Figure):
             "The interval is over training seeds; where there is one checkpoint there is none.",
         ]
         settings = {"game": "coin, 3x3, 150 steps", "episodes a seating": done[0][0].settings["episodes"]}
-        data = {"rows": [[*key, [x["own"] for x in runs], [x["return"] for x in runs]] for key, runs in figures.items()]}
+        data = {
+            "rows": [[*key, [x["own"] for x in runs], [x["return"] for x in runs]] for key, runs in figures.items()]
+        }
         return Reproduction(rows, settings, seed_words(seeds), notes, data)
 
-    def plot(self, report: Reproduction) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """Dots of every training seed and bars of their mean, by partner."""
         plot, axes = plots.panels(len(PARTNERS), 2, width=4.2, height=3.2)
         rows: list[Any] = report.data["rows"]

@@ -8,9 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from leaderboard.statistics import estimate
 from leaderboard.report import plots
-from leaderboard.report.plots import Axes
+from leaderboard.statistics import estimate
 from zoo.reproduce.report import Finding, Published, Reproduction, spread
 from zoo.reproduce.self_play import RUNS, Rule, SelfPlay
 
@@ -67,7 +66,7 @@ class LolaImp(SelfPlay):
             rows.append(Finding(rule.name, estimate.deviation(sd, len(row)), published, "sd of R over runs"))
         return rows
 
-    def draw_learning(self, left: Axes, report: Reproduction) -> None:
+    def draw_learning(self, left: plots.Axes, report: Reproduction) -> None:
         """The spread of the row player's return over runs: the mean is 0 for everybody."""
         for number, rule in enumerate(self.rules):
             curve = report.data["curves"][rule.name]["row"]

@@ -26,10 +26,9 @@ from agents.protocol import Agent, JointTrajectory, LearningContext, Seating, Tr
 from agents.randomness import derive, derive_rows
 from agents.rollout import stack_timesteps
 from arenas.protocol import Action, TimeStep, TimeSteps
+from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.registry import load_agent, load_arena
-from leaderboard.report import plots
-from leaderboard.report.plots import Plot
 from zoo.reproduce.report import Figure, Finding, Json, Part, Reproduction, Results, Tell, seed_words
 
 EPISODES, STEPS, GAMMA = 1000, 200, 0.96
@@ -248,7 +247,7 @@ class LolaTournament(Figure):
         }
         return Reproduction(rows, settings, seed_words(seeds), notes, {"games": _curves(results)})
 
-    def plot(self, report: Reproduction) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """A panel for each game, reward per step against episodes."""
         plot, axes = plots.panels(2)
         for panel, (game, shown) in zip(axes, report.data["games"].items(), strict=True):

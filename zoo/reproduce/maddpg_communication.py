@@ -16,7 +16,6 @@ import numpy as np
 
 from leaderboard.report import plots
 from zoo.reproduce.games import RADII, TOLD_RADII, Game, Outcome, at, play_all, teams, wider, within_radii
-from leaderboard.report.plots import Plot
 from zoo.reproduce.report import Finding, Json, Published, Reproduction, Results, Tell
 from zoo.reproduce.tables import Cell, Measure, Pair, TeamTable
 
@@ -67,7 +66,7 @@ class CooperativeCommunication(TeamTable):
         row = super().row(measured, cell, games)
         if measured.value is not reached:
             return row
-        more = [np.mean([within(one, radius) for one in games.values()]) for radius in TOLD_RADII[1:]]
+        more = [float(np.mean([within(one, radius) for one in games.values()])) for radius in TOLD_RADII[1:]]
         return replace(row, note=wider(more), at_least=TARGET if cell.first == MADDPG else None)
 
     def data(self, done: Results) -> dict[str, Json]:
@@ -78,7 +77,7 @@ class CooperativeCommunication(TeamTable):
         ]
         return super().data(done) | {"radii": list(RADII), "shares": shares}
 
-    def plot(self, report: Reproduction) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """Bars by algorithm, and success by radius."""
         plot, axes = plots.panels(2, 2, width=4.6, height=3.5)
         for panel, measured in zip((axes[0], *axes[2:]), self.measures, strict=True):

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.play.episodes import Played
 from leaderboard.report import plots
-from zoo.reproduce.games import RADII, TOLD_RADII, Game, Outcome, play_all, shares_within, wider, within_radii
-from leaderboard.report.plots import Plot
+from zoo.play.episodes import Played
+from zoo.reproduce.games import RADII, TOLD_RADII, Game, Outcome, Value, play_all, shares_within, wider, within_radii
 from zoo.reproduce.report import Finding, Json, Published, Reproduction, Results, Tell
 from zoo.reproduce.tables import Cell, CrossTable, Measure, Pair, exchanged
 
@@ -47,22 +45,24 @@ def _farthest_landmark(played: Played) -> Tensor:
     return distances.amin(0).amax(-1)
 
 
+def _within(words: str, radius: float) -> Value:
+    return lambda outcome: SHARES[words](outcome, radius)
+
+
 def _share(seat: str, words: str) -> Share:
     return lambda outcome, radius: outcome[seat][f"{words} {radius:g}"]
 
 
 def _measure(words: str, published: Mapping[tuple[str, str], Published], better: Literal["", "higher"] = "") -> Measure:
     """Success within the least radius."""
-    value = partial(SHARES[words], radius=TOLD_RADII[0])
-    return Measure(words, f"{words} at the end, within .1", value, published, better)
+    return Measure(words, f"{words} at the end, within .1", _within(words, TOLD_RADII[0]), published, better)
 
 
-adversary_at_goal = _share(ADVERSARY, "within")
 #: By the measure's name.
 SHARES: dict[str, Share] = {
     "good agents cover all landmarks": _share(GOOD[0], "covered within"),
     "a good agent is at the goal": _share(GOOD[0], "within"),
-    "the adversary is at the goal": adversary_at_goal,
+    "the adversary is at the goal": _share(ADVERSARY, "within"),
 }
 ALL_COVERED, AT_GOAL, ADVERSARY_AT_GOAL = SHARES
 
@@ -92,13 +92,13 @@ class PhysicalDeception(CrossTable):
     def row(self, measured: Measure, cell: Cell, games: Mapping[Pair, Outcome]) -> Finding:
         """The row of a cell, with the shares within greater radii."""
         share = SHARES[measured.name]
-        more = [np.mean([share(outcome, radius) for outcome in games.values()]) for radius in TOLD_RADII[1:]]
+        more = [float(np.mean([share(outcome, radius) for outcome in games.values()])) for radius in TOLD_RADII[1:]]
         return replace(super().row(measured, cell, games), note=wider(more))
 
     def further(self, done: Results) -> list[Finding]:
         """What the paper says in words: MADDPG's team deceives, DDPG's does not."""
         cells = self.cells(done)
-        order = [exchanged(cells, DDPG, MADDPG, partial(adversary_at_goal, radius=radius)) for radius in TOLD_RADII]
+        order = [exchanged(cells, DDPG, MADDPG, _within(ADVERSARY_AT_GOAL, radius)) for radius in TOLD_RADII]
         known = [one for one in order if one is not None]
         if not known:
             return []
@@ -114,7 +114,7 @@ class PhysicalDeception(CrossTable):
             for name, share in SHARES.items()
         } | {"radii": list(RADII)}
 
-    def plot(self, report: Reproduction) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """Shares by radius: a line for each cell, dots for pairs of runs."""
         plot, axes = plots.panels(len(SHARES), width=3.9, height=3.7, share_y=True)
         radii = report.data["radii"]

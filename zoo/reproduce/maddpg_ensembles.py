@@ -17,18 +17,17 @@ from typing import Any
 
 import numpy as np
 
+from leaderboard.report import plots
 from leaderboard.report.layout import number
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import ALPHA, MEAN, WORST
 from zoo.anchors import BEST, Anchors, anchors_for
 from zoo.entry.venue import ArenaChoice
-from leaderboard.report import plots
 from zoo.reproduce import games
 from zoo.reproduce.ensemble_games import ARENA, ROLES, SINGLE, WAYS, alone, hunt, watch
 from zoo.reproduce.ensemble_returns import ENSEMBLE, SCRIPTS, Returns, lineup
 from zoo.reproduce.house import identity_of
-from leaderboard.report.plots import Axes, Plot
 from zoo.reproduce.report import Figure, Finding, Part, Reproduction, Results
 
 CVAR = "CVaR"
@@ -136,7 +135,7 @@ class PolicyEnsembles(Figure):
         notes = _notes(returns, apart, clusters)
         return Reproduction(rows, games.settings(ARENA, hunts), games.seeds_of(hunts), notes, data)
 
-    def plot(self, report: Reproduction) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """Entries as both roles, what the ensemble has more than its controls, and who does what with whom."""
         plot, axes = plots.panels(2, 2, width=5.4, height=3.7)
         for panel, (role, words) in zip(axes, ROLES.items(), strict=False):
@@ -235,9 +234,7 @@ def _diversity_rows(diversity: Mapping[str, Mapping[str, Line]]) -> list[Finding
     ]
 
 
-def _notes(
-    returns: Returns, apart: Mapping[str, Mapping[str, Line]], clusters: Mapping[str, Line]
-) -> list[str]:
+def _notes(returns: Returns, apart: Mapping[str, Mapping[str, Line]], clusters: Mapping[str, Line]) -> list[str]:
     who, strangers = returns.who, returns.who.selection(mixed=True).held_out
     n, k = len(who.seeds), who.k
     robust = [
@@ -284,7 +281,7 @@ def _triples(tree: Mapping[str, Any] | Estimate) -> Any:
 _MARKS = {MEAN: ("o", "mean"), WORST: ("s", "worst case"), CVAR: ("^", "CVaR 20 %")}
 
 
-def _draw_lines(panel: Axes, lines: Mapping[str, Mapping[str, list[Any]]], names: Sequence[str]) -> None:
+def _draw_lines(panel: plots.Axes, lines: Mapping[str, Mapping[str, list[Any]]], names: Sequence[str]) -> None:
     """In a line for each of `lines` a dot with its interval for each of its figures, one above the other."""
     for at, name in enumerate(names):
         shape, words = _MARKS[name]
@@ -306,7 +303,7 @@ def _draw_lines(panel: Axes, lines: Mapping[str, Mapping[str, list[Any]]], names
     panel.grid(axis="y", visible=False)
 
 
-def _draw_differences(panel: Axes, differences: Mapping[str, Any]) -> None:
+def _draw_differences(panel: plots.Axes, differences: Mapping[str, Any]) -> None:
     lines = {f"{ROLES[role]}, {control}": x for role, by in differences.items() for control, x in by.items()}
     _draw_lines(panel, lines, (MEAN, WORST, CVAR))
     panel.axvline(0, color="0.3", linewidth=1)
@@ -314,7 +311,7 @@ def _draw_differences(panel: Axes, differences: Mapping[str, Any]) -> None:
     panel.set(title="ensemble less control: right of 0 is more robust", xlabel="difference in return")
 
 
-def _draw_table(plot: Plot, panel: Axes, kinds: Sequence[str], table: Sequence[Sequence[float]]) -> None:
+def _draw_table(plot: plots.Plot, panel: plots.Axes, kinds: Sequence[str], table: Sequence[Sequence[float]]) -> None:
     values = np.array(table)
     low, high = float(values.min()), float(np.percentile(values, 75))  # what the weakest prey pays shall not take all
     plots.heat_map(plot, panel, values, (low, high), digits=1, dark=0.5, extend="max")

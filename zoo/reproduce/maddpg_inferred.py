@@ -14,13 +14,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.curve import RETURN as PER_STEP
-from leaderboard.report import plots
 from zoo.reproduce import games
 from zoo.reproduce.games import Value, at, cards, mean_return, teams
 from zoo.reproduce.house import by_rule, folder_of, house, identity_of, rule_of, runs_of
-from leaderboard.report.plots import Axes, Plot
 from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell
 from zoo.reproduce.tables import between
 from zoo.run_folder import CURVE
@@ -127,7 +126,7 @@ class InferredPolicies(Figure):
         data = {"arenas": arenas, "commands": games.commands(played)}
         return Reproduction(rows, settings, games.seeds_of(played), notes, data)
 
-    def plot(self, report: Reproduction) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """In every arena: success, return over training, divergence over training."""
         plot, axes = plots.panels(3, len(report.data["arenas"]), width=4.2, height=3.4)
         for line, (arena, shown) in enumerate(report.data["arenas"].items()):
@@ -158,7 +157,7 @@ def _compared(done: Results, value: Value, heading: str) -> tuple[dict[str, list
     return by_seed, rows
 
 
-def lines(panel: Axes, curves: Sequence[tuple[str, Sequence[Sequence[float]]]]) -> None:
+def lines(panel: plots.Axes, curves: Sequence[tuple[str, Sequence[Sequence[float]]]]) -> None:
     """A thin line for every run, and a thick one for the mean of a rule's runs at the steps that all have."""
     for rule in RULES:
         own = [{point[0]: point[1] for point in points} for name, points in curves if name == rule and points]

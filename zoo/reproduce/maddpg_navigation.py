@@ -15,7 +15,6 @@ import numpy as np
 from leaderboard.report import plots
 from zoo.reproduce.games import Outcome, at, cards, mean_return, outcomes_of, teams
 from zoo.reproduce.house import by_rule, runs_of
-from leaderboard.report.plots import Plot
 from zoo.reproduce.report import Finding, Json, Part, Published, Reproduction, Results
 from zoo.reproduce.tables import Cell, Measure, Pair, TeamTable, between, over_pairs
 
@@ -100,7 +99,7 @@ class CooperativeNavigation(TeamTable):
         ]
         return super().data(done) | {"strangers": mixed}
 
-    def plot(self, report: Reproduction) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """Bars by algorithm, and return with a stranger over return of the whole team."""
         plot, axes = plots.panels(2, 2, width=4.6, height=3.5)
         for panel, measured in zip(axes, self.measures, strict=False):

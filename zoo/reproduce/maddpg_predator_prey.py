@@ -30,9 +30,7 @@ class PredatorPrey(CrossTable):
     versus = "predators v prey"
     measures = (
         Measure("touches an episode", "touches an episode, pairs that overlap", contacts, PUBLISHED),
-        Measure(
-            "steps with a touch, of 25", "steps of 25 with at least one touch", at("agent_0", "contact_steps"), {}
-        ),
+        Measure("steps with a touch, of 25", "steps of 25 with at least one touch", at("agent_0", "contact_steps"), {}),
     )
     remarks = (
         "16.1 touches in 25 steps pay each predator 161 in the public simple_tag, played here; public agents get"

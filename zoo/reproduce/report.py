@@ -12,7 +12,7 @@ import numpy as np
 from leaderboard.statistics.estimate import Estimate, deviation, of_deviation, plain, wilson
 
 if TYPE_CHECKING:
-    from leaderboard.report.plots import Plot
+    pass
 
 #: A part calls it while it works: how much is done, and of how much.
 Tell = Callable[[int, int], None]
@@ -154,7 +154,7 @@ class Figure(ABC):
         """What came out, from the parts and their results, in the order of `parts`."""
 
     @abstractmethod
-    def plot(self, report: Reproduction) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """The picture, drawn from the report alone."""
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from zoo.errors import UserError
 from zoo.play.pool import limit_threads, start_worker
-from zoo.reproduce.report import Figure, Json, Part, Report
+from zoo.reproduce.report import Figure, Json, Part, Reproduction
 from zoo.version import VERSION
 
 #: Told to whoever watches: part, done, of how many.
@@ -81,7 +81,7 @@ def reproduce(
         yield done
 
 
-def assembled(figure: Figure, done: Sequence[Done], *, quick: bool, seeds: int) -> Report:
+def assembled(figure: Figure, done: Sequence[Done], *, quick: bool, seeds: int) -> Reproduction:
     """The report, whatever the order in which the parts came."""
     results = {key(figure, d.part): d.result for d in done}
     parts = figure.parts(quick, seeds)

@@ -9,10 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from leaderboard.statistics import estimate
 from leaderboard.report import plots
+from leaderboard.statistics import estimate
 from zoo.reproduce.learning_runs import band, joined, learn_together
-from leaderboard.report.plots import Axes, Plot
 from zoo.reproduce.report import Figure, Finding, Part, Published, Reproduction, Results, seed_words, spread
 
 BATCH = 10  # runs of sampled learners that share a part
@@ -94,7 +93,7 @@ class SelfPlay(Figure):
         words = f"{seed_words(seeds)} (exact: {seed_words(self.exact_factor * seeds)})"
         return Reproduction([*rows, *returns], settings, words, self.notes, {"curves": curves})
 
-    def draw_learning(self, left: Axes, report: Reproduction) -> None:
+    def draw_learning(self, left: plots.Axes, report: Reproduction) -> None:
         """Learning curves of both seats."""
         for number, rule in enumerate(self.rules):
             for seat, style in (("row", "-"), ("column", "--")):
@@ -103,7 +102,7 @@ class SelfPlay(Figure):
                 plots.curve(left, **band(curve), label=f"{rule.name}, {seat}", colour=colour, style=style)
         left.set(title="while they learn", xlabel="update", ylabel="return per step, (1 - gamma) V")
 
-    def plot(self, report: Reproduction) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """How they learn, and the agreement beside the table's."""
         plot, (left, right) = plots.panels(2, width=5.2, height=4.0)
         self.draw_learning(left, report)

@@ -9,9 +9,9 @@ from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
+from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
-from leaderboard.report import plots
 from zoo.reproduce.games import (
     Game,
     Outcome,
@@ -27,7 +27,6 @@ from zoo.reproduce.games import (
     teams,
 )
 from zoo.reproduce.house import HouseRun, by_rule, runs_of
-from leaderboard.report.plots import Axes, Plot
 from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results
 
 #: Training seeds of the first and of the second role.
@@ -136,7 +135,7 @@ class HouseTable(Figure):
         """Grey for scripts."""
         return plots.COLOURS[self.rules.index(rule)] if rule in self.rules else "0.55"
 
-    def draw(self, panel: Axes, measured: Measure, report: Reproduction) -> None:
+    def draw(self, panel: plots.Axes, measured: Measure, report: Reproduction) -> None:
         """Bars of a measure with a dot for each number, and what was published."""
         cells, values = zip(*map(self.of_datum, report.data[measured.name]), strict=True)
         plots.bars(
@@ -158,7 +157,7 @@ class HouseTable(Figure):
         if self.versus:
             panel.set_xlabel(self.versus, fontsize=9)
 
-    def plot(self, report: Reproduction) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """A panel for every measure."""
         plot, axes = plots.panels(len(self.measures), width=3.9, height=self.panel_height)
         for panel, measured in zip(axes, self.measures, strict=True):
@@ -273,7 +272,9 @@ def over_pairs(values: Mapping[Pair, float]) -> Estimate:
     return estimate.combined(float(np.mean(list(values.values()))), levels, len(values), "seeds of both roles")
 
 
-def between(one: Mapping[int, Outcome], other: Mapping[int, Outcome], compare: Callable[[Outcome, Outcome], float]) -> Estimate:
+def between(
+    one: Mapping[int, Outcome], other: Mapping[int, Outcome], compare: Callable[[Outcome, Outcome], float]
+) -> Estimate:
     """`compare` of every run of one rule with every run of another."""
     return over_pairs({(a, b): compare(mine, theirs) for a, mine in one.items() for b, theirs in other.items()})
 
