@@ -88,7 +88,7 @@ def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
 from zoo.plan import Plan
-from zoo.play import ArenaChoice
+from zoo.entry.venue import ArenaChoice
 from zoo.train import train
 
 plans = {p!r}

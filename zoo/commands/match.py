@@ -80,8 +80,8 @@ def command(
     from zoo.entry.venue import ArenaChoice
     from zoo.matches.match import keep, prepare, public_board, record_match, register, summarise
     from zoo.play.blocks import play_blocks
-    from zoo.play.pool import limit_threads
     from zoo.screen import learning_screen, match_screen, watch
+    from zoo.work.pool import limit_threads
 
     _refuse(ctx, _PLAYING if learn else _LEARNING, "is for matches without --learn" if learn else "needs --learn")
     if first is not None and seed is None:

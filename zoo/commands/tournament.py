@@ -54,8 +54,8 @@ def command(
     from zoo.errors import UserError
     from zoo.matches.match import keep, prepare, public_board, record_match, register
     from zoo.play.blocks import PUBLIC_SEED, play_blocks
-    from zoo.play.pool import limit_threads
     from zoo.screen import watch
+    from zoo.work.pool import limit_threads
 
     if len(entrants) < 2:
         raise click.UsageError("a tournament needs at least two entrants")

@@ -21,7 +21,7 @@ from zoo.entry.venue import ArenaChoice, entrant
 from zoo.errors import UserError
 from zoo.matches.match import Plan, keep, record_match, register
 from zoo.play.blocks import PUBLIC_SEED, play_blocks
-from zoo.play.pool import limit_threads
+from zoo.work.pool import limit_threads
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from arenas.protocol import ArenaSpec
 from leaderboard.records import RULES_VERSION, ArenaRecord, BlockRecord, SeatResult, block_id
 from zoo.entry.venue import ArenaChoice, cached_arena, entrant
 from zoo.play.episodes import Played, play_episodes
-from zoo.play.pool import work_off
 from zoo.play.seating import blame, episode_seeds, rotations, sit_down
+from zoo.work.pool import work_off
 
 #: The seed whose blocks are rated. A public board counts no other, or one could play until lucky.
 PUBLIC_SEED = 0

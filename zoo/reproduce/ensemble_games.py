@@ -21,7 +21,7 @@ from zoo.entry.entrant import Entrant, read_entrant
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
 from zoo.play.episodes import Played
-from zoo.play.pool import limit_threads
+from zoo.work.pool import limit_threads
 from zoo.registry import load_agent
 from zoo.reproduce.games import play_game
 from zoo.reproduce.house import facts

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UserError
-from zoo.play.pool import limit_threads, start_worker
+from zoo.play.pool import start_worker
 from zoo.reproduce.report import Figure, Json, Part, Reproduction
 from zoo.version import VERSION
+from zoo.work.pool import limit_threads
 
 #: Told to whoever watches: part, done, of how many.
 Watch = Callable[[str, int, int], None]

@@ -1,0 +1,372 @@
+"""Jobs in worker processes: they are submitted, polled and cancelled, and they are plain data.
+
+    for job, result in work(jobs, workers=2, watch=lambda job, news: print(job.key, news)):
+        ...
+
+A job names its function by module and name, so that any process can call it. `work` is what the zoo calls; a `Pool` is
+what it stands on, and another one (a cluster) is one more class with the same methods. The results are the same
+whatever the number of workers; only their order may differ.
+
+A worker has one torch thread. It is deaf to Ctrl-C, which reaches the whole group: the parent says what to do. When its
+parent ends, however that ends, the worker ends too, at once or, where its job can be stopped, as soon as it has saved.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+from zoo.errors import UserError
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+_STOP = b""
+_BREATH = 0.2  # seconds between two pieces of news of a job, and between two looks at `stop`
+
+
+class Contact(NamedTuple):
+    """What a job may say and ask while it works: its function's first argument."""
+
+    tell: Callable[[Any], None]  # news, plain data
+    stopped: Callable[[], bool]  # True: save and return
+
+
+@dataclass(frozen=True)
+class Job:
+    """A call that any process can make: `function(contact, *arguments)`.
+
+    Args:
+        key: tells it from the other jobs.
+        function: "module:name"; see `name_of`.
+        arguments: plain data: numbers, texts, arrays, and containers and dataclasses of these.
+        stops: the function asks `Contact.stopped`; a job that does not is ended where it is when it is cancelled.
+    """
+
+    key: str
+    function: str
+    arguments: tuple[Any, ...] = ()
+    stops: bool = False
+
+    def call(self, contact: Contact) -> Any:
+        """What the function returns, here and now."""
+        return _function(self.function)(contact, *self.arguments)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a job: it told news, gave its result, or failed with an exception."""
+
+    job: Job
+    kind: Literal["news", "result", "fault"]
+    value: Any
+
+
+class Pool(Protocol):
+    """Where jobs are done."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job waits or is at work."""
+
+    def submit(self, job: Job) -> None:
+        """Take in a job, to be begun when a worker is free."""
+
+    def poll(self) -> list[Event]:
+        """What happened since the last call; waits for a moment where nothing did."""
+
+    def cancel(self) -> None:
+        """Forget the jobs that wait, end those at work, and ask those that can be stopped to stop."""
+
+    def close(self) -> None:
+        """Cancel, and return when every worker has ended."""
+
+
+def work(
+    jobs: Sequence[Job],
+    workers: int,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    watch: Callable[[Job, Any], None] = lambda job, news: None,
+) -> Iterator[tuple[Job, Any]]:
+    """Jobs with their results as they come, done here or, with several workers, in processes side by side.
+
+    Args:
+        jobs: what to do, begun in this order.
+        workers: processes.
+        stop: once it says True, no job is begun, and those at work are stopped.
+        watch: told a job's news.
+
+    Raises:
+        UserError: a worker was ended from outside.
+        Exception: the first that a job raised; the jobs beside it are stopped before.
+    """
+    if min(workers, len(jobs)) <= 1:
+        for job in jobs:
+            if not stop():
+                with one_thread():
+                    result = job.call(Contact(partial(watch, job), stop))
+                yield job, result
+        return
+    fault: BaseException | None = None
+    pool: Pool = LocalPool(min(workers, len(jobs)))
+    try:
+        for job in jobs:
+            pool.submit(job)
+        while pool.busy:
+            if fault is not None or stop():
+                pool.cancel()
+            for event in pool.poll():
+                if event.kind == "news":
+                    watch(event.job, event.value)
+                elif event.kind == "result":
+                    yield event.job, event.value
+                else:
+                    fault = fault or event.value
+    finally:
+        pool.close()
+    if fault is not None:
+        raise fault
+
+
+def work_off(
+    function: Callable[[Piece], Result], todo: Sequence[Piece], workers: int
+) -> Iterator[tuple[Piece, Result]]:
+    """Pieces of work with their results as they come, for a function that neither tells news nor can be stopped.
+
+    Raises:
+        UserError: a worker was ended from outside; and whatever `function` raises.
+    """
+    jobs = [Job(str(number), f"{__name__}:_alone", (name_of(function), piece)) for number, piece in enumerate(todo)]
+    for job, result in work(jobs, workers):
+        yield todo[int(job.key)], result
+
+
+def _alone(contact: Contact, function: str, piece: Any) -> Any:
+    return _function(function)(piece)
+
+
+def _function(name: str) -> Callable[..., Any]:
+    module, _, path = name.partition(":")
+    found: Callable[..., Any] = attrgetter(path)(importlib.import_module(module))
+    return found
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """By what name `Job.function` finds a function again."""
+    return f"{function.__module__}:{function.__qualname__}"
+
+
+def limit_threads() -> None:
+    """One torch thread: our networks are small, and results must not depend on the number of cores."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread within; as many as before afterwards."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    job: Job | None = None
+
+
+class LocalPool:
+    """Worker processes on this machine, started when there is work for them, each with a pipe of its own."""
+
+    def __init__(self, workers: int) -> None:
+        self._most = workers
+        self._waiting: deque[Job] = deque()
+        self._workers: dict[Connection, _Worker] = {}
+        self._cancelled = False
+
+    @property
+    def busy(self) -> bool:
+        """See `Pool.busy`."""
+        return bool(self._waiting) or any(worker.job is not None for worker in self._workers.values())
+
+    def submit(self, job: Job) -> None:
+        """See `Pool.submit`."""
+        self._waiting.append(job)
+
+    def poll(self) -> list[Event]:
+        """See `Pool.poll`."""
+        self._hand_out()
+        ready = wait(list(self._workers), timeout=_BREATH)
+        return [event for pipe in ready if isinstance(pipe, Connection) for event in self._heard(pipe)]
+
+    def cancel(self) -> None:
+        """See `Pool.cancel`."""
+        if self._cancelled:
+            return
+        self._cancelled = True
+        self._waiting.clear()
+        for pipe, worker in self._workers.items():
+            if worker.job is None or not worker.job.stops:
+                worker.process.terminate()
+            else:
+                _send(pipe, _STOP)
+
+    def close(self) -> None:
+        """See `Pool.close`."""
+        self.cancel()
+        for pipe in self._workers:
+            pipe.close()  # an idle worker ends, another one when it has saved
+        for worker in self._workers.values():
+            worker.process.join()
+        self._workers.clear()
+
+    def _hand_out(self) -> None:
+        """A job for every worker that is free, and a new worker where there are too few."""
+        while self._waiting:
+            free = next((pipe for pipe, worker in self._workers.items() if worker.job is None), None)
+            if free is None:
+                if len(self._workers) == self._most:
+                    return
+                free = self._start()
+            self._workers[free].job = job = self._waiting.popleft()
+            _send(free, pickle.dumps(job))
+
+    def _start(self) -> Connection:
+        context = get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs,))
+        with _deaf_to_ctrl_c():  # which the process inherits, also for the time until it runs its first line
+            process.start()
+        theirs.close()
+        self._workers[ours] = _Worker(process)
+        return ours
+
+    def _heard(self, pipe: Connection) -> list[Event]:
+        worker = self._workers[pipe]
+        try:
+            kind, value = pickle.loads(pipe.recv_bytes())
+        except (EOFError, OSError):
+            worker.process.join()
+            pipe.close()
+            del self._workers[pipe]
+            if worker.job is None or self._cancelled:
+                return []
+            kind, value = (
+                "fault",
+                UserError(
+                    f"a worker process was ended from outside (exit code {worker.process.exitcode});"
+                    " type the command again to go on"
+                ),
+            )
+        if worker.job is None:
+            return []
+        event = Event(worker.job, kind, value)
+        if kind != "news":
+            worker.job = None
+        return [event]
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # others may not say so
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _send(pipe: Connection, message: bytes) -> bool:
+    """False where nobody listens any more."""
+    try:
+        pipe.send_bytes(message)
+    except OSError:
+        return False
+    return True
+
+
+def _serve(pipe: Connection) -> None:
+    """What a worker process does: job after job, until its parent closes the pipe or ends."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # torch obeys it when it is imported, which not every job needs
+    if "torch" in sys.modules:
+        limit_threads()
+    inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    stopping = threading.Event()
+    can_save = False  # the job at work ends by itself when it is asked to
+
+    def listen() -> None:
+        while True:
+            try:
+                message = pipe.recv_bytes()
+            except (EOFError, OSError):
+                stopping.set()
+                inbox.put(_STOP)
+                if not can_save:
+                    os._exit(1)
+                return
+            if message == _STOP:
+                stopping.set()
+            else:
+                inbox.put(message)
+
+    threading.Thread(target=listen, daemon=True).start()
+    while (message := inbox.get()) != _STOP:
+        try:
+            job: Job = pickle.loads(message)
+            can_save = job.stops
+            answer = pickle.dumps(("result", job.call(Contact(_teller(pipe), stopping.is_set))))
+        except BaseException as error:  # whatever a job raises is raised where it was asked for
+            answer = pickle.dumps(("fault", _portable(error)))
+        _send(pipe, answer)
+        can_save = False
+
+
+def _teller(pipe: Connection) -> Callable[[Any], None]:
+    last = 0.0
+
+    def tell(news: Any) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _BREATH:
+            last = time.monotonic()
+            _send(pipe, pickle.dumps(("news", news)))
+
+    return tell
+
+
+def _portable(error: BaseException) -> Exception:
+    """An exception that survives the pipe, with the traceback of the worker as a note."""
+    told = "".join(traceback.format_exception(error))
+    try:
+        if isinstance(error, Exception) and isinstance(pickle.loads(pickle.dumps(error)), type(error)):
+            error.add_note(f"in a worker process:\n{told}")
+            return error
+    except Exception:  # its class cannot be made again from its arguments
+        pass
+    return RuntimeError(told)
