@@ -5,14 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from leaderboard.report import plots
 from leaderboard.statistics.estimate import Estimate, deviation, of_deviation, plain, wilson
-
-if TYPE_CHECKING:
-    pass
 
 #: A part calls it while it works: how much is done, and of how much.
 Tell = Callable[[int, int], None]
