@@ -13,7 +13,7 @@ import json
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,21 +141,21 @@ def story(thing: Any) -> str:
 
 
 def agent_settings(entry: AgentEntry) -> list[Field]:
-    """The fields of an agent's config; a field's meaning is the comment behind it."""
+    """The fields of an agent's config."""
     config = entry.agent.Config()
-    return _with_meanings(config_fields(config).values(), _field_comments(type(config)))
+    return _with_meanings(config_fields(config).values(), type(config))
 
 
 def arena_settings(entry: ArenaEntry) -> list[Field]:
-    """The settings of an arena; `Args:` in its docstring says what they mean."""
-    meanings: dict[str, str] = {}
-    for owner in reversed(getattr(entry.factory, "__mro__", (entry.factory,))):
-        meanings |= _arguments(inspect.cleandoc(owner.__doc__ or ""))
+    """The settings of an arena."""
     fields = argument_fields(entry.factory).values()
-    return _with_meanings([f for f in fields if f.name not in entry.fixed and f.name != "wrap"], meanings)
+    changeable = [f for f in fields if f.name not in entry.fixed and f.name != "wrap"]
+    return _with_meanings(changeable, entry.factory.Settings)
 
 
-def _with_meanings(fields: Iterable[Field], meanings: Mapping[str, str]) -> list[Field]:
+def _with_meanings(fields: Iterable[Field], declared: type) -> list[Field]:
+    """The meaning of a field is the comment behind it in the dataclass that declares it."""
+    meanings = _field_comments(declared)
     return [dataclasses.replace(field, meaning=meanings.get(field.name, "")) for field in fields]
 
 
@@ -237,15 +237,6 @@ def _field_comments(config: type) -> dict[str, str]:
                 behind = lines[(node.end_lineno or node.lineno) - 1][node.end_col_offset :]
                 found[node.target.id] = behind.strip().removeprefix("#").strip()
     return found
-
-
-def _arguments(doc: str) -> dict[str, str]:
-    """Argument -> what a docstring in Google's style says of it."""
-    section = re.search(r"^Args:\n((?:[ ]{4}.*\n?|\n)*)", doc, re.MULTILINE)
-    if section is None:
-        return {}
-    entries = re.findall(r"^(\w+): (.*(?:\n[ ]+.*)*)", textwrap.dedent(section.group(1)), re.MULTILINE)
-    return {name: " ".join(text.split()).removesuffix(".") for name, text in entries}
 
 
 if __name__ == "__main__":

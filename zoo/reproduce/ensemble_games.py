@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import torch
@@ -53,7 +53,8 @@ def sub_policy(ensemble: Entrant, k: int) -> Entrant:
     if whole is None or not state:
         raise UserError(f"{ensemble.label} has no sub-policy {k}")
     entry = load_agent(SINGLE)
-    config = entry.agent.Config(**asdict(ensemble.config) | {"k": 1})
+    shared = {f.name for f in fields(entry.agent.Config)}  # an ensemble has some settings more
+    config = entry.agent.Config(**{name: value for name, value in asdict(ensemble.config).items() if name in shared})
     card = replace(whole.card, agent=SINGLE, config=asdict(config))
     part = replace(whole, card=card, state=state, digest=checkpoint.digest(state))
     return Entrant(f"{ensemble.label}, sub-policy {k}", entry, config, part)
