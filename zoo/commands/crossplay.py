@@ -126,10 +126,12 @@ def command(
 def _check_options(choice: ArenaChoice, only: tuple[str, ...], plot: Path | None) -> None:
     """Refuse roles and pictures that there are not, before anything is played."""
     from zoo import crossplay
-    from zoo.errors import UserError, nearest
+    from zoo.errors import UserError, nearest, need
 
-    if plot is not None and plot.suffix not in (".png", ".svg"):
-        raise UserError(f"--plot {plot}: the name must end in .png or .svg")
+    if plot is not None:
+        if plot.suffix not in (".png", ".svg"):
+            raise UserError(f"--plot {plot}: the name must end in .png or .svg")
+        need("matplotlib", f"--plot {plot}")
     spec = choice.make(1).spec
     known = crossplay.roles(spec)
     for role in only:
