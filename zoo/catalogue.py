@@ -1,7 +1,7 @@
-"""What there is: agents, arenas and published figures, described from their own docstrings, fields and specs.
+"""What there is: agents and arenas, described from their own docstrings, fields and specs.
 
 What the lists say of the zoo's own names lies in `catalogue.json`, so that a list imports nothing that it lists. A test
-compares the file with the classes; `python -m zoo.catalogue` writes it anew. Entries of other packages are imported.
+compares the file with the classes, and `write` writes it anew. Entries of other packages are imported.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import reproduce
 from zoo.entry import checkpoint
 from zoo.errors import UserError
 from zoo.registry import AGENTS, ARENAS, AgentEntry, ArenaEntry, library, load_agent, load_arena, names
@@ -45,25 +44,13 @@ def arena_list() -> dict[str, Facts]:
     return _list(ARENAS, _arena_facts)
 
 
-def figure_list() -> list[Facts]:
-    """Published figures in the order of the papers: name, title, source, CPU minutes and seeds."""
-    kept: dict[str, Facts] = _kept()["figures"]
-    return [kept.get(name) or _figure_facts(name) for name in reproduce.NAMES]
-
-
 def write() -> None:
     """Write `catalogue.json` from the classes."""
     described = {
         "agents": {name: _agent_facts(name) for name, point in names(AGENTS).items() if _is_ours(point.module)},
         "arenas": {name: _arena_facts(name) for name, point in names(ARENAS).items() if _is_ours(point.module)},
-        "figures": {name: _figure_facts(name) for name in reproduce.NAMES},
     }
     KEPT.write_text(json.dumps(described, indent=1) + "\n")
-
-
-def _kept() -> dict[str, Any]:
-    kept: dict[str, Any] = json.loads(KEPT.read_text())
-    return kept
 
 
 def _is_ours(module: str) -> bool:
@@ -71,7 +58,7 @@ def _is_ours(module: str) -> bool:
 
 
 def _list(group: str, describe: Callable[[str], Facts]) -> dict[str, Facts]:
-    kept = _kept()[group.removeprefix("zoo.")]
+    kept = json.loads(KEPT.read_text())[group.removeprefix("zoo.")]
     listed = {}
     for name, point in names(group).items():
         try:
@@ -96,10 +83,6 @@ def _arena_facts(name: str) -> Facts:
     sizes = {name: {"actions": seat.actions, "action_dim": seat.action_dim} for name, seat in arena.spec.seats.items()}
     arena.close()
     return facts | {"kind": arena.spec.kind, "seats": sizes}
-
-
-def _figure_facts(name: str) -> Facts:
-    return reproduce.load(name).facts()
 
 
 @dataclass(frozen=True)
@@ -237,7 +220,3 @@ def _field_comments(config: type) -> dict[str, str]:
                 behind = lines[(node.end_lineno or node.lineno) - 1][node.end_col_offset :]
                 found[node.target.id] = behind.strip().removeprefix("#").strip()
     return found
-
-
-if __name__ == "__main__":
-    write()
