@@ -333,6 +333,19 @@ def test_check_says_by_its_exit_code_whether_laws_hold(tmp_path: Path) -> None:
     assert "1 law is broken." in table.stdout
 
 
+def test_check_begins_with_the_root_cause(tmp_path: Path) -> None:
+    file = tmp_path / "lucky.py"
+    file.write_text(
+        "import torch\nfrom agents.protocol import Agent\nfrom arenas.protocol import Action\n\n\n"
+        "class Lucky(Agent):\n"
+        "    def act(self, timestep, memory):\n"
+        "        return Action(timestep.action_mask.float().multinomial(1).squeeze(1)), memory\n"
+    )
+    lines = CliRunner().invoke(cli, ["check", f"{file}:Lucky", "--arena", "ipd"]).stdout
+    assert "Begin with law 5: begin or act used the global generator of torch" in " ".join(lines.split()[:20])
+    assert "that may be all that breaks laws 1, 2, 4 and 10." in " ".join(lines.split())
+
+
 @pytest.mark.parametrize("arguments", [["agents"], ["arenas"], ["agents", "lola"], ["arenas", "coin"]])
 def test_lists_fit_a_terminal_of_eighty_columns(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
