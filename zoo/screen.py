@@ -19,8 +19,8 @@ from leaderboard.report.terminal import change_view
 from zoo.progress import sparkline
 
 if TYPE_CHECKING:
-    from zoo.learning import LearningSummary
-    from zoo.match import Duplicate, Estimate, SeatLine, Summary
+    from zoo.matches.learning import LearningSummary
+    from zoo.matches.match import Duplicate, Estimate, SeatLine, Summary
 
 T = TypeVar("T")
 _GAP = 2  # spaces between columns

@@ -16,35 +16,65 @@ from zoo.errors import UserError, nearest
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One setting: its type and default."""
+    """One setting: its type, its default and, where somebody described it, its meaning."""
 
     name: str
     type: Any
     default: Any
+    meaning: str = ""
 
     @property
     def required(self) -> bool:
         """True where there is no default."""
         return self.default is inspect.Parameter.empty
 
+    @property
+    def type_text(self) -> str:
+        """The type as one would type its values: "float", "auto | reward", "int | none"; JSON for anything else."""
+        return _type_name(self.type)
+
+    @property
+    def default_text(self) -> str | None:
+        """The default as one would type it, None where a value must be given."""
+        if self.required:
+            return None
+        if self.default is None:
+            return "none"
+        return self.default or '""' if isinstance(self.default, str) else json.dumps(self.default, default=str)
+
+
+def _type_name(kind: Any) -> str:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        return " | ".join(map(str, arguments))
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(_type_name(a) for a in arguments)
+    if kind is type(None):
+        return "none"
+    return kind.__name__ if kind in (bool, int, float, str) else "JSON"
+
 
 def config_fields(config: Any) -> dict[str, Field]:
-    """The fields of a frozen dataclass instance, with its values as defaults."""
-    hints = typing.get_type_hints(type(config))
-    return {f.name: Field(f.name, hints[f.name], getattr(config, f.name)) for f in dataclasses.fields(config)}
+    """The fields of a frozen dataclass, or of an instance of one, with its values as defaults."""
+    hints = typing.get_type_hints(config if isinstance(config, type) else type(config))
+    fields = dataclasses.fields(config)
+    return {f.name: Field(f.name, hints[f.name], getattr(config, f.name, inspect.Parameter.empty)) for f in fields}
 
 
 def argument_fields(factory: Callable[..., Any]) -> dict[str, Field]:
-    """The keyword-only arguments of an arena, except `device`."""
+    """The settings of an arena: its `Settings`, and keyword-only arguments of its constructor other than `device`."""
     # inspect.signature leaves a constructor's hints as texts; they are resolved where it was defined
     owners = (vars(owner) for owner in getattr(factory, "__mro__", ()))
     function = next((names["__init__"] for names in owners if "__init__" in names), factory)
-    hints = typing.get_type_hints(function)
-    return {
+    hints, parameters = typing.get_type_hints(function), inspect.signature(factory).parameters.values()
+    own = {
         p.name: Field(p.name, hints.get(p.name, Any), p.default)
-        for p in inspect.signature(factory).parameters.values()
+        for p in parameters
         if p.kind is p.KEYWORD_ONLY and p.name != "device"
     }
+    settings = getattr(factory, "Settings", None)
+    passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    return own | config_fields(settings) if settings and passes_on else own
 
 
 def split(text: str) -> list[str]:

@@ -6,15 +6,15 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
 
-from zoo import checkpoint as checkpoints
-from zoo.checkpoint import CARD, RESUME, Card
 from zoo.curve import RETURN, Curve
+from zoo.entry import checkpoint as checkpoints
+from zoo.entry.checkpoint import CARD, RESUME, Card
 from zoo.errors import UserError
 from zoo.plan import Plan, Setting, set_up
 from zoo.progress import Reading
@@ -164,7 +164,7 @@ class _Run:
         return Card(
             agent=entrant.entry.key,
             behaviour=entrant.entry.agent.behaviour,
-            config=asdict(entrant.config),
+            config=entrant.settings,
             arena=self.setting.identity,
             seats=list(self.setting.learners),
             seed=plan.seed,

@@ -12,16 +12,16 @@ import torch
 from test_particle_parity import SCENARIOS, theirs
 from torch import Tensor
 
-from arenas.adversary import Adversary
-from arenas.crypto import Crypto
-from arenas.particle import Particles
+from arenas.particle.adversary import Adversary
+from arenas.particle.crypto import Crypto
+from arenas.particle.push import Push
+from arenas.particle.reference import Reference
+from arenas.particle.speaker_listener import SpeakerListener
+from arenas.particle.spread import Spread
+from arenas.particle.tag import Tag, bound
+from arenas.particle.world import Particles
+from arenas.particle.world_comm import WorldComm
 from arenas.protocol import WORDS, Action, TimeStep
-from arenas.push import Push
-from arenas.reference import Reference
-from arenas.speaker_listener import SpeakerListener
-from arenas.spread import Spread
-from arenas.tag import Tag, bound
-from arenas.world_comm import WorldComm
 
 GAMES = list(SCENARIOS.values())
 
@@ -180,11 +180,11 @@ def test_sides_and_teams_are_those_of_the_scenario(game: type[Particles]) -> Non
 
 
 def test_parties_are_those_who_play_together() -> None:
-    assert Tag(1).spec.parties() == (("adversary_0", "adversary_1", "adversary_2"), ("agent_0",))
-    assert Crypto(1).spec.parties() == (("eve_0",), ("bob_0", "alice_0"))
-    assert SpeakerListener(1).spec.parties() == (("speaker_0",), ("listener_0",))
-    assert [len(party) for party in WorldComm(1).spec.parties()] == [4, 2]
-    assert [len(party) for party in Spread(1).spec.parties()] == [3]
+    assert Tag(1).spec.roles() == (("adversary_0", "adversary_1", "adversary_2"), ("agent_0",))
+    assert Crypto(1).spec.roles() == (("eve_0",), ("bob_0", "alice_0"))
+    assert SpeakerListener(1).spec.roles() == (("speaker_0",), ("listener_0",))
+    assert [len(party) for party in WorldComm(1).spec.roles()] == [4, 2]
+    assert [len(party) for party in Spread(1).spec.roles()] == [3]
 
 
 def test_a_contact_pushes_as_the_formula_says() -> None:

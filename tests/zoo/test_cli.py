@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from zoo import catalogue
-from zoo.cli import COMMANDS, cli, impostor, main
-from zoo.registry import AgentEntry
+import marl_zoo
+from zoo import catalogue, registry, reproduce
+from zoo.cli import COMMANDS, cli, main
+from zoo.registry import AGENTS
+
+HOUSE = Path(__file__).resolve().parents[2]
 
 _TELL = """
 import json, sys
@@ -65,6 +72,63 @@ def test_names_are_listed_without_imports(command: str) -> None:
     assert not loaded & {"torch", "numpy", "agents", "arenas"}
 
 
+@pytest.mark.parametrize("arguments", [["agents"], ["agents", "--json"], ["arenas"], ["reproduce", "--list"]])
+def test_lists_import_nothing_that_they_list(arguments: list[str]) -> None:
+    output, loaded = packages_after(*arguments)
+    assert len(output.splitlines()) > 20
+    assert not loaded & {"torch", "numpy", "agents", "arenas", "pettingzoo", "scipy", "sqlalchemy"}
+
+
+@pytest.mark.parametrize("kept_in", [catalogue, reproduce])
+def test_the_kept_lists_say_what_the_classes_say(
+    kept_in: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = kept_in.KEPT.read_text()
+    monkeypatch.setattr(kept_in, "KEPT", tmp_path / "fresh.json")
+    kept_in.write()
+    assert kept == kept_in.KEPT.read_text(), f"python -c 'import {kept_in.__name__} as m; m.write()' writes it anew"
+
+
+def test_json_has_one_spelling(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command that offers JSON takes --json; `--format json` says the same."""
+    offering = {"match", "tournament", "crossplay", "leaderboard", "exploit", "reproduce", "agents", "arenas", "check"}
+    commands = {name: importlib.import_module(f"zoo.commands.{name}").command for name in COMMANDS}
+    options = {name: {text for p in command.params for text in p.opts} for name, command in commands.items()}
+    assert {name for name, texts in options.items() if "--json" in texts} == offering | {"bench"}
+    words = ["tournament", "random", "grim", "--arena", "ipd", "--episodes", "4"]
+    long, short, plain = (CliRunner().invoke(cli, [*words, *form]) for form in (["--format", "json"], ["--json"], []))
+    assert json.loads(short.stdout) == json.loads(long.stdout)
+    assert "{" not in plain.stdout
+    board = ["leaderboard", "--arena", "ipd"]
+    assert json.loads(CliRunner().invoke(cli, [*board, "--json"]).stdout)["rows"]
+    assert "contradict" in fault(capsys, *board, "--json", "--format", "csv")
+
+
+def test_lists_in_json() -> None:
+    agents = json.loads(CliRunner().invoke(cli, ["agents", "--json"]).stdout)
+    assert agents["lola"]["learns"]
+    assert "coin-v1" in agents["lola"]["house_checkpoints"]
+    arenas = json.loads(CliRunner().invoke(cli, ["arenas", "--json"]).stdout)
+    assert arenas["coin"]["kind"] == "mixed"
+    assert arenas["coin"]["seats"]["red"] == {"actions": 4, "action_dim": 0}
+    assert "needs payoffs" in arenas["matrix"]["note"]
+
+
+def test_entries_of_other_packages_are_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "guests.py").write_text(
+        'from agents.random import Random\n\n\nclass Guest(Random):\n    """Somebody else\'s agent. It plays."""\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    points = {"guest": "guests:Guest", "lola": "guests:Guest", "lost": "guests:Lost"}
+    points_of = {name: EntryPoint(name, value, AGENTS) for name, value in points.items()}
+    monkeypatch.setattr(catalogue, "names", lambda group: points_of)
+    monkeypatch.setattr(registry, "names", lambda group: points_of)
+    listed = catalogue.agent_list()
+    assert listed["guest"]["summary"] == listed["lola"]["summary"] == "Somebody else's agent"
+    assert "cannot be imported: AttributeError" in listed["lost"]["fault"]
+    assert "cannot be imported" in CliRunner().invoke(cli, ["agents"]).output
+
+
 def test_the_leaderboard_imports_no_torch() -> None:
     played = CliRunner().invoke(cli, ["match", "random", "grim", "--arena", "ipd", "--episodes", "4"])
     assert played.exit_code == 0, played.output
@@ -74,16 +138,73 @@ def test_the_leaderboard_imports_no_torch() -> None:
     assert not loaded & {"torch", "pettingzoo"}
 
 
-def test_an_impostor_is_named(tmp_path: Path) -> None:
-    (tmp_path / "agents").mkdir()
-    (tmp_path / "agents" / "__init__.py").write_text("")
+def zoo_with(*folders: Path, words: str = "agents --names", **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in a fresh process, with folders before all others on Python's path."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "zoo", *words.split()],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def install(site: Path, distribution: str, package: str) -> None:
+    """A distribution as pip leaves it: its package's files, and a RECORD of them."""
+    (site / package).mkdir(parents=True, exist_ok=True)
+    (site / package / "__init__.py").write_text(f"raise RuntimeError('{distribution} was imported')\n")
+    information = site / f"{distribution}-1.0.dist-info"
+    information.mkdir()
+    (information / "RECORD").write_text(f"{package}/__init__.py,sha256=x,1\n{information.name}/RECORD,,\n")
+
+
+@pytest.mark.parametrize("package", ["agents", "arenas", "leaderboard"])
+@pytest.mark.parametrize("first", [True, False])
+def test_another_owner_of_a_package_is_named(package: str, first: bool, tmp_path: Path) -> None:
+    """Whichever of the two Python finds first."""
+    install(tmp_path, "open_ai", package)
+    done = zoo_with(*((tmp_path, HOUSE) if first else (HOUSE, tmp_path)))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"zoo: the distribution open-ai owns a package '{package}' too: install the zoo in a virtual environment of its"
+        " own\n"
+    )
+
+
+def test_another_owner_of_zoo_is_named(tmp_path: Path) -> None:
+    install(tmp_path, "aquarium", "zoo")
     done = subprocess.run(
-        [sys.executable, "-P", "-c", "from zoo.cli import main; main(['agents'])"],
+        [sys.executable, "-P", "-c", "import marl_zoo; marl_zoo.main()"],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
+    assert done.returncode == 2
+    assert "the distribution aquarium owns a package 'zoo' too" in done.stderr
+
+
+@pytest.mark.parametrize("ours_last", [True, False])
+def test_one_folder_holds_both(ours_last: bool, tmp_path: Path) -> None:
+    """Both distributions in one folder: the later one has overwritten the files of the earlier."""
+    install(tmp_path, "marl_zoo", "agents")
+    install(tmp_path, "open_ai", "agents")
+    for package in marl_zoo.PACKAGES:
+        if package != "agents" or ours_last:
+            (tmp_path / package / "__init__.py").unlink(missing_ok=True)
+            (tmp_path / package).rmdir() if (tmp_path / package).exists() else None
+            (tmp_path / package).symlink_to(HOUSE / package)
+    (tmp_path / "marl_zoo.py").write_text((HOUSE / "marl_zoo.py").read_text())
+    done = zoo_with(tmp_path)
+    assert done.returncode == 2
+    assert "the distribution open-ai owns a package 'agents' too" in done.stderr
+
+
+def test_an_impostor_without_a_distribution_is_named(tmp_path: Path) -> None:
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "__init__.py").write_text("")
+    done = zoo_with(tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
@@ -91,8 +212,67 @@ def test_an_impostor_is_named(tmp_path: Path) -> None:
     assert str(tmp_path) in done.stderr
 
 
-def test_at_home_there_is_no_impostor() -> None:
-    assert impostor() is None
+def test_at_home_there_is_no_collision() -> None:
+    assert marl_zoo.collision() is None
+    assert "coin" in zoo_with(words="arenas --names").stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "extra"),
+    [
+        ("mpe2", "match random random --arena mpe2:simple_tag_v3 --no-record", "environments"),
+        ("pygame", "check pettingzoo:classic/tictactoe_v3", "environments"),
+        ("pygame", "match random random --arena pettingzoo:classic/tictactoe_v3 --no-record", "environments"),
+        ("matplotlib", "reproduce gradient-direction", "plots"),
+        ("matplotlib", "crossplay random grim --arena ipd --plot x.png", "plots"),
+    ],
+)
+def test_a_missing_library_is_named_with_its_extra(
+    module: str, words: str, extra: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in [name for name in sys.modules if name.startswith(("mpe2.", "pettingzoo.classic"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)  # so that importing it fails
+    line = fault(capsys, *words.split())
+    assert line.endswith(f"{module} is not installed: pip install 'marl-zoo[{extra}]'\n")
+
+
+def test_the_traceback_is_shown_where_it_is_asked_for(tmp_path: Path) -> None:
+    agent = tmp_path / "mine.py"
+    agent.write_text(
+        "import torch\nfrom agents.random import Random\nfrom arenas.protocol import Action\n\n\n"
+        "class Mine(Random):\n"
+        "    def act(self, timestep, memory):\n"
+        "        return Action(self.draw(timestep.reward / 0)), memory\n\n"
+        "    def draw(self, probabilities):\n"
+        "        return torch.distributions.Categorical(probabilities).sample()\n"
+    )
+    words = f"match {agent}:Mine random --arena ipd --no-record"
+    done = zoo_with(words=words)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.endswith(" (mine.py, line 11)\n")  # not where torch noticed it
+    shown = zoo_with(words=words, ZOO_DEBUG="1")
+    assert shown.returncode == 2
+    assert shown.stdout == ""
+    assert "Traceback (most recent call last):" in shown.stderr
+    assert "in draw" in shown.stderr
+    assert shown.stderr.splitlines()[-1] == done.stderr.rstrip("\n")
+
+
+def test_only_the_houses_own_errors_are_faults_of_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    class StoreError(Exception):
+        """Somebody else's, of the same name."""
+
+    def fails() -> None:
+        raise StoreError("full")
+
+    monkeypatch.setitem(cli.commands, "bench", click.Command("bench", callback=fails))
+    monkeypatch.setattr(type(cli), "get_command", lambda self, ctx, name: self.commands[name])
+    with pytest.raises(StoreError, match="full"):
+        main(["bench"])
 
 
 def test_an_unknown_command_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,6 +333,19 @@ def test_check_says_by_its_exit_code_whether_laws_hold(tmp_path: Path) -> None:
     assert "1 law is broken." in table.stdout
 
 
+def test_check_begins_with_the_root_cause(tmp_path: Path) -> None:
+    file = tmp_path / "lucky.py"
+    file.write_text(
+        "import torch\nfrom agents.protocol import Agent\nfrom arenas.protocol import Action\n\n\n"
+        "class Lucky(Agent):\n"
+        "    def act(self, timestep, memory):\n"
+        "        return Action(timestep.action_mask.float().multinomial(1).squeeze(1)), memory\n"
+    )
+    lines = CliRunner().invoke(cli, ["check", f"{file}:Lucky", "--arena", "ipd"]).stdout
+    assert "Begin with law 5: begin or act used the global generator of torch" in " ".join(lines.split()[:20])
+    assert "that may be all that breaks laws 1, 2, 4 and 10." in " ".join(lines.split())
+
+
 @pytest.mark.parametrize("arguments", [["agents"], ["arenas"], ["agents", "lola"], ["arenas", "coin"]])
 def test_lists_fit_a_terminal_of_eighty_columns(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -174,10 +367,10 @@ def test_an_agent_of_the_list_takes_at_most_three_lines(monkeypatch: pytest.Monk
 
 
 def test_formulas_of_agents_fit_a_terminal_of_eighty_columns() -> None:
-    entries = [line.entry for line in catalogue.agents() if isinstance(line.entry, AgentEntry)]
-    told = [line for entry in entries for line in catalogue.story(entry.agent).splitlines()]
-    assert len(entries) > 20
-    assert [line for line in told if line.startswith(" ") and len(line) >= 78] == []
+    agents = [registry.load_agent(name).agent for name in registry.names(AGENTS)]
+    lines = [line for agent in agents for line in catalogue.story(agent).splitlines()]
+    assert len(agents) > 20
+    assert [line for line in lines if line.startswith(" ") and len(line) >= 78] == []
 
 
 def test_the_tandem_game_has_one_step_and_one_number() -> None:
@@ -204,7 +397,7 @@ def test_a_description_tells_what_the_file_says() -> None:
 
 def test_bench_measures_all_that_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     from zoo import bench
-    from zoo.registry import AGENTS, names
+    from zoo.registry import names
 
     for name, small in {"BATCHES": (1,), "COPIES": (1, 8), "BLOCK": 2, "ROUND": (4, 4), "RESULTS": 100}.items():
         monkeypatch.setattr(bench, name, small)

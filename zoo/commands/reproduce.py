@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.commands.options import COUNT
-from zoo.errors import UserError
+from zoo.errors import UserError, need
 
 if TYPE_CHECKING:
-    from zoo.reproduce.report import Figure, Report
+    from rich.console import RenderableType
+
+    from zoo.reproduce.report import Figure, Reproduction
     from zoo.reproduce.run import Done
 
 EPILOG = """\b
@@ -62,17 +64,15 @@ def command(
     from rich.console import Console
 
     from zoo import reproduce
-    from zoo.reproduce.screen import list_screen, report_screen
 
     if listed:
-        found = [reproduce.load(each) for each in reproduce.NAMES]
-        if as_json:
-            click.echo(json.dumps([_facts(figure) for figure in found], indent=1))
-        else:
-            Console().print(list_screen(found))
+        facts = reproduce.listed()
+        click.echo(json.dumps(facts, indent=1)) if as_json else Console().print(_list(facts))
         return
     if name is None:
         raise UserError(f"name what to reproduce: {', '.join(reproduce.NAMES)}; see --list")
+    if plot != "none":
+        need("matplotlib", "the picture, which --plot none leaves out")
     figure = reproduce.load(name)
     folder = out or Path("reproduce") / name
     count = seeds or figure.seeds[quick]
@@ -81,28 +81,36 @@ def command(
     if as_json:
         click.echo(files[0].read_text())
         return
+    from zoo.reproduce.screen import report_screen
+
     console = Console()
     console.print(report_screen(figure, report, run))
     for file in files:
         console.print(str(file), soft_wrap=True, highlight=False, markup=False)
 
 
-def _facts(figure: Figure) -> dict[str, Any]:
-    default, quick = figure.minutes
-    return {
-        "name": figure.name,
-        "title": figure.title,
-        "source": figure.source,
-        "cpu_minutes": default,
-        "cpu_minutes_quick": quick,
-        "seeds_default": figure.seeds[0],
-        "seeds_quick": figure.seeds[1],
-    }
+def _list(figures: list[dict[str, Any]]) -> RenderableType:
+    """What there is to reproduce and how long it takes."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for figure in figures:
+        default, quick = _minutes(figure["cpu_minutes"]), _minutes(figure["cpu_minutes_quick"])
+        parts.append(Text.assemble((figure["name"], "bold"), f"  {figure['title']}"))
+        parts.append(Text(f"  {figure['source']}; CPU minutes: {default}, with --quick {quick}", "dim"))
+    return Group(*parts, Text("Minutes are of one thread, measured; --workers 2 takes about half as long.", "dim"))
+
+
+def _minutes(minutes: float) -> str:
+    if minutes < 0.05:
+        return "under 0.1"
+    return f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}"
 
 
 def _run(
     figure: Figure, folder: Path, quick: bool, seeds: int, workers: int, force: bool
-) -> tuple[Report, dict[str, Any]]:
+) -> tuple[Reproduction, dict[str, Any]]:
     """The report, and what it took."""
     import sys
     import time
@@ -141,16 +149,16 @@ def _run(
     return assembled(figure, done, quick=quick, seeds=seeds), run
 
 
-def _write(figure: Figure, folder: Path, report: Report, run: dict[str, Any], plot: str) -> list[Path]:
+def _write(figure: Figure, folder: Path, report: Reproduction, run: dict[str, Any], plot: str) -> list[Path]:
     """The JSON and the pictures; their paths, the JSON's first."""
     import json
 
+    from leaderboard.report.plots import pictures
+    from zoo import __version__
     from zoo.bench import machine
-    from zoo.reproduce.plots import pictures
     from zoo.reproduce.run import write
-    from zoo.version import VERSION
 
-    told = _facts(figure) | {"version": VERSION, "machine": machine(), "run": run} | report.to_json()
+    told = figure.facts() | {"version": __version__, "machine": machine(), "run": run} | report.to_json()
     stem = f"{figure.name}-quick" if run["quick"] else figure.name  # beside the longer run's, not over them
     files = [folder / f"{stem}.json"]
     write(files[0], json.dumps(told, indent=1) + "\n")

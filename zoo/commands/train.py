@@ -135,10 +135,10 @@ def command(
     """
     from rich.console import Console
 
+    from zoo.entry.venue import ArenaChoice
     from zoo.plan import Plan
-    from zoo.play import ArenaChoice
+    from zoo.play.table import SIGHTS
     from zoo.progress import Progress
-    from zoo.table import SIGHTS
     from zoo.train import begun
     from zoo.train_many import Job, stop_on_signals, train_all
 

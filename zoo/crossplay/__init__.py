@@ -3,7 +3,7 @@
 For programs:
 
     from zoo import crossplay
-    from zoo.play import ArenaChoice
+    from zoo.entry.venue import ArenaChoice
 
     matrix = crossplay.play(ArenaChoice("tag"), ["maddpg@seed-0", "maddpg@seed-1", "random"])
     matrix.mean("adversary")  # float [3, 3], return per episode of the row in that role
@@ -12,17 +12,19 @@ For programs:
 """
 
 from zoo.anchors import BEST, Anchors, anchors_for
-from zoo.crossplay.figures import Entry, Group, Report, compare, report
-from zoo.crossplay.matrix import Matrix, Player, check, expand, play, roles
+from zoo.crossplay.figures import Entry, Group, compare, report
+from zoo.crossplay.matrix import CrossMatrix, play
+from zoo.crossplay.players import Contestant, check, expand, roles
+from zoo.crossplay.report import CrossReport
 
 __all__ = [
     "BEST",
     "Anchors",
+    "Contestant",
+    "CrossMatrix",
+    "CrossReport",
     "Entry",
     "Group",
-    "Matrix",
-    "Player",
-    "Report",
     "anchors_for",
     "check",
     "compare",

@@ -1,0 +1,213 @@
+"""Games with finitely many positions whose rows all end at step T: played and valued through tables.
+
+A game numbers its positions 0 .. S - 1 and its joint actions 0 .. J - 1, the first seat's action slowest, and says what
+is seen, what is paid and where it goes on. A transition, number position * J + joint action, is all that a step needs,
+so that a batch advances by a handful of table look-ups whatever the rules are.
+
+Nothing is hidden in these games: the global state is what the first seat sees.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from copy import copy
+from functools import cached_property
+from math import prod
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+from arenas.luck import Stream
+from arenas.protocol import Action, Arena, ArenaSpec, MemorylessPolicy, Snapshot, TimeStep, TimeSteps
+
+
+class Lookup:
+    """A function of whole numbers 0 .. n - 1 as a table, where the table is small enough to pay.
+
+    Args:
+        function: maps long [B] to [B, ...].
+        n: how many numbers there are.
+        device: where the table lives.
+    """
+
+    _LIMIT = 1 << 23  # elements in the table; beyond it the function is computed at each call
+
+    def __init__(self, function: Callable[[Tensor], Tensor], n: int, device: str) -> None:
+        self._function = function
+        width = function(torch.zeros(1, dtype=torch.long, device=device)).numel()
+        small = n * width <= self._LIMIT
+        self._table = function(torch.arange(n, device=device)).contiguous() if small else None
+
+    def __call__(self, index: Tensor) -> Tensor:
+        """Values at `index` long [B]."""
+        return self._function(index) if self._table is None else torch.index_select(self._table, 0, index)
+
+
+class Chain(NamedTuple):
+    """A game as a Markov chain over S positions, for exact values; E edges lead from transitions to positions."""
+
+    start: Tensor  # float64 [S], the distribution of the first position
+    transition: Tensor  # long [E]
+    position: Tensor  # long [E]
+    probability: Tensor  # float64 [E], of `position` given `transition`
+
+
+class FiniteGame(Arena):
+    """Base of the games that are tables; a game's `build` calls `tabulate`."""
+
+    def tabulate(self, spec: ArenaSpec, positions: int) -> None:
+        """Make the tables of a game with these rules, where every seat chooses one of `actions`, and S positions."""
+        self.spec = spec
+        self._widths = [seat.actions for seat in spec.seats.values()]
+        self._joint = prod(self._widths)
+        self._view = Lookup(self._views, positions, self.device)
+        self._reward = Lookup(self._pay, positions * self._joint, self.device)
+        self._lay_out(self.batch_size)
+
+    def _lay_out(self, batch_size: int) -> None:
+        """Make what depends on the batch size: constants, of one element each however many rows share it."""
+        self.batch_size = batch_size
+        true = torch.ones((), dtype=torch.bool, device=self.device)
+        self._yes, self._no = true.expand(batch_size), (~true).expand(batch_size)
+        self._masks = [true.expand(batch_size, width) for width in self._widths]
+        self._full = torch.ones((), device=self.device).expand(batch_size)
+        self._nothing = torch.zeros((), device=self.device).expand(batch_size, len(self._widths))
+
+    @abstractmethod
+    def _views(self, position: Tensor) -> Tensor:
+        """What every seat sees: float32 [n, N, *O] of positions long [n]."""
+
+    @abstractmethod
+    def _pay(self, transition: Tensor) -> Tensor:
+        """What every seat is paid: float32 [n, N] of transitions long [n]."""
+
+    @abstractmethod
+    def _start(self) -> Tensor:
+        """First positions of an episode, long [B], drawn from `_draw`."""
+
+    @abstractmethod
+    def _advance(self, transition: Tensor) -> Tensor:
+        """Next positions, long [B]."""
+
+    def _chain(self) -> Chain:
+        """The whole game for `value`; asked for only where "value" is offered."""
+        raise NotImplementedError
+
+    def _draw(self, n: int | Tensor) -> Tensor:
+        """A fresh whole number in [0, n) per row, long [B]."""
+        self._clock += 1
+        return self._luck.below(self._clock - 1, n)
+
+    def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
+        """Start an episode in every row; see `Arena.reset`."""
+        self._luck = Stream(seed.to(self.device))
+        self._autoreset = autoreset
+        self._clock = 0  # counts draws and never goes back, so that later episodes of a row have new luck
+        return self._begin()
+
+    def _begin(self) -> tuple[TimeSteps, Tensor | None]:
+        self._t = 0
+        self._position = self._start()
+        return self._timesteps(self._nothing)
+
+    def step(self, actions: Mapping[str, Action]) -> tuple[TimeSteps, Tensor | None]:
+        """Play one step in every row; see `Arena.step`."""
+        if self._t == self.spec.max_steps:
+            return self._begin() if self._autoreset else self._timesteps(self._nothing)
+        transition = self._position
+        for seat, width in zip(self.spec.seats, self._widths, strict=True):
+            transition = torch.add(actions[seat].value, transition, alpha=width)
+        reward = self._reward(transition)
+        self._position = self._advance(transition)
+        self._t += 1
+        return self._timesteps(reward)
+
+    def _timesteps(self, reward: Tensor) -> tuple[TimeSteps, Tensor | None]:
+        first = self._yes if self._t == 0 else self._no
+        last, active = (self._yes, self._no) if self._t == self.spec.max_steps else (self._no, self._yes)
+        views = self._view(self._position).unbind(1)
+        steps = {
+            seat: TimeStep(view, mask, paid, self._full, first, last, active)
+            for seat, view, mask, paid in zip(self.spec.seats, views, self._masks, reward.unbind(1), strict=True)
+        }
+        return steps, views[0].flatten(1)
+
+    def twin(self, batch_size: int) -> Self:
+        """A fresh game of `batch_size` copies under the same rules; the tables, which nobody writes to, are shared."""
+        twin = copy(self)
+        twin._lay_out(batch_size)
+        return twin
+
+    def snapshot(self) -> Snapshot:
+        """Positions and luck; tensors are shared, as play never writes into them."""
+        return {
+            "position": self._position,
+            "seed": self._luck.seed,
+            "clock": self._clock,
+            "t": self._t,
+            "autoreset": self._autoreset,
+        }
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to `snapshot`."""
+        self._position = snapshot["position"]
+        self._luck = Stream(snapshot["seed"])
+        self._clock, self._t, self._autoreset = snapshot["clock"], snapshot["t"], snapshot["autoreset"]
+
+    @cached_property
+    def valued(self) -> tuple[Chain, Tensor, Tensor]:
+        """The chain, the views at its positions [S, N, *O], and the pay of its transitions, float64 [S, J, N]."""
+        chain = self._chain()
+        n = len(chain.start)
+        pay = self._pay(torch.arange(n * self._joint, device=self.device)).double()
+        return chain, self._views(torch.arange(n, device=self.device)), pay.view(n, self._joint, -1)
+
+    def value(
+        self, policies: Mapping[str, MemorylessPolicy], *, steps: int | None = None, gamma: float | None = None
+    ) -> dict[str, Tensor]:
+        """Exact expected return float64 [R] of every seat; see `Arena.value`.
+
+        The policies make a Markov chain of the game, v = r + gamma M v: solved directly for the infinite game, applied
+        `steps` times for a finite one. Policies of one replica meet every replica of the others.
+        """
+        if "value" not in self.spec.offers:
+            return super().value(policies, steps=steps, gamma=gamma)
+        gamma = self.spec.gamma if gamma is None else gamma
+        if steps is None and not gamma < 1:
+            raise ValueError(f"{self.spec.name}: the infinite game needs a gamma below 1, got {gamma}; or give steps")
+        chain, views, pay = self.valued
+        n = len(chain.start)
+        joint = self._joint_probabilities(policies, views)  # [R, S, J]
+        flow = joint.flatten(1)[:, chain.transition] * chain.probability  # [R, E]
+        arc = chain.transition // self._joint * n + chain.position
+        move = flow.new_zeros(len(flow), n * n).index_add(1, arc, flow).view(-1, n, n)
+        reward = torch.einsum("rsj,sjn->rsn", joint, pay)
+        if steps is None:
+            value = torch.linalg.solve(torch.eye(n, dtype=reward.dtype, device=self.device) - gamma * move, reward)
+        else:
+            value = torch.zeros_like(reward)
+            for _ in range(steps):
+                value = reward + gamma * (move @ value)
+        return dict(zip(self.spec.seats, (chain.start @ value).unbind(-1), strict=True))
+
+    def _joint_probabilities(self, policies: Mapping[str, MemorylessPolicy], views: Tensor) -> Tensor:
+        """Probabilities float64 [R, n, J] of the joint actions at n positions with these views [n, N, *O]."""
+        for seat in self.spec.seats:
+            if not policies[seat].memoryless:
+                raise ValueError(f"{self.spec.name}: the policy of {seat} has a memory, so its value is not a chain's")
+        replicas = {policies[seat].replicas for seat in self.spec.seats} - {1}
+        if len(replicas) > 1:
+            raise ValueError(f"{self.spec.name}: policies of {sorted(replicas)} replicas do not fit together")
+        n = len(views)
+        joint = torch.ones(1, n, 1, dtype=torch.float64, device=self.device)
+        for number, (seat, width) in enumerate(zip(self.spec.seats, self._widths, strict=True)):
+            r = policies[seat].replicas
+            seen = torch.cat([views[:, number]] * r)
+            one = torch.ones(r * n, device=self.device)
+            yes, no = one.bool(), torch.zeros_like(one).bool()
+            moment = TimeStep(seen, yes.unsqueeze(1).expand(-1, width), 0 * one, one, no, no, yes)
+            own = policies[seat].probabilities(moment).double().view(r, n, width)
+            joint = (joint.unsqueeze(-1) * own.unsqueeze(-2)).flatten(-2)
+        return joint

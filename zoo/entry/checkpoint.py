@@ -1,0 +1,186 @@
+"""Checkpoints: a folder with what plays (`weights.safetensors`) and what it is (`card.json`). No pickle anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from agents.protocol import State
+    from arenas.protocol import ArenaSpec
+
+WEIGHTS, CARD, RESUME = "weights.safetensors", "card.json", "resume"
+HOUSE = Path(__file__).resolve().parents[2] / "agents" / "weights"
+_FORMAT = 1
+#: What kind of thing the entries of a card are, those that play depends on.
+_KINDS: dict[str, type] = {"agent": str, "behaviour": int, "config": dict, "arena": str, "seats": list}
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a checkpoint is and where it comes from. `arena` is an identity, `seats` the trained seats in order."""
+
+    agent: str
+    behaviour: int
+    config: dict[str, Any]
+    arena: str
+    seats: list[str]
+    seed: int
+    steps: int  # environment steps played in training, all copies together
+    command: str
+    commit: str = ""
+    cpu_s: float = 0.0
+    metrics: dict[str, float] = field(default_factory=dict)
+    format: int = _FORMAT
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint; `state` holds one set of tensors per trained seat, keyed "SEAT/NAME"."""
+
+    path: Path
+    card: Card
+    state: State
+    digest: str
+
+    def state_for(self, seats: tuple[str, ...], spec: ArenaSpec) -> State:
+        """The tensors for an agent that fills `seats`: its own set, or the single set of its side.
+
+        Raises:
+            UserError: a seat was not trained, nor is there a single set of its side.
+        """
+        chosen: State = {}
+        for seat in seats:
+            source = seat
+            if seat not in self.card.seats:
+                side = [s for s in self.card.seats if s in spec.seats and spec.seats[s].side == spec.seats[seat].side]
+                if len(side) != 1:
+                    trained = ", ".join(self.card.seats) or "no seat"
+                    raise UserError(
+                        f"checkpoint {self.path} has no weights for seat {seat}: it was trained for {trained} only"
+                    )
+                source = side[0]
+            for name, tensor in self.state.items():
+                owner, _, rest = name.partition("/")
+                if owner == source:
+                    chosen[f"{seat}/{rest}"] = tensor
+        return chosen
+
+
+def digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes of the tensors, independent of their order."""
+    import torch
+
+    total = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        total.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
+
+
+def save(folder: Path, state: State, card: Card) -> None:
+    """Write a checkpoint so that at any moment the folder holds a whole one: the old or the new."""
+    make_folder(folder)
+    write_tensors(folder / WEIGHTS, state)
+    _write_card(folder, card)
+
+
+def add_metrics(folder: Path, metrics: Mapping[str, float], prefix: str) -> None:
+    """Write figures whose names begin with `prefix` into a checkpoint's card, in place of those that it has so far.
+
+    Raises:
+        UserError: no checkpoint there, or the card cannot be written.
+    """
+    card = load(folder).card
+    kept = {name: value for name, value in card.metrics.items() if not name.startswith(prefix)}
+    _write_card(folder, replace(card, metrics=kept | dict(metrics)))
+
+
+def _write_card(folder: Path, card: Card) -> None:
+    write_atomically(folder / CARD, (json.dumps(asdict(card), indent=1, sort_keys=True) + "\n").encode())
+
+
+def load(folder: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        UserError: no checkpoint there, or a broken one.
+    """
+    if not (folder / CARD).is_file():
+        raise UserError(f"{folder} is no checkpoint: it has no {CARD}")
+    try:
+        raw = json.loads((folder / CARD).read_text())
+        if raw.get("format") != _FORMAT:
+            raise UserError(f"checkpoint {folder} has format {raw.get('format')}, this version reads {_FORMAT}")
+        card = Card(**raw)
+    except (OSError, ValueError, TypeError, AttributeError) as error:  # of which JSON that is none is a ValueError
+        raise UserError(f"checkpoint {folder} is broken: {CARD}: {error}") from error
+    for name, kind in _KINDS.items():
+        if not isinstance(getattr(card, name), kind):
+            raise UserError(f"checkpoint {folder} is broken: {CARD}: {name} is {getattr(card, name)!r}")
+    state = read_tensors(folder / WEIGHTS)
+    return Checkpoint(folder, card, state, digest(state))
+
+
+def read_tensors(path: Path) -> State:
+    """Tensors from a safetensors file, all finite.
+
+    Raises:
+        UserError: the file is missing, broken, or holds numbers that are not finite.
+    """
+    import safetensors
+    import safetensors.torch
+    import torch
+
+    try:
+        state: State = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise UserError(f"checkpoint {path.parent} is broken: {path.name}: {error}") from error
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise UserError(f"checkpoint {path.parent} is broken: {path.name}: {name} is not finite")
+    return state
+
+
+def write_tensors(path: Path, state: State, notes: Mapping[str, str] | None = None) -> None:
+    """Tensors to a safetensors file, atomically; `notes` go into its header."""
+    import safetensors.torch
+
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    write_atomically(path, safetensors.torch.save(plain, dict(notes) if notes else None))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write beside and rename, so that a killed process leaves the old file or the new one, never a part."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,0 +1,167 @@
+"""Entrants: `NAME[,field=value ...][@CHECKPOINT]`, who they are, and the policies that they seat."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaderboard.records import EntrantRecord
+from zoo.entry import checkpoint as checkpoints
+from zoo.entry.checkpoint import HOUSE, Checkpoint
+from zoo.errors import UserError, broke
+from zoo.registry import AgentEntry, load_agent
+from zoo.settings import config_fields, read, split
+
+if TYPE_CHECKING:
+    from agents.protocol import Agent
+    from arenas.protocol import Arena, ArenaSpec
+
+#: The mode of entrants that are frozen.
+PLAY: dict[str, Any] = {"mode": "play"}
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """Somebody who can enter a match in one arena."""
+
+    label: str
+    entry: AgentEntry
+    config: Any
+    checkpoint: Checkpoint | None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings as identities and cards hold them: of the config, and those that have left it (`departed`)."""
+        return {**self.entry.agent.departed, **asdict(self.config)}
+
+    @property
+    def id(self) -> str:
+        """Hash of what plays: agent, behaviour, config and weights."""
+        return self.id_for(PLAY)
+
+    def id_for(self, mode: dict[str, Any]) -> str:
+        """The entrant's identity in a mode (`{"mode": "play"}`, or learning with its schedule)."""
+        who = {
+            "agent": self.entry.key,
+            "behaviour": self.entry.agent.behaviour,
+            "config": self.settings,
+            "weights": self.checkpoint.digest if self.checkpoint else None,
+            "mode": mode,
+        }
+        return hashlib.sha256(json.dumps(who, sort_keys=True).encode()).hexdigest()[:16]
+
+    def record(self, mode: dict[str, Any]) -> EntrantRecord:
+        """The entrant in a mode as records keep it."""
+        weights = self.checkpoint.digest if self.checkpoint else None
+        agent, behaviour = self.entry.key, self.entry.agent.behaviour
+        return EntrantRecord(self.id_for(mode), self.label, agent, behaviour, self.settings, weights, mode)
+
+    def agents(
+        self, spec: ArenaSpec, seats: tuple[str, ...], seed: int, device: str = "cpu", replicas: int = 1
+    ) -> dict[str, Agent]:
+        """Seat -> the agent that plays it; one object per seat, per side, or for all, as the class `owns`.
+
+        With `replicas` a learner that starts from scratch is so many in one; all others serve any number as they are.
+
+        Raises:
+            UserError: the agent refuses this game or breaks, or the checkpoint does not fit it or lacks a seat.
+        """
+        from agents.randomness import derive
+
+        owns = self.entry.agent.owns
+        fresh = replicas if self.entry.agent.learns and self.checkpoint is None else 1
+        groups: dict[str, list[str]] = {}
+        for seat in seats:
+            groups.setdefault({"seat": seat, "side": spec.seats[seat].side, "all": ""}[owns], []).append(seat)
+        players: dict[str, Agent] = {}
+        for members in map(tuple, groups.values()):
+            try:
+                agent = self.entry.agent.make(spec, members, self.config, derive(seed, *members), device, fresh)
+            except ValueError as error:  # how an agent refuses a game that it does not know
+                raise UserError(f"{self.label}: {' '.join(str(error).split())}") from error
+            except (Exception, SystemExit) as error:  # an agent may be anybody's and fail in any way
+                raise broke(f"{self.label} cannot be made", error) from error
+            if self.checkpoint is not None:
+                try:
+                    agent.load_acting_state(self.checkpoint.state_for(members, spec))
+                except ValueError as error:
+                    raise UserError(f"{self.label}: checkpoint {self.checkpoint.path}: {error}") from error
+            players |= dict.fromkeys(members, agent)
+        return players
+
+
+def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = False) -> Entrant:
+    """The entrant that `text` names in an arena.
+
+    A learner without `@CHECKPOINT` plays the house's checkpoint for this arena, or starts from scratch when `learning`.
+
+    Raises:
+        UserError: unknown agent or field, an agent that cannot play here (naming the missing words), or no checkpoint.
+    """
+    from agents.protocol import missing_words
+
+    who, at, where = text.partition("@")
+    name, *assignments = split(who) or [""]
+    entry = load_agent(name)
+    missing = missing_words(entry.agent, arena.spec.offers)
+    if missing:
+        raise UserError(f"{name} cannot play {identity}: it needs {', '.join(missing)}, which the arena does not offer")
+    read(assignments, config_fields(entry.agent.Config()), name)  # a field that is unknown is told before anything else
+    found = None
+    if at:
+        found = checkpoints.load(_find(where, name, arena.spec.name))
+    elif entry.agent.learns and not learning:
+        house = HOUSE / identity / name
+        if not (house / checkpoints.CARD).is_file():
+            raise UserError(
+                f"{name} has no house checkpoint for {identity}: train one with"
+                f" `zoo train {who} --arena {_asked(identity)}` and enter it as {name}@FOLDER"
+            )
+        found = checkpoints.load(house)
+    if found is None:
+        return Entrant(text, entry, entry.config(assignments), None)
+    if found.card.agent != name and found.card.agent != entry.key:
+        raise UserError(f"checkpoint {found.path} is of {found.card.agent}, not of {name}")
+    if found.card.behaviour != entry.agent.behaviour:
+        raise UserError(
+            f"checkpoint {found.path} was made by behaviour {found.card.behaviour} of {name}, this is"
+            f" {entry.agent.behaviour}: train it again"
+        )
+    if found.card.arena != identity:
+        raise UserError(f"checkpoint {found.path} was trained in {found.card.arena}, this is {identity}")
+    stored = [
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in _remaining(found, name, entry.agent.departed).items()
+    ]
+    return Entrant(text, entry, entry.config([*stored, *assignments]), found)
+
+
+def _remaining(found: Checkpoint, name: str, departed: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a card without those that have left the agent's config, where they have the value that stayed.
+
+    Raises:
+        UserError: the card has another value, which the agent no longer offers.
+    """
+    for key, value in departed.items():
+        if found.card.config.get(key, value) != value:
+            raise UserError(
+                f"checkpoint {found.path} has {key}={found.card.config[key]}, and {name} now always has"
+                f" {key}={value}: enter it as the agent that has this setting"
+            )
+    return {key: value for key, value in found.card.config.items() if key not in departed}
+
+
+def _find(where: str, name: str, arena: str) -> Path:
+    """A checkpoint folder, or the name of one among the house's."""
+    house = HOUSE / arena / name / where
+    return house if not Path(where).exists() and house.exists() else Path(where)
+
+
+def _asked(identity: str) -> str:
+    """An arena identity as one would type it: "coin-v1(size=5)" -> "coin --set arena.size=5"."""
+    name, _, settings = identity.rstrip(")").partition("(")
+    return " ".join([name.rpartition("-v")[0] or name, *(f"--set arena.{s}" for s in split(settings) if "==" not in s)])

@@ -1,0 +1,196 @@
+"""Replays: an episode played again from its seed, step by step, and held against what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from agents.rollout import rollout
+from arenas.protocol import Arena, ArenaError, TimeStep
+from leaderboard.records import BlockRecord, MatchRecord
+from leaderboard.store import Store
+from zoo.entry.venue import ArenaChoice, entrant
+from zoo.errors import UserError
+from zoo.play.episodes import Start, begin
+from zoo.play.referee import first_faults
+from zoo.play.seating import Seated, blame, episode_seeds, rotations, sit_down
+from zoo.registry import load_arena
+from zoo.settings import argument_fields
+
+_PIXELS = 480  # up to which a picture is enlarged
+_LINE, _MARGIN = 18, 4  # pixels of the caption
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One moment: the board as text and as a picture (None where the game cannot be drawn), and the rewards so far."""
+
+    text: str
+    picture: np.ndarray | None
+    returns: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """An episode of a match: who sat where, its frames, and the returns that were recorded."""
+
+    match: MatchRecord
+    episode: int
+    seats: dict[str, str]  # seat -> label
+    frames: list[Frame]
+    recorded: dict[str, float]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the episode played again ended as recorded."""
+        return all(abs(self.frames[-1].returns[seat] - value) < 1e-6 for seat, value in self.recorded.items())
+
+
+def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Replay:
+    """Play an episode of the match's own pairing again.
+
+    Args:
+        store: the records.
+        match: the match.
+        episode: number from 0 within the match.
+        rotation: which seating, from 0.
+
+    Raises:
+        UserError: no such episode or seating, or an entrant that is no longer who it was.
+    """
+    about = match.details
+    if match.mode != "play":
+        raise UserError(
+            f"match {match.id} is a learning match, of which no episode is kept: only matches without --learn replay"
+        )
+    choice = ArenaChoice(about["arena"], tuple(about["settings"]), tuple(about["wrap"]))
+    pair = [entrant(choice, text) for text in about["pairing"]]
+    ids = [who.id for who in pair]
+    if not set(ids) <= set(match.entrants):
+        raise UserError(f"match {match.id}: {' and '.join(about['pairing'])} are no longer the entrants that played it")
+    if not 0 <= episode < match.episodes:
+        raise UserError(f"match {match.id} has episodes 0 to {match.episodes - 1}, not {episode}")
+    block = _block(store, match, sorted(ids), about["first_episode"] + episode)
+    arena = _drawing(choice, block.episodes)
+    ways = rotations(arena.spec, alone=ids[0] == ids[1])
+    if not 0 <= rotation < len(ways):
+        raise UserError(f"match {match.id} has seatings 0 to {len(ways) - 1}, not {rotation}")
+    row = about["first_episode"] + episode - block.first_episode
+
+    episodes = episode_seeds(match.arena, block.seed, block.first_episode, block.episodes, arena.device)
+    with blame(match.arena, pair):
+        seated = sit_down(arena, pair, ways[rotation], block.seed)
+        frames = _frames(seated, begin(seated, episodes), row)
+    recorded = {r.seat: float(r.returns[row]) for r in block.results if r.rotation == rotation}
+    labels = {seat: pair[who].label for seat, who in ways[rotation].items()}
+    return Replay(match, episode, labels, frames, recorded)
+
+
+def _drawing(choice: ArenaChoice, batch_size: int) -> Arena:
+    """The arena, asked for pictures where that must be done before the game begins, as PettingZoo has it."""
+    entry = load_arena(choice.name, list(choice.settings), choice.wrap)
+    asked = any(setting.startswith("render_mode=") for setting in choice.settings)
+    if "render_mode" in argument_fields(entry.factory) and not asked:
+        try:
+            return replace(entry, settings={**entry.settings, "render_mode": "rgb_array"}).make(batch_size)
+        except UserError:  # it has no pictures; it can still be played
+            return entry.make(batch_size)
+    return entry.make(batch_size)
+
+
+def _frames(seated: Seated, begun: Start, row: int) -> list[Frame]:
+    """Play all rows of a block, as they were played, and keep the moments of one, up to its end or its first fault."""
+    arena, (memories, timesteps, state) = seated.arena, begun
+    returns = dict.fromkeys(arena.spec.seats, 0.0)
+    frames = [Frame(*_draw(arena, row), dict(returns))]
+    while not all(bool(step.last[row]) for step in timesteps.values()):
+        joint, memories = rollout(arena, seated.players, memories, timesteps, 1, state)
+        timesteps = {seat: _last(t.timesteps) for seat, t in joint.seats.items()}
+        state = None if joint.state is None else joint.state[-1]
+        offenders = [seat for seat, step in first_faults(seated.players).items() if step[row] < len(frames)]
+        if offenders:
+            text = f"{frames[-1].text}\n{' and '.join(offenders)} acts illegally".lstrip()
+            frames.append(Frame(text, frames[-1].picture, returns | dict.fromkeys(offenders, arena.spec.forfeit)))
+            break
+        returns = {seat: total + float(timesteps[seat].reward[row]) for seat, total in returns.items()}
+        frames.append(Frame(*_draw(arena, row), returns))
+    return frames
+
+
+def _block(store: Store, match: MatchRecord, pair: list[str], episode: int) -> BlockRecord:
+    for block in store.blocks(match.arena, set(pair), "play"):
+        covers = block.first_episode <= episode < block.first_episode + block.episodes
+        if block.id in match.blocks and list(block.entrants) == pair and covers:
+            return block
+    raise UserError(f"match {match.id} has no record of episode {episode}")
+
+
+def _last(steps: TimeStep) -> TimeStep:
+    leaves: list[Any] = [leaf[-1] if isinstance(leaf, torch.Tensor) else leaf for leaf in steps[:-1]]
+    return TimeStep._make([*leaves, {group: leaf[-1] for group, leaf in steps.common.items()}])
+
+
+def _draw(arena: object, row: int) -> tuple[str, np.ndarray | None]:
+    """The board as text and as a picture, each where the game can be drawn so."""
+    drawn: list[str | np.ndarray | None] = []
+    for mode in ("ansi", "rgb_array"):
+        try:
+            drawn.append(arena.render(row, mode))  # type: ignore[attr-defined]
+        except (ValueError, ArenaError):
+            drawn.append(None)
+    text, picture = drawn
+    return (text if isinstance(text, str) else "", picture if isinstance(picture, np.ndarray) else None)
+
+
+def strip(frames: list[Frame], width: int) -> Iterator[str]:
+    """The frames' texts side by side, as many in a row as `width` characters hold; nothing where there are none."""
+    boards = [frame.text.splitlines() for frame in frames if frame.text]
+    column = max((len(line) for board in boards for line in board), default=0) + 3
+    across = max(1, (width + 3) // column)
+    for start in range(0, len(boards), across):
+        row = boards[start : start + across]
+        for line in range(max(map(len, row))):
+            yield "".join((board[line] if line < len(board) else "").ljust(column) for board in row).rstrip()
+        yield ""
+
+
+def write_gif(frames: list[Frame], path: Path, *, scale: int = 6, milliseconds: int = 200) -> bool:
+    """Write the pictures as an animated GIF, small ones enlarged; False where the game has none.
+
+    Under each picture stand its step and the returns so far. They also keep the writer from joining moments in which
+    nothing moves: there are as many frames as moments.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    pictures = [(number, frame) for number, frame in enumerate(frames) if frame.picture is not None]
+    if not pictures:
+        return False
+    images = [_captioned(frame, f"step {number} of {len(frames) - 1}", scale) for number, frame in pictures]
+    try:
+        images[0].save(path, "GIF", save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    return True
+
+
+def _captioned(frame: Frame, caption: str, scale: int) -> Image.Image:
+    assert frame.picture is not None
+    height, width = frame.picture.shape[:2]
+    factor = max(1, min(scale, _PIXELS // max(height, width)))
+    lines = [caption, "returns: " + ", ".join(f"{seat} {total:g}" for seat, total in frame.returns.items())]
+    font = ImageFont.load_default(_LINE - 4)
+    across = max(width * factor, *(int(font.getlength(line)) + 2 * _MARGIN for line in lines))
+    image = Image.new("RGB", (across, height * factor + len(lines) * _LINE + _MARGIN), "white")
+    board = Image.fromarray(frame.picture).resize((width * factor, height * factor), Image.Resampling.NEAREST)
+    image.paste(board, ((across - width * factor) // 2, 0))
+    draw = ImageDraw.Draw(image)
+    for number, line in enumerate(lines):
+        draw.text((_MARGIN, height * factor + number * _LINE), line, "black", font)
+    return image

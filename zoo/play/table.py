@@ -1,0 +1,300 @@
+"""A table: players in the seats of one arena, and rounds after which all learners learn at once.
+
+A round is T steps of B copies and one `learn` of every learner, all from the same trajectory and from peers as they
+were when it was played, each cut to what it may see (`sight`):
+
+    own       the time steps, actions and memories of its own seats
+    actions   besides, the time steps and actions of all seats, and the state where the arena shows it
+    policies  besides, the other seats' policies
+
+The table knows no files, no terminal and no clock: saving, logging and progress bars consume its rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agents.protocol import (
+    Agent,
+    DifferentiablePolicy,
+    JointTrajectory,
+    LearningContext,
+    Memory,
+    Seating,
+    Trajectory,
+    missing_words,
+)
+from agents.randomness import derive, derive_rows
+from agents.rollout import rollout
+from arenas.protocol import WORDS, Arena, TimeStep, TimeSteps
+from zoo.errors import UserError
+from zoo.play.packing import pack, unpack
+
+Sight = Literal["own", "actions", "policies"]
+SIGHTS: tuple[Sight, ...] = get_args(Sight)
+
+
+@dataclass(frozen=True)
+class Round:
+    """The figures of one round. Only steps of an episode that was on count, not the resets between episodes."""
+
+    number: int  # 0, 1, 2, ...
+    steps: int  # environment steps played, all copies together: B * T
+    returns: dict[str, Tensor]  # seat -> float64 [B], undiscounted sum of the segment's rewards; on the CPU
+    per_step: dict[str, float]  # seat -> mean reward per step that counted
+    metrics: dict[str, dict[str, float]]  # seat -> arena metric -> mean over copies; NaN where no copy says anything
+    learning: dict[tuple[str, ...], dict[str, float]]  # a learner's seats -> the metrics of its update
+    counted: dict[str, Tensor] = field(default_factory=dict)  # seat -> long [B], steps that counted; on the CPU
+    told: dict[str, dict[str, Tensor]] = field(default_factory=dict)  # seat -> arena metric -> [B]; on the CPU
+
+    def by_run(self, runs: int) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Seat -> `return_per_step` and arena metrics -> [runs], where the copies are of so many runs, in order."""
+        found: dict[str, dict[str, NDArray[np.float64]]] = {}
+        for seat, returns in self.returns.items():
+            counted = self.counted[seat].view(runs, -1).sum(1).clamp_min(1)
+            per_step = returns.view(runs, -1).sum(1) / counted
+            metrics = {n: v.double().view(runs, -1).nanmean(1) for n, v in self.told[seat].items()}
+            found[seat] = {n: np.asarray(v.numpy()) for n, v in {"return_per_step": per_step, **metrics}.items()}
+        return found
+
+
+@dataclass
+class _Game:
+    """Where play stands between two rounds of one long game."""
+
+    memories: dict[str, Memory]
+    timesteps: TimeSteps
+    state: Tensor | None
+
+
+class Table:
+    """Plays and teaches; iterate over it for an endless run of rounds.
+
+    Args:
+        arena: B copies of the game.
+        identity: the arena's identity, for messages.
+        players: seat -> the agent that plays it; one object may fill several seats.
+        learning: the seats whose agents learn, all seats of an object or none.
+        sight: what learners may see, see above.
+        length: T, steps per round; default one whole episode.
+        fresh: start new episodes at every round, instead of playing on from the last; default where T is one episode.
+        seed: all luck derives from it.
+        runs: the copies are of so many runs, in order, each with luck of its own that does not depend on how many
+            there are; None: they are of one.
+
+    Raises:
+        UserError: an agent does not learn, or needs a word that is not offered.
+        ValueError: seats without players, or an object that learns in one seat and not in another.
+    """
+
+    def __init__(
+        self,
+        arena: Arena,
+        identity: str,
+        players: Mapping[str, Agent],
+        learning: Collection[str],
+        *,
+        sight: Sight = "policies",
+        length: int | None = None,
+        fresh: bool | None = None,
+        seed: int = 0,
+        runs: int | None = None,
+    ) -> None:
+        if players.keys() != arena.spec.seats.keys() or not players.keys() >= set(learning):
+            raise ValueError(
+                f"{identity}: players {sorted(players)} and learners {sorted(learning)} do not fit its seats"
+            )
+        self.arena, self.identity, self.sight, self.seed, self.runs = arena, identity, sight, seed, runs
+        self.players = {seat: players[seat] for seat in arena.spec.seats}
+        self.length = arena.spec.max_steps if length is None else length
+        self.fresh = self.length == arena.spec.max_steps if fresh is None else fresh
+        self.update = 0
+        self.learners: dict[tuple[str, ...], Agent] = {}
+        for agent in {id(a): a for a in self.players.values()}.values():
+            seats = tuple(seat for seat, player in self.players.items() if player is agent)
+            if len(teaching := set(seats) & set(learning)) not in (0, len(seats)):
+                raise ValueError(f"{identity}: one agent fills {seats} but would learn in {sorted(teaching)} only")
+            if teaching:
+                self.learners[seats] = agent
+        self._game: _Game | None = None
+        for seats, agent in self.learners.items():
+            self._admit(seats, agent)
+
+    def __iter__(self) -> Iterator[Round]:
+        while True:
+            yield self.play_round()
+
+    @property
+    def _simulated(self) -> bool:
+        """True where the arena has twins and snapshots."""
+        return "simulator" in self.arena.spec.offers
+
+    @property
+    def steps_per_round(self) -> int:
+        """B * T."""
+        return self.arena.batch_size * self.length
+
+    def play_round(self) -> Round:
+        """Play T steps in every copy, then let every learner learn once."""
+        if self._game is None or self.fresh:
+            self._game = self._begin()
+        joint, memories = rollout(
+            self.arena, self.players, self._game.memories, self._game.timesteps, self.length, self._game.state
+        )
+        self._game = _Game(memories, *_final(joint))
+        shown = self._policies() if self.sight == "policies" else {}
+        learned = {
+            seats: agent.learn(self._cut(joint, seats), self._context(seats, shown))
+            for seats, agent in self.learners.items()
+        }
+        self.update += 1
+        return self._figures(joint, learned)
+
+    def words(self) -> frozenset[str]:
+        """What is offered to a learner at this table (`arenas.protocol.WORDS`)."""
+        hidden = {"state"} if self.sight == "own" else set()
+        shown = {"own": set(), "actions": {"joint"}, "policies": {"joint", "policies"}}[self.sight]
+        return (self.arena.spec.offers - hidden) | shown
+
+    def _admit(self, seats: tuple[str, ...], agent: Agent) -> None:
+        who = type(agent).__name__
+        if not agent.learns:
+            raise UserError(f"{who} (seat {seats[0]}) does not learn")
+        missing = missing_words(type(agent), self.words(), learning=True)
+        if missing:
+            meaning = "; ".join(f"{word}: {WORDS.get(word, 'a word of other arenas')}" for word in missing)
+            raise UserError(f"{who} cannot learn in {self.identity} with sight {self.sight!r}: it needs {meaning}")
+        secret = [s for s in self.players if s not in seats and self.players[s].policy(s) is None]
+        if secret and "policies" in agent.needs_to_learn:
+            raise UserError(
+                f"{who} cannot learn in {self.identity}: it needs policies, and {secret[0]} is played by"
+                f" {type(self.players[secret[0]]).__name__}, which shows none; enter a learner that infers them"
+            )
+        if "value" in agent.needs:
+            shown = {seat: player.policy(seat) for seat, player in self.players.items()}
+            if deep := [seat for seat, policy in shown.items() if policy is not None and not policy.memoryless]:
+                raise UserError(
+                    f"{who} cannot learn in {self.identity}: exact values are of memoryless policies, and that of"
+                    f" {deep[0]} ({type(self.players[deep[0]]).__name__}) has a memory"
+                )
+
+    def _begin(self) -> _Game:
+        """New episodes and new luck in every copy; of a run's B copies, copy b of round r plays episode r * B + b."""
+        count, device = self.arena.batch_size // (self.runs or 1), self.arena.device
+        first = self.update * count
+        seeds = [self.seed] if self.runs is None else [derive(self.seed, "replica", r) for r in range(self.runs)]
+
+        def luck(*words: str) -> Tensor:
+            return torch.cat([derive_rows(seed, count, *words, first=first, device=device) for seed in seeds])
+
+        timesteps, state = self.arena.reset(luck("episode"))
+        learning = {seat for seats in self.learners for seat in seats}
+        memories = {
+            seat: player.begin(
+                Seating(
+                    seat, luck("seat", seat), luck("team", self.arena.spec.seats[seat].team), training=seat in learning
+                )
+            )
+            for seat, player in self.players.items()
+        }
+        return _Game(memories, timesteps, state)
+
+    def _policies(self) -> dict[str, DifferentiablePolicy]:
+        """Every seat's policy as it is before anybody learns."""
+        found = {seat: player.policy(seat) for seat, player in self.players.items()}
+        return {seat: policy.frozen() for seat, policy in found.items() if policy is not None}
+
+    def _cut(self, joint: JointTrajectory, mine: tuple[str, ...]) -> JointTrajectory:
+        state = joint.state if "state" in self.words() else None
+        return cut(joint._replace(state=state), mine, self.sight)
+
+    def _context(self, seats: tuple[str, ...], shown: Mapping[str, DifferentiablePolicy]) -> LearningContext:
+        # a twin of one's own each time: whatever a learner leaves in it is seen by nobody and needs no saving
+        twin = self.arena.twin(self.arena.batch_size) if self._simulated else None
+        return LearningContext(
+            seats=seats,
+            seed=derive(self.seed, "learn", *seats, self.update),
+            update=self.update,
+            peers={seat: policy for seat, policy in shown.items() if seat not in seats},
+            simulator=twin,
+        )
+
+    def _figures(self, joint: JointTrajectory, learned: dict[tuple[str, ...], dict[str, float]]) -> Round:
+        returns, per_step, counted = {}, {}, {}
+        for seat, trajectory in joint.seats.items():
+            on = ~trajectory.timesteps.last[:-1]
+            total = (trajectory.timesteps.reward[1:].double() * on).sum(0).cpu()
+            returns[seat], counted[seat] = total, on.sum(0).cpu()
+            per_step[seat] = float(total.sum() / on.sum().clamp_min(1).cpu())
+        told = self.arena.metrics(
+            {seat: trajectory.timesteps for seat, trajectory in joint.seats.items()},
+            {seat: trajectory.actions for seat, trajectory in joint.seats.items()},
+        )
+        metrics = {seat: {n: float(v.double().nanmean()) for n, v in found.items()} for seat, found in told.items()}
+        rows = {seat: {n: v.cpu() for n, v in found.items()} for seat, found in told.items()}
+        return Round(self.update - 1, self.steps_per_round, returns, per_step, metrics, learned, counted, rows)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything that later rounds depend on: copies of tensors by name, and the rest as JSON.
+
+        An arena that offers no simulator (a foreign one) keeps no snapshot: play then goes on from an episode's start.
+        """
+        game: dict[str, Any] | None = None
+        if self._game is not None and not self.fresh and self._simulated:
+            game = {
+                "arena": self.arena.snapshot(),
+                "memories": self._game.memories,
+                "timesteps": {seat: step._asdict() for seat, step in self._game.timesteps.items()},
+                "state": self._game.state,
+            }
+        learners = {"+".join(seats): agent.learning_state() for seats, agent in self.learners.items()}
+        tensors, numbers = pack({"update": self.update, "learners": learners, "game": game})
+        return tensors, numbers
+
+    def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+        """Take over `state()` of a table that was built alike; the rounds that follow are the same to the bit.
+
+        Raises:
+            ValueError: a learner's tensors do not fit.
+            KeyError: something is missing.
+        """
+        tree = unpack(dict(numbers), tensors)
+        for seats, agent in self.learners.items():
+            agent.load_learning_state(tree["learners"]["+".join(seats)])
+        self.update, self._game = tree["update"], None
+        if (game := tree["game"]) is not None:
+            self._begin()  # an arena may need a first reset before it can go back to a snapshot
+            self.arena.restore(game["arena"])
+            steps = {seat: TimeStep(**step) for seat, step in game["timesteps"].items()}
+            self._game = _Game(game["memories"], steps, game["state"])
+
+
+def cut(joint: JointTrajectory, mine: tuple[str, ...], sight: Sight) -> JointTrajectory:
+    """What the learner in the seats `mine` may see of a joint trajectory: see the head of this module."""
+    if sight == "own":
+        return JointTrajectory({seat: joint.seats[seat] for seat in mine})
+    seats = {
+        seat: t if seat in mine else Trajectory(t.timesteps, t.actions._replace(extras={}))
+        for seat, t in joint.seats.items()
+    }
+    return JointTrajectory(seats, joint.state)
+
+
+def _final(joint: JointTrajectory) -> tuple[TimeSteps, Tensor | None]:
+    """The last time step of every seat and the last state, laid out in memory as they are after a restore."""
+
+    def last(leaf: Any) -> Any:
+        if isinstance(leaf, Mapping):
+            return {name: last(value) for name, value in leaf.items()}
+        # arithmetic may round differently on a view than on a tensor of its own
+        return leaf[-1].clone(memory_format=torch.contiguous_format) if isinstance(leaf, Tensor) else leaf
+
+    steps = {seat: TimeStep(*(last(leaf) for leaf in t.timesteps)) for seat, t in joint.seats.items()}
+    return steps, last(joint.state)
