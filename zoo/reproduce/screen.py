@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from leaderboard.report.layout import MISSING, clean, decimals, number, plural
+from leaderboard.report.sheet import Column, Sheet, figures, labels
 from zoo.reproduce.report import VERDICTS, Figure, Finding, Published, Reproduction
 
 
