@@ -98,6 +98,7 @@ def test_a_part_is_known_by_its_settings_and_the_figures_revision() -> None:
     assert key(Squares(), Part("another name", part.function, dict(part.settings))) in keys
 
 
+@pytest.mark.slow
 def test_worker_processes_give_the_same(tmp_path: Path) -> None:
     def parts(folder: str, workers: int) -> dict[str, Any]:
         figure = dice_gradients.FIGURE
