@@ -51,7 +51,10 @@ class Squares(Figure):
     def assemble(self, done: Sequence[tuple[Part, Any]], quick: bool, seeds: int) -> Reproduction:
         values = [result["square"] for _, result in done]
         return Reproduction(
-            [FigureRow("mean of squares", estimate.t(values), Published(1.0))], {"n": seeds}, "0 to 2", data={"y": values}
+            [FigureRow("mean of squares", estimate.t(values), Published(1.0))],
+            {"n": seeds},
+            "0 to 2",
+            data={"y": values},
         )
 
     def plot(self, report: Reproduction) -> Any:
