@@ -14,11 +14,12 @@ from command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 
 from leaderboard.records import BlockRecord
 from leaderboard.store import Store
-from zoo import anchors, crossplay, home
-from zoo.crossplay import BEST, matrix
-from zoo.entry import checkpoint
-from zoo.entry.venue import ArenaChoice, entrant
+from zoo import crossplay, home
+from zoo.crossplay import BEST
+from zoo.entry import checkpoint, declared
+from zoo.entry.venue import ArenaChoice, Venue, entrant
 from zoo.errors import UserError
+from zoo.matches import plan
 
 IPD = ("--arena", "ipd", "--set", "arena.max_steps=10", "--episodes", 20)
 IMP = ("--arena", "imp", "--set", "arena.max_steps=10", "--episodes", 30)
@@ -88,19 +89,19 @@ def test_the_second_time_nothing_is_played_and_the_figures_are_the_same(zoo: Zoo
 
 
 def test_what_was_stopped_goes_on_where_it_was(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
-    play = matrix.play_blocks
+    play = plan.play_blocks
 
-    def stops(tasks: list, workers: int) -> Iterator[BlockRecord]:
-        for number, block in enumerate(play(tasks, workers)):
+    def stops(venue: Venue, tasks: list, workers: int) -> Iterator[BlockRecord]:
+        for number, block in enumerate(play(venue, tasks, workers)):
             if number == 5:
                 raise RuntimeError("pulled the plug")
             yield block
 
-    monkeypatch.setattr(matrix, "play_blocks", stops)
+    monkeypatch.setattr(plan, "play_blocks", stops)
     with pytest.raises(RuntimeError):
         crossplay.play(CHOICE, FOUR, episodes=20, store=Store(home.records()))
     assert len(recorded(NAME)) == 5
-    monkeypatch.setattr(matrix, "play_blocks", play)
+    monkeypatch.setattr(plan, "play_blocks", play)
     told = zoo("crossplay", *FOUR, *IPD, "--json").json
     assert told["played"] == 14 - 5
 
@@ -263,29 +264,29 @@ def test_anchors_are_zero_and_one(zoo: Zoo) -> None:
 
 
 def test_anchors_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(anchors, "FOLDER", tmp_path)
+    monkeypatch.setattr(declared, "FOLDER", tmp_path)
     ids = {text: entrant(CHOICE, text).id for text in ("random", "grim")}
 
     def declare(number: int, **what: object) -> None:
         (tmp_path / f"{NAME}.anchors-{number}.json").write_text(json.dumps(what))
 
-    assert crossplay.anchors_for(CHOICE, NAME).entrants == ("random",)
+    assert declared.anchors_for(Venue(CHOICE)).entrants == ("random",)
     declare(1, low={"random": ids["random"]}, high=BEST)
     declare(2, low={"random": ids["random"]}, high={"grim": ids["grim"]})
-    found = crossplay.anchors_for(CHOICE, NAME)
+    found = declared.anchors_for(Venue(CHOICE))
     assert (found.low, found.high, found.source) == ("random", "grim", f"{NAME}/anchors-2")
-    assert crossplay.anchors_for(CHOICE, NAME, high=BEST).high == BEST
-    assert crossplay.anchors_for(CHOICE, "ipd-v1").source != found.source
+    assert declared.anchors_for(Venue(CHOICE), high=BEST).high == BEST
+    assert declared.anchors_for(Venue(ArenaChoice("ipd"))).source != found.source
     declare(3, low={"random": "0123"}, high=BEST)
     with pytest.raises(UserError, match=r"anchors-3: random is now .*, the file holds 0123"):
-        crossplay.anchors_for(CHOICE, NAME)
+        declared.anchors_for(Venue(CHOICE))
 
 
 def test_files_of_the_house_name_who_plays() -> None:
-    for file in anchors.FOLDER.glob("*.json"):
+    for file in declared.FOLDER.glob("*.anchors-*.json"):
         name, _, _ = file.stem.rpartition(".anchors-")
         choice = ArenaChoice(name.rpartition("-v")[0])
-        assert crossplay.anchors_for(choice, choice.identity(choice.make(1))).low is not None
+        assert declared.anchors_for(Venue(choice)).low is not None
 
 
 def test_figures_reach_the_board(zoo: Zoo) -> None:

@@ -17,7 +17,7 @@ from scipy.stats import ttest_1samp
 
 from zoo import reproduce
 from zoo.entry import checkpoint, entrant
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play.blocks import Task, play_block
 from zoo.reproduce import house_play, maddpg_deception, maddpg_inferred, plots
@@ -362,7 +362,7 @@ def test_a_game_is_what_a_match_plays(house: Path) -> None:
     played = house_play.play("tag", game, 40)
     identities = {text: entrant.read_entrant(text, choice.make(1), "tag-v1").id for text in ("maddpg", "ddpg")}
     texts = sorted(identities, key=identities.__getitem__)
-    block = play_block(Task(choice, (texts[0], texts[1]), 0, 0, 40))
+    block = play_block(Venue(choice), Task((texts[0], texts[1]), 0, 0, 40))
     rotation = next(r.rotation for r in block.results if r.seat == "agent_0" and r.entrant == identities["ddpg"])
     told = house_play.summed_up(played)
     for result in block.results:

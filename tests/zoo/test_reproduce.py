@@ -16,9 +16,9 @@ import torch
 from command_line import Refused, Zoo
 from rich.console import Console
 
+from leaderboard.statistics.estimate import Estimate
 from zoo import reproduce
 from zoo.errors import UserError
-from zoo.matches.match import Estimate
 from zoo.registry import load_arena
 from zoo.reproduce import dice_gradients, learning_runs, lola_imp, lola_ipd, plots
 from zoo.reproduce.report import Figure, Part, Published, Report, Row, Tell, deviation, mean, share

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,12 +21,13 @@ from leaderboard.records import canonical
 from leaderboard.store import Store
 from zoo.entry import checkpoint
 from zoo.entry.entrant import Entrant
-from zoo.entry.venue import ArenaChoice, entrant
+from zoo.entry.venue import ArenaChoice, Venue, entrant
 from zoo.errors import UserError
-from zoo.matches.match import Plan, keep, record_match, register
-from zoo.play.blocks import PUBLIC_SEED, play_blocks
+from zoo.matches.plan import MatchPlan, ordered, run
+from zoo.matches.tournament import each_once, rectangle
+from zoo.play.blocks import PUBLIC_SEED
 from zoo.progress import short
-from zoo.screen import watch
+from zoo.screen import block_bar
 from zoo.work.pool import limit_threads
 
 Floats = NDArray[np.float64]
@@ -220,19 +220,15 @@ def play(
     parts = roles(spec)
     check(choice, texts)
     for named in (rows, columns):
-        _each_once([entrant(choice, text) for text in named])
-    pairings = _pairings(choice, rows, columns)
-    everybody = tuple(entrant(choice, text) for text in texts)
-    plan = Plan(choice, arena, identity, everybody, None, pairings, seed, 0, episodes or spec.episodes)
-    register(plan, store)
-    tasks = plan.tasks()
-    have = store.has_blocks(tasks)
-    todo = [task for key, task in tasks.items() if key not in have]
-    for _ in watch(keep(play_blocks(todo, workers), store), len(todo), "blocks", quiet=quiet):
-        pass
-    record_match(plan, store, command)
+        each_once([entrant(choice, text) for text in named])
+    venue = Venue(choice)
+    everybody = tuple(venue.entrant(text) for text in texts)
+    pairings = ordered(venue, rectangle(rows, columns))
+    plan = MatchPlan(venue, everybody, None, pairings, seed, 0, episodes or spec.episodes)
+    with block_bar(quiet=quiet) as watch:
+        played = run(plan, store, command, workers, watch)
     players = dict(zip(texts, _players(choice, texts), strict=True))
-    blocks = [b for b in store.blocks(identity, {p.id for p in players.values()}, "play") if b.id in tasks]
+    blocks = [b for b in store.blocks(identity, {p.id for p in players.values()}, "play") if b.id in plan.tasks]
     row_ids, column_ids = [players[t].id for t in rows], [players[t].id for t in columns]
     return Matrix(
         choice=choice,
@@ -245,29 +241,9 @@ def play(
         episodes=plan.episodes,
         returns=episode_returns(blocks, row_ids, column_ids, parts, plan.episodes),
         per_step=episode_returns(blocks, row_ids, column_ids, parts, plan.episodes, max_steps=spec.max_steps),
-        blocks=len(tasks),
-        played=len(todo),
+        blocks=len(plan.tasks),
+        played=played,
     )
-
-
-def _pairings(choice: ArenaChoice, rows: Sequence[str], columns: Sequence[str]) -> list[tuple[str, str]]:
-    """Every row with every column, each pairing once, ordered by ids within the pairing."""
-    ids = {text: entrant(choice, text).id for text in (*rows, *columns)}
-    pairings: dict[tuple[str, str], tuple[str, str]] = {}
-    for pair in itertools.product(rows, columns):
-        first, second = sorted(pair, key=lambda text: ids[text])
-        pairings.setdefault((ids[first], ids[second]), (first, second))
-    return list(pairings.values())
-
-
-def _each_once(named: Sequence[Entrant]) -> None:
-    known: dict[str, Entrant] = {}
-    for who in named:
-        other = known.get(who.id)
-        known[who.id] = who
-        if other is not None:
-            twice = who.label if who.label == other.label else f"{other.label}, which is {who.label},"
-            raise UserError(f"{twice} is named twice: name everybody once")
 
 
 def _fills_all(who: Entrant, spec: ArenaSpec, parts: Mapping[str, Sequence[str]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ class Entrant:
     config: Any
     checkpoint: Checkpoint | None
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Hash of what plays: agent, behaviour, config and weights."""
         return self.id_for(PLAY)

@@ -22,11 +22,11 @@ from scipy.special import stdtrit
 from torch import Tensor
 
 from arenas.protocol import TimeStep
+from leaderboard.statistics.estimate import Estimate
 from zoo.entry import checkpoint
 from zoo.entry.entrant import read_entrant
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.matches.match import Estimate
 from zoo.play.blocks import PUBLIC_SEED
 from zoo.play.episodes import play_episodes
 from zoo.play.seating import blame, episode_seeds, sit_down

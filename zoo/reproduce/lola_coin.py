@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.catalogue import house_entrants
-from zoo.entry.entrant import read_entrant
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.play.blocks import Task, play_block
 from zoo.reproduce.house_play import house, rule_of
 from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, Tell, mean, seed_words
@@ -42,13 +41,11 @@ def measure(tell: Tell, entrant: str, weights: str, partner: str | None, episode
 
     `weights` only tells the checkpoint's contents apart.
     """
-    choice = ArenaChoice(ARENA)
-    arena = choice.make(1)
-    identity = choice.identity(arena)
-    chosen = {text: read_entrant(text, arena, identity).id for text in dict.fromkeys((entrant, partner or entrant))}
+    venue = Venue(ArenaChoice(ARENA))
+    chosen = {text: venue.id(text) for text in (entrant, partner or entrant)}
     texts = sorted((entrant, partner or entrant), key=chosen.__getitem__)
     found: dict[str, dict[str, float]] = {}
-    block = play_block(Task(choice, (texts[0], texts[1]), 0, 0, episodes))
+    block = play_block(venue, Task((texts[0], texts[1]), 0, 0, episodes))
     for result in block.results:
         if result.entrant == chosen[entrant]:
             told = {"return": float(np.mean(result.returns / result.lengths)), "own": result.metrics[OWN][0]}

@@ -21,6 +21,7 @@ from torch import Tensor
 from agents.parts.categorical import CategoricalPolicy
 from arenas.protocol import Arena, TimeStep
 from leaderboard.report.layout import number
+from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import ALPHA
 from zoo.anchors import BEST, Anchors, anchors_for
 from zoo.crossplay import roles
@@ -28,7 +29,6 @@ from zoo.entry import checkpoint
 from zoo.entry.entrant import Entrant, read_entrant
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.matches.match import Estimate
 from zoo.play.blocks import PUBLIC_SEED
 from zoo.play.episodes import play_episodes
 from zoo.play.seating import blame, episode_seeds, sit_down

@@ -32,8 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import ALPHA, FEWEST_EPISODES, FEWEST_KINDS, crossed
-from zoo.matches.match import Estimate
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import sqrt
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from scipy.special import chdtri, stdtrit
 
-from zoo.matches.match import Estimate, estimate
+from leaderboard.statistics.estimate import Estimate, plain
+from leaderboard.statistics.estimate import t as estimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
@@ -112,9 +113,9 @@ class Report:
 
     def to_json(self) -> dict[str, Json]:
         """Rows with their verdicts, and the rest."""
-        plain = asdict(self)
-        plain["rows"] = [asdict(row) | {"verdict": row.verdict, "target": row.target or None} for row in self.rows]
-        return plain
+        data = plain(self)
+        data["rows"] = [plain(row) | {"verdict": row.verdict, "target": row.target or None} for row in self.rows]
+        return dict(data)
 
 
 @dataclass(frozen=True)
