@@ -17,101 +17,77 @@ Per seat and episode of 25 steps of random play predators earn about 3, prey -25
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from arenas.particle import Body, Luck, Particles, Physics, Player, Scene
+from arenas.faces import faces
+from arenas.particle import Body, Particles, ParticleSettings, Player, Scene
 from arenas.protocol import Action, TimeStep
 from arenas.tag import bound, contacts
-
-if TYPE_CHECKING:
-    from pettingzoo import AECEnv, ParallelEnv
 
 _SYMBOLS = 4
 
 
-class WorldComm(Particles):
-    """Predators with a leader, prey, food and forests.
+@dataclass(frozen=True)
+class WorldCommSettings(ParticleSettings):
+    """Settings of `world-comm`."""
 
-    Args:
-        batch_size: B, copies played at once.
-        device: where the tensors live.
-        adversaries: predators with their leader, at least 1.
-        agents: prey, at least 1.
-        obstacles: immovable discs.
-        food: what prey is paid to touch, at least 1.
-        forests: where agents hide.
-        continuous: whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones.
-        max_steps: T, steps per episode.
-        physics: "mpe2", or "openai" for the conventions of 2017.
-        luck: "fast", or "mpe2" to start as mpe2 does with the same seed.
+    adversaries: int = 4  # predators with their leader, at least 1
+    agents: int = 2  # prey, at least 1
+    obstacles: int = 1  # immovable discs
+    food: int = 2  # what prey is paid to touch, at least 1
+    forests: int = 2  # where agents hide
 
-    Raises:
-        ValueError: a setting that makes no game.
-    """
-
-    def __init__(
-        self,
-        batch_size: int = 1,
-        *,
-        device: str = "cpu",
-        adversaries: int = 4,
-        agents: int = 2,
-        obstacles: int = 1,
-        food: int = 2,
-        forests: int = 2,
-        continuous: bool = False,
-        max_steps: int = 25,
-        physics: Physics = "mpe2",
-        luck: Luck = "fast",
-    ) -> None:
-        if min(adversaries, agents, food) < 1 or min(obstacles, forests) < 0:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.adversaries, self.agents, self.food) < 1 or min(self.obstacles, self.forests) < 0:
             raise ValueError(
-                "world-comm-v1: adversaries, agents and food must be at least 1, obstacles and forests at least 0, got"
-                f" {adversaries}, {agents}, {food}, {obstacles} and {forests}"
+                "adversaries, agents and food must be at least 1, obstacles and forests at least 0, got"
+                f" {self.adversaries}, {self.agents}, {self.food}, {self.obstacles} and {self.forests}"
             )
-        self._hunters, self._obstacles, self._food, self._forests = adversaries, obstacles, food, forests
-        settings = {
-            "adversaries": adversaries,
-            "agents": agents,
-            "obstacles": obstacles,
-            "food": food,
-            "forests": forests,
-            "continuous": continuous,
-            "max_steps": max_steps,
-            "physics": physics,
-            "luck": luck,
-        }
+
+
+class WorldComm(Particles):
+    """Predators with a leader, prey, food and forests."""
+
+    name = "world-comm-v1"
+    Settings = WorldCommSettings
+    settings: WorldCommSettings
+
+    def _scene(self) -> Scene:
+        rules = self.settings
         leader = Player(0.075, (0.65, 0.15, 0.15), True, "leadadversary_0", "adversary", 3.0, 1.0, talks=True)
         predators = [
             Player(0.075, (0.95, 0.45, 0.45), True, f"adversary_{i}", "adversary", 3.0, 1.0)
-            for i in range(adversaries - 1)
+            for i in range(rules.adversaries - 1)
         ]
-        prey = [Player(0.045, (0.45, 0.95, 0.45), True, f"agent_{i}", "agent", 4.0, 1.3) for i in range(agents)]
-        scene = Scene(
-            name="world-comm",
+        prey = [Player(0.045, (0.45, 0.95, 0.45), True, f"agent_{i}", "agent", 4.0, 1.3) for i in range(rules.agents)]
+        return Scene(
             kind="competitive",
             players=(leader, *predators, *prey),
             landmarks=(
-                *(Body(0.2, solid=True, name="obstacle"),) * obstacles,
-                *(Body(0.03, (0.15, 0.15, 0.65), name="food"),) * food,
-                *(Body(0.3, (0.6, 0.9, 0.6), name="forest"),) * forests,
+                *(Body(0.2, solid=True, name="obstacle"),) * rules.obstacles,
+                *(Body(0.03, (0.15, 0.15, 0.65), name="food"),) * rules.food,
+                *(Body(0.3, (0.6, 0.9, 0.6), name="forest"),) * rules.forests,
             ),
             symbols=_SYMBOLS,
             span=0.9,
-            redrawn=food + forests,
+            redrawn=rules.food + rules.forests,
             draw_band=0.8,
             forfeit=-40.0,
         )
-        super().__init__(batch_size, device, scene, settings)
+
+    def build(self) -> None:
+        """Make the constants of this scenario too; see `Particles.build`."""
+        super().build()
         n = self._n
-        self._seen_from = torch.tensor([c + (c >= i) for c in range(n - 1) for i in range(n)], device=device)
+        self._seen_from = torch.tensor([c + (c >= i) for c in range(n - 1) for i in range(n)], device=self.device)
 
     def _columns(self) -> list[list[int]]:
-        n, prey = self._n, range(self._hunters, self._n)
-        hidden = n * self._forests  # row of the extras where what may be hidden begins, after the flags of the forests
+        n, prey = self._n, range(self.settings.adversaries, self._n)
+        hidden = n * self.settings.forests  # first row of what may be hidden: the flags of the forests come before
 
         def other(i: int, j: int, quantity: int) -> list[int]:
             """Rows of the way to j (0, as x and y) or of its velocity (1) as agent i sees it."""
@@ -123,7 +99,7 @@ class WorldComm(Particles):
             others = [j for j in range(n) if j != i]
             ways = [row for j in others for row in (self._relative(i, j) if i == 0 else other(i, j, 0))]
             speeds = [row for j in prey if j != i for row in (self._velocity(j) if i == 0 else other(i, j, 1))]
-            flags = [self._extra(forest * n + i) for forest in range(self._forests)]
+            flags = [self._extra(forest * n + i) for forest in range(self.settings.forests)]
             seen = self._velocity(i) + self._place(i) + self._all_relative(i, range(n, n + self._l)) + ways
             columns.append(seen + (flags + speeds if i in prey else speeds + flags + self._heard(0)))
         return columns
@@ -131,8 +107,8 @@ class WorldComm(Particles):
     def _extras(self) -> Tensor:
         """Flags of the forests [F * N], then ways and velocities of others with zeros where they are hidden."""
         n, batch = self._n, self.batch_size
-        inside = self._within(self._obstacles + self._food, self._forests)  # [F, N, B]
-        theirs = inside.index_select(1, self._seen_from).view(self._forests, n - 1, n, batch)
+        inside = self._within(self.settings.obstacles + self.settings.food, self.settings.forests)  # [F, N, B]
+        theirs = inside.index_select(1, self._seen_from).view(self.settings.forests, n - 1, n, batch)
         shared = (inside.unsqueeze(1) & theirs).any(0)
         visible = shared | ~(inside.any(0) | theirs.any(0))  # [N - 1, N, B]
         velocities = self._vel.index_select(1, self._seen_from).view(2, n - 1, n, batch)
@@ -145,32 +121,21 @@ class WorldComm(Particles):
         return self._dist[where] < self._reach[where]
 
     def _pay(self) -> Tensor:
-        hunters, n = self._hunters, self._n
+        hunters, n = self.settings.adversaries, self._n
         caught = self._dist[:hunters, hunters:] < self._reach[:hunters, hunters:]
         touches = 5 * caught.sum(0, dtype=torch.float64)  # [prey, B]
         near = self._dist[hunters - 1 : n - 1, :hunters].amin(0)  # of predators to the nearest prey
         across, up = bound(self._pos[:, hunters:n].abs()).unbind()
-        eaten = 2 * self._within(self._obstacles, self._food)[:, hunters:].sum(0, dtype=torch.float64)
-        first = n - 1 + self._obstacles
-        hungry = 0.05 * self._dist[first : first + self._food, hunters:].amin(0)
-        prey = -touches - 2 * across - 2 * up + eaten + (hungry if self.physics == "openai" else -hungry)
+        eaten = 2 * self._within(self.settings.obstacles, self.settings.food)[:, hunters:].sum(0, dtype=torch.float64)
+        first = n - 1 + self.settings.obstacles
+        hungry = 0.05 * self._dist[first : first + self.settings.food, hunters:].amin(0)
+        prey = -touches - 2 * across - 2 * up + eaten + (hungry if self.settings.physics == "openai" else -hungry)
         return torch.cat((touches.sum(0) - 0.1 * near, prey))
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """The same for all: `contacts` and `contact_steps`, see `arenas.tag.contacts`."""
-        found = contacts(self, steps["leadadversary_0"], 4 + 2 * self._l, self._hunters)
+        found = contacts(self, steps["leadadversary_0"], 4 + 2 * self._l, self.settings.adversaries)
         return dict.fromkeys(self.spec.seats, found)
 
 
-def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
-    """The game as PettingZoo's parallel environment `world_comm_v1`."""
-    from arenas.pettingzoo import parallel_env as face
-
-    return face(WorldComm, render_mode, **settings)
-
-
-def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
-    """The game as PettingZoo's AEC environment `world_comm_v1`."""
-    from arenas.pettingzoo import env as face
-
-    return face(WorldComm, render_mode, **settings)
+env, parallel_env = faces(WorldComm)

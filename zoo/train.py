@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -164,7 +164,7 @@ class _Run:
         return Card(
             agent=entrant.entry.key,
             behaviour=entrant.entry.agent.behaviour,
-            config=asdict(entrant.config),
+            config=entrant.settings,
             arena=self.setting.identity,
             seats=list(self.setting.learners),
             seed=plan.seed,

@@ -244,7 +244,7 @@ def test_the_softmax_is_what_was_trained_and_the_mode_what_is_played(tmp_path: P
     soft, hard = (ensembles.probabilities(ARENA, who, seen, way) for way in (ensembles.SOFTMAX, ensembles.PLAYED))
     trained = who.agents(ARENA.spec, SEATS, 0)
     for seat in SEATS:
-        wanted = trained[seat].policies[seat][0].scores(seen[seat]).softmax(-1)
+        wanted = trained[seat].policies[seat].scores(seen[seat]).softmax(-1)
         assert torch.equal(soft[seat], wanted)
         assert torch.equal(soft[seat].argmax(-1), hard[seat].argmax(-1))
         assert float(soft[seat].amax(-1).mean()) < 0.999 < float(hard[seat].amax(-1).min())

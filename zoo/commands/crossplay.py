@@ -83,12 +83,14 @@ def command(
     from zoo import crossplay, home
     from zoo.crossplay.screen import crossplay_screen
     from zoo.entry.venue import ArenaChoice
-    from zoo.errors import UserError, nearest
+    from zoo.errors import UserError, nearest, need
 
     started = time.process_time()
     choice = ArenaChoice(arena, arena_settings(assignments), wrap)
     if plot is not None and plot.suffix not in (".png", ".svg"):
         raise UserError(f"--plot {plot}: the name must end in .png or .svg")
+    if plot is not None:
+        need("matplotlib", f"--plot {plot}")
     spec = choice.make(1).spec
     for role in only:
         if role not in crossplay.roles(spec):

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -312,7 +312,7 @@ def _kind(who: Entrant) -> str:
         return who.id
     card = who.checkpoint.card
     training = _training(card.command, "seed", "out")
-    what = [who.entry.key, who.entry.agent.behaviour, asdict(who.config), card.steps, training]
+    what = [who.entry.key, who.entry.agent.behaviour, who.settings, card.steps, training]
     return hashlib.sha256(canonical(what).encode()).hexdigest()[:16]
 
 

@@ -25,6 +25,7 @@ from leaderboard.labels import unique_labels
 from leaderboard.records import RULES_VERSION, BlockRecord, MatchRecord, SeatResult, block_id, canonical
 from leaderboard.statistics.estimate import Estimate, plain, t
 from leaderboard.store import Store
+from zoo import __version__
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.matches.match import verdict
@@ -35,7 +36,6 @@ from zoo.play.replicas import last_tenth
 from zoo.play.seating import Rotation, Seated, blame, rotations
 from zoo.play.table import Sight, Table
 from zoo.progress import Reading
-from zoo.version import VERSION
 
 #: Name, or seat, -> numbers.
 Floats = Mapping[str, NDArray[np.float64]]
@@ -138,7 +138,7 @@ class LearningMatch:
                 if keys[run] not in known:
                     store.add_block(BlockRecord(keys[run], *blocks[run], results=tuple(results)))
         what = (self.match_id, self.identity, self.ids, "learn", self.seed, self.runs, tuple(keys))
-        add_once(MatchRecord(*what, command, time_now(), VERSION, {"schedule": asdict(self.schedule)}), store)
+        add_once(MatchRecord(*what, command, time_now(), __version__, {"schedule": asdict(self.schedule)}), store)
         played = [block for block in store.blocks(self.identity, set(self.ids), "learn") if block.id in keys]
         return self._summary(played, recorded)
 

@@ -11,11 +11,11 @@ from functools import cached_property
 
 from leaderboard.records import RULES_VERSION, CheckpointRecord, MatchRecord, PanelRecord, block_id, canonical
 from leaderboard.store import Store
+from zoo import __version__
 from zoo.entry.declared import Panel
 from zoo.entry.entrant import PLAY, Entrant
 from zoo.entry.venue import Venue
 from zoo.play.blocks import Task, arena_record, play_blocks
-from zoo.version import VERSION
 
 #: The texts of two entrants, in the order of their ids.
 Pairing = tuple[str, str]
@@ -151,7 +151,7 @@ def _record(plan: MatchPlan, store: Store, command: str) -> None:
     }
     what = (tuple(who.id for who in plan.entrants), "play", plan.seed, plan.episodes, tuple(plan.tasks))
     add_once(
-        MatchRecord(plan.match_id, plan.venue.identity, *what, command, time_now(), VERSION, details),
+        MatchRecord(plan.match_id, plan.venue.identity, *what, command, time_now(), __version__, details),
         store,
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,7 +80,8 @@ def sub_policy(ensemble: Entrant, k: int) -> Entrant:
     if found is None or not state:
         raise UserError(f"{ensemble.label} has no sub-policy {k}")
     entry = load_agent(SINGLE)
-    config = entry.agent.Config(**asdict(ensemble.config) | {"k": 1})
+    shared = {f.name for f in fields(entry.agent.Config)}  # an ensemble has some settings more
+    config = entry.agent.Config(**{name: value for name, value in asdict(ensemble.config).items() if name in shared})
     card = replace(found.card, agent=SINGLE, config=asdict(config))
     part = replace(found, card=card, state=state, digest=checkpoint.digest(state))
     return Entrant(f"{ensemble.label}, sub-policy {k}", entry, config, part)
