@@ -93,14 +93,12 @@ class Imported(Scripted):
             raise ValueError(f"stand_in = {cls.stand_in.__name__} learns, expected a scripted agent such as Random")
         return cls.stand_in.make(spec, seats, None, seed, device, replicas)
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
-        named = self._file(spec, seats[0])
+    def build(self, seed: int) -> None:
+        """The model of the seat, loaded and tried."""
+        named = self._file(self.spec, self.seats[0])
         if not named:
-            seat = spec.seats[seats[0]]
-            raise ValueError(f"no file for seat {seats[0]} of side {seat.side}: set file, per_seat or stand_in")
+            seat = self.spec.seats[self.seats[0]]
+            raise ValueError(f"no file for seat {self.seats[0]} of side {seat.side}: set file, per_seat or stand_in")
         self._path = self._beside(named)
         if not self._path.is_file():
             raise ValueError(f"there is no file {self._path}")

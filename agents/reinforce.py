@@ -32,15 +32,16 @@ from torch import Tensor
 
 from agents.naive import objective
 from agents.parts.categorical import CategoricalPolicy
+from agents.parts.checks import at_least_one, not_negative, positive, within_one
 from agents.parts.deterministic import sizes
-from agents.parts.gradients import gradient, leaves, not_negative
+from agents.parts.gradients import gradient, leaves
 from agents.parts.optimizers import Adam
 from agents.parts.returns import advantages
 from agents.parts.segments import Segment, across, together
 from agents.parts.team import Team
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State
 from agents.randomness import derive
-from arenas.protocol import Action, ArenaSpec, TimeStep
+from arenas.protocol import Action, TimeStep
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,10 @@ class PolicyGradientConfig:
     hidden: int = 64  # units in each of the two hidden layers (Lowe et al.)
 
     def __post_init__(self) -> None:
-        not_negative(self, "lr", "critic_lr", "entropy")
-        for name in ("parts", "hidden"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not self.clip > 0:
-            raise ValueError(f"clip must be above 0, got {self.clip}")
-        for name in ("gamma", "baseline", "lambda_"):
-            if not 0 <= (getattr(self, name, None) or 0) <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        not_negative(self, "lr", "entropy")
+        at_least_one(self, "parts", "hidden")
+        positive(self, "clip")
+        within_one(self, "gamma")
 
 
 @dataclass(frozen=True)
@@ -71,6 +67,10 @@ class ReinforceConfig(PolicyGradientConfig):
     """Settings of `reinforce`."""
 
     baseline: float = 0.0  # what is kept of the moving average of returns at each step; 0: no baseline
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        within_one(self, "baseline")
 
 
 def returns(timesteps: TimeStep, gamma: float) -> Tensor:
@@ -88,17 +88,13 @@ class PolicyGradient(Agent):
     learns = True
     config: Any
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        if replicas != 1:
-            raise ValueError(f"{type(self).__name__} trains one team at a time; run it once per seed")
-        super().__init__(spec, seats, config, seed, device, replicas)
-        self.gamma = spec.gamma if config.gamma is None else config.gamma
-        layers = [sizes(spec.seats[s], [config.hidden, config.hidden]) for s in seats]
-        self.actors = Team(layers, [derive(seed, "actor", s) for s in seats], last_scale=0.01, device=device)
-        self.actor_step = Adam(self.actors.parameters, config.lr, clip=config.clip)
-        self.policies = {s: CategoricalPolicy(self.actors.of(n), spec.seats[s]) for n, s in enumerate(seats)}
+    def build(self, seed: int) -> None:
+        """A policy for each own seat, and their optimiser."""
+        self.gamma = self.spec.gamma if self.config.gamma is None else self.config.gamma
+        layers = [sizes(self.spec.seats[s], [self.config.hidden, self.config.hidden]) for s in self.seats]
+        self.actors = Team(layers, [derive(seed, "actor", s) for s in self.seats], last_scale=0.01, device=self.device)
+        self.actor_step = Adam(self.actors.parameters, self.config.lr, clip=self.config.clip)
+        self.policies = {s: CategoricalPolicy(self.actors.of(n), self.spec.seats[s]) for n, s in enumerate(self.seats)}
 
     def begin(self, seating: Seating) -> Memory:
         """The policy's memory, and the number of the seat among ours."""
@@ -148,11 +144,10 @@ class Reinforce(PolicyGradient):
     Config: ClassVar[type] = ReinforceConfig
     config: ReinforceConfig
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
-        self.average = torch.zeros(len(seats), 1, device=device)  # of each seat's returns
+    def build(self, seed: int) -> None:
+        """Policies, and the averages of the seats' returns."""
+        super().build(seed)
+        self.average = torch.zeros(len(self.seats), 1, device=self.device)  # of each seat's returns
 
     def credit(self, segment: Segment) -> tuple[Tensor, dict[str, float]]:
         """Returns less the baseline, which then moves."""

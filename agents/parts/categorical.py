@@ -9,9 +9,9 @@ from typing import Literal, Self
 import torch
 from torch import Tensor
 
-from agents.parts.networks import Parameters, mlp, mlp_parameters, table_parameters
+from agents.parts.networks import mlp, mlp_parameters, table_parameters
 from agents.parts.returns import playing
-from agents.protocol import DifferentiablePolicy, Memory, Seating, Trajectory
+from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
 from agents.randomness import Draws, categorical, deal
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
 

@@ -9,9 +9,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from agents.parts.networks import Parameters, mlp, mlp_parameters
+from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.returns import playing
-from agents.protocol import DifferentiablePolicy, Memory, Seating, Trajectory
+from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
 from agents.randomness import categorical, deal, dealt_bits, fraction
 from arenas.protocol import Action, SeatSpec, TimeStep
 
