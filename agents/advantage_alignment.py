@@ -36,6 +36,7 @@ from torch import Tensor
 
 from agents.parts.categorical import CategoricalPolicy
 from agents.parts.gradients import gradient, leaves
+from agents.parts.logits import entropy, masked, taken
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam
 from agents.parts.returns import advantages, playing
@@ -205,20 +206,20 @@ class AdvantageAlignment(Agent):
         `rows` bool [B] says in which games of a seat the policy played and is to learn.
         """
         theta = leaves(policy.parameters)
-        total, entropy, count = (torch.zeros((), device=self.device) for _ in range(3))
+        total, spread, count = (torch.zeros((), device=self.device) for _ in range(3))
         for seat in self.seats:
             mine, trajectory = rows[seat], joint.seats[seat]
             mask, counted = trajectory.timesteps.action_mask, playing(trajectory.timesteps)[:, mine]
-            logits = policy.masked(mlp(theta, seen[seat][:-1, mine]), None if mask is None else mask[:-1, mine])
+            logits = masked(mlp(theta, seen[seat][:-1, mine]), None if mask is None else mask[:-1, mine])
             log_pi = logits.log_softmax(-1)
-            taken = log_pi.gather(-1, trajectory.actions.value[:, mine].unsqueeze(-1)).squeeze(-1)
-            total = total + (taken * weight[seat][:, mine] * counted).sum()
-            entropy = entropy - ((log_pi.exp() * log_pi.clamp_min(-1e9)).sum(-1) * counted).sum()
+            praise = taken(log_pi, trajectory.actions.value[:, mine]) * weight[seat][:, mine]
+            total = total + (praise * counted).sum()
+            spread = spread + (entropy(log_pi) * counted).sum()
             count = count + counted.sum()
-        value = (total + self.config.entropy / fallen * entropy) / count.clamp_min(1)
+        value = (total + self.config.entropy / fallen * spread) / count.clamp_min(1)
         step.lr = self.config.lr / fallen
         step.descend({name: -g for name, g in gradient(value, theta).items()})
-        return float((entropy / count.clamp_min(1)).detach())
+        return float((spread / count.clamp_min(1)).detach())
 
     def acting_state(self) -> State:
         """The actor's parameters, under the name of every seat that it plays."""

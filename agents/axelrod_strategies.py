@@ -33,7 +33,6 @@ from agents.protocol import Agent, Memory, Seating
 from agents.randomness import bits
 from arenas.protocol import Action, TimeStep
 
-SCHEME = "axelrod"
 #: Strategies that no classifier of the library gives away, with the law that they break.
 BREAKS_A_LAW = {"EvolvedAttention": "it draws from torch's global generator (law 5: luck is dealt)"}
 #: Strategies that ask so many others at every move that no law could be held against them in reasonable time.

@@ -31,10 +31,10 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from agents.parts.categorical import CategoricalPolicy
 from agents.parts.checks import at_least_one, not_negative, positive, within_one
 from agents.parts.deterministic import sizes
 from agents.parts.gradients import gradient, leaves
+from agents.parts.logits import masked
 from agents.parts.networks import mlp
 from agents.parts.optimizers import Adam
 from agents.parts.replay import Replay
@@ -130,7 +130,7 @@ class Iql(Agent):
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """The best action of the seat's own network; in training a uniform one with probability epsilon."""
         scores = mlp(self.q.of(memory["seat"]), timestep.observation.flatten(1))
-        q = CategoricalPolicy.masked(scores, timestep.action_mask)
+        q = masked(scores, timestep.action_mask)
         following = {**memory, "step": memory["step"] + 1}
         if not memory["training"]:
             return Action(q.argmax(-1)), following
@@ -168,10 +168,10 @@ class Iql(Agent):
         )
         gamma = self.spec.gamma if self.config.gamma is None else self.config.gamma
         with torch.no_grad():
-            value = CategoricalPolicy.masked(apply(self.target.parameters, following), legal)
+            value = masked(apply(self.target.parameters, following), legal)
             chooser = value
             if self.config.double:
-                chooser = CategoricalPolicy.masked(apply(self.q.parameters, following), legal)
+                chooser = masked(apply(self.q.parameters, following), legal)
             target = td_target(reward, discount, value, chooser, gamma)
 
         theta = leaves(self.q.parameters)

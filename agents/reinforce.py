@@ -35,6 +35,7 @@ from agents.parts.categorical import CategoricalPolicy
 from agents.parts.checks import at_least_one, not_negative, positive, within_one
 from agents.parts.deterministic import sizes
 from agents.parts.gradients import gradient, leaves
+from agents.parts.logits import entropy, masked, taken
 from agents.parts.optimizers import Adam
 from agents.parts.returns import advantages
 from agents.parts.segments import Segment, across, together
@@ -115,13 +116,12 @@ class PolicyGradient(Agent):
             credit, metrics = self.credit(part)
             theta = leaves(self.actors.parameters)
             scores = across(theta, part.timesteps.observation[:-1])
-            log_pi = CategoricalPolicy.masked(scores, part.legal[:-1]).log_softmax(-1)
-            taken = log_pi.gather(-1, part.actions.unsqueeze(-1)).squeeze(-1)
-            entropy = -(log_pi.exp() * log_pi.clamp_min(-1e9)).sum(-1) * part.counted
-            value = objective(taken, credit) + self.config.entropy * entropy.sum(0).mean()
+            log_pi = masked(scores, part.legal[:-1]).log_softmax(-1)
+            spread = entropy(log_pi) * part.counted
+            value = objective(taken(log_pi, part.actions), credit) + self.config.entropy * spread.sum(0).mean()
             # the mean is over the games of all seats, each of which only moves its own parameters
             self.actor_step.descend(gradient(-len(self.seats) * value, theta))
-            metrics["entropy"] = float((entropy.sum() / part.counted.sum().clamp_min(1)).detach())
+            metrics["entropy"] = float((spread.sum() / part.counted.sum().clamp_min(1)).detach())
         return metrics
 
     @abstractmethod
