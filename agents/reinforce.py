@@ -117,8 +117,9 @@ class PolicyGradient(Agent):
             theta = leaves(self.actors.parameters)
             scores = across(theta, part.timesteps.observation[:-1])
             log_pi = masked(scores, part.legal[:-1]).log_softmax(-1)
+            value = objective(taken(log_pi, part.actions), credit)
             spread = entropy(log_pi) * part.counted
-            value = objective(taken(log_pi, part.actions), credit) + self.config.entropy * spread.sum(0).mean()
+            value = value + self.config.entropy * spread.sum(0).mean()
             # the mean is over the games of all seats, each of which only moves its own parameters
             self.actor_step.descend(gradient(-len(self.seats) * value, theta))
             metrics["entropy"] = float((spread.sum() / part.counted.sum().clamp_min(1)).detach())
