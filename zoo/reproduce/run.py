@@ -21,10 +21,10 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
+from zoo import __version__
 from zoo.errors import UserError
 from zoo.play.pool import start_worker
-from zoo.reproduce.report import Figure, Json, Part, Report
-from zoo.version import VERSION
+from zoo.reproduce.report import Figure, Json, Part, Reproduction
 from zoo.work.pool import limit_threads
 
 #: Told to whoever watches: part, done, of how many.
@@ -45,7 +45,7 @@ class Done:
 
 def key(figure: Figure, part: Part) -> str:
     """Under which name a part is kept."""
-    what = [VERSION, figure.name, figure.revision, part.function.__qualname__, dict(part.settings)]
+    what = [__version__, figure.name, figure.revision, part.function.__qualname__, dict(part.settings)]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -82,7 +82,7 @@ def reproduce(
         yield done
 
 
-def assembled(figure: Figure, done: Sequence[Done], *, quick: bool, seeds: int) -> Report:
+def assembled(figure: Figure, done: Sequence[Done], *, quick: bool, seeds: int) -> Reproduction:
     """The report, whatever the order in which the parts came."""
     results = {key(figure, d.part): d.result for d in done}
     parts = figure.parts(quick, seeds)
