@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from agents.lola import Lola
-from agents.parts.gradients import Parameters, gradient, leaves
 from agents.parts.gradients import dot as inner
+from agents.parts.gradients import gradient, leaves
+from agents.protocol import Parameters
 from arenas.matrix import IteratedPrisonersDilemma
 from zoo.entry.venue import ArenaChoice
 from zoo.plan import Plan, set_up

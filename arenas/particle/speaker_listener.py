@@ -1,0 +1,80 @@
+"""Cooperative communication, `simple_speaker_listener_v4` of mpe2: who knows the goal cannot move, who moves must ask.
+
+The speaker sees the colour of the goal landmark (3 numbers) and says one of three symbols. The listener sees its
+velocity, the ways to the three landmarks, and the symbol said last, one-hot (zeros at first): 11 numbers. Each step
+pays both minus the squared distance from the listener to the goal; with physics=openai both are paid the sum over both,
+twice as much.
+
+Per seat and episode of 25 steps random play earns about -40.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from arenas.faces import faces
+from arenas.particle.world import REACHED, Body, Colour, Particles, Player, Scene, at_end, points
+from arenas.protocol import Action, TimeStep
+
+_COLOURS = ((0.65, 0.15, 0.15), (0.15, 0.65, 0.15), (0.15, 0.15, 0.65))
+_LISTENER = 0.45  # what the listener's picture adds to the colour of its goal
+
+
+class SpeakerListener(Particles):
+    """Cooperative communication."""
+
+    name = "speaker-listener-v1"
+
+    def _scene(self) -> Scene:
+        scale = 2 if self.settings.physics == "openai" else 1  # of what is paid
+        return Scene(
+            kind="cooperative",
+            players=(
+                Player(0.075, name="speaker_0", thrust=0.0, talks=True),
+                Player(0.075, name="listener_0"),
+            ),
+            landmarks=tuple(Body(0.04, colour) for colour in _COLOURS),
+            goals=(3,),
+            symbols=3,
+            draw_band=3.0 * scale,
+            forfeit=-20.0 * scale,
+        )
+
+    def build(self) -> None:
+        """Make the constants of this scenario too; see `Particles.build`."""
+        super().build()
+        self._colour_of = torch.tensor(_COLOURS, dtype=torch.float64, device=self.device).t().contiguous()
+
+    def _deal(self) -> None:
+        self._constants = self._colour_of[:, self._goals[0]]
+
+    def _columns(self) -> list[list[int]]:
+        speaker = [self._extra(k) for k in range(3)]
+        return [speaker, self._velocity(1) + self._all_relative(1, [2, 3, 4]) + self._heard(0)]
+
+    def _pay(self) -> Tensor:
+        across, up = self._rel[:, -1, 1].square().unbind()  # of the way from the listener to the goal
+        paid = -(across + up)
+        return (2 * paid if self.settings.physics == "openai" else paid).expand(2, -1)
+
+    def _colours(self, goals: list[int]) -> list[Colour]:
+        colours, (red, green, blue) = super()._colours(goals), _COLOURS[goals[0]]
+        colours[1] = (red + _LISTENER, green + _LISTENER, blue + _LISTENER)
+        return colours
+
+    def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
+        """At the end of the episode: whether the listener is `at_goal`, within 0.1, and its `distance` to it.
+
+        Both seats are told the same.
+        """
+        step = steps["listener_0"]
+        goal = steps["speaker_0"].observation.argmax(-1)[..., None, None]
+        far = points(step.observation, 2, 3).take_along_dim(goal, -2).squeeze(-2).norm(dim=-1)
+        found = {"at_goal": at_end(step, far < REACHED), "distance": at_end(step, far)}
+        return dict.fromkeys(self.spec.seats, found)
+
+
+env, parallel_env = faces(SpeakerListener)

@@ -1,0 +1,499 @@
+"""The particle worlds of MADDPG (Lowe et al. 2017): discs on a plane that push, chase, signal and listen, in batches.
+
+The rules are mpe2's (the maintained form of the multi-agent particle environments), equal to it in positions,
+observations and rewards. All numbers of the physics are float64; observations and rewards are told as float32.
+
+A step of dt = 0.1: every agent is pushed by its action, times its thrust. Where both of a pair collide, each is pushed
+away from the other by 100 * k * log(1 + exp(-(d - d_min) / k)), k = 0.001, with d the distance of their centres and
+d_min the sum of their radii. All masses are 1. Then position += velocity * dt with the old velocity, then velocity =
+0.75 * velocity + force * dt, then velocities above an agent's top speed are cut to it. Symbols that are said in a step
+are heard in the next observation. Two agents on exactly the same spot have no direction to push: as in mpe2 that is not
+a number; places drawn from 2^53 make it no event.
+
+`physics="openai"` are the conventions of 2017, for comparison with the paper: velocity first and then position with the
+new one, action 1 pushes towards +x (in mpe2 towards -x) and 3 towards +y, and the rewards that the scenarios name.
+
+Actions. Discrete, in mpe2's numbers: 0 nothing, 1 -x, 2 +x, 3 -y, 4 +y; who only speaks chooses a symbol; who does both
+chooses symbol * 5 + move. Continuous: as many numbers in [-1, 1] as mpe2 has in [0, 1], a of ours being (a + 1) / 2
+there: five for a mover (nothing, -x, +x, -y, +y; opposite pushes cancel), followed by one for each symbol.
+
+`luck="fast"` draws a whole reset at once from counters; `luck="mpe2"` draws the first episode of a row as mpe2 does for
+that seed, number by number, and later ones from a seed that the row's seed and the number of the episode give.
+
+Layout: axis (x, y), then entities, then copies B: agents first, then landmarks, then one place for each goal, which is
+the landmark that was drawn for it. `others` of agent n are all entities but itself, C of them, in that order.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from arenas.luck import below, bits
+from arenas.particle.picture import picture, word
+from arenas.protocol import Action, Arena, ArenaSpec, Kind, SeatSpec, Snapshot, TimeStep, TimeSteps
+
+Physics = Literal["mpe2", "openai"]
+Luck = Literal["fast", "mpe2"]
+Colour = tuple[float, float, float]
+
+PHYSICS, LUCKS = ("mpe2", "openai"), ("fast", "mpe2")
+REACHED = 0.1  # distance below which a landmark counts as reached, mpe2's own radius
+MOVES = 5
+_DT, _KEPT = 0.1, 1 - 0.25  # seconds a step; share of the velocity that damping leaves
+_STIFFNESS, _MARGIN = 100.0, 1e-3
+_FAR = -600.0  # margins between two bodies at which exp is 1e-261, for beyond it underflows, fifty times as slowly
+_PUSH = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # x and y of each move in mpe2
+_SEED_MASK = (1 << 63) - 1  # numpy wants seeds that are not negative
+
+
+@dataclass(frozen=True)
+class Body:
+    """A disc: a landmark as it stands, or what an agent is made of. An agent's name is its seat."""
+
+    size: float = 0.05  # radius
+    colour: Colour = (0.25, 0.25, 0.25)
+    solid: bool = False  # whether it collides
+    name: str = "landmark"
+
+
+@dataclass(frozen=True)
+class Player(Body):
+    """An agent: whether it collides is for all agents of a scene the same. Talkers come first, movers last."""
+
+    team: str = "all"
+    thrust: float = 5.0  # 0: it cannot move
+    top_speed: float = math.inf
+    talks: bool = False
+
+    @property
+    def side(self) -> str:
+        """The name without its number."""
+        return self.name.rpartition("_")[0]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A scenario in constants.
+
+    Attributes:
+        kind: of the game.
+        players: in mpe2's order.
+        landmarks: solid ones first.
+        goals: for each goal the number of landmarks from which it is drawn.
+        symbols: how many there are to say.
+        span: landmarks are drawn from the square [-span, span]^2, agents from [-1, 1]^2.
+        redrawn: how many landmarks, the last, mpe2 draws a second time.
+        draw_band: for an episode of 25 steps. Two standard errors of the difference between the mean returns of two
+            equal players over a block of 1,000 episodes, 2 sqrt(2 / 1000) times the standard deviation of a return,
+            measured in random play at the default settings, of the party where it is least. Luck that both share makes
+            the true difference smaller.
+        forfeit: per step of an episode of 25 steps: at least twice what the worst constant play loses on average.
+            Who runs away gets farther the longer he runs, so it grows as the cube of the steps beyond.
+    """
+
+    kind: Kind
+    players: tuple[Player, ...]
+    landmarks: tuple[Body, ...]
+    draw_band: float
+    forfeit: float
+    goals: tuple[int, ...] = ()
+    symbols: int = 0
+    span: float = 1.0
+    redrawn: int = 0
+
+
+@dataclass(frozen=True)
+class ParticleSettings:
+    """Settings that all particle worlds have."""
+
+    continuous: bool = False  # whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones
+    max_steps: int = 25  # T, steps per episode
+    physics: Physics = "mpe2"  # "mpe2", or "openai" for the conventions of 2017
+    luck: Luck = "fast"  # "fast", or "mpe2" to start as mpe2 does with the same seed
+
+    def __post_init__(self) -> None:
+        if self.max_steps < 1:
+            raise ValueError(f"max_steps must be at least 1, got {self.max_steps}")
+        for setting, known in (("physics", PHYSICS), ("luck", LUCKS)):
+            if getattr(self, setting) not in known:
+                raise ValueError(f"{setting} must be one of {', '.join(known)}, got {getattr(self, setting)!r}")
+
+
+class Particles(Arena):
+    """Base of the particle worlds: physics, luck, and observations put together from columns.
+
+    A scenario says what it is made of (`_scene`), which numbers each seat sees (`_columns`), and what is paid (`_pay`).
+    Its name without the version is also a word that it offers.
+    """
+
+    Settings: ClassVar[type] = ParticleSettings
+    settings: ParticleSettings
+
+    def build(self) -> None:
+        """Set the rules and make the constant tensors; see `Arena.build`."""
+        self.scene = scene = self._scene()
+        self.continuous, max_steps = bool(self.settings.continuous), self.settings.max_steps
+        self._shape(scene)
+        columns = self._columns()
+        self._rows = torch.tensor([row for seen in columns for row in seen], device=self.device)
+        self._seen_widths = [len(seen) for seen in columns]
+        acting, word = "continuous" if self.continuous else "discrete", self.name.rpartition("-v")[0]
+        self.spec = ArenaSpec(
+            name=self.name,
+            seats={
+                player.name: SeatSpec(
+                    (width,),
+                    0 if self.continuous else self._codes(player),
+                    action_dim=self._numbers(player) if self.continuous else 0,
+                    team=player.team,
+                    side=player.side,
+                )
+                for player, width in zip(scene.players, self._seen_widths, strict=True)
+            },
+            kind=scene.kind,
+            max_steps=max_steps,
+            gamma=0.95,
+            offers=frozenset({acting, "state", "simulator", "particle", word}),
+            draw_band=scene.draw_band * max_steps / 25,
+            forfeit=scene.forfeit * max_steps * max(1.0, max_steps / 25) ** 2,
+            state_dim=len(self._rows),
+            episodes=1000,
+            block=1000,
+        )
+        self._equip(scene)
+
+    def _codes(self, player: Player) -> int:
+        """How many discrete actions a player has."""
+        return (MOVES if player.thrust else 1) * (self.scene.symbols if player.talks else 1)
+
+    def _numbers(self, player: Player) -> int:
+        """The width of a player's continuous action."""
+        return (MOVES if player.thrust else 0) + (self.scene.symbols if player.talks else 0)
+
+    def _shape(self, scene: Scene) -> None:
+        """Count: N agents, L landmarks, C others of each agent, talkers, movers, and points of the table of numbers."""
+        self._n, self._l = len(scene.players), len(scene.landmarks)
+        self._entities = self._n + self._l + len(scene.goals)
+        self._c = self._entities - 1
+        self._talkers = sum(player.talks for player in scene.players)
+        self._movers = sum(player.thrust > 0 for player in scene.players)
+        solid = sum(body.solid for body in scene.landmarks)
+        self._solid = self._n - 1 + solid if scene.players[0].solid else 0
+        self._points = self._n + self._entities + self._c * self._n  # velocities, places, others as seen from agents
+
+    def _equip(self, scene: Scene) -> None:
+        """Make the constant tensors."""
+        device, batch, n = self.device, self.batch_size, self._n
+
+        def real(values: Any) -> Tensor:
+            return torch.tensor(values, dtype=torch.float64, device=device)
+
+        self._others = torch.tensor([c + (c >= i) for c in range(self._c) for i in range(n)], device=device)
+        sizes = [body.size for body in (*scene.players, *scene.landmarks)]
+        reach = [[sizes[i] + sizes[c + (c >= i)] for i in range(n)] for c in range(n - 1 + self._l)]
+        self._reach = real(reach).unsqueeze(-1)  # [N - 1 + L, N, 1], sums of radii
+        speeds = [player.top_speed for player in scene.players]
+        self._top_speed = None if min(speeds) == math.inf else real(speeds).unsqueeze(-1)
+        sign = 1 if self.settings.physics == "mpe2" else -1
+        thrusts = [sign * player.thrust for player in scene.players]
+        self._thrust = real(thrusts[n - self._movers :]).unsqueeze(-1)
+        codes = [range(self._codes(player)) for player in scene.players]
+        self._offsets = torch.tensor([sum(map(len, codes[:i])) for i in range(n)], device=device).unsqueeze(-1)
+        pushes = [[t * p for p in _PUSH[a % MOVES]] for t, own in zip(thrusts, codes, strict=True) for a in own]
+        self._push_of = real(pushes).t().contiguous()  # [2, all codes]
+        said = [
+            [float(a // (MOVES if player.thrust else 1) == s) for s in range(scene.symbols)]
+            for player, own in zip(scene.players, codes, strict=True)
+            if player.talks
+            for a in own
+        ]
+        self._said_of = real(said).t().contiguous()  # [symbols, codes of talkers]
+        self._silence = real(0).expand(scene.symbols, self._talkers, batch)
+        self._still = real(0).expand(2, n, batch)
+        self._unpaid = real(0).expand(n, batch)
+        spans = [1.0] * n + [scene.span] * self._l
+        self._spans = real(spans).unsqueeze(-1)
+        self._lanes = torch.arange(len(scene.goals) + 2 * (n + self._l), device=device).unsqueeze(-1)
+        self._choices = torch.tensor(scene.goals, dtype=torch.long, device=device).unsqueeze(-1)
+        true = torch.ones((), dtype=torch.bool, device=device)
+        self._yes, self._no = true.expand(batch), (~true).expand(batch)
+        self._full = torch.ones((), device=device).expand(batch)
+        self._masks = [None if self.continuous else true.expand(batch, len(own)) for own in codes]
+        self._constants: Tensor | None = None
+        self._goals = torch.zeros(len(scene.goals), batch, dtype=torch.long, device=device)
+
+    # What scenarios say
+
+    @abstractmethod
+    def _scene(self) -> Scene:
+        """What the scenario is made of under these settings."""
+
+    @abstractmethod
+    def _columns(self) -> list[list[int]]:
+        """For every seat the rows of the table of numbers that it sees, in order."""
+
+    @abstractmethod
+    def _pay(self) -> Tensor:
+        """What every seat is paid for the step that led here, float64 [N, B]."""
+
+    def _colours(self, goals: list[int]) -> list[Colour]:
+        """Colours of agents and landmarks, the colours of bodies unless goals say otherwise."""
+        return [body.colour for body in (*self.scene.players, *self.scene.landmarks)]
+
+    def _deal(self) -> None:
+        """An episode begins: set `_constants`, rows [X, B] that stay the same in an episode, from `_goals`."""
+
+    def _extras(self) -> Tensor | None:
+        """Further rows of the table, float64 [X, B]."""
+        return self._constants
+
+    def _point(self, number: int) -> list[int]:
+        return [number, self._points + number]
+
+    def _velocity(self, agent: int) -> list[int]:
+        """Rows of an agent's velocity."""
+        return self._point(agent)
+
+    def _place(self, entity: int) -> list[int]:
+        """Rows of an entity's position."""
+        return self._point(self._n + entity)
+
+    def _relative(self, agent: int, entity: int) -> list[int]:
+        """Rows of the way from an agent to another entity."""
+        return self._point(self._n + self._entities + (entity - (entity > agent)) * self._n + agent)
+
+    def _all_relative(self, agent: int, entities: Sequence[int]) -> list[int]:
+        """Rows of the ways to several entities, itself left out."""
+        return [row for entity in entities if entity != agent for row in self._relative(agent, entity)]
+
+    def _heard(self, talker: int) -> list[int]:
+        """Rows of what a talker said."""
+        return [2 * self._points + symbol * self._talkers + talker for symbol in range(self.scene.symbols)]
+
+    def _extra(self, number: int) -> int:
+        """Row of one of the extras."""
+        return 2 * self._points + self.scene.symbols * self._talkers + number
+
+    # The game
+
+    def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
+        """Start an episode in every row; see `Arena.reset`."""
+        self._seed, self._autoreset, self._episode = seed, autoreset, 0
+        return self._begin()
+
+    def _begin(self) -> tuple[TimeSteps, Tensor | None]:
+        """The row's next episode: a pure function of its seed and the episode's number."""
+        self._t = 0
+        self._goals, places = self._fast_luck() if self.settings.luck == "fast" else self._mpe2_luck()
+        if self.scene.goals:
+            where = self._n + self._goals
+            places = torch.cat((places, places.gather(1, where.expand(2, -1, -1))), dim=1)
+        self._pos = self._start = places
+        self._vel, self._said, self._paid = self._still, self._silence, self._unpaid
+        self._deal()
+        self._measure()
+        return self._told(first=True)
+
+    def _fast_luck(self) -> tuple[Tensor, Tensor]:
+        """Goals long [G, B] and places float64 [2, N + L, B] in one draw."""
+        lanes = bits(bits(self._seed, self._episode).unsqueeze(0), self._lanes)
+        goals = len(self.scene.goals)
+        unit = ((lanes[goals:] >> 11) & ((1 << 53) - 1)).double() * 2.0**-52 - 1  # in [-1, 1)
+        return below(lanes[:goals], self._choices), unit.view(2, -1, self.batch_size) * self._spans
+
+    def _mpe2_luck(self) -> tuple[Tensor, Tensor]:
+        """The same in mpe2's order of draws: goals, agents, landmarks, and some landmarks again."""
+        scene, rows = self.scene, []
+        for seed in (bits(self._seed, self._episode) if self._episode else self._seed).tolist():
+            draw = np.random.Generator(np.random.PCG64(seed & _SEED_MASK))
+            goals = [int(draw.integers(n)) for n in scene.goals]
+            agents = draw.uniform(-1, 1, (self._n, 2))
+            landmarks = draw.uniform(-scene.span, scene.span, (self._l, 2))
+            if scene.redrawn:
+                landmarks[-scene.redrawn :] = draw.uniform(-scene.span, scene.span, (scene.redrawn, 2))
+            rows.append((goals, np.concatenate((agents, landmarks))))
+        picked = torch.tensor([goals for goals, _ in rows], dtype=torch.long, device=self.device)
+        places = torch.as_tensor(np.stack([places for _, places in rows], axis=-1), device=self.device)
+        return picked.t().contiguous(), places.transpose(0, 1).contiguous()
+
+    def _measure(self) -> None:
+        """The ways from agents to others [2, C, N, B], and their lengths [C, N, B]."""
+        others = self._pos.index_select(1, self._others).view(2, self._c, self._n, -1)
+        self._rel = others - self._pos[:, : self._n].unsqueeze(1)
+        across, up = self._rel.square().unbind()
+        self._dist = (across + up).sqrt()
+
+    def step(self, actions: Mapping[str, Action]) -> tuple[TimeSteps, Tensor | None]:
+        """Play one step in every row, or start anew, or rest; see `Arena.step`."""
+        if self._t == self.spec.max_steps:
+            if self._autoreset:
+                self._episode += 1
+                return self._begin()
+            self._paid = self._unpaid
+            return self._told(rests=True)
+        self._t += 1
+        push = self._act([actions[seat].value for seat in self.spec.seats])
+        if self._movers:
+            self._move(push)
+            self._measure()
+        self._paid = self._pay()
+        return self._told()
+
+    def _act(self, values: list[Tensor]) -> Tensor:
+        """Say what is said; the agents' own pushes float64 [2, N, B]."""
+        if self.continuous:
+            return self._act_continuously(values)
+        codes = torch.stack(values) + self._offsets
+        if self._talkers:
+            spoken = codes[: self._talkers].flatten()
+            self._said = self._said_of.index_select(1, spoken).view(-1, self._talkers, self.batch_size)
+        return self._push_of.index_select(1, codes.flatten()).view(2, self._n, -1)
+
+    def _act_continuously(self, values: list[Tensor]) -> Tensor:
+        # in float32 as far as mpe2 does so, for the same last digit
+        values = [(value.clamp(-1, 1) + 1) / 2 for value in values]
+        if self._talkers:
+            spoken = torch.stack([value[:, -self.scene.symbols :] for value in values[: self._talkers]])
+            self._said = spoken.permute(2, 0, 1).double().contiguous()
+        if not self._movers:
+            return self._still
+        pushes = torch.stack([value[:, :MOVES] for value in values[self._n - self._movers :]]).permute(2, 0, 1)
+        push = (pushes[2::2] - pushes[1::2]).double().contiguous() * self._thrust
+        return torch.cat((self._still[:, self._movers :], push), dim=1) if self._movers < self._n else push
+
+    def _move(self, force: Tensor) -> None:
+        """One step of the physics, from the ways and distances before it."""
+        if self._solid:
+            near = self._solid
+            inside = ((self._reach[:near] - self._dist[:near]) / _MARGIN).clamp_min(_FAR)
+            depth = torch.log1p(torch.exp(inside)) * _MARGIN  # at most d_min / k = 400 inside: nothing overflows
+            contacts = _STIFFNESS * self._rel[:, :near] / self._dist[:near] * depth
+            for contact in contacts.unbind(1):  # one after the other, so that no sum depends on the batch
+                force = force - contact
+        old = self._vel
+        self._vel = self._slow_down(old * _KEPT + force * _DT)
+        way = (old if self.settings.physics == "mpe2" else self._vel) * _DT
+        agents, rest = self._pos[:, : self._n], self._pos[:, self._n :]
+        self._pos = torch.cat((agents + way, rest), dim=1)
+
+    def _slow_down(self, velocity: Tensor) -> Tensor:
+        """Velocities cut to the top speeds."""
+        if self._top_speed is None:
+            return velocity
+        across, up = velocity.square().unbind()
+        speed = (across + up).sqrt()
+        return torch.where(speed > self._top_speed, velocity / speed * self._top_speed, velocity)
+
+    def _look(self) -> Tensor:
+        """What all seats see, side by side, float32 [B, S]."""
+        batch = self.batch_size
+        table = torch.cat((self._vel, self._pos, self._rel.view(2, -1, batch)), dim=1).view(-1, batch)
+        further = [self._said.reshape(-1, batch)] if self._talkers else []
+        if (extras := self._extras()) is not None:
+            further.append(extras)
+        if further:
+            table = torch.cat((table, *further))
+        return table.float().index_select(0, self._rows).t().contiguous()
+
+    def _told(self, *, first: bool = False, rests: bool = False) -> tuple[TimeSteps, Tensor | None]:
+        """Time steps of all seats, and the state."""
+        if not rests:
+            self._state = self._look()
+        last = self._yes if self._t == self.spec.max_steps else self._no
+        flags = self._full, self._yes if first else self._no, last, self._no if last is self._yes else self._yes
+        seen, paid = torch.split(self._state, self._seen_widths, dim=1), self._paid.float().unbind()
+        told = {
+            seat: TimeStep(seen[i], self._masks[i], paid[i], *flags)  # discount, first, last, active
+            for i, seat in enumerate(self.spec.seats)
+        }
+        return told, self._state
+
+    def rewards(self) -> Tensor:
+        """What the last step paid, before rounding to float32: float64 [B, N]."""
+        return self._paid.t()
+
+    def positions(self) -> Tensor:
+        """Positions of agents and landmarks, float64 [B, N + L, 2]."""
+        return self._pos[:, : self._n + self._l].permute(2, 1, 0)
+
+    def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
+        """Places and words as text, or mpe2's picture, uint8 [700, 700, 3]."""
+        places = self.positions()[row].tolist()
+        goals = self._goals[:, row].tolist()
+        talkers, said = self.scene.players[: self._talkers], self._said[..., row].t().tolist()
+        words = {player.name: word(symbols, self.continuous) for player, symbols in zip(talkers, said, strict=True)}
+        if mode == "ansi":
+            return self._text(places, goals, words)
+        if mode != "rgb_array":
+            return super().render(row, mode)
+        bodies = (*self.scene.players, *self.scene.landmarks)
+        sizes = [body.size for body in bodies]
+        span = float(self._start[..., : len(bodies), row].abs().max())
+        return picture(places, sizes, self._colours(goals), span, words)
+
+    def _text(self, places: list[list[float]], goals: list[int], words: Mapping[str, str]) -> str:
+        lines = [f"step {self._t} of {self.spec.max_steps}"]
+        counts: dict[str, int] = {}
+        for i, (body, (x, y)) in enumerate(zip((*self.scene.players, *self.scene.landmarks), places, strict=True)):
+            name, further = body.name, f"  says {words[body.name]}" if body.name in words else ""
+            if i >= self._n:
+                counts[name] = counts.get(name, -1) + 1
+                name, further = f"{name} {counts[name]}", "  goal" * (i - self._n in goals)
+            lines.append(f"{name:<16}{x:+6.2f} {y:+6.2f}{further}")
+        return "\n".join(lines)
+
+    def snapshot(self) -> Snapshot:
+        """Places, velocities, what was said and paid, the goals, the clock and the luck."""
+        return {
+            "pos": self._pos,
+            "vel": self._vel,
+            "said": self._said,
+            "paid": self._paid,
+            "goals": self._goals,
+            "start": self._start,
+            "seed": self._seed,
+            "episode": self._episode,
+            "t": self._t,
+            "autoreset": self._autoreset,
+        }
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to `snapshot`."""
+        for name, kept in snapshot.items():
+            setattr(self, f"_{name}", kept)
+        self._deal()
+        self._measure()
+        self._state = self._look()
+
+
+# What metrics are made of, from what a seat was told, [T + 1, B, ...]
+
+
+def points(seen: Tensor, start: int, count: int) -> Tensor:
+    """Ways to `count` entities [..., count, 2] that an observation [..., O] holds from its number `start` on."""
+    return seen[..., start : start + 2 * count].reshape(*seen.shape[:-1], count, 2)
+
+
+def flock(seen: Tensor, start: int, count: int) -> Tensor:
+    """Places of all `count` agents [..., count, 2] as seen from the first, from the ways to the others."""
+    others = points(seen, start, count - 1)
+    return torch.cat((seen.new_zeros(*seen.shape[:-1], 1, 2), others), dim=-2)
+
+
+def at_end(step: TimeStep, value: Tensor) -> Tensor:
+    """What `value` [T + 1, B] is where an episode ends, its mean where several do, NaN where none does: [B]."""
+    return (value * step.last).sum(0) / step.last.sum(0)
+
+
+def per_step(step: TimeStep, value: Tensor) -> Tensor:
+    """Mean of `value` [T + 1, B] over the moments to which a step led, NaN without any: [B]."""
+    playing = step.active[:-1]
+    return (value[1:] * playing).sum(0) / playing.sum(0)
