@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -154,3 +154,10 @@ def watch(items: Iterable[T], total: int, what: str, *, quiet: bool = False) -> 
         for item in items:
             yield item
             bar.advance(bar.task_ids[0])
+
+
+@contextmanager
+def block_bar(*, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """What `zoo.matches.plan.run` calls with the blocks that are done and all blocks, shown as a progress bar."""
+    with progress(0, "blocks", quiet=quiet) as bar:
+        yield lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total)

@@ -14,9 +14,9 @@ from leaderboard.report.layout import clean, decimals, half_widths, intervals, n
 from leaderboard.report.sheet import Column, Sheet, labels
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import FEWEST_EPISODES, FEWEST_KINDS
-from zoo.anchors import BEST
 from zoo.crossplay.figures import Entry, Group
 from zoo.crossplay.report import CrossReport
+from zoo.entry.declared import BEST
 
 
 def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = ()) -> RenderableType:
