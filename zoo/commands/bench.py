@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from zoo.bench import Measurement
+    from zoo.bench import Speed
 
 EPILOG = """\b
 Examples:
@@ -51,7 +51,7 @@ def command(quick: bool, as_json: bool) -> None:
         Console().print(_screen(measured, machine()))
 
 
-def _screen(measured: Sequence[Measurement], facts: dict[str, Any]) -> RenderableType:
+def _screen(measured: Sequence[Speed], facts: dict[str, Any]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
