@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle.world import Body, Colour, Particles, Player, Scene
+from arenas.particle.scene import Body, Colour, Player, Scene
+from arenas.particle.world import Particles
 from arenas.protocol import Action, TimeStep
 
 _SYMBOLS = 4
@@ -83,11 +84,11 @@ class Crypto(Particles):
         alice = steps["alice_0"]
         goal = alice.observation[:-1, :, :_SYMBOLS].argmax(-1)
         heard = alice.active[:-1] & ~alice.first[:-1]
-        found: dict[str, dict[str, Tensor]] = {seat: {} for seat in self.spec.seats}
+        measured: dict[str, dict[str, Tensor]] = {seat: {} for seat in self.spec.seats}
         for seat in ("eve_0", "bob_0"):
             said = actions[seat].value.argmax(-1) if self.continuous else actions[seat].value
-            found[seat] = {"accuracy": ((said == goal) & heard).sum(0) / heard.sum(0)}
-        return found
+            measured[seat] = {"accuracy": ((said == goal) & heard).sum(0) / heard.sum(0)}
+        return measured
 
 
 env, parallel_env = faces(Crypto)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from arenas.particle.scene import Scene
+
 _PIXELS = 700
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _RADIUS = 350  # pixels of a unit of size
@@ -58,3 +60,23 @@ def picture(
             at = (0.05 * _PIXELS, 0.95 * _PIXELS - _LINE * i)
             font.render_to(screen, at, f"{lines[i][0]} sends {lines[i][1]}", (0, 0, 0))
     return pygame.surfarray.array3d(screen).transpose(1, 0, 2).copy()
+
+
+def describe(scene: Scene, places: Sequence[Sequence[float]], goals: Sequence[int], words: Mapping[str, str]) -> str:
+    """A line for each body: its name, its place, and what it said or whether it is a goal.
+
+    Args:
+        scene: the bodies.
+        places: x and y of each body, agents first.
+        goals: numbers of the landmarks that are goals.
+        words: what was said, by the names of talkers.
+    """
+    names = [player.name for player in scene.players]
+    notes = [f"  says {words[name]}" if name in words else "" for name in names]
+    counts: dict[str, int] = {}
+    for number, landmark in enumerate(scene.landmarks):
+        counts[landmark.name] = counts.get(landmark.name, -1) + 1
+        names.append(f"{landmark.name} {counts[landmark.name]}")
+        notes.append("  goal" * (number in goals))
+    lines = zip(names, places, notes, strict=True)
+    return "\n".join(f"{name:<16}{x:+6.2f} {y:+6.2f}{note}" for name, (x, y), note in lines)

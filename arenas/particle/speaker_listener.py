@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle.world import REACHED, Body, Colour, Particles, Player, Scene, at_end, points
+from arenas.particle.measures import arrival, points
+from arenas.particle.scene import Body, Colour, Player, Scene
+from arenas.particle.world import Particles
 from arenas.protocol import Action, TimeStep
 
 _COLOURS = ((0.65, 0.15, 0.15), (0.15, 0.65, 0.15), (0.15, 0.15, 0.65))
@@ -46,7 +47,7 @@ class SpeakerListener(Particles):
     def build(self) -> None:
         """Make the constants of this scenario too; see `Particles.build`."""
         super().build()
-        self._colour_of = torch.tensor(_COLOURS, dtype=torch.float64, device=self.device).t().contiguous()
+        self._colour_of = self._real(_COLOURS).t().contiguous()
 
     def _deal(self) -> None:
         self._constants = self._colour_of[:, self._goals[0]]
@@ -73,8 +74,7 @@ class SpeakerListener(Particles):
         step = steps["listener_0"]
         goal = steps["speaker_0"].observation.argmax(-1)[..., None, None]
         far = points(step.observation, 2, 3).take_along_dim(goal, -2).squeeze(-2).norm(dim=-1)
-        found = {"at_goal": at_end(step, far < REACHED), "distance": at_end(step, far)}
-        return dict.fromkeys(self.spec.seats, found)
+        return dict.fromkeys(self.spec.seats, arrival(step, far))
 
 
 env, parallel_env = faces(SpeakerListener)

@@ -19,7 +19,9 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle.world import Body, Particles, ParticleSettings, Player, Scene, flock, per_step
+from arenas.particle.measures import flock, per_step
+from arenas.particle.scene import Body, Player, Scene
+from arenas.particle.world import Particles, ParticleSettings
 from arenas.protocol import Action, TimeStep
 
 
@@ -113,8 +115,8 @@ class Tag(Particles):
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """The same for all: `contacts` and `contact_steps`, see `contacts`."""
-        found = contacts(self, steps["adversary_0"], 4 + 2 * self._l, self.settings.adversaries)
-        return dict.fromkeys(self.spec.seats, found)
+        measured = contacts(self, steps["adversary_0"], 4 + 2 * self._l, self.settings.adversaries)
+        return dict.fromkeys(self.spec.seats, measured)
 
 
 env, parallel_env = faces(Tag)

@@ -23,8 +23,9 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
+from arenas.particle.scene import Body, Player, Scene
 from arenas.particle.tag import bound, contacts
-from arenas.particle.world import Body, Particles, ParticleSettings, Player, Scene
+from arenas.particle.world import Particles, ParticleSettings
 from arenas.protocol import Action, TimeStep
 
 _SYMBOLS = 4
@@ -134,8 +135,8 @@ class WorldComm(Particles):
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """The same for all: `contacts` and `contact_steps`, see `arenas.particle.tag.contacts`."""
-        found = contacts(self, steps["leadadversary_0"], 4 + 2 * self._l, self.settings.adversaries)
-        return dict.fromkeys(self.spec.seats, found)
+        measured = contacts(self, steps["leadadversary_0"], 4 + 2 * self._l, self.settings.adversaries)
+        return dict.fromkeys(self.spec.seats, measured)
 
 
 env, parallel_env = faces(WorldComm)
