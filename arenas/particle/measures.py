@@ -33,5 +33,5 @@ def per_step(step: TimeStep, value: Tensor) -> Tensor:
 
 
 def arrival(step: TimeStep, distance: Tensor) -> dict[str, Tensor]:
-    """At the end of an episode: whether a `distance` [T + 1, B] is that of somebody `at_goal`, and the `distance`."""
+    """Whether somebody is `at_goal`, and the `distance` [T + 1, B] to it, where an episode ends."""
     return {"at_goal": at_end(step, distance < REACHED), "distance": at_end(step, distance)}

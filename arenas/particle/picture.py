@@ -1,4 +1,4 @@
-"""Pictures of the particle worlds as mpe2 draws them: discs with borders, and a line for each who speaks."""
+"""Pictures of the particle worlds as mpe2 draws them: discs with borders, and a line for each agent that speaks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def picture(
         sizes: radii.
         colours: red, green and blue in [0, 1].
         span: the farthest coordinate when the episode began, at which a unit of size has 315 pixels.
-        words: what was said, by the names of talkers, who are the first agents.
+        words: what was said, by the names of the talkers, which are the first agents.
     """
     import pygame
     import pygame.freetype

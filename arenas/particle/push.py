@@ -1,7 +1,7 @@
 """Keep-away, `simple_push_v3` of mpe2: an agent goes to its landmark, and an adversary pushes it away from there.
 
 The good agent sees its velocity, the way to the goal, its own colour (which names the goal), the ways to both
-landmarks, their colours, and the way to the adversary: 19 numbers. The adversary, who has to guess the goal, sees its
+landmarks, their colours, and the way to the adversary: 19 numbers. The adversary, which has to guess the goal, sees its
 velocity and the ways to both landmarks and to the agent: 8. The two collide. Each step pays
 
     agent:     -(own distance to the goal)

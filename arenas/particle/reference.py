@@ -1,4 +1,4 @@
-"""The reference game, `simple_reference_v3` of mpe2: two agents of whom each knows only the other's goal.
+"""The reference game, `simple_reference_v3` of mpe2: two agents, and each knows only the goal of the other.
 
 Both move and speak. Each sees its velocity, the ways to the three landmarks, the colour of the landmark that is the
 other's goal, and the symbol of ten that the other said last, one-hot: 21 numbers. With d_i the distance of agent i's

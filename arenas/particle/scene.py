@@ -61,7 +61,7 @@ class Scene:
             measured in random play at the default settings, of the party where it is least. Luck that both share makes
             the true difference smaller.
         forfeit: per step of an episode of 25 steps: at least twice what the worst constant play loses on average.
-            Who runs away gets farther the longer he runs, so it grows as the cube of the steps beyond.
+            An agent that runs away gets farther the longer it runs, so it grows as the cube of the steps beyond.
     """
 
     kind: Kind

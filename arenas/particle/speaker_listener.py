@@ -1,4 +1,4 @@
-"""Cooperative communication, `simple_speaker_listener_v4` of mpe2: who knows the goal cannot move, who moves must ask.
+"""Cooperative communication, `simple_speaker_listener_v4` of mpe2: the agent that knows the goal cannot move.
 
 The speaker sees the colour of the goal landmark (3 numbers) and says one of three symbols. The listener sees its
 velocity, the ways to the three landmarks, and the symbol said last, one-hot (zeros at first): 11 numbers. Each step
@@ -69,7 +69,7 @@ class SpeakerListener(Particles):
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """At the end of the episode: whether the listener is `at_goal`, within 0.1, and its `distance` to it.
 
-        Both seats are told the same.
+        The same for both seats.
         """
         step = steps["listener_0"]
         goal = steps["speaker_0"].observation.argmax(-1)[..., None, None]

@@ -1,7 +1,7 @@
 """The particle worlds of MADDPG (Lowe et al. 2017): discs on a plane that push, chase, signal and listen, in batches.
 
 The rules are mpe2's (the maintained form of the multi-agent particle environments), equal to it in positions,
-observations and rewards. All numbers of the physics are float64; observations and rewards are told as float32.
+observations and rewards. All numbers of the physics are float64; observations and rewards come out as float32.
 
 A step of dt = 0.1: every agent is pushed by its action, times its thrust. Where both of a pair collide, each is pushed
 away from the other by 100 * k * log(1 + exp(-(d - d_min) / k)), k = 0.001, with d the distance of their centres and
@@ -13,9 +13,9 @@ a number; places drawn from 2^53 make it no event.
 `physics="openai"` are the conventions of 2017, for comparison with the paper: velocity first and then position with the
 new one, action 1 pushes towards +x (in mpe2 towards -x) and 3 towards +y, and the rewards that the scenarios name.
 
-Actions. Discrete, in mpe2's numbers: 0 nothing, 1 -x, 2 +x, 3 -y, 4 +y; who only speaks chooses a symbol; who does both
-chooses symbol * 5 + move. Continuous: as many numbers in [-1, 1] as mpe2 has in [0, 1], a of ours being (a + 1) / 2
-there: five for a mover (nothing, -x, +x, -y, +y; opposite pushes cancel), followed by one for each symbol.
+Actions. Discrete, in mpe2's numbers: 0 nothing, 1 -x, 2 +x, 3 -y, 4 +y; an agent that only speaks chooses a symbol; one
+that does both chooses symbol * 5 + move. Continuous: as many numbers in [-1, 1] as mpe2 has in [0, 1], a of ours being
+(a + 1) / 2 there: five for a mover (nothing, -x, +x, -y, +y; opposite pushes cancel), followed by one for each symbol.
 
 `luck="fast"` draws a whole reset at once from counters; `luck="mpe2"` draws the first episode of a row as mpe2 does for
 that seed, number by number, and later ones from a seed that the row's seed and the number of the episode give.
@@ -235,7 +235,7 @@ class Particles(Arena):
         self._vel, self._said, self._paid = self._still, self._silence, self._unpaid
         self._deal()
         self._measure()
-        return self._told(first=True)
+        return self._timesteps(first=True)
 
     def _fast_luck(self) -> tuple[Tensor, Tensor]:
         """Goals long [G, B] and places float64 [2, N + L, B] in one draw."""
@@ -273,14 +273,14 @@ class Particles(Arena):
                 self._episode += 1
                 return self._begin()
             self._paid = self._unpaid
-            return self._told(rests=True)
+            return self._timesteps(rests=True)
         self._t += 1
         push = self._act([actions[seat].value for seat in self.spec.seats])
         if self._movers:
             self._move(push)
             self._measure()
         self._paid = self._pay()
-        return self._told()
+        return self._timesteps()
 
     def _act(self, values: list[Tensor]) -> Tensor:
         """Say what is said; the agents' own pushes float64 [2, N, B]."""
@@ -338,18 +338,18 @@ class Particles(Arena):
             table = torch.cat((table, *further))
         return table.float().index_select(0, self._rows).t().contiguous()
 
-    def _told(self, *, first: bool = False, rests: bool = False) -> tuple[TimeSteps, Tensor | None]:
+    def _timesteps(self, *, first: bool = False, rests: bool = False) -> tuple[TimeSteps, Tensor | None]:
         """Time steps of all seats, and the state."""
         if not rests:
             self._state = self._look()
         last = self._yes if self._t == self.spec.max_steps else self._no
         flags = self._full, self._yes if first else self._no, last, self._no if last is self._yes else self._yes
         seen, paid = torch.split(self._state, self._seen_widths, dim=1), self._paid.float().unbind()
-        told = {
+        steps = {
             seat: TimeStep(seen[i], self._masks[i], paid[i], *flags)  # discount, first, last, active
             for i, seat in enumerate(self.spec.seats)
         }
-        return told, self._state
+        return steps, self._state
 
     def rewards(self) -> Tensor:
         """What the last step paid, before rounding to float32: float64 [B, N]."""
