@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import fields
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -28,6 +30,23 @@ def arena_options(function: F) -> F:
         "--set", "assignments", multiple=True, metavar="arena.FIELD=VALUE", help="A setting of the arena."
     )(function)
     return click.option("--arena", required=True, metavar="ARENA", help="See `zoo arenas`.")(function)
+
+
+def format_options(function: F) -> F:
+    """--format, and --json, which is `--format json` in the spelling of every other command."""
+
+    def chosen(ctx: click.Context, _: click.Parameter, form: str) -> str:
+        if not ctx.params.pop("as_json", False):
+            return form
+        if form not in ("table", "json"):
+            raise click.UsageError(f"--json and --format {form} contradict each other", ctx)
+        return "json"
+
+    forms = click.Choice(["table", "json", "csv", "markdown"])
+    option = click.option("--format", "form", type=forms, default="table", show_default=True, callback=chosen)
+    return click.option("--json", "as_json", is_flag=True, is_eager=True, help="The same as --format json.")(
+        option(function)
+    )
 
 
 def list_options(function: F) -> F:
@@ -54,6 +73,22 @@ def print_list(
             raise UserError("--json prints the whole list: leave out NAME")
         click.echo(json.dumps(listed(), indent=1))
     return only_names or as_json
+
+
+def grouped(name: str, into: type, *options: Callable[[F], F]) -> Callable[[F], F]:
+    """Options that reach a command as its one argument `name`, a dataclass `into` with a field for each of them."""
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def call(*args: Any, **given: Any) -> Any:
+            given[name] = into(**{field.name: given.pop(field.name) for field in fields(into)})
+            return function(*args, **given)
+
+        for option in reversed(options):
+            call = option(call)
+        return cast(F, call)
+
+    return decorate
 
 
 def arena_settings(assignments: tuple[str, ...]) -> tuple[str, ...]:
