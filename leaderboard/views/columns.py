@@ -9,12 +9,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from leaderboard import exploitability, strangers
-from leaderboard.comparison import player_name
-from leaderboard.rating import CENTRE, Rating, Skill
 from leaderboard.records import STATUSES, ArenaRecord, Measurement, Status
-from leaderboard.returns import Floats, OwnReturn, Performances
+from leaderboard.statistics.comparison import player_name
 from leaderboard.statistics.estimate import Estimate
+from leaderboard.statistics.rating import CENTRE, Rating, Skill
+from leaderboard.statistics.returns import Floats, OwnReturn, Performances
+from leaderboard.views import exploitability, strangers
 
 #: How a value is shown. "interval": value [low, high]; "share": met/partners; "deviation": mu (sigma); "marked": a
 #: number behind the sign of its mark; "alarm": a count that is red unless it is 0; "hidden": for programs only.

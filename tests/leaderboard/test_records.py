@@ -91,7 +91,9 @@ def test_records_load_neither_database_nor_statistics():
 
 
 def test_boards_and_reports_can_be_made_without_a_database():
-    modules = "leaderboard.board, leaderboard.crossplay, leaderboard.report.tables, leaderboard.report.terminal"
+    modules = (
+        "leaderboard.views.board, leaderboard.report.tables, leaderboard.report.terminal, leaderboard.views.crossplay"
+    )
     code = f"import sys, {modules}; print('sqlalchemy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

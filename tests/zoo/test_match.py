@@ -12,7 +12,7 @@ import pytest
 from command_line import Zoo, contents, recorded
 
 from leaderboard.report.terminal import to_text
-from leaderboard.store import Store
+from leaderboard.store.store import Store
 from zoo import home
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.matches.match import Summary, public_board, summarise

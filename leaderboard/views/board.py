@@ -14,13 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leaderboard import strangers
-from leaderboard.comparison import is_head_to_head, observations, player_name, rounds
-from leaderboard.counts import Counts
 from leaderboard.errors import StoreError
-from leaderboard.exploitability import by_subject
 from leaderboard.labels import unique_labels
-from leaderboard.rating import Rating, fit, rank_intervals, trueskill_online
 from leaderboard.records import (
     RULES_VERSION,
     ArenaRecord,
@@ -29,11 +24,16 @@ from leaderboard.records import (
     PanelRecord,
     canonical,
 )
-from leaderboard.returns import OwnReturn, Performances, own_return, performances
+from leaderboard.statistics.comparison import is_head_to_head, observations, player_name, rounds
+from leaderboard.statistics.counts import Counts
+from leaderboard.statistics.rating import Rating, fit, rank_intervals, trueskill_online
+from leaderboard.statistics.returns import OwnReturn, Performances, own_return, performances
+from leaderboard.views import strangers
 from leaderboard.views.columns import BY_NAME, COLUMNS, Facts, Subject, figure
+from leaderboard.views.exploitability import by_subject
 
 if TYPE_CHECKING:
-    from leaderboard.store import Store
+    from leaderboard.store.store import Store
 
 _VIEW = 3  # version of what a board holds: a cached one of another version is computed again
 
