@@ -25,7 +25,7 @@ from leaderboard.records import (
 from leaderboard.store import database, migrations, schema
 from leaderboard.store.store import Store
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 ROOT = Path(leaderboard.__file__).parents[1]
 
 
