@@ -12,7 +12,7 @@ from zoo.errors import UserError
 
 if TYPE_CHECKING:
     from zoo.reproduce.report import Figure, Report
-    from zoo.reproduce.run import Done
+    from zoo.reproduce.run import DonePart
 
 EPILOG = """\b
 Every part that is done is kept in the folder, so that the same command goes on
@@ -65,11 +65,11 @@ def command(
     from zoo.reproduce.screen import list_screen, report_screen
 
     if listed:
-        found = [reproduce.load(each) for each in reproduce.NAMES]
+        figures = [reproduce.load(each) for each in reproduce.NAMES]
         if as_json:
-            click.echo(json.dumps([_facts(figure) for figure in found], indent=1))
+            click.echo(json.dumps([_facts(figure) for figure in figures], indent=1))
         else:
-            Console().print(list_screen(found))
+            Console().print(list_screen(figures))
         return
     if name is None:
         raise UserError(f"name what to reproduce: {', '.join(reproduce.NAMES)}; see --list")
@@ -109,24 +109,21 @@ def _run(
 
     from rich.console import Console
 
-    from zoo.progress import Progress, Reading, clock
+    from zoo.progress import Progress, clock
     from zoo.reproduce.run import assembled, reproduce
 
     started = time.monotonic()
-    done: list[Done] = []
+    done: list[DonePart] = []
     total = len(figure.parts(quick, seeds))
     try:
         with Progress(figure.unit, Console(stderr=True), every=30) as progress:
-
-            def watch(part: str, at: int, of: int) -> None:
-                progress.update(part, Reading(at, of, {}))
-
-            for part in reproduce(figure, folder, quick=quick, seeds=seeds, workers=workers, force=force, watch=watch):
+            for part in reproduce(
+                figure, folder, quick=quick, seeds=seeds, workers=workers, force=force, watch=progress.update
+            ):
                 done.append(part)
                 progress.finish(part.part.name)
                 if not part.kept:
-                    told = f"part {len(done)} of {total}, {part.part.name}: done in {clock(part.wall_s)}"
-                    progress.console.print(told, soft_wrap=True, highlight=False, markup=False)
+                    progress.say(f"part {len(done)} of {total}, {part.part.name}: done in {clock(part.wall_s)}")
     except KeyboardInterrupt:
         click.echo(f"stopped; {len(done)} of {total} parts are kept in {folder}, the same command goes on", err=True)
         sys.exit(130)
@@ -146,16 +143,16 @@ def _write(figure: Figure, folder: Path, report: Report, run: dict[str, Any], pl
     import json
 
     from zoo.bench import machine
+    from zoo.checkpoint import write_atomically
     from zoo.reproduce.plots import pictures
-    from zoo.reproduce.run import write
     from zoo.version import VERSION
 
-    told = _facts(figure) | {"version": VERSION, "machine": machine(), "run": run} | report.to_json()
+    whole = _facts(figure) | {"version": VERSION, "machine": machine(), "run": run} | report.to_json()
     stem = f"{figure.name}-quick" if run["quick"] else figure.name  # beside the longer run's, not over them
     files = [folder / f"{stem}.json"]
-    write(files[0], json.dumps(told, indent=1) + "\n")
+    write_atomically(files[0], (json.dumps(whole, indent=1) + "\n").encode())
     kinds = {"png": ["png"], "svg": ["svg"], "both": ["png", "svg"], "none": []}[plot]
     for kind, content in pictures(figure.plot(report), kinds).items() if kinds else ():
         files.append(folder / f"{stem}.{kind}")
-        write(files[-1], content)
+        write_atomically(files[-1], content)
     return files

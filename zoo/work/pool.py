@@ -67,7 +67,7 @@ class Job:
 
     def call(self, contact: Contact) -> Any:
         """What the function returns, here and now."""
-        return _function(self.function)(contact, *self.arguments)
+        return function_of(self.function)(contact, *self.arguments)
 
 
 @dataclass(frozen=True)
@@ -160,18 +160,19 @@ def work_off(
 
 
 def _alone(contact: Contact, function: str, piece: Any) -> Any:
-    return _function(function)(piece)
-
-
-def _function(name: str) -> Callable[..., Any]:
-    module, _, path = name.partition(":")
-    found: Callable[..., Any] = attrgetter(path)(importlib.import_module(module))
-    return found
+    return function_of(function)(piece)
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """By what name `Job.function` finds a function again."""
+    """By what name any process finds a function: "module:name"."""
     return f"{function.__module__}:{function.__qualname__}"
+
+
+def function_of(name: str) -> Callable[..., Any]:
+    """The function that `name_of` named."""
+    module, _, path = name.partition(":")
+    function: Callable[..., Any] = attrgetter(path)(importlib.import_module(module))
+    return function
 
 
 def limit_threads() -> None:
