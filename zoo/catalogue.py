@@ -1,4 +1,8 @@
-"""What there is: agents and arenas, described from their own docstrings, fields and specs."""
+"""What there is: agents, arenas and published figures, described from their own docstrings, fields and specs.
+
+What the lists say of the zoo's own names lies in `catalogue.json`, so that a list imports nothing that it lists. A test
+compares the file with the classes; `python -m zoo.catalogue` writes it anew. Entries of other packages are imported.
+"""
 
 from __future__ import annotations
 
@@ -9,45 +13,92 @@ import json
 import re
 import sys
 import textwrap
-import types
-import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from arenas.protocol import Arena
-from zoo import checkpoint
+from zoo import checkpoint, reproduce
 from zoo.errors import UserError
 from zoo.registry import AGENTS, ARENAS, AgentEntry, ArenaEntry, library, load_agent, load_arena, names
-from zoo.settings import argument_fields, config_fields, split
+from zoo.settings import Field, argument_fields, config_fields, split
+
+if TYPE_CHECKING:
+    from arenas.protocol import Arena
+
+#: What a list says of one name, as plain data; an entry that cannot be imported has its `fault` alone.
+Facts = dict[str, Any]
+KEPT = Path(__file__).with_suffix(".json")
+_OURS = ("agents", "arenas")
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One setting as a user meets it; `default` is None where a value must be given."""
-
-    name: str
-    type: str
-    default: str | None
-    meaning: str
+def agent_list() -> dict[str, Facts]:
+    """Registered agent -> summary, needs, learns, house_checkpoints."""
+    listed = _list(AGENTS, _agent_facts)
+    return {name: {**facts, "house_checkpoints": house_checkpoints(name)} for name, facts in listed.items()}
 
 
-@dataclass(frozen=True)
-class Line:
-    """A registered name with its object, or with the reason why it has none."""
-
-    name: str
-    entry: AgentEntry | ArenaEntry | None
-    fault: str = ""
+def arena_list() -> dict[str, Facts]:
+    """Registered arena -> summary, and kind and seats, or a note where it cannot be made as it is."""
+    return _list(ARENAS, _arena_facts)
 
 
-def agents() -> Iterator[Line]:
-    """Every registered agent; one that cannot be imported spoils its own line only."""
-    for name in names(AGENTS):
+def figure_list() -> list[Facts]:
+    """Published figures in the order of the papers: name, title, source, CPU minutes and seeds."""
+    kept: dict[str, Facts] = _kept()["figures"]
+    return [kept.get(name) or _figure_facts(name) for name in reproduce.NAMES]
+
+
+def write() -> None:
+    """Write `catalogue.json` from the classes."""
+    described = {
+        "agents": {name: _agent_facts(name) for name, point in names(AGENTS).items() if _is_ours(point.module)},
+        "arenas": {name: _arena_facts(name) for name, point in names(ARENAS).items() if _is_ours(point.module)},
+        "figures": {name: _figure_facts(name) for name in reproduce.NAMES},
+    }
+    KEPT.write_text(json.dumps(described, indent=1) + "\n")
+
+
+def _kept() -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(KEPT.read_text())
+    return kept
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in _OURS
+
+
+def _list(group: str, describe: Callable[[str], Facts]) -> dict[str, Facts]:
+    kept = _kept()[group.removeprefix("zoo.")]
+    listed = {}
+    for name, point in names(group).items():
         try:
-            yield Line(name, load_agent(name))
-        except UserError as error:
-            yield Line(name, None, str(error))
+            listed[name] = kept[name] if name in kept and _is_ours(point.module) else describe(name)
+        except UserError as error:  # one that cannot be imported spoils its own line only
+            listed[name] = {"fault": str(error)}
+    return listed
+
+
+def _agent_facts(name: str) -> Facts:
+    agent = load_agent(name).agent
+    return {"summary": summary(agent), "needs": sorted(agent.needs), "learns": agent.learns}
+
+
+def _arena_facts(name: str) -> Facts:
+    entry = load_arena(name)
+    facts: Facts = {"summary": summary(entry.factory)}
+    try:
+        arena = entry.make(1)
+    except UserError as error:
+        return facts | {"note": str(error)}
+    sizes = {name: {"actions": seat.actions, "action_dim": seat.action_dim} for name, seat in arena.spec.seats.items()}
+    arena.close()
+    return facts | {"kind": arena.spec.kind, "seats": sizes}
+
+
+def _figure_facts(name: str) -> Facts:
+    return reproduce.load(name).facts()
 
 
 @dataclass(frozen=True)
@@ -72,15 +123,6 @@ def foreigners(scheme: str) -> list[Foreigner]:
     ]
 
 
-def arenas() -> Iterator[Line]:
-    """Every registered arena, likewise."""
-    for name in names(ARENAS):
-        try:
-            yield Line(name, load_arena(name))
-        except UserError as error:
-            yield Line(name, None, str(error))
-
-
 def summary(thing: Any) -> str:
     """The first sentence of an object's docstring, without the full stop."""
     return _first_sentence(inspect.cleandoc(thing.__doc__ or ""))
@@ -97,26 +139,23 @@ def story(thing: Any) -> str:
     return "\n\n".join(part.strip() for part in (module, own) if part.strip())
 
 
-def agent_settings(entry: AgentEntry) -> list[Setting]:
+def agent_settings(entry: AgentEntry) -> list[Field]:
     """The fields of an agent's config; a field's meaning is the comment behind it."""
     config = entry.agent.Config()
-    comments = _field_comments(type(config))
-    return [
-        Setting(f.name, _type_name(f.type), _plain(f.default), comments.get(f.name, ""))
-        for f in config_fields(config).values()
-    ]
+    return _with_meanings(config_fields(config).values(), _field_comments(type(config)))
 
 
-def arena_settings(entry: ArenaEntry) -> list[Setting]:
-    """The keyword arguments of an arena; their meaning is told under `Args:` in its docstring."""
+def arena_settings(entry: ArenaEntry) -> list[Field]:
+    """The settings of an arena; `Args:` in its docstring says what they mean."""
     meanings: dict[str, str] = {}
     for owner in reversed(getattr(entry.factory, "__mro__", (entry.factory,))):
         meanings |= _arguments(inspect.cleandoc(owner.__doc__ or ""))
-    return [
-        Setting(f.name, _type_name(f.type), None if f.required else _plain(f.default), meanings.get(f.name, ""))
-        for f in argument_fields(entry.factory).values()
-        if f.name not in entry.fixed and f.name != "wrap"
-    ]
+    fields = argument_fields(entry.factory).values()
+    return _with_meanings([f for f in fields if f.name not in entry.fixed and f.name != "wrap"], meanings)
+
+
+def _with_meanings(fields: Iterable[Field], meanings: Mapping[str, str]) -> list[Field]:
+    return [dataclasses.replace(field, meaning=meanings.get(field.name, "")) for field in fields]
 
 
 def house_checkpoints(agent: str) -> list[str]:
@@ -137,33 +176,36 @@ def playable(agent: str, left_out: dict[str, str]) -> list[str]:
         UserError: an unknown agent.
     """
     chosen = load_agent(split(agent)[0])
-    places = []
-    for line in arenas():
+    playing = []
+    for name in names(ARENAS):
         try:
-            if not isinstance(line.entry, ArenaEntry):
-                raise UserError(line.fault)
-            game = line.entry.make(1)
+            arena = load_arena(name).make(1)
         except UserError as error:
-            left_out[line.name] = f"cannot be made ({error})"
+            left_out[name] = f"cannot be made ({error})"
             continue
-        missing = refusal(chosen, game)
-        game.close()
-        if missing:
-            left_out[line.name] = missing
+        refused = refusal(chosen, arena)
+        arena.close()
+        if refused:
+            left_out[name] = refused
         else:
-            places.append(line.name)
-    return places
+            playing.append(name)
+    return playing
 
 
 def players(arena: Arena) -> list[str]:
     """Registered agents that can play in an arena."""
-    return [a.name for a in agents() if isinstance(a.entry, AgentEntry) and not refusal(a.entry, arena)]
+    playing = []
+    for name in names(AGENTS):
+        with suppress(UserError):  # an agent that cannot be imported plays nowhere
+            if not refusal(load_agent(name), arena):
+                playing.append(name)
+    return playing
 
 
 def refusal(entry: AgentEntry, arena: Arena) -> str | None:
     """Why an agent cannot play in an arena ("does not offer ..."), or None.
 
-    An agent that breaks is not refused: what is wrong with it is for the laws to tell.
+    An agent that breaks is not refused: the laws say what is wrong with it.
     """
     from agents.protocol import missing_words
 
@@ -205,20 +247,5 @@ def _arguments(doc: str) -> dict[str, str]:
     return {name: " ".join(text.split()).removesuffix(".") for name, text in entries}
 
 
-def _type_name(kind: Any) -> str:
-    """A type as one would type its values: "float", "auto | reward", "int | none"; JSON for anything else."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is typing.Literal:
-        return " | ".join(map(str, arguments))
-    if origin in (typing.Union, types.UnionType):
-        return " | ".join(_type_name(a) for a in arguments)
-    if kind is type(None):
-        return "none"
-    return kind.__name__ if kind in (bool, int, float, str) else "JSON"
-
-
-def _plain(value: Any) -> str:
-    """A value as one would type it."""
-    if value is None:
-        return "none"
-    return value or '""' if isinstance(value, str) else json.dumps(value, default=str)
+if __name__ == "__main__":
+    write()

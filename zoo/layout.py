@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from zoo.catalogue import Setting
+    from zoo.settings import Field
 
 
 def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:
@@ -37,14 +37,14 @@ def facts(told: Mapping[str, str]) -> Table:
     return table
 
 
-def settings_table(settings: Sequence[Setting]) -> Table | Text:
+def settings_table(settings: Sequence[Field]) -> Table | Text:
     """Settings with type, default and meaning."""
     if not settings:
         return Text("none")
     table = plain_table("field", "type", "default", "meaning")
     for setting in settings:
-        default = Text("to be given", "bold") if setting.default is None else setting.default
-        table.add_row(setting.name, setting.type, default, setting.meaning)
+        default = Text("to be given", "bold") if setting.default_text is None else setting.default_text
+        table.add_row(setting.name, setting.type_text, default, setting.meaning)
     return table
 
 

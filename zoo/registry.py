@@ -5,6 +5,7 @@ Listing names imports nothing; using a name imports that one module.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import importlib.metadata
@@ -100,8 +101,9 @@ class ArenaEntry:
         return f"{arena.spec.name}({inside})" if inside else arena.spec.name
 
 
-def names(group: str) -> dict[str, importlib.metadata.EntryPoint]:
-    """Name -> entry point, sorted.
+@functools.cache
+def names(group: str) -> Mapping[str, importlib.metadata.EntryPoint]:
+    """Name -> entry point, sorted; scanned once a process.
 
     Raises:
         UserError: two packages claim one name.

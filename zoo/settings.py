@@ -16,16 +16,42 @@ from zoo.errors import UserError, nearest
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One setting: its type and default."""
+    """One setting: its type, its default and, where somebody described it, its meaning."""
 
     name: str
     type: Any
     default: Any
+    meaning: str = ""
 
     @property
     def required(self) -> bool:
         """True where there is no default."""
         return self.default is inspect.Parameter.empty
+
+    @property
+    def type_text(self) -> str:
+        """The type as one would type its values: "float", "auto | reward", "int | none"; JSON for anything else."""
+        return _type_name(self.type)
+
+    @property
+    def default_text(self) -> str | None:
+        """The default as one would type it, None where a value must be given."""
+        if self.required:
+            return None
+        if self.default is None:
+            return "none"
+        return self.default or '""' if isinstance(self.default, str) else json.dumps(self.default, default=str)
+
+
+def _type_name(kind: Any) -> str:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        return " | ".join(map(str, arguments))
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(_type_name(a) for a in arguments)
+    if kind is type(None):
+        return "none"
+    return kind.__name__ if kind in (bool, int, float, str) else "JSON"
 
 
 def config_fields(config: Any) -> dict[str, Field]:

@@ -6,15 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from zoo import catalogue
+from zoo import catalogue, registry
 from zoo.cli import COMMANDS, cli, impostor, main
-from zoo.registry import AgentEntry
+from zoo.registry import AGENTS
 
 _TELL = """
 import json, sys
@@ -63,6 +64,45 @@ def test_names_are_listed_without_imports(command: str) -> None:
     assert listed == sorted(listed)
     assert len(listed) > 3
     assert not loaded & {"torch", "numpy", "agents", "arenas"}
+
+
+@pytest.mark.parametrize("arguments", [["agents"], ["agents", "--json"], ["arenas"], ["reproduce", "--list"]])
+def test_lists_import_nothing_that_they_list(arguments: list[str]) -> None:
+    output, loaded = packages_after(*arguments)
+    assert len(output.splitlines()) > 20
+    assert not loaded & {"torch", "numpy", "agents", "arenas", "pettingzoo", "scipy", "sqlalchemy"}
+
+
+def test_the_kept_lists_say_what_the_classes_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = catalogue.KEPT.read_text()
+    monkeypatch.setattr(catalogue, "KEPT", tmp_path / "fresh.json")
+    catalogue.write()
+    assert kept == catalogue.KEPT.read_text(), "write it anew: python -m zoo.catalogue"
+
+
+def test_lists_in_json() -> None:
+    agents = json.loads(CliRunner().invoke(cli, ["agents", "--json"]).stdout)
+    assert agents["lola"]["learns"]
+    assert "coin-v1" in agents["lola"]["house_checkpoints"]
+    arenas = json.loads(CliRunner().invoke(cli, ["arenas", "--json"]).stdout)
+    assert arenas["coin"]["kind"] == "mixed"
+    assert arenas["coin"]["seats"]["red"] == {"actions": 4, "action_dim": 0}
+    assert "needs payoffs" in arenas["matrix"]["note"]
+
+
+def test_entries_of_other_packages_are_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "guests.py").write_text(
+        'from agents.random import Random\n\n\nclass Guest(Random):\n    """Somebody else\'s agent. It plays."""\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    points = {"guest": "guests:Guest", "lola": "guests:Guest", "lost": "guests:Lost"}
+    points_of = {name: EntryPoint(name, value, AGENTS) for name, value in points.items()}
+    monkeypatch.setattr(catalogue, "names", lambda group: points_of)
+    monkeypatch.setattr(registry, "names", lambda group: points_of)
+    listed = catalogue.agent_list()
+    assert listed["guest"]["summary"] == listed["lola"]["summary"] == "Somebody else's agent"
+    assert "cannot be imported: AttributeError" in listed["lost"]["fault"]
+    assert "cannot be imported" in CliRunner().invoke(cli, ["agents"]).output
 
 
 def test_the_leaderboard_imports_no_torch() -> None:
@@ -174,10 +214,10 @@ def test_an_agent_of_the_list_takes_at_most_three_lines(monkeypatch: pytest.Monk
 
 
 def test_formulas_of_agents_fit_a_terminal_of_eighty_columns() -> None:
-    entries = [line.entry for line in catalogue.agents() if isinstance(line.entry, AgentEntry)]
-    told = [line for entry in entries for line in catalogue.story(entry.agent).splitlines()]
-    assert len(entries) > 20
-    assert [line for line in told if line.startswith(" ") and len(line) >= 78] == []
+    agents = [registry.load_agent(name).agent for name in registry.names(AGENTS)]
+    lines = [line for agent in agents for line in catalogue.story(agent).splitlines()]
+    assert len(agents) > 20
+    assert [line for line in lines if line.startswith(" ") and len(line) >= 78] == []
 
 
 def test_the_tandem_game_has_one_step_and_one_number() -> None:
@@ -204,7 +244,7 @@ def test_a_description_tells_what_the_file_says() -> None:
 
 def test_bench_measures_all_that_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     from zoo import bench
-    from zoo.registry import AGENTS, names
+    from zoo.registry import names
 
     for name, small in {"BATCHES": (1,), "COPIES": (1, 8), "BLOCK": 2, "ROUND": (4, 4), "RESULTS": 100}.items():
         monkeypatch.setattr(bench, name, small)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
@@ -79,6 +80,15 @@ def test_names_are_sorted_and_import_nothing() -> None:
     subprocess.run([sys.executable, "-P", "-c", code], check=True)
 
 
+@pytest.fixture
+def fresh_names() -> Iterator[None]:
+    """Entry points are scanned once a process: forget them before and after."""
+    names.cache_clear()
+    yield
+    names.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_names")
 def test_a_name_claimed_twice_names_both_owners(monkeypatch: pytest.MonkeyPatch) -> None:
     points = [EntryPoint("twin", f"{package}.twin:Twin", AGENTS) for package in ("one", "two")]
     monkeypatch.setattr(registry.importlib.metadata, "entry_points", lambda group: points)
@@ -86,6 +96,7 @@ def test_a_name_claimed_twice_names_both_owners(monkeypatch: pytest.MonkeyPatch)
         names(AGENTS)
 
 
+@pytest.mark.usefixtures("fresh_names")
 def test_the_same_claim_found_twice_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     points = [EntryPoint("twin", "one.twin:Twin", AGENTS)] * 2
     monkeypatch.setattr(registry.importlib.metadata, "entry_points", lambda group: points)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zoo.commands.options import list_options, print_list
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -19,6 +21,7 @@ Examples:
   zoo agents axelrod
   zoo agents axelrod:TitFor2Tats
   zoo agents --names
+  zoo agents --json
 
 \b
 `zoo match NAME,field=value ...` sets a field; a learner plays the house's
@@ -30,16 +33,16 @@ strategy of the Axelrod library that keeps the zoo's laws is axelrod:NAME.
 
 @click.command(epilog=EPILOG)
 @click.argument("name", required=False, metavar="[NAME]")
-@click.option("--names", "only_names", is_flag=True, help="Print the registered names alone; nothing is imported.")
-def command(name: str | None, only_names: bool) -> None:
+@list_options
+def command(name: str | None, only_names: bool, as_json: bool) -> None:
     """List the agents (of a library, by its name), or describe one: its paper, settings and needs."""
-    from zoo.registry import AGENTS, LIBRARIES, load_agent, names
-
-    if only_names:
-        for known in names(AGENTS):
-            click.echo(known)
-        return
     from rich.console import Console
+
+    from zoo.catalogue import agent_list
+    from zoo.registry import AGENTS, LIBRARIES, load_agent
+
+    if print_list(name, AGENTS, agent_list, only_names, as_json):
+        return
 
     if name in LIBRARIES:
         Console().print(_library(name))
@@ -58,21 +61,20 @@ def _overview(width: int) -> RenderableType:
 
     from zoo import catalogue
     from zoo.layout import plain_table
-    from zoo.registry import LIBRARIES, AgentEntry
+    from zoo.registry import LIBRARIES
 
     needs = ["needs"] if width >= _WIDE else []
     table = plain_table("name", "what it is", *needs, "house checkpoints")
-    table.columns[-1].max_width = None if needs else 16  # of the rest the description has need
-    for line in catalogue.agents():
-        if not isinstance(line.entry, AgentEntry):
-            table.add_row(line.name, Text(line.fault, "red"))
+    table.columns[-1].max_width = None if needs else 16  # the description needs the rest
+    for name, agent in catalogue.agent_list().items():
+        if "fault" in agent:
+            table.add_row(name, Text(agent["fault"], "red"))
             continue
-        agent = line.entry.agent
-        places = catalogue.house_checkpoints(line.name)
-        trained = ", ".join(places) if len(places) <= _NAMED else f"{len(places)} arenas"
-        wants = [", ".join(sorted(agent.needs)) or "nothing"] if needs else []
-        checkpoints = Text(trained or "none yet") if agent.learns else Text("does not learn", "dim")
-        table.add_row(line.name, catalogue.summary(agent), *wants, checkpoints)
+        arenas = agent["house_checkpoints"]
+        trained = ", ".join(arenas) if len(arenas) <= _NAMED else f"{len(arenas)} arenas"
+        wants = [", ".join(agent["needs"]) or "nothing"] if needs else []
+        checkpoints = Text(trained or "none yet") if agent["learns"] else Text("does not learn", "dim")
+        table.add_row(name, agent["summary"], *wants, checkpoints)
     closing = (
         "Describe one: zoo agents NAME. Your own: path/to/file.py:Class, see the README."
         f" Of other libraries: zoo agents {', '.join(LIBRARIES)}."
@@ -108,17 +110,15 @@ def _description(entry: AgentEntry) -> RenderableType:
     from zoo.layout import facts, reflowed, settings_table
 
     agent = entry.agent
-    left_out: dict[str, str] = {}
-    places = catalogue.playable(entry.name, left_out)
-    told = {
-        "owns": {"seat": "one seat each", "side": "all seats of its side", "all": "all seats that it fills"}[
-            agent.owns
-        ],
+    arenas = catalogue.playable(entry.name, left_out={})
+    owned = {"seat": "one seat each", "side": "all seats of its side", "all": "all seats that it fills"}
+    properties = {
+        "owns": owned[agent.owns],
         "behaviour": str(agent.behaviour),
-        "plays in": ", ".join(places) or "none of the registered arenas",
+        "plays in": ", ".join(arenas) or "none of the registered arenas",
     }
     if agent.learns:
-        told["house checkpoints"] = ", ".join(catalogue.house_checkpoints(entry.name)) or "none yet"
+        properties["house checkpoints"] = ", ".join(catalogue.house_checkpoints(entry.name)) or "none yet"
     needs = {word: WORDS.get(word, "a word of other arenas") for word in sorted(agent.needs)}
     needs |= {f"{word} (to learn)": WORDS.get(word, "") for word in sorted(agent.needs_to_learn)}
     parts = [
@@ -127,7 +127,7 @@ def _description(entry: AgentEntry) -> RenderableType:
         Text("\nNeeds", "bold"),
         facts(needs) if needs else Text("nothing"),
         Text("\nFacts", "bold"),
-        facts(told),
+        facts(properties),
         Text(f"\nSettings, as in {entry.name},field=value", "bold"),
         settings_table(catalogue.agent_settings(entry)),
     ]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.commands.options import arena_settings
+from zoo.commands.options import arena_settings, list_options, print_list
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from arenas.protocol import Arena, SeatSpec
+    from arenas.protocol import Arena
     from zoo.play import ArenaChoice
     from zoo.registry import ArenaEntry
 
@@ -22,6 +22,7 @@ Examples:
   zoo arenas coin --set arena.size=5
   zoo arenas pettingzoo:classic/connect_four_v3
   zoo arenas --names
+  zoo arenas --json
 
 \b
 Any PettingZoo environment is an arena: pettingzoo:classic/tictactoe_v3,
@@ -36,24 +37,27 @@ _SHORT = 6  # letters of a seat's name up to which the list names both of a game
 @click.argument("name", required=False, metavar="[NAME]")
 @click.option("--set", "assignments", multiple=True, metavar="arena.FIELD=VALUE", help="A setting of the arena.")
 @click.option("--wrap", multiple=True, metavar="NAME[=VALUE]", help="SuperSuit wrapper of a PettingZoo environment.")
-@click.option("--names", "only_names", is_flag=True, help="Print the registered names alone; nothing is imported.")
-def command(name: str | None, assignments: tuple[str, ...], wrap: tuple[str, ...], only_names: bool) -> None:
+@list_options
+def command(
+    name: str | None, assignments: tuple[str, ...], wrap: tuple[str, ...], only_names: bool, as_json: bool
+) -> None:
     """List the arenas, or describe one: its rules, seats, settings and panel."""
+    from rich.console import Console
+
+    from zoo.catalogue import arena_list
     from zoo.errors import UserError
-    from zoo.registry import ARENAS, names
+    from zoo.registry import ARENAS
 
     if name is None and (assignments or wrap):
         raise UserError("--set and --wrap belong to one arena: zoo arenas NAME --set ...")
-    if only_names:
-        for known in names(ARENAS):
-            click.echo(known)
+    if print_list(name, ARENAS, arena_list, only_names, as_json):
         return
-    from rich.console import Console
+    if name is None:
+        Console().print(_overview())
+    else:
+        from zoo.play import ArenaChoice
 
-    from zoo.play import ArenaChoice
-
-    screen = _overview() if name is None else _description(ArenaChoice(name, arena_settings(assignments), wrap))
-    Console().print(screen)
+        Console().print(_description(ArenaChoice(name, arena_settings(assignments), wrap)))
 
 
 def _overview() -> RenderableType:
@@ -61,34 +65,27 @@ def _overview() -> RenderableType:
     from rich.text import Text
 
     from zoo import catalogue
-    from zoo.errors import UserError
     from zoo.layout import plain_table
-    from zoo.registry import ArenaEntry
 
     table = plain_table("name", "what it is", "kind", "seats", "actions")
-    for line in catalogue.arenas():
-        if not isinstance(line.entry, ArenaEntry):
-            table.add_row(line.name, Text(line.fault, "red"))
-            continue
-        about = catalogue.summary(line.entry.factory)
-        try:
-            arena = line.entry.make(1)
-        except UserError as error:
-            table.add_row(line.name, Text(about).append(f" ({error})", "dim"))
-            continue
-        seats = arena.spec.seats
-        actions = ", ".join(dict.fromkeys(_actions(seat) for seat in seats.values()))
-        who = ", ".join(seats) if len(seats) == 2 and max(map(len, seats)) <= _SHORT else f"{len(seats)} seats"
-        table.add_row(line.name, about, arena.spec.kind, who, actions)
-        arena.close()
+    for name, arena in catalogue.arena_list().items():
+        if "fault" in arena:
+            table.add_row(name, Text(arena["fault"], "red"))
+        elif "note" in arena:
+            table.add_row(name, Text(arena["summary"]).append(f" ({arena['note']})", "dim"))
+        else:
+            seats = arena["seats"]
+            actions = ", ".join(dict.fromkeys(_actions(**sizes) for sizes in seats.values()))
+            few = len(seats) == 2 and max(map(len, seats)) <= _SHORT
+            named = ", ".join(seats) if few else f"{len(seats)} seats"
+            table.add_row(name, arena["summary"], arena["kind"], named, actions)
     closing = "Any PettingZoo environment is one too: pettingzoo:NAME, mpe2:NAME, or path/to/file.py:env."
     return Group(table, Text(), Text(closing, "dim"))
 
 
-def _actions(seat: SeatSpec) -> str:
-    from leaderboard.report.layout import plural
-
-    return plural(seat.actions, "action") if seat.actions else f"{plural(seat.action_dim, 'number')} in [-1, 1]"
+def _actions(actions: int, action_dim: int) -> str:
+    number, noun = (actions, "action") if actions else (action_dim, "number")
+    return f"{number:,} {noun}{'' if number == 1 else 's'}{'' if actions else ' in [-1, 1]'}"
 
 
 def _description(choice: ArenaChoice) -> RenderableType:
@@ -126,7 +123,7 @@ def _facts(choice: ArenaChoice, entry: ArenaEntry, arena: Arena) -> dict[str, st
 
     spec, identity = arena.spec, entry.identity(arena)
     panel = panel_for(choice, arena, identity)
-    told = {
+    properties = {
         "identity": identity,
         "kind": spec.kind,
         "episode": f"at most {plural(spec.max_steps, 'step')}",
@@ -135,11 +132,11 @@ def _facts(choice: ArenaChoice, entry: ArenaEntry, arena: Arena) -> dict[str, st
         "forfeit": f"a seat that spoils its episode is given {spec.forfeit:g}",
     }
     if spec.draw_band:
-        told["draw"] = f"returns closer than {spec.draw_band:.3g}"
-    told["panel"] = f"{panel.id}: {', '.join(panel.members)}"
-    told["house entrants"] = ", ".join(catalogue.house_entrants(identity)) or "none yet"
-    told["agents"] = ", ".join(catalogue.players(arena))
-    return told
+        properties["draw"] = f"returns closer than {spec.draw_band:.3g}"
+    properties["panel"] = f"{panel.id}: {', '.join(panel.members)}"
+    properties["house entrants"] = ", ".join(catalogue.house_entrants(identity)) or "none yet"
+    properties["agents"] = ", ".join(catalogue.players(arena))
+    return properties
 
 
 def _offers(arena: Arena) -> dict[str, str]:
@@ -154,6 +151,8 @@ def _seats(arena: Arena) -> RenderableType:
 
     table = plain_table("seat", "side", "team", "observation", "actions")
     for name, seat in arena.spec.seats.items():
-        actions = _actions(seat) + (f", messages of {plural(seat.message_dim, 'number')}" if seat.message_dim else "")
+        actions = _actions(seat.actions, seat.action_dim)
+        if seat.message_dim:
+            actions += f", messages of {plural(seat.message_dim, 'number')}"
         table.add_row(name, seat.side, seat.team or "its own", " x ".join(map(str, seat.observation)), actions)
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -27,6 +28,32 @@ def arena_options(function: F) -> F:
         "--set", "assignments", multiple=True, metavar="arena.FIELD=VALUE", help="A setting of the arena."
     )(function)
     return click.option("--arena", required=True, metavar="ARENA", help="See `zoo arenas`.")(function)
+
+
+def list_options(function: F) -> F:
+    """--names and --json of a command that lists what is registered."""
+    function = click.option("--json", "as_json", is_flag=True, help="Print the list as one JSON object.")(function)
+    return click.option("--names", "only_names", is_flag=True, help="Print the registered names alone.")(function)
+
+
+def print_list(
+    name: str | None, group: str, listed: Callable[[], dict[str, Any]], only_names: bool, as_json: bool
+) -> bool:
+    """Print a list as plain names or as JSON, and say whether one of the two was asked for.
+
+    Raises:
+        UserError: JSON is asked for about one name.
+    """
+    from zoo.registry import names
+
+    if only_names:
+        for known in names(group):
+            click.echo(known)
+    elif as_json:
+        if name is not None:
+            raise UserError("--json prints the whole list: leave out NAME")
+        click.echo(json.dumps(listed(), indent=1))
+    return only_names or as_json
 
 
 def arena_settings(assignments: tuple[str, ...]) -> tuple[str, ...]:

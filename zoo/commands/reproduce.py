@@ -11,6 +11,8 @@ from zoo.commands.options import COUNT
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from zoo.reproduce.report import Figure, Report
     from zoo.reproduce.run import DonePart
 
@@ -62,14 +64,11 @@ def command(
     from rich.console import Console
 
     from zoo import reproduce
-    from zoo.reproduce.screen import list_screen, report_screen
 
     if listed:
-        figures = [reproduce.load(each) for each in reproduce.NAMES]
-        if as_json:
-            click.echo(json.dumps([_facts(figure) for figure in figures], indent=1))
-        else:
-            Console().print(list_screen(figures))
+        from zoo.catalogue import figure_list
+
+        click.echo(json.dumps(figure_list(), indent=1)) if as_json else Console().print(_list(figure_list()))
         return
     if name is None:
         raise UserError(f"name what to reproduce: {', '.join(reproduce.NAMES)}; see --list")
@@ -81,23 +80,31 @@ def command(
     if as_json:
         click.echo(files[0].read_text())
         return
+    from zoo.reproduce.screen import report_screen
+
     console = Console()
     console.print(report_screen(figure, report, run))
     for file in files:
         console.print(str(file), soft_wrap=True, highlight=False, markup=False)
 
 
-def _facts(figure: Figure) -> dict[str, Any]:
-    default, quick = figure.minutes
-    return {
-        "name": figure.name,
-        "title": figure.title,
-        "source": figure.source,
-        "cpu_minutes": default,
-        "cpu_minutes_quick": quick,
-        "seeds_default": figure.seeds[0],
-        "seeds_quick": figure.seeds[1],
-    }
+def _list(figures: list[dict[str, Any]]) -> RenderableType:
+    """What there is to reproduce and how long it takes."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for figure in figures:
+        default, quick = _minutes(figure["cpu_minutes"]), _minutes(figure["cpu_minutes_quick"])
+        parts.append(Text.assemble((figure["name"], "bold"), f"  {figure['title']}"))
+        parts.append(Text(f"  {figure['source']}; CPU minutes: {default}, with --quick {quick}", "dim"))
+    return Group(*parts, Text("Minutes are of one thread, measured; --workers 2 takes about half as long.", "dim"))
+
+
+def _minutes(minutes: float) -> str:
+    if minutes < 0.05:
+        return "under 0.1"
+    return f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}"
 
 
 def _run(
@@ -147,7 +154,7 @@ def _write(figure: Figure, folder: Path, report: Report, run: dict[str, Any], pl
     from zoo.reproduce.plots import pictures
     from zoo.version import VERSION
 
-    whole = _facts(figure) | {"version": VERSION, "machine": machine(), "run": run} | report.to_json()
+    whole = figure.facts() | {"version": VERSION, "machine": machine(), "run": run} | report.to_json()
     stem = f"{figure.name}-quick" if run["quick"] else figure.name  # beside the longer run's, not over them
     files = [folder / f"{stem}.json"]
     write_atomically(files[0], (json.dumps(whole, indent=1) + "\n").encode())

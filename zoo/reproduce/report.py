@@ -142,6 +142,19 @@ class Figure(ABC):
     revision: ClassVar[int] = 1
     seeds: ClassVar[tuple[int, int]]  # how many by default, and with --quick
 
+    @classmethod
+    def facts(cls) -> dict[str, Json]:
+        """What the list of figures says of this one, as plain data."""
+        return {
+            "name": cls.name,
+            "title": cls.title,
+            "source": cls.source,
+            "cpu_minutes": cls.minutes[0],
+            "cpu_minutes_quick": cls.minutes[1],
+            "seeds_default": cls.seeds[0],
+            "seeds_quick": cls.seeds[1],
+        }
+
     @abstractmethod
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """The work, for this many seeds, 0 the first."""

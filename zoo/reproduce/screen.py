@@ -13,23 +13,6 @@ from zoo.reproduce.report import VERDICTS, Figure, Published, Report, Row
 from zoo.screen import Column, Sheet, figures, labels
 
 
-def list_screen(found: Sequence[Figure]) -> RenderableType:
-    """What there is to reproduce and how long it takes."""
-    parts: list[RenderableType] = []
-    for figure in found:
-        default, quick = (_minutes(m) for m in figure.minutes)
-        line = Text(figure.name, "bold")
-        line.append(f"  {figure.title}", "not bold")
-        parts += [line, Text(f"  {figure.source}; CPU minutes: {default}, with --quick {quick}", "dim")]
-    return Group(*parts, Text("Minutes are of one thread, measured; --workers 2 takes about half as long.", "dim"))
-
-
-def _minutes(minutes: float) -> str:
-    if minutes < 0.05:
-        return "under 0.1"
-    return f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}"
-
-
 def report_screen(figure: Figure, report: Report, run: Mapping[str, Any]) -> RenderableType:
     """The published numbers beside ours; `run` says what it took and where the files are."""
     title = Text(clean(figure.title), "bold")
