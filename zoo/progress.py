@@ -208,7 +208,9 @@ class Progress:
             full = round(run.share * bar)
             line.append("━" * full, "green").append("─" * (bar - full), "dim").append(tails[key])
             for name, curve in list(run.reading.curves.items())[:2] if curves else ():
-                line.append(f"  {name} {curve[-1]:+.3f} " if curve else "").append(sparkline(curve, 8), "green")
+                piece = Text(f"  {name} {curve[-1]:+.3f} " if curve else "").append(sparkline(curve, 8), "green")
+                if line.cell_len + piece.cell_len <= self.console.width:
+                    line.append_text(piece)
             lines.append(line)
         return Group(*lines)
 
