@@ -99,10 +99,10 @@ class ArenaSpec:
             sides[spec.side] = (*sides.get(spec.side, ()), seat)
         return sides
 
-    def parties(self) -> tuple[tuple[str, ...], ...]:
+    def roles(self) -> tuple[tuple[str, ...], ...]:
         """Seats that one entrant fills where two meet, in the order of `seats`.
 
-        Where there is one side, all seats are one party, of which either entrant takes a part. Otherwise the parties
+        Where there is one side, all seats are one role, of which either entrant takes a part. Otherwise the roles
         are the teams, where there are several and no side belongs to two of them (predators and prey; the two who
         share a key, and the one who listens in), else the sides (a speaker and a listener).
         """

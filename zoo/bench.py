@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.protocol import Agent, Seating
+from agents.protocol import Agent
 from agents.randomness import derive_rows
-from agents.rollout import rollout
 from arenas.luck import below, bits
 from arenas.pettingzoo import parallel_env
 from arenas.protocol import Action, Arena
@@ -32,9 +31,11 @@ from leaderboard.counts import Counts
 from leaderboard.rating import fit
 from zoo import bench_training
 from zoo.catalogue import refusal
-from zoo.entrant import Entrant
+from zoo.entry.entrant import Entrant
+from zoo.play.episodes import play_episodes
+from zoo.play.seating import Seated, seatings
+from zoo.play.table import Table
 from zoo.registry import AGENTS, AgentEntry, load_agent, load_arena, names
-from zoo.table import Table
 
 ARENAS = ("coin", "ipd")  # where arenas are measured, and agents in the first that they can play
 COPIES = (1, 64, 4096)
@@ -229,9 +230,9 @@ def _agent(entry: AgentEntry, clock: Clock, quick: bool) -> dict[str, float]:
     for copies in BATCHES:
         arena = load_arena(place).make(copies)
         figures[f"B = {copies}"] = 1e6 * clock.seconds(acting(entry, arena))
-    arena = load_arena(place).make(BLOCK)
+    arena, episodes = load_arena(place).make(BLOCK), derive_rows(0, BLOCK)
     once = Clock(1 if quick else 3, 0.0)
-    figures["episodes / CPU s"] = BLOCK / once.seconds(lambda: play_episodes(entry, arena))
+    figures["episodes / CPU s"] = BLOCK / once.seconds(lambda: play_episodes(_seated(entry, arena), episodes))
     return figures
 
 
@@ -240,25 +241,17 @@ def _fresh(entry: AgentEntry, arena: Arena) -> dict[str, Agent]:
     return Entrant(entry.name, entry, entry.agent.Config(), None).agents(arena.spec, tuple(arena.spec.seats), 0)
 
 
-def _seating(seat: str, copies: int) -> Seating:
-    return Seating(seat, derive_rows(0, copies, seat), derive_rows(0, copies, "team"))
-
-
 def acting(entry: AgentEntry, arena: Arena) -> Callable[[], object]:
     """One `act` of a fresh agent in the arena's first seat, on its first time step."""
     seat = next(iter(arena.spec.seats))
     agent = _fresh(entry, arena)[seat]
     told, _ = arena.reset(derive_rows(0, arena.batch_size))
-    memory = agent.begin(_seating(seat, arena.batch_size))
+    memory = agent.begin(seatings({seat: 0}, derive_rows(0, arena.batch_size))[seat])
     return lambda: agent.act(told[seat], memory)
 
 
-def play_episodes(entry: AgentEntry, arena: Arena) -> None:
-    """One whole episode in every copy, with fresh agents in all seats, as in a match."""
-    table = _fresh(entry, arena)
-    told, state = arena.reset(derive_rows(0, arena.batch_size), autoreset=False)
-    memories = {seat: agent.begin(_seating(seat, arena.batch_size)) for seat, agent in table.items()}
-    rollout(arena, table, memories, told, arena.spec.max_steps, state, until_over=True)
+def _seated(entry: AgentEntry, arena: Arena) -> Seated:
+    return Seated(arena, _fresh(entry, arena), dict.fromkeys(arena.spec.seats, 0))
 
 
 def _learning(entry: AgentEntry, quick: bool) -> dict[str, float]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
+from zoo.entry.venue import ArenaChoice
 from zoo.plan import Plan, set_up
-from zoo.play import ArenaChoice
 
 AGENT = "maddpg,batch=1024,rate=0.01,warmup=3200,capacity=50000"
 COPIES = 64

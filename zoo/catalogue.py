@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import checkpoint, reproduce
+from zoo import reproduce
+from zoo.entry import checkpoint
 from zoo.errors import UserError
 from zoo.registry import AGENTS, ARENAS, AgentEntry, ArenaEntry, library, load_agent, load_arena, names
 from zoo.settings import Field, argument_fields, config_fields, split

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zoo.table import Round
+    from zoo.play.table import Round
 
 ROWS = 200  # at most so many intervals in a curve
 RETURN = "return_per_step"

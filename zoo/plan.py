@@ -14,10 +14,10 @@ import torch
 from agents.protocol import Agent, State
 from agents.randomness import derive
 from arenas.protocol import ArenaSpec
-from zoo.entrant import Entrant, read_entrant
+from zoo.entry.entrant import Entrant, read_entrant
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError, nearest
-from zoo.play import ArenaChoice
-from zoo.table import SIGHTS, Sight, Table
+from zoo.play.table import SIGHTS, Sight, Table
 
 #: Options of `zoo train` by field of the plan, where a default may be left out of the command.
 _OPTIONS = ("against", "steps", "copies", "length", "sight", "device", "seed")
@@ -151,8 +151,8 @@ def _trained_seats(plan: Plan, spec: ArenaSpec) -> tuple[str, ...]:
             raise UserError(f"--seat: {spec.name} has no seat {seat!r}; {nearest(seat, spec.seats)}")
     if set(plan.seats) == set(spec.seats):
         raise UserError("--seat names every seat: none is left for --against")
-    first = spec.parties()[0]
-    default = first if len(spec.parties()) > 1 else first[:1]
+    first = spec.roles()[0]
+    default = first if len(spec.roles()) > 1 else first[:1]
     return tuple(seat for seat in spec.seats if seat in (plan.seats or default))
 
 

@@ -1,6 +1,6 @@
 """The folder of a training run: the checkpoint, its curve, and while it runs all that it takes to go on.
 
-    weights.safetensors, card.json   the checkpoint (zoo.checkpoint)
+    weights.safetensors, card.json   the checkpoint (zoo.entry.checkpoint)
     curve.json                       which run this is, and its learning curve
     resume/state.safetensors         every tensor that the next round depends on; the numbers stand in its header
 
@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from zoo import checkpoint as checkpoints
-from zoo.checkpoint import CARD, RESUME, WEIGHTS
 from zoo.curve import Row
+from zoo.entry import checkpoint as checkpoints
+from zoo.entry.checkpoint import CARD, RESUME, WEIGHTS
 from zoo.errors import UserError
 from zoo.work.jobs import Saved, brief, read_state, write_state
 

@@ -19,8 +19,9 @@ from leaderboard.report.terminal import change_view
 from zoo.progress import sparkline
 
 if TYPE_CHECKING:
-    from zoo.learning import LearningSummary
-    from zoo.match import Duplicate, Estimate, SeatLine, Summary
+    from leaderboard.statistics.estimate import Estimate as Interval
+    from zoo.matches.learning import LearningSummary
+from zoo.matches.match import Duplicate, Estimate, SeatLine, Summary
 
 T = TypeVar("T")
 _GAP = 2  # spaces between columns
@@ -106,7 +107,7 @@ def labels(header: str, cells: Iterable[str]) -> Column:
     return Column(header, [clean(cell) for cell in cells], label=True)
 
 
-def figures(header: str, values: Sequence[Estimate | None], digits: int = 4, *, style: str = "") -> Column:
+def figures(header: str, values: Sequence[Estimate | Interval | None], digits: int = 4, *, style: str = "") -> Column:
     """A column of means with their intervals, "0.312 [0.309, 0.315]"."""
     known = [(None, None, None) if x is None or x.n == 0 else (x.mean, x.low, x.high) for x in values]
     means, lows, highs = zip(*known, strict=True)

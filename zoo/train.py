@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from zoo import checkpoint as checkpoints
-from zoo.checkpoint import CARD, RESUME, Card
 from zoo.curve import RETURN, Curve
+from zoo.entry import checkpoint as checkpoints
+from zoo.entry.checkpoint import CARD, RESUME, Card
 from zoo.errors import UserError
 from zoo.plan import Plan, Setting, set_up
+from zoo.play.table import Round, Table
 from zoo.progress import Reading
 from zoo.run_folder import STATE, RunFolder
-from zoo.table import Round, Table
 from zoo.work.pool import one_thread
 
 #: Weights from here on count as infinite: products of two no longer fit into float32 once they are summed.

@@ -20,7 +20,7 @@ from agents.rollout import rollout
 from zoo import registry
 from zoo.check import AGENT_LAWS, Failed, check_agent
 from zoo.cli import cli
-from zoo.entrant import read_entrant
+from zoo.entry.entrant import read_entrant
 from zoo.errors import UserError
 from zoo.registry import kind_of, load_agent, load_arena
 

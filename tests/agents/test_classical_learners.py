@@ -20,7 +20,7 @@ from agents.random import Random
 from agents.randomness import derive_rows
 from arenas.matrix import IteratedMatchingPennies, IteratedPrisonersDilemma, Matrix
 from arenas.protocol import Action
-from zoo.table import Table
+from zoo.play.table import Table
 
 LEARNERS = [IndependentQ, JalQ, Phc, WolfPhc]
 CONTEXT = LearningContext(("row",), 0, 0)

@@ -22,7 +22,7 @@ from agents.random import Random
 from agents.randomness import derive_rows
 from arenas.protocol import ArenaSpec, SeatSpec, TimeStep
 from zoo.check import Failed, check_agent
-from zoo.entrant import read_entrant
+from zoo.entry.entrant import read_entrant
 from zoo.errors import UserError
 from zoo.registry import load_agent, load_arena
 

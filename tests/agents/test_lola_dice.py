@@ -18,8 +18,8 @@ from agents.parts.gradients import Parameters, gradient, leaves
 from agents.protocol import Agent
 from arenas.matrix import IteratedPrisonersDilemma, Matrix
 from zoo.errors import UserError
+from zoo.play.table import Table
 from zoo.registry import load_arena
-from zoo.table import Table
 
 GAMES, STEPS, ETA = 30_000, 6, 2.0  # ETA: of each look-ahead
 SEATS = ("row", "column")

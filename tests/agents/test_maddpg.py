@@ -22,8 +22,8 @@ from agents.random import Random
 from agents.randomness import derive_rows, generator
 from agents.rollout import rollout
 from arenas.protocol import Arena, ArenaSpec, SeatSpec
+from zoo.play.table import Table
 from zoo.registry import load_arena
-from zoo.table import Table
 
 #: Two predators and a prey that see and do things of different width.
 SPEC = ArenaSpec(

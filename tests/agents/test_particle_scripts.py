@@ -16,7 +16,7 @@ from agents.randomness import derive_rows, generator
 from agents.rollout import rollout
 from arenas.protocol import Arena
 from zoo.catalogue import playable
-from zoo.entrant import read_entrant
+from zoo.entry.entrant import read_entrant
 from zoo.errors import UserError
 from zoo.registry import load_agent, load_arena
 

@@ -13,10 +13,10 @@ from agents.lola import Lola
 from agents.parts.gradients import Parameters, gradient, leaves
 from agents.parts.gradients import dot as inner
 from arenas.matrix import IteratedPrisonersDilemma
+from zoo.entry.venue import ArenaChoice
 from zoo.plan import Plan, set_up
-from zoo.play import ArenaChoice
+from zoo.play.table import Table
 from zoo.registry import AGENTS, load_agent, names
-from zoo.table import Table
 
 #: Settings under which a learner must solve the probes in `ROUNDS`; whoever is not named has the defaults.
 SETTINGS = {

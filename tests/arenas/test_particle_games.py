@@ -180,11 +180,11 @@ def test_sides_and_teams_are_those_of_the_scenario(game: type[Particles]) -> Non
 
 
 def test_parties_are_those_who_play_together() -> None:
-    assert Tag(1).spec.parties() == (("adversary_0", "adversary_1", "adversary_2"), ("agent_0",))
-    assert Crypto(1).spec.parties() == (("eve_0",), ("bob_0", "alice_0"))
-    assert SpeakerListener(1).spec.parties() == (("speaker_0",), ("listener_0",))
-    assert [len(party) for party in WorldComm(1).spec.parties()] == [4, 2]
-    assert [len(party) for party in Spread(1).spec.parties()] == [3]
+    assert Tag(1).spec.roles() == (("adversary_0", "adversary_1", "adversary_2"), ("agent_0",))
+    assert Crypto(1).spec.roles() == (("eve_0",), ("bob_0", "alice_0"))
+    assert SpeakerListener(1).spec.roles() == (("speaker_0",), ("listener_0",))
+    assert [len(party) for party in WorldComm(1).spec.roles()] == [4, 2]
+    assert [len(party) for party in Spread(1).spec.roles()] == [3]
 
 
 def test_a_contact_pushes_as_the_formula_says() -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 from leaderboard.records import BlockRecord
 from leaderboard.store import Store
-from zoo import checkpoint, home
-from zoo.checkpoint import Card
-from zoo.entrant import read_entrant
-from zoo.play import ArenaChoice
+from zoo import home
+from zoo.entry import checkpoint
+from zoo.entry.checkpoint import Card
+from zoo.entry.entrant import read_entrant
+from zoo.entry.venue import ArenaChoice
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 
-from zoo.checkpoint import CARD, WEIGHTS
-from zoo.play import ArenaChoice
+from zoo.entry.checkpoint import CARD, WEIGHTS
+from zoo.entry.venue import ArenaChoice
 
 COIN = ("--arena", "coin", "--set", "arena.max_steps=5", "--episodes", 4)
 CHOICE = ArenaChoice("coin", ("max_steps=5",))

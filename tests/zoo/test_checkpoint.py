@@ -9,11 +9,11 @@ import pytest
 import torch
 from command_line import fresh_checkpoint
 
-from zoo import checkpoint
-from zoo.checkpoint import CARD, WEIGHTS, Card, Checkpoint, digest, load, save
-from zoo.entrant import read_entrant
+from zoo.entry import checkpoint
+from zoo.entry.checkpoint import CARD, WEIGHTS, Card, Checkpoint, digest, load, save
+from zoo.entry.entrant import read_entrant
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.play import ArenaChoice
 
 CARD_OF_NONE = Card("naive", 1, {"lr": 0.5}, "coin-v1", ["red", "blue"], 3, 40, "zoo train", "abc", 1.5, {"x": 2.0})
 STATES = {

@@ -14,10 +14,11 @@ from command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 
 from leaderboard.records import BlockRecord
 from leaderboard.store import Store
-from zoo import anchors, checkpoint, crossplay, home
+from zoo import anchors, crossplay, home
 from zoo.crossplay import BEST, matrix
+from zoo.entry import checkpoint
+from zoo.entry.venue import ArenaChoice, entrant
 from zoo.errors import UserError
-from zoo.play import ArenaChoice, entrant
 
 IPD = ("--arena", "ipd", "--set", "arena.max_steps=10", "--episodes", 20)
 IMP = ("--arena", "imp", "--set", "arena.max_steps=10", "--episodes", 30)
@@ -427,8 +428,8 @@ def test_two_ways_of_training_are_compared_by_common_opponents() -> None:
     # tit-for-tat and random are neither of them
     mean = found.mean("player")[:, [0, 4]]
     assert raw.opponents == 2
-    assert raw.mean.value == pytest.approx(mean[2].mean() - (mean[3].mean() + mean[1].mean()) / 2)
-    assert raw.worst.value == pytest.approx(mean[2].min() - (mean[3].min() + mean[1].min()) / 2)
+    assert raw.mean.mean == pytest.approx(mean[2].mean() - (mean[3].mean() + mean[1].mean()) / 2)
+    assert raw.worst.mean == pytest.approx(mean[2].min() - (mean[3].min() + mean[1].min()) / 2)
     assert between is not None and between.opponents == 2
     with pytest.raises(UserError, match="win-stay-lose-shift is no row"):
         crossplay.compare(told, "player", ["win-stay-lose-shift"], ["grim"])

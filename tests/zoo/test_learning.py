@@ -11,8 +11,8 @@ from command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 from leaderboard.report.terminal import to_text
 from leaderboard.store import Store
 from zoo import home
-from zoo.learning import LearningMatch, LearningSummary
-from zoo.play import ArenaChoice
+from zoo.entry.venue import ArenaChoice
+from zoo.matches.learning import LearningMatch, LearningSummary
 from zoo.screen import learning_screen
 
 NAIVE, LOLA = "naive,hidden=0", "lola,hidden=0"

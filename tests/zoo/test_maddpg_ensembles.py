@@ -17,12 +17,12 @@ from rich.console import Console
 from scipy.stats import t
 
 from agents.protocol import State
-from zoo import checkpoint, entrant
-from zoo.checkpoint import Card
-from zoo.entrant import Entrant, read_entrant
+from zoo.entry import checkpoint, entrant
+from zoo.entry.checkpoint import Card
+from zoo.entry.entrant import Entrant, read_entrant
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.match import Estimate
-from zoo.play import ArenaChoice
+from zoo.matches.match import Estimate
 from zoo.registry import load_agent
 from zoo.reproduce import maddpg_ensembles as ensembles
 from zoo.reproduce import plots

@@ -15,9 +15,11 @@ from command_line import Refused, Zoo, fresh_checkpoint
 from rich.console import Console
 from scipy.stats import ttest_1samp
 
-from zoo import checkpoint, entrant, reproduce
+from zoo import reproduce
+from zoo.entry import checkpoint, entrant
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.play import ArenaChoice, Task, play_block
+from zoo.play.blocks import Task, play_block
 from zoo.reproduce import house_play, maddpg_deception, maddpg_inferred, plots
 from zoo.reproduce.house_play import Game, Told, over_pairs
 from zoo.reproduce.report import Figure, Part, Report, Row

@@ -14,8 +14,9 @@ from command_line import Zoo, contents, recorded
 from leaderboard.report.terminal import to_text
 from leaderboard.store import Store
 from zoo import home
-from zoo.match import Summary, prepare, public_board, record_match, register, summarise
-from zoo.play import ArenaChoice, play_block
+from zoo.entry.venue import ArenaChoice
+from zoo.matches.match import Summary, prepare, public_board, record_match, register, summarise
+from zoo.play.blocks import play_block
 from zoo.screen import match_screen
 
 SHORT = ("--arena", "coin", "--set", "arena.max_steps=10")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import zoo.panels
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
 from zoo.panels import Panel, panel_for
-from zoo.play import ArenaChoice
 
 FILES = sorted(Path(zoo.panels.__file__).parent.glob("*.json"))
 

@@ -11,9 +11,12 @@ from command_line import Zoo, contents, recorded
 from agents.protocol import Memory, Policy, Seating
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
 from leaderboard.records import Status
+from zoo.entry.venue import ArenaChoice, entrant
 from zoo.errors import UserError
-from zoo.play import ArenaChoice, Task, entrant, play_block, play_blocks, seatings, sit_down
-from zoo.referee import NEVER, Refereed
+from zoo.play.blocks import Task, play_block, play_blocks
+from zoo.play.episodes import begin
+from zoo.play.referee import NEVER, Refereed
+from zoo.play.seating import episode_seeds, rotations, sit_down
 
 COIN = ArenaChoice("coin", ("max_steps=10",))
 
@@ -27,8 +30,8 @@ def test_luck_holds_no_entrant() -> None:
     def dealt(a: str, b: str, seed: int = 0) -> tuple[dict[str, torch.Tensor], dict[str, Memory]]:
         pair = [entrant(COIN, text) for text in (a, b)]
         arena = COIN.make(8)
-        table = sit_down(arena, "coin", pair, {"red": 0, "blue": 1}, seed, 4)
-        return {seat: step.observation for seat, step in table.timesteps.items()}, table.memories
+        begun = begin(sit_down(arena, pair, {"red": 0, "blue": 1}, seed), episode_seeds("coin", seed, 4, 8))
+        return {seat: step.observation for seat, step in begun.timesteps.items()}, begun.memories
 
     boards, luck = dealt("greedy", "random")
     other_boards, other_luck = dealt("cooperator", "random")
@@ -65,7 +68,7 @@ def spec(*sides: str) -> ArenaSpec:
 
 def test_seatings() -> None:
     def of(*sides: str, alone: bool = False) -> list[str]:
-        return ["".join(map(str, s.values())) for s in seatings(spec(*sides), alone=alone)]
+        return ["".join(map(str, s.values())) for s in rotations(spec(*sides), alone=alone)]
 
     assert of("p", "p") == ["01", "10"]
     assert of("p", "p", "p") == ["011", "100", "101", "010", "110", "001"]

@@ -9,8 +9,9 @@ from command_line import Refused, Zoo
 from PIL import Image
 
 from leaderboard.store import Store
-from zoo import home, play
-from zoo.replay import Frame, replay, strip, write_gif
+from zoo import home
+from zoo.entry import venue
+from zoo.play.replay import Frame, replay, strip, write_gif
 
 SHORT = ("--arena", "coin", "--set", "arena.max_steps=12", "--episodes", 6)
 
@@ -44,7 +45,7 @@ def test_episodes_count_from_the_beginning_of_the_match(zoo: Zoo) -> None:
 
 def test_record_that_tells_of_another_game_is_noticed(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
     key = match_of(zoo, "greedy", "random", *SHORT)
-    monkeypatch.setattr("zoo.play.luck", lambda episodes, *words: episodes)
+    monkeypatch.setattr("zoo.play.seating.luck", lambda episodes, *words: episodes)
     said = zoo("replay", key, "--no-gif", code=2)
     assert "differs from the record" in said.err
 
@@ -120,7 +121,7 @@ def test_place_that_cannot_be_written(zoo: Zoo, tmp_path: Path) -> None:
 def test_entrant_that_changed_since_is_refused(zoo: Zoo, here: Path, refused: Refused) -> None:
     key = match_of(zoo, "mine.py:Plain", "random", *SHORT)
     Path("mine.py").write_text(Path("mine.py").read_text() + "\n# another version\n")
-    play.entrant.cache_clear()  # as in a process of its own
+    venue.entrant.cache_clear()  # as in a process of its own
     assert "are no longer the entrants that played it" in refused("replay", key)
 
 

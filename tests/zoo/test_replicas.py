@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.play import ArenaChoice
-from zoo.replicas import Runs, run_replicas
+from zoo.play.replicas import Runs, run_replicas
 
 IPD, COIN = ArenaChoice("ipd"), ArenaChoice("coin")
 

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from zoo import reproduce
 from zoo.errors import UserError
-from zoo.match import Estimate
+from zoo.matches.match import Estimate
 from zoo.progress import Reading
 from zoo.registry import load_arena
 from zoo.reproduce import dice_gradients, learning_runs, lola_imp, lola_ipd, plots

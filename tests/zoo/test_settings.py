@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import pytest
 
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.play import ArenaChoice
 from zoo.settings import argument_fields, canonical, config_fields, convert, read, split
 
 

@@ -17,9 +17,9 @@ from arenas.coin import Coin
 from arenas.matrix import IteratedPrisonersDilemma
 from arenas.protocol import Action
 from zoo.errors import UserError
-from zoo.packing import pack, unpack
+from zoo.play.packing import pack, unpack
+from zoo.play.table import SIGHTS, Table
 from zoo.registry import load_agent
-from zoo.table import SIGHTS, Table
 
 LEARNERS = ("naive", "lola", "maddpg,batch=32,warmup=32,rate=0.05,capacity=200")
 

@@ -14,14 +14,14 @@ import pytest
 import torch
 from training_runs import AGENTS, COIN, RESUMED, SPOILT, after, plan, saved_rounds, wait_for, weights
 
-from zoo import checkpoint
 from zoo.curve import Curve
-from zoo.entrant import read_entrant
+from zoo.entry import checkpoint
+from zoo.entry.entrant import read_entrant
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.play import ArenaChoice
+from zoo.play.table import Round
 from zoo.progress import Reading
 from zoo.run_folder import RunFolder
-from zoo.table import Round
 from zoo.train import Outcome, train
 from zoo.train_many import TrainingRun, train_all
 
@@ -89,7 +89,7 @@ def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
 from zoo.plan import Plan
-from zoo.play import ArenaChoice
+from zoo.entry.venue import ArenaChoice
 from zoo.train import train
 
 plans = {p!r}

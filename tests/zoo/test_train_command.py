@@ -16,12 +16,12 @@ import torch
 from click.testing import CliRunner
 from training_runs import IPD, after, plan, saved_rounds, wait_for, weights
 
-from zoo import checkpoint
 from zoo.cli import cli
 from zoo.commands.train import count
+from zoo.entry import checkpoint
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
 from zoo.plan import set_up
-from zoo.play import ArenaChoice
 from zoo.train import train
 from zoo.train_many import stop_on_signals
 

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from zoo import checkpoint
+from zoo.entry import checkpoint
+from zoo.entry.venue import ArenaChoice
 from zoo.plan import Plan
-from zoo.play import ArenaChoice
 from zoo.run_folder import RunFolder
 
 COIN, IPD = ArenaChoice("coin", ("max_steps=20",)), ArenaChoice("ipd")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
-    from zoo.play import ArenaChoice
+    from zoo.entry.venue import ArenaChoice
 
 FOLDER = Path(__file__).parent
 #: In the place of an entrant: the best of the entrants at hand with that opponent.
@@ -48,7 +48,7 @@ def anchors_for(choice: ArenaChoice, identity: str, low: str | None = None, high
     Raises:
         UserError: an anchor that cannot play here, or is no longer the one that the file names.
     """
-    from zoo.play import entrant
+    from zoo.entry.venue import entrant
 
     for text in (low, high):
         if text is not None and text != BEST:
@@ -62,7 +62,7 @@ def anchors_for(choice: ArenaChoice, identity: str, low: str | None = None, high
 
 
 def _declared(choice: ArenaChoice, identity: str) -> Anchors:
-    from zoo.play import entrant
+    from zoo.entry.venue import entrant
 
     files = {int(file.stem.rpartition("-")[2]): file for file in FOLDER.glob("*.json") if _is_of(file, identity)}
     if not files:

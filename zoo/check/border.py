@@ -13,14 +13,14 @@ from torch import Tensor
 from agents.protocol import Agent, Seating, State, missing_words
 from agents.randomness import derive_rows
 from arenas.protocol import WORDS, Arena, ArenaSpec, SeatSpec, TimeStep
-from zoo import checkpoint
 from zoo.check.acting import GENERAL, illegal
 from zoo.check.data import difference
 from zoo.check.subject import ROWS, Subject, follow, unlike
 from zoo.check.verdict import Verdict, judge, one_line
-from zoo.entrant import read_entrant
+from zoo.entry import checkpoint
+from zoo.entry.entrant import read_entrant
 from zoo.errors import UserError
-from zoo.table import Sight
+from zoo.play.table import Sight
 
 
 def needs_are_declared(subject: Subject) -> Verdict:

@@ -11,7 +11,7 @@ from zoo.check.data import clone, difference, leaves
 from zoo.check.stranger import Stranger
 from zoo.check.subject import COPIES, STEPS, Subject, follow, unlike
 from zoo.check.verdict import NotApplicable, Verdict, judge, one_line
-from zoo.table import SIGHTS, Sight
+from zoo.play.table import SIGHTS, Sight
 
 #: What each sight shows, and what to do where a learner fails with it.
 _SIGHT = {

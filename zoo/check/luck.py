@@ -14,7 +14,7 @@ from zoo.check.data import difference
 from zoo.check.elsewhere import Fingerprint, fingerprint, other_process
 from zoo.check.subject import Subject, follow
 from zoo.check.verdict import Verdict, judge
-from zoo.table import SIGHTS
+from zoo.play.table import SIGHTS
 
 
 def luck_is_dealt(subject: Subject) -> Verdict:

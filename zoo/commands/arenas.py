@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from arenas.protocol import Arena
-    from zoo.play import ArenaChoice
+    from zoo.entry.venue import ArenaChoice
     from zoo.registry import ArenaEntry
 
 EPILOG = """\b
@@ -55,7 +55,7 @@ def command(
     if name is None:
         Console().print(_overview())
     else:
-        from zoo.play import ArenaChoice
+        from zoo.entry.venue import ArenaChoice
 
         Console().print(_description(ArenaChoice(name, arena_settings(assignments), wrap)))
 

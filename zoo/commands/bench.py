@@ -40,8 +40,8 @@ def command(quick: bool, as_json: bool) -> None:
     from rich.console import Console
 
     from zoo.bench import count, machine, measure
-    from zoo.play import limit_threads
     from zoo.screen import watch
+    from zoo.work.pool import limit_threads
 
     limit_threads()
     found = list(watch(measure(quick), count(), "measurements", quiet=as_json))

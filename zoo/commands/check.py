@@ -44,9 +44,9 @@ def command(name: str, arena: str | None, assignments: tuple[str, ...], wrap: tu
 
     from zoo.check.report import examine, screen
     from zoo.errors import UserError
-    from zoo.play import limit_threads
     from zoo.registry import kind_of
     from zoo.settings import split
+    from zoo.work.pool import limit_threads
 
     limit_threads()
     first = split(name)[0] if name else name

@@ -11,7 +11,7 @@ from zoo.commands.options import COUNT, SEED, arena_options, arena_settings, typ
 
 if TYPE_CHECKING:
     from zoo.crossplay import Report
-    from zoo.play import ArenaChoice
+    from zoo.entry.venue import ArenaChoice
 
 EPILOG = """\b
 Everybody plays every role with everybody, on the same seeds. Blocks are
@@ -82,8 +82,8 @@ def command(
     from leaderboard.store import Store
     from zoo import crossplay, home
     from zoo.crossplay.screen import crossplay_screen
+    from zoo.entry.venue import ArenaChoice
     from zoo.errors import UserError, nearest
-    from zoo.play import ArenaChoice
 
     started = time.process_time()
     choice = ArenaChoice(arena, arena_settings(assignments), wrap)
@@ -132,7 +132,7 @@ def command(
 
 def _with_anchors(choice: ArenaChoice, rows: list[str], anchors: tuple[str, ...]) -> list[str]:
     """The rows, and those anchors that are none of them."""
-    from zoo.play import entrant
+    from zoo.entry.venue import entrant
 
     known = {entrant(choice, text).id for text in rows}
     return [*rows, *(text for text in dict.fromkeys(anchors) if entrant(choice, text).id not in known)]
@@ -140,9 +140,9 @@ def _with_anchors(choice: ArenaChoice, rows: list[str], anchors: tuple[str, ...]
 
 def _files(report: Report, only: tuple[str, ...], table: Path | None, plot: Path | None) -> list[Path]:
     """The files that were asked for; their paths."""
-    from zoo.checkpoint import write_atomically
     from zoo.crossplay.cells import to_csv
     from zoo.crossplay.picture import heat_map
+    from zoo.entry.checkpoint import write_atomically
     from zoo.reproduce.plots import pictures
 
     files = []

@@ -77,9 +77,11 @@ def command(
 
     from leaderboard.store import Store
     from zoo import home
-    from zoo.match import keep, prepare, public_board, record_match, register, summarise
-    from zoo.play import ArenaChoice, limit_threads, play_blocks
+    from zoo.entry.venue import ArenaChoice
+    from zoo.matches.match import keep, prepare, public_board, record_match, register, summarise
+    from zoo.play.blocks import play_blocks
     from zoo.screen import learning_screen, match_screen, watch
+    from zoo.work.pool import limit_threads
 
     _refuse(ctx, _PLAYING if learn else _LEARNING, "is for matches without --learn" if learn else "needs --learn")
     if first is not None and seed is None:
@@ -89,7 +91,7 @@ def command(
     choice = ArenaChoice(arena, arena_settings(assignments), wrap)
     with Store(":memory:" if no_record else home.records()) as store:
         if learn:
-            from zoo.learning import LearningMatch
+            from zoo.matches.learning import LearningMatch
 
             match = LearningMatch(choice, (a, b), rounds, copies, length, runs, sight, seed or 0)
             learned = match.play(store, typed(), quiet=as_json, recorded=not no_record)

@@ -35,8 +35,8 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
     from leaderboard.store import Store
     from zoo import home
     from zoo.errors import UserError
-    from zoo.play import limit_threads
-    from zoo.replay import replay, strip, write_gif
+    from zoo.play.replay import replay, strip, write_gif
+    from zoo.work.pool import limit_threads
 
     limit_threads()
     console = Console(highlight=False)

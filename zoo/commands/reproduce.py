@@ -150,7 +150,7 @@ def _write(figure: Figure, folder: Path, report: Report, run: dict[str, Any], pl
     import json
 
     from zoo.bench import machine
-    from zoo.checkpoint import write_atomically
+    from zoo.entry.checkpoint import write_atomically
     from zoo.reproduce.plots import pictures
     from zoo.version import VERSION
 

@@ -50,10 +50,12 @@ def command(
     from leaderboard.report.terminal import board_view, crossplay_view
     from leaderboard.store import Store
     from zoo import home
+    from zoo.entry.venue import ArenaChoice
     from zoo.errors import UserError
-    from zoo.match import keep, prepare, public_board, record_match, register
-    from zoo.play import PUBLIC_SEED, ArenaChoice, limit_threads, play_blocks
+    from zoo.matches.match import keep, prepare, public_board, record_match, register
+    from zoo.play.blocks import PUBLIC_SEED, play_blocks
     from zoo.screen import watch
+    from zoo.work.pool import limit_threads
 
     if len(entrants) < 2:
         raise click.UsageError("a tournament needs at least two entrants")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table as Screen
 
     from zoo.plan import Plan
-    from zoo.table import Sight
+    from zoo.play.table import Sight
     from zoo.train import Outcome
     from zoo.train_many import TrainingRun
 
@@ -161,8 +161,8 @@ def command(
     """
     from rich.console import Console
 
+    from zoo.entry.venue import ArenaChoice
     from zoo.plan import Plan
-    from zoo.play import ArenaChoice
     from zoo.train import begun
     from zoo.train_many import TrainingRun
 

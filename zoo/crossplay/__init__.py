@@ -3,7 +3,7 @@
 For programs:
 
     from zoo import crossplay
-    from zoo.play import ArenaChoice
+    from zoo.entry.venue import ArenaChoice
 
     matrix = crossplay.play(ArenaChoice("tag"), ["maddpg@seed-0", "maddpg@seed-1", "random"])
     matrix.mean("adversary")  # float [3, 3], return per episode of the row in that role

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.records import Measurement
-from leaderboard.robustness import (
+from leaderboard.statistics.estimate import Estimate
+from leaderboard.statistics.robustness import (
     ALPHA,
     Difference,
-    Figure,
     PartnerSwap,
     Robustness,
     difference,
@@ -24,8 +24,9 @@ from leaderboard.robustness import (
 from leaderboard.strangers import KINDS
 from zoo.anchors import BEST, Anchors
 from zoo.crossplay.matrix import Matrix, Player
+from zoo.entry.venue import entrant
 from zoo.errors import UserError, nearest
-from zoo.play import PUBLIC_SEED, entrant
+from zoo.play.blocks import PUBLIC_SEED
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -185,7 +186,7 @@ class Report:
         n = len(opponents)
         return Measurement(player.id, self.matrix.identity, kind, value, low, high, n, False, steps, None, details)
 
-    def _over_roles(self, figures: Mapping[str, Figure | None]) -> dict[str, Any] | None:
+    def _over_roles(self, figures: Mapping[str, Estimate | None]) -> dict[str, Any] | None:
         """{"all": [value, low, high], "sides": {side: the same}}, the mean over the roles and each side's own.
 
         An open interval is closed at the value. None unless the figure is known for every role.
@@ -194,7 +195,7 @@ class Report:
         if len(known) < len(figures):
             return None
         spans = {
-            role: [f.value, f.value if f.low is None else f.low, f.value if f.high is None else f.high]
+            role: [f.mean, f.mean if f.low is None else f.low, f.mean if f.high is None else f.high]
             for role, f in known.items()
         }
         sides = {
@@ -377,11 +378,11 @@ def _group(matrix: Matrix, scale: Scale, role: str, rows: Sequence[int], alpha: 
 
 
 def _order(raw: Robustness, normalised: Robustness | None) -> tuple[bool, float]:
-    return normalised is None, -(normalised or raw).worst.value
+    return normalised is None, -(normalised or raw).worst.mean
 
 
-def _figure(found: Robustness | None, kind: str) -> Figure | None:
-    figure: Figure | None = None if found is None else getattr(found, KINDS[kind])
+def _figure(found: Robustness | None, kind: str) -> Estimate | None:
+    figure: Estimate | None = None if found is None else getattr(found, KINDS[kind])
     return figure
 
 
@@ -393,7 +394,18 @@ def _known(values: Floats) -> Any:
 
 
 def _robustness_json(found: Robustness | None) -> dict[str, Any] | None:
-    return None if found is None else asdict(found) | {"worst_at": list(found.worst_at)}
+    if found is None:
+        return None
+    figures = {name: _estimate_json(getattr(found, name)) for name in ("mean", "worst", "cvar", "own", "gap")}
+    return asdict(found) | figures | {"worst_at": list(found.worst_at)}
+
+
+def _estimate_json(figure: Estimate | None) -> dict[str, float | None] | None:
+    return None if figure is None else {"value": figure.mean, "low": figure.low, "high": figure.high}
+
+
+def _swap_json(swap: PartnerSwap | None) -> dict[str, Any] | None:
+    return None if swap is None else asdict(swap) | {"drop": _estimate_json(swap.drop)}
 
 
 def _entry_json(entry: Entry) -> dict[str, Any]:
@@ -415,6 +427,6 @@ def _group_json(group: Group) -> dict[str, Any]:
         "members": list(group.members),
         "raw": _robustness_json(group.raw),
         "normalised": _robustness_json(group.normalised),
-        "partner_swap": None if group.swap is None else asdict(group.swap),
-        "partner_swap_normalised": None if group.swap_normalised is None else asdict(group.swap_normalised),
+        "partner_swap": _swap_json(group.swap),
+        "partner_swap_normalised": _swap_json(group.swap_normalised),
     }

@@ -20,13 +20,15 @@ from leaderboard.crossplay import episode_returns
 from leaderboard.labels import unique_labels
 from leaderboard.records import canonical
 from leaderboard.store import Store
-from zoo import checkpoint
-from zoo.entrant import Entrant
+from zoo.entry import checkpoint
+from zoo.entry.entrant import Entrant
+from zoo.entry.venue import ArenaChoice, entrant
 from zoo.errors import UserError
-from zoo.match import Plan, keep, record_match, register
-from zoo.play import PUBLIC_SEED, ArenaChoice, entrant, limit_threads, play_blocks
+from zoo.matches.match import Plan, keep, record_match, register
+from zoo.play.blocks import PUBLIC_SEED, play_blocks
 from zoo.progress import short
 from zoo.screen import watch
+from zoo.work.pool import limit_threads
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -111,7 +113,7 @@ def roles(spec: ArenaSpec) -> dict[str, tuple[str, ...]]:
     Where there is one party, the role is to fill one seat of it among partners.
     """
     found: dict[str, tuple[str, ...]] = {}
-    for seats in spec.parties():
+    for seats in spec.roles():
         sides = dict.fromkeys(spec.seats[seat].side for seat in seats)
         team = spec.seats[seats[0]].team
         name = next(iter(sides)) if len(sides) == 1 else team or "+".join(sides)

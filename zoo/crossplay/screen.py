@@ -10,7 +10,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from leaderboard.report.layout import clean, decimals, half_widths, intervals, number, plural
-from leaderboard.robustness import FEWEST_EPISODES, FEWEST_KINDS, Figure
+from leaderboard.statistics.estimate import Estimate
+from leaderboard.statistics.robustness import FEWEST_EPISODES, FEWEST_KINDS
 from zoo.anchors import BEST
 from zoo.crossplay.figures import Entry, Group, Report
 from zoo.screen import Column, Sheet, labels
@@ -113,7 +114,7 @@ def _figures(told: Sequence[Entry] | Sequence[Group], against: Sequence[str] | N
         columns += [
             Column("worst n [95 %]", _cells([None if x is None else x.worst for x in between], 2), style="bold"),
             *([] if against is None else [Column("vs", against)]),
-            Column("CVaR n", _plain([None if x is None else x.cvar.value for x in between], 2)),
+            Column("CVaR n", _plain([None if x is None else x.cvar.mean for x in between], 2)),
             Column("mean n [95 %]", _cells([None if x is None else x.mean for x in between], 2)),
             *(
                 [Column("gap n [95 %]", _cells([None if x is None else x.gap for x in between], 2))]
@@ -126,11 +127,11 @@ def _figures(told: Sequence[Entry] | Sequence[Group], against: Sequence[str] | N
     return [
         *columns,
         Column("worst [95 %]", _cells([x.worst for x in raw])),
-        Column("CVaR", _plain([x.cvar.value for x in raw])),
+        Column("CVaR", _plain([x.cvar.mean for x in raw])),
         Column("mean [95 %]", _cells([x.mean for x in raw])),
         *(
             [
-                Column("own", _plain([None if x.own is None else x.own.value for x in raw])),
+                Column("own", _plain([None if x.own is None else x.own.mean for x in raw])),
                 Column("gap [95 %]", _cells([x.gap for x in raw])),
             ]
             if any(x.own is not None for x in raw)
@@ -139,8 +140,8 @@ def _figures(told: Sequence[Entry] | Sequence[Group], against: Sequence[str] | N
     ]
 
 
-def _cells(figures: Sequence[Figure | None], digits: int | None = None) -> list[str]:
-    values = [None if f is None else f.value for f in figures]
+def _cells(figures: Sequence[Estimate | None], digits: int | None = None) -> list[str]:
+    values = [None if f is None else f.mean for f in figures]
     lows, highs = [None if f is None else f.low for f in figures], [None if f is None else f.high for f in figures]
     if digits is None:
         digits = min(max(decimals(half_widths(lows, highs), default=1), 1), 2)

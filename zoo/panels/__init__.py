@@ -15,7 +15,7 @@ from zoo.errors import UserError
 
 if TYPE_CHECKING:
     from arenas.protocol import Arena
-    from zoo.play import ArenaChoice
+    from zoo.entry.venue import ArenaChoice
 
 FOLDER = Path(__file__).parent
 
@@ -34,7 +34,7 @@ def panel_for(choice: ArenaChoice, arena: Arena, identity: str) -> Panel:
     Raises:
         UserError: a member does not have the id that the file gives.
     """
-    from zoo.play import entrant
+    from zoo.entry.venue import entrant
 
     files = {int(file.stem.rpartition("-")[2]): file for file in FOLDER.iterdir() if _is_of(file, identity)}
     if not files:

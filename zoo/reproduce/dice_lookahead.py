@@ -15,11 +15,11 @@ import torch
 
 from agents.protocol import Agent
 from agents.randomness import derive
-from zoo.entrant import read_entrant
-from zoo.play import ArenaChoice
+from zoo.entry.entrant import read_entrant
+from zoo.entry.venue import ArenaChoice
+from zoo.play.table import Table
 from zoo.reproduce.learning_runs import band, thinned
 from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, Tell, mean, seed_words, share, spread
-from zoo.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from zoo.match import Estimate
+from zoo.matches.match import Estimate
 from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, Tell
 
 if TYPE_CHECKING:

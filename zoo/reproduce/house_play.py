@@ -21,14 +21,17 @@ import numpy as np
 from scipy.special import stdtrit
 from torch import Tensor
 
-from agents.rollout import rollout
 from arenas.protocol import TimeStep
-from zoo import checkpoint
-from zoo.entrant import read_entrant
+from zoo.entry import checkpoint
+from zoo.entry.entrant import read_entrant
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.match import Estimate
-from zoo.play import PUBLIC_SEED, ArenaChoice, blame, limit_threads, sit_down
+from zoo.matches.match import Estimate
+from zoo.play.blocks import PUBLIC_SEED
+from zoo.play.episodes import play_episodes
+from zoo.play.seating import blame, episode_seeds, sit_down
 from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, Tell, mean, seed_words
+from zoo.work.pool import limit_threads
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,13 +135,9 @@ def play(arena: str, game: Game, episodes: int) -> Played:
     entrants = [read_entrant(text, made, identity) for text in texts]
     with blame(identity, entrants):
         seating = {seat: texts.index(game[seat]) for seat in made.spec.seats}
-        table = sit_down(made, identity, entrants, seating, PUBLIC_SEED, 0)
-        joint, _ = rollout(
-            made, table.players, table.memories, table.timesteps, made.spec.max_steps, table.state, until_over=True
-        )
-        steps = {seat: trajectory.timesteps for seat, trajectory in joint.seats.items()}
-        metrics = made.metrics(steps, {seat: trajectory.actions for seat, trajectory in joint.seats.items()})
-    return Played({seat: step.reward[1:].double().sum(0) for seat, step in steps.items()}, metrics, steps)
+        luck = episode_seeds(identity, PUBLIC_SEED, 0, episodes, made.device)
+        played = play_episodes(sit_down(made, entrants, seating, PUBLIC_SEED), luck)
+        return Played(played.returns, played.metrics, played.steps)
 
 
 def summed_up(played: Played) -> Told:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo.play import ArenaChoice
-from zoo.replicas import run_replicas
+from zoo.entry.venue import ArenaChoice
+from zoo.play.replicas import run_replicas
 from zoo.reproduce.report import Json, Tell
 
 POINTS = 100  # of a kept curve

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.catalogue import house_entrants
-from zoo.entrant import read_entrant
-from zoo.play import ArenaChoice, Task, play_block
+from zoo.entry.entrant import read_entrant
+from zoo.entry.venue import ArenaChoice
+from zoo.play.blocks import Task, play_block
 from zoo.reproduce.house_play import house, rule_of
 from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, Tell, mean, seed_words
 

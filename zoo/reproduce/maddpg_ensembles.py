@@ -19,22 +19,25 @@ import torch
 from torch import Tensor
 
 from agents.parts.categorical import CategoricalPolicy
-from agents.rollout import rollout
 from arenas.protocol import Arena, TimeStep
 from leaderboard.report.layout import number
-from leaderboard.robustness import ALPHA
-from zoo import checkpoint
+from leaderboard.statistics.robustness import ALPHA
 from zoo.anchors import BEST, Anchors, anchors_for
 from zoo.crossplay import roles
-from zoo.entrant import Entrant, read_entrant
+from zoo.entry import checkpoint
+from zoo.entry.entrant import Entrant, read_entrant
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.match import Estimate
-from zoo.play import PUBLIC_SEED, ArenaChoice, blame, limit_threads, sit_down
+from zoo.matches.match import Estimate
+from zoo.play.blocks import PUBLIC_SEED
+from zoo.play.episodes import play_episodes
+from zoo.play.seating import blame, episode_seeds, sit_down
 from zoo.registry import load_agent
 from zoo.reproduce import house_play, matched
 from zoo.reproduce.house_play import Run
 from zoo.reproduce.matched import CVAR, MEAN, WORST, Floats, Measured, Opponents
 from zoo.reproduce.report import Figure, Json, Part, Report, Row, Tell, mean
+from zoo.work.pool import limit_threads
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,11 +93,9 @@ def play(arena: Arena, identity: str, predators: Entrant, prey: Entrant) -> dict
     seating = {seat: 0 if itself else at for at, role in enumerate(ROLES) for seat in sides[role]}
     pair = [predators] if itself else [predators, prey]
     with blame(identity, pair):
-        table = sit_down(arena, identity, pair, {s: seating[s] for s in arena.spec.seats}, PUBLIC_SEED, 0)
-        joint, _ = rollout(
-            arena, table.players, table.memories, table.timesteps, arena.spec.max_steps, table.state, until_over=True
-        )
-    return {seat: trajectory.timesteps for seat, trajectory in joint.seats.items()}
+        seated = sit_down(arena, pair, {s: seating[s] for s in arena.spec.seats}, PUBLIC_SEED)
+        luck = episode_seeds(identity, PUBLIC_SEED, 0, arena.batch_size, arena.device)
+        return play_episodes(seated, luck).steps
 
 
 def earned(arena: Arena, steps: Mapping[str, TimeStep]) -> Batches:

@@ -2,7 +2,8 @@
 
 A *team* is K of the n training seeds. All entries meet the same opponents O(t) for a team t: every run, of whatever
 algorithm, whose seed is none of the team's, and the scripts; so all of them are strangers. With U(s, c) the mean return
-of an entry's run s with opponent c, the figures of an entry for a team are those of `leaderboard.robustness`,
+of an entry's run s with opponent c, the figures of an entry for a team are those of
+`leaderboard.statistics.robustness`,
 
     mean over O(t), worst case (the least), CVaR, gap = U(s, own partner) - mean,
 
@@ -31,8 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from leaderboard.robustness import ALPHA, FEWEST_EPISODES, FEWEST_KINDS, crossed
-from zoo.match import Estimate
+from leaderboard.statistics.robustness import ALPHA, FEWEST_EPISODES, FEWEST_KINDS, crossed
+from zoo.matches.match import Estimate
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

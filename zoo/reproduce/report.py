@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from scipy.special import chdtri, stdtrit
 
-from zoo.match import Estimate, estimate
+from zoo.matches.match import Estimate, estimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import checkpoint as checkpoints
+from zoo.entry import checkpoint as checkpoints
 from zoo.errors import UserError
 from zoo.work.pool import Contact, Job, name_of, work
 

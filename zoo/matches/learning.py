@@ -16,14 +16,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
 from agents.protocol import Agent
 from agents.randomness import derive, derive_rows
-from agents.rollout import rollout
-from arenas.protocol import Arena
 from leaderboard.labels import unique_labels
 from leaderboard.records import (
     RULES_VERSION,
@@ -34,13 +31,16 @@ from leaderboard.records import (
     canonical,
 )
 from leaderboard.store import Store
-from zoo.entrant import Entrant, read_entrant
+from zoo.entry.entrant import Entrant, read_entrant
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.match import Estimate, add_once, estimate, time_now, verdict
-from zoo.play import ArenaChoice, arena_record, blame, deal, seatings
+from zoo.matches.match import Estimate, add_once, estimate, time_now, verdict
+from zoo.play.blocks import arena_record
+from zoo.play.episodes import play_episodes
+from zoo.play.replicas import last_tenth
+from zoo.play.seating import Seated, blame, rotations
+from zoo.play.table import Sight, Table
 from zoo.progress import Progress, Reading
-from zoo.replicas import last_tenth
-from zoo.table import Sight, Table
 from zoo.version import VERSION
 
 ALL, FROZEN = "return_all_rounds", "return_frozen"
@@ -56,7 +56,7 @@ class Schedule:
     rounds: int  # updates
     copies: int  # B, games at once
     length: int  # T, steps of a round
-    sight: str  # see `zoo.table`
+    sight: str  # see `zoo.play.table`
 
     def mode(self) -> dict[str, Any]:
         """The entrant's mode: learning by this schedule."""
@@ -130,8 +130,8 @@ class LearningMatch:
         self.ids = [who.id_for(self.schedule.mode()) for who in self.entrants]
         self.order = [0, 1] if self.entrants[0] is named[0] else [1, 0]  # as they were named
         # the same entrant twice are two learners of one kind; exchanging their seats changes nothing
-        rotations = seatings(self.spec)
-        self.rotations = rotations[:1] if self.ids[0] == self.ids[1] else rotations
+        ways = rotations(self.spec)
+        self.rotations = ways[:1] if self.ids[0] == self.ids[1] else ways
         self.match_id = hashlib.sha256(
             canonical([self.identity, self.ids, "learn", self.seed, self.runs, RULES_VERSION]).encode()
         ).hexdigest()[:16]
@@ -279,15 +279,9 @@ class LearningMatch:
         self, players: dict[str, Agent], rotation: dict[str, int], seed: int, runs: int
     ) -> dict[str, NDArray[np.float64]]:
         """Seat -> return per step [runs] of the players as they are, over whole episodes of `_FROZEN_GAMES` a run."""
-        arena: Arena = self.choice.make(min(_FROZEN_GAMES, self.spec.block) * runs)
-        rows = derive_rows(seed, arena.batch_size, "frozen")
-        memories = deal(players, rotation, rows)
-        timesteps, state = arena.reset(rows, autoreset=False)
-        joint, _ = rollout(arena, players, memories, timesteps, self.spec.max_steps, state, until_over=True)
-        steps = {seat: t.timesteps for seat, t in joint.seats.items()}
-        length = (~torch.stack([s.last[:-1] for s in steps.values()]).all(0)).sum(0).clamp_min(1)
-        shares = {seat: s.reward[1:].double().sum(0) / length for seat, s in steps.items()}
-        return {seat: np.asarray(share.view(runs, -1).mean(1).numpy()) for seat, share in shares.items()}
+        arena = self.choice.make(min(_FROZEN_GAMES, self.spec.block) * runs)
+        played = play_episodes(Seated(arena, players, rotation), derive_rows(seed, arena.batch_size, "frozen"))
+        return {seat: np.asarray(share.view(runs, -1).mean(1).numpy()) for seat, share in played.per_step.items()}
 
     def _while(self) -> str:
         learners = [label for label, who in zip(self._labels(), self.entrants, strict=True) if who.entry.agent.learns]

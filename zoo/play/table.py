@@ -35,7 +35,7 @@ from agents.randomness import derive, derive_rows
 from agents.rollout import rollout
 from arenas.protocol import WORDS, Arena, TimeStep, TimeSteps
 from zoo.errors import UserError
-from zoo.packing import pack, unpack
+from zoo.play.packing import pack, unpack
 
 Sight = Literal["own", "actions", "policies"]
 SIGHTS: tuple[Sight, ...] = get_args(Sight)

@@ -29,7 +29,8 @@ class Refereed(Policy):
         self._step = 0
 
     def begin(self, seating: Seating) -> Memory:
-        """The player's memory."""
+        """The player's memory; a new game has no faults yet."""
+        self.fault, self._step = None, 0
         return self.player.begin(seating)
 
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
@@ -49,9 +50,9 @@ class Refereed(Policy):
         return action, memory
 
 
-def first_faults(players: Mapping[str, Refereed]) -> dict[str, Tensor]:
-    """Seat -> step of each row's first illegal action, long [B]."""
-    return {seat: player.fault for seat, player in players.items() if player.fault is not None}
+def first_faults(players: Mapping[str, Policy]) -> dict[str, Tensor]:
+    """Seat -> step of each row's first illegal action, long [B], for the seats under a referee."""
+    return {s: p.fault for s, p in players.items() if isinstance(p, Refereed) and p.fault is not None}
 
 
 def _legal(value: Tensor, timestep: TimeStep) -> Tensor:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from arenas.protocol import ArenaSpec
 
 WEIGHTS, CARD, RESUME = "weights.safetensors", "card.json", "resume"
-HOUSE = Path(__file__).resolve().parent.parent / "agents" / "weights"
+HOUSE = Path(__file__).resolve().parents[2] / "agents" / "weights"
 _FORMAT = 1
 #: What kind of thing the entries of a card are, those that play depends on.
 _KINDS: dict[str, type] = {"agent": str, "behaviour": int, "config": dict, "arena": str, "seats": list}

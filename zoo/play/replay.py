@@ -15,9 +15,11 @@ from agents.rollout import rollout
 from arenas.protocol import Arena, ArenaError, TimeStep
 from leaderboard.records import BlockRecord, MatchRecord
 from leaderboard.store import Store
+from zoo.entry.venue import ArenaChoice, entrant
 from zoo.errors import UserError
-from zoo.play import ArenaChoice, SetTable, blame, entrant, seatings, sit_down
-from zoo.referee import first_faults
+from zoo.play.episodes import Start, begin
+from zoo.play.referee import first_faults
+from zoo.play.seating import Seated, blame, episode_seeds, rotations, sit_down
 from zoo.registry import load_arena
 from zoo.settings import argument_fields
 
@@ -76,17 +78,17 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
         raise UserError(f"match {match.id} has episodes 0 to {match.episodes - 1}, not {episode}")
     block = _block(store, match, sorted(ids), about["first_episode"] + episode)
     arena = _drawing(choice, block.episodes)
-    rotations = seatings(arena.spec, alone=ids[0] == ids[1])
-    if not 0 <= rotation < len(rotations):
-        raise UserError(f"match {match.id} has seatings 0 to {len(rotations) - 1}, not {rotation}")
+    ways = rotations(arena.spec, alone=ids[0] == ids[1])
+    if not 0 <= rotation < len(ways):
+        raise UserError(f"match {match.id} has seatings 0 to {len(ways) - 1}, not {rotation}")
     row = about["first_episode"] + episode - block.first_episode
 
+    episodes = episode_seeds(match.arena, block.seed, block.first_episode, block.episodes, arena.device)
     with blame(match.arena, pair):
-        frames = _frames(
-            arena, sit_down(arena, match.arena, pair, rotations[rotation], block.seed, block.first_episode), row
-        )
+        seated = sit_down(arena, pair, ways[rotation], block.seed)
+        frames = _frames(seated, begin(seated, episodes), row)
     recorded = {r.seat: float(r.returns[row]) for r in block.results if r.rotation == rotation}
-    labels = {seat: pair[who].label for seat, who in rotations[rotation].items()}
+    labels = {seat: pair[who].label for seat, who in ways[rotation].items()}
     return Replay(match, episode, labels, frames, recorded)
 
 
@@ -102,16 +104,16 @@ def _drawing(choice: ArenaChoice, batch_size: int) -> Arena:
     return entry.make(batch_size)
 
 
-def _frames(arena: Arena, table: SetTable, row: int) -> list[Frame]:
+def _frames(seated: Seated, begun: Start, row: int) -> list[Frame]:
     """Play all rows of a block, as they were played, and keep the moments of one, up to its end or its first fault."""
-    memories, timesteps, state = table.memories, table.timesteps, table.state
+    arena, (memories, timesteps, state) = seated.arena, begun
     returns = dict.fromkeys(arena.spec.seats, 0.0)
     frames = [Frame(*_draw(arena, row), dict(returns))]
     while not all(bool(step.last[row]) for step in timesteps.values()):
-        joint, memories = rollout(arena, table.players, memories, timesteps, 1, state)
+        joint, memories = rollout(arena, seated.players, memories, timesteps, 1, state)
         timesteps = {seat: _last(t.timesteps) for seat, t in joint.seats.items()}
         state = None if joint.state is None else joint.state[-1]
-        offenders = [seat for seat, step in first_faults(table.players).items() if step[row] < len(frames)]
+        offenders = [seat for seat, step in first_faults(seated.players).items() if step[row] < len(frames)]
         if offenders:
             text = f"{frames[-1].text}\n{' and '.join(offenders)} acts illegally".lstrip()
             frames.append(Frame(text, frames[-1].picture, returns | dict.fromkeys(offenders, arena.spec.forfeit)))

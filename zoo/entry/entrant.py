@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.records import EntrantRecord
-from zoo import checkpoint as checkpoints
-from zoo.checkpoint import HOUSE, Checkpoint
+from zoo.entry import checkpoint as checkpoints
+from zoo.entry.checkpoint import HOUSE, Checkpoint
 from zoo.errors import UserError, broke
 from zoo.registry import AgentEntry, load_agent
 from zoo.settings import config_fields, read, split

@@ -34,9 +34,11 @@ from leaderboard.records import (
 )
 from leaderboard.returns import performances
 from leaderboard.store import Store
-from zoo.entrant import PLAY, Entrant
+from zoo.entry.entrant import PLAY, Entrant
+from zoo.entry.venue import ArenaChoice, entrant
 from zoo.panels import Panel, panel_for
-from zoo.play import PUBLIC_SEED, ArenaChoice, Task, arena_record, entrant, seatings
+from zoo.play.blocks import PUBLIC_SEED, Task, arena_record
+from zoo.play.seating import rotations
 from zoo.version import VERSION
 
 
@@ -364,7 +366,7 @@ def exact_values(plan: Plan) -> dict[tuple[str, str], float]:
         return {}
     pair = (plan.entrants[0], plan.entrants[-1])
     found: dict[tuple[str, str], list[float]] = {}
-    for rotation in seatings(spec, alone=pair[0].id == pair[1].id):
+    for rotation in rotations(spec, alone=pair[0].id == pair[1].id):
         players: dict[str, DifferentiablePolicy] = {}
         for who in set(rotation.values()):
             seats = tuple(seat for seat, w in rotation.items() if w == who)

@@ -19,10 +19,10 @@ from agents.parts.table import table_of
 from agents.protocol import Agent, DifferentiablePolicy
 from agents.randomness import derive
 from arenas.protocol import Arena
-from zoo.entrant import Entrant, read_entrant
+from zoo.entry.entrant import Entrant, read_entrant
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.play import ArenaChoice
-from zoo.table import Sight, Table
+from zoo.play.table import Sight, Table
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def run_replicas(
         seed: all luck derives from it.
         copies: games at once in every run; exact learners need one.
         length: steps of a round, None is one episode; exact learners need one.
-        sight: what learners see of each other, see `zoo.table`.
+        sight: what learners see of each other, see `zoo.play.table`.
         watch: told after every round how many are done.
 
     Raises:

@@ -1,0 +1,1 @@
+"""What a command names: arenas, entrants and their checkpoints, found and read."""

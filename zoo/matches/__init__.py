@@ -1,0 +1,1 @@
+"""Matches: learning and frozen ones, and tournaments."""

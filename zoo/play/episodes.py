@@ -1,0 +1,130 @@
+"""The player of whole frozen episodes: for blocks of matches, evaluations of learners, exploiters and figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from agents.protocol import JointTrajectory, Memory
+from agents.rollout import rollout
+from arenas.protocol import TimeStep, TimeSteps
+from leaderboard.records import Status
+from zoo.play.referee import NEVER, first_faults
+from zoo.play.seating import Seated, seatings
+
+
+class Start(NamedTuple):
+    """The moment before the first step: seat -> memory, seat -> time step, and the state [B, S] if there is one."""
+
+    memories: dict[str, Memory]
+    timesteps: TimeSteps
+    state: Tensor | None
+
+
+@dataclass(frozen=True)
+class Played:
+    """B whole episodes.
+
+    Attributes:
+        seated: the arena and its players.
+        joint: everything that was seen and done, [T + 1, B, ...] and [T, B, ...].
+        illegal: seat -> step of each row's first illegal action, long [B], or `NEVER`; for seats under a referee.
+        faults: seat -> status codes [B] of the arena: whom a foreign game has disqualified.
+        cpu_s: CPU seconds of the play.
+    """
+
+    seated: Seated
+    joint: JointTrajectory
+    illegal: Mapping[str, Tensor]
+    faults: Mapping[str, Tensor]
+    cpu_s: float
+
+    @property
+    def steps(self) -> dict[str, TimeStep]:
+        """Seat -> time steps [T + 1, B, ...]."""
+        return {seat: trajectory.timesteps for seat, trajectory in self.joint.seats.items()}
+
+    @cached_property
+    def lengths(self) -> Tensor:
+        """Steps of each episode, int [B]: until it was over for every seat, or up to and with the first illegal one."""
+        on = ~torch.stack([step.last[:-1] for step in self.steps.values()]).all(0)  # [T, B]
+        return (on & (self._step_number <= self._end)).sum(0).int()
+
+    @cached_property
+    def returns(self) -> dict[str, Tensor]:
+        """Seat -> undiscounted sum of rewards, float64 [B]; `forfeit` for a seat that acted illegally before others."""
+        legal = self._step_number < self._end
+        forfeit = self.seated.arena.spec.forfeit
+        return {
+            seat: (step.reward[1:].double() * legal).sum(0).where(~self._spoiled(seat), forfeit)
+            for seat, step in self.steps.items()
+        }
+
+    @property
+    def per_step(self) -> dict[str, Tensor]:
+        """Seat -> return per step of each episode, float64 [B]."""
+        return {seat: earned / self.lengths.clamp_min(1) for seat, earned in self.returns.items()}
+
+    @cached_property
+    def statuses(self) -> dict[str, Tensor]:
+        """Seat -> code of its `Status` in each episode, uint8 [B]."""
+        return {
+            seat: faults.where(~self._spoiled(seat), Status.INVALID.code).to(torch.uint8)
+            for seat, faults in self.faults.items()
+        }
+
+    @cached_property
+    def metrics(self) -> dict[str, dict[str, Tensor]]:
+        """Seat -> the arena's metrics by name, [B]; NaN where an episode says nothing or was spoiled by a fault."""
+        actions = {seat: trajectory.actions for seat, trajectory in self.joint.seats.items()}
+        metrics = self.seated.arena.metrics(self.steps, actions)
+        whole = self._end >= len(self._step_number)
+        if whole.all():
+            return metrics
+        return {seat: {n: v.where(whole, torch.nan) for n, v in of.items()} for seat, of in metrics.items()}
+
+    @cached_property
+    def _end(self) -> Tensor:
+        """The step at which the first seat spoiled the row, long [B], or `NEVER`."""
+        arena = self.seated.arena
+        never = torch.full((arena.batch_size,), NEVER, device=arena.device)
+        return torch.stack([never, *self.illegal.values()]).amin(0)
+
+    @cached_property
+    def _step_number(self) -> Tensor:
+        """0 to T - 1, long [T, 1]."""
+        reward = next(iter(self.steps.values())).reward
+        return torch.arange(len(reward) - 1, device=reward.device).unsqueeze(1)
+
+    def _spoiled(self, seat: str) -> Tensor:
+        """Whether this seat is the one that spoiled the episode, bool [B]."""
+        first = self.illegal.get(seat)
+        if first is None:
+            return torch.zeros_like(self._end, dtype=torch.bool)
+        return first == self._end.clamp_max(len(self._step_number) - 1)
+
+
+def begin(seated: Seated, episodes: Tensor) -> Start:
+    """Begin the episodes whose seeds are long [B], one in each copy; each is played once."""
+    memories = {seat: seated.players[seat].begin(s) for seat, s in seatings(seated.rotation, episodes).items()}
+    return Start(memories, *seated.arena.reset(episodes, autoreset=False))
+
+
+def play_episodes(seated: Seated, episodes: Tensor) -> Played:
+    """Play the whole episodes whose seeds are long [B], one in each copy; seats of one entrant share their team luck.
+
+    Raises:
+        ArenaError: the environment breaks. What agents raise comes through: see `zoo.play.seating.blame`.
+    """
+    started = time.process_time()
+    arena = seated.arena
+    begun = begin(seated, episodes)
+    steps = arena.spec.max_steps
+    joint, _ = rollout(arena, seated.players, begun.memories, begun.timesteps, steps, begun.state, until_over=True)
+    return Played(seated, joint, first_faults(seated.players), arena.faults(), time.process_time() - started)

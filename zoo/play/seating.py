@@ -1,0 +1,107 @@
+"""Who sits where, and the luck that each seat gets.
+
+Episode seed = H(arena, match seed, episode), seat luck = H(episode seed, seat): neither contains an entrant, so any two
+entrants that met the same partner met it with the same luck and can be compared afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from agents.protocol import Policy, Seating
+from agents.randomness import bits, derive, derive_rows
+from arenas.protocol import Arena, ArenaError, ArenaSpec
+from zoo.entry.entrant import Entrant
+from zoo.errors import UserError, broke
+from zoo.play.referee import Refereed
+
+#: Seat -> number of the entrant that sits there.
+Rotation = Mapping[str, int]
+
+
+def rotations(spec: ArenaSpec, *, alone: bool = False) -> list[dict[str, int]]:
+    """All rotations of a pairing: seat -> 0 or 1, the number of the entrant that sits there.
+
+    With several roles (`ArenaSpec.roles`) each entrant takes whole ones, in both ways. On one side an entrant takes one
+    seat, each in turn, and the partner the rest, and the other way round. An entrant that is paired with itself sits
+    everywhere, once (`alone`).
+    """
+    if alone:
+        return [dict.fromkeys(spec.seats, 0)]
+    roles = spec.roles()
+    if len(roles) > 1:
+        number = {seat: n % 2 for n, seats in enumerate(roles) for seat in seats}
+        owner = {seat: number[seat] for seat in spec.seats}
+        return [owner, {seat: 1 - who for seat, who in owner.items()}]
+    distinct: list[dict[str, int]] = []
+    for one in spec.seats:
+        for who in (0, 1):
+            rotation = {seat: who if seat == one else 1 - who for seat in spec.seats}
+            if rotation not in distinct:
+                distinct.append(rotation)
+    return distinct
+
+
+@dataclass(frozen=True)
+class Seated:
+    """Players in the seats of an arena.
+
+    Attributes:
+        arena: B copies of the game, each of which plays one episode at a time.
+        players: seat -> its player, in the order of the rotation; a `Refereed` player may act illegally.
+        rotation: seat -> number of the entrant that sits there; the seats of one entrant share their team luck.
+    """
+
+    arena: Arena
+    players: Mapping[str, Policy]
+    rotation: Rotation
+
+
+def sit_down(arena: Arena, entrants: Sequence[Entrant], rotation: Rotation, seed: int) -> Seated:
+    """Seat entrants under a referee; those that are not trained are made from the match `seed`.
+
+    Raises:
+        UserError: an entrant refuses the game or breaks, or its checkpoint does not fit.
+    """
+    players: dict[str, Policy] = {}
+    for who in sorted(set(rotation.values())):
+        seats = tuple(seat for seat, w in rotation.items() if w == who)
+        made = entrants[who].agents(arena.spec, seats, derive(seed, "fresh"), arena.device)
+        players |= {seat: Refereed(player, arena.spec.seats[seat]) for seat, player in made.items()}
+    return Seated(arena, players, rotation)
+
+
+def episode_seeds(identity: str, seed: int, first: int, count: int, device: str = "cpu") -> Tensor:
+    """Seeds long [count] of the episodes from number `first` on of a match with `seed` in the arena `identity`."""
+    return derive_rows(derive(seed, "episode", identity), count, first=first, device=device)
+
+
+def seatings(rotation: Rotation, episodes: Tensor) -> dict[str, Seating]:
+    """Seat -> what its policy begins with; luck comes from the episodes' seeds long [B] and the seats' names alone."""
+    captains: dict[int, str] = {}  # team luck is named by the first seat of each entrant
+    for seat, who in rotation.items():
+        captains.setdefault(who, seat)
+    return {
+        seat: Seating(seat, luck(episodes, "seat", seat), luck(episodes, "team", captains[who]))
+        for seat, who in rotation.items()
+    }
+
+
+def luck(episodes: Tensor, *words: str) -> Tensor:
+    """Luck long [B] for a purpose from the episodes' seeds."""
+    return bits(episodes, derive(0, *words) >> 1)
+
+
+@contextmanager
+def blame(identity: str, entrants: Sequence[Entrant]) -> Iterator[None]:
+    """Say in one line what broke in a match; agents and arenas may be anybody's, and fail in any way."""
+    try:
+        yield
+    except (UserError, ArenaError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise broke(f"{' against '.join(who.label for who in entrants)} broke in {identity}", error) from error
