@@ -26,9 +26,6 @@ class TrainingRun:
     save_every: float = 30.0
 
 
-Watch = Callable[[TrainingRun, Reading], None]
-
-
 @contextmanager
 def stop_on_signals() -> Iterator[Callable[[], bool]]:
     """Within, the first Ctrl-C or SIGTERM only makes the yielded function say True; a second Ctrl-C interrupts."""
@@ -47,7 +44,12 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def train_all(runs: Sequence[TrainingRun], workers: int, stop: Callable[[], bool], watch: Watch) -> Iterator[Outcome]:
+def train_all(
+    runs: Sequence[TrainingRun],
+    workers: int,
+    stop: Callable[[], bool],
+    watch: Callable[[TrainingRun, Reading], None],
+) -> Iterator[Outcome]:
     """Outcomes as they come; after `stop()` the runs at work are saved and no other is begun.
 
     Raises:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rich.table import Table as Screen
 
     from zoo.plan import Plan
-    from zoo.play.table import Sight
     from zoo.train import Outcome
     from zoo.train_many import TrainingRun
 
@@ -68,19 +67,6 @@ def count_or_episode(text: str | int) -> int | None:
 
 
 @dataclass(frozen=True)
-class PlanOptions:
-    """What is trained; the fields are those of a `Plan`."""
-
-    against: str | None
-    seats: tuple[str, ...]
-    steps: int
-    copies: int
-    length: int | None
-    sight: Sight
-    device: str
-
-
-@dataclass(frozen=True)
 class RunOptions:
     """How it is trained: which seeds, where, and what is kept.
 
@@ -118,7 +104,6 @@ def _number(name: str, default: str | int, text: str, kind: Callable[[str | int]
 @arena_options
 @grouped(
     "what",
-    PlanOptions,
     click.option("--against", metavar="ENTRANT", help="A frozen opponent for the other seats (default: self-play)."),
     click.option(
         "--seat", "seats", multiple=True, metavar="SEAT", help="With --against: where AGENT sits (default: first)."
@@ -137,7 +122,6 @@ def _number(name: str, default: str | int, text: str, kind: Callable[[str | int]
 )
 @grouped(
     "how",
-    RunOptions,
     click.option("--seed", type=int, default=0, show_default=True, help="The first seed; all luck derives from it."),
     click.option("--seeds", type=int, default=1, show_default=True, help="How many seeds, each a run of its own."),
     click.option("--workers", type=int, default=1, show_default=True, help="Processes that train seeds side by side."),
@@ -150,9 +134,10 @@ def _number(name: str, default: str | int, text: str, kind: Callable[[str | int]
     click.option("--force", is_flag=True, help="Start anew, whatever the folder holds."),
     click.option("--keep-resume", is_flag=True, help="Keep resume/ (optimisers, replay) when the run is finished."),
     click.option("--save-every", type=float, default=30.0, show_default=True, help="Seconds between saves."),
+    into=RunOptions,
 )
 def command(
-    agent: str, arena: str, assignments: tuple[str, ...], wrap: tuple[str, ...], what: PlanOptions, how: RunOptions
+    agent: str, arena: str, assignments: tuple[str, ...], wrap: tuple[str, ...], what: dict[str, Any], how: RunOptions
 ) -> None:
     """Train AGENT in an arena and keep its checkpoint.
 
@@ -167,7 +152,7 @@ def command(
     from zoo.train_many import TrainingRun
 
     choice = ArenaChoice(arena, arena_settings(assignments), wrap)
-    plans = [Plan(agent, choice, **vars(what), seed=seed) for seed in range(how.seed, how.seed + how.seeds)]
+    plans = [Plan(agent, choice, **what, seed=seed) for seed in range(how.seed, how.seed + how.seeds)]
     runs = [TrainingRun(plan, how.folder(plan.seed), how.force, how.keep_resume, how.save_every) for plan in plans]
     if how.resume and not any(begun(run.plan, run.out) for run in runs):
         raise UserError("--resume: there is no run to go on with; leave --resume out to begin one")

@@ -24,7 +24,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -235,7 +235,8 @@ class LocalPool:
             if worker.job is None or not worker.job.stops:
                 worker.process.terminate()
             else:
-                _send(pipe, _STOP)
+                with suppress(OSError):  # it has ended already
+                    pipe.send_bytes(_STOP)
 
     def close(self) -> None:
         """See `Pool.close`."""
@@ -255,7 +256,8 @@ class LocalPool:
                     return
                 free = self._start()
             self._workers[free].job = job = self._waiting.popleft()
-            _send(free, pickle.dumps(job))
+            with suppress(OSError):  # it was ended from outside: `poll` will hear of it
+                free.send_bytes(pickle.dumps(job))
 
     def _start(self) -> Connection:
         context = get_context("spawn")
@@ -269,27 +271,20 @@ class LocalPool:
 
     def _heard(self, pipe: Connection) -> list[Event]:
         worker = self._workers[pipe]
+        job = worker.job
         try:
             kind, value = pickle.loads(pipe.recv_bytes())
         except (EOFError, OSError):
             worker.process.join()
             pipe.close()
             del self._workers[pipe]
-            if worker.job is None or self._cancelled:
+            end = f"a worker process was ended from outside (exit code {worker.process.exitcode})"
+            kind, value = "fault", UserError(f"{end}; type the command again to go on")
+            if self._cancelled:
                 return []
-            kind, value = (
-                "fault",
-                UserError(
-                    f"a worker process was ended from outside (exit code {worker.process.exitcode});"
-                    " type the command again to go on"
-                ),
-            )
-        if worker.job is None:
-            return []
-        event = Event(worker.job, kind, value)
         if kind != "news":
             worker.job = None
-        return [event]
+        return [] if job is None else [Event(job, kind, value)]
 
 
 @contextmanager
@@ -302,15 +297,6 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _send(pipe: Connection, message: bytes) -> bool:
-    """False where nobody listens any more."""
-    try:
-        pipe.send_bytes(message)
-    except OSError:
-        return False
-    return True
 
 
 def _serve(pipe: Connection) -> None:
@@ -345,7 +331,8 @@ def _serve(pipe: Connection) -> None:
             answer = pickle.dumps(("result", job.call(Contact(_teller(pipe), stopping.is_set))))
         except BaseException as error:  # whatever a job raises is raised where it was asked for
             answer = pickle.dumps(("fault", _portable(error)))
-        _send(pipe, answer)
+        with suppress(OSError):  # nobody listens any more
+            pipe.send_bytes(answer)
         can_save = False
 
 
@@ -356,7 +343,8 @@ def _teller(pipe: Connection) -> Callable[[Any], None]:
         nonlocal last
         if time.monotonic() - last >= _BREATH:
             last = time.monotonic()
-            _send(pipe, pickle.dumps(("news", news)))
+            with suppress(OSError):
+                pipe.send_bytes(pickle.dumps(("news", news)))
 
     return tell
 
