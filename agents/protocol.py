@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import torch
@@ -160,6 +161,9 @@ class Agent(Policy):
         behaviour: raised whenever the same weights and seeds would play differently.
         learns: False for scripted agents.
         replicated: True where `make(..., replicas=R)` gives R learners that know nothing of each other.
+        departed: fields that have left `Config` and their old defaults, which stay in the entrant's identity.
+
+    Subclasses make what they are of in `build`.
     """
 
     Config: ClassVar[type] = NoConfig
@@ -169,11 +173,24 @@ class Agent(Policy):
     behaviour: ClassVar[int] = 1
     learns: ClassVar[bool] = False
     replicated: ClassVar[bool] = False
+    departed: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     def __init__(
         self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
     ) -> None:
+        if replicas != 1 and self.learns and not self.replicated:
+            raise ValueError(f"{type(self).__name__} trains one team at a time; run it once per seed")
         self.spec, self.seats, self.config, self.device, self.replicas = spec, seats, config, device, replicas
+        self.build(seed)
+
+    def build(self, seed: int) -> None:
+        """Make what the agent consists of (tables, networks, optimisers), by `seed` and by nothing else random.
+
+        `spec`, `seats`, `config`, `device` and `replicas` are set.
+
+        Raises:
+            ValueError: the agent does not know this game; the message says what it lacks.
+        """
 
     @classmethod
     def make(

@@ -12,16 +12,12 @@ seats red's channels, as the authors' code does. Actions: right, left, down, up.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import torch
 from torch import Tensor
 
-from arenas.finite import Chain, Lookup
-from arenas.grid import NOWHERE, CoinGame, relative_table
-
-if TYPE_CHECKING:
-    from pettingzoo import AECEnv, ParallelEnv
+from arenas.faces import faces
+from arenas.tables.finite import Chain, Lookup
+from arenas.tables.grid import NOWHERE, CoinGame, relative_table
 
 _ACTIONS = 4
 _VALUED = 3  # largest size whose exact value is offered: 162 positions, or 1458 where the board keeps its place
@@ -33,34 +29,15 @@ class Coin(CoinGame):
     A position is one number, ((red * P + blue) * P + coin) * 2 + (1 if the coin is blue), S = 2 P^3 of them. What may
     come after a transition is a run of equally likely successor numbers: a position itself, or the P - 1 numbers from
     S + ((red * P + blue) * 2 + colour) * (P - 1) on, that pair of agents with the coin on each free cell in turn.
-
-    Args:
-        batch_size: B, copies played at once.
-        device: where the tensors live.
-        size: n, at least 2 (3 in the papers).
-        max_steps: T, steps per episode (150 in LOLA and DiCE, 50 in POLA).
-        view: how a seat sees the board, see above.
-
-    Raises:
-        ValueError: size or max_steps too small, or an unknown view.
     """
 
-    def __init__(
-        self, batch_size: int = 1, *, device: str = "cpu", size: int = 3, max_steps: int = 150, view: str = "centred"
-    ) -> None:
+    name = "coin-v1"
+
+    def build(self) -> None:
+        """Lay the board out; see `Arena.build`."""
+        size, device = self.settings.size, self.device
         self._positions = 2 * size**6
-        super().__init__(
-            "coin-v1",
-            batch_size,
-            device,
-            size,
-            max_steps,
-            view,
-            actions=_ACTIONS,
-            positions=self._positions,
-            loss=-2.0,
-            offers=frozenset({"value"} if size <= _VALUED else ()),
-        )
+        self.lay_board(_ACTIONS, self._positions, frozenset({"value"} if size <= _VALUED else ()))
         self._free = _free_cells(self._cells, device)
         transitions = self._positions * _ACTIONS**2
         self._first = Lookup(lambda transition: self._successors(transition)[0], transitions, device)
@@ -105,7 +82,7 @@ class Coin(CoinGame):
 
     def _chain(self) -> Chain:
         """Of all positions; or, where no view tells how the board lies on the torus, of those with red on cell 0."""
-        folded = self.view == "centred"
+        folded = self.settings.view == "centred"
         n = 2 * self._cells**2 if folded else self._positions
         red, blue, coin, _ = self._split(torch.arange(n, device=self.device))
         start = ((red != blue) & (red != coin) & (blue != coin)).double()
@@ -120,7 +97,7 @@ class Coin(CoinGame):
     def _fold(self, position: Tensor) -> Tensor:
         """The position shifted along the torus until red stands on cell 0."""
         red, blue, coin, colour = self._split(position)
-        seen = relative_table(self.size, 0, self.device)
+        seen = relative_table(self.settings.size, 0, self.device)
         return (seen[red * self._cells + blue] * self._cells + seen[red * self._cells + coin]) * 2 + colour
 
 
@@ -131,15 +108,4 @@ def _free_cells(cells: int, device: str) -> Tensor:
     return taken.long().argsort(dim=-1, stable=True)[..., : cells - 1].flatten()
 
 
-def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
-    """The game as PettingZoo's parallel environment `coin_v1`."""
-    from arenas.pettingzoo import parallel_env as face
-
-    return face(Coin, render_mode, **settings)
-
-
-def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
-    """The game as PettingZoo's AEC environment `coin_v1`."""
-    from arenas.pettingzoo import env as face
-
-    return face(Coin, render_mode, **settings)
+env, parallel_env = faces(Coin)

@@ -13,16 +13,12 @@ Observation, views and state as in `arenas.coin`. Actions: right, left, down, up
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import torch
 from torch import Tensor
 
-from arenas.finite import Lookup
-from arenas.grid import CoinGame
-
-if TYPE_CHECKING:
-    from pettingzoo import AECEnv, ParallelEnv
+from arenas.faces import faces
+from arenas.tables.finite import Lookup
+from arenas.tables.grid import CoinGame
 
 _ACTIONS = 5
 
@@ -32,25 +28,14 @@ class CoinTwo(CoinGame):
 
     A position is one number, ((red * P + blue) * P + red coin) * P + blue coin, S = P^4 of them. What may come after a
     transition are `count` equally likely positions, `stride` apart from `first` on.
-
-    Args:
-        batch_size: B, copies played at once.
-        device: where the tensors live.
-        size: n, at least 2 (3 in M-FOS and pax).
-        max_steps: T, steps per episode.
-        view: how a seat sees the board: centred, channels or shared.
-
-    Raises:
-        ValueError: size or max_steps too small, or an unknown view.
     """
 
-    def __init__(
-        self, batch_size: int = 1, *, device: str = "cpu", size: int = 3, max_steps: int = 150, view: str = "centred"
-    ) -> None:
-        positions = size**8
-        super().__init__(
-            "coin-two-v1", batch_size, device, size, max_steps, view, actions=_ACTIONS, positions=positions, loss=-2.0
-        )
+    name = "coin-two-v1"
+
+    def build(self) -> None:
+        """Lay the board out; see `Arena.build`."""
+        positions, device = self.settings.size**8, self.device
+        self.lay_board(_ACTIONS, positions)
         transitions = positions * _ACTIONS**2
         self._first = Lookup(lambda transition: self._successors(transition)[0], transitions, device)
         self._stride = Lookup(lambda transition: self._successors(transition)[1], transitions, device)
@@ -83,15 +68,4 @@ class CoinTwo(CoinGame):
         return self._first(transition) + self._stride(transition) * self._draw(self._count(transition))
 
 
-def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
-    """The game as PettingZoo's parallel environment `coin_two_v1`."""
-    from arenas.pettingzoo import parallel_env as face
-
-    return face(CoinTwo, render_mode, **settings)
-
-
-def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
-    """The game as PettingZoo's AEC environment `coin_two_v1`."""
-    from arenas.pettingzoo import env as face
-
-    return face(CoinTwo, render_mode, **settings)
+env, parallel_env = faces(CoinTwo)

@@ -5,6 +5,12 @@ Both seats choose at once, are paid by the matrix, and see what both did. The ob
 the other's action. So a policy of the prisoner's dilemma has the five numbers start, CC, CD, DC, DD in either seat.
 Nothing tells the time, so that the finite game does not unravel from its end. State: what the row player sees.
 
+Where exchanging the seats changes nothing, both are of one side; otherwise each has its own. Payoffs that add up to a
+constant make the game competitive, payoffs that are equal make it cooperative, and all others mixed. The draw band of a
+competitive game is two standard errors of the difference between the mean returns of two equal players after a block of
+250 episodes in either seating: a step adds at most half the payoffs' range, squared, to the variance of a return, and
+the difference of two returns in a constant-sum game is twice the one.
+
 Sources: prisoner's dilemma and matching pennies with their discounts from Foerster et al. 2018 (LOLA); stag hunt and
 chicken from Leibo et al. 2017 (Multi-agent Reinforcement Learning in Sequential Social Dilemmas, figure 1).
 """
@@ -13,18 +19,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import sqrt
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from arenas.finite import Chain, FiniteGame, Lookup
+from arenas.faces import faces
 from arenas.protocol import Action, ArenaSpec, Kind, SeatSpec, TimeStep
+from arenas.tables.finite import Chain, FiniteGame, Lookup
 
-if TYPE_CHECKING:
-    from pettingzoo import AECEnv, ParallelEnv
+Payoffs = str | Sequence[Sequence[Sequence[float]]]  # [A1][A2][2], or the same as JSON text
 
 SEATS = ("row", "column")
 _BLOCK = 250  # episodes of a block, which the draw band is made for
@@ -32,67 +39,70 @@ _SCALE = 48  # pixels a cell
 _RED, _GREEN, _INK = np.array([200, 60, 50]), np.array([70, 160, 80]), (30, 30, 30)
 
 
-class Matrix(FiniteGame):
-    """An iterated game with payoffs of one's own.
+@dataclass(frozen=True)
+class RepeatedSettings:
+    """Settings of the matrix games by name."""
 
-    Positions: 0 before the first move, then 1 + joint action. Where exchanging the seats changes nothing, both are of
-    one side; otherwise each has its own. Payoffs that add up to a constant make the game competitive, payoffs that are
-    equal make it cooperative, and all others mixed.
+    max_steps: int = 150  # T, steps per episode
+    gamma: float = 0.96  # discount per step
 
-    The draw band of a competitive game is two standard errors of the difference between the mean returns of two equal
-    players after a block of 250 episodes in either seating: a step adds at most half the payoffs' range, squared, to
-    the variance of a return, and the difference of two returns in a constant-sum game is twice the one.
+    def __post_init__(self) -> None:
+        if self.max_steps < 1 or not 0 <= self.gamma <= 1:
+            raise ValueError(f"max_steps must be at least 1, gamma in [0, 1]; got {self.max_steps} and {self.gamma}")
 
-    Args:
-        batch_size: B, copies played at once.
+
+@dataclass(frozen=True)
+class MatrixSettings(RepeatedSettings):
+    """Settings of `matrix`."""
+
+    payoffs: Payoffs = field(kw_only=True)  # what both are paid, for each action of row and each of column: [A1][A2][2]
+
+
+class MatrixGame(FiniteGame):
+    """Base of the iterated games: `name`, `payoffs` and `action_names` of a subclass make a game.
+
+    Positions: 0 before the first move, then 1 + joint action.
+
+    Attributes:
         payoffs: for each action of row and each of column what both are paid, [A1][A2][2], or the same as JSON text.
-        device: where the tensors live.
-        max_steps: T, steps per episode.
-        gamma: discount per step.
+        action_names: what `render` calls the actions.
+        pay: the payoffs, float32 [A1, A2, 2].
 
     Raises:
         ValueError: payoffs of another shape or not finite, max_steps below 1, or gamma outside [0, 1].
     """
 
-    name: ClassVar[str] = "matrix-v1"
+    payoffs: Payoffs
     action_names: ClassVar[tuple[str, ...]] = ()
+    Settings: ClassVar[type] = RepeatedSettings
+    settings: RepeatedSettings
 
-    def __init__(
-        self,
-        batch_size: int = 1,
-        *,
-        payoffs: str | Sequence[Sequence[Sequence[float]]],
-        device: str = "cpu",
-        max_steps: int = 150,
-        gamma: float = 0.96,
-    ) -> None:
-        if max_steps < 1 or not 0 <= gamma <= 1:
-            raise ValueError(f"{self.name}: max_steps must be at least 1, gamma in [0, 1]; got {max_steps} and {gamma}")
-        self.payoffs = _payoff_tensor(self.name, payoffs, device)
-        rows, columns, _ = self.payoffs.shape
+    def build(self) -> None:
+        """Make the tables of a step; see `Arena.build`."""
+        self.pay = pay = _payoff_tensor(self.name, self.payoffs, self.device)
+        max_steps, (rows, columns, _) = self.settings.max_steps, pay.shape
         width = 1 + rows * columns
-        swapped = self.payoffs.flip(-1).transpose(0, 1)
-        self.symmetric = rows == columns and torch.equal(self.payoffs, swapped)
-        sides = ("player", "player") if self.symmetric else SEATS
-        kind = _kind(self.payoffs)
-        spread = float(self.payoffs.max() - self.payoffs.min())
+        kind = _kind(pay)
+        spread = float(pay.max() - pay.min())
         spec = ArenaSpec(
             name=self.name,
             seats={
                 seat: SeatSpec((width,), actions, team=seat, side=side, bounds=(0, 1))
-                for seat, actions, side in zip(SEATS, (rows, columns), sides, strict=True)
+                for seat, actions, side in zip(
+                    SEATS, (rows, columns), ("player", "player") if _is_symmetric(pay) else SEATS, strict=True
+                )
             },
             kind=kind,
             max_steps=max_steps,
-            gamma=gamma,
+            gamma=self.settings.gamma,
             offers=frozenset({"discrete", "state", "simulator", "value", "matrix"}),
             draw_band=2 * spread * sqrt(max_steps / (2 * _BLOCK)) if kind == "competitive" else 0.0,
-            forfeit=float(self.payoffs.min()) * max_steps,
+            forfeit=float(pay.min()) * max_steps,
             state_dim=width,
             block=_BLOCK,
         )
-        super().__init__(spec, batch_size, device, width)
-        self._next = Lookup(lambda transition: 1 + transition % self._joint, width * self._joint, device)
+        self.tabulate(spec, width)
+        self._next = Lookup(lambda transition: 1 + transition % self._joint, width * self._joint, self.device)
 
     def _views(self, position: Tensor) -> Tensor:
         """float32 [n, 2, 1 + A1 * A2]."""
@@ -102,7 +112,7 @@ class Matrix(FiniteGame):
         return torch.nn.functional.one_hot(torch.stack((position, swapped), dim=1), 1 + rows * columns).float()
 
     def _pay(self, transition: Tensor) -> Tensor:
-        return self.payoffs.flatten(0, 1)[transition % self._joint]
+        return self.pay.flatten(0, 1)[transition % self._joint]
 
     def _start(self) -> Tensor:
         return torch.zeros(self.batch_size, dtype=torch.long, device=self.device)
@@ -119,7 +129,7 @@ class Matrix(FiniteGame):
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """Per seat the share of action 0: `cooperation` in a social dilemma, else `action_0`."""
-        name = "cooperation" if _is_social_dilemma(self.payoffs) else "action_0"
+        name = "cooperation" if _is_social_dilemma(self.pay) else "action_0"
         result = {}
         for seat in SEATS:
             playing = steps[seat].active[:-1]
@@ -139,14 +149,14 @@ class Matrix(FiniteGame):
         lines = [f"step {self._t} of {self.spec.max_steps}"]
         if position:
             played = divmod(position - 1, self._widths[1])
-            for seat, action, paid in zip(SEATS, played, self.payoffs[played].tolist(), strict=True):
+            for seat, action, paid in zip(SEATS, played, self.pay[played].tolist(), strict=True):
                 name = self.action_names[action] if self.action_names else f"action {action}"
                 lines.append(f"{seat:<7}{name:<10}{paid:g}")
         return "\n".join(lines)
 
     def _picture(self, position: int) -> np.ndarray:
         rows, columns = self._widths
-        pay = self.payoffs.cpu().numpy()
+        pay = self.pay.cpu().numpy()
         share = (pay - pay.min()) / max(float(pay.max() - pay.min()), 1e-9)  # 0 the worst payoff, 1 the best
         halves = _RED + share[..., None] * (_GREEN - _RED)  # [A1, A2, 2, 3]: row's half on the left
         tiles = halves.reshape(rows, columns * 2, 3).astype(np.uint8)
@@ -159,51 +169,63 @@ class Matrix(FiniteGame):
         return picture
 
 
-class IteratedPrisonersDilemma(Matrix):
+class Matrix(MatrixGame):
+    """An iterated game with payoffs of one's own."""
+
+    name = "matrix-v1"
+    Settings = MatrixSettings
+    settings: MatrixSettings
+
+    def build(self) -> None:
+        """Play by the payoffs of the settings; see `Arena.build`."""
+        self.payoffs = self.settings.payoffs
+        super().build()
+
+
+class IteratedPrisonersDilemma(MatrixGame):
     """Prisoner's dilemma; cooperation is action 0."""
 
     name = "ipd-v1"
     action_names = ("cooperate", "defect")
-
-    def __init__(self, batch_size: int = 1, *, device: str = "cpu", max_steps: int = 150, gamma: float = 0.96) -> None:
-        payoffs = [[[-1, -1], [-3, 0]], [[0, -3], [-2, -2]]]
-        super().__init__(batch_size, payoffs=payoffs, device=device, max_steps=max_steps, gamma=gamma)
+    payoffs = (((-1, -1), (-3, 0)), ((0, -3), (-2, -2)))
 
 
-class IteratedMatchingPennies(Matrix):
+@dataclass(frozen=True)
+class PenniesSettings(RepeatedSettings):
+    """Settings of `imp`."""
+
+    gamma: float = 0.9  # discount per step
+
+
+class IteratedMatchingPennies(MatrixGame):
     """Matching pennies: row wins where the pennies match. The seats want different things, so each is a side."""
 
     name = "imp-v1"
     action_names = ("heads", "tails")
-
-    def __init__(self, batch_size: int = 1, *, device: str = "cpu", max_steps: int = 150, gamma: float = 0.9) -> None:
-        payoffs = [[[1, -1], [-1, 1]], [[-1, 1], [1, -1]]]
-        super().__init__(batch_size, payoffs=payoffs, device=device, max_steps=max_steps, gamma=gamma)
+    payoffs = (((1, -1), (-1, 1)), ((-1, 1), (1, -1)))
+    Settings = PenniesSettings
 
 
-class StagHunt(Matrix):
+class StagHunt(MatrixGame):
     """Stag hunt: together for the stag (action 0), or safely for the hare."""
 
     name = "stag-hunt-v1"
     action_names = ("stag", "hare")
-
-    def __init__(self, batch_size: int = 1, *, device: str = "cpu", max_steps: int = 150, gamma: float = 0.96) -> None:
-        payoffs = [[[4, 4], [0, 3]], [[3, 0], [1, 1]]]
-        super().__init__(batch_size, payoffs=payoffs, device=device, max_steps=max_steps, gamma=gamma)
+    payoffs = (((4, 4), (0, 3)), ((3, 0), (1, 1)))
 
 
-class Chicken(Matrix):
+class Chicken(MatrixGame):
     """Chicken: swerve (action 0), or go straight and hope that the other swerves."""
 
     name = "chicken-v1"
     action_names = ("swerve", "straight")
-
-    def __init__(self, batch_size: int = 1, *, device: str = "cpu", max_steps: int = 150, gamma: float = 0.96) -> None:
-        payoffs = [[[3, 3], [1, 4]], [[4, 1], [0, 0]]]
-        super().__init__(batch_size, payoffs=payoffs, device=device, max_steps=max_steps, gamma=gamma)
+    payoffs = (((3, 3), (1, 4)), ((4, 1), (0, 0)))
 
 
-def _payoff_tensor(name: str, payoffs: str | Sequence[Sequence[Sequence[float]]], device: str) -> Tensor:
+env, parallel_env = faces(IteratedPrisonersDilemma)
+
+
+def _payoff_tensor(name: str, payoffs: Payoffs, device: str) -> Tensor:
     """Payoffs as float32 [A1, A2, 2]."""
     try:
         numbers = json.loads(payoffs) if isinstance(payoffs, str) else payoffs
@@ -226,27 +248,14 @@ def _kind(payoffs: Tensor) -> Kind:
     return "cooperative" if torch.equal(payoffs[..., 0], payoffs[..., 1]) else "mixed"
 
 
+def _is_symmetric(payoffs: Tensor) -> bool:
+    """Whether exchanging the seats changes nothing."""
+    return payoffs.shape[0] == payoffs.shape[1] and torch.equal(payoffs, payoffs.flip(-1).transpose(0, 1))
+
+
 def _is_social_dilemma(payoffs: Tensor) -> bool:
     """Macy and Flache 2002: symmetric, R > P, R > S, 2 R > T + S, and greed (T > R) or fear (P > S)."""
-    if payoffs.shape[:2] != (2, 2) or not torch.equal(payoffs, payoffs.flip(-1).transpose(0, 1)):
+    if payoffs.shape[:2] != (2, 2) or not _is_symmetric(payoffs):
         return False
     r, s, t, p = (float(pay) for pay in payoffs[..., 0].flatten())
     return r > p and r > s and 2 * r > t + s and (t > r or p > s)
-
-
-def parallel_env(
-    render_mode: str | None = None, game: type[Matrix] = IteratedPrisonersDilemma, **settings: Any
-) -> ParallelEnv[str, Any, Any]:
-    """One of the games as PettingZoo's parallel environment, `ipd_v1` and the like."""
-    from arenas.pettingzoo import parallel_env as face
-
-    return face(game, render_mode, **settings)
-
-
-def env(
-    render_mode: str | None = None, game: type[Matrix] = IteratedPrisonersDilemma, **settings: Any
-) -> AECEnv[str, Any, Any]:
-    """One of the games as PettingZoo's AEC environment."""
-    from arenas.pettingzoo import env as face
-
-    return face(game, render_mode, **settings)

@@ -10,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -183,16 +183,47 @@ class MeanPolicy(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class NoSettings:
+    """The settings of an arena that has none."""
+
+
 class Arena(ABC):
     """B copies of one game, played in lockstep on one device.
 
-    Subclasses set `spec` and are built as `Game(batch_size, device=..., **arguments)`; the keyword arguments and their
-    defaults are the arena's settings (`--set arena.NAME=VALUE`) and part of its identity.
+    An arena is made as `Game(batch_size, device=..., **settings)`; subclasses write `build`. The settings are part of
+    the arena's identity, and users change them with `--set arena.NAME=VALUE`.
+
+    Attributes:
+        name: name with version, "coin-v1".
+        Settings: frozen dataclass of the settings, which checks its own values.
+        spec: the rules; `build` sets it.
+        batch_size: B.
+        device: where the tensors live.
+        settings: the values of the settings.
+
+    Raises:
+        ValueError: a setting that makes no game.
+        TypeError: a setting that the arena does not have.
     """
 
+    name: ClassVar[str]
+    Settings: ClassVar[type] = NoSettings
     spec: ArenaSpec
     batch_size: int
     device: str
+    settings: Any
+
+    def __init__(self, batch_size: int = 1, *, device: str = "cpu", **settings: Any) -> None:
+        self.batch_size, self.device = batch_size, device
+        try:
+            self.settings = self.Settings(**settings)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from None
+        self.build()
+
+    def build(self) -> None:  # noqa: B027  (a game without settings may have its `spec` from its class)
+        """Set `spec`, and make what the game needs, from `settings`, `batch_size` and `device`."""
 
     @abstractmethod
     def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
@@ -211,9 +242,9 @@ class Arena(ABC):
     def step(self, actions: Mapping[str, Action]) -> tuple[TimeSteps, Tensor | None]:
         """Play one step in every row and return what `reset` returns."""
 
-    @abstractmethod
     def twin(self, batch_size: int) -> Self:
         """A fresh game of `batch_size` copies under the same rules, sharing no state with this one."""
+        return type(self)(batch_size, device=self.device, **vars(self.settings))
 
     @abstractmethod
     def snapshot(self) -> Snapshot:

@@ -23,12 +23,14 @@ A learner's step size acts on a, so on x it is bound^2 times as large: lr = eta 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self, cast
+from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from arenas.faces import faces
 from arenas.protocol import (
     Action,
     Arena,
@@ -41,9 +43,6 @@ from arenas.protocol import (
     TimeSteps,
 )
 
-if TYPE_CHECKING:
-    from pettingzoo import AECEnv, ParallelEnv
-
 SEATS = ("front", "rear")
 _PIXELS = 96
 _PAPER, _LINE, _INK = (235, 235, 235), (70, 160, 80), (30, 30, 30)
@@ -55,24 +54,29 @@ def payoffs(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return 2 * x - cost, 2 * y - cost
 
 
+@dataclass(frozen=True)
+class TandemSettings:
+    """Settings of `tandem`."""
+
+    bound: float = 10.0  # the largest |x| that can be played, above 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.bound < float("inf"):
+            raise ValueError(f"bound must be above 0 and finite, got {self.bound}")
+
+
 class Tandem(Arena):
-    """The Tandem game; both seats are of one side.
+    """The Tandem game; both seats are of one side."""
 
-    Args:
-        batch_size: B, copies played at once.
-        device: where the tensors live.
-        bound: the largest |x| that can be played, above 0.
+    name = "tandem-v1"
+    Settings = TandemSettings
+    settings: TandemSettings
 
-    Raises:
-        ValueError: bound is not above 0 or not finite.
-    """
-
-    def __init__(self, batch_size: int = 1, *, device: str = "cpu", bound: float = 10.0) -> None:
-        if not 0 < bound < float("inf"):
-            raise ValueError(f"tandem-v1: bound must be above 0 and finite, got {bound}")
-        self.batch_size, self.device, self.bound = batch_size, device, bound
+    def build(self) -> None:
+        """Set the rules; see `Arena.build`."""
+        self.bound = bound = self.settings.bound
         self.spec = ArenaSpec(
-            name="tandem-v1",
+            name=self.name,
             seats={name: SeatSpec((1,), 0, action_dim=1, team=name, bounds=(0, 1)) for name in SEATS},
             kind="mixed",
             max_steps=1,
@@ -108,10 +112,6 @@ class Tandem(Arena):
             seat: TimeStep(one.unsqueeze(1), None, reward, *flags)
             for seat, reward in zip(SEATS, paid.unbind(1), strict=True)
         }
-
-    def twin(self, batch_size: int) -> Self:
-        """A fresh game of `batch_size` copies under the same rules."""
-        return type(self)(batch_size, device=self.device, bound=self.bound)
 
     def snapshot(self) -> Snapshot:
         """What was played, and whether it is over."""
@@ -183,15 +183,4 @@ class Tandem(Arena):
         picture[max(0, line - size + 1) : line + size, max(0, column - size + 1) : column + size] = colour
 
 
-def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
-    """The game as PettingZoo's parallel environment `tandem_v1`."""
-    from arenas.pettingzoo import parallel_env as face
-
-    return face(Tandem, render_mode, **settings)
-
-
-def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
-    """The game as PettingZoo's AEC environment `tandem_v1`."""
-    from arenas.pettingzoo import env as face
-
-    return face(Tandem, render_mode, **settings)
+env, parallel_env = faces(Tandem)

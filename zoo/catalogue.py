@@ -1,7 +1,7 @@
-"""What there is: agents, arenas and published figures, described from their own docstrings, fields and specs.
+"""What there is: agents and arenas, described from their own docstrings, fields and specs.
 
 What the lists say of the zoo's own names lies in `catalogue.json`, so that a list imports nothing that it lists. A test
-compares the file with the classes; `python -m zoo.catalogue` writes it anew. Entries of other packages are imported.
+compares the file with the classes, and `write` writes it anew. Entries of other packages are imported.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import json
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import reproduce
 from zoo.entry import checkpoint
 from zoo.errors import UserError
 from zoo.registry import AGENTS, ARENAS, AgentEntry, ArenaEntry, library, load_agent, load_arena, names
@@ -45,25 +44,13 @@ def arena_list() -> dict[str, Facts]:
     return _list(ARENAS, _arena_facts)
 
 
-def figure_list() -> list[Facts]:
-    """Published figures in the order of the papers: name, title, source, CPU minutes and seeds."""
-    kept: dict[str, Facts] = _kept()["figures"]
-    return [kept.get(name) or _figure_facts(name) for name in reproduce.NAMES]
-
-
 def write() -> None:
     """Write `catalogue.json` from the classes."""
     described = {
         "agents": {name: _agent_facts(name) for name, point in names(AGENTS).items() if _is_ours(point.module)},
         "arenas": {name: _arena_facts(name) for name, point in names(ARENAS).items() if _is_ours(point.module)},
-        "figures": {name: _figure_facts(name) for name in reproduce.NAMES},
     }
     KEPT.write_text(json.dumps(described, indent=1) + "\n")
-
-
-def _kept() -> dict[str, Any]:
-    kept: dict[str, Any] = json.loads(KEPT.read_text())
-    return kept
 
 
 def _is_ours(module: str) -> bool:
@@ -71,7 +58,7 @@ def _is_ours(module: str) -> bool:
 
 
 def _list(group: str, describe: Callable[[str], Facts]) -> dict[str, Facts]:
-    kept = _kept()[group.removeprefix("zoo.")]
+    kept = json.loads(KEPT.read_text())[group.removeprefix("zoo.")]
     listed = {}
     for name, point in names(group).items():
         try:
@@ -96,10 +83,6 @@ def _arena_facts(name: str) -> Facts:
     sizes = {name: {"actions": seat.actions, "action_dim": seat.action_dim} for name, seat in arena.spec.seats.items()}
     arena.close()
     return facts | {"kind": arena.spec.kind, "seats": sizes}
-
-
-def _figure_facts(name: str) -> Facts:
-    return reproduce.load(name).facts()
 
 
 @dataclass(frozen=True)
@@ -141,21 +124,21 @@ def story(thing: Any) -> str:
 
 
 def agent_settings(entry: AgentEntry) -> list[Field]:
-    """The fields of an agent's config; a field's meaning is the comment behind it."""
+    """The fields of an agent's config."""
     config = entry.agent.Config()
-    return _with_meanings(config_fields(config).values(), _field_comments(type(config)))
+    return _with_meanings(config_fields(config).values(), type(config))
 
 
 def arena_settings(entry: ArenaEntry) -> list[Field]:
-    """The settings of an arena; `Args:` in its docstring says what they mean."""
-    meanings: dict[str, str] = {}
-    for owner in reversed(getattr(entry.factory, "__mro__", (entry.factory,))):
-        meanings |= _arguments(inspect.cleandoc(owner.__doc__ or ""))
+    """The settings of an arena."""
     fields = argument_fields(entry.factory).values()
-    return _with_meanings([f for f in fields if f.name not in entry.fixed and f.name != "wrap"], meanings)
+    changeable = [f for f in fields if f.name not in entry.fixed and f.name != "wrap"]
+    return _with_meanings(changeable, entry.factory.Settings)
 
 
-def _with_meanings(fields: Iterable[Field], meanings: Mapping[str, str]) -> list[Field]:
+def _with_meanings(fields: Iterable[Field], declared: type) -> list[Field]:
+    """The meaning of a field is the comment behind it in the dataclass that declares it."""
+    meanings = _field_comments(declared)
     return [dataclasses.replace(field, meaning=meanings.get(field.name, "")) for field in fields]
 
 
@@ -237,16 +220,3 @@ def _field_comments(config: type) -> dict[str, str]:
                 behind = lines[(node.end_lineno or node.lineno) - 1][node.end_col_offset :]
                 found[node.target.id] = behind.strip().removeprefix("#").strip()
     return found
-
-
-def _arguments(doc: str) -> dict[str, str]:
-    """Argument -> what a docstring in Google's style says of it."""
-    section = re.search(r"^Args:\n((?:[ ]{4}.*\n?|\n)*)", doc, re.MULTILINE)
-    if section is None:
-        return {}
-    entries = re.findall(r"^(\w+): (.*(?:\n[ ]+.*)*)", textwrap.dedent(section.group(1)), re.MULTILINE)
-    return {name: " ".join(text.split()).removesuffix(".") for name, text in entries}
-
-
-if __name__ == "__main__":
-    write()

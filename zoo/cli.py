@@ -7,14 +7,12 @@ overview needs no import.
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import os
 import sys
-from pathlib import Path
-from typing import IO, Any
+import traceback
+from typing import NoReturn
 
 import click
-
-from zoo.version import VERSION
 
 #: Name -> one-line help, in the order in which a newcomer would meet them.
 COMMANDS: dict[str, str] = {
@@ -40,7 +38,8 @@ Examples:
   zoo leaderboard --arena coin
   zoo check my_agent.py:MyAgent
 
-`zoo COMMAND --help` explains a command with examples.
+`zoo COMMAND --help` explains a command with examples. ZOO_DEBUG=1 shows the
+traceback behind an error.
 """
 
 
@@ -53,8 +52,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        found: click.Command = importlib.import_module(f"zoo.commands.{cmd_name}").command
-        return found
+        command: click.Command = importlib.import_module(f"zoo.commands.{cmd_name}").command
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -71,50 +70,52 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(VERSION, prog_name="zoo")
+@click.version_option(package_name="marl-zoo", prog_name="zoo")
 def cli() -> None:
     """A zoo of multi-agent learning algorithms, and the arenas in which they meet."""
 
 
-def impostor() -> str | None:
-    """A line that names the first of our packages in whose place Python finds somebody else's, or None."""
-    home = Path(__file__).resolve().parent.parent
-    for package in ("agents", "arenas", "leaderboard"):
-        spec = importlib.util.find_spec(package)
-        places = [Path(p).resolve() for p in (spec.submodule_search_locations or [])] if spec else []
-        if home / package not in places:
-            where = str(spec.origin) if spec and spec.origin else (str(places[0]) if places else "nothing")
-            return (
-                f"the package {package!r} that Python finds is not the zoo's but {where}: uninstall that distribution,"
-                " or use the zoo in a virtual environment of its own"
-            )
-    return None
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line. A fault of input ends in one line and exit code 2; ZOO_DEBUG=1 shows its traceback."""
+    try:
+        code = cli.main(args=arguments, prog_name="zoo", standalone_mode=False)
+    except Exception as error:
+        if os.environ.get("ZOO_DEBUG"):
+            traceback.print_exception(error)
+        code = _explain(error)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
-def _show_in_one_line(error: click.UsageError, file: IO[Any] | None = None) -> None:
-    """In place of click's usage lines: the fault and where help is, like every other fault of input."""
-    command = error.ctx.command_path if error.ctx else "zoo"
-    message = " ".join(error.format_message().split()).rstrip(".")
-    click.echo(f"zoo: {message}; see `{command} --help`", err=True)
+def _explain(error: Exception) -> int:
+    """Print what went wrong and return the exit code; what is nobody's fault of input is raised again."""
+    from zoo.errors import missing
+
+    if isinstance(error, click.Abort):
+        click.echo("Aborted!", err=True)
+        return 1
+    if isinstance(error, click.UsageError) and type(error).show is click.UsageError.show:
+        command = error.ctx.command_path if error.ctx else "zoo"
+        line = f"{error.format_message().rstrip('.')}; see `{command} --help`"
+    elif isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    elif extra := missing(error):
+        line = extra
+    elif isinstance(error, _faults()):
+        line = str(error)
+    else:
+        raise error
+    click.echo(f"zoo: {' '.join(line.split())}", err=True)
+    return 2
 
 
-def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; faults of input end in one line and exit code 2."""
+def _faults() -> tuple[type[Exception], ...]:
+    """The exceptions that say what is wrong with an input; each package has one."""
+    from leaderboard.errors import StoreError
     from zoo.errors import UserError
 
-    wrong = impostor()
-    if wrong is not None:
-        click.echo(f"zoo: {wrong}", err=True)
-        sys.exit(2)
-    click.UsageError.show = _show_in_one_line  # type: ignore[method-assign, assignment]
-    try:
-        return cli.main(args=arguments, prog_name="zoo", standalone_mode=True)
-    except Exception as error:
-        # faults of the house's own packages are known by name, so that nothing is imported to catch them
-        if isinstance(error, UserError) or type(error).__name__ in ("StoreError", "ArenaError"):
-            click.echo(f"zoo: {' '.join(str(error).split())}", err=True)
-            sys.exit(2)
-        raise
+    protocol = sys.modules.get("arenas.protocol")  # where it was not imported, nothing can have raised its error
+    return (UserError, StoreError, *([protocol.ArenaError] if protocol else []))
 
 
 if __name__ == "__main__":

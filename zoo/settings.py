@@ -55,22 +55,26 @@ def _type_name(kind: Any) -> str:
 
 
 def config_fields(config: Any) -> dict[str, Field]:
-    """The fields of a frozen dataclass instance, with its values as defaults."""
-    hints = typing.get_type_hints(type(config))
-    return {f.name: Field(f.name, hints[f.name], getattr(config, f.name)) for f in dataclasses.fields(config)}
+    """The fields of a frozen dataclass, or of an instance of one, with its values as defaults."""
+    hints = typing.get_type_hints(config if isinstance(config, type) else type(config))
+    fields = dataclasses.fields(config)
+    return {f.name: Field(f.name, hints[f.name], getattr(config, f.name, inspect.Parameter.empty)) for f in fields}
 
 
 def argument_fields(factory: Callable[..., Any]) -> dict[str, Field]:
-    """The keyword-only arguments of an arena, except `device`."""
+    """The settings of an arena: its `Settings`, and keyword-only arguments of its constructor other than `device`."""
     # inspect.signature leaves a constructor's hints as texts; they are resolved where it was defined
     owners = (vars(owner) for owner in getattr(factory, "__mro__", ()))
     function = next((names["__init__"] for names in owners if "__init__" in names), factory)
-    hints = typing.get_type_hints(function)
-    return {
+    hints, parameters = typing.get_type_hints(function), inspect.signature(factory).parameters.values()
+    own = {
         p.name: Field(p.name, hints.get(p.name, Any), p.default)
-        for p in inspect.signature(factory).parameters.values()
+        for p in parameters
         if p.kind is p.KEYWORD_ONLY and p.name != "device"
     }
+    settings = getattr(factory, "Settings", None)
+    passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    return own | config_fields(settings) if settings and passes_on else own
 
 
 def split(text: str) -> list[str]:

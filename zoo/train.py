@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -159,7 +159,7 @@ class _Run:
         return Card(
             agent=entrant.entry.key,
             behaviour=entrant.entry.agent.behaviour,
-            config=asdict(entrant.config),
+            config=entrant.settings,
             arena=self.setting.identity,
             seats=list(self.setting.learners),
             seed=plan.seed,

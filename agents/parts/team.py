@@ -13,7 +13,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from agents.parts.gradients import gradient
 from agents.parts.networks import Parameters, mlp_parameters
+from agents.parts.optimizers import Adam
 
 
 class Team:
@@ -69,6 +71,38 @@ class Team:
         """Move the weights towards another team's: theta <- (1 - tau) theta + tau theta_other."""
         for name, parameter in self.parameters.items():
             parameter.lerp_(other.parameters[name], tau)
+
+
+class Trained:
+    """A team that learns: its networks, slow copies of them (the targets), and the optimiser of its steps.
+
+    Args:
+        team: the networks.
+        lr: Adam's step size at first.
+        clip: largest norm of each tensor's gradient.
+    """
+
+    def __init__(self, team: Team, lr: float, clip: float) -> None:
+        self.team, self.slow, self.lr = team, team.copy(), lr
+        self.optimizer = Adam(team.parameters, lr, clip=clip)
+
+    def anneal(self, left: float) -> None:
+        """Set the step size to `left` times the first."""
+        self.optimizer.lr = left * self.lr
+
+    def descend(self, loss: Tensor, theta: Parameters) -> None:
+        """One step of the networks against the gradient of `loss`, a scalar, in `theta`, leaves of their values."""
+        self.optimizer.descend(gradient(loss, theta))
+
+    def follow(self, tau: float) -> None:
+        """Move the slow copies: theta_bar <- (1 - tau) theta_bar + tau theta."""
+        self.slow.follow(self.team, tau)
+
+    def state(self, name: str) -> Parameters:
+        """Networks, slow copies and optimiser, stored as `name`."""
+        state = {f"{name}/{n}": p for n, p in self.team.parameters.items()}
+        state |= {f"target/{name}/{n}": p for n, p in self.slow.parameters.items()}
+        return state | self.optimizer.state(f"step/{name}")
 
 
 def apply(parameters: Parameters, x: Tensor) -> Tensor:

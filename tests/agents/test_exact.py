@@ -18,7 +18,7 @@ from agents.parts.gradients import leaves
 from agents.protocol import LearningContext
 from agents.sga import hessian_products
 from agents.sos import parts, trust
-from arenas.matrix import Chicken, IteratedMatchingPennies, IteratedPrisonersDilemma, Matrix
+from arenas.matrix import Chicken, IteratedMatchingPennies, IteratedPrisonersDilemma, Matrix, MatrixGame
 from arenas.protocol import Arena
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
@@ -56,8 +56,8 @@ def at(name: str, seats: tuple[str, str], seed: int = 0) -> tuple[Values, Pair, 
 def by_hand(name: str, seats: tuple[str, str], theta: Pair) -> tuple[float, float]:
     """(1 - gamma) V of both, from the definition: sum_t gamma^t of the state distribution times the payoffs."""
     arena = GAMES[name]()
-    assert isinstance(arena, Matrix)
-    pay, gamma = arena.payoffs.double().numpy(), arena.spec.gamma
+    assert isinstance(arena, MatrixGame)
+    pay, gamma = arena.pay.double().numpy(), arena.spec.gamma
     rows, columns, _ = pay.shape
     tables = {}
     for seat, parameters in zip(seats, theta, strict=True):

@@ -11,12 +11,15 @@ from torch import Tensor
 
 from agents.ddpg import Ddpg
 from agents.lola import Lola
-from agents.maddpg import Maddpg, MaddpgConfig, MaddpgEnsemble, MaddpgInferred, critic_target
+from agents.maddpg import Maddpg, MaddpgConfig
+from agents.maddpg_ensemble import MaddpgEnsemble
+from agents.maddpg_inferred import MaddpgInferred
 from agents.parts.categorical import CategoricalPolicy
 from agents.parts.deterministic import DeterministicPolicy
 from agents.parts.networks import mlp
 from agents.parts.relaxed import relaxed
-from agents.parts.team import Team, apply, padded, real
+from agents.parts.team import Team, Trained, apply, padded, real
+from agents.parts.transitions import Batch, critic_target
 from agents.protocol import Agent, JointTrajectory, LearningContext, Seating
 from agents.random import Random
 from agents.randomness import derive_rows, generator
@@ -51,19 +54,47 @@ NOBODY = LearningContext(SEATS, 0, 0)
 def filled(agent: Maddpg, rows: int = 400) -> Maddpg:
     """Transitions in the agent's replay: actions one-hot within their width, everything else random."""
     luck = generator(1)
-    found = {name: torch.randn(rows, *leaf.shape[1:], generator=luck) for name, leaf in agent._example().items()}
-    widths = torch.tensor(agent.acts)
+    found = {name: torch.randn(rows, *leaf.shape[1:], generator=luck) for name, leaf in agent.reader.example().items()}
+    widths = torch.tensor(agent.reader.acts)
     drawn = (torch.rand(rows, len(widths), generator=luck) * widths).long()
-    found["action"] = torch.nn.functional.one_hot(drawn, max(agent.acts)).float()
+    found["action"] = torch.nn.functional.one_hot(drawn, max(agent.reader.acts)).float()
     for name in ("observation", "next"):
-        for number, wide in enumerate(agent.sees):
+        for number, wide in enumerate(agent.reader.sees):
             found[name][:, number, wide:] = 0
     found["discount"] = (torch.rand(rows, generator=luck) < 0.9).float()
     if "k" in found:
+        assert isinstance(agent, MaddpgEnsemble)
         drawn = torch.randint(agent.config.k, (rows, 2), generator=luck)
         found["k"] = drawn[:, [0, 0, 1]]  # hunters draw together
     agent.replay.add(found)
     return agent
+
+
+def learned_by(agent: Maddpg) -> dict[str, list[Trained]]:
+    """Actors, critics and models of an agent of any of the three kinds."""
+    found = {"actor": [agent.actor], "critic": [agent.critic], "model": []}
+    if isinstance(agent, MaddpgEnsemble):
+        found |= {"actor": agent.actors, "critic": agent.critics}
+    if isinstance(agent, MaddpgInferred):
+        found["model"] = [agent.models]
+    return found
+
+
+def teams(agent: Maddpg, name: str, *, slow: bool = False) -> list[Team]:
+    return [trained.slow if slow else trained.team for trained in learned_by(agent)[name]]
+
+
+def drawn_for(agent: Maddpg, k: int) -> Batch:
+    """A batch from which sub-policy k learns."""
+    if isinstance(agent, MaddpgEnsemble):
+        return agent.sample(agent.made_by()[k], generator(0))
+    return agent.replay.sample(agent.config.batch, generator(0))
+
+
+def update(agent: Maddpg, k: int, batch: Batch, context: LearningContext = NOBODY) -> dict[str, float]:
+    if isinstance(agent, MaddpgEnsemble):
+        agent.turn(k)
+    return agent.update(batch, context, generator(0))
 
 
 def one(parameters: dict[str, Tensor], number: int) -> dict[str, Tensor]:
@@ -84,8 +115,8 @@ def test_a_team_is_its_seats_networks_side_by_side() -> None:
 def test_padding_never_learns() -> None:
     agent = filled(Maddpg.make(SPEC, SEATS, MaddpgConfig(batch=64)))
     for _ in range(5):
-        agent._update(0, agent._sample(0, {}, generator(0)), NOBODY, generator(0))
-    weights = agent.actors[0].parameters
+        update(agent, 0, drawn_for(agent, 0))
+    weights = agent.actor.team.parameters
     assert not weights["w0"][2, 2:].any()  # the prey sees two numbers
     assert not weights["w2"][:2, :, 3:].any() and not weights["b2"][:2, :, 3:].any()  # hunters have three actions
     assert weights["w0"][2, :2].any() and weights["w2"][2, :, 3:].any()
@@ -93,12 +124,11 @@ def test_padding_never_learns() -> None:
 
 def decided(agent: Maddpg) -> Maddpg:
     """Networks far from their start, at which all actions are equally good, and slow copies that differ from them."""
-    for teams in (*agent._teams().values(), *agent.targets.values()):
-        for team in teams:
-            team.parameters["w2"].mul_(1.0 if team in agent.critics else 60.0)
-    for teams in agent.targets.values():
-        for team in teams:
-            for parameter in team.parameters.values():
+    for name, learned in learned_by(agent).items():
+        for trained in learned:
+            for team in (trained.team, trained.slow):
+                team.parameters["w2"].mul_(1.0 if (name, team) == ("critic", trained.team) else 60.0)
+            for parameter in trained.slow.parameters.values():
                 parameter.mul_(0.8)
     return agent
 
@@ -109,8 +139,8 @@ def _said(logits: Tensor, how: str) -> Tensor:
 
 def _own(agent: Maddpg, teams: list[Team], n: int, k: int, flat: dict[str, Tensor], at: str, how: str) -> Tensor:
     """What own seat n does by the sub-policy that played, row by row; k where there is one team, or one replay."""
-    seat = agent.own[n]
-    seen = flat[at][:, seat, : agent.sees[seat]]
+    seat = agent.reader.own[n]
+    seen = flat[at][:, seat, : agent.reader.sees[seat]]
     played = flat["k"][:, seat].tolist() if "k" in flat else [k] * len(seen)
     rows = [_said(mlp(teams[p].of(n), seen[r : r + 1]), how) for r, p in enumerate(played)]
     return torch.cat(rows)
@@ -120,48 +150,53 @@ def _gradients(
     agent: Maddpg, rows: dict[str, Tensor], number: int, k: int, context: LearningContext
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Equations 5, 6, 8 and 9 of one own seat, written out seat by seat, with probabilities as actions."""
-    seat, config = agent.own[number], agent.config
-    flat = {name: leaf[agent.groups[number]] for name, leaf in rows.items()}
+    seat, config = agent.reader.own[number], agent.config
+    apart = rows["discount"].dim() == 2
+    flat = {name: leaf[agent.reader.sets[number]] if apart else leaf for name, leaf in rows.items()}
 
     def widths(x: Tensor) -> Tensor:
         return x.flatten(1) if agent.central else x[:, seat]
 
     following = torch.zeros_like(flat["action"])
-    for s, name in enumerate(agent.read):
-        seen = flat["next"][:, s, : agent.sees[s]]
-        if config.inferred and s != seat:
-            told = _said(mlp(agent.targets["model"][0].of(agent.pairs.index((seat, s))), seen), config.target)
-        elif s in agent.own:
-            told = _own(agent, agent.targets["actor"], agent.own.index(s), k, flat, "next", config.target)
+    for s, name in enumerate(agent.reader.read):
+        seen = flat["next"][:, s, : agent.reader.sees[s]]
+        if isinstance(agent, MaddpgInferred) and s != seat:
+            told = _said(mlp(agent.models.slow.of(agent.pairs.index((seat, s))), seen), config.target)
+        elif s in agent.reader.own:
+            told = _own(
+                agent, teams(agent, "actor", slow=True), agent.reader.own.index(s), k, flat, "next", config.target
+            )
         elif name in context.peers:
             told = _said(mlp(context.peers[name].parameters, seen), config.target)
         else:
             told = flat["next_action"][:, s]
         following[:, s, : told.shape[1]] = told
-    part = k if config.critics == "own" else 0
-    ahead = mlp(
-        one(agent.targets["critic"][part].parameters, number), torch.cat([widths(flat["next"]), widths(following)], 1)
-    )
+    part = k % len(teams(agent, "critic"))
+    slow, now = (one(teams(agent, "critic", slow=of)[part].parameters, number) for of in (True, False))
+    ahead = mlp(slow, torch.cat([widths(flat["next"]), widths(following)], 1))
     reward = flat["reward"][:, number]
     if config.standardise:
         known = agent.replay.filled("reward")[:, number]
         reward = (reward - known.mean()) / known.std()
     y = reward + 0.9 * flat["discount"] * ahead.squeeze(1)
-    critic = {n: p.clone().requires_grad_() for n, p in one(agent.critics[part].parameters, number).items()}
+    critic = {n: p.clone().requires_grad_() for n, p in now.items()}
     q = mlp(critic, torch.cat([widths(flat["observation"]), widths(flat["action"])], 1)).squeeze(1)
     of_critic = torch.autograd.grad((q - y.detach()).square().mean(), list(critic.values()))
 
-    theta = {n: p.clone().requires_grad_() for n, p in agent.actors[k].of(number).items()}
-    logits = mlp(theta, flat["observation"][:, seat, : agent.sees[seat]])
+    theta = {n: p.clone().requires_grad_() for n, p in teams(agent, "actor")[k].of(number).items()}
+    logits = mlp(theta, flat["observation"][:, seat, : agent.reader.sees[seat]])
     actions = flat["action"].clone()
-    for n, s in enumerate(agent.own if config.others == "current" else []):
-        actions[:, s, : agent.acts[s]] = _own(agent, agent.actors, n, k, flat, "observation", config.sample)
+    for n, s in enumerate(agent.reader.own if config.others == "current" else []):
+        actions[:, s, : agent.reader.acts[s]] = _own(
+            agent, teams(agent, "actor"), n, k, flat, "observation", config.sample
+        )
     actions[:, seat] = 0
-    actions[:, seat, : agent.acts[seat]] += logits.softmax(-1)
+    actions[:, seat, : agent.reader.acts[seat]] += logits.softmax(-1)
     value = mlp(
-        one(agent.critics[part].parameters, number), torch.cat([widths(flat["observation"]), widths(actions)], 1)
+        one(teams(agent, "critic")[part].parameters, number),
+        torch.cat([widths(flat["observation"]), widths(actions)], 1),
     )
-    loss = (-value.mean() + config.regulariser * logits.square().mean()) / config.k
+    loss = (-value.mean() + config.regulariser * logits.square().mean()) / len(teams(agent, "actor"))
     of_actor = torch.autograd.grad(loss, list(theta.values()))
     return dict(zip(critic, of_critic, strict=True)), dict(zip(theta, of_actor, strict=True))
 
@@ -204,16 +239,18 @@ def test_the_update_is_the_papers_seat_by_seat(
     prey = decided(Maddpg.make(SPEC, ("prey",), seed=3))
     prey.trains = True
     context = LearningContext(seats, 0, 0, {"prey": prey.policy("prey").frozen()} if shown else {})  # type: ignore[union-attr]
-    k = config.k - 1
-    rows = agent._sample(k, agent._made_by() if config.k > 1 else {}, generator(0))
-    recorders = {name: [Recorder() for _ in teams] for name, teams in agent._teams().items()}
-    agent.optimizers |= recorders  # type: ignore[arg-type]
-    agent._update(k, rows, context, generator(0))
-    told = {"critic": recorders["critic"][-1].given, "actor": recorders["actor"][k].given}
+    k = len(learned_by(agent)["actor"]) - 1
+    recorders = {name: [Recorder() for _ in learned] for name, learned in learned_by(agent).items()}
+    for name, learned in learned_by(agent).items():
+        for trained, recorder in zip(learned, recorders[name], strict=True):
+            trained.optimizer = recorder  # type: ignore[assignment]
+    rows = drawn_for(agent, k)
+    update(agent, k, rows, context)
+    given_to = {"critic": recorders["critic"][-1].given, "actor": recorders["actor"][k].given}
     for number in range(len(seats)):
         for name, mine in zip(("critic", "actor"), _gradients(agent, rows, number, k, context), strict=True):
             for leaf, gradient in mine.items():
-                given = told[name][leaf][number : number + 1]
+                given = given_to[name][leaf][number : number + 1]
                 torch.testing.assert_close(given[tuple(map(slice, gradient.shape))], gradient, rtol=1e-4, atol=1e-6)
 
 
@@ -222,13 +259,14 @@ def test_an_inferred_policy_goes_down_equation_7(continuous: bool) -> None:
     spec = CONTINUOUS if continuous else SPEC
     agent = decided(filled(MaddpgInferred.make(spec, HUNTERS, MaddpgInferred.Config(batch=50, entropy=0.5))))
     recorder = Recorder()
-    agent.optimizers["model"] = [recorder]  # type: ignore[list-item]
+    assert isinstance(agent, MaddpgInferred)
+    agent.models.optimizer = recorder  # type: ignore[assignment]
     rows = agent.replay.newest(50)
-    agent._infer()
+    agent.infer()
     for number, (_, j) in enumerate(agent.pairs):
-        phi = {n: p.clone().requires_grad_() for n, p in agent.models[0].of(number).items()}
-        out = mlp(phi, rows["observation"][:, j, : agent.sees[j]])
-        done = rows["action"][:, j, : agent.acts[j]]
+        phi = {n: p.clone().requires_grad_() for n, p in agent.models.team.of(number).items()}
+        out = mlp(phi, rows["observation"][:, j, : agent.reader.sees[j]])
+        done = rows["action"][:, j, : agent.reader.acts[j]]
         if continuous:
             loss = (out.tanh() - done).square().sum(1).mean() / 2
         else:
@@ -246,14 +284,15 @@ def test_an_inferred_policy_goes_down_equation_7(continuous: bool) -> None:
 )
 def test_slow_copies_follow_by_tau(kind: type[Maddpg], settings: dict[str, Any]) -> None:
     agent = decided(filled(kind.make(SPEC, SEATS, kind.Config(batch=64, tau=0.1, **settings))))
-    before = {name: [team.copy() for team in teams] for name, teams in agent.targets.items()}
-    agent._update(0, agent._sample(0, agent._made_by() if "k" in settings else {}, generator(0)), NOBODY, generator(0))
-    for name, teams in agent._teams().items():
-        for number, team in enumerate(teams):
+    learned = learned_by(agent)
+    before = {name: [trained.slow.copy() for trained in of_kind] for name, of_kind in learned.items()}
+    update(agent, 0, drawn_for(agent, 0))
+    for name, of_kind in learned.items():
+        for number, trained in enumerate(of_kind):
             tau = 0.1 if number == 0 else 0.0  # of sub-policies only the one that learned
             for leaf, was in before[name][number].parameters.items():
-                now = agent.targets[name][number].parameters[leaf]
-                torch.testing.assert_close(now, (1 - tau) * was + tau * team.parameters[leaf])
+                now = trained.slow.parameters[leaf]
+                torch.testing.assert_close(now, (1 - tau) * was + tau * trained.team.parameters[leaf])
 
 
 def test_bootstraps_through_a_cut_and_never_through_a_termination() -> None:
@@ -276,15 +315,16 @@ def test_relaxed_actions_are_distributions_over_real_actions(how: Any) -> None:
 
 def test_an_ensemble_learns_from_the_transitions_of_its_sub_policy() -> None:
     agent = filled(MaddpgEnsemble.make(SPEC, SEATS, MaddpgEnsemble.Config(batch=64)))
-    assert agent.groups == [0, 0, 1]
-    rows = agent._sample(2, agent._made_by(), generator(0))
+    assert isinstance(agent, MaddpgEnsemble)
+    assert agent.reader.sets == [0, 0, 1]
+    rows = drawn_for(agent, 2)
     assert bool((rows["k"][0, :, :2] == 2).all()) and bool((rows["k"][1, :, 2] == 2).all())
     assert len(set(rows["k"][0, :, 2].tolist())) == 3  # the other team played whatever it had drawn
-    before = [{n: p.clone() for n, p in team.parameters.items()} for team in agent.actors]
-    agent._update(2, rows, NOBODY, generator(0))
+    before = [{n: p.clone() for n, p in actors.team.parameters.items()} for actors in agent.actors]
+    update(agent, 2, rows)
     changed = [
-        not all(torch.equal(p, was[n]) for n, p in t.parameters.items())
-        for t, was in zip(agent.actors, before, strict=True)
+        not all(torch.equal(p, was[n]) for n, p in actors.team.parameters.items())
+        for actors, was in zip(agent.actors, before, strict=True)
     ]
     assert changed == [False, False, True]
 
@@ -310,6 +350,7 @@ def test_who_draws_a_sub_policy(draw: Any, together: bool) -> None:
 
 def test_inferred_policies_find_the_true_ones() -> None:
     agent = filled(MaddpgInferred.make(SPEC, SEATS, MaddpgInferred.Config(batch=2000)), 1)
+    assert isinstance(agent, MaddpgInferred)
     luck = generator(5)
     # what the others do depends on what they see, as their own actors say
     seen = padded(
@@ -319,39 +360,41 @@ def test_inferred_policies_find_the_true_ones() -> None:
             torch.randn(2000, 2, generator=luck),
         ]
     )
-    for name, p in agent.actors[0].parameters.items():
+    for name, p in agent.actor.team.parameters.items():
         if name == "w2":
             p.mul_(400)  # decided policies
-    logits = agent._masked(apply(agent.actors[0].parameters, seen.movedim(1, 0)), agent.own)
+    logits = agent.reader.masked(apply(agent.actor.team.parameters, seen.movedim(1, 0)), agent.reader.own)
     done = relaxed(logits, "hard", 1.0, luck).movedim(0, 1).detach()
-    rows = {n: leaf.expand(2000, *leaf.shape[1:]).clone() for n, leaf in agent._example().items()}
+    rows = {n: leaf.expand(2000, *leaf.shape[1:]).clone() for n, leaf in agent.reader.example().items()}
     agent.replay.add({**rows, "observation": seen, "action": done})
-    divergence = [agent._infer()["divergence"] for _ in range(50)]
+    divergence = [agent.infer()["divergence"] for _ in range(50)]
     assert divergence[0] > 0.15
     assert divergence[-1] < 0.2 * divergence[0], divergence[::50]
 
 
 @pytest.mark.parametrize(
-    ("settings", "fault"),
+    ("kind", "settings", "fault"),
     [
-        ({"k": 0}, "k is the number of sub-policies"),
-        ({"batch": 0}, "batch must be at least 1"),
-        ({"temperature": 0.0}, "temperature must be above 0"),
-        ({"gamma": 1.5}, "gamma must be in"),
-        ({"epsilon": -0.1}, "epsilon must be in"),
-        ({"inferred": True, "k": 2}, "inferred and ensembles"),
+        (MaddpgEnsemble, {"k": 0}, "k is the number of sub-policies"),
+        (Maddpg, {"batch": 0}, "batch must be at least 1"),
+        (Maddpg, {"temperature": 0.0}, "temperature must be above 0"),
+        (Maddpg, {"gamma": 1.5}, "gamma must be in"),
+        (Maddpg, {"epsilon": -0.1}, "epsilon must be in"),
+        (MaddpgInferred, {"model_lr": 0.0}, "model_lr must be above 0"),
+        (MaddpgInferred, {"entropy": -1.0}, "entropy must be at least 0"),
+        (MaddpgInferred, {"k": 2}, "unexpected keyword argument 'k'"),
+        (MaddpgEnsemble, {"inferred": True}, "unexpected keyword argument 'inferred'"),
     ],
 )
-def test_bad_settings_are_refused_by_name(settings: dict[str, Any], fault: str) -> None:
-    with pytest.raises(ValueError, match=fault):
-        MaddpgConfig(**settings)
+def test_bad_settings_are_refused_by_name(kind: type[Maddpg], settings: dict[str, Any], fault: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=fault):
+        kind.Config(**settings)
 
 
 def test_exploration_draws_uniform_actions_while_it_trains_and_only_then() -> None:
     arena = load_arena("tag").make(400)
     agent = Maddpg.make(arena.spec, tuple(arena.spec.seats), MaddpgConfig(epsilon=0.5))
-    for team in agent.actors:
-        team.parameters["b2"][:, 0, 3] = 50  # everybody wants the action 3
+    agent.actor.team.parameters["b2"][:, 0, 3] = 50  # everybody wants the action 3
     steps, _ = arena.reset(derive_rows(0, 400))
     share = {}
     for training in (True, False):
@@ -391,9 +434,9 @@ def test_the_end_of_a_segment_is_left_out_where_nobody_knows_what_comes_next(
     joint = played(agent)
     prey = Maddpg.make(TAG.spec, ("agent_0",)).policy("agent_0")
     assert prey is not None
-    rows = agent._rows(joint, LearningContext(CHASERS, 0, 0, {"agent_0": prey} if shown else {}))
+    rows = agent.reader.rows(joint, {"agent_0": prey} if shown else {})
     assert len(rows["reward"]) == steps * 3
-    assert rows.keys() == agent._example().keys()
+    assert rows.keys() == agent.reader.example().keys()
     assert ("next_action" in rows) == (kind is Maddpg)
     if kind is Maddpg:
         done = torch.nn.functional.one_hot(joint.seats["agent_0"].actions.value, 5)
@@ -423,9 +466,9 @@ def test_step_sizes_and_noise_fall_with_the_transitions_and_are_found_again() ->
         twin = Maddpg.make(arena.spec, seats, config)
         twin.load_learning_state(agent.learning_state())
         for one_of in (agent, twin):
-            assert one_of.optimizers["actor"][0].lr == pytest.approx(left * 0.01)
-            assert one_of.optimizers["critic"][0].lr == pytest.approx(left * 0.02)
-            policy = one_of.policies["agent_0"][0]
+            assert one_of.actor.optimizer.lr == pytest.approx(left * 0.01)
+            assert one_of.critic.optimizer.lr == pytest.approx(left * 0.02)
+            policy = one_of.policies["agent_0"]
             assert isinstance(policy, DeterministicPolicy) and policy.noise == pytest.approx(noise)
 
 

@@ -211,7 +211,7 @@ def test_metrics_of_a_made_up_episode(game, settings, name):
 
 def test_payoffs_as_text_are_the_same_game():
     text = Matrix(4, payoffs="[[[1, 2], [3, 4], [0, 1]], [[1, 1], [2, 2], [0, 9]]]")
-    assert torch.equal(text.payoffs, Matrix(payoffs=LOPSIDED).payoffs)
+    assert torch.equal(text.pay, Matrix(payoffs=LOPSIDED).pay)
 
 
 @pytest.mark.parametrize(
@@ -237,4 +237,4 @@ def test_pictures_and_text():
     picture = arena.render(0, "rgb_array")
     assert picture.shape == (96, 96, 3)
     assert picture[1, 60].tolist() == [30, 30, 30] and picture[60, 1].tolist() != [30, 30, 30]
-    assert Matrix(payoffs=LOPSIDED).twin(1).payoffs.shape == (2, 3, 2)
+    assert Matrix(payoffs=LOPSIDED).twin(1).pay.shape == (2, 3, 2)

@@ -9,13 +9,18 @@ import sys
 from importlib.metadata import EntryPoint
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from zoo import catalogue, registry
-from zoo.cli import COMMANDS, cli, impostor, main
+import marl_zoo
+from zoo import catalogue, registry, reproduce
+from zoo.cli import COMMANDS, cli, main
 from zoo.registry import AGENTS
+
+HOUSE = Path(__file__).resolve().parents[2]
 
 _TELL = """
 import json, sys
@@ -73,11 +78,14 @@ def test_lists_import_nothing_that_they_list(arguments: list[str]) -> None:
     assert not loaded & {"torch", "numpy", "agents", "arenas", "pettingzoo", "scipy", "sqlalchemy"}
 
 
-def test_the_kept_lists_say_what_the_classes_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = catalogue.KEPT.read_text()
-    monkeypatch.setattr(catalogue, "KEPT", tmp_path / "fresh.json")
-    catalogue.write()
-    assert kept == catalogue.KEPT.read_text(), "write it anew: python -m zoo.catalogue"
+@pytest.mark.parametrize("kept_in", [catalogue, reproduce])
+def test_the_kept_lists_say_what_the_classes_say(
+    kept_in: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = kept_in.KEPT.read_text()
+    monkeypatch.setattr(kept_in, "KEPT", tmp_path / "fresh.json")
+    kept_in.write()
+    assert kept == kept_in.KEPT.read_text(), f"python -c 'import {kept_in.__name__} as m; m.write()' writes it anew"
 
 
 def test_lists_in_json() -> None:
@@ -114,16 +122,73 @@ def test_the_leaderboard_imports_no_torch() -> None:
     assert not loaded & {"torch", "pettingzoo"}
 
 
-def test_an_impostor_is_named(tmp_path: Path) -> None:
-    (tmp_path / "agents").mkdir()
-    (tmp_path / "agents" / "__init__.py").write_text("")
+def zoo_with(*folders: Path, words: str = "agents --names", **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in a fresh process, with folders before all others on Python's path."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "zoo", *words.split()],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def install(site: Path, distribution: str, package: str) -> None:
+    """A distribution as pip leaves it: its package's files, and a RECORD of them."""
+    (site / package).mkdir(parents=True, exist_ok=True)
+    (site / package / "__init__.py").write_text(f"raise RuntimeError('{distribution} was imported')\n")
+    information = site / f"{distribution}-1.0.dist-info"
+    information.mkdir()
+    (information / "RECORD").write_text(f"{package}/__init__.py,sha256=x,1\n{information.name}/RECORD,,\n")
+
+
+@pytest.mark.parametrize("package", ["agents", "arenas", "leaderboard"])
+@pytest.mark.parametrize("first", [True, False])
+def test_another_owner_of_a_package_is_named(package: str, first: bool, tmp_path: Path) -> None:
+    """Whichever of the two Python finds first."""
+    install(tmp_path, "open_ai", package)
+    done = zoo_with(*((tmp_path, HOUSE) if first else (HOUSE, tmp_path)))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"zoo: the distribution open-ai owns a package '{package}' too: install the zoo in a virtual environment of its"
+        " own\n"
+    )
+
+
+def test_another_owner_of_zoo_is_named(tmp_path: Path) -> None:
+    install(tmp_path, "aquarium", "zoo")
     done = subprocess.run(
-        [sys.executable, "-P", "-c", "from zoo.cli import main; main(['agents'])"],
+        [sys.executable, "-P", "-c", "import marl_zoo; marl_zoo.main()"],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
+    assert done.returncode == 2
+    assert "the distribution aquarium owns a package 'zoo' too" in done.stderr
+
+
+@pytest.mark.parametrize("ours_last", [True, False])
+def test_one_folder_holds_both(ours_last: bool, tmp_path: Path) -> None:
+    """Both distributions in one folder: the later one has overwritten the files of the earlier."""
+    install(tmp_path, "marl_zoo", "agents")
+    install(tmp_path, "open_ai", "agents")
+    for package in marl_zoo.PACKAGES:
+        if package != "agents" or ours_last:
+            (tmp_path / package / "__init__.py").unlink(missing_ok=True)
+            (tmp_path / package).rmdir() if (tmp_path / package).exists() else None
+            (tmp_path / package).symlink_to(HOUSE / package)
+    (tmp_path / "marl_zoo.py").write_text((HOUSE / "marl_zoo.py").read_text())
+    done = zoo_with(tmp_path)
+    assert done.returncode == 2
+    assert "the distribution open-ai owns a package 'agents' too" in done.stderr
+
+
+def test_an_impostor_without_a_distribution_is_named(tmp_path: Path) -> None:
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "__init__.py").write_text("")
+    done = zoo_with(tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
@@ -131,8 +196,67 @@ def test_an_impostor_is_named(tmp_path: Path) -> None:
     assert str(tmp_path) in done.stderr
 
 
-def test_at_home_there_is_no_impostor() -> None:
-    assert impostor() is None
+def test_at_home_there_is_no_collision() -> None:
+    assert marl_zoo.collision() is None
+    assert "coin" in zoo_with(words="arenas --names").stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "extra"),
+    [
+        ("mpe2", "match random random --arena mpe2:simple_tag_v3 --no-record", "environments"),
+        ("pygame", "check pettingzoo:classic/tictactoe_v3", "environments"),
+        ("pygame", "match random random --arena pettingzoo:classic/tictactoe_v3 --no-record", "environments"),
+        ("matplotlib", "reproduce gradient-direction", "plots"),
+        ("matplotlib", "crossplay random grim --arena ipd --plot x.png", "plots"),
+    ],
+)
+def test_a_missing_library_is_named_with_its_extra(
+    module: str, words: str, extra: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in [name for name in sys.modules if name.startswith(("mpe2.", "pettingzoo.classic"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)  # so that importing it fails
+    line = fault(capsys, *words.split())
+    assert line.endswith(f"{module} is not installed: pip install 'marl-zoo[{extra}]'\n")
+
+
+def test_the_traceback_is_shown_where_it_is_asked_for(tmp_path: Path) -> None:
+    agent = tmp_path / "mine.py"
+    agent.write_text(
+        "import torch\nfrom agents.random import Random\nfrom arenas.protocol import Action\n\n\n"
+        "class Mine(Random):\n"
+        "    def act(self, timestep, memory):\n"
+        "        return Action(self.draw(timestep.reward / 0)), memory\n\n"
+        "    def draw(self, probabilities):\n"
+        "        return torch.distributions.Categorical(probabilities).sample()\n"
+    )
+    words = f"match {agent}:Mine random --arena ipd --no-record"
+    done = zoo_with(words=words)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.endswith(" (mine.py, line 11)\n")  # not where torch noticed it
+    shown = zoo_with(words=words, ZOO_DEBUG="1")
+    assert shown.returncode == 2
+    assert shown.stdout == ""
+    assert "Traceback (most recent call last):" in shown.stderr
+    assert "in draw" in shown.stderr
+    assert shown.stderr.splitlines()[-1] == done.stderr.rstrip("\n")
+
+
+def test_only_the_houses_own_errors_are_faults_of_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    class StoreError(Exception):
+        """Somebody else's, of the same name."""
+
+    def fails() -> None:
+        raise StoreError("full")
+
+    monkeypatch.setitem(cli.commands, "bench", click.Command("bench", callback=fails))
+    monkeypatch.setattr(type(cli), "get_command", lambda self, ctx, name: self.commands[name])
+    with pytest.raises(StoreError, match="full"):
+        main(["bench"])
 
 
 def test_an_unknown_command_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:

@@ -170,7 +170,7 @@ def test_arena_settings_make_its_identity() -> None:
     assert plain.identity(plain.make(1)) == "coin-v1"
     arena = five.make(3)
     assert isinstance(arena, Coin)
-    assert (arena.size, arena.spec.max_steps, arena.batch_size) == (5, 20, 3)
+    assert (arena.settings.size, arena.spec.max_steps, arena.batch_size) == (5, 20, 3)
     assert five.identity(arena) == "coin-v1(max_steps=20,size=5)"
 
 

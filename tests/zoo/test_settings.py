@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
+from arenas.protocol import Arena
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
 from zoo.settings import argument_fields, canonical, config_fields, convert, read, split
@@ -109,6 +110,31 @@ def test_arguments_of_a_class_and_of_a_function() -> None:
         }
         assert fields["must"].required
     assert argument_fields(make)["size"].type is float
+
+
+def test_settings_of_an_arena_are_its_dataclass() -> None:
+    @dataclass(frozen=True)
+    class Mine:
+        size: int = 4
+        must: str = field(kw_only=True)
+
+    class Game(Arena):
+        Settings = Mine
+
+    class Wider(Game):
+        def __init__(self, batch_size: int = 1, *, speed: float = 1.0, **more: Any) -> None: ...
+
+    class Closed(Game):
+        def __init__(self, batch_size: int = 1, *, speed: float = 1.0) -> None: ...
+
+    own = {"size": (int, False), "must": (str, True)}
+    for factory, expected in (
+        (Game, own),
+        (Wider, {"speed": (float, False), **own}),
+        (Closed, {"speed": (float, False)}),
+    ):
+        assert {name: (f.type, f.required) for name, f in argument_fields(factory).items()} == expected
+    assert argument_fields(Game)["size"].default == 4
 
 
 def test_canonical() -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic, TypeVar
 
-from zoo.errors import UserError
+from zoo.errors import UserError, place
 
 Subject = TypeVar("Subject")
-HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -84,13 +81,8 @@ def hold(laws: Iterable[Law[Subject]], subject: Subject) -> Iterator[Finding]:
 
 
 def one_line(error: BaseException) -> str:
-    """An exception as "TypeError: what it said (my_agent.py:12)"; the place is the last one outside these checks."""
+    """An exception as "TypeError: what it said (my_agent.py, line 12)"."""
     if isinstance(error, UserError) and error.__cause__ is not None:
-        error = error.__cause__  # what went wrong, and not in whose place it did
+        error = error.__cause__  # what went wrong, without the name of what it made impossible
     text = " ".join(str(error).split())
-    frames = traceback.extract_tb(error.__traceback__)
-    outside = [
-        f for f in frames if HERE not in Path(f.filename).resolve().parents and "site-packages" not in f.filename
-    ]
-    place = f" ({Path(outside[-1].filename).name}:{outside[-1].lineno})" if outside else ""
-    return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
+    return f"{type(error).__name__}{': ' if text else ''}{text}{place(error)}"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.commands.options import COUNT
-from zoo.errors import UserError
+from zoo.errors import UserError, need
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from zoo.reproduce.report import Figure, Report
+    from zoo.reproduce.report import Figure, Reproduction
     from zoo.reproduce.run import DonePart
 
 EPILOG = """\b
@@ -66,12 +66,13 @@ def command(
     from zoo import reproduce
 
     if listed:
-        from zoo.catalogue import figure_list
-
-        click.echo(json.dumps(figure_list(), indent=1)) if as_json else Console().print(_list(figure_list()))
+        facts = reproduce.listed()
+        click.echo(json.dumps(facts, indent=1)) if as_json else Console().print(_list(facts))
         return
     if name is None:
         raise UserError(f"name what to reproduce: {', '.join(reproduce.NAMES)}; see --list")
+    if plot != "none":
+        need("matplotlib", "the picture, which --plot none leaves out")
     figure = reproduce.load(name)
     folder = out or Path("reproduce") / name
     count = seeds or figure.seeds[quick]
@@ -109,7 +110,7 @@ def _minutes(minutes: float) -> str:
 
 def _run(
     figure: Figure, folder: Path, quick: bool, seeds: int, workers: int, force: bool
-) -> tuple[Report, dict[str, Any]]:
+) -> tuple[Reproduction, dict[str, Any]]:
     """The report, and what it took."""
     import sys
     import time
@@ -145,16 +146,16 @@ def _run(
     return assembled(figure, done, quick=quick, seeds=seeds), run
 
 
-def _write(figure: Figure, folder: Path, report: Report, run: dict[str, Any], plot: str) -> list[Path]:
+def _write(figure: Figure, folder: Path, report: Reproduction, run: dict[str, Any], plot: str) -> list[Path]:
     """The JSON and the pictures; their paths, the JSON's first."""
     import json
 
+    from leaderboard.report.plots import pictures
+    from zoo import __version__
     from zoo.bench import machine
     from zoo.entry.checkpoint import write_atomically
-    from zoo.reproduce.plots import pictures
-    from zoo.version import VERSION
 
-    whole = figure.facts() | {"version": VERSION, "machine": machine(), "run": run} | report.to_json()
+    whole = figure.facts() | {"version": __version__, "machine": machine(), "run": run} | report.to_json()
     stem = f"{figure.name}-quick" if run["quick"] else figure.name  # beside the longer run's, not over them
     files = [folder / f"{stem}.json"]
     write_atomically(files[0], (json.dumps(whole, indent=1) + "\n").encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,11 @@ class Entrant:
     checkpoint: Checkpoint | None
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """The settings as identities and cards hold them: of the config, and those that have left it (`departed`)."""
+        return {**self.entry.agent.departed, **asdict(self.config)}
+
+    @property
     def id(self) -> str:
         """Hash of what plays: agent, behaviour, config and weights."""
         return self.id_for(PLAY)
@@ -42,7 +48,7 @@ class Entrant:
         who = {
             "agent": self.entry.key,
             "behaviour": self.entry.agent.behaviour,
-            "config": asdict(self.config),
+            "config": self.settings,
             "weights": self.checkpoint.digest if self.checkpoint else None,
             "mode": mode,
         }
@@ -52,7 +58,7 @@ class Entrant:
         """The entrant in a mode as records keep it."""
         weights = self.checkpoint.digest if self.checkpoint else None
         agent, behaviour = self.entry.key, self.entry.agent.behaviour
-        return EntrantRecord(self.id_for(mode), self.label, agent, behaviour, asdict(self.config), weights, mode)
+        return EntrantRecord(self.id_for(mode), self.label, agent, behaviour, self.settings, weights, mode)
 
     def agents(
         self, spec: ArenaSpec, seats: tuple[str, ...], seed: int, device: str = "cpu", replicas: int = 1
@@ -128,9 +134,25 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
     if found.card.arena != identity:
         raise UserError(f"checkpoint {found.path} was trained in {found.card.arena}, this is {identity}")
     stored = [
-        f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in found.card.config.items()
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in _remaining(found, name, entry.agent.departed).items()
     ]
     return Entrant(text, entry, entry.config([*stored, *assignments]), found)
+
+
+def _remaining(found: Checkpoint, name: str, departed: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a card without those that have left the agent's config, where they have the value that stayed.
+
+    Raises:
+        UserError: the card has another value, which the agent no longer offers.
+    """
+    for key, value in departed.items():
+        if found.card.config.get(key, value) != value:
+            raise UserError(
+                f"checkpoint {found.path} has {key}={found.card.config[key]}, and {name} now always has"
+                f" {key}={value}: enter it as the agent that has this setting"
+            )
+    return {key: value for key, value in found.card.config.items() if key not in departed}
 
 
 def _find(where: str, name: str, arena: str) -> Path:

@@ -31,6 +31,7 @@ from leaderboard.records import (
     canonical,
 )
 from leaderboard.store import Store
+from zoo import __version__
 from zoo.entry.entrant import Entrant, read_entrant
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
@@ -41,7 +42,6 @@ from zoo.play.replicas import last_tenth
 from zoo.play.seating import Seated, blame, rotations
 from zoo.play.table import Sight, Table
 from zoo.progress import Progress, Reading
-from zoo.version import VERSION
 
 ALL, FROZEN = "return_all_rounds", "return_frozen"
 _CURVE = "return_rounds_"
@@ -151,7 +151,7 @@ class LearningMatch:
                         store.add_block(BlockRecord(keys[run], *what, results=tuple(results)))
         what_match = (self.match_id, self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, self.runs)
         details = {"schedule": asdict(self.schedule)}
-        add_once(MatchRecord(*what_match, tuple(keys), command, time_now(), VERSION, details), store)
+        add_once(MatchRecord(*what_match, tuple(keys), command, time_now(), __version__, details), store)
         blocks = [b for b in store.blocks(self.identity, set(self.ids), "learn") if b.id in keys]
         return self._summary(blocks, recorded)
 

@@ -34,12 +34,12 @@ from leaderboard.records import (
 )
 from leaderboard.returns import performances
 from leaderboard.store import Store
+from zoo import __version__
 from zoo.entry.entrant import PLAY, Entrant
 from zoo.entry.venue import ArenaChoice, entrant
 from zoo.panels import Panel, panel_for
 from zoo.play.blocks import PUBLIC_SEED, Task, arena_record
 from zoo.play.seating import rotations
-from zoo.version import VERSION
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ def record_match(plan: Plan, store: Store, command: str) -> None:
             tuple(plan.tasks()),
             command,
             time_now(),
-            VERSION,
+            __version__,
             {
                 "arena": plan.choice.name,
                 "settings": list(plan.choice.settings),

@@ -8,7 +8,9 @@ drawn. The rest is the same for all: `run` does the parts that are not done yet,
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UserError, nearest
 
@@ -38,5 +40,20 @@ def load(name: str) -> Figure:
     """
     if name not in NAMES:
         raise UserError(f"there is nothing called {name!r} to reproduce; {nearest(name, NAMES)}; see --list")
-    found: Figure = importlib.import_module(f"zoo.reproduce.{name.replace('-', '_')}").FIGURE
-    return found
+    figure: Figure = importlib.import_module(f"zoo.reproduce.{name.replace('-', '_')}").FIGURE
+    return figure
+
+
+#: What the list says of each, so that a list imports none of them; a test compares the two.
+KEPT = Path(__file__).with_name("figures.json")
+
+
+def listed() -> list[dict[str, Any]]:
+    """Name, title, source, CPU minutes and seeds of every figure, in the order of the papers."""
+    facts: list[dict[str, Any]] = json.loads(KEPT.read_text())
+    return facts
+
+
+def write() -> None:
+    """Write `figures.json` anew, from the figures."""
+    KEPT.write_text(json.dumps([load(name).facts() for name in NAMES], indent=1) + "\n")

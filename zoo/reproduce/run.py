@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo import __version__
 from zoo.errors import UserError
 from zoo.progress import Reading, Watch
-from zoo.reproduce.report import Figure, Json, Part, Report
-from zoo.version import VERSION
+from zoo.reproduce.report import Figure, Json, Part, Reproduction
 from zoo.work.jobs import Results, do, key_of
 from zoo.work.pool import Contact, Job, function_of, name_of
 
@@ -33,7 +33,7 @@ class DonePart:
 
 def key(figure: Figure, part: Part) -> str:
     """Under which name a part is kept."""
-    return key_of(VERSION, figure.name, figure.revision, part.function.__qualname__, dict(part.settings))
+    return key_of(__version__, figure.name, figure.revision, part.function.__qualname__, dict(part.settings))
 
 
 def reproduce(
@@ -62,7 +62,7 @@ def _do(contact: Contact, function: str, settings: dict[str, Any]) -> Json:
     return function_of(function)(lambda done, total: contact.tell((done, total)), **settings)
 
 
-def assembled(figure: Figure, done: Sequence[DonePart], *, quick: bool, seeds: int) -> Report:
+def assembled(figure: Figure, done: Sequence[DonePart], *, quick: bool, seeds: int) -> Reproduction:
     """The report, whatever the order in which the parts came."""
     results = {key(figure, d.part): d.result for d in done}
     parts = figure.parts(quick, seeds)

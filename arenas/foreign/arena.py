@@ -12,14 +12,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NoReturn, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from arenas.copies import Copy, ParallelCopy, blame, copy_of, maker, wrapper
+from arenas.foreign.copies import Copy, ParallelCopy, blame, copy_of, maker, wrapper
+from arenas.foreign.spaces import Encoder, action_mask, action_width, encoder, environment_action
 from arenas.luck import bits
 from arenas.protocol import (
     DONE,
@@ -34,7 +35,6 @@ from arenas.protocol import (
     TimeStep,
     TimeSteps,
 )
-from arenas.spaces import Encoder, action_mask, action_width, encoder, environment_action
 
 _CAP = 1000  # steps of an episode where neither the environment nor the user says how long it may be
 _SEED_MASK = 0x7FFFFFFF  # environments take seeds below 2^31
@@ -65,6 +65,18 @@ class _Seat:
         return number in range(self.actions) and bool(self.legal[row, int(number)])
 
 
+@dataclass(frozen=True)
+class ForeignSettings:
+    """Settings that the zoo adds to those of an environment."""
+
+    name: str = ""  # what to call an environment that a function makes, whose own name hides where it is from
+    kind: Kind = "mixed"  # what the game is, which an environment does not say
+    sides: str = ""  # "a=player_0,player_2;b=player_1" in place of the sides by name
+    max_steps: int | None = None  # T, the cap on an episode; None takes the environment's `max_cycles`, or 1000
+    forfeit: float = -1000.0  # return of a seat that acts illegally; it should be below everything that can be earned
+    render_mode: str | None = None  # what `render` can give
+
+
 class Foreign(Arena):
     """A PettingZoo environment, played in B copies.
 
@@ -76,70 +88,67 @@ class Foreign(Arena):
         batch_size: B.
         env: "pettingzoo:classic/connect_four_v3" (the scheme may be left out), "mpe2:simple_tag_v3", or a function that
             makes an environment.
-        name: what to call an environment that a function makes; its module and name say too little of where it is from.
-        device: where the tensors go.
         wrap: SuperSuit wrappers by name, innermost first, each with its argument: ("resize_v1=84", "black_death_v3").
-        kind: what the game is, which an environment does not say.
-        sides: "a=player_0,player_2;b=player_1" in place of the sides by name.
-        max_steps: T, the cap on an episode; None takes the environment's `max_cycles`, or 1000.
-        forfeit: return of a seat that acts illegally; it should be below everything that can be earned.
-        render_mode: what `render` can give.
-        env_kwargs: further arguments of the environment.
+        device: where the tensors go.
+        settings: fields of `ForeignSettings`, and arguments of the environment.
 
     Raises:
         ValueError: an unknown environment, wrapper or seat.
         ArenaError: the environment cannot be made, or its spaces do not fit.
     """
 
+    Settings = ForeignSettings
+    settings: ForeignSettings
+
     def __init__(
         self,
         batch_size: int = 1,
         *,
         env: str | Callable[..., Any],
-        name: str = "",
-        device: str = "cpu",
         wrap: tuple[str, ...] = (),
-        kind: Kind = "mixed",
-        sides: str = "",
-        max_steps: int | None = None,
-        forfeit: float = -1000.0,
-        render_mode: str | None = None,
-        **env_kwargs: Any,
+        device: str = "cpu",
+        **settings: Any,
     ) -> None:
-        self.batch_size, self.device, self.render_mode = batch_size, device, render_mode
-        found, self.package, make = maker(env)
-        name = name or found
-        wrappers = [wrapper(text) for text in wrap]
-        if render_mode is not None:
-            env_kwargs["render_mode"] = render_mode
+        ours = {field.name for field in fields(ForeignSettings)}
+        self._env, self._wrap = env, wrap
+        self._arguments = {name: value for name, value in settings.items() if name not in ours}
+        super().__init__(batch_size, device=device, **{n: value for n, value in settings.items() if n in ours})
+
+    def build(self) -> None:
+        """Make the copies, and read the rules from the first; see `Arena.build`."""
+        rules = self.settings
+        full_name, self.package, make = maker(self._env)
+        name = rules.name or full_name
+        wrappers = [wrapper(text) for text in self._wrap]
+        drawing = {} if rules.render_mode is None else {"render_mode": rules.render_mode}
         self._copies: list[Copy] = []
         with blame(name):
-            for _ in range(batch_size):
-                made = make(**env_kwargs)
+            for _ in range(self.batch_size):
+                made = make(**self._arguments, **drawing)
                 for wrapped in wrappers:
                     made = wrapped(made)
                 self._copies.append(copy_of(name, made))
             first = self._copies[0]
             modes = first.env.metadata.get("render_modes", [])
-            self._seats = {str(agent): _seat(first.env, agent, batch_size) for agent in first.env.possible_agents}
-        if render_mode not in (None, *modes):
-            raise ValueError(f"{name}: render_mode must be one of {', '.join(modes)}; got {render_mode!r}")
+            self._seats = {str(agent): _seat(first.env, agent, self.batch_size) for agent in first.env.possible_agents}
+        if rules.render_mode not in (None, *modes):
+            raise ValueError(f"{name}: render_mode must be one of {', '.join(modes)}; got {rules.render_mode!r}")
         if len({seat.actions == 0 for seat in self._seats.values()}) > 1:
             spaces = {name: seat.action_space for name, seat in self._seats.items()}
             raise ArenaError(f"{name}: some seats act in numbers and others in vectors: {spaces}")
         discrete = all(seat.actions for seat in self._seats.values())
         first.reset(0)
         state_dim = first.state_width()
-        cycles = getattr(first.env.unwrapped, "max_cycles", None) or env_kwargs.get("max_cycles")
+        cycles = getattr(first.env.unwrapped, "max_cycles", None) or self._arguments.get("max_cycles")
         turns = 1 if isinstance(first, ParallelCopy) else len(self._seats)  # of a cycle
         self.spec = ArenaSpec(
             name=name,
-            seats=_seat_specs(name, self._seats, sides, cooperative=kind == "cooperative"),
-            kind=kind,
-            max_steps=max_steps or (cycles * turns if cycles else _CAP),
+            seats=_seat_specs(name, self._seats, rules.sides, cooperative=rules.kind == "cooperative"),
+            kind=rules.kind,
+            max_steps=rules.max_steps or (cycles * turns if cycles else _CAP),
             gamma=0.99,
             offers=frozenset(["discrete" if discrete else "continuous"] + ["state"] * bool(state_dim)),
-            forfeit=forfeit,
+            forfeit=rules.forfeit,
             state_dim=state_dim,
             episodes=20,
             block=10,
@@ -248,8 +257,9 @@ class Foreign(Arena):
 
     def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
         """What the environment draws, if it was made with `render_mode=mode`."""
-        if mode != self.render_mode:
-            raise ValueError(f"{self.spec.name} was made with render_mode={self.render_mode}, so it cannot draw {mode}")
+        made_for = self.settings.render_mode
+        if mode != made_for:
+            raise ValueError(f"{self.spec.name} was made with render_mode={made_for}, so it cannot draw {mode}")
         copy = self._copies[row]
         with copy.blame():
             drawn: str | np.ndarray = copy.env.render()

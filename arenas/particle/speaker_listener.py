@@ -11,50 +11,26 @@ Per seat and episode of 25 steps random play earns about -40.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from arenas.particle import REACHED, Body, Colour, Luck, Particles, Physics, Player, Scene, at_end, points
+from arenas.faces import faces
+from arenas.particle.world import REACHED, Body, Colour, Particles, Player, Scene, at_end, points
 from arenas.protocol import Action, TimeStep
-
-if TYPE_CHECKING:
-    from pettingzoo import AECEnv, ParallelEnv
 
 _COLOURS = ((0.65, 0.15, 0.15), (0.15, 0.65, 0.15), (0.15, 0.15, 0.65))
 _LISTENER = 0.45  # what the listener's picture adds to the colour of its goal
 
 
 class SpeakerListener(Particles):
-    """Cooperative communication.
+    """Cooperative communication."""
 
-    Args:
-        batch_size: B, copies played at once.
-        device: where the tensors live.
-        continuous: whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones.
-        max_steps: T, steps per episode.
-        physics: "mpe2", or "openai" for the conventions of 2017.
-        luck: "fast", or "mpe2" to start as mpe2 does with the same seed.
+    name = "speaker-listener-v1"
 
-    Raises:
-        ValueError: a setting that makes no game.
-    """
-
-    def __init__(
-        self,
-        batch_size: int = 1,
-        *,
-        device: str = "cpu",
-        continuous: bool = False,
-        max_steps: int = 25,
-        physics: Physics = "mpe2",
-        luck: Luck = "fast",
-    ) -> None:
-        settings = {"continuous": continuous, "max_steps": max_steps, "physics": physics, "luck": luck}
-        scale = 2 if physics == "openai" else 1  # of what is paid
-        scene = Scene(
-            name="speaker-listener",
+    def _scene(self) -> Scene:
+        scale = 2 if self.settings.physics == "openai" else 1  # of what is paid
+        return Scene(
             kind="cooperative",
             players=(
                 Player(0.075, name="speaker_0", thrust=0.0, talks=True),
@@ -66,8 +42,11 @@ class SpeakerListener(Particles):
             draw_band=3.0 * scale,
             forfeit=-20.0 * scale,
         )
-        super().__init__(batch_size, device, scene, settings)
-        self._colour_of = torch.tensor(_COLOURS, dtype=torch.float64, device=device).t().contiguous()
+
+    def build(self) -> None:
+        """Make the constants of this scenario too; see `Particles.build`."""
+        super().build()
+        self._colour_of = torch.tensor(_COLOURS, dtype=torch.float64, device=self.device).t().contiguous()
 
     def _deal(self) -> None:
         self._constants = self._colour_of[:, self._goals[0]]
@@ -79,7 +58,7 @@ class SpeakerListener(Particles):
     def _pay(self) -> Tensor:
         across, up = self._rel[:, -1, 1].square().unbind()  # of the way from the listener to the goal
         paid = -(across + up)
-        return (2 * paid if self.physics == "openai" else paid).expand(2, -1)
+        return (2 * paid if self.settings.physics == "openai" else paid).expand(2, -1)
 
     def _colours(self, goals: list[int]) -> list[Colour]:
         colours, (red, green, blue) = super()._colours(goals), _COLOURS[goals[0]]
@@ -98,15 +77,4 @@ class SpeakerListener(Particles):
         return dict.fromkeys(self.spec.seats, found)
 
 
-def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
-    """The game as PettingZoo's parallel environment `speaker_listener_v1`."""
-    from arenas.pettingzoo import parallel_env as face
-
-    return face(SpeakerListener, render_mode, **settings)
-
-
-def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
-    """The game as PettingZoo's AEC environment `speaker_listener_v1`."""
-    from arenas.pettingzoo import env as face
-
-    return face(SpeakerListener, render_mode, **settings)
+env, parallel_env = faces(SpeakerListener)

@@ -14,61 +14,41 @@ Per seat and episode of 25 steps random play earns about -28.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from arenas.particle import REACHED, Body, Colour, Luck, Particles, Physics, Player, Scene, at_end, points
+from arenas.faces import faces
+from arenas.particle.world import REACHED, Body, Colour, Particles, ParticleSettings, Player, Scene, at_end, points
 from arenas.protocol import Action, TimeStep
-
-if TYPE_CHECKING:
-    from pettingzoo import AECEnv, ParallelEnv
 
 _COLOURS = ((0.75, 0.25, 0.25), (0.25, 0.75, 0.25), (0.25, 0.25, 0.75))
 _SYMBOLS = 10
 
 
+@dataclass(frozen=True)
+class ReferenceSettings(ParticleSettings):
+    """Settings of `reference`."""
+
+    local_ratio: float = 0.5  # weight of the goal that the agent itself knows of; without meaning under physics=openai
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.local_ratio <= 1:
+            raise ValueError(f"local_ratio must be in [0, 1], got {self.local_ratio}")
+
+
 class Reference(Particles):
-    """Two agents that name each other's goals.
+    """Two agents that name each other's goals."""
 
-    Args:
-        batch_size: B, copies played at once.
-        device: where the tensors live.
-        local_ratio: weight of the goal that the agent itself knows of, in [0, 1]; without meaning under physics=openai.
-        continuous: whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones.
-        max_steps: T, steps per episode.
-        physics: "mpe2", or "openai" for the conventions of 2017.
-        luck: "fast", or "mpe2" to start as mpe2 does with the same seed.
+    name = "reference-v1"
+    Settings = ReferenceSettings
+    settings: ReferenceSettings
 
-    Raises:
-        ValueError: a setting that makes no game.
-    """
-
-    def __init__(
-        self,
-        batch_size: int = 1,
-        *,
-        device: str = "cpu",
-        local_ratio: float = 0.5,
-        continuous: bool = False,
-        max_steps: int = 25,
-        physics: Physics = "mpe2",
-        luck: Luck = "fast",
-    ) -> None:
-        if not 0 <= local_ratio <= 1:
-            raise ValueError(f"reference-v1: local_ratio must be in [0, 1], got {local_ratio}")
-        self._local = local_ratio
-        settings = {
-            "local_ratio": local_ratio,
-            "continuous": continuous,
-            "max_steps": max_steps,
-            "physics": physics,
-            "luck": luck,
-        }
-        scale = 5 if physics == "openai" else 1  # about that of squared distances, unshared
-        scene = Scene(
-            name="reference",
+    def _scene(self) -> Scene:
+        scale = 5 if self.settings.physics == "openai" else 1  # about that of squared distances, unshared
+        return Scene(
             kind="cooperative",
             players=tuple(Player(name=f"agent_{i}", talks=True) for i in range(2)),
             landmarks=tuple(Body(colour=colour) for colour in _COLOURS),
@@ -77,8 +57,11 @@ class Reference(Particles):
             draw_band=0.8 * scale,
             forfeit=-8.0 * scale,
         )
-        super().__init__(batch_size, device, scene, settings)
-        self._colour_of = torch.tensor(_COLOURS, dtype=torch.float64, device=device).t().contiguous()
+
+    def build(self) -> None:
+        """Make the constants of this scenario too; see `Particles.build`."""
+        super().build()
+        self._colour_of = torch.tensor(_COLOURS, dtype=torch.float64, device=self.device).t().contiguous()
 
     def _deal(self) -> None:
         self._constants = self._colour_of[:, self._goals.flatten()].view(3, 2, -1).transpose(0, 1).flatten(0, 1)
@@ -94,9 +77,9 @@ class Reference(Particles):
 
     def _pay(self) -> Tensor:
         far = torch.stack((self._dist[-2, 1], self._dist[-1, 0]))  # of agent 1 to goal 0, of agent 0 to goal 1
-        if self.physics == "openai":
+        if self.settings.physics == "openai":
             return -far.square().sum(0).expand(2, -1)
-        return -far.sum(0) / 2 * (1 - self._local) - far * self._local
+        return -far.sum(0) / 2 * (1 - self.settings.local_ratio) - far * self.settings.local_ratio
 
     def _colours(self, goals: list[int]) -> list[Colour]:
         colours = super()._colours(goals)
@@ -116,15 +99,4 @@ class Reference(Particles):
         return found
 
 
-def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
-    """The game as PettingZoo's parallel environment `reference_v1`."""
-    from arenas.pettingzoo import parallel_env as face
-
-    return face(Reference, render_mode, **settings)
-
-
-def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
-    """The game as PettingZoo's AEC environment `reference_v1`."""
-    from arenas.pettingzoo import env as face
-
-    return face(Reference, render_mode, **settings)
+env, parallel_env = faces(Reference)

@@ -55,22 +55,16 @@ class Chain(NamedTuple):
 
 
 class FiniteGame(Arena):
-    """Base of the games that are tables.
+    """Base of the games that are tables; a game's `build` calls `tabulate`."""
 
-    Args:
-        spec: the rules; every seat chooses one of `actions`.
-        batch_size: B, copies played at once.
-        device: where the tensors live.
-        positions: S.
-    """
-
-    def __init__(self, spec: ArenaSpec, batch_size: int, device: str, positions: int) -> None:
-        self.spec, self.device = spec, device
+    def tabulate(self, spec: ArenaSpec, positions: int) -> None:
+        """Make the tables of a game with these rules, where every seat chooses one of `actions`, and S positions."""
+        self.spec = spec
         self._widths = [seat.actions for seat in spec.seats.values()]
         self._joint = prod(self._widths)
-        self._view = Lookup(self._views, positions, device)
-        self._reward = Lookup(self._pay, positions * self._joint, device)
-        self._lay_out(batch_size)
+        self._view = Lookup(self._views, positions, self.device)
+        self._reward = Lookup(self._pay, positions * self._joint, self.device)
+        self._lay_out(self.batch_size)
 
     def _lay_out(self, batch_size: int) -> None:
         """Make what depends on the batch size: constants, of one element each however many rows share it."""

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from arenas.finite import FiniteGame
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
+from arenas.tables.finite import FiniteGame
 
 SEATS = ("red", "blue")
 VIEWS = ("centred", "channels", "shared")
@@ -21,63 +23,59 @@ VIEWS = ("centred", "channels", "shared")
 MOVES = ((0, 1), (0, -1), (1, 0), (-1, 0), (0, 0))
 COLOURS: Mapping[str, tuple[int, int, int]] = {"red": (200, 60, 50), "blue": (60, 90, 200)}
 NOWHERE = -1  # the cell of a coin that does not lie on the board
+_LOSS = -2.0  # the least that a seat can be paid in a step
 _SCALE = 24  # pixels a cell
 
 
+@dataclass(frozen=True)
+class CoinSettings:
+    """Settings of the coin games."""
+
+    size: int = 3  # n, at least 2 (3 in the papers)
+    max_steps: int = 150  # T, steps per episode (150 in LOLA and DiCE, 50 in POLA)
+    view: str = "centred"  # how a seat sees the board: centred, channels or shared
+
+    def __post_init__(self) -> None:
+        if self.size < 2 or self.max_steps < 1:
+            raise ValueError(f"size must be at least 2 and max_steps at least 1, got {self.size} and {self.max_steps}")
+        if self.view not in VIEWS:
+            raise ValueError(f"view must be one of {', '.join(VIEWS)}, got {self.view!r}")
+
+
 class CoinGame(FiniteGame):
-    """Red and blue walk on an n x n torus and collect coins of both colours.
+    """Red and blue walk on an n x n torus and collect coins of both colours; a game's `build` calls `lay_board`.
 
-    Args:
-        name: the arena's name, "coin-v1".
-        batch_size: B.
-        device: where the tensors live.
-        size: n, at least 2.
-        max_steps: T, at least 1.
-        view: how a seat sees the board: `centred` on itself, `channels` with the board in place, or `shared`, in place
-            and with red's channels for both.
-        actions: how many of `MOVES` there are.
-        positions: S.
-        loss: the least that a seat can be paid in a step.
-        offers: words besides those of every coin game.
-
-    Raises:
-        ValueError: size or max_steps too small, or an unknown view.
+    A seat sees the board `centred` on itself, as `channels` with the board in place, or `shared`, which is in place and
+    with red's channels for both seats.
     """
 
-    def __init__(
-        self,
-        name: str,
-        batch_size: int,
-        device: str,
-        size: int,
-        max_steps: int,
-        view: str,
-        *,
-        actions: int,
-        positions: int,
-        loss: float,
-        offers: frozenset[str] = frozenset(),
-    ) -> None:
-        if size < 2 or max_steps < 1:
-            raise ValueError(f"{name}: size must be at least 2 and max_steps at least 1, got {size} and {max_steps}")
-        if view not in VIEWS:
-            raise ValueError(f"{name}: view must be one of {', '.join(VIEWS)}, got {view!r}")
-        self.size, self.view = size, view
+    Settings: ClassVar[type] = CoinSettings
+    settings: CoinSettings
+
+    def lay_board(self, actions: int, positions: int, offers: frozenset[str] = frozenset()) -> None:
+        """Make the board and all tables.
+
+        Args:
+            actions: how many of `MOVES` there are.
+            positions: S.
+            offers: words beyond those of every coin game.
+        """
+        size, max_steps = self.settings.size, self.settings.max_steps
         self._cells, self._actions = size * size, actions
-        self._moves = move_table(size, actions, device)
-        self._relative = relative_table(size, size // 2, device)
+        self._moves = move_table(size, actions, self.device)
+        self._relative = relative_table(size, size // 2, self.device)
         spec = ArenaSpec(
-            name=name,
+            name=self.name,
             seats={seat: SeatSpec((4, size, size), actions, team=seat, bounds=(0, 1)) for seat in SEATS},
             kind="mixed",
             max_steps=max_steps,
             gamma=0.96,
             offers=frozenset({"discrete", "state", "simulator", "coin"}) | offers,
-            forfeit=loss * max_steps,
+            forfeit=_LOSS * max_steps,
             state_dim=4 * size * size,
             block=500,
         )
-        super().__init__(spec, batch_size, device, positions)
+        self.tabulate(spec, positions)
 
     @abstractmethod
     def _pieces(self, position: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -87,16 +85,16 @@ class CoinGame(FiniteGame):
         """float32 [n, 2, 4, size, size]; channels: own agent, other agent, own coin, other's coin."""
         red, blue, red_coin, blue_coin = self._pieces(position)
         seen = [(red, blue, red_coin, blue_coin), (blue, red, blue_coin, red_coin)]
-        if self.view == "shared":
+        if self.settings.view == "shared":
             seen[1] = seen[0]
         views = torch.zeros(len(position), 2, 4, self._cells, device=position.device)
         for seat, cells in enumerate(seen):
             for channel, cell in enumerate(cells):
                 lies, where = (cell >= 0).float(), cell.clamp_min(0)
-                if self.view == "centred":
+                if self.settings.view == "centred":
                     where = self._relative[cells[0] * self._cells + where]
                 views[:, seat, channel].scatter_(1, where.unsqueeze(1), lies.unsqueeze(1))
-        return views.view(-1, 2, 4, self.size, self.size)
+        return views.view(-1, 2, 4, self.settings.size, self.settings.size)
 
     def _walk(self, transition: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Like `_pieces`, after the moves and before coins that were taken are replaced."""
@@ -118,7 +116,7 @@ class CoinGame(FiniteGame):
         for number, seat in enumerate(SEATS):
             board = steps[seat].observation[:-1].flatten(-2)  # [T, B, 4, P]
             playing = steps[seat].active[:-1]
-            own = number if self.view == "shared" else 0
+            own = number if self.settings.view == "shared" else 0
             move = board[:, :, own].argmax(-1) * self._actions + actions[seat].value
             coins = board[:, :, 2:].take_along_dim(self._moves[move][..., None, None], -1).squeeze(-1)  # [T, B, 2]
             taken = (coins * playing.unsqueeze(-1)).sum(0)
@@ -131,13 +129,13 @@ class CoinGame(FiniteGame):
 
     def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
         """The board as text, or as a picture uint8 [24 n, 24 n, 3]."""
-        cells = [int(cell) for cell in self._pieces(self._position[row : row + 1])]
+        size, cells = self.settings.size, [int(cell) for cell in self._pieces(self._position[row : row + 1])]
         agents = dict(zip(SEATS, cells[:2], strict=True))
         coins = {seat: cell for seat, cell in zip(SEATS, cells[2:], strict=True) if cell != NOWHERE}
         if mode == "ansi":
-            return draw_text(self.size, agents, coins, f"step {self._t} of {self.spec.max_steps}")
+            return draw_text(size, agents, coins, f"step {self._t} of {self.spec.max_steps}")
         if mode == "rgb_array":
-            return draw_picture(self.size, agents, coins)
+            return draw_picture(size, agents, coins)
         return super().render(row, mode)
 
 

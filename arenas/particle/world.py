@@ -30,14 +30,14 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from arenas.luck import below, bits
-from arenas.particle_picture import picture, word
+from arenas.particle.picture import picture, word
 from arenas.protocol import Action, Arena, ArenaSpec, Kind, SeatSpec, Snapshot, TimeStep, TimeSteps
 
 Physics = Literal["mpe2", "openai"]
@@ -84,7 +84,6 @@ class Scene:
     """A scenario in constants.
 
     Attributes:
-        name: as in `zoo match --arena NAME`, also the word that the arena offers; the spec's name adds a version.
         kind: of the game.
         players: in mpe2's order.
         landmarks: solid ones first.
@@ -100,7 +99,6 @@ class Scene:
             Who runs away gets farther the longer he runs, so it grows as the cube of the steps beyond.
     """
 
-    name: str
     kind: Kind
     players: tuple[Player, ...]
     landmarks: tuple[Body, ...]
@@ -112,38 +110,44 @@ class Scene:
     redrawn: int = 0
 
 
+@dataclass(frozen=True)
+class ParticleSettings:
+    """Settings that all particle worlds have."""
+
+    continuous: bool = False  # whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones
+    max_steps: int = 25  # T, steps per episode
+    physics: Physics = "mpe2"  # "mpe2", or "openai" for the conventions of 2017
+    luck: Luck = "fast"  # "fast", or "mpe2" to start as mpe2 does with the same seed
+
+    def __post_init__(self) -> None:
+        if self.max_steps < 1:
+            raise ValueError(f"max_steps must be at least 1, got {self.max_steps}")
+        for setting, known in (("physics", PHYSICS), ("luck", LUCKS)):
+            if getattr(self, setting) not in known:
+                raise ValueError(f"{setting} must be one of {', '.join(known)}, got {getattr(self, setting)!r}")
+
+
 class Particles(Arena):
     """Base of the particle worlds: physics, luck, and observations put together from columns.
 
-    A scenario says what it is made of (`Scene`), which numbers each seat sees (`_columns`), and what is paid (`_pay`).
-
-    Args:
-        batch_size: B, copies played at once.
-        device: where the tensors live.
-        scene: the scenario.
-        settings: all keyword arguments of the scenario's constructor, among them `continuous`, `max_steps`, `physics`
-            and `luck`.
-
-    Raises:
-        ValueError: max_steps below 1, or unknown physics or luck.
+    A scenario says what it is made of (`_scene`), which numbers each seat sees (`_columns`), and what is paid (`_pay`).
+    Its name without the version is also a word that it offers.
     """
 
-    def __init__(self, batch_size: int, device: str, scene: Scene, settings: Mapping[str, Any]) -> None:
-        name, max_steps, physics, luck = f"{scene.name}-v1", *(settings[s] for s in ("max_steps", "physics", "luck"))
-        if max_steps < 1:
-            raise ValueError(f"{name}: max_steps must be at least 1, got {max_steps}")
-        for setting, given, known in (("physics", physics, PHYSICS), ("luck", luck, LUCKS)):
-            if given not in known:
-                raise ValueError(f"{name}: {setting} must be one of {', '.join(known)}, got {given!r}")
-        self.scene, self.batch_size, self.device = scene, batch_size, device
-        self.physics, self.luck, self.continuous = physics, luck, bool(settings["continuous"])
-        self._settings = dict(settings)
+    Settings: ClassVar[type] = ParticleSettings
+    settings: ParticleSettings
+
+    def build(self) -> None:
+        """Set the rules and make the constant tensors; see `Arena.build`."""
+        self.scene = scene = self._scene()
+        self.continuous, max_steps = bool(self.settings.continuous), self.settings.max_steps
         self._shape(scene)
         columns = self._columns()
-        self._rows = torch.tensor([row for seen in columns for row in seen], device=device)
+        self._rows = torch.tensor([row for seen in columns for row in seen], device=self.device)
         self._seen_widths = [len(seen) for seen in columns]
+        acting, word = "continuous" if self.continuous else "discrete", self.name.rpartition("-v")[0]
         self.spec = ArenaSpec(
-            name=name,
+            name=self.name,
             seats={
                 player.name: SeatSpec(
                     (width,),
@@ -157,9 +161,7 @@ class Particles(Arena):
             kind=scene.kind,
             max_steps=max_steps,
             gamma=0.95,
-            offers=frozenset(
-                {"continuous" if self.continuous else "discrete", "state", "simulator", "particle", scene.name}
-            ),
+            offers=frozenset({acting, "state", "simulator", "particle", word}),
             draw_band=scene.draw_band * max_steps / 25,
             forfeit=scene.forfeit * max_steps * max(1.0, max_steps / 25) ** 2,
             state_dim=len(self._rows),
@@ -200,7 +202,7 @@ class Particles(Arena):
         self._reach = real(reach).unsqueeze(-1)  # [N - 1 + L, N, 1], sums of radii
         speeds = [player.top_speed for player in scene.players]
         self._top_speed = None if min(speeds) == math.inf else real(speeds).unsqueeze(-1)
-        sign = 1 if self.physics == "mpe2" else -1
+        sign = 1 if self.settings.physics == "mpe2" else -1
         thrusts = [sign * player.thrust for player in scene.players]
         self._thrust = real(thrusts[n - self._movers :]).unsqueeze(-1)
         codes = [range(self._codes(player)) for player in scene.players]
@@ -229,6 +231,10 @@ class Particles(Arena):
         self._goals = torch.zeros(len(scene.goals), batch, dtype=torch.long, device=device)
 
     # What scenarios say
+
+    @abstractmethod
+    def _scene(self) -> Scene:
+        """What the scenario is made of under these settings."""
 
     @abstractmethod
     def _columns(self) -> list[list[int]]:
@@ -286,7 +292,7 @@ class Particles(Arena):
     def _begin(self) -> tuple[TimeSteps, Tensor | None]:
         """The row's next episode: a pure function of its seed and the episode's number."""
         self._t = 0
-        self._goals, places = self._fast_luck() if self.luck == "fast" else self._mpe2_luck()
+        self._goals, places = self._fast_luck() if self.settings.luck == "fast" else self._mpe2_luck()
         if self.scene.goals:
             where = self._n + self._goals
             places = torch.cat((places, places.gather(1, where.expand(2, -1, -1))), dim=1)
@@ -374,7 +380,7 @@ class Particles(Arena):
                 force = force - contact
         old = self._vel
         self._vel = self._slow_down(old * _KEPT + force * _DT)
-        way = (old if self.physics == "mpe2" else self._vel) * _DT
+        way = (old if self.settings.physics == "mpe2" else self._vel) * _DT
         agents, rest = self._pos[:, : self._n], self._pos[:, self._n :]
         self._pos = torch.cat((agents + way, rest), dim=1)
 
@@ -443,10 +449,6 @@ class Particles(Arena):
                 name, further = f"{name} {counts[name]}", "  goal" * (i - self._n in goals)
             lines.append(f"{name:<16}{x:+6.2f} {y:+6.2f}{further}")
         return "\n".join(lines)
-
-    def twin(self, batch_size: int) -> Self:
-        """A fresh game of `batch_size` copies under the same rules."""
-        return type(self)(batch_size, device=self.device, **self._settings)
 
     def snapshot(self) -> Snapshot:
         """Places, velocities, what was said and paid, the goals, the clock and the luck."""

@@ -14,49 +14,25 @@ the agent -29.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from arenas.particle import REACHED, Body, Colour, Luck, Particles, Physics, Player, Scene, at_end
+from arenas.faces import faces
+from arenas.particle.world import REACHED, Body, Colour, Particles, Player, Scene, at_end
 from arenas.protocol import Action, TimeStep
-
-if TYPE_CHECKING:
-    from pettingzoo import AECEnv, ParallelEnv
 
 _LANDMARKS = ((0.1, 0.9, 0.1), (0.1, 0.1, 0.9))  # colours of the landmarks
 _AGENT = ((0.25, 0.75, 0.25), (0.25, 0.25, 0.75))  # colour of the agent by goal
 
 
 class Push(Particles):
-    """Keep-away.
+    """Keep-away."""
 
-    Args:
-        batch_size: B, copies played at once.
-        device: where the tensors live.
-        continuous: whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones.
-        max_steps: T, steps per episode.
-        physics: "mpe2", or "openai" for the conventions of 2017.
-        luck: "fast", or "mpe2" to start as mpe2 does with the same seed.
+    name = "push-v1"
 
-    Raises:
-        ValueError: a setting that makes no game.
-    """
-
-    def __init__(
-        self,
-        batch_size: int = 1,
-        *,
-        device: str = "cpu",
-        continuous: bool = False,
-        max_steps: int = 25,
-        physics: Physics = "mpe2",
-        luck: Luck = "fast",
-    ) -> None:
-        settings = {"continuous": continuous, "max_steps": max_steps, "physics": physics, "luck": luck}
-        scene = Scene(
-            name="push",
+    def _scene(self) -> Scene:
+        return Scene(
             kind="competitive",
             players=(
                 Player(0.05, (0.75, 0.25, 0.25), True, "adversary_0", "adversary"),
@@ -67,10 +43,13 @@ class Push(Particles):
             draw_band=1.2,
             forfeit=-8.0,
         )
-        super().__init__(batch_size, device, scene, settings)
-        self._agent_colour = torch.tensor(_AGENT, dtype=torch.float64, device=device).t().contiguous()
-        landmarks = torch.tensor(_LANDMARKS, dtype=torch.float64, device=device)
-        self._landmark_colours = landmarks.view(-1, 1).expand(-1, batch_size)
+
+    def build(self) -> None:
+        """Make the constants of this scenario too; see `Particles.build`."""
+        super().build()
+        self._agent_colour = torch.tensor(_AGENT, dtype=torch.float64, device=self.device).t().contiguous()
+        landmarks = torch.tensor(_LANDMARKS, dtype=torch.float64, device=self.device)
+        self._landmark_colours = landmarks.view(-1, 1).expand(-1, self.batch_size)
 
     def _deal(self) -> None:
         self._constants = torch.cat((self._agent_colour[:, self._goals[0]], self._landmark_colours))
@@ -104,15 +83,4 @@ class Push(Particles):
         return found
 
 
-def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
-    """The game as PettingZoo's parallel environment `push_v1`."""
-    from arenas.pettingzoo import parallel_env as face
-
-    return face(Push, render_mode, **settings)
-
-
-def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
-    """The game as PettingZoo's AEC environment `push_v1`."""
-    from arenas.pettingzoo import env as face
-
-    return face(Push, render_mode, **settings)
+env, parallel_env = faces(Push)

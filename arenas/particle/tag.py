@@ -13,16 +13,14 @@ Per seat and episode of 25 steps, three predators and one prey: in random play p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from arenas.particle import Body, Luck, Particles, Physics, Player, Scene, flock, per_step
+from arenas.faces import faces
+from arenas.particle.world import Body, Particles, ParticleSettings, Player, Scene, flock, per_step
 from arenas.protocol import Action, TimeStep
-
-if TYPE_CHECKING:
-    from pettingzoo import AECEnv, ParallelEnv
 
 
 def bound(distance: Tensor) -> Tensor:
@@ -56,66 +54,44 @@ def contacts(arena: Particles, step: TimeStep, start: int, hunters: int) -> dict
     }
 
 
-class Tag(Particles):
-    """Predator and prey.
+@dataclass(frozen=True)
+class TagSettings(ParticleSettings):
+    """Settings of `tag`."""
 
-    Args:
-        batch_size: B, copies played at once.
-        device: where the tensors live.
-        adversaries: predators, at least 1.
-        agents: prey, at least 1.
-        obstacles: immovable discs.
-        continuous: whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones.
-        max_steps: T, steps per episode.
-        physics: "mpe2", or "openai" for the conventions of 2017.
-        luck: "fast", or "mpe2" to start as mpe2 does with the same seed.
+    adversaries: int = 3  # predators, at least 1
+    agents: int = 1  # prey, at least 1
+    obstacles: int = 2  # immovable discs
 
-    Raises:
-        ValueError: a setting that makes no game.
-    """
-
-    def __init__(
-        self,
-        batch_size: int = 1,
-        *,
-        device: str = "cpu",
-        adversaries: int = 3,
-        agents: int = 1,
-        obstacles: int = 2,
-        continuous: bool = False,
-        max_steps: int = 25,
-        physics: Physics = "mpe2",
-        luck: Luck = "fast",
-    ) -> None:
-        if adversaries < 1 or agents < 1 or obstacles < 0:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.adversaries < 1 or self.agents < 1 or self.obstacles < 0:
             raise ValueError(
-                f"tag-v1: adversaries and agents must be at least 1 and obstacles at least 0, got {adversaries},"
-                f" {agents} and {obstacles}"
+                f"adversaries and agents must be at least 1 and obstacles at least 0, got {self.adversaries},"
+                f" {self.agents} and {self.obstacles}"
             )
-        self._hunters = adversaries
-        settings = {
-            "adversaries": adversaries,
-            "agents": agents,
-            "obstacles": obstacles,
-            "continuous": continuous,
-            "max_steps": max_steps,
-            "physics": physics,
-            "luck": luck,
-        }
+
+
+class Tag(Particles):
+    """Predator and prey."""
+
+    name = "tag-v1"
+    Settings = TagSettings
+    settings: TagSettings
+
+    def _scene(self) -> Scene:
+        adversaries, agents = self.settings.adversaries, self.settings.agents
         predators = [
             Player(0.075, (0.85, 0.35, 0.35), True, f"adversary_{i}", "adversary", 3.0, 1.0) for i in range(adversaries)
         ]
         prey = [Player(0.05, (0.35, 0.85, 0.35), True, f"agent_{i}", "agent", 4.0, 1.3) for i in range(agents)]
-        scene = Scene(
-            name="tag",
+        return Scene(
             kind="competitive",
             players=(*predators, *prey),
-            landmarks=(Body(0.2, solid=True, name="obstacle"),) * obstacles,
+            landmarks=(Body(0.2, solid=True, name="obstacle"),) * self.settings.obstacles,
             span=0.9,
             draw_band=0.95,
             forfeit=-20.0,
         )
-        super().__init__(batch_size, device, scene, settings)
 
     def _columns(self) -> list[list[int]]:
         n = self._n
@@ -124,12 +100,12 @@ class Tag(Particles):
             + self._place(i)
             + self._all_relative(i, range(n, n + self._l))
             + self._all_relative(i, range(n))
-            + [row for prey in range(self._hunters, n) if prey != i for row in self._velocity(prey)]
+            + [row for prey in range(self.settings.adversaries, n) if prey != i for row in self._velocity(prey)]
             for i in range(n)
         ]
 
     def _pay(self) -> Tensor:
-        hunters, n = self._hunters, self._n
+        hunters, n = self.settings.adversaries, self._n
         near = self._dist[:hunters, hunters:] < self._reach[:hunters, hunters:]
         touches = 10 * near.sum(0, dtype=torch.float64)  # [prey, B]
         across, up = bound(self._pos[:, hunters:n].abs()).unbind()
@@ -137,19 +113,8 @@ class Tag(Particles):
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """The same for all: `contacts` and `contact_steps`, see `contacts`."""
-        found = contacts(self, steps["adversary_0"], 4 + 2 * self._l, self._hunters)
+        found = contacts(self, steps["adversary_0"], 4 + 2 * self._l, self.settings.adversaries)
         return dict.fromkeys(self.spec.seats, found)
 
 
-def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
-    """The game as PettingZoo's parallel environment `tag_v1`."""
-    from arenas.pettingzoo import parallel_env as face
-
-    return face(Tag, render_mode, **settings)
-
-
-def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
-    """The game as PettingZoo's AEC environment `tag_v1`."""
-    from arenas.pettingzoo import env as face
-
-    return face(Tag, render_mode, **settings)
+env, parallel_env = faces(Tag)

@@ -17,49 +17,25 @@ Per seat and episode of 25 steps of random play Eve earns about -38, Bob and Ali
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from arenas.particle import Body, Colour, Luck, Particles, Physics, Player, Scene
+from arenas.faces import faces
+from arenas.particle.world import Body, Colour, Particles, Player, Scene
 from arenas.protocol import Action, TimeStep
-
-if TYPE_CHECKING:
-    from pettingzoo import AECEnv, ParallelEnv
 
 _SYMBOLS = 4
 _GOALS = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))  # colours of the two landmarks that stand for the goals
 
 
 class Crypto(Particles):
-    """Covert communication.
+    """Covert communication."""
 
-    Args:
-        batch_size: B, copies played at once.
-        device: where the tensors live.
-        continuous: whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones.
-        max_steps: T, steps per episode.
-        physics: "mpe2", or "openai" for the conventions of 2017.
-        luck: "fast", or "mpe2" to start as mpe2 does with the same seed.
+    name = "crypto-v1"
 
-    Raises:
-        ValueError: a setting that makes no game.
-    """
-
-    def __init__(
-        self,
-        batch_size: int = 1,
-        *,
-        device: str = "cpu",
-        continuous: bool = False,
-        max_steps: int = 25,
-        physics: Physics = "mpe2",
-        luck: Luck = "fast",
-    ) -> None:
-        settings = {"continuous": continuous, "max_steps": max_steps, "physics": physics, "luck": luck}
-        scene = Scene(
-            name="crypto",
+    def _scene(self) -> Scene:
+        return Scene(
             kind="competitive",
             players=(
                 Player(colour=(0.75, 0.25, 0.25), name="eve_0", team="eve", thrust=0.0, talks=True),
@@ -72,8 +48,11 @@ class Crypto(Particles):
             draw_band=0.4,
             forfeit=-8.0,
         )
-        super().__init__(batch_size, device, scene, settings)
-        self._vectors = torch.eye(_SYMBOLS, dtype=torch.float64, device=device)
+
+    def build(self) -> None:
+        """Make the constants of this scenario too; see `Particles.build`."""
+        super().build()
+        self._vectors = torch.eye(_SYMBOLS, dtype=torch.float64, device=self.device)
 
     def _deal(self) -> None:
         goal, key = self._goals
@@ -111,15 +90,4 @@ class Crypto(Particles):
         return found
 
 
-def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
-    """The game as PettingZoo's parallel environment `crypto_v1`."""
-    from arenas.pettingzoo import parallel_env as face
-
-    return face(Crypto, render_mode, **settings)
-
-
-def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
-    """The game as PettingZoo's AEC environment `crypto_v1`."""
-    from arenas.pettingzoo import env as face
-
-    return face(Crypto, render_mode, **settings)
+env, parallel_env = faces(Crypto)

@@ -14,65 +14,57 @@ Per seat and episode of 25 steps, two good agents: in random play the adversary 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from arenas.particle import REACHED, Body, Colour, Luck, Particles, Physics, Player, Scene, at_end, flock, points
+from arenas.faces import faces
+from arenas.particle.world import (
+    REACHED,
+    Body,
+    Colour,
+    Particles,
+    ParticleSettings,
+    Player,
+    Scene,
+    at_end,
+    flock,
+    points,
+)
 from arenas.protocol import Action, TimeStep
 
-if TYPE_CHECKING:
-    from pettingzoo import AECEnv, ParallelEnv
+
+@dataclass(frozen=True)
+class AdversarySettings(ParticleSettings):
+    """Settings of `adversary`."""
+
+    agents: int = 2  # good agents, and landmarks, at least 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.agents < 1:
+            raise ValueError(f"agents must be at least 1, got {self.agents}")
 
 
 class Adversary(Particles):
-    """Physical deception.
+    """Physical deception."""
 
-    Args:
-        batch_size: B, copies played at once.
-        device: where the tensors live.
-        agents: good agents, and landmarks, at least 1.
-        continuous: whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones.
-        max_steps: T, steps per episode.
-        physics: "mpe2", or "openai" for the conventions of 2017.
-        luck: "fast", or "mpe2" to start as mpe2 does with the same seed.
+    name = "adversary-v1"
+    Settings = AdversarySettings
+    settings: AdversarySettings
 
-    Raises:
-        ValueError: a setting that makes no game.
-    """
-
-    def __init__(
-        self,
-        batch_size: int = 1,
-        *,
-        device: str = "cpu",
-        agents: int = 2,
-        continuous: bool = False,
-        max_steps: int = 25,
-        physics: Physics = "mpe2",
-        luck: Luck = "fast",
-    ) -> None:
-        if agents < 1:
-            raise ValueError(f"adversary-v1: agents must be at least 1, got {agents}")
-        settings = {
-            "agents": agents,
-            "continuous": continuous,
-            "max_steps": max_steps,
-            "physics": physics,
-            "luck": luck,
-        }
+    def _scene(self) -> Scene:
+        agents = self.settings.agents
         good = [Player(0.15, (0.35, 0.35, 0.85), name=f"agent_{i}", team="agent") for i in range(agents)]
-        scene = Scene(
-            name="adversary",
+        return Scene(
             kind="competitive",
             players=(Player(0.15, (0.85, 0.35, 0.35), name="adversary_0", team="adversary"), *good),
             landmarks=(Body(0.08, (0.15, 0.15, 0.15)),) * agents,
             goals=(agents,),
             draw_band=1.15,
-            forfeit=-20.0 if physics == "openai" else -8.0,
+            forfeit=-20.0 if self.settings.physics == "openai" else -8.0,
         )
-        super().__init__(batch_size, device, scene, settings)
 
     def _columns(self) -> list[list[int]]:
         n, goal = self._n, self._n + self._l
@@ -85,7 +77,7 @@ class Adversary(Particles):
 
     def _pay(self) -> Tensor:
         far = self._dist[-1]  # to the goal, [N, B]
-        adversary = -far[:1].square() if self.physics == "openai" else -far[:1]
+        adversary = -far[:1].square() if self.settings.physics == "openai" else -far[:1]
         return torch.cat((adversary, (far[0] - far[1:].amin(0)).expand(self._n - 1, -1)))
 
     def _colours(self, goals: list[int]) -> list[Colour]:
@@ -116,15 +108,4 @@ class Adversary(Particles):
         return found
 
 
-def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
-    """The game as PettingZoo's parallel environment `adversary_v1`."""
-    from arenas.pettingzoo import parallel_env as face
-
-    return face(Adversary, render_mode, **settings)
-
-
-def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
-    """The game as PettingZoo's AEC environment `adversary_v1`."""
-    from arenas.pettingzoo import env as face
-
-    return face(Adversary, render_mode, **settings)
+env, parallel_env = faces(Adversary)

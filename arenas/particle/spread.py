@@ -16,72 +16,65 @@ sends every agent to a landmark of its own -8.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from arenas.particle import REACHED, Body, Luck, Particles, Physics, Player, Scene, at_end, flock, per_step, points
+from arenas.faces import faces
+from arenas.particle.world import (
+    REACHED,
+    Body,
+    Particles,
+    ParticleSettings,
+    Player,
+    Scene,
+    at_end,
+    flock,
+    per_step,
+    points,
+)
 from arenas.protocol import Action, TimeStep
 
-if TYPE_CHECKING:
-    from pettingzoo import AECEnv, ParallelEnv
+
+@dataclass(frozen=True)
+class SpreadSettings(ParticleSettings):
+    """Settings of `spread`."""
+
+    agents: int = 3  # N, of agents and of landmarks, at least 1
+    local_ratio: float = 0.5  # weight of the agent's own overlaps, in [0, 1]; without meaning under physics=openai
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.agents < 1 or not 0 <= self.local_ratio <= 1:
+            raise ValueError(
+                f"agents must be at least 1 and local_ratio in [0, 1], got {self.agents} and {self.local_ratio}"
+            )
 
 
 class Spread(Particles):
-    """Cooperative navigation.
+    """Cooperative navigation."""
 
-    Args:
-        batch_size: B, copies played at once.
-        device: where the tensors live.
-        agents: N, of agents and of landmarks, at least 1.
-        local_ratio: weight of the agent's own overlaps, in [0, 1]; without meaning under physics=openai.
-        continuous: whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones.
-        max_steps: T, steps per episode.
-        physics: "mpe2", or "openai" for the conventions of 2017.
-        luck: "fast", or "mpe2" to start as mpe2 does with the same seed.
+    name = "spread-v1"
+    Settings = SpreadSettings
+    settings: SpreadSettings
 
-    Raises:
-        ValueError: a setting that makes no game.
-    """
-
-    def __init__(
-        self,
-        batch_size: int = 1,
-        *,
-        device: str = "cpu",
-        agents: int = 3,
-        local_ratio: float = 0.5,
-        continuous: bool = False,
-        max_steps: int = 25,
-        physics: Physics = "mpe2",
-        luck: Luck = "fast",
-    ) -> None:
-        if agents < 1 or not 0 <= local_ratio <= 1:
-            raise ValueError(
-                f"spread-v1: agents must be at least 1 and local_ratio in [0, 1], got {agents} and {local_ratio}"
-            )
-        self._local = local_ratio
-        settings = {
-            "agents": agents,
-            "local_ratio": local_ratio,
-            "continuous": continuous,
-            "max_steps": max_steps,
-            "physics": physics,
-            "luck": luck,
-        }
+    def _scene(self) -> Scene:
+        agents, local_ratio = self.settings.agents, self.settings.local_ratio
         # the sum over landmarks grows with their number; with physics=openai it is paid in full, and for every agent
-        scale = agents / 3 * (2 * agents if physics == "openai" else 2 * max(0.5, 1 - local_ratio))
-        scene = Scene(
-            name="spread",
+        scale = agents / 3 * (2 * agents if self.settings.physics == "openai" else 2 * max(0.5, 1 - local_ratio))
+        return Scene(
             kind="cooperative",
             players=tuple(Player(0.15, (0.35, 0.35, 0.85), True, f"agent_{i}") for i in range(agents)),
             landmarks=(Body(),) * agents,
             draw_band=0.75 * scale,
             forfeit=-8.0 * scale,
         )
-        super().__init__(batch_size, device, scene, settings)
-        self._constants = torch.zeros(1, batch_size, dtype=torch.float64, device=device)
+
+    def build(self) -> None:
+        """Make the constants of this scenario too; see `Particles.build`."""
+        super().build()
+        self._constants = torch.zeros(1, self.batch_size, dtype=torch.float64, device=self.device)
 
     def _columns(self) -> list[list[int]]:
         n = self._n
@@ -98,9 +91,9 @@ class Spread(Particles):
         n = self._n
         far = self._dist[n - 1 :].amin(1).sum(0)  # landmarks come after the N - 1 other agents
         overlaps = (self._dist[: n - 1] < self._reach[: n - 1]).sum(0, dtype=torch.float64)
-        if self.physics == "openai":
+        if self.settings.physics == "openai":
             return -(n * far + overlaps.sum(0) + n).expand(n, -1)
-        return -far * (1 - self._local) - overlaps * self._local
+        return -far * (1 - self.settings.local_ratio) - overlaps * self.settings.local_ratio
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """`covered`, `all_covered`, `distance` and `collisions`, the same for all seats.
@@ -125,15 +118,4 @@ class Spread(Particles):
         return dict.fromkeys(self.spec.seats, found)
 
 
-def parallel_env(render_mode: str | None = None, **settings: Any) -> ParallelEnv[str, Any, Any]:
-    """The game as PettingZoo's parallel environment `spread_v1`."""
-    from arenas.pettingzoo import parallel_env as face
-
-    return face(Spread, render_mode, **settings)
-
-
-def env(render_mode: str | None = None, **settings: Any) -> AECEnv[str, Any, Any]:
-    """The game as PettingZoo's AEC environment `spread_v1`."""
-    from arenas.pettingzoo import env as face
-
-    return face(Spread, render_mode, **settings)
+env, parallel_env = faces(Spread)

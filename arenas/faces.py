@@ -1,0 +1,40 @@
+"""Every arena's two functions that make it a PettingZoo environment.
+
+    env, parallel_env = faces(Coin)
+    parallel_env(render_mode="ansi", size=5)
+
+PettingZoo is imported when one of them is called, so that an arena alone does not need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from arenas.protocol import Arena
+
+if TYPE_CHECKING:
+    from pettingzoo import AECEnv, ParallelEnv
+
+
+def faces(
+    arena: type[Arena],
+) -> tuple[Callable[..., AECEnv[str, Any, Any]], Callable[..., ParallelEnv[str, Any, Any]]]:
+    """`env` and `parallel_env` of an arena; both take `render_mode`, another `game` of the family, and settings."""
+
+    def env(render_mode: str | None = None, game: type[Arena] = arena, **settings: Any) -> AECEnv[str, Any, Any]:
+        from arenas.foreign.face import env as make
+
+        return make(game, render_mode, **settings)
+
+    def parallel_env(
+        render_mode: str | None = None, game: type[Arena] = arena, **settings: Any
+    ) -> ParallelEnv[str, Any, Any]:
+        from arenas.foreign.face import parallel_env as make
+
+        return make(game, render_mode, **settings)
+
+    for face, interface in ((env, "AEC"), (parallel_env, "parallel")):
+        face.__doc__ = f"The game as PettingZoo's {interface} environment `{arena.name.replace('-', '_')}`."
+        face.__module__, face.__qualname__ = arena.__module__, face.__name__
+    return env, parallel_env
