@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -19,9 +19,9 @@ from leaderboard.report.terminal import change_view
 from zoo.progress import sparkline
 
 if TYPE_CHECKING:
-    from leaderboard.statistics.estimate import Estimate as Interval
+    from leaderboard.statistics.estimate import Estimate
     from zoo.matches.learning import LearningSummary
-from zoo.matches.match import Duplicate, Estimate, SeatLine, Summary
+    from zoo.matches.match import Duplicate, SeatLine, Summary
 
 T = TypeVar("T")
 _GAP = 2  # spaces between columns
@@ -107,7 +107,7 @@ def labels(header: str, cells: Iterable[str]) -> Column:
     return Column(header, [clean(cell) for cell in cells], label=True)
 
 
-def figures(header: str, values: Sequence[Estimate | Interval | None], digits: int = 4, *, style: str = "") -> Column:
+def figures(header: str, values: Sequence[Estimate | None], digits: int = 4, *, style: str = "") -> Column:
     """A column of means with their intervals, "0.312 [0.309, 0.315]"."""
     known = [(None, None, None) if x is None or x.n == 0 else (x.mean, x.low, x.high) for x in values]
     means, lows, highs = zip(*known, strict=True)
@@ -254,3 +254,10 @@ def watch(items: Iterable[T], total: int, what: str, *, quiet: bool = False) -> 
         for item in items:
             yield item
             bar.advance(bar.task_ids[0])
+
+
+@contextmanager
+def block_bar(*, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """What `zoo.matches.plan.run` calls with the blocks that are done and all blocks, shown as a progress bar."""
+    with progress(0, "blocks", quiet=quiet) as bar:
+        yield lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total)
