@@ -22,8 +22,7 @@ from leaderboard.records import (
     PanelRecord,
     SubmissionRecord,
 )
-from leaderboard.store import database, migrations, schema
-from leaderboard.store.store import Store
+from leaderboard.store.store import Store, database, migrations, schema
 
 HERE = Path(__file__).parents[1]
 ROOT = Path(leaderboard.__file__).parents[1]
