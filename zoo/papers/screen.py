@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from leaderboard.report.layout import MISSING, clean, decimals, number, plural
-from zoo.reproduce.report import VERDICTS, Figure, FigureRow, Published, Reproduction
+from zoo.papers.figure import VERDICTS, Figure, FigureRow, Published, Reproduction
 from zoo.screen import Column, Sheet, figures, labels
 
 

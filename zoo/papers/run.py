@@ -23,8 +23,8 @@ from typing import Any
 
 from zoo import __version__
 from zoo.errors import UserError
+from zoo.papers.figure import Figure, Json, Part, Reproduction
 from zoo.play.pool import start_worker
-from zoo.reproduce.report import Figure, Json, Part, Reproduction
 from zoo.work.pool import limit_threads
 
 #: Told to whoever watches: part, done, of how many.
