@@ -116,6 +116,7 @@ def test_without_records_nothing_is_kept(zoo: Zoo) -> None:
     assert not Path(home.records()).exists()
 
 
+@pytest.mark.slow
 def test_workers_play_the_same(zoo: Zoo) -> None:
     told = [
         zoo("crossplay", "grim", "random", *IPD, "--no-record", "--json", "--workers", workers).json["roles"]

@@ -26,9 +26,10 @@ from zoo.papers.dice import gradients as dice_gradients
 from zoo.papers.figure import Figure, FigureRow, Part, Published, Reproduction, Tell
 from zoo.papers.lola import imp as lola_imp
 from zoo.papers.lola import ipd as lola_ipd
-from zoo.papers.run import Done, assembled, key
+from zoo.papers.run import DonePart, assembled, key
 from zoo.papers.run import reproduce as run
 from zoo.papers.screen import report_screen
+from zoo.progress import Reading
 from zoo.registry import load_arena
 
 CALLS: list[int] = []
@@ -66,7 +67,7 @@ class Squares(Figure):
         return plot
 
 
-def go(figure: Figure, folder: Path, workers: int = 1, force: bool = False) -> list[Done]:
+def go(figure: Figure, folder: Path, workers: int = 1, force: bool = False) -> list[DonePart]:
     CALLS.clear()
     chosen = run(figure, folder, quick=False, seeds=3, workers=workers, force=force, watch=lambda *_: None)
     return list(chosen)
@@ -106,6 +107,7 @@ def test_a_part_is_known_by_its_settings_and_the_figures_revision() -> None:
     assert key(Squares(), Part("another name", part.function, dict(part.settings))) in keys
 
 
+@pytest.mark.slow
 def test_worker_processes_give_the_same(tmp_path: Path) -> None:
     def parts(folder: str, workers: int) -> dict[str, Any]:
         figure = dice_gradients.FIGURE
@@ -115,7 +117,7 @@ def test_worker_processes_give_the_same(tmp_path: Path) -> None:
             def parts(self, quick: bool, seeds: int) -> list[Part]:
                 return tiny
 
-        told: list[tuple[str, int, int]] = []
+        told: list[tuple[str, Reading]] = []
         chosen = run(
             Tiny(), tmp_path / folder, quick=True, seeds=2, workers=workers, force=False,
             watch=lambda *news: told.append(news),
