@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.finite import Chain, Lookup
-from arenas.grid import NOWHERE, CoinGame, relative_table
+from arenas.tables.finite import Chain, Lookup
+from arenas.tables.grid import NOWHERE, CoinGame, relative_table
 
 _ACTIONS = 4
 _VALUED = 3  # largest size whose exact value is offered: 162 positions, or 1458 where the board keeps its place

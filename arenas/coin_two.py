@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.finite import Lookup
-from arenas.grid import CoinGame
+from arenas.tables.finite import Lookup
+from arenas.tables.grid import CoinGame
 
 _ACTIONS = 5
 

@@ -23,16 +23,16 @@ def faces(
     """`env` and `parallel_env` of an arena; both take `render_mode`, another `game` of the family, and settings."""
 
     def env(render_mode: str | None = None, game: type[Arena] = arena, **settings: Any) -> AECEnv[str, Any, Any]:
-        from arenas import pettingzoo
+        from arenas.foreign.face import env as make
 
-        return pettingzoo.env(game, render_mode, **settings)
+        return make(game, render_mode, **settings)
 
     def parallel_env(
         render_mode: str | None = None, game: type[Arena] = arena, **settings: Any
     ) -> ParallelEnv[str, Any, Any]:
-        from arenas import pettingzoo
+        from arenas.foreign.face import parallel_env as make
 
-        return pettingzoo.parallel_env(game, render_mode, **settings)
+        return make(game, render_mode, **settings)
 
     for face, interface in ((env, "AEC"), (parallel_env, "parallel")):
         face.__doc__ = f"The game as PettingZoo's {interface} environment `{arena.name.replace('-', '_')}`."

@@ -28,8 +28,8 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.finite import Chain, FiniteGame, Lookup
 from arenas.protocol import Action, ArenaSpec, Kind, SeatSpec, TimeStep
+from arenas.tables.finite import Chain, FiniteGame, Lookup
 
 Payoffs = str | Sequence[Sequence[Sequence[float]]]  # [A1][A2][2], or the same as JSON text
 

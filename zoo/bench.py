@@ -24,8 +24,8 @@ import torch
 
 from agents.protocol import Agent
 from agents.randomness import derive_rows
+from arenas.foreign.face import parallel_env
 from arenas.luck import below, bits
-from arenas.pettingzoo import parallel_env
 from arenas.protocol import Action, Arena
 from leaderboard.counts import Counts
 from leaderboard.rating import fit

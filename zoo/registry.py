@@ -243,7 +243,7 @@ def _load_foreign_agent(text: str) -> tuple[Any, str]:
 
 
 def _foreign() -> Any:
-    from arenas.foreign import Foreign
+    from arenas.foreign.arena import Foreign
 
     return Foreign
 

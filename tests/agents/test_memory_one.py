@@ -5,7 +5,7 @@ import pytest
 
 from agents.memory_one import Extort, ExtortConfig, Given, GivenConfig, TitForTat, extortion
 from arenas.matrix import IteratedPrisonersDilemma
-from arenas.response import earned
+from arenas.tables.response import earned
 
 
 @pytest.mark.parametrize("factor", [1.5, 2, 3, 5])

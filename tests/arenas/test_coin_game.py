@@ -6,8 +6,8 @@ from arena_play import FunctionPolicy, equal, play, simulated_returns, softmax_p
 
 from arenas.coin import Coin
 from arenas.coin_two import CoinTwo
-from arenas.finite import Lookup
 from arenas.protocol import Action, TimeStep
+from arenas.tables.finite import Lookup
 
 RIGHT, LEFT, DOWN, UP = range(4)
 RED, BLUE = 0, 1

@@ -13,11 +13,11 @@ from arena_play import dealt, equal, play
 from gymnasium import spaces
 from pettingzoo.utils.conversions import parallel_to_aec
 
-from arenas.foreign import Foreign
+from arenas.foreign.arena import Foreign
+from arenas.foreign.face import parallel_env
 from arenas.luck import bits
 from arenas.matrix import IteratedPrisonersDilemma
 from arenas.matrix import parallel_env as matrix_env
-from arenas.pettingzoo import parallel_env
 from arenas.protocol import DONE, INVALID, Action, ArenaError
 
 CONNECT_FOUR, TAG = "pettingzoo:classic/connect_four_v3", "mpe2:simple_tag_v3"

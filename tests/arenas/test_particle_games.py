@@ -12,16 +12,16 @@ import torch
 from test_particle_parity import SCENARIOS, theirs
 from torch import Tensor
 
-from arenas.adversary import Adversary
-from arenas.crypto import Crypto
-from arenas.particle import Particles
+from arenas.particle.adversary import Adversary
+from arenas.particle.crypto import Crypto
+from arenas.particle.push import Push
+from arenas.particle.reference import Reference
+from arenas.particle.speaker_listener import SpeakerListener
+from arenas.particle.spread import Spread
+from arenas.particle.tag import Tag, bound
+from arenas.particle.world import Particles
+from arenas.particle.world_comm import WorldComm
 from arenas.protocol import WORDS, Action, TimeStep
-from arenas.push import Push
-from arenas.reference import Reference
-from arenas.speaker_listener import SpeakerListener
-from arenas.spread import Spread
-from arenas.tag import Tag, bound
-from arenas.world_comm import WorldComm
 
 GAMES = list(SCENARIOS.values())
 

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 import torch
 
-from arenas.adversary import Adversary
-from arenas.crypto import Crypto
-from arenas.particle import Particles
+from arenas.particle.adversary import Adversary
+from arenas.particle.crypto import Crypto
+from arenas.particle.push import Push
+from arenas.particle.reference import Reference
+from arenas.particle.speaker_listener import SpeakerListener
+from arenas.particle.spread import Spread
+from arenas.particle.tag import Tag
+from arenas.particle.world import Particles
+from arenas.particle.world_comm import WorldComm
 from arenas.protocol import Action
-from arenas.push import Push
-from arenas.reference import Reference
-from arenas.speaker_listener import SpeakerListener
-from arenas.spread import Spread
-from arenas.tag import Tag
-from arenas.world_comm import WorldComm
 
 SEEDS, CONTINUOUS_SEEDS, STEPS = 200, 40, 25
 SCENARIOS: dict[str, type[Particles]] = {

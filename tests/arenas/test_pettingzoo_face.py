@@ -13,7 +13,7 @@ from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, ren
 import arenas.coin
 import arenas.coin_two
 import arenas.matrix
-from arenas.pettingzoo import agent_name, env, parallel_env
+from arenas.foreign.face import agent_name, env, parallel_env
 from arenas.protocol import Arena, ArenaSpec, SeatSpec
 
 

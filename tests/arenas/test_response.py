@@ -16,8 +16,8 @@ from agents.randomness import derive_rows
 from agents.rollout import rollout
 from arenas.coin import Coin
 from arenas.matrix import Chicken, IteratedMatchingPennies, IteratedPrisonersDilemma, Matrix
-from arenas.response import Control, earned
-from arenas.security import security
+from arenas.tables.response import Control, earned
+from arenas.tables.security import security
 
 SEATS = ("row", "column")
 # (start; CC, CD, DC, DD) -> self-play, gain, victim at the best response, worst case, payoff gap
@@ -167,7 +167,7 @@ def test_a_large_game_is_solved_alike(monkeypatch):
     game = Coin()
     fixed = {"red": mooded(game.spec.seats["red"], 5)}
     direct = Control(game, fixed).best({"blue": 1}).objective
-    monkeypatch.setattr("arenas.response._DENSE", 0)
+    monkeypatch.setattr("arenas.tables.response._DENSE", 0)
     assert Control(game, fixed).best({"blue": 1}).objective == pytest.approx(direct, abs=1e-11)
 
 

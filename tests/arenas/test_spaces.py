@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from arenas.spaces import action_mask, encoder, environment_action
+from arenas.foreign.spaces import action_mask, encoder, environment_action
 
 PICTURE = np.arange(2 * 3 * 3).reshape(2, 3, 3).astype(np.uint8)
 MASKED = {"b": spaces.Discrete(2), "a": spaces.Box(0, 1, (2, 2)), "action_mask": spaces.MultiBinary(4)}

@@ -8,8 +8,8 @@ from typing import Any
 import broken_arenas
 import pytest
 
-import arenas.pettingzoo
-from arenas.pettingzoo import ArenaEnv
+import arenas.foreign.face
+from arenas.foreign.face import ArenaEnv
 from zoo.check import ARENA_LAWS, Failed, Finding, NotApplicable, check_arena
 from zoo.registry import ARENAS, names
 
@@ -73,5 +73,5 @@ class Forgetful(ArenaEnv):
 
 @pytest.mark.parametrize("face", [Generous, Forgetful])
 def test_a_broken_face_is_caught(face: type[ArenaEnv], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arenas.pettingzoo, "ArenaEnv", face)
+    monkeypatch.setattr(arenas.foreign.face, "ArenaEnv", face)
     assert [f.number for f in check_arena("ipd") if isinstance(f.verdict, Failed)] == ["4"]

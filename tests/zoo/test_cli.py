@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -86,6 +87,21 @@ def test_the_kept_lists_say_what_the_classes_say(
     monkeypatch.setattr(kept_in, "KEPT", tmp_path / "fresh.json")
     kept_in.write()
     assert kept == kept_in.KEPT.read_text(), f"python -c 'import {kept_in.__name__} as m; m.write()' writes it anew"
+
+
+def test_json_has_one_spelling(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command that offers JSON takes --json; `--format json` says the same."""
+    offering = {"match", "tournament", "crossplay", "leaderboard", "exploit", "reproduce", "agents", "arenas", "check"}
+    commands = {name: importlib.import_module(f"zoo.commands.{name}").command for name in COMMANDS}
+    options = {name: {text for p in command.params for text in p.opts} for name, command in commands.items()}
+    assert {name for name, texts in options.items() if "--json" in texts} == offering | {"bench"}
+    words = ["tournament", "random", "grim", "--arena", "ipd", "--episodes", "4"]
+    long, short, plain = (CliRunner().invoke(cli, [*words, *form]) for form in (["--format", "json"], ["--json"], []))
+    assert json.loads(short.stdout) == json.loads(long.stdout)
+    assert "{" not in plain.stdout
+    board = ["leaderboard", "--arena", "ipd"]
+    assert json.loads(CliRunner().invoke(cli, [*board, "--json"]).stdout)["rows"]
+    assert "contradict" in fault(capsys, *board, "--json", "--format", "csv")
 
 
 def test_lists_in_json() -> None:
@@ -315,6 +331,19 @@ def test_check_says_by_its_exit_code_whether_laws_hold(tmp_path: Path) -> None:
     assert table.exit_code == 1
     assert "failed: act in seat row" in " ".join(table.stdout.split())
     assert "1 law is broken." in table.stdout
+
+
+def test_check_begins_with_the_root_cause(tmp_path: Path) -> None:
+    file = tmp_path / "lucky.py"
+    file.write_text(
+        "import torch\nfrom agents.protocol import Agent\nfrom arenas.protocol import Action\n\n\n"
+        "class Lucky(Agent):\n"
+        "    def act(self, timestep, memory):\n"
+        "        return Action(timestep.action_mask.float().multinomial(1).squeeze(1)), memory\n"
+    )
+    lines = CliRunner().invoke(cli, ["check", f"{file}:Lucky", "--arena", "ipd"]).stdout
+    assert "Begin with law 5: begin or act used the global generator of torch" in " ".join(lines.split()[:20])
+    assert "that may be all that breaks laws 1, 2, 4 and 10." in " ".join(lines.split())
 
 
 @pytest.mark.parametrize("arguments", [["agents"], ["arenas"], ["agents", "lola"], ["arenas", "coin"]])

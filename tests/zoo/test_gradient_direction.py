@@ -13,10 +13,10 @@ import pytest
 from command_line import Zoo
 from rich.console import Console
 
+from leaderboard.report import plots
 from zoo.reproduce import gradient_direction as figure
-from zoo.reproduce import plots
 from zoo.reproduce.gradient_direction import FIGURE, HALF, REWARDS, VARIANTS, products, shares
-from zoo.reproduce.report import Part, Report
+from zoo.reproduce.report import Part, Reproduction
 from zoo.reproduce.screen import report_screen
 
 THETAS = (HALF, Fraction(2, 3), figure.BESIDE)
@@ -136,7 +136,7 @@ def test_the_command_writes_all_fractions(zoo: Zoo, tmp_path: Path) -> None:
     assert (tmp_path / "gradient-direction-quick.png").exists()
 
 
-def screen(report: Report) -> str:
+def screen(report: Reproduction) -> str:
     console = Console(width=80, record=True, file=io.StringIO())
     run = {"quick": True, "workers": 1, "parts": 1, "kept": 0, "cpu_s": 0.0, "wall_s": 0.0}
     console.print(report_screen(FIGURE, report, run))

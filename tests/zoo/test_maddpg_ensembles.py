@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -17,18 +17,21 @@ from rich.console import Console
 from scipy.stats import t
 
 from agents.protocol import State
+from leaderboard.report import plots
 from leaderboard.statistics.estimate import Estimate
+from leaderboard.statistics.resampling import Jackknife, Measured, average
+from leaderboard.statistics.robustness import ALPHA, CVAR, GAP, MEAN, OWN, WORST, Selection, measure
 from zoo.entry import checkpoint, entrant
 from zoo.entry.checkpoint import Card
 from zoo.entry.entrant import Entrant, read_entrant
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
 from zoo.registry import load_agent
-from zoo.reproduce import maddpg_ensembles as ensembles
-from zoo.reproduce import plots
-from zoo.reproduce.maddpg_ensembles import ENSEMBLE, FIGURE, LONGER, OTHER, SINGLE, sub_policy, verdict
-from zoo.reproduce.matched import CVAR, GAP, MEAN, WORST, Opponents, average, figures
-from zoo.reproduce.report import Part, Report
+from zoo.reproduce import ensemble_games as ensembles
+from zoo.reproduce.ensemble_games import SINGLE, sub_policy
+from zoo.reproduce.ensemble_returns import ENSEMBLE, LONGER, OTHER
+from zoo.reproduce.maddpg_ensembles import FIGURE, verdict
+from zoo.reproduce.report import Part, Reproduction
 from zoo.reproduce.run import key
 from zoo.reproduce.screen import report_screen
 
@@ -39,10 +42,23 @@ SEATS = tuple(ARENA.spec.seats)
 # The statistics
 
 
+class Opponents(NamedTuple):
+    runs: tuple[int | None, ...]  # of each the run with its training seed
+    kinds: tuple[str, ...]
+    n: int
+    k: int
+
+
 def opponents(n: int, k: int, rules: int = 2, scripts: int = 1) -> Opponents:
-    seeds: list[int | None] = [s for _ in range(rules) for s in range(n)]
+    runs: list[int | None] = [s for _ in range(rules) for s in range(n)]
     kinds = [f"rule {r}" for r in range(rules) for _ in range(n)]
-    return Opponents((*seeds, *[None] * scripts), tuple(kinds + [f"script {s}" for s in range(scripts)]), n, k)
+    return Opponents((*runs, *[None] * scripts), tuple(kinds + [f"script {s}" for s in range(scripts)]), n, k)
+
+
+def figures(values: Any, own: Any, met: Opponents, *, mixed: bool = False, alpha: float = ALPHA) -> dict[str, Measured]:
+    who = Selection.strangers(met.runs, met.n, met.k, mixed=mixed)
+    found = measure(values, who, met.kinds, own=own, alpha=alpha, by=Jackknife())
+    return {name: figure for name, figure in found.items() if name != OWN}
 
 
 def noise(*shape: int, seed: int = 0) -> Any:
@@ -56,7 +72,7 @@ def test_figures_are_those_of_the_definition() -> None:
     plain: dict[str, list[float]] = {MEAN: [], WORST: [], CVAR: [], GAP: []}
     mixed: dict[str, list[float]] = {MEAN: [], WORST: [], CVAR: [], GAP: []}
     for team in itertools.combinations(range(4), 2):
-        there = [c for c, seed in enumerate(met.seeds) if seed not in team]
+        there = [c for c, seed in enumerate(met.runs) if seed not in team]
         assert len(there) == 5
         both = u[list(team)][:, there].mean(0)
         for one, other in (halves, halves[::-1]):  # the worst by one half, told of the other; 40 % of five are two
@@ -149,12 +165,12 @@ def test_an_entry_less_itself_is_zero_and_an_average_lies_between() -> None:
     met = opponents(4, 2)
     one, two = (figures(noise(3, 4, 9, seed=s), noise(3, 4, seed=s), met) for s in (0, 1))
     for name, x in one.items():
-        assert (x - x).estimate() == Estimate(0.0, 0.0, 0.0, 4)
+        assert (x - x).estimate() == Estimate(0.0, 0.0, 0.0, 4, "jackknife in levels")
         assert average([one, two])[name].value == pytest.approx((x.value + two[name].value) / 2)
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
-    with pytest.raises(ValueError, match="teams of 2 need at least 3 training seeds, got 2"):
+    with pytest.raises(ValueError, match="selections of 2 need at least 3 training seeds, got 2"):
         figures(noise(2, 2, 5), noise(2, 2), opponents(2, 2))
     with pytest.raises(ValueError, match=r"returns have shape \[2, 3, 4\]"):
         figures(noise(2, 3, 4), noise(2, 3), opponents(3, 2))
@@ -206,7 +222,7 @@ def test_an_ensemble_of_one_policy_twice_plays_like_it(tmp_path: Path) -> None:
     arena = ArenaChoice("tag").make(8)
 
     def game(who: Entrant) -> Any:
-        return ensembles.earned(arena, ensembles.play(arena, IDENTITY, who, read("pursuit")))
+        return ensembles.earned(ensembles.play(arena, IDENTITY, who, read("pursuit")))
 
     assert game(twins) == game(sub_policy(twins, 0)) == game(sub_policy(twins, 1))
     whole, parts = game(two)["adversary"], [game(sub_policy(two, k))["adversary"] for k in (0, 1)]
@@ -316,12 +332,12 @@ def pretend(part: Part, better: float) -> Any:
     return cards | dict.fromkeys(ensembles.WAYS, distances) | {"observations": 9}
 
 
-def made(better: float) -> Report:
+def made(better: float) -> Reproduction:
     done = [(part, json.loads(json.dumps(pretend(part, better)))) for part in FIGURE.parts(True, 3)]
     return FIGURE.assemble(done, True, 3)
 
 
-def verdicts(report: Report) -> list[str]:
+def verdicts(report: Reproduction) -> list[str]:
     return [row.exact["verdict"] for row in report.rows if "verdict" in row.exact]
 
 

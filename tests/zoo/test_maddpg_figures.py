@@ -15,15 +15,18 @@ from command_line import Refused, Zoo, fresh_checkpoint
 from rich.console import Console
 from scipy.stats import ttest_1samp
 
+from leaderboard.report import plots
 from zoo import reproduce
 from zoo.entry import checkpoint, entrant
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play.blocks import Task, play_block
-from zoo.reproduce import house_play, maddpg_deception, maddpg_inferred, plots
-from zoo.reproduce.house_play import Game, Told, over_pairs
-from zoo.reproduce.report import Figure, Part, Report, Row
+from zoo.reproduce import games, maddpg_deception, maddpg_inferred
+from zoo.reproduce import house as house_runs
+from zoo.reproduce.games import Game, Outcome
+from zoo.reproduce.report import Figure, Finding, Part, Reproduction
 from zoo.reproduce.screen import report_screen
+from zoo.reproduce.tables import over_pairs
 
 FIGURES = [name for name in reproduce.NAMES if name.startswith("maddpg-") and name != "maddpg-ensembles"]
 ARENA_OF = {
@@ -70,18 +73,18 @@ def card(house: Path, arena: str, text: str, seed: int, **learned: float) -> Pat
     return folder
 
 
-def made_up(figure: Figure, seeds: int, tell: Callable[[Game], Told]) -> Report:
+def made_up(figure: Figure, seeds: int, tell: Callable[[Game], Outcome]) -> Reproduction:
     """The report when every game comes out as `tell` says."""
     done: list[tuple[Part, Any]] = []
     for part in figure.parts(False, seeds):
         if "games" not in part.settings:
             done.append((part, part.function(lambda *_: None, **part.settings)))
             continue
-        games = part.settings["games"]
-        texts = {text for game in games for text in game.values()}
+        seatings = part.settings["games"]
+        texts = {text for game in seatings for text in game.values()}
         identity = f"{part.settings['arena']}-v1"
-        cards = {text: house_play.facts(identity, text) for text in texts}
-        done.append((part, {"games": [tell(game) for game in games], "cards": cards}))
+        cards = {text: house_runs.facts(identity, text) for text in texts}
+        done.append((part, {"games": [tell(game) for game in seatings], "cards": cards}))
     return figure.assemble(json_copy(done), False, seeds)
 
 
@@ -89,11 +92,11 @@ def json_copy(done: list[tuple[Part, Any]]) -> list[tuple[Part, Any]]:
     return [(part, json.loads(json.dumps(result))) for part, result in done]
 
 
-def rows_of(report: Report, group: str) -> dict[str, Row]:
+def rows_of(report: Reproduction, group: str) -> dict[str, Finding]:
     return {row.label: row for row in report.rows if row.group.startswith(group)}
 
 
-def show(figure: Figure, report: Report) -> str:
+def show(figure: Figure, report: Reproduction) -> str:
     """Screen and picture, which must be possible; the screen's text."""
     assert all(math.isfinite(row.ours.mean) for row in report.rows)
     json.dumps(report.to_json(), allow_nan=False)
@@ -121,12 +124,12 @@ def test_the_command_says_so_too(house: Path, refused: Refused, tmp_path: Path) 
 def test_a_rules_first_seeds_are_its_runs_and_variants_are_rules_of_their_own(house: Path) -> None:
     for text, seed in (("maddpg", 0), ("maddpg@seed-10", 10), ("maddpg@seed-2", 2), ("maddpg@twice-seed-1", 1)):
         card(house, "tag", text, seed)
-    found = house_play.house("tag-v1", "maddpg", 2)
+    found = house_runs.house("tag-v1", "maddpg", 2)
     assert [(run.entrant, run.rule, run.seed) for run in found] == [
         ("maddpg", "maddpg", 0), ("maddpg@seed-2", "maddpg", 2), ("maddpg@twice-seed-1", "maddpg@twice", 1)
     ]  # fmt: skip
     assert len({run.weights for run in found}) == 3
-    played = house_play.runs("tag", ["maddpg", "ddpg"], 5, ["random"])
+    played = house_runs.runs_of("tag", ["maddpg", "ddpg"], 5, ["random"])
     assert [run.entrant for run in played] == ["maddpg", "maddpg@seed-2", "maddpg@seed-10", "random"]
 
 
@@ -164,7 +167,7 @@ def strength(text: str) -> float:
     return {"maddpg": 10.0, "ddpg": 4.0}[rule] + int(seed or 0)
 
 
-def touched(game: Game) -> Told:
+def touched(game: Game) -> Outcome:
     contacts = strength(game["adversary_0"]) - strength(game["agent_0"]) / 2
     assert len({game[seat] for seat in SEATS["tag"][:3]}) == 1
     return {seat: {"return": 0.0, "contacts": contacts, "contact_steps": contacts / 2} for seat in game}
@@ -206,7 +209,7 @@ def test_bob_and_eve(house: Path) -> None:
         for rule in ("maddpg", "ddpg"):
             card(house, "crypto", f"{rule}@seed-{seed}" if seed else rule, seed)
 
-    def tell(game: Game) -> Told:
+    def tell(game: Game) -> Outcome:
         assert game["bob_0"] == game["alice_0"]
         bob, eve = strength(game["bob_0"]) / 20, 0.5 if game["eve_0"] != game["bob_0"] else 0.6
         return {
@@ -230,10 +233,10 @@ def test_deception_tells_wider_radii_beside(house: Path) -> None:
         for rule in ("maddpg", "ddpg"):
             card(house, "adversary", f"{rule}@seed-{seed}" if seed else rule, seed)
 
-    def tell(game: Game) -> Told:
+    def tell(game: Game) -> Outcome:
         base = 0.3 if game["agent_0"].startswith("maddpg") else 0.5
-        shares = {f"within {radius:g}": base + radius for radius in house_play.RADII}
-        covered = {f"covered within {radius:g}": 0.94 * (radius >= 0.1) for radius in house_play.RADII}
+        shares = {f"within {radius:g}": base + radius for radius in games.RADII}
+        covered = {f"covered within {radius:g}": 0.94 * (radius >= 0.1) for radius in games.RADII}
         return {seat: {"return": 0.0, "at_goal": 0.0} | shares | covered for seat in game}
 
     figure = reproduce.load("maddpg-deception")
@@ -258,10 +261,10 @@ def test_communication_has_a_target_and_names_who_is_missing(house: Path) -> Non
         card(house, "speaker-listener", text, seed)
     card(house, "speaker-listener", "iql", 0)
 
-    def tell(game: Game) -> Told:
+    def tell(game: Game) -> Outcome:
         assert len(set(game.values())) == 1
         at = {"maddpg": 0.83, "maddpg@seed-1": 0.86, "maddpg@seed-2": 0.89}.get(game["speaker_0"], 0.25)
-        shares = {f"within {radius:g}": min(1.0, at * radius * 10) for radius in house_play.RADII}
+        shares = {f"within {radius:g}": min(1.0, at * radius * 10) for radius in games.RADII}
         return {seat: {"return": -9.0, "at_goal": at, "distance": 1 - at} | shares for seat in game}
 
     figure = reproduce.load("maddpg-communication")
@@ -283,7 +286,7 @@ def test_navigation_with_strangers_in_every_seat(house: Path) -> None:
         card(house, "spread", f"maddpg@seed-{seed}" if seed else "maddpg", seed)
     card(house, "spread", "ddpg", 0)
 
-    def tell(game: Game) -> Told:
+    def tell(game: Game) -> Outcome:
         whole = len(set(game.values())) == 1
         lone = min(game, key=lambda seat: list(game.values()).count(game[seat]))
         value = -9.0 if whole else -14.0 - SEATS["spread"].index(lone)
@@ -324,7 +327,7 @@ def test_inferred_policies_beside_true_ones(house: Path) -> None:
                 (folder / "curve.json").write_text(json.dumps({"run": {}, "rows": rows}))
     card(house, "spread", "maddpg", 0)
 
-    def tell(game: Game) -> Told:
+    def tell(game: Game) -> Outcome:
         at = 0.8 if "inferred" in game["speaker_0"] else 0.9
         return {seat: {"return": -9.0, "at_goal": at} for seat in game}
 
@@ -359,12 +362,12 @@ def test_a_game_is_what_a_match_plays(house: Path) -> None:
     for agent, seed in (("maddpg", 3), ("ddpg", 4)):
         fresh_checkpoint(house / "tag-v1" / agent, agent, choice, seed)
     game = dict.fromkeys(SEATS["tag"][:3], "maddpg") | {"agent_0": "ddpg"}
-    played = house_play.play("tag", game, 40)
+    played = games.play("tag", game, 40)
     identities = {text: entrant.read_entrant(text, choice.make(1), "tag-v1").id for text in ("maddpg", "ddpg")}
     texts = sorted(identities, key=identities.__getitem__)
     block = play_block(Venue(choice), Task((texts[0], texts[1]), 0, 0, 40))
     rotation = next(r.rotation for r in block.results if r.seat == "agent_0" and r.entrant == identities["ddpg"])
-    told = house_play.summed_up(played)
+    told = games.summed_up(played)
     for result in block.results:
         if result.rotation == rotation:
             assert played.returns[result.seat].tolist() == result.returns.tolist()
@@ -375,17 +378,17 @@ def test_a_game_is_what_a_match_plays(house: Path) -> None:
 def test_shares_within_radii_are_of_the_end_of_the_episode(house: Path) -> None:
     fresh_checkpoint(house / "adversary-v1" / "maddpg", "maddpg", ArenaChoice("adversary"))
     for script, least in (("informed-adversary", 0.5), ("maddpg", 0.0)):
-        played = house_play.play("adversary", dict.fromkeys(SEATS["adversary"], script), 200)
+        played = games.play("adversary", dict.fromkeys(SEATS["adversary"], script), 200)
         told = maddpg_deception.summary(played)
         for by_name in told.values():
             assert by_name["within 0.1"] == pytest.approx(by_name["at_goal"])
             assert by_name["covered within 0.1"] == pytest.approx(by_name["all_covered"])
-            shares = [by_name[f"within {radius:g}"] for radius in house_play.RADII]
+            shares = [by_name[f"within {radius:g}"] for radius in games.RADII]
             assert shares == sorted(shares)
             assert shares[-1] >= least
         # with one agent at the goal, no more landmarks can be covered than the goal is reached
         good = told["agent_0"]
-        assert all(good[f"covered within {r:g}"] <= good[f"within {r:g}"] for r in house_play.RADII)
+        assert all(good[f"covered within {r:g}"] <= good[f"within {r:g}"] for r in games.RADII)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -396,7 +399,7 @@ def test_untrained_agents_go_through_every_figure(house: Path, name: str, monkey
         for seed in (0, 1):
             place = house / f"{arena}-v1" / agent
             fresh_checkpoint(place / f"seed-{seed}" if seed else place, agent, ArenaChoice(arena), seed)
-    monkeypatch.setattr(house_play, "QUICK_EPISODES", 12)
+    monkeypatch.setattr(games, "QUICK_EPISODES", 12)
     figure = reproduce.load(name)
     told: list[tuple[int, int]] = []
     done = [(part, part.function(lambda *at: told.append(at), **part.settings)) for part in figure.parts(True, 2)]

@@ -16,12 +16,14 @@ import torch
 from command_line import Refused, Zoo
 from rich.console import Console
 
+from leaderboard.report import plots
+from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
 from zoo import reproduce
 from zoo.errors import UserError
 from zoo.registry import load_arena
-from zoo.reproduce import dice_gradients, learning_runs, lola_imp, lola_ipd, plots
-from zoo.reproduce.report import Figure, Part, Published, Report, Row, Tell, deviation, mean, share
+from zoo.reproduce import dice_gradients, learning_runs, lola_imp, lola_ipd
+from zoo.reproduce.report import Figure, Finding, Part, Published, Reproduction, Tell
 from zoo.reproduce.run import Done, assembled, key
 from zoo.reproduce.run import reproduce as run
 from zoo.reproduce.screen import report_screen
@@ -46,13 +48,13 @@ class Squares(Figure):
         found = [Part(f"number {n}", square, {"number": n}) for n in range(seeds)]
         return [*found[:2], Part("stop", square, {"number": -1}), *found[2:]] if self.interrupted else found
 
-    def assemble(self, done: Sequence[tuple[Part, Any]], quick: bool, seeds: int) -> Report:
+    def assemble(self, done: Sequence[tuple[Part, Any]], quick: bool, seeds: int) -> Reproduction:
         values = [result["square"] for _, result in done]
-        return Report(
-            [Row("mean of squares", mean(values), Published(1.0))], {"n": seeds}, "0 to 2", data={"y": values}
+        return Reproduction(
+            [Finding("mean of squares", estimate.t(values), Published(1.0))], {"n": seeds}, "0 to 2", data={"y": values}
         )
 
-    def plot(self, report: Report) -> Any:
+    def plot(self, report: Reproduction) -> Any:
         plot, (axes,) = plots.panels(1)
         plots.curve(axes, [0, 1, 2], report.data["y"], [None] * 3, [None] * 3, label="n^2", colour=plots.COLOURS[0])
         return plot
@@ -140,17 +142,19 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 def test_the_verdict_says_where_we_are_worse(
     published: Published | None, low: float | None, high: float | None, verdict: str
 ) -> None:
-    assert Row("", Estimate(1.0, low, high, 9), published, better="higher").verdict == verdict
+    assert Finding("", Estimate(1.0, low, high, 9), published, better="higher").verdict == verdict
 
 
 def test_a_verdict_without_a_better_way_tells_the_sign() -> None:
-    assert Row("", Estimate(1.0, 0.9, 1.1, 9), Published(1.2)).verdict == "misses by -0.2"
+    assert Finding("", Estimate(1.0, 0.9, 1.1, 9), Published(1.2)).verdict == "misses by -0.2"
 
 
 def test_number_published_and_verdict_stand_in_one_line_of_eighty_columns() -> None:
-    row = Row("LOLA2 against LOLA2", Estimate(-1.045, -1.057, -1.032, 400), Published(-1.14), "g", "higher", sd=0.13)
+    row = Finding(
+        "LOLA2 against LOLA2", Estimate(-1.045, -1.057, -1.032, 400), Published(-1.14), "g", "higher", sd=0.13
+    )
     told = replace(row, note="all updates -1.073")
-    report = Report([told, replace(told, label="LOLA against NL", note="all updates -1.202")], {}, "0 to 399")
+    report = Reproduction([told, replace(told, label="LOLA against NL", note="all updates -1.202")], {}, "0 to 399")
     console = Console(width=80, record=True, file=io.StringIO())
     run = {"quick": False, "workers": 1, "parts": 1, "kept": 0, "cpu_s": 0.0, "wall_s": 0.0}
     console.print(report_screen(Squares(), report, run))
@@ -161,16 +165,16 @@ def test_number_published_and_verdict_stand_in_one_line_of_eighty_columns() -> N
 
 
 def test_targets_are_met_or_missed() -> None:
-    assert Row("", Estimate(0.96, None, None, 1), at_least=0.95).target == ">=0.95 met"
-    assert Row("", Estimate(0.94, None, None, 1), at_least=0.95).target == ">=0.95 missed"
+    assert Finding("", Estimate(0.96, None, None, 1), at_least=0.95).target == ">=0.95 met"
+    assert Finding("", Estimate(0.94, None, None, 1), at_least=0.95).target == ">=0.95 missed"
 
 
 def test_intervals_of_means_shares_and_deviations() -> None:
     bounds = Published.of_runs(-1.06, 0.19, 50)
     assert bounds.low == pytest.approx(-1.114, abs=1e-3)  # t, 49 degrees of freedom
-    assert share(49, 50).low == pytest.approx(0.895, abs=1e-3)  # Wilson's
-    assert share(0, 50).high == pytest.approx(0.0713, abs=1e-3)
-    told = deviation([0.0, 1.0] * 25)
+    assert estimate.wilson(49, 50).low == pytest.approx(0.895, abs=1e-3)  # Wilson's
+    assert estimate.wilson(0, 50).high == pytest.approx(0.0713, abs=1e-3)
+    told = estimate.deviation(float(np.std([0.0, 1.0] * 25, ddof=1)), 50)
     assert told.low == pytest.approx(told.mean * 0.8353, rel=1e-3)  # chi-squared, 49 degrees of freedom
     assert told.high == pytest.approx(told.mean * 1.2461, rel=1e-3)
 
@@ -188,6 +192,21 @@ def test_curves_of_parts_are_pooled_as_one() -> None:
     assert pooled["row"]["curve"]["error"] == pytest.approx(whole["error"])
 
 
+def test_the_band_of_a_curve_is_students() -> None:
+    """Two runs have one degree of freedom: 12.7 standard errors, where 1.96 would cover 70 % only."""
+    for runs, errors in ((2, 12.706), (5, 2.776), (50, 2.010)):
+        curve = {"update": [1.0], "mean": [0.5], "error": [0.1], "runs": runs}
+        band = learning_runs.band(curve)
+        assert (band["x"], band["mean"]) == ([1.0], [0.5])
+        assert band["high"][0] - 0.5 == pytest.approx(0.1 * errors, rel=1e-3)
+        assert 0.5 - band["low"][0] == pytest.approx(0.1 * errors, rel=1e-3)
+    values = np.random.default_rng(0).normal(size=(1, 5))
+    of_runs, wanted = learning_runs.band(learning_runs.thinned(values)), estimate.t(values[0])
+    assert (of_runs["low"], of_runs["high"]) == (pytest.approx([wanted.low]), pytest.approx([wanted.high]))
+    alone = learning_runs.band(learning_runs.thinned(values[:, :1]))
+    assert (alone["low"], alone["high"]) == ([None], [None])
+
+
 def test_estimates_of_derivatives_rank_as_they_should() -> None:
     pairs = [dice_gradients.one_pair(lambda *_: None, seed, [64, 1_000]) for seed in (0, 1)]
 
@@ -203,14 +222,14 @@ def test_estimates_of_derivatives_rank_as_they_should() -> None:
             assert one > 0.3 + max(dice, baseline)
         for with_baseline, without in zip(*(correlation(e, "gradient", at) for e in ("baseline", "dice")), strict=True):
             assert with_baseline > without
-    assert mean(correlation("loaded", "mixed", 1)).mean >= 0.95  # the mean over pairs, as in the figure
+    assert estimate.t(correlation("loaded", "mixed", 1)).mean >= 0.95  # the mean over pairs, as in the figure
     assert min(correlation("loaded_fitted", "gradient", 1)) > 0.99
 
 
 def test_the_exact_values_are_the_arenas() -> None:
     logits = torch.randn(2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     arena = load_arena("ipd").make(1)
-    policies = {seat: dice_gradients.Table(own) for seat, own in zip(arena.spec.seats, logits, strict=True)}
+    policies = {seat: dice_gradients.LogitTable(own) for seat, own in zip(arena.spec.seats, logits, strict=True)}
     exact = arena.value(policies, steps=dice_gradients.STEPS)["row"]
     assert dice_gradients.Pair(logits).values()[0, 0].item() == pytest.approx(exact.item(), abs=1e-9)
 

@@ -76,7 +76,7 @@ def _rows(record: Record, index: list[int]) -> list[object]:
 
 def faces_agree(rules: Rules) -> Verdict:
     """4: PettingZoo's face plays the same game, and passes PettingZoo's own tests."""
-    from arenas.pettingzoo import env, parallel_env
+    from arenas.foreign.face import env, parallel_env
 
     settings = {**rules.entry.fixed, **rules.entry.settings}
     with rules.arena(1) as arena:

@@ -12,13 +12,14 @@ from zoo.check.verdict import Finding, Law, hold
 from zoo.errors import UserError
 from zoo.registry import load_arena
 
+LUCK, BY_LUCK = "5", frozenset({"1", "2", "4", "7", "8", "10"})  # an agent that breaks law 5 breaks these by it
 AGENT_LAWS: tuple[Law[Subject], ...] = (
     Law("0", "It plays legal moves", acting.plays_legally),
     Law("1", "Act sees a seat, learn sees the table", acting.act_sees_a_seat),
     Law("2", "Memory is the only state of play", acting.memory_is_the_only_state),
     Law("3", "Act changes nothing, learn recomputes", learning.act_changes_nothing),
     Law("4", "Always a batch, and rows are strangers", acting.rows_are_strangers),
-    Law("5", "Luck is dealt", luck.luck_is_dealt),
+    Law(LUCK, "Luck is dealt", luck.luck_is_dealt),
     Law("6", "Memory is data", acting.memory_is_data),
     Law("7", "Learning is simultaneous", learning.learning_is_simultaneous),
     Law("8", "Peers are shown or inferred", learning.peers_are_shown_or_inferred),

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from zoo.catalogue import playable
-from zoo.check.laws import AGENT_LAWS, ARENA_LAWS, check_agent, check_arena
+from zoo.check.laws import AGENT_LAWS, ARENA_LAWS, BY_LUCK, LUCK, check_agent, check_arena
 from zoo.check.verdict import Failed, Finding, Verdict
 from zoo.errors import UserError
 from zoo.layout import plain_table
@@ -19,7 +19,7 @@ _STYLES = {"passed": "green", "failed": "bold red", "not applicable": "dim"}
 
 
 @dataclass
-class Report:
+class Examination:
     """What the laws said of one agent in some arenas, or of one arena.
 
     `findings` are kept by arena; `left_out` says in which arenas an agent was not checked, and why.
@@ -33,7 +33,18 @@ class Report:
     @property
     def passed(self) -> bool:
         """True where no law is broken."""
-        return not any(isinstance(f.verdict, Failed) for found in self.findings.values() for f in found)
+        return not any(isinstance(f.verdict, Failed) for findings in self.findings.values() for f in findings)
+
+    @property
+    def root_cause(self) -> str | None:
+        """The fault to mend first, where it makes other laws fail too: luck from a generator that everybody shares."""
+        broken = [f for findings in self.findings.values() for f in findings if isinstance(f.verdict, Failed)]
+        reason = next((f.verdict.reason for f in broken if f.number == LUCK), None)
+        others = sorted({f.number for f in broken} & BY_LUCK, key=int)
+        if self.kind == "arena" or reason is None or not others:
+            return None
+        laws = f"law {others[0]}" if len(others) == 1 else f"laws {', '.join(others[:-1])} and {others[-1]}"
+        return f"Begin with law {LUCK}: {reason}. Then check again: that may be all that breaks {laws}."
 
     def to_json(self) -> dict[str, Any]:
         """The whole report as plain data."""
@@ -49,8 +60,8 @@ class Report:
                     "verdict": f.verdict.word,
                     "reason": f.verdict.reason,
                 }
-                for arena, found in self.findings.items()
-                for f in found
+                for arena, findings in self.findings.items()
+                for f in findings
             ],
             "left_out": self.left_out,
         }
@@ -58,7 +69,7 @@ class Report:
 
 def examine(
     name: str, kind: str, arena: str | None = None, settings: Sequence[str] = (), wrap: tuple[str, ...] = ()
-) -> Iterator[Report]:
+) -> Iterator[Examination]:
     """The report on an agent or an arena, yielded again after each finding.
 
     Args:
@@ -71,7 +82,7 @@ def examine(
     Raises:
         UserError: unknown names or fields, values that do not fit, or an agent that can play nowhere.
     """
-    report = Report(name, kind)
+    report = Examination(name, kind)
     if kind == "arena":
         yield from _collect(report, name, check_arena(name, settings, wrap))
         return
@@ -83,43 +94,46 @@ def examine(
         yield from _collect(report, place, check_agent(name, place, settings))
 
 
-def _collect(report: Report, arena: str, findings: Iterable[Finding]) -> Iterator[Report]:
+def _collect(report: Examination, arena: str, findings: Iterable[Finding]) -> Iterator[Examination]:
     for finding in findings:
         report.findings.setdefault(arena, []).append(finding)
         yield report
 
 
-def screen(report: Report) -> RenderableType:
+def screen(report: Examination) -> RenderableType:
     """The report as a table, one row a law."""
     table = plain_table("law", "name", "verdict", right=["law"])
     for law in AGENT_LAWS if report.kind == "agent" else ARENA_LAWS:
-        said = {arena: f.verdict for arena, found in report.findings.items() for f in found if f.number == law.number}
-        table.add_row(law.number, law.title, _verdicts(said))
+        verdicts = {
+            arena: f.verdict for arena, findings in report.findings.items() for f in findings if f.number == law.number
+        }
+        table.add_row(law.number, law.title, _verdicts(verdicts))
     counts = f"{len(report.findings)} arenas" if len(report.findings) > 1 else f"{next(iter(report.findings))}"
     title = f"{report.name} in {counts}" if report.kind == "agent" else report.name
     if len(report.findings) > 1:
         title += f": {', '.join(report.findings)}"
-    laws = {f.number for found in report.findings.values() for f in found if isinstance(f.verdict, Failed)}
+    laws = {f.number for findings in report.findings.values() for f in findings if isinstance(f.verdict, Failed)}
     count = "1 law is broken." if len(laws) == 1 else f"{len(laws)} laws are broken."
     closing = Text("Every law holds.", "green") if report.passed else Text(count, "bold red")
     left_out = "; ".join(f"{arena} {why}" for arena, why in report.left_out.items())
     notes = [Text(f"Not checked in other arenas: {left_out}.", "dim")] if left_out else []
-    return Group(Text(title, "bold"), table, Text(), *notes, closing)
+    first = [Text(report.root_cause, "bold red"), Text()] if report.root_cause else []
+    return Group(Text(title, "bold"), *first, table, Text(), *notes, closing)
 
 
-def _verdicts(said: dict[str, Verdict]) -> Text:
+def _verdicts(verdicts: dict[str, Verdict]) -> Text:
     """One line for each kind of verdict, with the arenas that gave it where there are several, and the first reason."""
     arenas: dict[str, list[str]] = {}
-    for arena, verdict in said.items():
+    for arena, verdict in verdicts.items():
         arenas.setdefault(verdict.word, []).append(arena)
     lines = []
     for word, places in arenas.items():
-        verdict = said[places[0]]
+        verdict = verdicts[places[0]]
         line = Text(word, _STYLES[word])
         if len(arenas) > 1:
             line.append(f" in {', '.join(places)}", "not bold")
         if verdict.reason:
-            alone = "" if len({said[place].reason for place in places}) == 1 else f" ({places[0]})"
+            alone = "" if len({verdicts[place].reason for place in places}) == 1 else f" ({places[0]})"
             line.append(f": {verdict.reason}{alone}", "not bold default" if isinstance(verdict, Failed) else "dim")
         lines.append(line)
     return Text("\n").join(lines)

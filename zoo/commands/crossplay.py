@@ -10,7 +10,7 @@ import click
 from zoo.commands.options import COUNT, SEED, arena_options, arena_settings, typed
 
 if TYPE_CHECKING:
-    from zoo.crossplay import Report
+    from zoo.crossplay import CrossReport
     from zoo.entry.venue import ArenaChoice
 
 EPILOG = """\b
@@ -83,24 +83,18 @@ def command(
     from zoo import crossplay, home
     from zoo.crossplay.screen import crossplay_screen
     from zoo.entry.venue import ArenaChoice
-    from zoo.errors import UserError, nearest, need
+    from zoo.errors import UserError
+    from zoo.screen import progress
 
     started = time.process_time()
     choice = ArenaChoice(arena, arena_settings(assignments), wrap)
-    if plot is not None and plot.suffix not in (".png", ".svg"):
-        raise UserError(f"--plot {plot}: the name must end in .png or .svg")
-    if plot is not None:
-        need("matplotlib", f"--plot {plot}")
-    spec = choice.make(1).spec
-    for role in only:
-        if role not in crossplay.roles(spec):
-            raise UserError(f"--role: {spec.name} has no role {role!r}; {nearest(role, crossplay.roles(spec))}")
+    _check_options(choice, only, plot)
     rows, further = crossplay.expand(choice, entrants), crossplay.expand(choice, against)
     crossplay.check(choice, [*rows, *further])
     if len(rows) + len(further) < 2:
         raise UserError(f"cross-play needs at least two entrants, got {len(rows)}")
     anchors = crossplay.anchors_for(choice, choice.identity(choice.make(1)), anchor_low, anchor_high)
-    with Store(":memory:" if no_record else home.records()) as store:
+    with Store(":memory:" if no_record else home.records()) as store, progress(0, "blocks", quiet=as_json) as bar:
         matrix = crossplay.play(
             choice,
             _with_anchors(choice, rows, anchors.entrants),
@@ -110,26 +104,39 @@ def command(
             workers=workers,
             store=store,
             command=typed(),
-            quiet=as_json,
+            watch=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
         )
         report = crossplay.report(matrix, anchors, entries=rows, only=only, alpha=alpha)
         for measurement in report.measurements():
             store.add_measurement(measurement)
     files = _files(report, only, table, plot)
+    spent = time.process_time() - started
     if as_json:
-        told = report.to_json() | {
-            "blocks": matrix.blocks,
-            "played": matrix.played,
-            "cpu_s": time.process_time() - started,
-        }
-        click.echo(json.dumps(told, indent=1, allow_nan=False))
+        counts = {"blocks": matrix.blocks, "played": matrix.played, "cpu_s": spent}
+        click.echo(json.dumps(report.to_json() | counts, indent=1, allow_nan=False))
         return
     kept = "not recorded" if no_record else "recorded"
-    played = f"{matrix.played:,} of {plural(matrix.blocks, 'block')} played now"
+    note = f"{kept}; {matrix.played:,} of {plural(matrix.blocks, 'block')} played now; {spent:.1f} CPU s"
     console = Console()
-    console.print(crossplay_screen(report, f"{kept}; {played}; {time.process_time() - started:.1f} CPU s", only))
+    console.print(crossplay_screen(report, note, only))
     for file in files:
         console.print(str(file), soft_wrap=True, highlight=False, markup=False)
+
+
+def _check_options(choice: ArenaChoice, only: tuple[str, ...], plot: Path | None) -> None:
+    """Refuse roles and pictures that there are not, before anything is played."""
+    from zoo import crossplay
+    from zoo.errors import UserError, nearest, need
+
+    if plot is not None:
+        if plot.suffix not in (".png", ".svg"):
+            raise UserError(f"--plot {plot}: the name must end in .png or .svg")
+        need("matplotlib", f"--plot {plot}")
+    spec = choice.make(1).spec
+    known = crossplay.roles(spec)
+    for role in only:
+        if role not in known:
+            raise UserError(f"--role: {spec.name} has no role {role!r}; {nearest(role, known)}")
 
 
 def _with_anchors(choice: ArenaChoice, rows: list[str], anchors: tuple[str, ...]) -> list[str]:
@@ -140,19 +147,19 @@ def _with_anchors(choice: ArenaChoice, rows: list[str], anchors: tuple[str, ...]
     return [*rows, *(text for text in dict.fromkeys(anchors) if entrant(choice, text).id not in known)]
 
 
-def _files(report: Report, only: tuple[str, ...], table: Path | None, plot: Path | None) -> list[Path]:
+def _files(report: CrossReport, only: tuple[str, ...], table: Path | None, plot: Path | None) -> list[Path]:
     """The files that were asked for; their paths."""
+    from leaderboard.report.plots import pictures
     from zoo.crossplay.cells import to_csv
     from zoo.crossplay.picture import heat_map
     from zoo.entry.checkpoint import write_atomically
-    from zoo.reproduce.plots import pictures
 
-    files = []
+    contents = {}
     if table is not None:
-        write_atomically(table, to_csv(report).encode())
-        files.append(table)
+        contents[table] = to_csv(report).encode()
     if plot is not None:
         kind = plot.suffix.removeprefix(".")
-        write_atomically(plot, pictures(heat_map(report, only), [kind])[kind])
-        files.append(plot)
-    return files
+        contents[plot] = pictures(heat_map(report, only), [kind])[kind]
+    for file, content in contents.items():
+        write_atomically(file, content)
+    return list(contents)

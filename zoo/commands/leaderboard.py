@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zoo.commands.options import format_options
+
 if TYPE_CHECKING:
     from leaderboard.records import ArenaRecord
 
@@ -14,16 +16,14 @@ EPILOG = """\b
 Examples:
   zoo leaderboard --arena coin
   zoo leaderboard --arena coin --format markdown > board.md
-  zoo leaderboard --arena coin-v1(size=5) --format json
+  zoo leaderboard --arena coin-v1(size=5) --json
   zoo leaderboard --rebuild
 """
 
 
 @click.command(epilog=EPILOG)
 @click.option("--arena", metavar="ARENA", help="Name or identity of an arena with records (default: all).")
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table", show_default=True
-)
+@format_options
 @click.option("--learn", is_flag=True, help="The board of learning matches instead of that of frozen entrants.")
 @click.option("--all-seeds", is_flag=True, help="Count every seed, not only the public one.")
 @click.option("--rebuild", is_flag=True, help="Recompute from the records instead of reading the cache.")

@@ -32,6 +32,23 @@ def arena_options(function: F) -> F:
     return click.option("--arena", required=True, metavar="ARENA", help="See `zoo arenas`.")(function)
 
 
+def format_options(function: F) -> F:
+    """--format, and --json, which is `--format json` in the spelling of every other command."""
+
+    def chosen(ctx: click.Context, _: click.Parameter, form: str) -> str:
+        if not ctx.params.pop("as_json", False):
+            return form
+        if form not in ("table", "json"):
+            raise click.UsageError(f"--json and --format {form} contradict each other", ctx)
+        return "json"
+
+    forms = click.Choice(["table", "json", "csv", "markdown"])
+    option = click.option("--format", "form", type=forms, default="table", show_default=True, callback=chosen)
+    return click.option("--json", "as_json", is_flag=True, is_eager=True, help="The same as --format json.")(
+        option(function)
+    )
+
+
 def list_options(function: F) -> F:
     """--names and --json of a command that lists what is registered."""
     function = click.option("--json", "as_json", is_flag=True, help="Print the list as one JSON object.")(function)

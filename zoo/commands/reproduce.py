@@ -13,7 +13,7 @@ from zoo.errors import UserError, need
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from zoo.reproduce.report import Figure, Report
+    from zoo.reproduce.report import Figure, Reproduction
     from zoo.reproduce.run import Done
 
 EPILOG = """\b
@@ -110,7 +110,7 @@ def _minutes(minutes: float) -> str:
 
 def _run(
     figure: Figure, folder: Path, quick: bool, seeds: int, workers: int, force: bool
-) -> tuple[Report, dict[str, Any]]:
+) -> tuple[Reproduction, dict[str, Any]]:
     """The report, and what it took."""
     import sys
     import time
@@ -149,13 +149,13 @@ def _run(
     return assembled(figure, done, quick=quick, seeds=seeds), run
 
 
-def _write(figure: Figure, folder: Path, report: Report, run: dict[str, Any], plot: str) -> list[Path]:
+def _write(figure: Figure, folder: Path, report: Reproduction, run: dict[str, Any], plot: str) -> list[Path]:
     """The JSON and the pictures; their paths, the JSON's first."""
     import json
 
+    from leaderboard.report.plots import pictures
     from zoo import __version__
     from zoo.bench import machine
-    from zoo.reproduce.plots import pictures
     from zoo.reproduce.run import write
 
     told = figure.facts() | {"version": __version__, "machine": machine(), "run": run} | report.to_json()

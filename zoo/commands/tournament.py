@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import COUNT, SEED, arena_options, arena_settings, typed
+from zoo.commands.options import COUNT, SEED, arena_options, arena_settings, format_options, typed
 
 EPILOG = """\b
 The matrix is a report on the records: it shows everything that these entrants
@@ -26,9 +26,7 @@ Examples:
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Only blocks of the public seed 0 are rated.")
 @click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks.")
 @click.option("--no-panel", is_flag=True, help="Leave out the pairings with the arena's panel.")
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table", show_default=True
-)
+@format_options
 def command(
     entrants: tuple[str, ...],
     arena: str,

@@ -12,17 +12,19 @@ For programs:
 """
 
 from zoo.anchors import BEST, Anchors, anchors_for
-from zoo.crossplay.figures import Entry, Group, Report, compare, report
-from zoo.crossplay.matrix import Matrix, Player, check, expand, play, roles
+from zoo.crossplay.figures import Entry, Group, compare, report
+from zoo.crossplay.matrix import CrossMatrix, play
+from zoo.crossplay.players import Contestant, check, expand, roles
+from zoo.crossplay.report import CrossReport
 
 __all__ = [
     "BEST",
     "Anchors",
+    "Contestant",
+    "CrossMatrix",
+    "CrossReport",
     "Entry",
     "Group",
-    "Matrix",
-    "Player",
-    "Report",
     "anchors_for",
     "check",
     "compare",

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 
-from zoo.crossplay.figures import Report
+from zoo.crossplay.report import CrossReport
 
 HEADER = (
     "arena",
@@ -25,7 +25,7 @@ HEADER = (
 )
 
 
-def to_csv(report: Report) -> str:
+def to_csv(report: CrossReport) -> str:
     """A header, and one line for each role, row and column: mean return per episode of the row; unknown is empty."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

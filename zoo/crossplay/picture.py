@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from leaderboard.report.layout import clean, decimals, number, plural, shortened, telling_width
-from zoo.crossplay.figures import Report
-from zoo.crossplay.matrix import Player
-from zoo.reproduce import plots
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Plot
+from leaderboard.report import plots
+from leaderboard.report.layout import clean, decimals, plural, shortened, telling_width
+from zoo.crossplay.players import Contestant
+from zoo.crossplay.report import CrossReport
 
 _ANNOTATED = 15  # rows and columns up to which every cell says its value
-_MAP = "viridis"  # even in lightness, which colour-blind readers and grey printers need
 _LABELS = (30, 20)  # characters of a row's and a column's label, more where they would not differ
 _LETTER = 0.06  # inches
 _CELL = 0.42  # inches
 _ENDS = (2.0, 98.0)  # percentiles at which the colours end, so that one cell cannot take them all
 
 
-def heat_map(report: Report, only: Sequence[str] = ()) -> Plot:
+def heat_map(report: CrossReport, only: Sequence[str] = ()) -> plots.Plot:
     """One panel for each role: rows and columns sorted by kind, kinds apart by a line."""
     matrix = report.matrix
     shown = list(only or matrix.roles)
@@ -44,16 +38,22 @@ def heat_map(report: Report, only: Sequence[str] = ()) -> Plot:
     return plot
 
 
-def _panel(plot: Plot, panel: Axes, report: Report, role: str, rows: list[int], columns: list[int]) -> None:
+def _panel(
+    plot: plots.Plot, panel: plots.Axes, report: CrossReport, role: str, rows: list[int], columns: list[int]
+) -> None:
     matrix = report.matrix
     values = matrix.mean(role)[np.ix_(rows, columns)]
     low, high = (float(x) for x in np.percentile(values, _ENDS))
     if high <= low:
         low, high = low - 0.5, high + 0.5
-    drawn = panel.imshow(values, cmap=_MAP, vmin=low, vmax=high, aspect="auto")
-    panel.grid(False)
-    panel.spines[:].set_visible(False)
-    panel.tick_params(length=0, labelsize=8)
+    digits = None
+    if _annotated(report):
+        digits = min(decimals(matrix.standard_error(role).ravel().tolist()), 2)
+        digits = 0 if np.abs(values).max() >= 100 else digits
+    beyond = {(True, True): "both", (True, False): "min", (False, True): "max", (False, False): "neither"}
+    extend = beyond[bool(values.min() < low), bool(values.max() > high)]
+    caption = "mean return per episode"
+    plots.heat_map(plot, panel, values, (low, high), digits=digits, dark=0.55, extend=extend, caption=caption)
     names, others = _names(matrix.rows, _LABELS[0]), _names(matrix.columns, _LABELS[1])
     panel.set_yticks(range(len(rows)), [names[i] for i in rows])
     panel.set_xticks(range(len(columns)), [others[j] for j in columns], rotation=45, ha="right", rotation_mode="anchor")
@@ -61,49 +61,27 @@ def _panel(plot: Plot, panel: Axes, report: Report, role: str, rows: list[int], 
         panel.axhline(at, color="white", linewidth=2.2)
     for at in _borders([matrix.columns[j] for j in columns]):
         panel.axvline(at, color="white", linewidth=2.2)
-    if _annotated(report):
-        digits = min(decimals(matrix.standard_error(role).ravel().tolist()), 2)
-        if np.abs(values).max() >= 100:
-            digits = 0
-        for i, line in enumerate(values):
-            for j, value in enumerate(line):
-                dark = (value - low) / (high - low) < 0.55
-                panel.text(
-                    j,
-                    i,
-                    number(float(value), digits),
-                    ha="center",
-                    va="center",
-                    fontsize=7.5,
-                    color="white" if dark else "black",
-                )
     alone = len(matrix.roles) == 1
     panel.set_title("return in one seat among partners" if alone else f"return as {role}")
     panel.set_ylabel("entrant" if alone else f"entrant as {role}")
     panel.set_xlabel("its partners" if alone else "its opponents")
-    ends = {(True, True): "both", (True, False): "min", (False, True): "max", (False, False): "neither"}
-    cut = ends[bool(values.min() < low), bool(values.max() > high)]
-    bar = plot.colorbar(drawn, ax=panel, pad=0.02, fraction=0.05, extend=cut)
-    bar.set_label("mean return per episode", fontsize=8)
-    bar.ax.tick_params(labelsize=8)
-    bar.outline.set_visible(False)
 
 
-def _annotated(report: Report) -> bool:
+def _annotated(report: CrossReport) -> bool:
     return max(len(report.matrix.rows), len(report.matrix.columns)) <= _ANNOTATED
 
 
-def _names(players: Sequence[Player], length: int) -> list[str]:
+def _names(players: Sequence[Contestant], length: int) -> list[str]:
     labels = [clean(player.label) for player in players]
     width = telling_width(labels, length)
     return [shortened(label, width) for label in labels]
 
 
-def _order(players: Sequence[Player]) -> list[int]:
+def _order(players: Sequence[Contestant]) -> list[int]:
     """Positions with kinds together, in the order in which they were named."""
     kinds = list(dict.fromkeys(player.kind for player in players))
     return sorted(range(len(players)), key=lambda i: kinds.index(players[i].kind))
 
 
-def _borders(players: Sequence[Player]) -> list[float]:
+def _borders(players: Sequence[Contestant]) -> list[float]:
     return [i - 0.5 for i in range(1, len(players)) if players[i].kind != players[i - 1].kind]

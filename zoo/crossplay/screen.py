@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from rich.console import Group as Stack
@@ -13,11 +14,12 @@ from leaderboard.report.layout import clean, decimals, half_widths, intervals, n
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import FEWEST_EPISODES, FEWEST_KINDS
 from zoo.anchors import BEST
-from zoo.crossplay.figures import Entry, Group, Report
+from zoo.crossplay.figures import Entry, Group
+from zoo.crossplay.report import CrossReport
 from zoo.screen import Column, Sheet, labels
 
 
-def crossplay_screen(report: Report, note: str = "", only: Sequence[str] = ()) -> RenderableType:
+def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = ()) -> RenderableType:
     """The whole screen; `note` says how it came about, `only` which roles are shown."""
     matrix = report.matrix
     title = Text(clean(f"Cross-play in {matrix.identity}, {matrix.spec.kind} game; "), style="bold")
@@ -40,7 +42,7 @@ def crossplay_screen(report: Report, note: str = "", only: Sequence[str] = ()) -
     return Stack(*parts, Text(), Text(note, style="dim"))
 
 
-def _matrix(report: Report, role: str) -> list[RenderableType]:
+def _matrix(report: CrossReport, role: str) -> list[RenderableType]:
     matrix = report.matrix
     mean, error = matrix.mean(role), matrix.standard_error(role)
     digits = min(decimals(error.ravel().tolist()), 2)
@@ -58,28 +60,28 @@ def _matrix(report: Report, role: str) -> list[RenderableType]:
     where = "in one seat among partners" if len(matrix.roles) == 1 else f"as {role}"
     text = f"Return per episode of the row {where} when paired with the column of that number{worst}."
     further = [f"{_numbers(report)[j]} {p.label}" for j, p in enumerate(matrix.columns) if p not in matrix.rows]
-    found: list[RenderableType] = [
+    lines: list[RenderableType] = [
         Text(clean(role if len(matrix.roles) > 1 else "One seat among partners"), style="bold"),
         sheet,
         Text(clean(text), style="dim"),
     ]
     if further:
-        found.append(Text(clean(f"Columns only: {', '.join(further)}."), style="dim"))
-    return found
+        lines.append(Text(clean(f"Columns only: {', '.join(further)}."), style="dim"))
+    return lines
 
 
 def _numbered(row: int, label: str) -> str:
     return f"{row + 1:>2} {label}"
 
 
-def _numbers(report: Report) -> list[str]:
+def _numbers(report: CrossReport) -> list[str]:
     """The columns' numbers: those of the rows, and further ones for opponents that are no rows."""
     rows = list(report.matrix.rows)
     more = iter(range(len(rows) + 1, len(rows) + len(report.matrix.columns) + 1))
     return [str(rows.index(p) + 1 if p in rows else next(more)) for p in report.matrix.columns]
 
 
-def _entries(report: Report) -> Sheet:
+def _entries(report: CrossReport) -> Sheet:
     entries = report.entries
     numbers = _numbers(report)
     names = {p.label: n for p, n in zip(report.matrix.columns, numbers, strict=True)}
@@ -89,60 +91,57 @@ def _entries(report: Report) -> Sheet:
     return Sheet([*columns, *_figures(entries, [names[(e.worst_against[1] or e.worst_against[0])] for e in entries])])
 
 
-def _groups(report: Report) -> Sheet:
+def _groups(report: CrossReport) -> Sheet:
     groups = report.groups
     columns = [labels("group", [g.label for g in groups])]
     if len(report.matrix.roles) > 1:
         columns.append(labels("role", [g.role for g in groups]))
     columns.append(Column("seeds", [str(len(g.members)) for g in groups]))
     columns += _figures(groups, None)
-    if any(g.swap is not None for g in groups):
-        swaps, between = [g.swap for g in groups], [g.swap_normalised for g in groups]
+    swaps, between = [g.swap for g in groups], [g.swap_normalised for g in groups]
+    if any(swaps):
         columns += [
-            Column("other seeds", _plain([None if s is None else s.cross_play for s in swaps])),
-            Column("drop [95 %]", _cells([None if s is None else s.drop for s in swaps])),
-            Column("R_-", [number(None if s is None else s.correlation, 2) for s in between]),
-            Column("others n", [number(None if s is None else s.cross_play, 2) for s in between]),
+            Column("other seeds", _plain(_each(swaps, "cross_play"))),
+            Column("drop [95 %]", _cells(_each(swaps, "drop"))),
+            Column("R_-", _plain(_each(between, "correlation"), 2)),
+            Column("others n", _plain(_each(between, "cross_play"), 2)),
         ]
     return Sheet(columns)
 
 
-def _figures(told: Sequence[Entry] | Sequence[Group], against: Sequence[str] | None) -> list[Column]:
-    between, raw = [t.normalised for t in told], [t.raw for t in told]
-    columns = []
-    if any(x is not None for x in between):
-        columns += [
-            Column("worst n [95 %]", _cells([None if x is None else x.worst for x in between], 2), style="bold"),
-            *([] if against is None else [Column("vs", against)]),
-            Column("CVaR n", _plain([None if x is None else x.cvar.mean for x in between], 2)),
-            Column("mean n [95 %]", _cells([None if x is None else x.mean for x in between], 2)),
-            *(
-                [Column("gap n [95 %]", _cells([None if x is None else x.gap for x in between], 2))]
-                if any(x is not None and x.gap is not None for x in between)
-                else []
-            ),
+def _figures(judged: Sequence[Entry] | Sequence[Group], against: Sequence[str] | None) -> list[Column]:
+    """The normalised figures, in whose worst case the opponents `against` are, and the raw ones."""
+    raw, between = [x.raw for x in judged], [x.normalised for x in judged]
+    vs = [] if against is None else [Column("vs", against)]
+    columns = vs
+    if any(between):
+        columns = [
+            Column("worst n [95 %]", _cells(_each(between, "worst"), 2), style="bold"),
+            *vs,
+            Column("CVaR n", _plain(_each(between, "cvar", "mean"), 2)),
+            Column("mean n [95 %]", _cells(_each(between, "mean"), 2)),
         ]
-    elif against is not None:
-        columns.append(Column("vs", against))
-    return [
-        *columns,
-        Column("worst [95 %]", _cells([x.worst for x in raw])),
-        Column("CVaR", _plain([x.cvar.mean for x in raw])),
-        Column("mean [95 %]", _cells([x.mean for x in raw])),
-        *(
-            [
-                Column("own", _plain([None if x.own is None else x.own.mean for x in raw])),
-                Column("gap [95 %]", _cells([x.gap for x in raw])),
-            ]
-            if any(x.own is not None for x in raw)
-            else []
-        ),
+        if any(_each(between, "gap")):
+            columns.append(Column("gap n [95 %]", _cells(_each(between, "gap"), 2)))
+    columns += [
+        Column("worst [95 %]", _cells(_each(raw, "worst"))),
+        Column("CVaR", _plain(_each(raw, "cvar", "mean"))),
+        Column("mean [95 %]", _cells(_each(raw, "mean"))),
     ]
+    if any(_each(raw, "own")):
+        columns += [Column("own", _plain(_each(raw, "own", "mean"))), Column("gap [95 %]", _cells(_each(raw, "gap")))]
+    return columns
 
 
-def _cells(figures: Sequence[Estimate | None], digits: int | None = None) -> list[str]:
-    values = [None if f is None else f.mean for f in figures]
-    lows, highs = [None if f is None else f.low for f in figures], [None if f is None else f.high for f in figures]
+def _each(of: Sequence[object | None], *names: str) -> list[Any]:
+    """An attribute of each, or an attribute of that; None where there is none."""
+    for name in names:
+        of = [getattr(x, name, None) for x in of]
+    return list(of)
+
+
+def _cells(estimates: Sequence[Estimate | None], digits: int | None = None) -> list[str]:
+    values, lows, highs = (_each(estimates, end) for end in ("mean", "low", "high"))
     if digits is None:
         digits = min(max(decimals(half_widths(lows, highs), default=1), 1), 2)
     return intervals(values, lows, highs, digits)
@@ -154,7 +153,7 @@ def _plain(values: Sequence[float | None], digits: int | None = None) -> list[st
     return [number(value, digits) for value in values]
 
 
-def _explained(report: Report) -> list[str]:
+def _explained(report: CrossReport) -> list[str]:
     """One line for every number of the table of entries."""
     matrix, anchors = report.matrix, report.anchors
     lines = []
@@ -180,26 +179,26 @@ def _explained(report: Report) -> list[str]:
     lines += [
         "worst: least mean return over held-out opponents, those of another training run (a longer one with the same"
         f" seed is the same){how}; vs: with whom.",
-        f"CVaR: mean over the worst {report.alpha:.0%} of held-out opponents, likewise.",
+        f"CVaR: mean over the worst {report.alpha:.0%} of held-out opponents, in the same way.",
         "mean: over held-out opponents.",
     ]
     if any(entry.raw.own is not None for entry in report.entries):
-        lines.append("own: with itself, as it trained; gap: own less mean; both only of who was trained.")
+        lines.append("own: with itself, as it trained; gap: own less mean; both only of trained entrants.")
     return [
         *lines,
         f"{_intervals_explained(report)} All play the same episodes, so differences of entries are surer.",
     ]
 
 
-def _intervals_explained(report: Report) -> str:
-    told = [x for entry in report.entries for x in (entry.raw, entry.normalised) if x is not None]
-    few = [x.kinds < FEWEST_KINDS for x in told]
+def _intervals_explained(report: CrossReport) -> str:
+    figures = [x for entry in report.entries for x in (entry.raw, entry.normalised) if x is not None]
+    few = [x.kinds < FEWEST_KINDS for x in figures]
     if all(few):
         return (
             f"Intervals are for other episodes with exactly these opponents, as they are of fewer than {FEWEST_KINDS}"
             " kinds."
         )
-    gap = " and gap" if any(x.gap is not None for x in told) else ""
+    gap = " and gap" if any(x.gap is not None for x in figures) else ""
     where = f" (for exactly these where they are of fewer than {FEWEST_KINDS} kinds)" if any(few) else ""
     return (
         f"Intervals of mean{gap} are for other opponents like these{where} and other episodes; those of worst case"

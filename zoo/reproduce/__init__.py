@@ -40,8 +40,8 @@ def load(name: str) -> Figure:
     """
     if name not in NAMES:
         raise UserError(f"there is nothing called {name!r} to reproduce; {nearest(name, NAMES)}; see --list")
-    found: Figure = importlib.import_module(f"zoo.reproduce.{name.replace('-', '_')}").FIGURE
-    return found
+    figure: Figure = importlib.import_module(f"zoo.reproduce.{name.replace('-', '_')}").FIGURE
+    return figure
 
 
 #: What the list says of each, so that a list imports none of them; a test compares the two.

@@ -15,19 +15,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from agents.parts import dice
 from agents.randomness import derive, derive_rows, generator, uniform
 from arenas.protocol import Arena, TimeStep
+from leaderboard.report import plots
+from leaderboard.statistics import estimate
+from leaderboard.statistics.estimate import Estimate
 from zoo.registry import load_arena
-from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, Tell, mean, seed_words
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Plot
+from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell, seed_words
 
 STEPS, GAMMA = 150, 0.96
 SET = 8  # episodes on which derivatives are taken together
@@ -63,13 +64,13 @@ class Pair:
         p, q = self.first, self.second
         joint = torch.stack((p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)), dim=-1)  # [5, 4]
         pay = torch.tensor([-1.0, -3.0, 0.0, -2.0], dtype=torch.float64)
-        found = [torch.zeros(5, dtype=torch.float64)]
+        values = [torch.zeros(5, dtype=torch.float64)]
         for _ in range(STEPS):
-            found.append(joint @ (pay + GAMMA * found[-1][1:]))
-        return torch.stack(found[::-1])
+            values.append(joint @ (pay + GAMMA * values[-1][1:]))
+        return torch.stack(values[::-1])
 
 
-class Table:
+class LogitTable:
     """A policy for the exact value of an arena: probabilities from logits of cooperating."""
 
     memoryless = True
@@ -88,7 +89,7 @@ def exact(arena: Arena, logits: Tensor) -> tuple[Tensor, Tensor]:
     """Gradient [10] and Hessian [10, 10] of the row player's value over T steps, by the arena."""
 
     def value(theta: Tensor) -> Tensor:
-        policies = {seat: Table(own) for seat, own in zip(arena.spec.seats, theta.view(2, 5), strict=True)}
+        policies = {seat: LogitTable(own) for seat, own in zip(arena.spec.seats, theta.view(2, 5), strict=True)}
         return arena.value(policies, steps=STEPS, gamma=GAMMA)[next(iter(arena.spec.seats))].sum()
 
     theta = logits.flatten().clone().requires_grad_()
@@ -179,8 +180,8 @@ def _derivatives(objective: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
 def correlation(a: Tensor, b: Tensor) -> Tensor:
     """Pearson's, over the last axis: of each row of `a` [K, D] with `b` [D]; NaN where a row is constant."""
     a, b = a - a.mean(-1, keepdim=True), b - b.mean()
-    found: Tensor = (a @ b) / (a.norm(dim=-1) * b.norm())
-    return found
+    products: Tensor = (a @ b) / (a.norm(dim=-1) * b.norm())
+    return products
 
 
 def one_pair(tell: Tell, seed: int, sizes: list[int]) -> Json:
@@ -191,17 +192,17 @@ def one_pair(tell: Tell, seed: int, sizes: list[int]) -> Json:
     states, joints = play(pair, derive(seed, "fit"), 0, FITTED)
     fitted = fitted_values(states, torch.tensor([-1.0, -3.0, 0.0, -2.0], dtype=torch.float64)[joints])
     episodes = max(sizes)
-    found: dict[str, tuple[list[Tensor], list[Tensor]]] = {name: ([], []) for name in ESTIMATORS}
+    samples: dict[str, tuple[list[Tensor], list[Tensor]]] = {name: ([], []) for name in ESTIMATORS}
     for start in range(0, episodes, CHUNK):
         count = min(CHUNK, episodes - start)
         sampled = play(pair, derive(seed, "sample"), start, count)
         for name, parts in estimates(pair, fitted, *sampled).items():
-            for column, part in zip(found[name], parts, strict=True):
+            for column, part in zip(samples[name], parts, strict=True):
                 column.append(part)
         tell(start + count, episodes)
     truth = {"gradient": gradient, "hessian": hessian.flatten(), "mixed": hessian[:5, 5:].flatten()}
     result: dict[str, Any] = {}
-    for name, (gradients, hessians) in found.items():
+    for name, (gradients, hessians) in samples.items():
         whole, twice = torch.cat(gradients), torch.cat(hessians)
         kinds = {"gradient": whole, "hessian": twice.flatten(1), "mixed": twice[:, :5, 5:].flatten(1)}
         result[name] = {kind: _agreement(sets, truth[kind], sizes) for kind, sets in kinds.items()}
@@ -210,14 +211,14 @@ def one_pair(tell: Tell, seed: int, sizes: list[int]) -> Json:
 
 def _agreement(sets: Tensor, truth: Tensor, sizes: Sequence[int]) -> Json:
     """At each size: mean correlation and mean relative error over the disjoint samples, and whether all are 0."""
-    told: dict[str, list[float | None]] = {"correlation": [], "error": []}
+    agreement: dict[str, list[float | None]] = {"correlation": [], "error": []}
     for size in sizes:
         width = size // SET
         samples = sets[: len(sets) // width * width].view(-1, width, sets.shape[1]).mean(1)
         nothing = not samples.any()
-        told["correlation"].append(None if nothing else float(correlation(samples, truth).mean()))
-        told["error"].append(float(((samples - truth).norm(dim=1) / truth.norm()).mean()))
-    return told | {"zero": not sets.any()}
+        agreement["correlation"].append(None if nothing else float(correlation(samples, truth).mean()))
+        agreement["error"].append(float(((samples - truth).norm(dim=1) / truth.norm()).mean()))
+    return agreement | {"zero": not sets.any()}
 
 
 class DiceGradients(Figure):
@@ -235,7 +236,7 @@ class DiceGradients(Figure):
         sizes = list(QUICK if quick else SIZES)
         return [Part(f"pair {seed}", one_pair, {"seed": seed, "sizes": sizes}) for seed in range(seeds)]
 
-    def assemble(self, done: Sequence[tuple[Part, Json]], quick: bool, seeds: int) -> Report:
+    def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """Correlations at the largest sample and at 1,000 episodes."""
         sizes = done[0][0].settings["sizes"]
         results = [result for _, result in done]
@@ -243,7 +244,7 @@ class DiceGradients(Figure):
             name: {kind: _curves([result[name][kind] for result in results], len(sizes)) for kind in KINDS}
             for name in ESTIMATORS
         }
-        rows = [row for size in _told_sizes(sizes) for row in _rows(curves, sizes, size)]
+        rows = [row for size in _shown_sizes(sizes) for row in _rows(curves, sizes, size)]
         zero = all(result["surrogate"]["mixed"]["zero"] for result in results)
         notes = [
             "SL: surrogate loss; DiCE+b: DiCE with baseline; loaded: loaded DiCE with exact values, or fitted ones.",
@@ -257,31 +258,22 @@ class DiceGradients(Figure):
             f" {FITTED} other episodes, generalised advantages with lambda {LAMBDA:g}.",
         ]
         settings = {"game": "ipd, row's value", "T": STEPS, "gamma": GAMMA, "logits": "N(0, 1)", "episodes": sizes}
-        return Report(rows, settings, seed_words(seeds), notes, {"sizes": sizes, "curves": curves, "zero": zero})
+        return Reproduction(rows, settings, seed_words(seeds), notes, {"sizes": sizes, "curves": curves, "zero": zero})
 
-    def plot(self, report: Report) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """A panel for each kind, correlation against episodes."""
-        from zoo.reproduce import plots
-
         sizes = report.data["sizes"]
         plot, axes = plots.panels(3, share_y=True)
         for panel, (kind, name) in zip(axes, KINDS.items(), strict=True):
             # the surrogate loss and DiCE have the same gradient: the first drawn is seen through the second's gaps
             for number, (estimator, label) in enumerate(ESTIMATORS.items()):
-                told = report.data["curves"][estimator][kind]
-                if any(value is None for value in told["mean"]):
+                shown = report.data["curves"][estimator][kind]
+                if None in shown["mean"]:
                     continue  # all 0: there is no correlation
-                plots.curve(
-                    panel,
-                    sizes,
-                    told["mean"],
-                    told["low"],
-                    told["high"],
-                    label=label,
-                    colour=plots.COLOURS[number],
-                    marker="osD^v"[number],
-                    style="--" if estimator == "dice" else "-",
-                )
+                ends = {word: shown[word] for word in ("mean", "low", "high")}
+                look: Any = {"colour": plots.COLOURS[number], "marker": "osD^v"[number]}
+                style = "--" if estimator == "dice" else "-"
+                plots.curve(panel, sizes, **ends, label=label, style=style, **look)
             for value in (PUBLISHED[kind].value,) if kind in PUBLISHED else ():
                 plots.published(panel, value, "paper, DiCE at 100,000")
             panel.set(xscale="log", xlabel="episodes", title=name, ylim=(-0.35, 1.03))
@@ -306,43 +298,40 @@ TARGETS = {
 }
 
 
-def _told_sizes(sizes: Sequence[int]) -> list[int]:
+def _shown_sizes(sizes: Sequence[int]) -> list[int]:
     """Sizes in the table; the rest is in the files."""
     return sorted({size for size in sizes if size == 1_000} | {max(sizes)})
 
 
-def _rows(curves: Mapping[str, Any], sizes: Sequence[int], size: int) -> list[Row]:
+def _correlation(values: Sequence[float]) -> Estimate:
+    """Mean over pairs; a correlation is at most 1."""
+    mean = estimate.t(values)
+    return mean if mean.high is None else replace(mean, high=min(mean.high, 1.0))
+
+
+def _rows(curves: Mapping[str, Any], sizes: Sequence[int], size: int) -> list[Finding]:
     rows = []
-    at = sizes.index(size)
     for kind, word in KINDS.items():
         for estimator, label in SHORT.items():
-            values = curves[estimator][kind]["values"][at]
+            values = curves[estimator][kind]["values"][sizes.index(size)]
             if values is None:
                 continue
-            told = PUBLISHED.get(kind) if estimator == "dice" and size == 100_000 else None
-            at_least = TARGETS.get((estimator, kind, size))
-            ours = mean(values)
-            if ours.high is not None:
-                ours = replace(ours, high=min(ours.high, 1.0))
-            rows.append(
-                Row(f"{word.removesuffix(' block')}: {label}", ours, told, f"{size:,} episodes", "higher", at_least)
-            )
+            published = PUBLISHED.get(kind) if estimator == "dice" and size == 100_000 else None
+            label, at_least = f"{word.removesuffix(' block')}: {label}", TARGETS.get((estimator, kind, size))
+            rows.append(Finding(label, _correlation(values), published, f"{size:,} episodes", "higher", at_least))
     return rows
 
 
 def _curves(results: Sequence[Json], count: int) -> Json:
     """Per size the pairs' correlations with their mean and interval; None where there is none."""
-    told: dict[str, list[Any]] = {"values": [], "mean": [], "low": [], "high": [], "error": []}
-    for at in range(count):
-        values = [result["correlation"][at] for result in results]
-        known = None if any(value is None for value in values) else values
-        found = None if known is None else mean(known)
-        told["values"].append(known)
-        told["mean"].append(found and found.mean)
-        told["low"].append(found and found.low)
-        told["high"].append(found and (found.high if found.high is None else min(found.high, 1.0)))
-        told["error"].append(mean([result["error"][at] for result in results]).mean)
-    return told
+    at_sizes = [[result["correlation"][at] for result in results] for at in range(count)]
+    values = [None if None in pairs else pairs for pairs in at_sizes]
+    means = [pairs and _correlation(pairs) for pairs in values]
+    return {
+        "values": values,
+        **{word: [mean and getattr(mean, word) for mean in means] for word in ("mean", "low", "high")},
+        "error": [float(np.mean([result["error"][at] for result in results])) for at in range(count)],
+    }
 
 
 FIGURE = DiceGradients()

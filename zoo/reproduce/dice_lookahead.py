@@ -7,22 +7,20 @@ numbers are means over the last 20 updates of the authors' own run files.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from agents.protocol import Agent
 from agents.randomness import derive
+from leaderboard.report import plots
+from leaderboard.statistics import estimate
 from zoo.entry.entrant import read_entrant
 from zoo.entry.venue import ArenaChoice
 from zoo.play.table import Table
 from zoo.reproduce.learning_runs import band, thinned
-from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, Tell, mean, seed_words, share, spread
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Plot
+from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell, seed_words, spread
 
 GAMES, UPDATES, TAIL = 64, 200, 20
 _RATES = "lr=0.1,eta=0.3"  # eta is shared by the K look-aheads
@@ -39,7 +37,7 @@ METHODS: dict[str, tuple[str, float | None, float]] = {
 
 def learn_with_like(tell: Tell, entrant: str, updates: int, games: int, replicas: int, seed: int) -> Json:
     """`replicas` runs of self-play; by seat the mean reward per step expected at every update, [updates, R]."""
-    choice = ArenaChoice("ipd", (), ())
+    choice = ArenaChoice("ipd")
     arena = choice.make(replicas * games)
     identity = choice.identity(arena)
     read = read_entrant(entrant, arena, identity, learning=True)
@@ -48,16 +46,16 @@ def learn_with_like(tell: Tell, entrant: str, updates: int, games: int, replicas
         players |= read.agents(arena.spec, (seat,), derive(seed, "fresh"), replicas=replicas)
     table = Table(arena, identity, players, list(players), length=None, seed=seed)
     steps = arena.spec.max_steps
-    found: dict[str, list[list[float]]] = {seat: [] for seat in players}
+    values: dict[str, list[list[float]]] = {seat: [] for seat in players}
     for done in range(updates):
         policies = {seat: policy for seat, player in players.items() if (policy := player.policy(seat)) is not None}
         with torch.no_grad():
             value = arena.value(policies, steps=steps, gamma=1.0)
         for seat, v in value.items():
-            found[seat].append((v.expand(replicas) / steps).tolist())
+            values[seat].append((v.expand(replicas) / steps).tolist())
         table.play_round()
         tell(done + 1, updates)
-    return found
+    return values
 
 
 class DiceLookahead(Figure):
@@ -78,11 +76,11 @@ class DiceLookahead(Figure):
             if not (quick and name.endswith("3"))
         ]
 
-    def assemble(self, done: Sequence[tuple[Part, Json]], quick: bool, seeds: int) -> Report:
+    def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """Both seats' mean beside the published, every run's seats, and how many runs cooperate."""
-        rows: list[Row] = []
-        each: list[Row] = []
-        count: list[Row] = []
+        rows: list[Finding] = []
+        each: list[Finding] = []
+        count: list[Finding] = []
         curves: dict[str, Any] = {}
         for part, result in done:
             _, value, sd = METHODS[part.name]
@@ -90,16 +88,17 @@ class DiceLookahead(Figure):
             tails = {seat: v[-TAIL:].mean(0) for seat, v in values.items()}
             row, column = tails["row"], tails["column"]
             pair = (row + column) / 2
-            told = Published(value, value - 0.01, value + 0.01, "+-0.01") if sd <= 0.001 and value else None
-            told = told or (Published.of_runs(value, sd, 5) if value else None)
             note = ", ".join(f"{a:.2f}/{b:.2f}" for a, b in zip(row[:5], column[:5], strict=True))
-            rows.append(Row(part.name, mean(pair), told, "mean of both seats", "higher", note=note, sd=spread(pair)))
+            ours, published = estimate.t(pair), _published(value, sd)
+            group = "mean of both seats"
+            rows.append(Finding(part.name, ours, published, group, "higher", note=note, sd=spread(pair)))
             for word, seat in (("higher", np.maximum(row, column)), ("lower", np.minimum(row, column))):
-                each.append(Row(part.name, mean(seat), None, f"the {word} seat of each run", sd=spread(seat)))
+                group = f"the {word} seat of each run"
+                each.append(Finding(part.name, estimate.t(seat), None, group, sd=spread(seat)))
             if "LOLA" in part.name:
-                cooperating = share(int((pair >= COOPERATES).sum()), len(pair))
+                cooperating = estimate.wilson(int((pair >= COOPERATES).sum()), len(pair))
                 group = f"share of runs whose mean is at least {COOPERATES:g}"
-                count.append(Row(part.name, cooperating, None, group, "higher", at_least=0.8))
+                count.append(Finding(part.name, cooperating, None, group, "higher", at_least=0.8))
             curves[part.name] = {
                 "pair": thinned((values["row"] + values["column"]) / 2),
                 "seats": [
@@ -119,22 +118,20 @@ class DiceLookahead(Figure):
             "updates": updates,
             **{part.name: part.settings["entrant"] for part, _ in done},
         }
-        return Report(
+        return Reproduction(
             [*rows, *count, *each], settings, seed_words(seeds), notes, {"curves": curves, "updates": updates}
         )
 
-    def plot(self, report: Report) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """The pairs' means on the left, every run's two seats on the right."""
-        from zoo.reproduce import plots
-
         plot, (left, right) = plots.panels(2, width=5.2, height=4.0, share_y=True)
-        for number, (name, told) in enumerate(report.data["curves"].items()):
+        for number, (name, shown) in enumerate(report.data["curves"].items()):
             colour = plots.COLOURS[number]
-            plots.curve(left, *band(told["pair"]), label=name, colour=colour)
+            plots.curve(left, **band(shown["pair"]), label=name, colour=colour)
             _, value, _ = METHODS[name]
             if value is not None:
                 left.plot([0.9 * report.data["updates"], report.data["updates"]], [value] * 2, "--", color=colour)
-            for run in told["seats"] if "LOLA" in name else ():
+            for run in shown["seats"] if "LOLA" in name else ():
                 for values in run:
                     x = np.linspace(1, report.data["updates"], len(values))
                     right.plot(x, values, color=colour, linewidth=0.7, alpha=0.8)
@@ -143,6 +140,13 @@ class DiceLookahead(Figure):
         right.set(title="each seat of each run, LOLA-DiCE", xlabel="update")
         plots.legend_below(plot, [left, right], 3)
         return plot
+
+
+def _published(value: float | None, sd: float) -> Published | None:
+    """Over the authors' 5 runs; +-.01 where these do not differ."""
+    if not value:
+        return None
+    return Published(value, value - 0.01, value + 0.01, "+-0.01") if sd <= 0.001 else Published.of_runs(value, sd, 5)
 
 
 FIGURE = DiceLookahead()

@@ -18,13 +18,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from leaderboard.statistics.estimate import Estimate
-from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, Tell
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Plot
+from leaderboard.report import plots
+from leaderboard.statistics.estimate import Estimate, within
+from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell
 
 AGENTS, QUICK = 12, 8
 HALF = Fraction(1, 2)
@@ -95,20 +93,20 @@ def estimate(estimator: str, joint: Joint, theta: Fraction, reward: Reward, base
 def products(estimator: str, agents: int, theta: Fraction, reward: Reward) -> list[tuple[Fraction, Fraction]]:
     """(probability, <g_hat, g>) of every joint action."""
     g, j = gradient(agents, theta, reward), objective(agents, theta, reward)
-    found = []
+    pairs = []
     for a in joint_actions(agents):
         step = estimate(estimator, a, theta, reward, j)
-        found.append((probability(a, theta), sum((x * y for x, y in zip(step, g, strict=True)), Fraction(0))))
-    return found
+        pairs.append((probability(a, theta), sum((x * y for x, y in zip(step, g, strict=True)), Fraction(0))))
+    return pairs
 
 
-def shares(found: Sequence[tuple[Fraction, Fraction]], draws: int = 1) -> Steps:
-    """Probabilities of the three kinds of steps, from what `products` found, for the mean of so many draws.
+def shares(pairs: Sequence[tuple[Fraction, Fraction]], draws: int = 1) -> Steps:
+    """Probabilities of the three kinds of steps, from what `products` gives, for the mean of so many draws.
 
     The inner product of a mean is the mean of the inner products, so that all draws are listed by their products.
     """
     right, none, wrong = Fraction(0), Fraction(0), Fraction(0)
-    for batch in itertools.product(found, repeat=draws):
+    for batch in itertools.product(pairs, repeat=draws):
         weight = math.prod((p for p, _ in batch), start=Fraction(1))
         product = sum((d for _, d in batch), Fraction(0))
         if product > 0:
@@ -169,9 +167,10 @@ class Variant:
     words: str  # the law
     theta: Fraction = HALF
     published: bool = False  # the paper says 0.5^N of it
-    told: tuple[int, ...] = (2, 4, 8, 12)  # numbers of agents in the table
+    shown: tuple[int, ...] = (2, 4, 8, 12)  # numbers of agents in the table
 
 
+_EVERY = tuple(range(1, AGENTS + 1))
 VARIANTS: Mapping[str, Variant] = {
     "score": Variant(
         "score function, R = 1[all a_i = 1]",
@@ -180,15 +179,10 @@ VARIANTS: Mapping[str, Variant] = {
         _of_ones,
         "P(> 0) = 2^-N",
         published=True,
-        told=tuple(range(1, AGENTS + 1)),
+        shown=_EVERY,
     ),
     "critic": Variant(
-        "central critic, R = 1[all a_i = 1]",
-        "critic",
-        "all ones",
-        _of_critic,
-        "P(> 0) = (N + 1) 2^-N",
-        told=tuple(range(1, AGENTS + 1)),
+        "central critic, R = 1[all a_i = 1]", "critic", "all ones", _of_critic, "P(> 0) = (N + 1) 2^-N", shown=_EVERY
     ),
     "baseline": Variant(
         "score function with baseline E[R], R = 1[all a_i = 1]",
@@ -218,22 +212,22 @@ VARIANTS: Mapping[str, Variant] = {
 
 def list_steps(tell: Tell, estimator: str, reward: str, theta: str, agents: int) -> Json:
     """The three probabilities as fractions for N = 1 to `agents`."""
-    found = []
+    steps = []
     for count in range(1, agents + 1):
-        found.append(_texts(shares(products(estimator, count, Fraction(theta), REWARDS[reward]))))
+        steps.append(_texts(shares(products(estimator, count, Fraction(theta), REWARDS[reward]))))
         tell(count, agents)
-    return found
+    return steps
 
 
 def list_batches(tell: Tell, estimator: str, reward: str, bits: int) -> Json:
     """The same for minibatches of M >= 2 draws, wherever N M <= `bits`."""
     sizes = [(count, draws) for count in range(1, bits) for draws in range(2, bits // count + 1)]
-    found = []
+    batches = []
     for number, (count, draws) in enumerate(sizes):
         steps = shares(products(estimator, count, HALF, REWARDS[reward]), draws)
-        found.append({"agents": count, "draws": draws, "steps": _texts(steps)})
+        batches.append({"agents": count, "draws": draws, "steps": _texts(steps)})
         tell(number + 1, len(sizes))
-    return found
+    return batches
 
 
 def _texts(steps: Steps) -> list[str]:
@@ -257,31 +251,32 @@ class GradientDirection(Figure):
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """One for each variant, and the minibatches of the two estimators that are never wrong."""
-        agents = QUICK if quick else AGENTS
-        found = [
-            Part(
-                name,
-                list_steps,
-                {"estimator": v.estimator, "reward": v.reward, "theta": str(v.theta), "agents": agents},
-            )
-            for name, v in VARIANTS.items()
-        ]
-        bits = QUICK if quick else BITS
-        return found + [
-            Part(f"{name}, batches", list_batches, {"estimator": name, "reward": "all ones", "bits": bits})
-            for name in ("score", "critic")
+        agents, bits = (QUICK, QUICK) if quick else (AGENTS, BITS)
+
+        def settings(variant: Variant) -> dict[str, Json]:
+            return {"estimator": variant.estimator, "reward": variant.reward}
+
+        return [
+            *(
+                Part(name, list_steps, settings(v) | {"theta": str(v.theta), "agents": agents})
+                for name, v in VARIANTS.items()
+            ),
+            *(
+                Part(f"{name}, batches", list_batches, settings(VARIANTS[name]) | {"bits": bits})
+                for name in ("score", "critic")
+            ),
         ]
 
-    def assemble(self, done: Sequence[tuple[Part, Json]], quick: bool, seeds: int) -> Report:
+    def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """Fractions beside the proposition."""
         results = {part.name: result for part, result in done}
         agents = len(results["score"])
-        rows: list[Row] = []
+        rows: list[Finding] = []
         for name, variant in VARIANTS.items():
             listed = [_steps(texts) for texts in results[name]]
             same = [variant.law(count + 1, variant.theta) == steps for count, steps in enumerate(listed)]
             group = f"{variant.title}: {variant.words}, {_held(same)}"
-            rows += [_row(group, variant, count, listed[count - 1]) for count in variant.told if count <= agents]
+            rows += [_row(group, variant, count, listed[count - 1]) for count in variant.shown if count <= agents]
         batches = {name: results[f"{name}, batches"] for name in ("score", "critic")}
         rows += _batch_rows(results, batches)
         right = {name: _steps(results[name][-1])[0] for name in ("score", "critic")}
@@ -305,14 +300,12 @@ class GradientDirection(Figure):
         ]
         settings = {"joint actions": "all 2^N", "N": f"1 to {agents}", "arithmetic": "rational"}
         data = {"agents": agents, "steps": {name: results[name] for name in VARIANTS}, "batches": batches}
-        return Report(rows, settings, "", notes, data)
+        return Reproduction(rows, settings, "", notes, data)
 
-    def plot(self, report: Report) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """Left one joint action, right the mean of several; both over the number of agents."""
-        from zoo.reproduce import plots
-
         counts = list(range(1, report.data["agents"] + 1))
-        listed = {name: [_steps(texts) for texts in told] for name, told in report.data["steps"].items()}
+        listed = {name: [_steps(texts) for texts in steps] for name, steps in report.data["steps"].items()}
         plot, (left, right) = plots.panels(2, share_y=True, width=4.8, height=4.0)
         lines: list[tuple[str, int, str, str, str]] = [
             ("baseline", 0, "baseline E[R], right", "-", "^"),
@@ -359,39 +352,35 @@ def _held(same: Sequence[bool]) -> str:
     return f"NOT so at N = {', '.join(wrong)}" if wrong else "so at every N"
 
 
-def _row(group: str, variant: Variant, agents: int, steps: Steps) -> Row:
+def _row(group: str, variant: Variant, agents: int, steps: Steps) -> Finding:
     half = 0.5**agents
-    told = Published(half, half, half, f"0.5^{agents}") if variant.published else None
+    published = Published(half, half, half, f"0.5^{agents}") if variant.published else None
     exact = dict(zip(("P(> 0)", "P(= 0)", "P(< 0)"), map(str, steps), strict=True))
     if variant.theta != HALF and steps == variant.law(agents, variant.theta):
         # written out they would have a hundred digits
         powers = (f"({variant.theta})^{agents}", "the rest", f"({1 - variant.theta})^{agents}")
         exact = dict(zip(exact, powers, strict=True))
-    return Row(f"N = {agents}", _exactly(steps[0]), told, group, exact=exact)
+    return Finding(f"N = {agents}", _exactly(steps[0]), published, group, exact=exact)
 
 
-def _batch_rows(results: Mapping[str, Any], batches: Mapping[str, Any]) -> list[Row]:
-    """Of each number of agents the largest minibatch that was listed."""
-    rows, same = [], []
-    for name, told in batches.items():
+def _batch_rows(results: Mapping[str, Any], batches: Mapping[str, Any]) -> list[Finding]:
+    """Of some numbers of agents the largest minibatch that was listed."""
+    right: list[tuple[str, Fraction]] = []
+    same = []
+    for name, label in (("score", "score function"), ("critic", "central critic")):
         largest = {}
-        for batch in told:
-            right = _steps(batch["steps"])[0]
-            same.append(right == in_batch(_steps(results[name][batch["agents"] - 1])[0], batch["draws"]))
-            largest[batch["agents"]] = (batch["draws"], right)
-        label = {"score": "score function", "critic": "central critic"}[name]
-        rows += [
-            (f"{label}, N = {agents}, M = {draws}", right)
-            for agents, (draws, right) in largest.items()
-            if agents in (2, 4, 6)
-        ]
+        for batch in batches[name]:
+            agents, draws, p = batch["agents"], batch["draws"], _steps(batch["steps"])[0]
+            same.append(p == in_batch(_steps(results[name][agents - 1])[0], draws))
+            largest[agents] = (f"{label}, N = {agents}, M = {draws}", p)
+        right += [largest[agents] for agents in (2, 4, 6) if agents in largest]
     law = "1 - (1 - P(> 0))^M, so at every N and M listed" if all(same) else "NOT 1 - (1 - P(> 0))^M"
     group = f"mean of M draws, R = 1[all a_i = 1]: {law}"
-    return [Row(label, _exactly(right), group=group, exact={"P(> 0)": str(right)}) for label, right in rows]
+    return [Finding(label, _exactly(p), group=group, exact={"P(> 0)": str(p)}) for label, p in right]
 
 
 def _exactly(p: Fraction) -> Estimate:
-    return Estimate(float(p), None, None, 1)
+    return within(float(p), None, 1, "exact")
 
 
 FIGURE = GradientDirection()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from leaderboard.report.plots import line_of
+from leaderboard.statistics.estimate import merged, pooled
 from zoo.entry.venue import ArenaChoice
 from zoo.play.replicas import run_replicas
 from zoo.reproduce.report import Json, Tell
@@ -25,7 +28,7 @@ def learn_together(
     """
     texts = {"row": row, "column": column}
     runs = run_replicas(
-        ArenaChoice(arena, (), ()),
+        ArenaChoice(arena),
         texts,
         rounds=updates,
         replicas=replicas,
@@ -48,50 +51,45 @@ def learn_together(
 
 
 def thinned(values: np.ndarray) -> Json:
-    """Mean over runs and its standard error over stretches of the updates, from [updates, R]."""
-    parts = np.array_split(np.arange(len(values)), min(POINTS, len(values)))
-    means = np.array([values[part].mean(0) for part in parts])  # [points, R]
+    """Mean over runs and its standard error over stretches of the updates, from [updates, R]; no error of one run."""
+    stretches = np.array_split(np.arange(len(values)), min(POINTS, len(values)))
+    means = np.array([values[stretch].mean(0) for stretch in stretches])  # [points, R]
     runs = means.shape[1]
-    error = means.std(1, ddof=1) / runs**0.5 if runs > 1 else np.full(len(means), np.nan)
     return {
-        "update": [float(part.mean() + 1) for part in parts],
+        "update": [float(stretch.mean() + 1) for stretch in stretches],
         "mean": means.mean(1).tolist(),
-        "error": [None if np.isnan(e) else float(e) for e in error],
+        "error": (means.std(1, ddof=1) / runs**0.5).tolist() if runs > 1 else [None] * len(means),
         "runs": runs,
     }
 
 
 def joined(results: Sequence[Json]) -> Json:
     """Runs of several parts as one result; curves must be of equally many updates."""
-    found: dict[str, Json] = {}
+    whole: dict[str, Json] = {}
     for seat in results[0]:
         mine = [result[seat] for result in results]
-        found[seat] = {name: [x for one in mine for x in one[name]] for name in ("tail", "all", "policy")}
-        found[seat]["curve"] = _pooled([one["curve"] for one in mine])
-    return found
+        whole[seat] = {name: [x for one in mine for x in one[name]] for name in ("tail", "all", "policy")}
+        whole[seat]["curve"] = _merged([one["curve"] for one in mine])
+    return whole
 
 
-def _pooled(curves: Sequence[Json]) -> Json:
-    """The curve of all runs from the curves of parts: their means, and errors from the spread within and between."""
-    runs = np.array([curve["runs"] for curve in curves])[:, None]
-    means = np.array([curve["mean"] for curve in curves])
-    total = runs.sum()
-    middle = (runs * means).sum(0) / total
-    # sums of squares about the common mean: within a part (runs - 1) runs error^2, and between the parts
-    errors = np.array([[0.0 if e is None else e for e in curve["error"]] for curve in curves])
-    squares = ((runs - 1) * runs * errors**2 + runs * (means - middle) ** 2).sum(0)
-    error = np.sqrt(squares / (total - 1) / total) if total > 1 else np.full(len(middle), np.nan)
+def _merged(curves: Sequence[Json]) -> Json:
+    """The curve of all runs from the curves of parts."""
+    at_points = zip(*(zip(curve["mean"], curve["error"], strict=True) for curve in curves), strict=True)
+    counts = [curve["runs"] for curve in curves]
+    points = [
+        merged((mean, error or 0.0, n) for (mean, error), n in zip(parts, counts, strict=True)) for parts in at_points
+    ]
+    runs = sum(counts)
     return {
         "update": curves[0]["update"],
-        "mean": middle.tolist(),
-        "error": [None if np.isnan(e) else float(e) for e in error],
-        "runs": int(total),
+        "mean": [mean for mean, _, _ in points],
+        "error": [error if runs > 1 else None for _, error, _ in points],
+        "runs": runs,
     }
 
 
-def band(curve: Json) -> tuple[Sequence[float], Sequence[float], list[float | None], list[float | None]]:
-    """Updates, means, and the 95 % band of a thinned curve."""
-    pairs = list(zip(curve["mean"], curve["error"], strict=True))
-    low = [None if e is None else m - 1.96 * e for m, e in pairs]
-    high = [None if e is None else m + 1.96 * e for m, e in pairs]
-    return curve["update"], curve["mean"], low, high
+def band(curve: Json) -> dict[str, Any]:
+    """A thinned curve as `plots.curve` takes it: updates, means, and the ends of Student's 95 % interval over runs."""
+    points = zip(curve["mean"], curve["error"], strict=True)
+    return {"x": curve["update"], **line_of([pooled([(mean, error or 0.0, curve["runs"])]) for mean, error in points])}

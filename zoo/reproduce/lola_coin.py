@@ -8,19 +8,17 @@ the command that trained it; nothing is trained here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from leaderboard.report import plots
+from leaderboard.statistics import estimate
 from zoo.catalogue import house_entrants
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.play.blocks import Task, play_block
-from zoo.reproduce.house_play import house, rule_of
-from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, Tell, mean, seed_words
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Plot
+from zoo.reproduce.house import house, rule_of
+from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell, seed_words
 
 ARENA, IDENTITY = "coin", "coin-v1"
 OWN = "own_colour_share"
@@ -44,14 +42,14 @@ def measure(tell: Tell, entrant: str, weights: str, partner: str | None, episode
     venue = Venue(ArenaChoice(ARENA))
     chosen = {text: venue.id(text) for text in (entrant, partner or entrant)}
     texts = sorted((entrant, partner or entrant), key=chosen.__getitem__)
-    found: dict[str, dict[str, float]] = {}
+    by_seat: dict[str, dict[str, float]] = {}
     block = play_block(venue, Task((texts[0], texts[1]), 0, 0, episodes))
     for result in block.results:
         if result.entrant == chosen[entrant]:
-            told = {"return": float(np.mean(result.returns / result.lengths)), "own": result.metrics[OWN][0]}
-            found[result.seat] = told
+            per_step = float(np.mean(result.returns / result.lengths))
+            by_seat[result.seat] = {"return": per_step, "own": result.metrics[OWN][0]}
     tell(episodes, episodes)
-    return found
+    return by_seat
 
 
 class LolaCoin(Figure):
@@ -78,35 +76,39 @@ class LolaCoin(Figure):
             for met, partner in PARTNERS.items()
         ]
 
-    def assemble(self, done: Sequence[tuple[Part, Json]], quick: bool, seeds: int) -> Report:
+    def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """Share and return of every rule in every seat against each partner, mean over training seeds."""
-        found: dict[tuple[str, str, str], list[dict[str, float]]] = {}
+        figures: dict[tuple[str, str, str], list[dict[str, float]]] = {}
         for part, result in done:
             rule, met = rule_of(part.settings["entrant"]), part.name.partition(" and ")[2]
-            for seat, told in result.items():
-                found.setdefault((met, rule, seat), []).append(told)
-        rows: list[Row] = []
-        for what, words in (("own", "share of own-colour coins"), ("return", "return per step")):
-            for met in PARTNERS:
-                for (where, rule, seat), told in found.items():
-                    if where == met:
-                        alone = what == "own" and PARTNERS[met] is None
-                        published = FIGURE_5.get(rule) if alone else None
-                        ours = mean([one[what] for one in told])
-                        rows.append(Row(f"{rule}, {seat}", ours, published, f"{words}, with {met}", "higher"))
+            for seat, of_seat in result.items():
+                figures.setdefault((met, rule, seat), []).append(of_seat)
+        rows = [
+            Finding(
+                f"{rule}, {seat}",
+                estimate.t([one[what] for one in runs]),
+                FIGURE_5.get(rule) if what == "own" and PARTNERS[met] is None else None,
+                f"{words}, with {met}",
+                "higher",
+            )
+            for what, words in (("own", "share of own-colour coins"), ("return", "return per step"))
+            for met in PARTNERS
+            for (where, rule, seat), runs in figures.items()
+            if where == met
+        ]
         notes = [
             f"Two cooperators earn {COOPERATORS:.3f} per step each; an exact best response to greedy earns .000.",
             "Own colour alone does not show reciprocity: read it beside the return against greedy.",
             "The interval is over training seeds; where there is one checkpoint there is none.",
         ]
         settings = {"game": "coin, 3x3, 150 steps", "episodes a seating": done[0][0].settings["episodes"]}
-        data = {"rows": [[*key, [t["own"] for t in told], [t["return"] for t in told]] for key, told in found.items()]}
-        return Report(rows, settings, seed_words(seeds), notes, data)
+        data = {
+            "rows": [[*key, [x["own"] for x in runs], [x["return"] for x in runs]] for key, runs in figures.items()]
+        }
+        return Reproduction(rows, settings, seed_words(seeds), notes, data)
 
-    def plot(self, report: Report) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """Dots of every training seed and bars of their mean, by partner."""
-        from zoo.reproduce import plots
-
         plot, axes = plots.panels(len(PARTNERS), 2, width=4.2, height=3.2)
         rows: list[Any] = report.data["rows"]
         rules = list(dict.fromkeys(rule for _, rule, *_ in rows))
@@ -119,9 +121,9 @@ class LolaCoin(Figure):
                         continue
                     at = rules.index(rule) + 0.36 * (seats.index(seat) - 0.5)
                     colour = plots.COLOURS[seats.index(seat)]
-                    told = values[index - 3]
-                    panel.bar(at, np.mean(told), width=0.34, color=colour, alpha=0.55, label=f"{seat} seat, mean")
-                    panel.plot([at] * len(told), told, "o", color="black", markersize=3, label="training seed")
+                    runs = values[index - 3]
+                    panel.bar(at, np.mean(runs), width=0.34, color=colour, alpha=0.55, label=f"{seat} seat, mean")
+                    panel.plot([at] * len(runs), runs, "o", color="black", markersize=3, label="training seed")
                 if line == 0:
                     panel.axhline(0.5, color="0.4", linestyle=":", linewidth=1, label="indifferent")
                     if PARTNERS[met] is None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from zoo.reproduce.report import Published, Report, Row, deviation, mean, share, spread
+from leaderboard.report import plots
+from leaderboard.statistics import estimate
+from zoo.reproduce.report import Finding, Published, Reproduction, spread
 from zoo.reproduce.self_play import RUNS, Rule, SelfPlay
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 NEAR = 0.1  # of 1/2
 _TABLE = "hidden=0,optimizer=sgd,weigh=start,entropy=0,gamma=0.9,lr=0.3,critic_lr=1"
@@ -38,49 +37,43 @@ class LolaImp(SelfPlay):
         Rule("LOLA-PG", f"lola,{_TABLE},eta=1,decay=1", True, 93.2, 0.0, 0.06),
     )
 
-    @property
-    def notes(self) -> list[str]:
-        """The criterion."""
-        return [
-            f"%Nash (the paper does not define it): a player at one of its five observations is at the equilibrium"
-            f" where it plays heads with probability 1/2 +- {NEAR:g}; mean over observations, players and runs."
-            " Stricter: runs in which both are there at all five.",
-            f"The paper's intervals: Wilson's for %Nash as a share of {RUNS} runs. R is the row player's return, 0 at"
-            " the equilibrium; what tells is its standard deviation over runs, whose 95 % interval is by chi-squared.",
-            "NL-PG and LOLA-PG see 128 episodes an update with step size .3 where the paper's saw 4,000 with 1.",
-        ]
+    notes = (
+        f"%Nash (the paper does not define it): a player at one of its five observations is at the equilibrium"
+        f" where it plays heads with probability 1/2 +- {NEAR:g}; mean over observations, players and runs."
+        " Stricter: runs in which both are there at all five.",
+        f"The paper's intervals: Wilson's for %Nash as a share of {RUNS} runs. R is the row player's return, 0 at"
+        " the equilibrium; what tells is its standard deviation over runs, whose 95 % interval is by chi-squared.",
+        "NL-PG and LOLA-PG see 128 episodes an update with step size .3 where the paper's saw 4,000 with 1.",
+    )
 
     def agreement(self, policies: np.ndarray) -> np.ndarray:
         """Share of observations and players near 1/2."""
         return np.asarray((np.abs(policies - 0.5) < NEAR).mean((1, 2)))
 
-    def more_rows(self, rule: Rule, policies: np.ndarray) -> list[Row]:
+    def more_rows(self, rule: Rule, policies: np.ndarray) -> list[Finding]:
         """Runs that have wholly converged."""
         there = self.agreement(policies) == 1
-        return [
-            Row(rule.name, share(int(there.sum()), len(there)), None, "runs in which all ten probabilities are there")
-        ]
+        ours = estimate.wilson(int(there.sum()), len(there))
+        return [Finding(rule.name, ours, None, "runs in which all ten probabilities are there")]
 
-    def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[Row]:
+    def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[Finding]:
         """The row player's mean, and its spread over runs beside the table's."""
-        row = tails[0]
-        told = Published.of_runs(rule.value, rule.sd, RUNS)
-        found = [Row(rule.name, mean(row), told, "R, row player's return per step", sd=spread(row))]
-        if len(row) > 1:
+        row, sd = tails[0], spread(tails[0])
+        published = Published.of_runs(rule.value, rule.sd, RUNS)
+        rows = [Finding(rule.name, estimate.t(row), published, "R, row player's return per step", sd=sd)]
+        if sd is not None:
             published = Published.of_deviation(rule.sd, RUNS)
-            found.append(Row(rule.name, deviation(row), published, "sd of R over runs"))
-        return found
+            rows.append(Finding(rule.name, estimate.deviation(sd, len(row)), published, "sd of R over runs"))
+        return rows
 
-    def draw_learning(self, left: Axes, report: Report) -> None:
+    def draw_learning(self, left: plots.Axes, report: Reproduction) -> None:
         """The spread of the row player's return over runs: the mean is 0 for everybody."""
-        from zoo.reproduce import plots
-
         for number, rule in enumerate(self.rules):
             curve = report.data["curves"][rule.name]["row"]
-            told = [(x, e * sqrt(curve["runs"])) for x, e in zip(curve["update"], curve["error"], strict=True) if e]
-            if told:
+            sds = [(x, e * sqrt(curve["runs"])) for x, e in zip(curve["update"], curve["error"], strict=True) if e]
+            if sds:
                 colour = plots.COLOURS[number]
-                left.plot(*zip(*told, strict=True), color=colour, label=rule.name)
+                left.plot(*zip(*sds, strict=True), color=colour, label=rule.name)
                 last = curve["update"][-1]
                 left.plot([0.9 * last, last], [rule.sd] * 2, "--", color=colour)
         left.plot([], [], "--", color="0.35", label="paper, table 3")

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from zoo.reproduce.report import Published, Row, mean, spread
+from leaderboard.statistics import estimate
+from zoo.reproduce.report import Finding, Published, spread
 from zoo.reproduce.self_play import RUNS, Rule, SelfPlay
 
 #: What tit-for-tat does at start, CC, CD, DC, DD: the probability of cooperating.
@@ -37,37 +38,29 @@ class LolaIpd(SelfPlay):
         Rule("LOLA-PG", f"lola,{_TABLE},eta=1,decay=1", True, 66.4, -1.17, 0.34),
     )
 
-    @property
-    def notes(self) -> list[str]:
-        """The criterion."""
-        return [
-            "%TFT (the paper does not define it): the probability that both do what tit-for-tat does, mean over the"
-            " five observations start, CC, CD, DC, DD. A pair of defectors has 20 %, as the table's NL-PG has.",
-            f"The paper's intervals: Wilson's for %TFT as a share of {RUNS} runs, t for the return.",
-            "Return: (1 - gamma) V, mean over the last tenth of the updates and both seats; the higher seat and the"
-            " lower are told apart, as a mean over the pair hides who is exploited.",
-            "NL-PG and LOLA-PG see 512 episodes an update with step size .3 where the paper's saw 4,000 with 1.",
-        ]
+    notes = (
+        "%TFT (the paper does not define it): the probability that both do what tit-for-tat does, mean over the"
+        " five observations start, CC, CD, DC, DD. A pair of defectors has 20 %, as the table's NL-PG has.",
+        f"The paper's intervals: Wilson's for %TFT as a share of {RUNS} runs, t for the return.",
+        "Return: (1 - gamma) V, mean over the last tenth of the updates and both seats; the higher seat and the"
+        " lower are told apart, as a mean over the pair hides who is exploited.",
+        "NL-PG and LOLA-PG see 512 episodes an update with step size .3 where the paper's saw 4,000 with 1.",
+    )
 
     def agreement(self, policies: np.ndarray) -> np.ndarray:
         """Both play tit-for-tat: mean over what the row player sees."""
         match = np.where(TIT_FOR_TAT == 1, policies, 1 - policies)  # [R, 2, 5]
         return np.asarray((match[:, 0] * match[:, 1][:, SWAP]).mean(1))
 
-    def more_rows(self, rule: Rule, policies: np.ndarray) -> list[Row]:
-        """No further lines."""
-        return []
-
-    def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[Row]:
+    def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[Finding]:
         """The pair's mean beside the table, and the higher and the lower seat."""
         pair = (tails[0] + tails[1]) / 2
-        told = Published.of_runs(rule.value, rule.sd, RUNS) if rule.sd else Published(rule.value, basis="sd 0")
-        higher, lower = np.maximum(*tails), np.minimum(*tails)
-        return [
-            Row(rule.name, mean(pair), told, "R, return per step", "higher", sd=spread(pair)),
-            Row(rule.name, mean(higher), None, "R of the higher seat of each run", sd=spread(higher)),
-            Row(rule.name, mean(lower), None, "R of the lower seat of each run", sd=spread(lower)),
-        ]
+        published = Published.of_runs(rule.value, rule.sd, RUNS) if rule.sd else Published(rule.value, basis="sd 0")
+        rows = [Finding(rule.name, estimate.t(pair), published, "R, return per step", "higher", sd=spread(pair))]
+        for word, seat in (("higher", np.maximum(*tails)), ("lower", np.minimum(*tails))):
+            group = f"R of the {word} seat of each run"
+            rows.append(Finding(rule.name, estimate.t(seat), None, group, sd=spread(seat)))
+        return rows
 
 
 FIGURE = LolaIpd()

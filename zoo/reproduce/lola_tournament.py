@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,11 +26,10 @@ from agents.protocol import Agent, JointTrajectory, LearningContext, Seating, Tr
 from agents.randomness import derive, derive_rows
 from agents.rollout import stack_timesteps
 from arenas.protocol import Action, TimeStep, TimeSteps
+from leaderboard.report import plots
+from leaderboard.statistics import estimate
 from zoo.registry import load_agent, load_arena
-from zoo.reproduce.report import Figure, Json, Part, Report, Row, Tell, mean, seed_words
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Plot
+from zoo.reproduce.report import Figure, Finding, Json, Part, Reproduction, Results, Tell, seed_words
 
 EPISODES, STEPS, GAMMA = 1000, 200, 0.96
 QUICK = 100  # episodes
@@ -59,14 +58,14 @@ class Places:
 
 def places(learner: str, seats: Sequence[str], spec_seats: Sequence[str], seeds: int) -> Places:
     """The places of a learner in `seats`, ordered by seed, so that those of a seed do not depend on how many follow."""
-    found = [
+    by_seed = [
         (seed, spec_seats.index(seat) * seeds * len(PAIRS) + seed * len(PAIRS) + number)
         for number, pair in enumerate(PAIRS)
         for who, seat in zip(pair, spec_seats, strict=True)
         for seed in range(seeds)
         if who == learner and seat in seats
     ]
-    return Places(learner, seats[0], torch.tensor([place for _, place in sorted(found)]))
+    return Places(learner, seats[0], torch.tensor([place for _, place in sorted(by_seed)]))
 
 
 _FLAGS = ("discount", "first", "last", "active")
@@ -110,9 +109,9 @@ class Hall:
         fixed = TablePolicy.of(torch.cat([table(where, agent) for where, agent in self.exact]))
         luck = torch.cat([seating(where).seed for where, _ in self.exact])
         memory = fixed.begin(Seating(self.seats[0], luck, luck))
-        told, _ = self.arena.reset(derive_rows(0, self.arena.batch_size, "tournament", number))
-        now = [seen_from(told, where.index) for where, _ in self.tables]
-        still = seen_from(told, self.fixed)
+        steps, _ = self.arena.reset(derive_rows(0, self.arena.batch_size, "tournament", number))
+        now = [seen_from(steps, where.index) for where, _ in self.tables]
+        still = seen_from(steps, self.fixed)
         total = torch.zeros(self.count, dtype=torch.float64)
         for _ in range(self.steps):
             taken = []
@@ -121,10 +120,10 @@ class Hall:
                 taken.append(action.value)
             action, memory = fixed.act(still, memory)
             done = torch.cat([*taken, action.value]).index_select(0, self.order)
-            told, _ = self.arena.step(dict(zip(self.seats, map(Action, done.view(2, -1).unbind()), strict=True)))
-            total += torch.cat([step.reward for step in told.values()])
-            following = [seen_from(told, where.index) for where, _ in self.tables]
-            still = seen_from(told, self.fixed)
+            steps, _ = self.arena.step(dict(zip(self.seats, map(Action, done.view(2, -1).unbind()), strict=True)))
+            total += torch.cat([step.reward for step in steps.values()])
+            following = [seen_from(steps, where.index) for where, _ in self.tables]
+            still = seen_from(steps, self.fixed)
             for k, (where, agent) in enumerate(self.tables):
                 self._learn_step(where, agent, (now[k], following[k]), done)
             now = following
@@ -154,12 +153,12 @@ class Hall:
         return self.seats[1 - self.seats.index(seat)]
 
 
-def seen_from(told: TimeSteps, index: Tensor) -> TimeStep:
-    """What the places `index` are told. Episodes of all rows begin and end together, so that flags are only cut."""
-    steps = list(told.values())
-    observation = torch.cat([step.observation for step in steps]).index_select(0, index)
-    reward = torch.cat([step.reward for step in steps]).index_select(0, index)
-    discount, first, last, active = (getattr(steps[0], name)[: len(index)] for name in _FLAGS)
+def seen_from(steps: TimeSteps, index: Tensor) -> TimeStep:
+    """What is seen in the places `index`. Episodes of all rows begin and end together, so that flags are only cut."""
+    seats = list(steps.values())
+    observation = torch.cat([step.observation for step in seats]).index_select(0, index)
+    reward = torch.cat([step.reward for step in seats]).index_select(0, index)
+    discount, first, last, active = (getattr(seats[0], name)[: len(index)] for name in _FLAGS)
     return TimeStep(observation, None, reward, discount, first, last, active)
 
 
@@ -199,12 +198,12 @@ def tournament(tell: Tell, game: str, seeds: int, episodes: int, steps: int) -> 
 
 def average(values: NDArray[np.float64], who: str) -> NDArray[np.float64]:
     """A learner's reward per step [episodes, R], its six partners alike, from that of all places."""
-    found = []
+    means = []
     for number, pair in enumerate(PAIRS):
         seats = [seat for seat in (0, 1) if pair[seat] == who]
         if seats:
-            found.append(values[..., number][:, seats].mean(1))
-    return np.asarray(np.mean(found, axis=0))
+            means.append(values[..., number][:, seats].mean(1))
+    return np.asarray(np.mean(means, axis=0))
 
 
 class LolaTournament(Figure):
@@ -225,15 +224,12 @@ class LolaTournament(Figure):
             for game in GAMES
         ]
 
-    def assemble(self, done: Sequence[tuple[Part, Json]], quick: bool, seeds: int) -> Report:
+    def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """Every learner's average in both games, and how LOLA stands among the others."""
-        found = {part.settings["game"]: result for part, result in done}
-        rows: list[Row] = []
-        notes: list[str] = []
-        for game, result in found.items():
-            rows += _rows(game, result)
-            notes.append(_standing(game, result))
-        notes += [
+        results = {part.settings["game"]: result for part, result in done}
+        rows = [row for game, result in results.items() for row in _rows(game, result)]
+        notes = [
+            *(_standing(game, result) for game, result in results.items()),
             "The paper gives a figure and no numbers: what it says of it stands beside ours in words.",
             "Reward per step, averaged over six partners (itself among them) and 200 steps; a row is the mean over all"
             " episodes, its note that over the last tenth.",
@@ -249,74 +245,61 @@ class LolaTournament(Figure):
             "gamma": GAMMA,
             "learners": [f"{PAPER[who]} = {who}" for who in LEARNERS],
         }
-        return Report(rows, settings, seed_words(seeds), notes, {"games": _curves(found)})
+        return Reproduction(rows, settings, seed_words(seeds), notes, {"games": _curves(results)})
 
-    def plot(self, report: Report) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """A panel for each game, reward per step against episodes."""
-        from zoo.reproduce import plots
-
         plot, axes = plots.panels(2)
-        for panel, (game, told) in zip(axes, report.data["games"].items(), strict=True):
-            for number, who in enumerate(LEARNERS):
-                line = told["lines"][who]
-                plots.curve(
-                    panel,
-                    told["at"],
-                    line["mean"],
-                    line["low"],
-                    line["high"],
-                    label=PAPER[who],
-                    colour=plots.COLOURS[number],
-                    style="-" if who in EXACT else "--",
-                )
+        for panel, (game, shown) in zip(axes, report.data["games"].items(), strict=True):
+            for colour, who in zip(plots.COLOURS, LEARNERS, strict=False):
+                style = "-" if who in EXACT else "--"
+                plots.curve(panel, shown["at"], **shown["lines"][who], label=PAPER[who], colour=colour, style=style)
             panel.set(xlabel="episodes", title=GAMES[game])
         axes[0].set_ylabel("reward per step, mean over partners")
         plots.legend_below(plot, axes, 6)
         return plot
 
 
-def _rows(game: str, result: Mapping[str, Any]) -> list[Row]:
+def _ranking(result: Mapping[str, Any]) -> list[str]:
+    """The learners, who earned most first."""
+    return sorted(LEARNERS, key=lambda who: -float(np.mean(result["all"][who])))
+
+
+def _rows(game: str, result: Mapping[str, Any]) -> list[Finding]:
+    group = f"{GAMES[game]}: average over partners"
     rows = []
-    order = sorted(LEARNERS, key=lambda who: -float(np.mean(result["all"][who])))
-    for who in order:
-        last = mean(result["last"][who])
-        rows.append(
-            Row(
-                f"{PAPER[who]}",
-                mean(result["all"][who]),
-                group=f"{GAMES[game]}: average over partners",
-                better="higher",
-                note=f"last tenth {last.mean:+.3f}",
-            )
-        )
+    for who in _ranking(result):
+        note = f"last tenth {np.mean(result['last'][who]):+.3f}"
+        rows.append(Finding(PAPER[who], estimate.t(result["all"][who]), group=group, better="higher", note=note))
     return rows
 
 
 def _standing(game: str, result: Mapping[str, Any]) -> str:
     """What the paper says of LOLA in this game, and where it stands here."""
-    lola, figures = EXACT[-1], result["all"]
-    order = sorted(LEARNERS, key=lambda who: -float(np.mean(figures[who])))
+    lola, order = EXACT[-1], _ranking(result)
     best = next(who for who in order if who != lola)
-    ahead = mean(np.array(figures[lola]) - np.array(figures[best]))
+    ahead = estimate.t(np.array(result["all"][lola]) - np.array(result["all"][best]))
     interval = "" if ahead.low is None or ahead.high is None else f" [{ahead.low:+.3f}, {ahead.high:+.3f}]"
-    place = order.index(lola) + 1
     return (
-        f"{GAMES[game]}. Paper: {STATEMENTS[game]}. Ours: {PAPER[lola]} is number {place} of {len(order)}, by"
-        f" {ahead.mean:+.3f}{interval} per step against the best of the others, {PAPER[best]}, paired by seed."
+        f"{GAMES[game]}. Paper: {STATEMENTS[game]}. Ours: {PAPER[lola]} is number {order.index(lola) + 1} of"
+        f" {len(order)}, by {ahead.mean:+.3f}{interval} per step against the best of the others, {PAPER[best]}, paired"
+        " by seed."
     )
 
 
-def _curves(found: Mapping[str, Any]) -> Json:
+def _curves(results: Mapping[str, Any]) -> Json:
     """By game the learners' curves with their intervals over seeds, and the averages per seed and pairing."""
-    told: dict[str, Any] = {}
-    for game, result in found.items():
-        lines: dict[str, Any] = {}
-        for who, runs in result["learners"].items():
-            points = [mean(column) for column in np.array(runs).T]
-            lines[who] = {word: [getattr(point, word) for point in points] for word in ("mean", "low", "high")}
-        kept = {name: result[name] for name in ("all", "last", "pairs")}
-        told[game] = {"at": result["at"], "lines": lines, **kept}
-    return told
+    return {
+        game: {
+            "at": result["at"],
+            "lines": {
+                who: plots.line_of([estimate.t(column) for column in np.array(runs).T])
+                for who, runs in result["learners"].items()
+            },
+            **{name: result[name] for name in ("all", "last", "pairs")},
+        }
+        for game, result in results.items()
+    }
 
 
 FIGURE = LolaTournament()

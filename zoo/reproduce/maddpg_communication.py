@@ -8,62 +8,36 @@ both bodies' radii. So shares within other radii, the mean distance and the retu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.reproduce.house_play import (
-    RADII,
-    TOLD_RADII,
-    Game,
-    Measure,
-    TeamFigure,
-    Told,
-    play_all,
-    teams,
-    wider,
-    within_radii,
-)
-from zoo.reproduce.report import Json, Part, Published, Report, Row, Tell
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Plot
+from leaderboard.report import plots
+from zoo.reproduce.games import RADII, TOLD_RADII, Game, Outcome, at, play_all, teams, wider, within_radii
+from zoo.reproduce.report import Finding, Json, Published, Reproduction, Results, Tell
+from zoo.reproduce.tables import Cell, Measure, Pair, TeamTable
 
 MADDPG = "maddpg"
 TARGET = 0.84
 PUBLISHED = {(MADDPG, MADDPG): Published(TARGET)}
 LISTENER, INFORMED = "listener_0", "informed-listener"
+#: Share of episodes at whose end the listener is within .1 of the goal.
+reached = at(LISTENER, "at_goal")
 
 
 def measure(tell: Tell, arena: str, games: list[Game], weights: dict[str, str], episodes: int) -> Json:
-    """`house_play.measure`, and the shares of episodes with the listener within every radius."""
+    """`games.measure`, and the shares of episodes with the listener within every radius."""
     return play_all(tell, arena, games, episodes, within_radii)
 
 
-def within(told: Told, radius: float) -> float:
+def within(outcome: Outcome, radius: float) -> float:
     """Share of episodes at whose end the listener is so near to the goal."""
-    return told[LISTENER][f"within {radius:g}"]
+    return outcome[LISTENER][f"within {radius:g}"]
 
 
-def reached(told: Told) -> float:
-    """Share of episodes at whose end the listener is within .1 of the goal."""
-    return told[LISTENER]["at_goal"]
-
-
-def distance(told: Told) -> float:
-    """Distance from the listener to the goal at the end."""
-    return told[LISTENER]["distance"]
-
-
-def reward(told: Told) -> float:
-    """Return of an episode, the same for both seats."""
-    return told[LISTENER]["return"]
-
-
-class MaddpgCommunication(TeamFigure):
+class CooperativeCommunication(TeamTable):
     """Success of the listener by algorithm, speaker and listener of one run."""
 
     name = "maddpg-communication"
@@ -76,59 +50,50 @@ class MaddpgCommunication(TeamFigure):
     scripts = (INFORMED, "random")
     labels = MappingProxyType({"maddpg-inferred": "inferred", INFORMED: "script"})
     function = staticmethod(measure)
+    measures = (
+        Measure("within .1 at the end", "listener within .1 of the goal at the end", reached, PUBLISHED, "higher"),
+        Measure("distance at the end", "distance from listener to goal at the end", at(LISTENER, "distance"), {}),
+        Measure("return of an episode", "return of an episode, the same for both", at(LISTENER, "return"), {}),
+    )
+    remarks = (
+        "The paper does not say its radius; ours is .1. Of DDPG, DQN, actor-critic and TRPO its text only says"
+        " that they fail: their listener stays in the middle of the landmarks.",
+        "Inferred: maddpg-inferred. Script: its speaker names the goal's colour, and its listener goes there.",
+    )
 
-    @property
-    def measures(self) -> Sequence[Measure]:
-        """Success, distance and return."""
-        return (
-            Measure("within .1 at the end", "listener within .1 of the goal at the end", reached, PUBLISHED, "higher"),
-            Measure("distance at the end", "distance from listener to goal at the end", distance, {}),
-            Measure("return of an episode", "return of an episode, the same for both", reward, {}),
-        )
-
-    def row(self, measured: Measure, rule: str, told: Sequence[Told]) -> Row:
+    def row(self, measured: Measure, cell: Cell, games: Mapping[Pair, Outcome]) -> Finding:
         """Success has shares within greater radii beside it, and MADDPG's a target."""
-        row = super().row(measured, rule, told)
+        row = super().row(measured, cell, games)
         if measured.value is not reached:
             return row
-        more = [np.mean([within(one, radius) for one in told]) for radius in TOLD_RADII[1:]]
-        return replace(row, note=wider(f"{x:.2f}" for x in more), at_least=TARGET if rule == MADDPG else None)
+        more = [float(np.mean([within(one, radius) for one in games.values()])) for radius in TOLD_RADII[1:]]
+        return replace(row, note=wider(more), at_least=TARGET if cell.first == MADDPG else None)
 
-    def remarks(self, done: Sequence[tuple[Part, Json]]) -> list[str]:
-        """What the paper says of the others, and of the radius."""
-        return [
-            "The paper does not say its radius; ours is .1. Of DDPG, DQN, actor-critic and TRPO its text only says"
-            " that they fail: their listener stays in the middle of the landmarks.",
-            "Inferred: maddpg-inferred. Script: its speaker names the goal's colour, and its listener goes there.",
-        ]
-
-    def data(self, done: Sequence[tuple[Part, Json]]) -> dict[str, Json]:
+    def data(self, done: Results) -> dict[str, Json]:
         """And of every rule the shares by radius for each of its runs."""
         shares = [
-            [rule, [[within(told, radius) for radius in RADII] for told in own.values()]]
-            for rule, own in teams(done).items()
+            [rule, [[within(outcome, radius) for radius in RADII] for outcome in by_seed.values()]]
+            for rule, by_seed in teams(done).items()
         ]
         return super().data(done) | {"radii": list(RADII), "shares": shares}
 
-    def plot(self, report: Report) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """Bars by algorithm, and success by radius."""
-        from zoo.reproduce import plots
-
         plot, axes = plots.panels(2, 2, width=4.6, height=3.5)
         for panel, measured in zip((axes[0], *axes[2:]), self.measures, strict=True):
-            self.panel(panel, measured, report)
+            self.draw(panel, measured, report)
         axes[0].set_ylim(0, 1.04)
         styles = dict.fromkeys(self.rules, "-") | dict(zip(self.scripts, ("-.", ":"), strict=True))
         for rule, shares in report.data["shares"]:
             radii, colour, style = report.data["radii"], self.colour(rule), styles[rule]
             middle = np.mean(shares, axis=0)
             axes[1].plot(radii, middle, style, color=colour, linewidth=1.7, label=self.labels.get(rule, rule))
-            for told in shares if rule in self.rules else []:
-                axes[1].plot(radii, told, "o", color=colour, markersize=2.4, alpha=0.5)
+            for run in shares if rule in self.rules else []:
+                axes[1].plot(radii, run, "o", color=colour, markersize=2.4, alpha=0.5)
         axes[1].axhline(TARGET, color="black", linestyle="--", linewidth=1.4, label="paper")
         axes[1].set(title="within other radii at the end", xlabel="radius", ylim=(0, 1.04))
         plots.legend_below(plot, axes, 4)
         return plot
 
 
-FIGURE = MaddpgCommunication()
+FIGURE = CooperativeCommunication()

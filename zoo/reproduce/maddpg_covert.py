@@ -1,40 +1,30 @@
 """Covert communication: how much more often Bob than Eve says what Alice meant, MADDPG and DDPG against each other.
 
-Lowe et al. 2017 give Bob's success relative to Eve's, taken here as the difference of two shares, and as against an Eve
-of the same algorithm who learned with them: one of another run has never heard their code. Only two of the four symbols
+Lowe et al. 2017 give Bob's success relative to Eve's. We take it as the difference of two shares, against an Eve of the
+same algorithm that learned with them: an Eve of another run has never heard their code. Only two of the four symbols
 are ever meant, so that Bob and Eve are right half of the time by guessing, and .5 is the best lead that can be had over
-an Eve who guesses between the two.
+an Eve that guesses between the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from zoo.reproduce.house_play import Cell, CrossFigure, Measure, Told
+from zoo.reproduce.games import Outcome, at
 from zoo.reproduce.report import Published
+from zoo.reproduce.tables import CrossTable, Measure
 
 MADDPG, DDPG = "maddpg", "ddpg"
 PUBLISHED = {(MADDPG, MADDPG): Published(0.524), (DDPG, DDPG): Published(0.251)}
 #: Share of symbols that are exact when guessed among the two that occur.
 GUESS = 0.5
+bob, eve = at("bob_0", "accuracy"), at("eve_0", "accuracy")
 
 
-def bob(told: Told) -> float:
-    """Share of steps in which Bob says the symbol that is meant."""
-    return told["bob_0"]["accuracy"]
+def lead(outcome: Outcome) -> float:
+    """Bob's share of exact symbols less Eve's."""
+    return bob(outcome) - eve(outcome)
 
 
-def eve(told: Told) -> float:
-    """Share of steps in which Eve says the symbol that is meant."""
-    return told["eve_0"]["accuracy"]
-
-
-def lead(told: Told) -> float:
-    """Bob's share less Eve's."""
-    return bob(told) - eve(told)
-
-
-class MaddpgCovert(CrossFigure):
+class CovertCommunication(CrossTable):
     """Cross table of MADDPG and DDPG in crypto."""
 
     name = "maddpg-covert"
@@ -45,25 +35,19 @@ class MaddpgCovert(CrossFigure):
     rules = (MADDPG, DDPG)
     roles = (("bob_0", "alice_0"), ("eve_0",))
     versus = "Alice and Bob v Eve"
-
-    @property
-    def measures(self) -> Sequence[Measure]:
-        """Both shares and their difference."""
-        return (
-            Measure("Bob less Eve", "Bob's share less Eve's", lead, PUBLISHED, "higher"),
-            Measure("Bob's exact symbols", "share of Bob's symbols that are exact", bob, {}, guess=GUESS),
-            Measure("Eve's exact symbols", "share of Eve's symbols that are exact", eve, {}, guess=GUESS),
-        )
-
-    def remarks(self, cells: Mapping[Cell, Mapping[tuple[int, int], Told]]) -> list[str]:
-        """What a guesser scores, and what is compared."""
-        return [
-            "Only 2 of the 4 symbols are ever meant: who guesses between them scores .5, who guesses among all .25.",
-            "Counted from the second step on, when Alice has spoken. The paper's relative success is taken as Bob's"
-            " share less Eve's, against an Eve who learned with them; an Eve of another run does not know their code.",
-            "52.4 % is more than such a difference can be against an Eve who guesses between the two symbols (.5), so"
-            " the paper may count otherwise, or its Eve says all four.",
-        ]
+    measures = (
+        Measure("Bob less Eve", "Bob's share less Eve's", lead, PUBLISHED, "higher"),
+        Measure("Bob's exact symbols", "share of Bob's symbols that are exact", bob, {}, guess=GUESS),
+        Measure("Eve's exact symbols", "share of Eve's symbols that are exact", eve, {}, guess=GUESS),
+    )
+    remarks = (
+        "Only 2 of the 4 symbols are ever meant: a guess between them is right in .5 of the cases, a guess among all"
+        " four in .25.",
+        "Counted from the second step on, when Alice has spoken. The paper's relative success is taken as Bob's"
+        " share less Eve's, against an Eve that learned with them; an Eve of another run does not know their code.",
+        "52.4 % is more than such a difference can be against an Eve that guesses between the two symbols (.5), so"
+        " the paper may count otherwise, or its Eve says all four.",
+    )
 
 
-FIGURE = MaddpgCovert()
+FIGURE = CovertCommunication()

@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
+from leaderboard.report import plots
+from leaderboard.statistics import estimate
 from zoo.curve import RETURN as PER_STEP
-from zoo.reproduce import house_play
-from zoo.reproduce.house_play import Told, between, by_rule, cards, house, teams
-from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, Tell, mean
+from zoo.reproduce import games
+from zoo.reproduce.games import Value, at, cards, mean_return, teams
+from zoo.reproduce.house import by_rule, folder_of, house, identity_of, rule_of, runs_of
+from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell
+from zoo.reproduce.tables import between
 from zoo.run_folder import CURVE
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Plot
 
 TRUE, INFERRED = "maddpg", "maddpg-inferred"
 RULES = (TRUE, INFERRED)
@@ -33,40 +31,31 @@ ARENAS = {"speaker-listener": ("speaker_0", "listener_0"), "spread": ("agent_0",
 STEPS = 25  # of an episode
 RETURN, DIVERGENCE = "return", "divergence"
 SAME = Published(0.0, basis="same")
-
-
-def reached(told: Told) -> float:
-    """Share of episodes at whose end the listener is within .1 of the goal."""
-    return told["listener_0"]["at_goal"]
-
-
-def reward(told: Told) -> float:
-    """Return of an episode, mean over seats."""
-    return sum(by_name["return"] for by_name in told.values()) / len(told)
-
-
 #: Arena -> what is compared there, in words.
-COMPARED: dict[str, dict[str, Callable[[Told], float]]] = {
-    "speaker-listener": {"listener within .1 of the goal at the end": reached, "return of an episode": reward},
-    "spread": {"return per agent of an episode": reward},
+COMPARED: dict[str, dict[str, Value]] = {
+    "speaker-listener": {
+        "listener within .1 of the goal at the end": at("listener_0", "at_goal"),
+        "return of an episode": mean_return,
+    },
+    "spread": {"return per agent of an episode": mean_return},
 }
 
 
 def read_curve(tell: Tell, arena: str, entrant: str, digest: str) -> Json:
     """Return of an episode and divergence over training, as pairs with the steps; `digest` tells contents apart."""
-    rows = json.loads((house_play.folder_of(house_play.identity_of(arena), entrant) / CURVE).read_text())["rows"]
-    found: dict[str, list[list[float]]] = {RETURN: [], DIVERGENCE: []}
+    rows = json.loads((folder_of(identity_of(arena), entrant) / CURVE).read_text())["rows"]
+    curves: dict[str, list[list[float]]] = {RETURN: [], DIVERGENCE: []}
     for row in rows:
         returns = [value for name, value in row.items() if name.endswith(f"/{PER_STEP}")]
         apart = [value for name, value in row.items() if name.startswith("learn/") and name.endswith(f"/{DIVERGENCE}")]
         for name, values, scale in ((RETURN, returns, STEPS), (DIVERGENCE, apart, 1)):
             if values:
-                found[name].append([row["steps"], scale * float(np.mean(values))])
+                curves[name].append([row["steps"], scale * float(np.mean(values))])
     tell(1, 1)
-    return found
+    return curves
 
 
-class MaddpgInferred(Figure):
+class InferredPolicies(Figure):
     """MADDPG with inferred policies beside MADDPG with the true ones."""
 
     name = "maddpg-inferred"
@@ -78,28 +67,28 @@ class MaddpgInferred(Figure):
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """In every arena for which policies were inferred, all runs of either rule, and their curves."""
-        found: list[Part] = []
+        parts: list[Part] = []
         for arena, seats in ARENAS.items():
-            identity = house_play.identity_of(arena)
+            identity = identity_of(arena)
             own = [run for rule in RULES for run in house(identity, rule, seeds) if run.rule == rule]
             if all(run.rule != INFERRED for run in own):
                 continue
             for rule, some in by_rule(own).items():
-                games = [dict.fromkeys(seats, run.entrant) for run in some]
-                found.append(house_play.part(f"{rule} in {arena}", house_play.measure, arena, games, some, quick))
+                seatings = [dict.fromkeys(seats, run.entrant) for run in some]
+                parts.append(games.part(f"{rule} in {arena}", games.measure, arena, seatings, some, quick))
             for run in own:
-                file = house_play.folder_of(identity, run.entrant) / CURVE
+                file = folder_of(identity, run.entrant) / CURVE
                 if file.is_file():
                     digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
                     settings = {"arena": arena, "entrant": run.entrant, "digest": digest}
-                    found.append(Part(f"curve of {run.entrant} in {arena}", read_curve, settings))
-        if not found:  # which says what to do
-            house_play.runs(next(iter(ARENAS)), [INFERRED], seeds)
-        return found
+                    parts.append(Part(f"curve of {run.entrant} in {arena}", read_curve, settings))
+        if not parts:  # which says what to do
+            runs_of(next(iter(ARENAS)), [INFERRED], seeds)
+        return parts
 
-    def assemble(self, done: Sequence[tuple[Part, Json]], quick: bool, seeds: int) -> Report:
+    def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """Success of both rules and their difference, and the divergence at the end of training."""
-        rows: list[Row] = []
+        rows: list[Finding] = []
         settings: dict[str, Json] = {}
         arenas: dict[str, Json] = {}
         without: list[str] = []
@@ -108,24 +97,20 @@ class MaddpgInferred(Figure):
             here = [(part, result) for part, result in played if part.settings["arena"] == arena]
             if not here:
                 continue
-            found, known = teams(here), cards(here)
-            told = house_play.settings(arena, here)
-            settings |= {"episodes a game": told["episodes a game"], f"runs in {arena}": told["runs"]}
+            known, of_arena = cards(here), games.settings(arena, here)
+            settings |= {"episodes a game": of_arena["episodes a game"], f"runs in {arena}": of_arena["runs"]}
             bars = []
             for words, value in compared.items():
-                by_seed = {rule: [value(one) for one in own.values()] for rule, own in found.items()}
                 heading = f"{arena}: {words}"
-                rows += [Row(rule, mean(values), None, heading) for rule, values in by_seed.items()]
-                if len(found) == len(RULES):
-                    lost = between(found[INFERRED], found[TRUE], partial(_less, value))
-                    rows.append(Row("inferred less true", lost, SAME, heading, "higher"))
+                by_seed, more = _compared(here, value, heading)
+                rows += more
                 bars.append([words, [[rule, values] for rule, values in by_seed.items()]])
             apart = [card["learned"][DIVERGENCE] for card in known.values() if DIVERGENCE in card.get("learned", {})]
             if apart:
                 heading = "KL divergence from the true policies to the inferred, end of training, nats"
-                rows.append(Row(arena, mean(apart), None, heading))
+                rows.append(Finding(arena, estimate.t(apart), None, heading))
             curves = {
-                part.settings["entrant"]: [house_play.rule_of(part.settings["entrant"]), result]
+                part.settings["entrant"]: [rule_of(part.settings["entrant"]), result]
                 for part, result in done
                 if "entrant" in part.settings and part.settings["arena"] == arena
             }
@@ -136,25 +121,23 @@ class MaddpgInferred(Figure):
             " of the listener's policy as the speaker infers it. Ours is the mean over all pairs of seats, and over the"
             " last tenth of training.",
             *([f"No learning curve is kept of {', '.join(without)}."] if without else []),
-            *house_play.notes(RULES, played),
+            *games.notes(RULES, played),
         ]
-        data = {"arenas": arenas, "commands": house_play.commands(played)}
-        return Report(rows, settings, house_play.seeds_of(played), notes, data)
+        data = {"arenas": arenas, "commands": games.commands(played)}
+        return Reproduction(rows, settings, games.seeds_of(played), notes, data)
 
-    def plot(self, report: Report) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """In every arena: success, return over training, divergence over training."""
-        from zoo.reproduce import plots
-
         plot, axes = plots.panels(3, len(report.data["arenas"]), width=4.2, height=3.4)
-        for line, (arena, told) in enumerate(report.data["arenas"].items()):
+        for line, (arena, shown) in enumerate(report.data["arenas"].items()):
             success, returns, apart = axes[3 * line : 3 * line + 3]
-            words, by_rule = told["bars"][0]
-            colours = [plots.COLOURS[RULES.index(rule)] for rule, _ in by_rule]
-            names = [rule for rule, _ in by_rule]
-            house_play.bars(success, names, [values for _, values in by_rule], colours, dots="a training seed")
+            words, rules = shown["bars"][0]
+            colours = [plots.COLOURS[RULES.index(rule)] for rule, _ in rules]
+            names = [rule for rule, _ in rules]
+            plots.bars(success, names, [values for _, values in rules], colours, dots="a training seed")
             success.set(title=f"{arena}:\n{words}")
             for panel, name in ((returns, RETURN), (apart, DIVERGENCE)):
-                lines(panel, [(rule, curve[name]) for rule, curve in told["curves"]])
+                lines(panel, [(rule, curve[name]) for rule, curve in shown["curves"]])
                 panel.set_xlabel("steps of training, thousands")
             returns.set(title=f"{arena}:\nreturn of an episode while learning")
             apart.set(title=f"{arena}:\nKL from true to inferred, nats")
@@ -163,14 +146,19 @@ class MaddpgInferred(Figure):
         return plot
 
 
-def _less(value: Callable[[Told], float], one: Told, other: Told) -> float:
-    return value(one) - value(other)
+def _compared(done: Results, value: Value, heading: str) -> tuple[dict[str, list[float]], list[Finding]]:
+    """A number of both rules by training seed, and its rows: each rule, and their difference."""
+    own = teams(done)
+    by_seed = {rule: [value(one) for one in outcomes.values()] for rule, outcomes in own.items()}
+    rows = [Finding(rule, estimate.t(values), None, heading) for rule, values in by_seed.items()]
+    if len(own) == len(RULES):
+        lost = between(own[INFERRED], own[TRUE], lambda one, other: value(one) - value(other))
+        rows.append(Finding("inferred less true", lost, SAME, heading, "higher"))
+    return by_seed, rows
 
 
-def lines(panel: Axes, curves: Sequence[tuple[str, Sequence[Sequence[float]]]]) -> None:
+def lines(panel: plots.Axes, curves: Sequence[tuple[str, Sequence[Sequence[float]]]]) -> None:
     """A thin line for every run, and a thick one for the mean of a rule's runs at the steps that all have."""
-    from zoo.reproduce import plots
-
     for rule in RULES:
         own = [{point[0]: point[1] for point in points} for name, points in curves if name == rule and points]
         if not own:
@@ -185,4 +173,4 @@ def lines(panel: Axes, curves: Sequence[tuple[str, Sequence[Sequence[float]]]]) 
         panel.text(0.5, 0.5, "no learning curve is kept", ha="center", transform=panel.transAxes)
 
 
-FIGURE = MaddpgInferred()
+FIGURE = InferredPolicies()

@@ -6,40 +6,29 @@ That teams break when one member comes from another training run is known of pre
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import permutations
-from typing import TYPE_CHECKING
 
-from zoo.reproduce import house_play
-from zoo.reproduce.house_play import Measure, TeamFigure, Told, between, by_rule, cards, over_pairs, played, teams
-from zoo.reproduce.report import Json, Part, Published, Report, Row, mean
+import numpy as np
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Plot
+from leaderboard.report import plots
+from zoo.reproduce.games import Outcome, at, cards, mean_return, outcomes_of, teams
+from zoo.reproduce.house import by_rule, runs_of
+from zoo.reproduce.report import Finding, Json, Part, Published, Reproduction, Results
+from zoo.reproduce.tables import Cell, Measure, Pair, TeamTable, between, over_pairs
 
 MADDPG, DDPG = "maddpg", "ddpg"
 TARGET = -12.0
 RATIO = Published(0.5, basis="almost half")
 SEATS = ("agent_0", "agent_1", "agent_2")
+#: Sum over landmarks of the distance to the nearest agent, mean over steps.
+distance = at(SEATS[0], "distance")
+#: Pairs of agents that overlap, summed over the steps of an episode.
+collisions = at(SEATS[0], "collisions")
 
 
-def distance(told: Told) -> float:
-    """Sum over landmarks of the distance to the nearest agent, mean over steps."""
-    return told[SEATS[0]]["distance"]
-
-
-def collisions(told: Told) -> float:
-    """Pairs of agents that overlap, summed over the steps of an episode."""
-    return told[SEATS[0]]["collisions"]
-
-
-def reward(told: Told) -> float:
-    """Return of an episode, mean over agents."""
-    return sum(told[seat]["return"] for seat in SEATS) / len(SEATS)
-
-
-class MaddpgNavigation(TeamFigure):
+class CooperativeNavigation(TeamTable):
     """Distance, collisions and return by algorithm, and with strangers."""
 
     name = "maddpg-navigation"
@@ -50,75 +39,71 @@ class MaddpgNavigation(TeamFigure):
     seats = SEATS
     rules = (MADDPG, DDPG, "maddpg-ensemble", "iql")
     scripts = ("assignment", "random")
-
-    @property
-    def measures(self) -> Sequence[Measure]:
-        """Return, distance and collisions."""
-        return (
-            Measure("return per agent", "return per agent of an episode", reward, {}),
-            Measure("distance", "distance of landmarks to the nearest agent, summed over the three", distance, {}),
-            Measure("collisions an episode", "collisions an episode, pairs that overlap", collisions, {}),
-        )
+    measures = (
+        Measure("return per agent", "return per agent of an episode", mean_return, {}),
+        Measure("distance", "distance of landmarks to the nearest agent, summed over the three", distance, {}),
+        Measure("collisions an episode", "collisions an episode, pairs that overlap", collisions, {}),
+    )
+    remarks = (
+        "The paper's text gives no numbers for three agents: slightly smaller distance, almost half the"
+        " collisions. Its reward is that of 2017, about 9 times as large.",
+        "For comparison: the best pretrained MADDPG found in public gets -10.2 after 1.5 million steps; with the"
+        " agents of two of its runs mixed -16.1 in place of -10.5 and -11.0.",
+    )
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """All runs of a rule, and of each rule one agent of a run with two of another, in every seat."""
-        found = super().parts(quick, seeds)
-        for rule, own in by_rule(house_play.runs(self.arena, self.rules, seeds)).items():
-            games = [
-                {at: stranger.entrant if at == seat else team.entrant for at in SEATS}
-                for team, stranger in permutations(own, 2)
-                for seat in SEATS
-            ]
-            if games:
-                name = f"{rule} with a stranger"
-                found.append(house_play.part(name, house_play.measure, self.arena, games, own, quick))
-        return found
+        mixed = [
+            self.games(
+                f"{rule} with a stranger",
+                [
+                    {at: stranger.entrant if at == seat else team.entrant for at in SEATS}
+                    for team, stranger in permutations(own, 2)
+                    for seat in SEATS
+                ],
+                own,
+                quick,
+            )
+            for rule, own in by_rule(runs_of(self.arena, self.rules, seeds)).items()
+            if len(own) > 1
+        ]
+        return [*super().parts(quick, seeds), *mixed]
 
-    def row(self, measured: Measure, rule: str, told: Sequence[Told]) -> Row:
+    def row(self, measured: Measure, cell: Cell, games: Mapping[Pair, Outcome]) -> Finding:
         """MADDPG's return has a target."""
-        row = super().row(measured, rule, told)
-        return replace(row, at_least=TARGET) if measured.value is reward and rule == MADDPG else row
+        row = super().row(measured, cell, games)
+        return replace(row, at_least=TARGET) if measured.value is mean_return and cell.first == MADDPG else row
 
-    def further(self, done: Sequence[tuple[Part, Json]]) -> list[Row]:
+    def further(self, done: Results) -> list[Finding]:
         """The paper's words as a ratio, and what strangers cost."""
-        found, rows = teams(done), list[Row]()
-        if {MADDPG, DDPG} <= found.keys():
-            ratio = between(found[MADDPG], found[DDPG], lambda a, b: collisions(a) / collisions(b))
-            closer = between(found[MADDPG], found[DDPG], lambda a, b: distance(a) / distance(b))
+        own, rows = teams(done), list[Finding]()
+        if {MADDPG, DDPG} <= own.keys():
+            ratio = between(own[MADDPG], own[DDPG], lambda a, b: collisions(a) / collisions(b))
+            closer = between(own[MADDPG], own[DDPG], lambda a, b: distance(a) / distance(b))
             heading = "maddpg as a multiple of ddpg"
-            rows += [Row("collisions", ratio, RATIO, heading, "lower"), Row("distance", closer, None, heading, "lower")]
+            rows.append(Finding("collisions", ratio, RATIO, heading, "lower"))
+            rows.append(Finding("distance", closer, None, heading, "lower"))
+        heading = "return per agent, one of the three agents from another run of the rule"
         for rule, pairs in strangers(done).items():
-            heading = "return per agent, one of the three agents from another run of the rule"
-            rows.append(Row(f"{rule}, stranger", over_pairs(pairs), None, heading))
-            lost = {(team, other): value - reward(found[rule][team]) for (team, other), value in pairs.items()}
-            rows.append(Row(f"{rule}, change", over_pairs(lost), None, heading))
+            rows.append(Finding(f"{rule}, stranger", over_pairs(pairs), None, heading))
+            lost = {(team, other): value - mean_return(own[rule][team]) for (team, other), value in pairs.items()}
+            rows.append(Finding(f"{rule}, change", over_pairs(lost), None, heading))
         return rows
 
-    def remarks(self, done: Sequence[tuple[Part, Json]]) -> list[str]:
-        """What the paper says in words, and numbers from elsewhere."""
-        return [
-            "The paper's text gives no numbers for three agents: slightly smaller distance, almost half the"
-            " collisions. Its reward is that of 2017, about 9 times as large.",
-            "For comparison: the best pretrained MADDPG found in public gets -10.2 after 1.5 million steps; with the"
-            " agents of two of its runs mixed -16.1 in place of -10.5 and -11.0.",
-        ]
-
-    def data(self, done: Sequence[tuple[Part, Json]]) -> dict[str, Json]:
+    def data(self, done: Results) -> dict[str, Json]:
         """And of every rule the returns with strangers, beside those of the team that each joined."""
-        found = teams(done)
+        own = teams(done)
         mixed = [
-            [rule, [[reward(found[rule][team]), value] for (team, _), value in pairs.items()]]
+            [rule, [[mean_return(own[rule][team]), value] for (team, _), value in pairs.items()]]
             for rule, pairs in strangers(done).items()
         ]
         return super().data(done) | {"strangers": mixed}
 
-    def plot(self, report: Report) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """Bars by algorithm, and return with a stranger over return of the whole team."""
-        from zoo.reproduce import plots
-
         plot, axes = plots.panels(2, 2, width=4.6, height=3.5)
         for panel, measured in zip(axes, self.measures, strict=False):
-            self.panel(panel, measured, report)
+            self.draw(panel, measured, report)
         axes[0].axhline(TARGET, color="0.4", linestyle=":", linewidth=1.2, label="target")
         last = axes[-1]
         spots = [value for _, pairs in report.data["strangers"] for pair in pairs for value in pair]
@@ -135,16 +120,17 @@ class MaddpgNavigation(TeamFigure):
         return plot
 
 
-def strangers(done: Sequence[tuple[Part, Json]]) -> dict[str, Mapping[tuple[int, int], float]]:
+def strangers(done: Results) -> dict[str, Mapping[Pair, float]]:
     """Rule -> (seed of two agents, seed of the third) -> return per agent, mean over the seats of the third."""
     known = cards(done)
-    found: dict[str, dict[tuple[int, int], list[float]]] = {}
-    for game, told in played(done):
-        counted = sorted(dict.fromkeys(game.values()), key=list(game.values()).count)
-        if len(counted) == 2:
-            stranger, team = (known[text] for text in counted)
-            found.setdefault(team["rule"], {}).setdefault((team["seed"], stranger["seed"]), []).append(reward(told))
-    return {rule: {pair: mean(values).mean for pair, values in pairs.items()} for rule, pairs in found.items()}
+    returns: dict[str, dict[Pair, list[float]]] = {}
+    for game, outcome in outcomes_of(done):
+        rarest_first = sorted(dict.fromkeys(game.values()), key=list(game.values()).count)
+        if len(rarest_first) == 2:
+            stranger, team = (known[text] for text in rarest_first)
+            pairs = returns.setdefault(team["rule"], {})
+            pairs.setdefault((team["seed"], stranger["seed"]), []).append(mean_return(outcome))
+    return {rule: {pair: float(np.mean(x)) for pair, x in pairs.items()} for rule, pairs in returns.items()}
 
 
-FIGURE = MaddpgNavigation()
+FIGURE = CooperativeNavigation()

@@ -7,26 +7,17 @@ is the order of the two numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from zoo.reproduce.house_play import Cell, CrossFigure, Measure, Told, exchanged
-from zoo.reproduce.report import Published, Row
+from zoo.reproduce.games import at
+from zoo.reproduce.report import Finding, Published, Results
+from zoo.reproduce.tables import CrossTable, Measure, exchanged
 
 MADDPG, DDPG = "maddpg", "ddpg"
 PUBLISHED = {(MADDPG, DDPG): Published(16.1), (DDPG, MADDPG): Published(10.3)}
+#: Pairs of a predator and a prey that touch, summed over the steps of an episode.
+contacts = at("agent_0", "contacts")
 
 
-def contacts(told: Told) -> float:
-    """Pairs of a predator and a prey that touch, summed over the steps of an episode."""
-    return told["agent_0"]["contacts"]
-
-
-def contact_steps(told: Told) -> float:
-    """Steps of an episode with at least one touch."""
-    return told["agent_0"]["contact_steps"]
-
-
-class MaddpgPredatorPrey(CrossFigure):
+class PredatorPrey(CrossTable):
     """Cross table of MADDPG and DDPG in tag."""
 
     name = "maddpg-predator-prey"
@@ -37,29 +28,22 @@ class MaddpgPredatorPrey(CrossFigure):
     rules = (MADDPG, DDPG)
     roles = (("adversary_0", "adversary_1", "adversary_2"), ("agent_0",))
     versus = "predators v prey"
+    measures = (
+        Measure("touches an episode", "touches an episode, pairs that overlap", contacts, PUBLISHED),
+        Measure("steps with a touch, of 25", "steps of 25 with at least one touch", at("agent_0", "contact_steps"), {}),
+    )
+    remarks = (
+        "16.1 touches in 25 steps pay each predator 161 in the public simple_tag, played here; public agents get"
+        " 12 to 26. The paper's setting must have been another: compare the order, not the numbers.",
+    )
 
-    @property
-    def measures(self) -> Sequence[Measure]:
-        """Touches, and steps with one."""
-        return (
-            Measure("touches an episode", "touches an episode, pairs that overlap", contacts, PUBLISHED),
-            Measure("steps with a touch, of 25", "steps of 25 with at least one touch", contact_steps, {}),
-        )
-
-    def further(self, cells: Mapping[Cell, Mapping[tuple[int, int], Told]]) -> list[Row]:
-        """The order that the paper found: MADDPG hunts DDPG better than the other way round."""
-        ours = exchanged(cells, MADDPG, DDPG, contacts)
+    def further(self, done: Results) -> list[Finding]:
+        """The order that the paper found: MADDPG hunts DDPG better than DDPG hunts MADDPG."""
+        ours = exchanged(self.cells(done), MADDPG, DDPG, contacts)
         if ours is None:
             return []
         heading = "the paper's order (16.1 - 10.3): touches in maddpg v ddpg less those in ddpg v maddpg"
-        return [Row("difference", ours, None, heading, "higher", at_least=0.0)]
-
-    def remarks(self, cells: Mapping[Cell, Mapping[tuple[int, int], Told]]) -> list[str]:
-        """Why the published numbers are of another setting."""
-        return [
-            "16.1 touches in 25 steps pay each predator 161 in the public simple_tag, played here; public agents get"
-            " 12 to 26. The paper's setting must have been another: compare the order, not the numbers."
-        ]
+        return [Finding("difference", ours, None, heading, "higher", at_least=0.0)]
 
 
-FIGURE = MaddpgPredatorPrey()
+FIGURE = PredatorPrey()

@@ -1,23 +1,18 @@
-"""What a figure is, and what comes out of it: rows, each a published number beside ours, with a verdict."""
+"""What a figure is, and what comes out of it: findings, each a published number beside ours, with a verdict."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from scipy.special import chdtri, stdtrit
 
-from leaderboard.statistics.estimate import Estimate, plain
-from leaderboard.statistics.estimate import t as estimate
+from leaderboard.report import plots
+from leaderboard.statistics.estimate import Estimate, deviation, of_deviation, plain, wilson
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Plot
-
-#: Told by a part while it works: how much is done, and of how much.
+#: A part calls it while it works: how much is done, and of how much.
 Tell = Callable[[int, int], None]
 #: A part's settings and result: plain JSON.
 Json = Any
@@ -45,24 +40,27 @@ class Published:
     @staticmethod
     def of_runs(value: float, sd: float, n: int) -> Published:
         """A mean over `n` runs with their standard deviation; the bounds are its 95 % t interval."""
-        half = float(stdtrit(n - 1, 0.975)) * sd / sqrt(n)
-        return Published(value, value - half, value + half, f"sd {sd:g}")
+        return _bounded(of_deviation(value, sd, n), f"sd {sd:g}")
 
     @staticmethod
     def of_deviation(sd: float, n: int) -> Published:
         """A standard deviation over `n` runs; the bounds are its 95 % chi-squared interval."""
-        return Published(sd, *_deviation_bounds(sd, n), f"{n} runs")
+        return _bounded(deviation(sd, n), f"{n} runs")
 
     @staticmethod
     def of_share(value: float, n: int) -> Published:
         """A share of `n` runs; the bounds are Wilson's 95 % interval."""
-        found = share(round(value * n), n)
-        return Published(value, found.low, found.high, f"{n} runs")
+        interval = wilson(round(value * n), n)
+        return Published(value, interval.low, interval.high, f"{n} runs")
+
+
+def _bounded(x: Estimate, basis: str) -> Published:
+    return Published(x.mean, x.low, x.high, basis)
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line: what, published, ours."""
+class Finding:
+    """One row of a reproduced figure: what, published, ours."""
 
     label: str
     ours: Estimate
@@ -77,18 +75,17 @@ class Row:
     @property
     def verdict(self) -> str:
         """Does ours agree with what was published, or by how much does it miss it? `VERDICTS` explains the words."""
-        told, ours = self.published, self.ours.mean
-        if told is None:
+        published, ours = self.published, self.ours.mean
+        if published is None:
             return NO_NUMBER
-        if told.low is not None and told.high is not None:
-            if told.low <= ours <= told.high:
+        if published.low is not None and published.high is not None:
+            if published.low <= ours <= published.high:
                 return "agrees"
-            gap = ours - (told.high if ours > told.high else told.low)
+            gap = ours - (published.high if ours > published.high else published.low)
+        elif self.ours.contains(published.value):
+            return "agrees: holds it"
         else:
-            low, high = self.ours.low, self.ours.high
-            if low is not None and high is not None and low <= told.value <= high:
-                return "agrees: holds it"
-            gap = ours - told.value
+            gap = ours - published.value
         if not self.better:
             return f"misses by {gap:+.2g}"
         return f"{'better' if (gap > 0) == (self.better == 'higher') else 'worse'} by {abs(gap):.2g}"
@@ -102,10 +99,10 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Report:
+class Reproduction:
     """All of a reproduced figure. `data` is what the plot needs; everything is plain JSON."""
 
-    rows: Sequence[Row]
+    rows: Sequence[Finding]
     settings: Mapping[str, Json]  # what was run, in words and numbers
     seeds: str  # "0 to 99", "" where nothing is drawn
     notes: Sequence[str] = ()  # criteria, caveats, what the published numbers leave open
@@ -113,9 +110,12 @@ class Report:
 
     def to_json(self) -> dict[str, Json]:
         """Rows with their verdicts, and the rest."""
-        data = plain(self)
-        data["rows"] = [plain(row) | {"verdict": row.verdict, "target": row.target or None} for row in self.rows]
-        return dict(data)
+        rows = [plain(row) | {"verdict": row.verdict, "target": row.target or None} for row in self.rows]
+        return {**plain(self), "rows": rows}
+
+
+#: The parts of a figure with their results.
+Results = Sequence[tuple["Part", Json]]
 
 
 @dataclass(frozen=True)
@@ -161,41 +161,17 @@ class Figure(ABC):
         """The work, for this many seeds, 0 the first."""
 
     @abstractmethod
-    def assemble(self, done: Sequence[tuple[Part, Json]], quick: bool, seeds: int) -> Report:
-        """The report from the parts and their results, in the order of `parts`."""
+    def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
+        """What came out, from the parts and their results, in the order of `parts`."""
 
     @abstractmethod
-    def plot(self, report: Report) -> Plot:
-        """The picture; only what the report holds is drawn."""
-
-
-def mean(values: Sequence[float] | np.ndarray) -> Estimate:
-    """Mean with its 95 % t interval; the unit is the seed."""
-    return estimate(np.asarray(values, dtype=float))
+    def plot(self, report: Reproduction) -> plots.Plot:
+        """The picture, drawn from the report alone."""
 
 
 def spread(values: Sequence[float] | np.ndarray) -> float | None:
     """Standard deviation over runs; None with fewer than two."""
     return float(np.std(np.asarray(values, dtype=float), ddof=1)) if len(values) > 1 else None
-
-
-def deviation(values: Sequence[float] | np.ndarray) -> Estimate:
-    """Standard deviation over runs, at least two, with its 95 % chi-squared interval."""
-    sd, n = float(np.std(np.asarray(values, dtype=float), ddof=1)), len(values)
-    return Estimate(sd, *_deviation_bounds(sd, n), n)
-
-
-def _deviation_bounds(sd: float, n: int) -> tuple[float, float]:
-    return sd * sqrt((n - 1) / chdtri(n - 1, 0.025)), sd * sqrt((n - 1) / chdtri(n - 1, 0.975))
-
-
-def share(successes: int, n: int) -> Estimate:
-    """A share with Wilson's 95 % interval."""
-    z = 1.959963984540054
-    p = successes / n
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return Estimate(p, max(0.0, middle - half), min(1.0, middle + half), n)
 
 
 def seed_words(count: int) -> str:

@@ -24,7 +24,7 @@ from typing import Any
 from zoo import __version__
 from zoo.errors import UserError
 from zoo.play.pool import start_worker
-from zoo.reproduce.report import Figure, Json, Part, Report
+from zoo.reproduce.report import Figure, Json, Part, Reproduction
 from zoo.work.pool import limit_threads
 
 #: Told to whoever watches: part, done, of how many.
@@ -82,7 +82,7 @@ def reproduce(
         yield done
 
 
-def assembled(figure: Figure, done: Sequence[Done], *, quick: bool, seeds: int) -> Report:
+def assembled(figure: Figure, done: Sequence[Done], *, quick: bool, seeds: int) -> Reproduction:
     """The report, whatever the order in which the parts came."""
     results = {key(figure, d.part): d.result for d in done}
     parts = figure.parts(quick, seeds)

@@ -9,11 +9,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from leaderboard.report.layout import MISSING, clean, decimals, number, plural
-from zoo.reproduce.report import VERDICTS, Figure, Published, Report, Row
+from zoo.reproduce.report import VERDICTS, Figure, Finding, Published, Reproduction
 from zoo.screen import Column, Sheet, figures, labels
 
 
-def report_screen(figure: Figure, report: Report, run: Mapping[str, Any]) -> RenderableType:
+def report_screen(figure: Figure, report: Reproduction, run: Mapping[str, Any]) -> RenderableType:
     """The published numbers beside ours; `run` says what it took and where the files are."""
     title = Text(clean(figure.title), "bold")
     title.append(f"; {figure.source}" + ("; --quick" if run["quick"] else ""), "not bold")
@@ -42,7 +42,7 @@ def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _sheet(rows: Sequence[Row], counts: bool) -> Sheet:
+def _sheet(rows: Sequence[Finding], counts: bool) -> Sheet:
     halves = [
         (row.ours.high - row.ours.low) / 2 if row.ours.low is not None and row.ours.high is not None else None
         for row in rows
@@ -67,7 +67,7 @@ def _sheet(rows: Sequence[Row], counts: bool) -> Sheet:
     return Sheet(columns)
 
 
-def _noted(rows: Sequence[Row]) -> list[Text]:
+def _noted(rows: Sequence[Finding]) -> list[Text]:
     """The rows' notes in one line below their table; words with which all of them begin are said once."""
     notes = [row.note.split() for row in rows]
     if not any(notes):

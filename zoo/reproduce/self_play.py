@@ -5,16 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from leaderboard.report import plots
+from leaderboard.statistics import estimate
 from zoo.reproduce.learning_runs import band, joined, learn_together
-from zoo.reproduce.report import Figure, Json, Part, Published, Report, Row, mean, seed_words, spread
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Plot
+from zoo.reproduce.report import Figure, Finding, Part, Published, Reproduction, Results, seed_words, spread
 
 BATCH = 10  # runs of sampled learners that share a part
 RUNS = 50  # of the paper
@@ -36,8 +34,10 @@ class SelfPlay(Figure):
     """The table for one game; subclasses say the game, the rules and what agreement means."""
 
     arena: ClassVar[str]
+    gamma: ClassVar[float]
     rules: ClassVar[tuple[Rule, ...]]
     measure: ClassVar[str]  # "%TFT"
+    notes: ClassVar[Sequence[str]]  # the criterion in words, and caveats
     updates: ClassVar[dict[bool, int]]  # sampled or not -> updates
     copies: ClassVar[int]  # episodes that an update of a sampled rule sees
     exact_factor: ClassVar[int] = 4  # so many runs of an exact rule where a sampled one has one: they cost little
@@ -47,13 +47,12 @@ class SelfPlay(Figure):
         """%TFT or %Nash of every run, [R], from probabilities of action 0, [R, 2, 5], each in its own view."""
 
     @abstractmethod
-    def more_rows(self, rule: Rule, policies: np.ndarray) -> list[Row]:
-        """Further lines for a rule."""
+    def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[Finding]:
+        """Rows about the return per step, from both seats' means over the last tenth, [R] each."""
 
-    @property
-    @abstractmethod
-    def notes(self) -> list[str]:
-        """The criterion in words, and caveats."""
+    def more_rows(self, rule: Rule, policies: np.ndarray) -> list[Finding]:
+        """Further rows for a rule."""
+        return []
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """All runs of an exact rule in one part; those of a sampled one in parts of `BATCH`."""
@@ -71,21 +70,20 @@ class SelfPlay(Figure):
                 parts.append(Part(name, learn_together, settings | more))
         return parts
 
-    def assemble(self, done: Sequence[tuple[Part, Json]], quick: bool, seeds: int) -> Report:
+    def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """Agreement and return per step of every rule, beside the table."""
-        rows: list[Row] = []
-        returns: list[Row] = []
-        data: dict[str, Any] = {"curves": {}}
+        rows: list[Finding] = []
+        returns: list[Finding] = []
+        curves: dict[str, Any] = {}
         for rule in self.rules:
-            found = joined([result for part, result in done if part.name.partition(",")[0] == rule.name])
-            seats = [found[seat] for seat in ("row", "column")]
-            policies = np.stack([seat["policy"] for seat in seats], axis=1)
-            told = Published.of_share(rule.agreement / 100, RUNS)
-            agreement = self.agreement(policies)
-            rows.append(Row(rule.name, mean(agreement), told, self.measure, sd=spread(agreement)))
+            runs = joined([result for part, result in done if part.name.partition(",")[0] == rule.name])
+            policies = np.stack([seat["policy"] for seat in runs.values()], axis=1)
+            agreement, published = self.agreement(policies), Published.of_share(rule.agreement / 100, RUNS)
+            ours = estimate.t(agreement)
+            rows.append(Finding(rule.name, ours, published, self.measure, sd=spread(agreement)))
             rows += self.more_rows(rule, policies)
-            returns += self.returns(rule, [np.array(seat["tail"]) for seat in seats])
-            data["curves"][rule.name] = {seat: found[seat]["curve"] for seat in ("row", "column")}
+            returns += self.returns(rule, [np.array(seat["tail"]) for seat in runs.values()])
+            curves[rule.name] = {name: seat["curve"] for name, seat in runs.items()}
         settings = {
             "game": f"{self.arena}, gamma {self.gamma:g}",
             "logits": "N(0, 1)",
@@ -93,40 +91,29 @@ class SelfPlay(Figure):
             "updates": f"{self.updates[False]} exact, {self.updates[True]} of {self.copies} episodes sampled",
         }
         words = f"{seed_words(seeds)} (exact: {seed_words(self.exact_factor * seeds)})"
-        return Report([*rows, *returns], settings, words, self.notes, data)
+        return Reproduction([*rows, *returns], settings, words, self.notes, {"curves": curves})
 
-    gamma: ClassVar[float]
-
-    @abstractmethod
-    def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[Row]:
-        """Lines about the return per step, from both seats' means over the last tenth, [R] each."""
-
-    def draw_learning(self, left: Axes, report: Report) -> None:
+    def draw_learning(self, left: plots.Axes, report: Reproduction) -> None:
         """Learning curves of both seats."""
-        from zoo.reproduce import plots
-
         for number, rule in enumerate(self.rules):
             for seat, style in (("row", "-"), ("column", "--")):
                 curve = report.data["curves"][rule.name][seat]
                 colour = plots.COLOURS[number]
-                plots.curve(left, *band(curve), label=f"{rule.name}, {seat}", colour=colour, style=style)
+                plots.curve(left, **band(curve), label=f"{rule.name}, {seat}", colour=colour, style=style)
         left.set(title="while they learn", xlabel="update", ylabel="return per step, (1 - gamma) V")
 
-    def plot(self, report: Report) -> Plot:
+    def plot(self, report: Reproduction) -> plots.Plot:
         """How they learn, and the agreement beside the table's."""
-        from zoo.reproduce import plots
-
         plot, (left, right) = plots.panels(2, width=5.2, height=4.0)
         self.draw_learning(left, report)
         rows = [row for row in report.rows if row.group == self.measure]
         for at, row in enumerate(rows):
-            ours, told = row.ours, row.published
+            ours = row.ours
             right.bar(at, ours.mean, width=0.6, color=plots.COLOURS[0], alpha=0.75, label="ours, 95 % interval")
             if ours.low is not None and ours.high is not None:
                 right.plot([at, at], [max(0.0, ours.low), min(1.0, ours.high)], color="black", linewidth=1.4)
-            if told is not None:
-                dash = [at - 0.4, at + 0.4]
-                right.plot(dash, [told.value] * 2, "--", color=plots.COLOURS[1], linewidth=1.6, label="paper, table 3")
+            if row.published is not None:
+                plots.published_mark(right, at, row.published.value, "paper, table 3", colour=plots.COLOURS[1])
         right.set_xticks(range(len(rows)), [row.label for row in rows])
         right.set(title=self.measure, ylim=(0, 1.02), ylabel="share")
         right.grid(axis="x", visible=False)

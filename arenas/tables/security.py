@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from arenas.finite import FiniteGame
-from arenas.response import Control, Floats, Whole, discounted, tie
+from arenas.tables.finite import FiniteGame
+from arenas.tables.response import Control, Floats, Whole, discounted, tie
 
 _NEWTON, _SHAPLEY = 25, 200  # steps at most
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from arenas.finite import FiniteGame
 from arenas.protocol import TimeStep
+from arenas.tables.finite import FiniteGame
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arenas.copies import Copy, ParallelCopy, blame, copy_of, maker, wrapper
+from arenas.foreign.copies import Copy, ParallelCopy, blame, copy_of, maker, wrapper
+from arenas.foreign.spaces import Encoder, action_mask, action_width, encoder, environment_action
 from arenas.luck import bits
 from arenas.protocol import (
     DONE,
@@ -34,7 +35,6 @@ from arenas.protocol import (
     TimeStep,
     TimeSteps,
 )
-from arenas.spaces import Encoder, action_mask, action_width, encoder, environment_action
 
 _CAP = 1000  # steps of an episode where neither the environment nor the user says how long it may be
 _SEED_MASK = 0x7FFFFFFF  # environments take seeds below 2^31

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle import REACHED, Body, Colour, Particles, Player, Scene, at_end, points
+from arenas.particle.world import REACHED, Body, Colour, Particles, Player, Scene, at_end, points
 from arenas.protocol import Action, TimeStep
 
 _COLOURS = ((0.65, 0.15, 0.15), (0.15, 0.65, 0.15), (0.15, 0.15, 0.65))

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle import REACHED, Body, Colour, Particles, ParticleSettings, Player, Scene, at_end, points
+from arenas.particle.world import REACHED, Body, Colour, Particles, ParticleSettings, Player, Scene, at_end, points
 from arenas.protocol import Action, TimeStep
 
 _COLOURS = ((0.75, 0.25, 0.25), (0.25, 0.75, 0.25), (0.25, 0.25, 0.75))

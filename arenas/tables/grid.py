@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arenas.finite import FiniteGame
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
+from arenas.tables.finite import FiniteGame
 
 SEATS = ("red", "blue")
 VIEWS = ("centred", "channels", "shared")

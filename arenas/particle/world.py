@@ -37,7 +37,7 @@ import torch
 from torch import Tensor
 
 from arenas.luck import below, bits
-from arenas.particle_picture import picture, word
+from arenas.particle.picture import picture, word
 from arenas.protocol import Action, Arena, ArenaSpec, Kind, SeatSpec, Snapshot, TimeStep, TimeSteps
 
 Physics = Literal["mpe2", "openai"]

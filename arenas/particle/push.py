@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle import REACHED, Body, Colour, Particles, Player, Scene, at_end
+from arenas.particle.world import REACHED, Body, Colour, Particles, Player, Scene, at_end
 from arenas.protocol import Action, TimeStep
 
 _LANDMARKS = ((0.1, 0.9, 0.1), (0.1, 0.1, 0.9))  # colours of the landmarks

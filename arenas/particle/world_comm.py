@@ -8,8 +8,8 @@ forests before the velocities).
 
 Each step pays a predator 5 for every pair of a predator and a prey that overlap, whoever touches, and -0.1 times its
 distance to the nearest prey; and a prey -5 for every predator that it overlaps, -2 * bound(|x|) - 2 * bound(|y|) as in
-`arenas.tag`, 2 for every food that it overlaps, and -0.05 times its distance to the nearest food. With physics=openai
-the last has the opposite sign, as in 2017, when prey were paid for keeping away from food.
+`arenas.particle.tag`, 2 for every food that it overlaps, and -0.05 times its distance to the nearest food. With
+physics=openai the last has the opposite sign, as in 2017, when prey were paid for keeping away from food.
 
 Per seat and episode of 25 steps of random play predators earn about 3, prey -25.
 """
@@ -23,9 +23,9 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle import Body, Particles, ParticleSettings, Player, Scene
+from arenas.particle.tag import bound, contacts
+from arenas.particle.world import Body, Particles, ParticleSettings, Player, Scene
 from arenas.protocol import Action, TimeStep
-from arenas.tag import bound, contacts
 
 _SYMBOLS = 4
 
@@ -133,7 +133,7 @@ class WorldComm(Particles):
         return torch.cat((touches.sum(0) - 0.1 * near, prey))
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
-        """The same for all: `contacts` and `contact_steps`, see `arenas.tag.contacts`."""
+        """The same for all: `contacts` and `contact_steps`, see `arenas.particle.tag.contacts`."""
         found = contacts(self, steps["leadadversary_0"], 4 + 2 * self._l, self.settings.adversaries)
         return dict.fromkeys(self.spec.seats, found)
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle import Body, Particles, ParticleSettings, Player, Scene, flock, per_step
+from arenas.particle.world import Body, Particles, ParticleSettings, Player, Scene, flock, per_step
 from arenas.protocol import Action, TimeStep
 
 

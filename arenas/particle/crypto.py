@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle import Body, Colour, Particles, Player, Scene
+from arenas.particle.world import Body, Colour, Particles, Player, Scene
 from arenas.protocol import Action, TimeStep
 
 _SYMBOLS = 4

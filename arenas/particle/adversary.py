@@ -20,7 +20,18 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle import REACHED, Body, Colour, Particles, ParticleSettings, Player, Scene, at_end, flock, points
+from arenas.particle.world import (
+    REACHED,
+    Body,
+    Colour,
+    Particles,
+    ParticleSettings,
+    Player,
+    Scene,
+    at_end,
+    flock,
+    points,
+)
 from arenas.protocol import Action, TimeStep
 
 

@@ -22,7 +22,18 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle import REACHED, Body, Particles, ParticleSettings, Player, Scene, at_end, flock, per_step, points
+from arenas.particle.world import (
+    REACHED,
+    Body,
+    Particles,
+    ParticleSettings,
+    Player,
+    Scene,
+    at_end,
+    flock,
+    per_step,
+    points,
+)
 from arenas.protocol import Action, TimeStep
 
 

@@ -1,0 +1,1 @@
+"""PettingZoo on both sides: its environments as arenas, and arenas as its environments."""

@@ -1,0 +1,1 @@
+"""Games with finitely many positions: played through tables, and valued and answered exactly."""

@@ -1,0 +1,190 @@
+"""Games of the house's runs and scripts: played whole and frozen, summed up seat by seat.
+
+A game is a seating: seat -> entrant, all of the same arena. All games of an arena have the luck of the same episodes,
+so that what differs between two games is who plays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from torch import Tensor
+
+from arenas.protocol import Arena
+from zoo.entry.entrant import Entrant, read_entrant
+from zoo.entry.venue import ArenaChoice
+from zoo.play.blocks import PUBLIC_SEED
+from zoo.play.episodes import Played, play_episodes
+from zoo.play.seating import blame, episode_seeds, sit_down
+from zoo.reproduce.house import HouseRun, facts, identity_of
+from zoo.reproduce.report import Json, Part, Results, Tell, seed_words
+from zoo.work.pool import limit_threads
+
+#: Seat -> entrant.
+Game = dict[str, str]
+#: Seat -> what came out for it, by name: "return" and the arena's metrics, means over episodes.
+Outcome = dict[str, dict[str, float]]
+#: What is kept of a game.
+Summary = Callable[[Played], Outcome]
+#: A number of a game.
+Value = Callable[[Outcome], float]
+EPISODES, QUICK_EPISODES = 1000, 250
+#: Distances within which somebody counts as having arrived; those in tables, the first is that of the arenas' metrics.
+RADII = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
+TOLD_RADII = (0.1, 0.2, 0.3)
+
+
+def play(arena: str, game: Game, episodes: int) -> Played:
+    """Play a game once in every episode, all at the same time.
+
+    Raises:
+        UserError: an entrant cannot play here, or breaks.
+        ArenaError: the environment breaks.
+    """
+    limit_threads()
+    choice = ArenaChoice(arena)
+    made = choice.make(episodes)
+    identity = choice.identity(made)
+    entrants = {text: read_entrant(text, made, identity) for text in dict.fromkeys(game.values())}
+    return play_game(made, identity, {seat: entrants[text] for seat, text in game.items()})
+
+
+def play_game(arena: Arena, identity: str, entrants: Mapping[str, Entrant]) -> Played:
+    """Play the first episodes of the public seed, one in each copy of the arena; `entrants` by seat.
+
+    Raises:
+        UserError: an entrant cannot play here, or breaks.
+        ArenaError: the environment breaks.
+    """
+    distinct = {who.id: who for who in entrants.values()}
+    numbers = {who: number for number, who in enumerate(distinct)}
+    rotation = {seat: numbers[entrants[seat].id] for seat in arena.spec.seats}
+    with blame(identity, list(distinct.values())):
+        seated = sit_down(arena, list(distinct.values()), rotation, PUBLIC_SEED)
+        return play_episodes(seated, episode_seeds(identity, PUBLIC_SEED, 0, arena.batch_size))
+
+
+def summed_up(played: Played) -> Outcome:
+    """Seat -> mean over episodes of the return and of every metric."""
+    return {
+        seat: {"return": float(returns.mean())}
+        | {name: float(value.double().nanmean()) for name, value in played.metrics.get(seat, {}).items()}
+        for seat, returns in played.returns.items()
+    }
+
+
+def within_radii(played: Played) -> Outcome:
+    """`summed_up`, and for every radius R the share of episodes with a `distance` below it, "within R"."""
+    outcome = summed_up(played)
+    for seat, by_name in outcome.items():
+        by_name |= shares_within(played.metrics[seat]["distance"])
+    return outcome
+
+
+def shares_within(distance: Tensor, words: str = "within") -> dict[str, float]:
+    """For every radius R the share of the distances [B] below it, "within R"."""
+    return {f"{words} {radius:g}": float((distance < radius).double().mean()) for radius in RADII}
+
+
+def wider(shares: Iterable[float], sign: str = "") -> str:
+    """A row's note of the shares within the second and third of `TOLD_RADII`."""
+    return f"within .2 and .3 {'/'.join(f'{share:{sign}.2f}' for share in shares)}"
+
+
+def measure(tell: Tell, arena: str, games: list[Game], weights: dict[str, str], episodes: int) -> Json:
+    """Play games: {"games": `Outcome` of each, "cards": {entrant: `facts`}}; `weights` only tell contents apart."""
+    return play_all(tell, arena, games, episodes, summed_up)
+
+
+def play_all(tell: Tell, arena: str, games: list[Game], episodes: int, summary: Summary) -> Json:
+    """`measure` with another summary of a game."""
+    outcomes: list[Outcome] = []
+    for number, game in enumerate(games):
+        outcomes.append(summary(play(arena, game, episodes)))
+        tell(number + 1, len(games))
+    texts = dict.fromkeys(text for game in games for text in game.values())
+    identity = identity_of(arena)
+    return {"games": outcomes, "cards": {text: facts(identity, text) for text in texts}}
+
+
+def part(
+    name: str, function: Callable[..., Json], arena: str, games: list[Game], runs: Sequence[HouseRun], quick: bool
+) -> Part:
+    """A part that plays games among `runs`; `function` is `measure` or has its arguments."""
+    playing = {text for game in games for text in game.values()}
+    weights = {run.entrant: run.weights for run in runs if run.entrant in playing}
+    episodes = QUICK_EPISODES if quick else EPISODES
+    return Part(name, function, {"arena": arena, "games": games, "weights": weights, "episodes": episodes})
+
+
+# What came out, and what is said of the runs
+
+
+def at(seat: str, name: str) -> Value:
+    """A number of one seat, by its name in an `Outcome`."""
+    return lambda outcome: outcome[seat][name]
+
+
+def mean_return(outcome: Outcome) -> float:
+    """Return of an episode, mean over seats."""
+    return sum(by_name["return"] for by_name in outcome.values()) / len(outcome)
+
+
+def outcomes_of(done: Results) -> Iterator[tuple[Game, Outcome]]:
+    """All games of all parts with what came out."""
+    for piece, result in done:
+        yield from zip(piece.settings["games"], result["games"], strict=True)
+
+
+def cards(done: Results) -> dict[str, Json]:
+    """Entrant -> `facts`, of all parts."""
+    return {text: card for _, result in done for text, card in result["cards"].items()}
+
+
+def teams(done: Results) -> dict[str, dict[int, Outcome]]:
+    """What came out where one entrant had all seats, by rule and training seed."""
+    known = cards(done)
+    by_seed: dict[str, dict[int, Outcome]] = {}
+    for game, outcome in outcomes_of(done):
+        one, *others = dict.fromkeys(game.values())
+        if not others:
+            by_seed.setdefault(known[one]["rule"], {})[known[one]["seed"]] = outcome
+    return by_seed
+
+
+def settings(arena: str, done: Results) -> dict[str, Json]:
+    """Arena, episodes, and how many runs of how many steps were played."""
+    rules: dict[str, list[Json]] = {}
+    for card in cards(done).values():
+        if "steps" in card:
+            rules.setdefault(card["rule"], []).append(card)
+    trained = []
+    for rule, group in rules.items():
+        steps = " or ".join(f"{count:,}" for count in sorted({card["steps"] for card in group}))
+        gammas = sorted({card["gamma"] for card in group} - {None})
+        discount = f" at gamma {' or '.join(f'{gamma:g}' for gamma in gammas)}" if gammas else ""
+        trained.append(f"{rule} {len(group)} x {steps} steps{discount}")
+    return {"arena": identity_of(arena), "episodes a game": done[0][0].settings["episodes"], "runs": trained}
+
+
+def commands(done: Results) -> dict[str, str]:
+    """Entrant -> the command that trained it, of all that were trained."""
+    return {text: card["command"] for text, card in cards(done).items() if "command" in card}
+
+
+def seeds_of(done: Results) -> str:
+    """The training seeds that were played, in words."""
+    seeds = sorted({card["seed"] for card in cards(done).values() if "command" in card})
+    return seed_words(len(seeds)) if seeds == list(range(len(seeds))) else ", ".join(map(str, seeds))
+
+
+def notes(rules: Sequence[str], done: Results) -> list[str]:
+    """What is missing, and what differs from the paper in every figure of the kind."""
+    present = {card["rule"] for card in cards(done).values()}
+    missing = [rule for rule in rules if rule not in present]
+    return [
+        *([f"Left out for want of a house checkpoint: {', '.join(missing)}."] if missing else []),
+        "Unlike the paper: discrete actions are executed hard (its code executes soft ones), the world is"
+        " mpe2's (places move with the old velocity), networks learned with Adam at the step sizes on their cards"
+        " (paper .01) and for the steps below (paper 25,000 episodes of 25 steps, an update per 100).",
+    ]
