@@ -29,20 +29,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from agents.parts.categorical import CategoricalPolicy
 from agents.parts.gradients import gradient, leaves
+from agents.parts.logits import entropy, masked, taken
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam
 from agents.parts.returns import advantages, playing
 from agents.parts.traces import TracePolicy
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State, Trajectory
 from agents.randomness import derive, uniform
-from arenas.protocol import Action, ArenaSpec, TimeStep
+from arenas.protocol import Action, TimeStep
 
 _LOT = 1 << 40  # the draw of a seat's luck that decides who fills it; far beyond those that choose actions
 
@@ -97,23 +98,18 @@ class AdvantageAlignment(Agent):
     learns = True
     config: AdvantageAlignmentConfig
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        if replicas != 1:
-            raise ValueError("advantage-alignment trains one actor at a time; run it once per seed")
-        super().__init__(spec, seats, config, seed, device, replicas)
+    def build(self, seed: int) -> None:
+        """The actor, its sparring partner, a critic for each side, and their optimisers."""
+        spec, config = self.spec, self.config
         self.traces = config.recall == "traces" or (config.recall == "auto" and "matrix" not in spec.offers)
-        self.actor, self.partner = (self._policy(seats[0], derive(seed, who)) for who in ("actor", "partner"))
+        self.actor, self.partner = (self._policy(self.seats[0], derive(seed, who)) for who in ("actor", "partner"))
         self.readers = {seat: self._policy(seat, 0) for seat in spec.seats}  # their features count, not their weights
         # the critics need no products of observation and traces, which come last among the features
         width = TracePolicy.plain_width if self.traces else partial(CategoricalPolicy.width, recall="none")
         self.shown = {seat: width(spec.seats[seat]) for seat in spec.seats}
-        wide = sum(self.shown.values()) + (len(spec.seats) if config.sparring else 0)
+        widths = [sum(self.shown.values()) + (len(spec.seats) if config.sparring else 0), config.hidden, 1]
         self.critics = {
-            side: mlp_parameters(
-                [wide, config.hidden, 1], seed=derive(seed, "critic", side), last_scale=0.01, device=device
-            )
+            side: mlp_parameters(widths, seed=derive(seed, "critic", side), last_scale=0.01, device=self.device)
             for side in spec.sides()
         }
         self.actor_step = Adam(self.actor.parameters, config.lr)
@@ -210,20 +206,20 @@ class AdvantageAlignment(Agent):
         `rows` bool [B] says in which games of a seat the policy played and is to learn.
         """
         theta = leaves(policy.parameters)
-        total, entropy, count = (torch.zeros((), device=self.device) for _ in range(3))
+        total, spread, count = (torch.zeros((), device=self.device) for _ in range(3))
         for seat in self.seats:
             mine, trajectory = rows[seat], joint.seats[seat]
             mask, counted = trajectory.timesteps.action_mask, playing(trajectory.timesteps)[:, mine]
-            logits = policy.masked(mlp(theta, seen[seat][:-1, mine]), None if mask is None else mask[:-1, mine])
+            logits = masked(mlp(theta, seen[seat][:-1, mine]), None if mask is None else mask[:-1, mine])
             log_pi = logits.log_softmax(-1)
-            taken = log_pi.gather(-1, trajectory.actions.value[:, mine].unsqueeze(-1)).squeeze(-1)
-            total = total + (taken * weight[seat][:, mine] * counted).sum()
-            entropy = entropy - ((log_pi.exp() * log_pi.clamp_min(-1e9)).sum(-1) * counted).sum()
+            praise = taken(log_pi, trajectory.actions.value[:, mine]) * weight[seat][:, mine]
+            total = total + (praise * counted).sum()
+            spread = spread + (entropy(log_pi) * counted).sum()
             count = count + counted.sum()
-        value = (total + self.config.entropy / fallen * entropy) / count.clamp_min(1)
+        value = (total + self.config.entropy / fallen * spread) / count.clamp_min(1)
         step.lr = self.config.lr / fallen
         step.descend({name: -g for name, g in gradient(value, theta).items()})
-        return float((entropy / count.clamp_min(1)).detach())
+        return float((spread / count.clamp_min(1)).detach())
 
     def acting_state(self) -> State:
         """The actor's parameters, under the name of every seat that it plays."""

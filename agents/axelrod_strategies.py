@@ -31,9 +31,8 @@ from torch import Tensor
 
 from agents.protocol import Agent, Memory, Seating
 from agents.randomness import bits
-from arenas.protocol import Action, ArenaSpec, TimeStep
+from arenas.protocol import Action, TimeStep
 
-SCHEME = "axelrod"
 #: Strategies that no classifier of the library gives away, with the law that they break.
 BREAKS_A_LAW = {"EvolvedAttention": "it draws from torch's global generator (law 5: luck is dealt)"}
 #: Strategies that ask so many others at every move that no law could be held against them in reasonable time.
@@ -172,12 +171,10 @@ class AxelrodStrategy(Agent):
     needs = frozenset({"discrete", "matrix"})
     strategy: ClassVar[Any]
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
-        if any(seat.actions != 2 for seat in spec.seats.values()):
-            raise ValueError(f"{type(self).__name__} knows games with two actions a seat, {spec.name} has more")
+    def build(self, seed: int) -> None:
+        """What the library says of the strategy, and empty caches."""
+        if any(seat.actions != 2 for seat in self.spec.seats.values()):
+            raise ValueError(f"{type(self).__name__} knows games with two actions a seat, {self.spec.name} has more")
         self._lucky = bool(library().Classifiers["stochastic"](self.strategy()))
         # what follows is kept to save time alone: everything in it is a function of its key
         self._actions: OrderedDict[Hashable, int] = OrderedDict()

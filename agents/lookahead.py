@@ -17,8 +17,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from agents.parts.checks import not_negative
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner
-from agents.parts.gradients import Parameters, constant, gradient
+from agents.parts.gradients import constant, gradient
+from agents.protocol import Parameters
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,10 @@ class LookAheadConfig(ExactConfig):
     """Settings of `lookahead`."""
 
     eta: float = 1.0  # the step that the other is expected to take, per unit of its gradient; 0 is the naive learner
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        not_negative(self, "eta")
 
 
 class LookAhead(ExactAgent):

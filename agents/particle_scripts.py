@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 from abc import abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +18,7 @@ from torch.nn.functional import one_hot
 
 from agents.parts.scripted import Scripted, ScriptedPolicy
 from agents.protocol import Memory
-from arenas.protocol import Action, ArenaSpec, TimeStep
+from arenas.protocol import Action, TimeStep
 
 _REST, _LEFT, _RIGHT, _DOWN, _UP = range(5)
 _DT, _DAMPING = 0.1, 0.25  # per step
@@ -96,13 +95,12 @@ class Assignment(ParticleScript):
 
     needs = frozenset({"particle", "spread"})
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
-        if len(spec.seats) > _MOST_AGENTS:
-            raise ValueError(f"assignment compares those of at most {_MOST_AGENTS} agents, {spec.name} has more")
-        self.orders = torch.tensor(list(itertools.permutations(range(len(spec.seats)))), device=device)  # [n!, n]
+    def build(self, seed: int) -> None:
+        """All orders in which the agents can take the landmarks."""
+        if len(self.spec.seats) > _MOST_AGENTS:
+            raise ValueError(f"assignment compares those of at most {_MOST_AGENTS} agents, {self.spec.name} has more")
+        orders = list(itertools.permutations(range(len(self.spec.seats))))
+        self.orders = torch.tensor(orders, device=self.device)  # [n!, n]
 
     def choose(self, seen: Tensor) -> Tensor:
         """Towards the own landmark. Observed: velocity, place, landmarks, other agents, what they say."""

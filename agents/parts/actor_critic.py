@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from agents.parts.categorical import CategoricalPolicy, RecallSetting, recall_for
-from agents.parts.gradients import Parameters, gradient, leaves, not_negative
+from agents.parts.checks import not_negative
+from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam, GradientDescent
 from agents.parts.returns import advantages, playing, steps_since_start
-from agents.protocol import Agent, JointTrajectory, Memory, Seating, State
+from agents.protocol import Agent, JointTrajectory, Memory, Parameters, Seating, State
 from agents.randomness import derive
-from arenas.protocol import Action, ArenaSpec, TimeStep
+from arenas.protocol import Action, TimeStep
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,6 @@ class ActorCriticConfig:
 
     def __post_init__(self) -> None:
         not_negative(self, "lr", "critic_lr", "anneal", "lambda_", "entropy", "hidden", "init")
-        not_negative(self, "eta", "decay", "model_lr", "model_steps")  # of those that shape others
         if not 0 <= self.gamma < 1:
             raise ValueError(f"gamma must be in [0, 1), got {self.gamma}")
 
@@ -54,22 +54,20 @@ class ActorCriticAgent(Agent):
     replicated = True
     config: Any
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
-        (self.seat,) = seats
-        self.recall = recall_for(config.recall, spec)
+    def build(self, seed: int) -> None:
+        """The actor, the critic, and their optimisers."""
+        (self.seat,) = self.seats
+        self.recall = recall_for(self.config.recall, self.spec)
         self.valued = self.seats_to_value()
         self.actor = self.new_policy(self.seat, derive(seed, "actor"))
-        wide = sum(CategoricalPolicy.width(spec.seats[s], self.recall) for s in self.valued)
+        wide = sum(CategoricalPolicy.width(self.spec.seats[s], self.recall) for s in self.valued)
         sizes = [wide, *self._hidden(), len(self.valued)]
         self.critic = mlp_parameters(
-            sizes, seed=derive(seed, "critic"), replicas=replicas, last_scale=0.01, device=device
+            sizes, seed=derive(seed, "critic"), replicas=self.replicas, last_scale=0.01, device=self.device
         )
-        plain = config.optimizer == "sgd"
-        self.actor_step = (GradientDescent if plain else Adam)(self.actor.parameters, config.lr)
-        self.critic_step = Adam(self.critic, config.critic_lr)
+        plain = self.config.optimizer == "sgd"
+        self.actor_step = (GradientDescent if plain else Adam)(self.actor.parameters, self.config.lr)
+        self.critic_step = Adam(self.critic, self.config.critic_lr)
 
     def seats_to_value(self) -> tuple[str, ...]:
         """The seats whose returns the critic predicts."""

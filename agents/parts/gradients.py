@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-Parameters = dict[str, Tensor]
+from agents.protocol import Parameters
 
 
 def leaves(parameters: Parameters) -> Parameters:
@@ -35,17 +35,6 @@ def gradient(value: Tensor, parameters: Parameters, *, higher: bool = False, kee
 def constant(parameters: Parameters) -> Parameters:
     """The same numbers without their graph."""
     return {name: p.detach() for name, p in parameters.items()}
-
-
-def not_negative(config: object, *names: str) -> None:
-    """Refuse a config in which one of the fields `names`, where it has them, is negative or no number.
-
-    Raises:
-        ValueError: naming the field.
-    """
-    for name in names:
-        if hasattr(config, name) and not getattr(config, name) >= 0:
-            raise ValueError(f"{name} must be at least 0, got {getattr(config, name)}")
 
 
 def dot(a: Parameters, b: Parameters) -> Tensor:

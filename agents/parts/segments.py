@@ -12,10 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from agents.parts.networks import Parameters
 from agents.parts.returns import playing
 from agents.parts.team import apply, padded
-from agents.protocol import JointTrajectory
+from agents.protocol import JointTrajectory, Parameters
 from arenas.protocol import TimeStep
 
 #: Messages, who hears them, and common knowledge.

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from agents.parts.gradients import gradient
-from agents.parts.networks import Parameters, mlp_parameters
+from agents.parts.networks import mlp_parameters
 from agents.parts.optimizers import Adam
+from agents.protocol import Parameters
 
 
 class Team:

@@ -24,7 +24,7 @@ from zoo.play.blocks import Task, play_block
 from zoo.reproduce import games, maddpg_deception, maddpg_inferred
 from zoo.reproduce import house as house_runs
 from zoo.reproduce.games import Game, Outcome
-from zoo.reproduce.report import Figure, Finding, Part, Reproduction
+from zoo.reproduce.report import Figure, FigureRow, Part, Reproduction
 from zoo.reproduce.screen import report_screen
 from zoo.reproduce.tables import over_pairs
 
@@ -92,7 +92,7 @@ def json_copy(done: list[tuple[Part, Any]]) -> list[tuple[Part, Any]]:
     return [(part, json.loads(json.dumps(result))) for part, result in done]
 
 
-def rows_of(report: Reproduction, group: str) -> dict[str, Finding]:
+def rows_of(report: Reproduction, group: str) -> dict[str, FigureRow]:
     return {row.label: row for row in report.rows if row.group.startswith(group)}
 
 

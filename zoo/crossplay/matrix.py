@@ -15,7 +15,7 @@ from leaderboard.crossplay import episode_returns
 from leaderboard.statistics.estimate import Floats
 from leaderboard.store import Store
 from zoo.crossplay.players import Contestant, check, contestants, roles
-from zoo.entry.venue import ArenaChoice, Venue
+from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.matches.plan import MatchPlan, ordered, run, unwatched
 from zoo.matches.tournament import each_once, rectangle
@@ -28,7 +28,7 @@ class CrossMatrix:
     """What the rows got with the columns.
 
     Attributes:
-        choice: the arena as it was asked for; identity: as records name it; spec: its rules.
+        venue: where it was played.
         roles: {role: its seats}, see `roles`.
         rows: R players, columns: C players.
         seed: match seed; episodes: E of them in every cell, from number 0 on.
@@ -38,9 +38,7 @@ class CrossMatrix:
         blocks: of how many it is made; played: how many were played for it, as the others were recorded before.
     """
 
-    choice: ArenaChoice
-    identity: str
-    spec: ArenaSpec
+    venue: Venue
     roles: Mapping[str, tuple[str, ...]]
     rows: tuple[Contestant, ...]
     columns: tuple[Contestant, ...]
@@ -50,6 +48,16 @@ class CrossMatrix:
     per_step: Mapping[str, Floats]
     blocks: int = 0
     played: int = 0
+
+    @property
+    def identity(self) -> str:
+        """The arena, as records name it."""
+        return self.venue.identity
+
+    @property
+    def spec(self) -> ArenaSpec:
+        """The arena's rules."""
+        return self.venue.spec
 
     def mean(self, role: str) -> Floats:
         """Mean return per episode, float [R, C]."""
@@ -82,7 +90,7 @@ class CrossMatrix:
         Raises:
             UserError: it is no row.
         """
-        wanted = Venue(self.choice).id(text)
+        wanted = self.venue.id(text)
         for number, player in enumerate(self.rows):
             if player.id == wanted:
                 return number
@@ -90,7 +98,7 @@ class CrossMatrix:
 
 
 def play(
-    choice: ArenaChoice,
+    venue: Venue,
     rows: Sequence[str],
     columns: Sequence[str] | None = None,
     *,
@@ -107,7 +115,7 @@ def play(
     where it was, and pairings that have met are not played again.
 
     Args:
-        choice: the arena.
+        venue: the arena, and who enters there.
         rows: ENTRANT texts.
         columns: ENTRANT texts; None takes the rows.
         episodes: E of every pairing in each seating; by default the arena's.
@@ -122,29 +130,25 @@ def play(
     """
     limit_threads()
     columns = rows if columns is None else columns
-    venue = Venue(choice)
     plan = _plan(venue, rows, columns, episodes, seed)
-    spec, parts, tasks = venue.spec, roles(venue.spec), plan.tasks
-    players = contestants(choice, list(dict.fromkeys([*rows, *columns])))
-    named = [tuple(players[text] for text in texts) for texts in (rows, columns)]
+    players = contestants(venue, list(dict.fromkeys([*rows, *columns])))
+    row_ids, column_ids = ([players[text].id for text in named] for named in (rows, columns))
     with ExitStack() as passing:
         records = store if store is not None else passing.enter_context(Store(":memory:"))
         played = run(plan, records, command, workers, watch)
-        everybody = {player.id for player in players.values()}
-        blocks = [block for block in records.blocks(venue.identity, everybody, "play") if block.id in tasks]
-    ids, others = ([player.id for player in of] for of in named)
+        known = records.blocks(venue.identity, {*row_ids, *column_ids}, "play")
+        blocks = [block for block in known if block.id in plan.tasks]
+    parts, steps = roles(venue.spec), venue.spec.max_steps
     return CrossMatrix(
-        choice=choice,
-        identity=venue.identity,
-        spec=spec,
+        venue=venue,
         roles=parts,
-        rows=named[0],
-        columns=named[1],
+        rows=tuple(players[text] for text in rows),
+        columns=tuple(players[text] for text in columns),
         seed=seed,
         episodes=plan.episodes,
-        returns=episode_returns(blocks, ids, others, parts, plan.episodes),
-        per_step=episode_returns(blocks, ids, others, parts, plan.episodes, max_steps=spec.max_steps),
-        blocks=len(tasks),
+        returns=episode_returns(blocks, row_ids, column_ids, parts, plan.episodes),
+        per_step=episode_returns(blocks, row_ids, column_ids, parts, plan.episodes, max_steps=steps),
+        blocks=len(plan.tasks),
         played=played,
     )
 
@@ -154,7 +158,7 @@ def _plan(venue: Venue, rows: Sequence[str], columns: Sequence[str], episodes: i
     if len(venue.spec.seats) < 2:
         raise UserError(f"{venue.identity} has one seat: there is nobody to play with")
     texts = list(dict.fromkeys([*rows, *columns]))
-    check(venue.choice, texts)
+    check(venue, texts)
     for named in (rows, columns):
         each_once([venue.entrant(text) for text in named])
     everybody = tuple(venue.entrant(text) for text in texts)

@@ -13,9 +13,9 @@ from rich.text import Text
 from leaderboard.report.layout import clean, decimals, half_widths, intervals, number, plural
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import FEWEST_EPISODES, FEWEST_KINDS
-from zoo.anchors import BEST
 from zoo.crossplay.figures import Entry, Group
 from zoo.crossplay.report import CrossReport
+from zoo.entry.declared import BEST
 from zoo.screen import Column, Sheet, labels
 
 
