@@ -16,6 +16,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,17 @@ from arenas.luck import below, bits
 from arenas.protocol import Action, Arena
 from leaderboard.counts import Counts
 from leaderboard.rating import fit
+from leaderboard.store import Store
 from zoo import bench_training
 from zoo.catalogue import refusal
 from zoo.entry.entrant import Entrant
+from zoo.entry.venue import ArenaChoice, Venue
+from zoo.errors import UserError
+from zoo.matches.tournament import prepare
 from zoo.play.episodes import play_episodes
 from zoo.play.seating import Seated, seatings
 from zoo.play.table import Table
-from zoo.registry import AGENTS, AgentEntry, load_agent, load_arena, names
+from zoo.registry import AGENTS, LIBRARIES, AgentEntry, library, load_agent, load_arena, names
 
 ARENAS = ("coin", "ipd")  # where arenas are measured, and agents in the first that they can play
 COPIES = (1, 64, 4096)
@@ -46,11 +51,12 @@ BLOCK = 250  # episodes of a match
 ROUND = (64, 32)  # copies and steps of a round of learning
 IMAGINED = (128, 150)  # copies and steps of the games that an update imagines
 PLAYERS, RESULTS = 50, 5000
+FIELD, PLANNED = 216, "ipd"  # entrants of a tournament that is planned, and where
 _JOINT = 64  # joint actions drawn beforehand
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Timing:
     """One line of the report: figures by column, in the units that the column's heading names."""
 
     group: str
@@ -93,34 +99,35 @@ def count() -> int:
     learners = sum(agent.learns for agent in agents)
     imagining = sum(_imagines(agent) for agent in agents)
     particles = len(PARTICLES) * (1 + len(PARTICLE_COPIES))
-    return len(ARENAS) * len(COPIES) + 1 + particles + len(agents) + learners + imagining + 2 + 1
+    return len(ARENAS) * len(COPIES) + 1 + particles + len(agents) + learners + imagining + 2 + 1 + 1
 
 
-def measure(quick: bool = False) -> Iterator[Measurement]:
+def measure(quick: bool = False) -> Iterator[Timing]:
     """All measurements, one after another; `quick` repeats less."""
     clock = Clock(3, 0.02) if quick else Clock()
     rates: dict[tuple[str, int], float] = {}
     for name, copies in itertools.product(ARENAS, COPIES):
         call = clock.seconds(stepping(load_arena(name).make(copies)))
         rates[name, copies] = copies / call
-        yield Measurement("arena", name, {"copies": copies, "steps / CPU s": copies / call, "us / call": 1e6 * call})
+        yield Timing("arena", name, {"copies": copies, "steps / CPU s": copies / call, "us / call": 1e6 * call})
     face = 1 / clock.seconds(pettingzoo_loop(ARENAS[0]))
     faster = {f"{copies:,} copies: times faster": rates[ARENAS[0], copies] / face for copies in (COPIES[0], COPIES[-1])}
-    yield Measurement("face", ARENAS[0], {"steps / CPU s": face, **faster})
+    yield Timing("face", ARENAS[0], {"steps / CPU s": face, **faster})
     for name in PARTICLES:
         yield from _particles(name, clock)
     for name in names(AGENTS):
-        yield Measurement("agent", name, _agent(load_agent(name), clock, quick))
+        yield Timing("agent", name, _agent(load_agent(name), clock, quick))
     for name in names(AGENTS):
         if load_agent(name).agent.learns:
-            yield Measurement("learning", name, _learning(load_agent(name), quick))
+            yield Timing("learning", name, _learning(load_agent(name), quick))
     plain = Clock(1 if quick else 3, 0.0).seconds(plain_update(*IMAGINED))
     for name in names(AGENTS):
         if _imagines(load_agent(name).agent):
-            yield Measurement("imagining", name, _update(load_agent(name), quick, plain))
+            yield Timing("imagining", name, _update(load_agent(name), quick, plain))
     yield from _training(Clock(1, 0.0) if quick else Clock(3, 0.0))
+    yield Timing("planning", f"{FIELD} entrants in {PLANNED}", _planning())
     counts = synthetic_results()
-    yield Measurement(
+    yield Timing(
         "rating", "fit", {"players": PLAYERS, "results": RESULTS, "ms": 1e3 * clock.seconds(lambda: fit(counts))}
     )
 
@@ -153,7 +160,7 @@ def pettingzoo_loop(name: str) -> Callable[[], object]:
     return step
 
 
-def _particles(name: str, clock: Clock) -> Iterator[Measurement]:
+def _particles(name: str, clock: Clock) -> Iterator[Timing]:
     """mpe2's own loop, the faster of its two forms, and the arena's steps in several numbers of copies."""
     module = PARTICLES[name]
     loops = {"parallel": mpe2_parallel_loop, "AEC": mpe2_aec_loop}
@@ -161,22 +168,22 @@ def _particles(name: str, clock: Clock) -> Iterator[Measurement]:
     form = min(taken, key=taken.__getitem__)
     agents = len(load_arena(name).make(1).spec.seats)
 
-    def line(label: str, copies: int, call: float) -> Measurement:
+    def line(label: str, copies: int, call: float) -> Timing:
         figures = {"copies": copies, "agent-steps / CPU s": agents * copies / call, "us / call": 1e6 * call}
-        return Measurement("particle", label, {**figures, "times mpe2": copies * taken[form] / call})
+        return Timing("particle", label, {**figures, "times mpe2": copies * taken[form] / call})
 
     yield line(f"{module}, {form}", 1, taken[form])
     for copies in PARTICLE_COPIES:
         yield line(name, copies, clock.seconds(stepping(load_arena(name).make(copies))))
 
 
-def _training(clock: Clock) -> Iterator[Measurement]:
+def _training(clock: Clock) -> Iterator[Timing]:
     """MADDPG on spread, plain and ours."""
     play, steps = bench_training.rounds()
     plain = 100 / clock.seconds(bench_training.plain())
     ours = steps / clock.seconds(play)
     for name, rate in (("plain, one mpe2 environment", plain), (f"ours, {bench_training.COPIES} copies", ours)):
-        yield Measurement("training", name, {"environment steps / CPU s": rate, "times plain": rate / plain})
+        yield Timing("training", name, {"environment steps / CPU s": rate, "times plain": rate / plain})
 
 
 def mpe2_parallel_loop(module: str) -> Callable[[], object]:
@@ -234,6 +241,27 @@ def _agent(entry: AgentEntry, clock: Clock, quick: bool) -> dict[str, float]:
     once = Clock(1 if quick else 3, 0.0)
     figures["episodes / CPU s"] = BLOCK / once.seconds(lambda: play_episodes(_seated(entry, arena), episodes))
     return figures
+
+
+def _planning() -> dict[str, float]:
+    """CPU seconds for planning all pairs of many entrants, reading them included; nothing without a library of them."""
+    try:
+        texts = [f"{scheme}:{name}" for scheme in LIBRARIES for name in library(scheme).names()]
+    except UserError:
+        return {}
+    started = time.process_time()
+    venue = Venue(ArenaChoice(PLANNED))
+    with Store(":memory:") as store:
+        plan = prepare(venue, list(itertools.islice(filter(partial(_enters, venue), texts), FIELD)), store)
+    return {"pairings": len(plan.pairings), "blocks": len(plan.tasks), "CPU s": time.process_time() - started}
+
+
+def _enters(venue: Venue, text: str) -> bool:
+    """Whether an entrant can play there."""
+    try:
+        return bool(venue.id(text))
+    except UserError:
+        return False
 
 
 def _fresh(entry: AgentEntry, arena: Arena) -> dict[str, Agent]:

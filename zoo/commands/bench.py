@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from zoo.bench import Measurement
+    from zoo.bench import Timing
 
 EPILOG = """\b
 Examples:
@@ -51,7 +51,7 @@ def command(quick: bool, as_json: bool) -> None:
         Console().print(_screen(found, machine()))
 
 
-def _screen(found: Sequence[Measurement], facts: dict[str, Any]) -> RenderableType:
+def _screen(found: Sequence[Timing], facts: dict[str, Any]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
@@ -73,6 +73,7 @@ def _screen(found: Sequence[Measurement], facts: dict[str, Any]) -> RenderableTy
             "Training: MADDPG on spread, networks of 64-64, batches of 1,024, an update of every agent per 100"
             " transitions; plain: agent by agent, as scripts do"
         ),
+        "planning": "Planning: all pairs, self-play and panel of a tournament, entrants read and blocks named",
         "rating": "Rating: one fit of all results",
     }
     parts: list[RenderableType] = []
