@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import broken
@@ -10,12 +11,28 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from agents.protocol import Agent
-from zoo.catalogue import playable
+from arenas.protocol import Arena
+from zoo.catalogue import refusal
 from zoo.check import AGENT_LAWS, Failed, Finding, NotApplicable, Passed, check_agent
-from zoo.registry import AGENTS, load_agent, names
+from zoo.errors import UserError
+from zoo.registry import AGENTS, ARENAS, load_agent, load_arena, names
 
 HERE = Path(__file__).parent
-PLAYABLE = {agent: list(playable(agent, {})) for agent in names(AGENTS)}
+
+
+def games() -> dict[str, Arena]:
+    """The registered arenas that can be made without settings, each made once."""
+    made = {}
+    for name in names(ARENAS):
+        with suppress(UserError):
+            made[name] = load_arena(name).make(1)
+    return made
+
+
+GAMES = games()
+PLAYABLE = {
+    agent: [name for name, game in GAMES.items() if not refusal(load_agent(agent), game)] for agent in names(AGENTS)
+}
 
 
 def pairs() -> Iterator[ParameterSet]:

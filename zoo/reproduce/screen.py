@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from leaderboard.report.layout import MISSING, clean, decimals, number, plural
+from leaderboard.report.sheet import Column, Sheet, figures, labels
 from zoo.reproduce.report import VERDICTS, Figure, FigureRow, Published, Reproduction
-from zoo.screen import Column, Sheet, figures, labels
 
 
 def report_screen(figure: Figure, report: Reproduction, run: Mapping[str, Any]) -> RenderableType:
