@@ -395,6 +395,7 @@ def test_a_description_tells_what_the_file_says() -> None:
         assert part in coin
 
 
+@pytest.mark.slow
 def test_bench_measures_all_that_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     from zoo import bench
     from zoo.registry import names

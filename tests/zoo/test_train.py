@@ -115,6 +115,7 @@ begin(0)
         assert rows == json.loads((tmp_path / f"whole-{number}" / "curve.json").read_text())["rows"]
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_bytes_and_a_fault_stops_them_saved(tmp_path: Path) -> None:
     (tmp_path / "spoilt.py").write_text(SPOILT)
     jobs = [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import fields
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -71,6 +73,22 @@ def print_list(
             raise UserError("--json prints the whole list: leave out NAME")
         click.echo(json.dumps(listed(), indent=1))
     return only_names or as_json
+
+
+def grouped(name: str, into: type, *options: Callable[[F], F]) -> Callable[[F], F]:
+    """Options that reach a command as its one argument `name`, a dataclass `into` with a field for each of them."""
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def call(*args: Any, **given: Any) -> Any:
+            given[name] = into(**{field.name: given.pop(field.name) for field in fields(into)})
+            return function(*args, **given)
+
+        for option in reversed(options):
+            call = option(call)
+        return cast(F, call)
+
+    return decorate
 
 
 def arena_settings(assignments: tuple[str, ...]) -> tuple[str, ...]:

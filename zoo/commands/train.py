@@ -16,8 +16,8 @@ from zoo.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table as Screen
 
+    from leaderboard.report.sheet import Sheet
     from zoo.plan import Plan
     from zoo.train import Outcome
 
@@ -190,6 +190,7 @@ def _report(console: Console, plans: Sequence[Plan], outcomes: Sequence[Outcome]
         return
     told = [outcome for outcome in outcomes if outcome.figures]
     if told:
+        console.print("means over the last tenth", style="dim", highlight=False)
         console.print(_summary(told))
     for outcome in outcomes:
         say = _told(outcome) if len(plans) == 1 else f"seed {outcome.seed}"
@@ -199,25 +200,28 @@ def _report(console: Console, plans: Sequence[Plan], outcomes: Sequence[Outcome]
         console.print(f"next: {_next(plans[0], done)}", soft_wrap=True, highlight=False, markup=False)
 
 
-def _summary(outcomes: Sequence[Outcome]) -> Screen:
+def _summary(outcomes: Sequence[Outcome]) -> Sheet:
     """Means over the last tenth of each run, a line per seed and seat."""
-    from rich import box
-    from rich.table import Table as Screen
-
+    from leaderboard.report.layout import number
+    from leaderboard.report.sheet import Column, Sheet, labels
     from zoo.curve import RETURN
 
     names = dict.fromkeys(name for outcome in outcomes for name in outcome.figures if not name.startswith("learn/"))
     metrics = dict.fromkeys(name.rpartition("/")[2] for name in names if not name.endswith(f"/{RETURN}"))
-    screen = Screen(
-        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title="means over the last tenth", title_style="dim"
+    lines = [(outcome, seat) for outcome in outcomes for seat in outcome.seats]
+    figures = {"return/step": RETURN} | {metric.replace("_", " "): metric for metric in metrics}
+    return Sheet(
+        [
+            labels("seed", [str(outcome.seed) for outcome, _ in lines]),
+            labels("seat", [seat for _, seat in lines]),
+            *(
+                Column(
+                    header, [number(outcome.figures.get(f"{seat}/{name}"), 4) for outcome, seat in lines], folds=False
+                )
+                for header, name in figures.items()
+            ),
+        ]
     )
-    for column in ("seed", "seat", "return/step", *(metric.replace("_", " ") for metric in metrics)):
-        screen.add_column(column, justify="left" if column in ("seed", "seat") else "right")
-    for outcome in outcomes:
-        for seat in outcome.seats:
-            cells = [outcome.figures.get(f"{seat}/{name}") for name in (RETURN, *metrics)]
-            screen.add_row(str(outcome.seed), seat, *("-" if cell is None else f"{cell:.4f}" for cell in cells))
-    return screen
 
 
 def _next(plan: Plan, outcome: Outcome) -> str:

@@ -26,7 +26,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -47,6 +47,7 @@ class Contact(NamedTuple):
 
     tell: Callable[[Any], None]  # news, plain data
     stopped: Callable[[], bool]  # True: save and return
+    once: Callable[..., Any]  # `once(make, *arguments)` is `make(*arguments)`, made once and kept for later jobs
 
 
 @dataclass(frozen=True)
@@ -119,10 +120,11 @@ def work(
         Exception: the first that a job raised; the jobs beside it are stopped before.
     """
     if min(workers, len(jobs)) <= 1:
+        once = lru_cache(maxsize=None)(_made)
         for job in jobs:
             if not stop():
                 with one_thread():
-                    result = job.call(Contact(partial(watch, job), stop))
+                    result = job.call(Contact(partial(watch, job), stop, once))
                 yield job, result
         return
     fault: BaseException | None = None
@@ -161,6 +163,10 @@ def work_off(
 
 def _alone(contact: Contact, function: str, piece: Any) -> Any:
     return _function(function)(piece)
+
+
+def _made(make: Callable[..., Any], *arguments: Any) -> Any:
+    return make(*arguments)
 
 
 def _function(name: str) -> Callable[..., Any]:
@@ -337,11 +343,12 @@ def _serve(pipe: Connection) -> None:
                 inbox.put(message)
 
     threading.Thread(target=listen, daemon=True).start()
+    once = lru_cache(maxsize=None)(_made)  # of this worker
     while (message := inbox.get()) != _STOP:
         try:
             job: Job = pickle.loads(message)
             can_save = job.stops
-            answer = pickle.dumps(("result", job.call(Contact(_teller(pipe), stopping.is_set))))
+            answer = pickle.dumps(("result", job.call(Contact(_teller(pipe), stopping.is_set, once))))
         except BaseException as error:  # whatever a job raises is raised where it was asked for
             answer = pickle.dumps(("fault", _portable(error)))
         _send(pipe, answer)
