@@ -21,10 +21,11 @@ from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
 from zoo import reproduce
 from zoo.errors import UserError
+from zoo.progress import Reading
 from zoo.registry import load_arena
 from zoo.reproduce import dice_gradients, learning_runs, lola_imp, lola_ipd
 from zoo.reproduce.report import Figure, FigureRow, Part, Published, Reproduction, Tell
-from zoo.reproduce.run import Done, assembled, key
+from zoo.reproduce.run import DonePart, assembled, key
 from zoo.reproduce.run import reproduce as run
 from zoo.reproduce.screen import report_screen
 
@@ -63,7 +64,7 @@ class Squares(Figure):
         return plot
 
 
-def go(figure: Figure, folder: Path, workers: int = 1, force: bool = False) -> list[Done]:
+def go(figure: Figure, folder: Path, workers: int = 1, force: bool = False) -> list[DonePart]:
     CALLS.clear()
     chosen = run(figure, folder, quick=False, seeds=3, workers=workers, force=force, watch=lambda *_: None)
     return list(chosen)
@@ -113,7 +114,7 @@ def test_worker_processes_give_the_same(tmp_path: Path) -> None:
             def parts(self, quick: bool, seeds: int) -> list[Part]:
                 return tiny
 
-        told: list[tuple[str, int, int]] = []
+        told: list[tuple[str, Reading]] = []
         chosen = run(
             Tiny(), tmp_path / folder, quick=True, seeds=2, workers=workers, force=False,
             watch=lambda *news: told.append(news),

@@ -60,16 +60,15 @@ class Learning:
 @arena_options
 @grouped(
     "frozen",
-    Frozen,
     click.option("--episodes", type=COUNT, help="Episodes in each seating (default: the arena's, 1000 in ours)."),
     click.option("--from", "first", type=click.IntRange(0), help="With --seed: the first episode (default: 0)."),
     click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks."),
+    into=Frozen,
 )
 @click.option("--seed", type=SEED, help="Play this seed from episode 0 (default: the next public episodes).")
 @click.option("--learn", is_flag=True, help="Both learn while they play, from scratch or from @CHECKPOINT.")
 @grouped(
     "learning",
-    Learning,
     click.option("--rounds", type=COUNT, default=200, show_default=True, help="With --learn: rounds, one update each."),
     click.option("--copies", type=COUNT, default=64, show_default=True, help="With --learn: games played at once."),
     click.option("--length", type=COUNT, help="With --learn: steps of a round (default: one episode)."),
@@ -81,6 +80,7 @@ class Learning:
         show_default=True,
         help="With --learn: what learners see of each other.",
     ),
+    into=Learning,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the screen.")
 @click.option("--no-record", is_flag=True, help="Leave records and leaderboard as they are.")

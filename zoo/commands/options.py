@@ -7,7 +7,6 @@ import json
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any, TypeVar, cast
 
 import click
@@ -75,17 +74,18 @@ def print_list(
     return only_names or as_json
 
 
-def grouped(name: str, into: type, *options: Callable[[F], F]) -> Callable[[F], F]:
-    """Options that reach a command as its one argument `name`, a dataclass `into` with a field for each of them."""
+def grouped(name: str, *options: Callable[[Any], Any], into: Callable[..., Any] = dict) -> Callable[[F], F]:
+    """Options that reach a command as its one argument `name`: what `into` makes of their values by name."""
 
     def decorate(function: F) -> F:
         @functools.wraps(function)
         def call(*args: Any, **given: Any) -> Any:
-            given[name] = into(**{field.name: given.pop(field.name) for field in fields(into)})
+            given[name] = into(**{parameter.name: given.pop(parameter.name) for parameter in own})
             return function(*args, **given)
 
         for option in reversed(options):
-            call = option(call)
+            option(call)
+        own = call.__click_params__[-len(options) :]  # type: ignore[attr-defined]  # where click gathers them
         return cast(F, call)
 
     return decorate

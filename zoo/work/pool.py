@@ -24,7 +24,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from multiprocessing import get_context
@@ -68,7 +68,7 @@ class Job:
 
     def call(self, contact: Contact) -> Any:
         """What the function returns, here and now."""
-        return _function(self.function)(contact, *self.arguments)
+        return function_of(self.function)(contact, *self.arguments)
 
 
 @dataclass(frozen=True)
@@ -162,22 +162,23 @@ def work_off(
 
 
 def _alone(contact: Contact, function: str, piece: Any) -> Any:
-    return _function(function)(piece)
+    return function_of(function)(piece)
 
 
 def _made(make: Callable[..., Any], *arguments: Any) -> Any:
     return make(*arguments)
 
 
-def _function(name: str) -> Callable[..., Any]:
-    module, _, path = name.partition(":")
-    found: Callable[..., Any] = attrgetter(path)(importlib.import_module(module))
-    return found
-
-
 def name_of(function: Callable[..., Any]) -> str:
-    """By what name `Job.function` finds a function again."""
+    """By what name any process finds a function: "module:name"."""
     return f"{function.__module__}:{function.__qualname__}"
+
+
+def function_of(name: str) -> Callable[..., Any]:
+    """The function that `name_of` named."""
+    module, _, path = name.partition(":")
+    function: Callable[..., Any] = attrgetter(path)(importlib.import_module(module))
+    return function
 
 
 def limit_threads() -> None:
@@ -240,7 +241,8 @@ class LocalPool:
             if worker.job is None or not worker.job.stops:
                 worker.process.terminate()
             else:
-                _send(pipe, _STOP)
+                with suppress(OSError):  # it has ended already
+                    pipe.send_bytes(_STOP)
 
     def close(self) -> None:
         """See `Pool.close`."""
@@ -260,7 +262,8 @@ class LocalPool:
                     return
                 free = self._start()
             self._workers[free].job = job = self._waiting.popleft()
-            _send(free, pickle.dumps(job))
+            with suppress(OSError):  # it was ended from outside: `poll` will hear of it
+                free.send_bytes(pickle.dumps(job))
 
     def _start(self) -> Connection:
         context = get_context("spawn")
@@ -274,27 +277,20 @@ class LocalPool:
 
     def _heard(self, pipe: Connection) -> list[Event]:
         worker = self._workers[pipe]
+        job = worker.job
         try:
             kind, value = pickle.loads(pipe.recv_bytes())
         except (EOFError, OSError):
             worker.process.join()
             pipe.close()
             del self._workers[pipe]
-            if worker.job is None or self._cancelled:
+            end = f"a worker process was ended from outside (exit code {worker.process.exitcode})"
+            kind, value = "fault", UserError(f"{end}; type the command again to go on")
+            if self._cancelled:
                 return []
-            kind, value = (
-                "fault",
-                UserError(
-                    f"a worker process was ended from outside (exit code {worker.process.exitcode});"
-                    " type the command again to go on"
-                ),
-            )
-        if worker.job is None:
-            return []
-        event = Event(worker.job, kind, value)
         if kind != "news":
             worker.job = None
-        return [event]
+        return [] if job is None else [Event(job, kind, value)]
 
 
 @contextmanager
@@ -307,15 +303,6 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _send(pipe: Connection, message: bytes) -> bool:
-    """False where nobody listens any more."""
-    try:
-        pipe.send_bytes(message)
-    except OSError:
-        return False
-    return True
 
 
 def _serve(pipe: Connection) -> None:
@@ -351,7 +338,8 @@ def _serve(pipe: Connection) -> None:
             answer = pickle.dumps(("result", job.call(Contact(_teller(pipe), stopping.is_set, once))))
         except BaseException as error:  # whatever a job raises is raised where it was asked for
             answer = pickle.dumps(("fault", _portable(error)))
-        _send(pipe, answer)
+        with suppress(OSError):  # nobody listens any more
+            pipe.send_bytes(answer)
         can_save = False
 
 
@@ -362,7 +350,8 @@ def _teller(pipe: Connection) -> Callable[[Any], None]:
         nonlocal last
         if time.monotonic() - last >= _BREATH:
             last = time.monotonic()
-            _send(pipe, pickle.dumps(("news", news)))
+            with suppress(OSError):
+                pipe.send_bytes(pickle.dumps(("news", news)))
 
     return tell
 
