@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, insert, inspect, select
 
 from leaderboard.errors import StoreError
-from leaderboard.store.store import schema
+from leaderboard.store import schema
 
 BASE = "first tables"
 

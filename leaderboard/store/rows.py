@@ -20,7 +20,7 @@ from leaderboard.records import (
     SubmissionRecord,
     canonical,
 )
-from leaderboard.store.store import schema
+from leaderboard.store import schema
 
 # The columns that hold JSON, by record type.
 _JSON: dict[type, tuple[str, ...]] = {
