@@ -21,10 +21,11 @@ with no ratio to clip as in PPO.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
+from agents.parts.checks import not_negative, within_one
 from agents.parts.gradients import gradient, leaves
 from agents.parts.optimizers import Adam
 from agents.parts.returns import advantages
@@ -33,7 +34,6 @@ from agents.parts.team import Team
 from agents.protocol import State
 from agents.randomness import derive
 from agents.reinforce import PolicyGradient, PolicyGradientConfig
-from arenas.protocol import ArenaSpec
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ class CriticConfig(PolicyGradientConfig):
     critic_lr: float = 0.003  # Adam's step size of the values; ours
     lambda_: float = 0.95  # of the generalised advantage estimate; 0: one step, 1: the return less the value
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        not_negative(self, "critic_lr")
+        within_one(self, "lambda_")
+
 
 class ActorCritic(PolicyGradient):
     """Independent actor-critic for all the seats that it owns."""
@@ -53,13 +58,13 @@ class ActorCritic(PolicyGradient):
     Config: ClassVar[type] = CriticConfig
     config: CriticConfig
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
+    def build(self, seed: int) -> None:
+        """Policies, and a critic for each own seat."""
+        super().build(seed)
         layers = [[*widths[:-1], 1] for widths in self.actors.sizes]
-        self.critics = Team(layers, [derive(seed, "critic", s) for s in seats], last_scale=0.01, device=device)
-        self.critic_step = Adam(self.critics.parameters, config.critic_lr, clip=config.clip)
+        seeds = [derive(seed, "critic", s) for s in self.seats]
+        self.critics = Team(layers, seeds, last_scale=0.01, device=self.device)
+        self.critic_step = Adam(self.critics.parameters, self.config.critic_lr, clip=self.config.clip)
 
     def credit(self, segment: Segment) -> tuple[Tensor, dict[str, float]]:
         """Advantages [T, N, B], 0 where an action did not count, and one step of the critics towards lambda-returns."""

@@ -29,20 +29,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from agents.parts.categorical import CategoricalPolicy
 from agents.parts.gradients import gradient, leaves
+from agents.parts.logits import entropy, masked, taken
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam
 from agents.parts.returns import advantages, playing
 from agents.parts.traces import TracePolicy
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State, Trajectory
 from agents.randomness import derive, uniform
-from arenas.protocol import Action, ArenaSpec, TimeStep
+from arenas.protocol import Action, TimeStep
 
 _LOT = 1 << 40  # the draw of a seat's luck that decides who fills it; far beyond those that choose actions
 
@@ -73,13 +74,13 @@ class AdvantageAlignmentConfig:
 def past_mean(advantage: Tensor, first: Tensor) -> Tensor:
     """Mean of `advantage` [T, B] over the steps before t since the last `first` [T, B]; 0 where there is none."""
     total, count = torch.zeros_like(advantage[0]), torch.zeros_like(advantage[0])
-    found = []
+    means = []
     for now, begins in zip(advantage, first, strict=True):
         keep = (~begins).to(advantage.dtype)
         total, count = total * keep, count * keep
-        found.append(total / count.clamp_min(1))
+        means.append(total / count.clamp_min(1))
         total, count = total + now, count + 1
-    return torch.stack(found)
+    return torch.stack(means)
 
 
 def aligned(mine: Tensor, others: Tensor, first: Tensor, beta: float, gamma: float, spite: float = 1.0) -> Tensor:
@@ -97,23 +98,18 @@ class AdvantageAlignment(Agent):
     learns = True
     config: AdvantageAlignmentConfig
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        if replicas != 1:
-            raise ValueError("advantage-alignment trains one actor at a time; run it once per seed")
-        super().__init__(spec, seats, config, seed, device, replicas)
+    def build(self, seed: int) -> None:
+        """The actor, its sparring partner, a critic for each side, and their optimisers."""
+        spec, config = self.spec, self.config
         self.traces = config.recall == "traces" or (config.recall == "auto" and "matrix" not in spec.offers)
-        self.actor, self.partner = (self._policy(seats[0], derive(seed, who)) for who in ("actor", "partner"))
+        self.actor, self.partner = (self._policy(self.seats[0], derive(seed, who)) for who in ("actor", "partner"))
         self.readers = {seat: self._policy(seat, 0) for seat in spec.seats}  # their features count, not their weights
         # the critics need no products of observation and traces, which come last among the features
         width = TracePolicy.plain_width if self.traces else partial(CategoricalPolicy.width, recall="none")
         self.shown = {seat: width(spec.seats[seat]) for seat in spec.seats}
-        wide = sum(self.shown.values()) + (len(spec.seats) if config.sparring else 0)
+        widths = [sum(self.shown.values()) + (len(spec.seats) if config.sparring else 0), config.hidden, 1]
         self.critics = {
-            side: mlp_parameters(
-                [wide, config.hidden, 1], seed=derive(seed, "critic", side), last_scale=0.01, device=device
-            )
+            side: mlp_parameters(widths, seed=derive(seed, "critic", side), last_scale=0.01, device=self.device)
             for side in spec.sides()
         }
         self.actor_step = Adam(self.actor.parameters, config.lr)
@@ -128,7 +124,7 @@ class AdvantageAlignment(Agent):
         return CategoricalPolicy(parameters, spec)
 
     def begin(self, seating: Seating) -> Memory:
-        """See `TracePolicy.begin`; in training by itself also `lent` bool [B], True where the partner plays."""
+        """The policy's memory; in training by itself also `lent` bool [B], True where the partner plays."""
         memory = self.actor.begin(seating)
         if seating.training and self.config.sparring and len(self.seats) == len(self.spec.seats):
             memory["lent"] = uniform(seating.seed, _LOT) < self.config.sparring
@@ -182,18 +178,18 @@ class AdvantageAlignment(Agent):
             for seat, x in views.items():
                 views[seat] = torch.cat((x, lent[seat].float().view(1, -1, 1).expand(len(x), -1, -1)), dim=-1)
         phi = {side: leaves(critic) for side, critic in self.critics.items()}
-        found: dict[str, Tensor] = {}
+        advantage: dict[str, Tensor] = {}
         loss = {side: torch.zeros((), device=self.device) for side in phi}
         for i, seat in enumerate(seats):
             side, steps = self.spec.seats[seat].side, joint.seats[seat].timesteps
             value = mlp(phi[side], torch.cat([views[other] for other in seats[i:] + seats[:i]], dim=-1)).squeeze(-1)
-            found[seat] = advantages(steps, value, self.config.gamma, self.config.lambda_)
-            missed = (value[:-1] - value[:-1].detach() - found[seat]) * playing(steps)
+            advantage[seat] = advantages(steps, value, self.config.gamma, self.config.lambda_)
+            missed = (value[:-1] - value[:-1].detach() - advantage[seat]) * playing(steps)
             loss[side] = loss[side] + missed.square().mean(1).sum()
         for side, step in self.critic_steps.items():
             step.descend(gradient(loss[side], phi[side]))
         error = sum(float(missed.detach()) for missed in loss.values())
-        return found, error / len(seats) / len(next(iter(found.values())))
+        return advantage, error / len(seats) / len(next(iter(advantage.values())))
 
     def _ascend(
         self,
@@ -210,20 +206,20 @@ class AdvantageAlignment(Agent):
         `rows` bool [B] says in which games of a seat the policy played and is to learn.
         """
         theta = leaves(policy.parameters)
-        total, entropy, count = (torch.zeros((), device=self.device) for _ in range(3))
+        total, spread, count = (torch.zeros((), device=self.device) for _ in range(3))
         for seat in self.seats:
             mine, trajectory = rows[seat], joint.seats[seat]
             mask, counted = trajectory.timesteps.action_mask, playing(trajectory.timesteps)[:, mine]
-            logits = policy.masked(mlp(theta, seen[seat][:-1, mine]), None if mask is None else mask[:-1, mine])
+            logits = masked(mlp(theta, seen[seat][:-1, mine]), None if mask is None else mask[:-1, mine])
             log_pi = logits.log_softmax(-1)
-            taken = log_pi.gather(-1, trajectory.actions.value[:, mine].unsqueeze(-1)).squeeze(-1)
-            total = total + (taken * weight[seat][:, mine] * counted).sum()
-            entropy = entropy - ((log_pi.exp() * log_pi.clamp_min(-1e9)).sum(-1) * counted).sum()
+            praise = taken(log_pi, trajectory.actions.value[:, mine]) * weight[seat][:, mine]
+            total = total + (praise * counted).sum()
+            spread = spread + (entropy(log_pi) * counted).sum()
             count = count + counted.sum()
-        value = (total + self.config.entropy / fallen * entropy) / count.clamp_min(1)
+        value = (total + self.config.entropy / fallen * spread) / count.clamp_min(1)
         step.lr = self.config.lr / fallen
         step.descend({name: -g for name, g in gradient(value, theta).items()})
-        return float((entropy / count.clamp_min(1)).detach())
+        return float((spread / count.clamp_min(1)).detach())
 
     def acting_state(self) -> State:
         """The actor's parameters, under the name of every seat that it plays."""

@@ -13,7 +13,7 @@ something else, override `observation` and `action`. When the agent is made, its
 observations: one that cannot take several at once, or mixes them, is asked row by row from then on, and one that fails,
 draws luck of its own or has another number of outputs is refused.
 
-A TorchScript or torch.export file is a program, to be trusted as far as whoever made it. Of a Stable-Baselines3 file
+A TorchScript or torch.export file is a program, to be trusted as far as its author. Of a Stable-Baselines3 file
 nothing is unpickled.
 """
 
@@ -22,10 +22,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import io
-import itertools
 import json
 import math
-import re
 import warnings
 import zipfile
 from abc import abstractmethod
@@ -37,7 +35,18 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from agents.parts.logits import masked
 from agents.parts.scripted import Scripted, ScriptedPolicy
+from agents.parts.stable_baselines3 import (
+    ELSEWHERE,
+    HARMLESS,
+    Layout,
+    activation_of,
+    kind_of,
+    layers_under,
+    layout_of,
+    numbers_in,
+)
 from agents.protocol import Agent, Memory
 from arenas.protocol import Action, ArenaSpec, TimeStep
 
@@ -63,7 +72,8 @@ class Imported(Scripted):
         deterministic: True plays the action with the largest output, False draws from softmax(outputs). Numbers are
             played as they are.
         output: which output it is, where the model gives several.
-        stand_in: a scripted agent that plays where no file is named: whoever trained one side meets the other in both.
+        stand_in: a scripted agent that plays in seats for which no file is named, so that a policy of one side can
+            be entered where an entrant fills both.
     """
 
     file: ClassVar[str] = ""
@@ -93,14 +103,12 @@ class Imported(Scripted):
             raise ValueError(f"stand_in = {cls.stand_in.__name__} learns, expected a scripted agent such as Random")
         return cls.stand_in.make(spec, seats, None, seed, device, replicas)
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
-        named = self._file(spec, seats[0])
+    def build(self, seed: int) -> None:
+        """The model of the seat, loaded and tried."""
+        named = self._file(self.spec, self.seats[0])
         if not named:
-            seat = spec.seats[seats[0]]
-            raise ValueError(f"no file for seat {seats[0]} of side {seat.side}: set file, per_seat or stand_in")
+            seat = self.spec.seats[self.seats[0]]
+            raise ValueError(f"no file for seat {self.seats[0]} of side {seat.side}: set file, per_seat or stand_in")
         self._path = self._beside(named)
         if not self._path.is_file():
             raise ValueError(f"there is no file {self._path}")
@@ -132,9 +140,7 @@ class Imported(Scripted):
         """Action probabilities [..., A] for the leading shape of the time step; what is forbidden has 0."""
         lead = timestep.reward.shape
         flat = _flattened(timestep)
-        logits = self._outputs(flat, self._by_row)
-        if flat.action_mask is not None:
-            logits = logits.masked_fill(~flat.action_mask, -torch.inf)
+        logits = masked(self._outputs(flat, self._by_row), flat.action_mask)
         if self.deterministic:
             chosen = torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).float()
         else:
@@ -169,11 +175,11 @@ class Imported(Scripted):
 
     def _run(self, given: Tensor) -> Tensor:
         """[B, ...] -> [B, K]; models may drop an axis of length 1, or put one in."""
-        given_back = self._model.run(given)
-        found = given_back[self.output] if isinstance(given_back, list | tuple) else given_back
-        if not isinstance(found, Tensor):
-            raise TypeError(f"it gives {type(found).__name__}, expected a tensor (see output)")
-        return found.reshape(len(given), -1)
+        answer = self._model.run(given)
+        output = answer[self.output] if isinstance(answer, list | tuple) else answer
+        if not isinstance(output, Tensor):
+            raise TypeError(f"it gives {type(output).__name__}, expected a tensor (see output)")
+        return output.reshape(len(given), -1)
 
     def _tried(self) -> bool:
         """Try the model, row by row and with all rows at once: must it be asked row by row?
@@ -253,7 +259,7 @@ class TorchScript(Imported):
     """  # noqa: D205
 
     def load(self, path: Path) -> Model:
-        """See `Imported.load`."""
+        """The model of a TorchScript or torch.export file."""
         module = _exported(path, self.device) if path.suffix == ".pt2" else _scripted(path, self.device)
         widths = [p.shape[1] for p in module.parameters() if p.dim() == 2]
         return Model(module, widths[0] if widths else None)  # the first layer's, as a rule
@@ -294,13 +300,13 @@ class Onnx(Imported):
         )
 
     def load(self, path: Path) -> Model:
-        """See `Imported.load`."""
+        """The model of an ONNX file, in a session of one thread."""
         try:
             onnxruntime = importlib.import_module("onnxruntime")
         except ModuleNotFoundError:
             raise ValueError(f"{path.name} needs onnxruntime: pip install 'marl-zoo[onnx]'") from None
         options = onnxruntime.SessionOptions()
-        # one thread, for the same numbers on any machine; faults come as exceptions, and need not be printed besides
+        # one thread, for the same numbers on any machine; faults come as exceptions and need not be printed as well
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:
@@ -324,40 +330,6 @@ class Onnx(Imported):
         return Model(run, math.prod(sizes) if known else None)
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How an algorithm of Stable-Baselines3 names its actor's layers, and what it does between and behind them."""
-
-    algorithm: str
-    layers: tuple[str, ...]  # PREFIX.weight, or PREFIX.0.weight, PREFIX.2.weight, ...
-    activation: type[torch.nn.Module]
-    squashed: bool = False
-    values: bool = False  # of actions: no logits
-
-
-LAYOUTS = (
-    Layout("PPO or A2C", ("mlp_extractor.policy_net", "action_net"), torch.nn.Tanh),
-    Layout("DQN", ("q_net.q_net",), torch.nn.ReLU, values=True),
-    Layout("DDPG or TD3", ("actor.mu",), torch.nn.ReLU, squashed=True),
-)
-#: What cannot be played, by a parameter that gives it away.
-REFUSED = {
-    "features_extractor": "it has a features extractor with weights of its own (CnnPolicy or a custom one)",
-    "actor.latent_pi": "it is of SAC",
-    "lstm_actor": "it is of RecurrentPPO",
-    "quantile_net": "it is of QR-DQN",
-}
-#: Arguments of policies that change nothing about the actor, or are read from its weights.
-HARMLESS = frozenset(
-    {
-        "activation_fn", "full_std", "log_std_init", "n_critics", "net_arch", "normalize_images", "optimizer_class",
-        "optimizer_kwargs", "ortho_init", "share_features_extractor", "use_expln", "use_sde",
-    }
-)  # fmt: skip
-ACTIVATIONS = ("ELU", "GELU", "Hardtanh", "LeakyReLU", "Mish", "ReLU", "SELU", "SiLU", "Sigmoid", "Softplus", "Tanh")
-_ELSEWHERE = "export its actor as TorchScript or ONNX"
-
-
 class StableBaselines3(Imported):
     """A file saved by `model.save("prey.zip")`; Stable-Baselines3 itself is not needed, and nothing is unpickled.
 
@@ -368,7 +340,7 @@ class StableBaselines3(Imported):
     """
 
     def load(self, path: Path) -> Model:
-        """See `Imported.load`."""
+        """The actor of a Stable-Baselines3 file."""
         try:
             with zipfile.ZipFile(path) as archive:
                 facts = json.loads(archive.read("data"))
@@ -388,21 +360,21 @@ class StableBaselines3(Imported):
         return timestep.observation.flatten(1)
 
     def _actor(self, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Model:
-        layout = _layout(weights)
+        layout = layout_of(weights)
         arguments = facts.get("policy_kwargs", {})
         unknown = sorted(name for name in arguments if not name.startswith(":") and name not in HARMLESS)
         if unknown:
-            raise ValueError(f"policy_kwargs has {unknown[0]}, which is not understood; {_ELSEWHERE}")
+            raise ValueError(f"policy_kwargs has {unknown[0]}, which is not understood; {ELSEWHERE}")
         if layout.values and not self.deterministic:
             raise ValueError(f"{layout.algorithm} has values and no logits to draw from: leave deterministic = True")
         seen, done = facts.get("observation_space", {}), facts.get("action_space", {})
-        kind = _kind(seen)
+        kind = kind_of(seen)
         if kind != "Box" or (seen.get("dtype") == "uint8" and len(seen.get("_shape", ())) == 3):
             what = "pictures" if kind == "Box" else f"observations of kind {kind}"
-            raise ValueError(f"it was trained on {what}, expected a Box of numbers; {_ELSEWHERE}")
+            raise ValueError(f"it was trained on {what}, expected a Box of numbers; {ELSEWHERE}")
         scale = self._scale(done, layout)
-        layers = [layer for prefix in layout.layers for layer in _layers(weights, prefix)]
-        activation = _activation(arguments.get("activation_fn"), layout)
+        layers = [layer for prefix in layout.layers for layer in layers_under(weights, prefix)]
+        activation = activation_of(arguments.get("activation_fn"), layout)
 
         def run(given: Tensor) -> Tensor:
             for number, (weight, bias) in enumerate(layers):
@@ -413,59 +385,13 @@ class StableBaselines3(Imported):
 
     def _scale(self, space: Mapping[str, Any], layout: Layout) -> Callable[[Tensor], Tensor]:
         """From what the actor gives to logits, or to numbers in [-1, 1]."""
-        kind, wanted = _kind(space), "Discrete" if self.seat_spec().actions else "Box"
+        kind, wanted = kind_of(space), "Discrete" if self.seat_spec().actions else "Box"
         if kind != wanted:
             raise ValueError(f"it was trained for actions of kind {kind}, seat {self.seats[0]} takes {wanted}")
         if kind == "Discrete" or layout.squashed:
             return lambda outputs: outputs
-        low, high = (_numbers(space.get(name, "")) for name in ("low", "high"))
+        low, high = (numbers_in(space.get(name, "")) for name in ("low", "high"))
         if not low or len(low) != len(high) or not all(map(math.isfinite, (*low, *high))):
-            raise ValueError(f"the bounds of its actions cannot be read from data; {_ELSEWHERE}")
+            raise ValueError(f"the bounds of its actions cannot be read from data; {ELSEWHERE}")
         least, most = torch.tensor(low, device=self.device), torch.tensor(high, device=self.device)
         return lambda outputs: 2 * (outputs - least) / (most - least) - 1
-
-
-def _layout(weights: Mapping[str, Tensor]) -> Layout:
-    for part, what in REFUSED.items():
-        if any(f".{part}" in f".{name}" or f"_{part}" in name for name in weights):
-            raise ValueError(f"{what}, which is not played; {_ELSEWHERE}")
-    for layout in LAYOUTS:
-        if any(name.startswith(f"{layout.layers[-1]}.") for name in weights):
-            return layout
-    known = ", ".join(layout.algorithm for layout in LAYOUTS)
-    raise ValueError(f"its weights ({', '.join(list(weights)[:3])}, ...) are of none of {known}; {_ELSEWHERE}")
-
-
-def _layers(weights: Mapping[str, Tensor], prefix: str) -> list[tuple[Tensor, Tensor]]:
-    """Weights [out, in] and biases [out] of the linear layers under a prefix, in order."""
-    own = {name.removeprefix(f"{prefix}."): w for name, w in weights.items() if name.startswith(f"{prefix}.")}
-    places = sorted({int(name.partition(".")[0]) for name in own if name[0].isdigit()})
-    names = [f"{place}." for place in places] or ([""] if own else [])
-    expected = {f"{name}{leaf}" for name in names for leaf in ("weight", "bias")}
-    # others stand where LayerNorm or something else was put between, of which the file says no more
-    if own.keys() != expected or any(own[f"{name}weight"].dim() != 2 for name in names) or places[:1] not in ([], [0]):
-        raise ValueError(f"{prefix} has other layers than linear ones; {_ELSEWHERE}")
-    if any(later - earlier != 2 for earlier, later in itertools.pairwise(places)):
-        raise ValueError(f"{prefix} has other layers than linear ones with one activation between; {_ELSEWHERE}")
-    return [(own[f"{name}weight"], own[f"{name}bias"]) for name in names]
-
-
-def _activation(told: str | None, layout: Layout) -> Callable[[Tensor], Tensor]:
-    """The activation that was asked for, "<class 'torch.nn.modules.activation.ReLU'>", or the algorithm's own."""
-    if told is None:
-        return layout.activation()
-    found = re.fullmatch(r"<class 'torch\.nn\.modules\.activation\.(\w+)'>", told)
-    if found is None or found[1] not in ACTIVATIONS:
-        raise ValueError(f"activation_fn {told} is none of {', '.join(ACTIVATIONS)}; {_ELSEWHERE}")
-    activation: Callable[[Tensor], Tensor] = getattr(torch.nn, found[1])()
-    return activation
-
-
-def _kind(space: Mapping[str, Any]) -> str:
-    """The last word of "<class 'gymnasium.spaces.box.Box'>"."""
-    return str(space.get(":type:", "unknown")).rstrip("'>").rpartition(".")[-1]
-
-
-def _numbers(text: str) -> list[float]:
-    """From numpy's "[0. 0.5 1. ]"; none where it leaves some out."""
-    return [] if "..." in text else [float(word) for word in text.replace("[", " ").replace("]", " ").split()]

@@ -26,14 +26,15 @@ after another. The seats of one learner learn from the same transitions, each fr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from agents.parts.categorical import CategoricalPolicy
+from agents.parts.checks import at_least_one, not_negative, positive, within_one
 from agents.parts.deterministic import sizes
 from agents.parts.gradients import gradient, leaves
+from agents.parts.logits import masked
 from agents.parts.networks import mlp
 from agents.parts.optimizers import Adam
 from agents.parts.replay import Replay
@@ -41,7 +42,7 @@ from agents.parts.segments import together
 from agents.parts.team import Team, apply
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State
 from agents.randomness import Draws, categorical, deal, derive, generator
-from arenas.protocol import Action, ArenaSpec, TimeStep
+from arenas.protocol import Action, TimeStep
 
 
 @dataclass(frozen=True)
@@ -64,17 +65,10 @@ class IqlConfig:
     epsilon_steps: int = 100_000  # transitions over which it falls, linearly; ours (Mnih et al. 1,000,000)
 
     def __post_init__(self) -> None:
-        for name in ("batch", "capacity", "hidden", "epsilon_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("lr", "rate", "clip"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        if self.warmup < 0:
-            raise ValueError(f"warmup must be at least 0, got {self.warmup}")
-        for name in ("tau", "epsilon", "epsilon_last", "gamma"):
-            if not 0 <= (getattr(self, name) or 0) <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        at_least_one(self, "batch", "capacity", "hidden", "epsilon_steps")
+        positive(self, "lr", "rate", "clip")
+        not_negative(self, "warmup")
+        within_one(self, "tau", "epsilon", "epsilon_last", "gamma")
 
 
 def td_target(reward: Tensor, discount: Tensor, value: Tensor, chooser: Tensor, gamma: float) -> Tensor:
@@ -114,17 +108,13 @@ class Iql(Agent):
     learns = True
     config: IqlConfig
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        if replicas != 1:
-            raise ValueError("iql trains one team at a time; run it once per seed")
-        super().__init__(spec, seats, config, seed, device, replicas)
-        layers = [sizes(spec.seats[s], [config.hidden, config.hidden]) for s in seats]
-        self.q = Team(layers, [derive(seed, "q", s) for s in seats], last_scale=0.01, device=device)
+    def build(self, seed: int) -> None:
+        """Q networks, their targets, and an empty replay."""
+        layers = [sizes(self.spec.seats[s], [self.config.hidden, self.config.hidden]) for s in self.seats]
+        self.q = Team(layers, [derive(seed, "q", s) for s in self.seats], last_scale=0.01, device=self.device)
         self.target = self.q.copy()
-        self.optimizer = Adam(self.q.parameters, config.lr, clip=config.clip)
-        self.replay = Replay(config.capacity, self._example(max(w[0] for w in layers), max(w[-1] for w in layers)))
+        self.optimizer = Adam(self.q.parameters, self.config.lr, clip=self.config.clip)
+        self.replay = Replay(self.config.capacity, self._example(max(w[0] for w in layers), max(w[-1] for w in layers)))
         self.owed = torch.zeros((), dtype=torch.float64)  # updates earned by transitions and not yet made
         self.learned = torch.zeros((), dtype=torch.long)  # transitions stored
         self._draws = Draws()
@@ -140,7 +130,7 @@ class Iql(Agent):
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """The best action of the seat's own network; in training a uniform one with probability epsilon."""
         scores = mlp(self.q.of(memory["seat"]), timestep.observation.flatten(1))
-        q = CategoricalPolicy.masked(scores, timestep.action_mask)
+        q = masked(scores, timestep.action_mask)
         following = {**memory, "step": memory["step"] + 1}
         if not memory["training"]:
             return Action(q.argmax(-1)), following
@@ -178,10 +168,10 @@ class Iql(Agent):
         )
         gamma = self.spec.gamma if self.config.gamma is None else self.config.gamma
         with torch.no_grad():
-            value = CategoricalPolicy.masked(apply(self.target.parameters, following), legal)
+            value = masked(apply(self.target.parameters, following), legal)
             chooser = value
             if self.config.double:
-                chooser = CategoricalPolicy.masked(apply(self.q.parameters, following), legal)
+                chooser = masked(apply(self.q.parameters, following), legal)
             target = td_target(reward, discount, value, chooser, gamma)
 
         theta = leaves(self.q.parameters)

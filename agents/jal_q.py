@@ -23,14 +23,13 @@ from a segment plays from the next segment on; with one copy and segments of one
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from agents.parts.tabular import TabularAgent, TabularConfig, greedy
 from agents.protocol import JointTrajectory, LearningContext, State
-from arenas.protocol import ArenaSpec
 
 _UNSEEN = 1e-12  # the count that every action begins with, so that an unseen state is uniform
 
@@ -52,13 +51,13 @@ class JalQ(TabularAgent):
     needs_to_learn = frozenset({"joint"})
     config: JalQConfig
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        (self.other,) = (seat for seat in spec.seats if seat not in seats)
-        self.replies = spec.seats[self.other].actions
-        super().__init__(spec, seats, config, seed, device, replicas)
-        self.counts = torch.full((replicas, self.states, self.replies), _UNSEEN, dtype=torch.float64, device=device)
+    def build(self, seed: int) -> None:
+        """Q of joint actions, and counts of what the other does."""
+        (self.other,) = (seat for seat in self.spec.seats if seat not in self.seats)
+        self.replies = self.spec.seats[self.other].actions
+        super().build(seed)
+        shape = (self.replicas, self.states, self.replies)
+        self.counts = torch.full(shape, _UNSEEN, dtype=torch.float64, device=self.device)
 
     def q_shape(self) -> tuple[int, ...]:
         """[S, A, O]."""

@@ -24,18 +24,18 @@ shaping terms are added.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
 from agents.naive import objective
 from agents.parts.actor_critic import ActorCriticAgent, ActorCriticConfig
+from agents.parts.checks import not_negative
 from agents.parts.dice import loaded_dice
-from agents.parts.gradients import Parameters, constant, dot, gradient, leaves
+from agents.parts.gradients import constant, dot, gradient, leaves
 from agents.parts.opponents import Opponents
-from agents.protocol import JointTrajectory, LearningContext, State
+from agents.protocol import JointTrajectory, LearningContext, Parameters, State
 from agents.randomness import derive
-from arenas.protocol import ArenaSpec
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,10 @@ class LolaConfig(ActorCriticConfig):
     decay: float = 0.96  # how an action's part in later states fades, per step (see loaded_dice); keep it at gamma
     model_lr: float = 0.01  # Adam's step size for the policies fitted to hidden peers
     model_steps: int = 4  # steps of that fit a round
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        not_negative(self, "eta", "decay", "model_lr", "model_steps")
 
 
 def value(log_prob: Tensor, advantage: Tensor, first: Tensor, decay: float) -> Tensor:
@@ -70,13 +74,12 @@ class Lola(ActorCriticAgent):
     needs_to_learn = frozenset({"joint"})
     config: LolaConfig
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
-        self.others = tuple(seat for seat in spec.seats if seat != self.seat)
+    def build(self, seed: int) -> None:
+        """Actor and critic, and models of the others."""
+        super().build(seed)
+        self.others = tuple(seat for seat in self.spec.seats if seat != self.seat)
         models = {seat: self.new_policy(seat, derive(seed, "model", seat)) for seat in self.others}
-        self.opponents = Opponents(models, config.model_lr, config.model_steps)
+        self.opponents = Opponents(models, self.config.model_lr, self.config.model_steps)
 
     def seats_to_value(self) -> tuple[str, ...]:
         """All seats: the shaping term needs the others' advantages too."""

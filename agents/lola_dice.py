@@ -28,18 +28,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from agents.naive import Naive, NaiveConfig
+from agents.parts.checks import not_negative
 from agents.parts.dice import dice, dice_with_baseline, loaded_dice
-from agents.parts.gradients import Parameters, gradient, leaves
+from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import mlp
 from agents.parts.opponents import Opponents
 from agents.parts.returns import steps_since_start
-from agents.protocol import DifferentiablePolicy, JointTrajectory, LearningContext, Policy, Seating, State, Trajectory
+from agents.protocol import (
+    DifferentiablePolicy,
+    JointTrajectory,
+    LearningContext,
+    Parameters,
+    Policy,
+    Seating,
+    State,
+    Trajectory,
+)
 from agents.randomness import derive, derive_rows
 from agents.rollout import rollout
 from arenas.protocol import Arena, ArenaSpec
@@ -64,6 +74,10 @@ class LolaDiceConfig(NaiveConfig):
     imagined: int = 0  # games imagined per step, for each replica; 0: as many as were played
     model_lr: float = 0.1  # Adam's step size for the policy fitted to a hidden peer
     model_steps: int = 4  # steps of that fit a round
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        not_negative(self, "eta", "model_lr", "model_steps")
 
 
 @dataclass(frozen=True)
@@ -101,14 +115,13 @@ class LolaDice(Naive):
     needs_to_learn = frozenset({"joint", "simulator"})
     config: LolaDiceConfig
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        _refuse(spec, config)
-        super().__init__(spec, seats, config, seed, device, replicas)
-        (self.other,) = (seat for seat in spec.seats if seat != self.seat)
+    def build(self, seed: int) -> None:
+        """Actor and critic, and a model of the other."""
+        _refuse(self.spec, self.config)
+        super().build(seed)
+        (self.other,) = (seat for seat in self.spec.seats if seat != self.seat)
         model = self.new_policy(self.other, derive(seed, "model", self.other))
-        self.opponents = Opponents({self.other: model}, config.model_lr, config.model_steps)
+        self.opponents = Opponents({self.other: model}, self.config.model_lr, self.config.model_steps)
 
     @property
     def _looks_ahead(self) -> bool:

@@ -22,8 +22,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from agents.parts.checks import not_negative
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, of_players, plus
-from agents.parts.gradients import Parameters, constant, gradient
+from agents.parts.gradients import constant, gradient
+from agents.protocol import Parameters
 
 Form = Literal["first-order", "taylor", "unrolled"]
 
@@ -38,6 +40,7 @@ class LolaExactConfig(ExactConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        not_negative(self, "eta")
         if self.order < 0:
             raise ValueError(f"order must be 0 (naive), 1 (LOLA) or more, got {self.order}")
 
@@ -64,5 +67,5 @@ class LolaExact(ExactAgent):
     config: LolaExactConfig
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:
-        """See `direction`."""
+        """The step of LOLA at the order and in the form that the settings name."""
         return direction(values, theta, self.config.eta, self.config.order, self.config.form)

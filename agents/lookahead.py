@@ -6,8 +6,8 @@ Rocktaeschel and Whiteson 2019, "Stable Opponent Shaping in Differentiable Games
     theta_1 <- theta_1 + delta grad_1 [ V_1
                                       + (grad_2 V_1)^T stop(eta grad_2 V_2) ]
 
-The other's step is a constant: how I change it does not count, which is all that tells this from LOLA in its `taylor`
-form. In losses this is (I - eta H_o) xi, with H_o the off-diagonal blocks of the game's Hessian.
+The other's step is a constant, so that my influence on it does not count: the only difference from LOLA in its
+`taylor` form. In losses this is (I - eta H_o) xi, with H_o the off-diagonal blocks of the game's Hessian.
 
 Departures: none.
 """
@@ -17,8 +17,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from agents.parts.checks import not_negative
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner
-from agents.parts.gradients import Parameters, constant, gradient
+from agents.parts.gradients import constant, gradient
+from agents.protocol import Parameters
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,10 @@ class LookAheadConfig(ExactConfig):
     """Settings of `lookahead`."""
 
     eta: float = 1.0  # the step that the other is expected to take, per unit of its gradient; 0 is the naive learner
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        not_negative(self, "eta")
 
 
 class LookAhead(ExactAgent):

@@ -10,13 +10,13 @@ opponent", in the form for discounted games of Hilbe, Traulsen and Sigmund (2015
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from agents.parts.scripted import Scripted
-from arenas.protocol import ArenaSpec, TimeStep
+from arenas.protocol import TimeStep
 
 Cooperation = tuple[float, float, float, float, float]
 
@@ -27,13 +27,11 @@ class MemoryOne(Scripted):
     needs = frozenset({"discrete", "matrix"})
     cooperation: Cooperation
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
-        if any(seat.actions != 2 for seat in spec.seats.values()):
-            raise ValueError(f"{type(self).__name__} knows games with two actions a seat, {spec.name} has more")
-        cooperate = torch.tensor(self.cooperation, device=device)
+    def build(self, seed: int) -> None:
+        """The table of probabilities [5, 2]."""
+        if any(seat.actions != 2 for seat in self.spec.seats.values()):
+            raise ValueError(f"{type(self).__name__} knows games with two actions a seat, {self.spec.name} has more")
+        cooperate = torch.tensor(self.cooperation, device=self.device)
         self.table = torch.stack((cooperate, 1 - cooperate), dim=-1)  # [5, 2]
 
     def probabilities(self, timestep: TimeStep) -> Tensor:
@@ -92,11 +90,10 @@ class Given(MemoryOne):
 
     Config: ClassVar[type] = GivenConfig
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        self.cooperation = astuple(config)
-        super().__init__(spec, seats, config, seed, device, replicas)
+    def build(self, seed: int) -> None:
+        """The table that the settings give."""
+        self.cooperation = astuple(self.config)
+        super().build(seed)
 
 
 @dataclass(frozen=True)
@@ -105,10 +102,10 @@ class ExtortConfig:
 
     factor: float = 3.0  # chi: of what both earn above mutual defection it takes so many times the other's share
     slope: float = 0.5  # where phi lies in the range that gives probabilities: 0 least, 1 largest
-    temptation: float = 0.0  # T, paid to a defector whom the other trusts
+    temptation: float = 0.0  # T, paid to a defector against a cooperator
     reward: float = -1.0  # R, for mutual cooperation
     punishment: float = -2.0  # P, for mutual defection
-    sucker: float = -3.0  # S, paid to a cooperator who is betrayed
+    sucker: float = -3.0  # S, paid to a cooperator against a defector
 
     def __post_init__(self) -> None:
         if not self.factor >= 1 or not 0 <= self.slope <= 1:
@@ -148,8 +145,7 @@ class Extort(MemoryOne):
 
     Config: ClassVar[type] = ExtortConfig
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        self.cooperation = extortion(config, spec.gamma)
-        super().__init__(spec, seats, config, seed, device, replicas)
+    def build(self, seed: int) -> None:
+        """The table that extorts at the arena's discount."""
+        self.cooperation = extortion(self.config, self.spec.gamma)
+        super().build(seed)

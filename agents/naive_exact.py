@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values
-from agents.parts.gradients import Parameters, gradient
+from agents.parts.gradients import gradient
+from agents.protocol import Parameters
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Scripts for the particle worlds: one never moves, one covers landmarks, one hunts and flees, one goes where it knows.
 
 They see what the seat sees and remember nothing. Relative positions are other minus own. A push is along one axis; a
-body that is no longer pushed coasts on by 0.4 times its velocity (step / damping). Whoever sees its own velocity aims
-with the place that it will have coasted to, or rather with one short of that, so as to arrive sooner and brake.
+body that is no longer pushed coasts on by 0.4 times its velocity (step / damping). A script that sees its own velocity
+aims from the place to which it will coast, or rather from a little before it, so as to arrive sooner and brake.
 
 `pursuit` knows the seats by their sides, as `adversary` and `agent` in mpe2; the others know them by what they observe.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 from abc import abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +18,7 @@ from torch.nn.functional import one_hot
 
 from agents.parts.scripted import Scripted, ScriptedPolicy
 from agents.protocol import Memory
-from arenas.protocol import Action, ArenaSpec, TimeStep
+from arenas.protocol import Action, TimeStep
 
 _REST, _LEFT, _RIGHT, _DOWN, _UP = range(5)
 _DT, _DAMPING = 0.1, 0.25  # per step
@@ -43,8 +42,8 @@ def push(way: Tensor, still: float = _STILL) -> Tensor:
 
 def nearest(places: Tensor) -> Tensor:
     """The place [..., 2] of `places` [..., n, 2] that is nearest to the origin."""
-    found = places.norm(dim=-1).argmin(-1, keepdim=True)
-    return torch.take_along_dim(places, found.unsqueeze(-1), dim=-2).squeeze(-2)
+    number = places.norm(dim=-1).argmin(-1, keepdim=True)
+    return torch.take_along_dim(places, number.unsqueeze(-1), dim=-2).squeeze(-2)
 
 
 def points(seen: Tensor, start: int, count: int) -> Tensor:
@@ -96,13 +95,12 @@ class Assignment(ParticleScript):
 
     needs = frozenset({"particle", "spread"})
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
-        if len(spec.seats) > _MOST_AGENTS:
-            raise ValueError(f"assignment compares those of at most {_MOST_AGENTS} agents, {spec.name} has more")
-        self.orders = torch.tensor(list(itertools.permutations(range(len(spec.seats)))), device=device)  # [n!, n]
+    def build(self, seed: int) -> None:
+        """All orders in which the agents can take the landmarks."""
+        if len(self.spec.seats) > _MOST_AGENTS:
+            raise ValueError(f"assignment compares those of at most {_MOST_AGENTS} agents, {self.spec.name} has more")
+        orders = list(itertools.permutations(range(len(self.spec.seats))))
+        self.orders = torch.tensor(orders, device=self.device)  # [n!, n]
 
     def choose(self, seen: Tensor) -> Tensor:
         """Towards the own landmark. Observed: velocity, place, landmarks, other agents, what they say."""
@@ -158,7 +156,7 @@ class Pursuit(ParticleScript):
 
 
 class Informed(ParticleScript):
-    """Goes where the goal is; who is not told takes the landmark that one who may be told is nearest to."""
+    """Goes to the goal. A seat that does not see it goes to the landmark nearest to a seat that may see it."""
 
     @abstractmethod
     def way(self, seen: Tensor) -> Tensor:

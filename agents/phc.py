@@ -27,14 +27,13 @@ published.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from agents.parts.tabular import TabularAgent, TabularConfig, decayed, q_step
 from agents.protocol import JointTrajectory, LearningContext, State
-from arenas.protocol import ArenaSpec
 
 
 @dataclass(frozen=True)
@@ -79,12 +78,13 @@ class Phc(TabularAgent):
     Config: ClassVar[type] = PhcConfig
     config: PhcConfig
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
+    def build(self, seed: int) -> None:
+        """Q, and a uniform policy."""
+        super().build(seed)
         if self.actions < 2:
-            raise ValueError(f"policy hill climbing chooses among actions, and {spec.name} has one in seat {self.seat}")
+            raise ValueError(
+                f"policy hill climbing chooses among actions, and {self.spec.name} has one in seat {self.seat}"
+            )
         self.pi = torch.full_like(self.q, 1 / self.actions)
 
     def mixture(self) -> Tensor:
@@ -121,10 +121,9 @@ class WolfPhc(Phc):
     Config: ClassVar[type] = WolfPhcConfig
     config: WolfPhcConfig
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
+    def build(self, seed: int) -> None:
+        """Q, the policy, its average, and the visits behind that."""
+        super().build(seed)
         self.average = self.pi.clone()
         self.visits = torch.zeros_like(self.pi[..., :1])  # C, [R, S, 1]
 
@@ -137,5 +136,5 @@ class WolfPhc(Phc):
         return torch.where(winning, delta, self.config.lose * delta)
 
     def learning_state(self) -> State:
-        """See `TabularAgent.learning_state`; besides, the average policy and the visits behind it."""
+        """The tables, the steps learned from, the average policy, and the visits behind it."""
         return {**super().learning_state(), f"{self.seat}/average": self.average, f"{self.seat}/visits": self.visits}

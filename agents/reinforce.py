@@ -32,15 +32,17 @@ from torch import Tensor
 
 from agents.naive import objective
 from agents.parts.categorical import CategoricalPolicy
+from agents.parts.checks import at_least_one, not_negative, positive, within_one
 from agents.parts.deterministic import sizes
-from agents.parts.gradients import gradient, leaves, not_negative
+from agents.parts.gradients import gradient, leaves
+from agents.parts.logits import entropy, masked, taken
 from agents.parts.optimizers import Adam
 from agents.parts.returns import advantages
 from agents.parts.segments import Segment, across, together
 from agents.parts.team import Team
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State
 from agents.randomness import derive
-from arenas.protocol import Action, ArenaSpec, TimeStep
+from arenas.protocol import Action, TimeStep
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,10 @@ class PolicyGradientConfig:
     hidden: int = 64  # units in each of the two hidden layers (Lowe et al.)
 
     def __post_init__(self) -> None:
-        not_negative(self, "lr", "critic_lr", "entropy")
-        for name in ("parts", "hidden"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not self.clip > 0:
-            raise ValueError(f"clip must be above 0, got {self.clip}")
-        for name in ("gamma", "baseline", "lambda_"):
-            if not 0 <= (getattr(self, name, None) or 0) <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        not_negative(self, "lr", "entropy")
+        at_least_one(self, "parts", "hidden")
+        positive(self, "clip")
+        within_one(self, "gamma")
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,10 @@ class ReinforceConfig(PolicyGradientConfig):
     """Settings of `reinforce`."""
 
     baseline: float = 0.0  # what is kept of the moving average of returns at each step; 0: no baseline
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        within_one(self, "baseline")
 
 
 def returns(timesteps: TimeStep, gamma: float) -> Tensor:
@@ -88,17 +89,13 @@ class PolicyGradient(Agent):
     learns = True
     config: Any
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        if replicas != 1:
-            raise ValueError(f"{type(self).__name__} trains one team at a time; run it once per seed")
-        super().__init__(spec, seats, config, seed, device, replicas)
-        self.gamma = spec.gamma if config.gamma is None else config.gamma
-        layers = [sizes(spec.seats[s], [config.hidden, config.hidden]) for s in seats]
-        self.actors = Team(layers, [derive(seed, "actor", s) for s in seats], last_scale=0.01, device=device)
-        self.actor_step = Adam(self.actors.parameters, config.lr, clip=config.clip)
-        self.policies = {s: CategoricalPolicy(self.actors.of(n), spec.seats[s]) for n, s in enumerate(seats)}
+    def build(self, seed: int) -> None:
+        """A policy for each own seat, and their optimiser."""
+        self.gamma = self.spec.gamma if self.config.gamma is None else self.config.gamma
+        layers = [sizes(self.spec.seats[s], [self.config.hidden, self.config.hidden]) for s in self.seats]
+        self.actors = Team(layers, [derive(seed, "actor", s) for s in self.seats], last_scale=0.01, device=self.device)
+        self.actor_step = Adam(self.actors.parameters, self.config.lr, clip=self.config.clip)
+        self.policies = {s: CategoricalPolicy(self.actors.of(n), self.spec.seats[s]) for n, s in enumerate(self.seats)}
 
     def begin(self, seating: Seating) -> Memory:
         """The policy's memory, and the number of the seat among ours."""
@@ -119,13 +116,13 @@ class PolicyGradient(Agent):
             credit, metrics = self.credit(part)
             theta = leaves(self.actors.parameters)
             scores = across(theta, part.timesteps.observation[:-1])
-            log_pi = CategoricalPolicy.masked(scores, part.legal[:-1]).log_softmax(-1)
-            taken = log_pi.gather(-1, part.actions.unsqueeze(-1)).squeeze(-1)
-            entropy = -(log_pi.exp() * log_pi.clamp_min(-1e9)).sum(-1) * part.counted
-            value = objective(taken, credit) + self.config.entropy * entropy.sum(0).mean()
+            log_pi = masked(scores, part.legal[:-1]).log_softmax(-1)
+            value = objective(taken(log_pi, part.actions), credit)
+            spread = entropy(log_pi) * part.counted
+            value = value + self.config.entropy * spread.sum(0).mean()
             # the mean is over the games of all seats, each of which only moves its own parameters
             self.actor_step.descend(gradient(-len(self.seats) * value, theta))
-            metrics["entropy"] = float((entropy.sum() / part.counted.sum().clamp_min(1)).detach())
+            metrics["entropy"] = float((spread.sum() / part.counted.sum().clamp_min(1)).detach())
         return metrics
 
     @abstractmethod
@@ -148,20 +145,19 @@ class Reinforce(PolicyGradient):
     Config: ClassVar[type] = ReinforceConfig
     config: ReinforceConfig
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
-        self.average = torch.zeros(len(seats), 1, device=device)  # of each seat's returns
+    def build(self, seed: int) -> None:
+        """Policies, and the averages of the seats' returns."""
+        super().build(seed)
+        self.average = torch.zeros(len(self.seats), 1, device=self.device)  # of each seat's returns
 
     def credit(self, segment: Segment) -> tuple[Tensor, dict[str, float]]:
         """Returns less the baseline, which then moves."""
-        found = returns(segment.timesteps, self.gamma)
+        gained = returns(segment.timesteps, self.gamma)
         counts = segment.counted.sum((0, 2)).clamp_min(1)
-        mean = found.sum((0, 2)) / counts
+        mean = gained.sum((0, 2)) / counts
         if not self.config.baseline:
-            return found, {"return": float(mean.mean())}
-        praise = (found - self.average) * segment.counted
+            return gained, {"return": float(mean.mean())}
+        praise = (gained - self.average) * segment.counted
         self.average.lerp_(mean.unsqueeze(1), 1 - self.config.baseline)
         return praise, {"return": float(mean.mean())}
 

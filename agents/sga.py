@@ -16,8 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from agents.parts.checks import not_negative
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, simultaneous
-from agents.parts.gradients import Parameters, constant, gradient
+from agents.parts.gradients import constant, gradient
+from agents.protocol import Parameters
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,10 @@ class SgaConfig(ExactConfig):
 
     weight: float = 1.0  # |lambda|; 0 is the naive learner
     epsilon: float = 0.1  # of the sign: which way it goes where the game does not tell
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        not_negative(self, "weight")
 
 
 def hessian_products(values: Values, theta: Pair) -> tuple[Pair, Pair, Pair]:

@@ -24,8 +24,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from agents.parts.checks import not_negative
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, of_players, plus, simultaneous
-from agents.parts.gradients import Parameters, constant, gradient
+from agents.parts.gradients import constant, gradient
+from agents.protocol import Parameters
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class SosConfig(ExactConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        not_negative(self, "eta", "b")
         if not 0 < self.a < 1:
             raise ValueError(f"a must be in (0, 1), got {self.a}")
 

@@ -1,12 +1,12 @@
 """The coin game (Lerer and Peysakhovich 2017, in the symmetric form of Foerster et al. 2018, LOLA-DiCE).
 
-Two agents, red and blue, walk on a torus. One coin lies on it, red and blue by turns. Whoever steps on it gets +1; if
-the coin has the other's colour, the other gets -2 besides. When both step on it, both get +1 and its owner -2 besides.
+Two agents, red and blue, walk on a torus. One coin lies on it, red and blue by turns. The agent that steps on it gets
++1; if the coin has the other's colour, the other also gets -2. When both step on it, both get +1 and its owner also -2.
 The new coin never lies under an agent. Agents may share a cell. Taking only one's own coins is worth 1/3 per step on
 the 3 x 3 board, taking everything is worth 0 once both do it: the prisoner's dilemma at walking speed.
 
 Observation, float32 [4, n, n], egocentric: own agent, other agent, own coin, other's coin, as seen from the viewer, who
-stands in the middle (`view=centred`); `view=channels` keeps the board in place, `view=shared` besides gives both
+stands in the middle (`view=centred`); `view=channels` keeps the board in place, `view=shared` does too, and gives both
 seats red's channels, as the authors' code does. Actions: right, left, down, up. State: what red sees, flattened.
 """
 
@@ -81,7 +81,7 @@ class Coin(CoinGame):
         return self._landing(self._first(transition) + self._draw(self._count(transition)))
 
     def _chain(self) -> Chain:
-        """Of all positions; or, where no view tells how the board lies on the torus, of those with red on cell 0."""
+        """Of all positions; or, where no view shows how the board lies on the torus, of those with red on cell 0."""
         folded = self.settings.view == "centred"
         n = 2 * self._cells**2 if folded else self._positions
         red, blue, coin, _ = self._split(torch.arange(n, device=self.device))

@@ -1,12 +1,12 @@
 """The coin game with two coins at once, one of each colour, as in M-FOS (Lu et al. 2022) and pax.
 
-Red and blue walk on a torus, or stay. Each coin keeps its colour and pays as in the one-coin game: +1 to whoever steps
-or stays on it, and -2 to its owner if the other does. A coin that was taken comes back on a uniform cell, also under an
-agent or the other coin; and at the start all four things lie on uniform cells that may coincide, as in M-FOS and pax.
-What lies under an agent is taken when the agent stays. Both coins in one cell are taken together.
+Red and blue walk on a torus, or stay. Each coin keeps its colour and pays as in the one-coin game: +1 to an agent that
+steps or stays on it, and -2 to its owner if that is the other agent. A coin that was taken comes back on a uniform
+cell, also under an agent or the other coin; and at the start all four things lie on uniform cells that may coincide, as
+in M-FOS and pax. What lies under an agent is taken when the agent stays. Both coins in one cell are taken together.
 
 On the 3 x 3 board two that each chase the own coin, and tread on the other's where it lies in the way, earn 0.51 each
-step; two that chase whatever is nearest earn 0.
+step; two that chase the nearest coin earn 0.
 
 Observation, views and state as in `arenas.coin`. Actions: right, left, down, up, stay.
 """

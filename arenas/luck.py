@@ -22,7 +22,7 @@ def _mix(z: Tensor) -> Tensor:
 
 
 def deal(seed: Tensor) -> Tensor:
-    """The half of `bits` that does not depend on the counter, for those who draw from one seed again and again."""
+    """The half of `bits` that does not depend on the counter, for callers that draw from one seed again and again."""
     return _mix(seed + _GOLDEN)
 
 

@@ -76,7 +76,7 @@ class ArenaSpec:
 
     `draw_band` and `forfeit` are in units of the undiscounted return of an episode: two returns closer than
     `draw_band` are a draw, and a seat that spoils its episode is given `forfeit`. `episodes` is the number of episodes
-    per seating that a match plays unless told otherwise, and `block` the number in one block (one batch).
+    per seating that a match plays by default, and `block` the number in one block (one batch).
     """
 
     name: str
@@ -103,8 +103,8 @@ class ArenaSpec:
         """Seats that one entrant fills where two meet, in the order of `seats`.
 
         Where there is one side, all seats are one role, of which either entrant takes a part. Otherwise the roles
-        are the teams, where there are several and no side belongs to two of them (predators and prey; the two who
-        share a key, and the one who listens in), else the sides (a speaker and a listener).
+        are the teams, where there are several and no side belongs to two of them (predators and prey; two seats that
+        share a key, and a third that listens in), else the sides (a speaker and a listener).
         """
         sides, teams = self.sides(), dict[str, tuple[str, ...]]()
         for seat, spec in self.seats.items():
@@ -114,7 +114,7 @@ class ArenaSpec:
 
 
 class TimeStep(NamedTuple):
-    """What one seat is told. Shapes are for one moment; a trajectory carries T + 1 of them stacked in front.
+    """What one seat sees and gets. Shapes are for one moment; a trajectory carries T + 1 of them stacked in front.
 
     `reward` and `discount` belong to the step that led here (0 and 1 where `first`). `last` with discount 0 is a
     termination, `last` with discount 1 a cut by time: bootstrap through the second, never through the first. Where

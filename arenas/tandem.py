@@ -9,7 +9,7 @@ and a seat is paid -L. Every point of the line x + y = 1 is a Nash equilibrium, 
 naive gradient descent ends on it. LOLA does not: it goes on to x + y > 1, where both are paid less, since each expects
 the other to yield and none does ("arrogance"). LookAhead and stable opponent shaping (SOS) stay on the Nash line.
 
-An action a in [-1, 1] is x = bound * a. There is nothing to see: the observation is the constant 1, float32 [1]. The
+An action a in [-1, 1] is x = bound * a. The seats see nothing: the observation is the constant 1, float32 [1]. The
 game ends with the step in which both have moved, so no discount matters. A policy's exact value is the payoff at its
 mean action: exact where the policy is deterministic, as those of the exact learners are.
 
@@ -93,17 +93,17 @@ class Tandem(Arena):
     def _begin(self) -> tuple[TimeSteps, Tensor | None]:
         self._over = False
         self._moves = torch.zeros(self.batch_size, len(SEATS), device=self.device)
-        return self._told(torch.zeros_like(self._moves), first=True), None
+        return self._timesteps(torch.zeros_like(self._moves), first=True), None
 
     def step(self, actions: Mapping[str, Action]) -> tuple[TimeSteps, Tensor | None]:
         """Play the only step, or rest, or start anew; see `Arena.step`."""
         if self._over:
-            return self._begin() if self._autoreset else (self._told(torch.zeros_like(self._moves)), None)
+            return self._begin() if self._autoreset else (self._timesteps(torch.zeros_like(self._moves)), None)
         self._over = True
         self._moves = self.bound * torch.cat([actions[seat].value for seat in SEATS], dim=1)
-        return self._told(torch.stack(payoffs(*self._moves.unbind(1)), dim=1)), None
+        return self._timesteps(torch.stack(payoffs(*self._moves.unbind(1)), dim=1)), None
 
-    def _told(self, paid: Tensor, *, first: bool = False) -> TimeSteps:
+    def _timesteps(self, paid: Tensor, *, first: bool = False) -> TimeSteps:
         """Time steps of all seats from what they are paid, float32 [B, 2]; a game that is not first is over."""
         one = torch.ones(self.batch_size, device=self.device)
         yes, no = one.bool(), torch.zeros_like(one).bool()

@@ -7,9 +7,9 @@ panel where motives are mixed, return with held-out partners where they cooperat
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,20 +18,19 @@ from leaderboard import strangers
 from leaderboard.comparison import is_head_to_head, observations, player_name, rounds
 from leaderboard.counts import Counts
 from leaderboard.errors import StoreError
-from leaderboard.exploitability import by_subject, shown
+from leaderboard.exploitability import by_subject
 from leaderboard.labels import unique_labels
-from leaderboard.rating import CENTRE, Rating, Skill, fit, rank_intervals, trueskill_online
+from leaderboard.rating import Rating, fit, rank_intervals, trueskill_online
 from leaderboard.records import (
     RULES_VERSION,
-    STATUSES,
     ArenaRecord,
     BlockRecord,
     Measurement,
     PanelRecord,
-    Status,
     canonical,
 )
-from leaderboard.returns import OwnReturn, own_return, performances
+from leaderboard.returns import OwnReturn, Performances, own_return, performances
+from leaderboard.views.columns import BY_NAME, COLUMNS, Facts, Subject, figure
 
 if TYPE_CHECKING:
     from leaderboard.store import Store
@@ -41,24 +40,14 @@ _VIEW = 3  # version of what a board holds: a cached one of another version is c
 
 @dataclass(frozen=True)
 class Row:
-    """One entrant (on one side). Intervals are 95 %; None stands for what is not known yet.
+    """One entrant (on one side); `row["mu"]` is its value in a column by that name, see `columns`.
+
+    Intervals are 95 %; None stands for what is not known yet.
 
     Attributes:
         rank: place by the headline, 1 is best; equals share a place. rank_low, rank_high: its interval.
         label: what people read, unique on the board; entrant: its id; side: "" where sides do not matter.
-        headline, headline_low, headline_high: the figure that the board ranks by.
-        mu, mu_low, mu_high, sigma: rating from the batch fit, on TrueSkill's scale; conservative: mu - 3 sigma.
-        trueskill_mu, trueskill_sigma: classical TrueSkill, for comparison with other boards.
-        own_return, own_return_low, own_return_high: mean own return per step over the panel.
-        episodes: number of different episodes behind it.
-        partners_met: partners of the panel that the entrant has met, of `partners`.
-        games, blocks, matches: how often it played; a game is one episode under one rotation.
-        faults: episodes x seats that it spoiled; faults_by_status: {status: number}.
-        exploiter_gain, victim_loss, worst_case: exploitability per step, see `leaderboard.exploitability`; each with
-            its mark, "exact", "at least", "at most" or "found".
-        strangers: opponents from other training runs behind the next ones, see `leaderboard.strangers`.
-        strangers_mean, strangers_worst, partner_gap: return with them between the arena's anchors, the least of it, and
-            how much more it is with its own partners; each with its interval.
+        record: the columns' values as JSON has them, by key.
     """
 
     rank: int
@@ -67,43 +56,27 @@ class Row:
     label: str
     entrant: str
     side: str
-    headline: float | None
-    headline_low: float | None
-    headline_high: float | None
-    mu: float
-    mu_low: float
-    mu_high: float
-    sigma: float
-    conservative: float
-    trueskill_mu: float
-    trueskill_sigma: float
-    own_return: float | None
-    own_return_low: float | None
-    own_return_high: float | None
-    episodes: int
-    partners_met: int
-    partners: int
-    games: int
-    blocks: int
-    matches: int
-    faults: int
-    faults_by_status: dict[str, int]
-    exploiter_gain: float | None = None
-    exploiter_gain_mark: str | None = None
-    victim_loss: float | None = None
-    victim_loss_mark: str | None = None
-    worst_case: float | None = None
-    worst_case_mark: str | None = None
-    strangers: int = 0
-    strangers_mean: float | None = None
-    strangers_mean_low: float | None = None
-    strangers_mean_high: float | None = None
-    strangers_worst: float | None = None
-    strangers_worst_low: float | None = None
-    strangers_worst_high: float | None = None
-    partner_gap: float | None = None
-    partner_gap_low: float | None = None
-    partner_gap_high: float | None = None
+    record: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        """The value in a column: an Estimate where it has an interval, see `BoardColumn.read`."""
+        return BY_NAME[name].read(self.record)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: one flat object."""
+        own = {name: getattr(self, name) for name in _OWN}
+        return {**own, **self.record}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Row":
+        """The row that gave this."""
+        own = {name: data[name] for name in _OWN}
+        return cls(**own, record={key: data[key] for key in KEYS[len(_OWN) :]})
+
+
+_OWN = [field.name for field in fields(Row) if field.name != "record"]
+#: The keys of a row in JSON, in their order.
+KEYS = [*_OWN, *(key for column in COLUMNS for key in column.keys)]
 
 
 @dataclass(frozen=True)
@@ -142,15 +115,22 @@ class Board:
     rules_version: int
     rows: tuple[Row, ...]
 
+    def plain(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {
+            "panel_members": list(self.panel_members),
+            "rows": [row.to_json() for row in self.rows],
+        }
+
     def to_json(self) -> str:
         """Canonical JSON: the same bytes for the same records."""
-        return canonical(asdict(self))
+        return canonical(self.plain())
 
     @classmethod
     def from_json(cls, text: str) -> "Board":
         """The board that gave this JSON."""
         data: dict[str, Any] = json.loads(text)
-        rows = tuple(Row(**row) for row in data.pop("rows"))
+        rows = tuple(Row.from_json(row) for row in data.pop("rows"))
         return cls(**data | {"panel_members": tuple(data["panel_members"])}, rows=rows)
 
 
@@ -230,47 +210,25 @@ def make_board(
     sided = arena.kind == "competitive" and not is_head_to_head(arena)
     table = performances(blocks, dict(arena.seats) if sided else None, arena.max_steps)
     members = table.entrants if panel is None else panel.entrants
-    comparisons = observations(arena, blocks, members)
-    players = [player_name(entrant, side) for side in table.sides for entrant in table.entrants]
-    counts = Counts.of([(c.first, c.second, c.outcome, c.weight) for c in comparisons], players)
-    rating = fit(counts)
-    online = trueskill_online(rounds(comparisons), counts.draw_share)
-
     names = unique_labels({*table.entrants, *members}, labels or {})
-    matches = list(matches)
-    played = Counter(entrant for match in matches for entrant in set(match))
-    measurements = list(measurements)
-    measured, robust = by_subject(measurements), strangers.by_subject(measurements, table.entrants)
+    matches, measurements = list(matches), list(measurements)
+    rating, online = _rated(arena, blocks, table, members)
+    facts = Facts(
+        arena,
+        table,
+        rating,
+        online,
+        matches=Counter(entrant for match in matches for entrant in set(match)),
+        exploited=by_subject(measurements),
+        with_strangers=strangers.by_subject(measurements, table.entrants),
+    )
     # With itself an entrant has a motive only where motives are mixed. Where it cooperates, others are held out;
     # where it competes, its return against itself says nothing.
+    with_oneself = arena.kind == "mixed" and mode == "play"
     rows: list[Row] = []
-    for number, side in enumerate(table.sides):
-        own = own_return(table, members, side=side or None, with_oneself=arena.kind == "mixed" and mode == "play")
-        skills = rating.skills([player_name(entrant, side) for entrant in table.entrants]) if table.entrants else {}
-        here = table.side == number
-        found = []
-        for position, entrant in enumerate(table.entrants):
-            mine = here & (table.who == position)
-            spoiled = table.faults[mine].sum(axis=0)
-            faults = {status.value: int(spoiled[status.code]) for status in STATUSES if status is not Status.DONE}
-            player = player_name(entrant, side)
-            found.append(
-                {
-                    "label": names[entrant],
-                    "entrant": entrant,
-                    "side": side,
-                    **_rating_figures(skills[player], online.get(player, (CENTRE, CENTRE / 3.0))),
-                    **_return_figures(own, position),
-                    "games": int(table.games[mine].sum()),
-                    "blocks": len(np.unique(table.block[mine])),
-                    "matches": played[entrant],
-                    "faults": sum(faults.values()),
-                    "faults_by_status": {status: count for status, count in faults.items() if count},
-                    **shown(measured.get(entrant, ()), [seat for seat, s in arena.seats if side and s == side], side),
-                    **strangers.shown(robust.get(entrant, ()), side),
-                }
-            )
-        rows += _ranked(found, arena.kind, side, rating, own)
+    for side in table.sides:
+        own = own_return(table, members, side=side or None, with_oneself=with_oneself)
+        rows += _ranked(_subjects(facts, side, own), names, rating)
     return Board(
         arena=arena.id,
         kind=arena.kind,
@@ -283,64 +241,77 @@ def make_board(
         blocks=len(table.blocks),
         games=sum(block.episodes * len({result.rotation for result in block.results}) for block in blocks),
         matches=len(matches),
-        comparisons=_figure(rating.comparisons) or 0.0,
-        spread=_figure(rating.spread) or 0.0,
-        draw_margin=_figure(rating.margin) or 0.0,
+        comparisons=figure(rating.comparisons) or 0.0,
+        spread=figure(rating.spread) or 0.0,
+        draw_margin=figure(rating.margin) or 0.0,
         seed=seed,
         rules_version=RULES_VERSION,
         rows=tuple(rows),
     )
 
 
-def _rating_figures(skill: Skill, online: tuple[float, float]) -> dict[str, float | None]:
-    figures = {"mu": skill.mu, "mu_low": skill.low, "mu_high": skill.high, "sigma": skill.sigma}
-    figures |= {"conservative": skill.conservative, "trueskill_mu": online[0], "trueskill_sigma": online[1]}
-    return {name: _figure(value) for name, value in figures.items()}
+def _rated(
+    arena: ArenaRecord, blocks: Sequence[BlockRecord], table: Performances, members: Sequence[str]
+) -> tuple[Rating, dict[str, tuple[float, float]]]:
+    """The fit of all comparisons, and classical TrueSkill."""
+    comparisons = observations(arena, blocks, members)
+    players = [player_name(entrant, side) for side in table.sides for entrant in table.entrants]
+    counts = Counts.of([(c.first, c.second, c.outcome, c.weight) for c in comparisons], players)
+    return fit(counts), trueskill_online(rounds(comparisons), counts.draw_share)
 
 
-def _return_figures(own: OwnReturn, position: int) -> dict[str, Any]:
-    return {
-        "own_return": _figure(own.value[position]),
-        "own_return_low": _figure(own.low[position]),
-        "own_return_high": _figure(own.high[position]),
-        "episodes": int(own.n[position]),
-        "partners_met": int(own.met[position]),
-        "partners": int(own.partners[position]),
-    }
+def _subjects(facts: Facts, side: str, own: OwnReturn) -> list[Subject]:
+    """All entrants on one side."""
+    table = facts.table
+    players = [player_name(entrant, side) for entrant in table.entrants]
+    skills = facts.rating.skills(players) if players else {}
+    here = table.side == table.sides.index(side)
+    return [
+        Subject(facts, side, own, position, skills[player], here & (table.who == position))
+        for position, player in enumerate(players)
+    ]
 
 
-def _figure(value: float) -> float | None:
-    # Nine digits are far more than any of these figures has; the last ones belong to the machine, not to the data.
-    return float(f"{round(float(value), 9):.9g}") + 0.0 if np.isfinite(value) else None
+def _record(subject: Subject) -> dict[str, Any]:
+    """The subject's value in every column, by key."""
+    return {key: value for column in COLUMNS for key, value in zip(column.keys, column.choose(subject), strict=True)}
 
 
-def _ranked(found: list[dict[str, Any]], kind: str, side: str, rating: Rating, own: OwnReturn) -> list[Row]:
-    """The rows of one side with headline, rank and rank interval, best first."""
-    intervals: dict[str, tuple[int, int]]
-    if kind == "competitive":
-        by = "mu"
-        ranks = rating.rank_intervals([player_name(row["entrant"], side) for row in found])
-        intervals = {row["entrant"]: ranks[player_name(row["entrant"], side)] for row in found}
-        last: set[str] = set()
-    else:
-        by = "own_return"
-        # Only those who have met the whole panel can be compared; the others come last until they have.
-        whole = [i for i, row in enumerate(found) if row["partners_met"] == row["partners"] > 0]
-        among = rank_intervals(own.value[whole], own.covariance[np.ix_(whole, whole)])
-        intervals = {row["entrant"]: (len(whole) + 1, len(found)) for row in found}
-        intervals |= {found[i]["entrant"]: interval for i, interval in zip(whole, among, strict=True)}
-        last = {row["entrant"] for i, row in enumerate(found) if i not in set(whole)}
+def _ranked(subjects: Sequence[Subject], names: Mapping[str, str], rating: Rating) -> list[Row]:
+    """The rows of one side with their ranks, best first."""
+    if not subjects:
+        return []
+    records = {subject.entrant: _record(subject) for subject in subjects}
+    intervals, last = _rank_intervals(subjects, records, rating)
 
-    def place(row: dict[str, Any]) -> tuple[bool, float]:
-        return row["entrant"] in last, -row[by] if row[by] is not None else float("inf")
+    def place(entrant: str) -> tuple[bool, float]:
+        headline = records[entrant]["headline"]
+        return entrant in last, -headline if headline is not None else float("inf")
 
+    side = subjects[0].side
     rows = []
-    for row in sorted(found, key=lambda row: (place(row), row["label"], row["entrant"])):
-        low, high = intervals[row["entrant"]]
-        headline = {"headline": row[by], "headline_low": row[f"{by}_low"], "headline_high": row[f"{by}_high"]}
-        rank = 1 + sum(place(other) < place(row) for other in found)
-        rows.append(Row(rank=rank, rank_low=min(low, rank), rank_high=max(high, rank), **headline, **row))
+    for entrant in sorted(records, key=lambda entrant: (place(entrant), names[entrant], entrant)):
+        low, high = intervals[entrant]
+        rank = 1 + sum(place(other) < place(entrant) for other in records)
+        rows.append(Row(rank, min(low, rank), max(high, rank), names[entrant], entrant, side, records[entrant]))
     return rows
+
+
+def _rank_intervals(
+    subjects: Sequence[Subject], records: Mapping[str, Mapping[str, Any]], rating: Rating
+) -> tuple[dict[str, tuple[int, int]], set[str]]:
+    """{entrant: interval of its rank}, and who comes last whatever its headline is."""
+    if subjects[0].facts.arena.kind == "competitive":
+        players = {subject.entrant: subject.player for subject in subjects}
+        ranks = rating.rank_intervals(list(players.values()))
+        return {entrant: ranks[player] for entrant, player in players.items()}, set()
+    # Only those who have met the whole panel can be compared; the others come last until they have.
+    own, who = subjects[0].own, list(records)
+    whole = [i for i, r in enumerate(records.values()) if r["partners_met"] == r["partners"] > 0]
+    among = rank_intervals(own.value[whole], own.covariance[np.ix_(whole, whole)])
+    intervals = dict.fromkeys(who, (len(whole) + 1, len(who)))
+    intervals |= {who[i]: interval for i, interval in zip(whole, among, strict=True)}
+    return intervals, {entrant for i, entrant in enumerate(who) if i not in set(whole)}
 
 
 _HEADLINES = {
@@ -418,8 +389,8 @@ def rating_change(before: Board, after: Board, entrants: Iterable[str]) -> list[
                     label=row.label,
                     entrant=row.entrant,
                     side=row.side,
-                    mu_before=was.mu if was else None,
-                    mu_after=row.mu,
+                    mu_before=was["mu"].mean if was else None,
+                    mu_after=row["mu"].mean,
                     rank_before=was.rank if was else None,
                     rank_after=row.rank,
                 )

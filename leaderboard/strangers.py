@@ -51,22 +51,20 @@ def by_subject(measurements: Iterable[Measurement], entrants: Collection[str]) -
     return found
 
 
-def shown(measurements: Sequence[Measurement], side: str = "") -> dict[str, Any]:
-    """The fields of a board's row: each kind's value and interval, None where it was not measured, and of how many.
+def shown(measurements: Sequence[Measurement], side: str = "") -> dict[str, Sequence[Any]]:
+    """Each kind's value and the ends of its interval, None where it was not measured, and of how many opponents.
 
     Args:
         measurements: of one entrant and one pool, oldest first; those of the most episodes are shown, then the newest.
-        side: the row's side, whose own figure is taken where it was told; else the mean over the roles.
+        side: the row's side, whose own figure is taken where there is one; else the mean over the roles.
     """
-    row: dict[str, Any] = {"strangers": 0}
+    chosen: dict[str, Sequence[Any]] = {"strangers": [0]}
     for kind in COLUMNS:
         mine = [m for m in measurements if m.kind == kind]
-        row[kind] = row[f"{kind}_low"] = row[f"{kind}_high"] = None
-        if not mine:
-            continue
-        _, best = max(enumerate(mine), key=lambda at: (at[1].details.get("episodes", 0), at[0]))
-        told = best.details["normalised"]
-        span = told["sides"].get(side, told["all"])
-        row[kind], row[f"{kind}_low"], row[f"{kind}_high"] = (round(float(x), 9) + 0.0 for x in span)
-        row["strangers"] = told["n"]
-    return row
+        chosen[kind] = [None, None, None]
+        if mine:
+            _, best = max(enumerate(mine), key=lambda at: (at[1].details.get("episodes", 0), at[0]))
+            between = best.details["normalised"]
+            chosen[kind] = [round(float(x), 9) + 0.0 for x in between["sides"].get(side, between["all"])]
+            chosen["strangers"] = [between["n"]]
+    return chosen

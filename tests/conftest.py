@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -11,6 +12,32 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+
+HERE = Path(__file__).parent
+#: Files and folders whose tests are marked `quick`, but for those that are `slow`.
+QUICK = (
+    "test_layers.py",
+    "leaderboard",
+    "agents/test_baselines.py",
+    "agents/test_maddpg.py",
+    "agents/test_memory_one.py",
+    "arenas/test_luck.py",
+    "arenas/test_matrix_games.py",
+    "arenas/test_spaces.py",
+    "zoo/test_registry.py",
+    "zoo/test_settings.py",
+    "zoo/test_table.py",
+    "zoo/test_checkpoint.py",
+    "zoo/test_panels.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the quick ones."""
+    quick = [HERE / name for name in QUICK]
+    for item in items:
+        if any(item.path.is_relative_to(place) for place in quick) and not item.get_closest_marker("slow"):
+            item.add_marker("quick")
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+import zoo
 import zoo.cli
 from zoo.cli import COMMANDS, cli
 
@@ -123,3 +124,25 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 150
+
+
+def test_the_library_in_ten_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code of `docs/library.md` runs as it stands, its first block is ten lines, and its table has every name."""
+    text = (HOUSE / "docs" / "library.md").read_text()
+    blocks = re.findall(r"<!-- test: library -->\n```python\n(.*?)```", text, re.DOTALL)
+    assert len([line for line in blocks[0].splitlines() if line]) <= 11  # the import and ten more
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for code in blocks:
+        exec(compile(code, "library.md", "exec"), names)
+    assert (tmp_path / "naive-ipd" / "card.json").exists()
+    assert [name for name in zoo.__all__ if name != "__version__" and f"`{name}`" not in text] == []
+
+
+def test_the_library_plays_tournaments_and_measures() -> None:
+    ipd = zoo.open_venue("ipd", "max_steps=5")
+    table = zoo.play_tournament(ipd, ["grim", "random"], episodes=4)
+    assert table.labels == ("grim", "random")
+    assert zoo.measure_exploitability(ipd, "grim").exact
+    with pytest.raises(zoo.UserError, match="grim is named twice"):
+        zoo.play_tournament(ipd, ["grim", "grim"])

@@ -50,7 +50,7 @@ _JOINT = 64  # joint actions drawn beforehand
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Speed:
     """One line of the report: figures by column, in the units that the column's heading names."""
 
     group: str
@@ -96,31 +96,31 @@ def count() -> int:
     return len(ARENAS) * len(COPIES) + 1 + particles + len(agents) + learners + imagining + 2 + 1
 
 
-def measure(quick: bool = False) -> Iterator[Measurement]:
+def measure(quick: bool = False) -> Iterator[Speed]:
     """All measurements, one after another; `quick` repeats less."""
     clock = Clock(3, 0.02) if quick else Clock()
     rates: dict[tuple[str, int], float] = {}
     for name, copies in itertools.product(ARENAS, COPIES):
         call = clock.seconds(stepping(load_arena(name).make(copies)))
         rates[name, copies] = copies / call
-        yield Measurement("arena", name, {"copies": copies, "steps / CPU s": copies / call, "us / call": 1e6 * call})
+        yield Speed("arena", name, {"copies": copies, "steps / CPU s": copies / call, "us / call": 1e6 * call})
     face = 1 / clock.seconds(pettingzoo_loop(ARENAS[0]))
     faster = {f"{copies:,} copies: times faster": rates[ARENAS[0], copies] / face for copies in (COPIES[0], COPIES[-1])}
-    yield Measurement("face", ARENAS[0], {"steps / CPU s": face, **faster})
+    yield Speed("face", ARENAS[0], {"steps / CPU s": face, **faster})
     for name in PARTICLES:
         yield from _particles(name, clock)
     for name in names(AGENTS):
-        yield Measurement("agent", name, _agent(load_agent(name), clock, quick))
+        yield Speed("agent", name, _agent(load_agent(name), clock, quick))
     for name in names(AGENTS):
         if load_agent(name).agent.learns:
-            yield Measurement("learning", name, _learning(load_agent(name), quick))
+            yield Speed("learning", name, _learning(load_agent(name), quick))
     plain = Clock(1 if quick else 3, 0.0).seconds(plain_update(*IMAGINED))
     for name in names(AGENTS):
         if _imagines(load_agent(name).agent):
-            yield Measurement("imagining", name, _update(load_agent(name), quick, plain))
+            yield Speed("imagining", name, _update(load_agent(name), quick, plain))
     yield from _training(Clock(1, 0.0) if quick else Clock(3, 0.0))
     counts = synthetic_results()
-    yield Measurement(
+    yield Speed(
         "rating", "fit", {"players": PLAYERS, "results": RESULTS, "ms": 1e3 * clock.seconds(lambda: fit(counts))}
     )
 
@@ -153,7 +153,7 @@ def pettingzoo_loop(name: str) -> Callable[[], object]:
     return step
 
 
-def _particles(name: str, clock: Clock) -> Iterator[Measurement]:
+def _particles(name: str, clock: Clock) -> Iterator[Speed]:
     """mpe2's own loop, the faster of its two forms, and the arena's steps in several numbers of copies."""
     module = PARTICLES[name]
     loops = {"parallel": mpe2_parallel_loop, "AEC": mpe2_aec_loop}
@@ -161,22 +161,22 @@ def _particles(name: str, clock: Clock) -> Iterator[Measurement]:
     form = min(taken, key=taken.__getitem__)
     agents = len(load_arena(name).make(1).spec.seats)
 
-    def line(label: str, copies: int, call: float) -> Measurement:
+    def line(label: str, copies: int, call: float) -> Speed:
         figures = {"copies": copies, "agent-steps / CPU s": agents * copies / call, "us / call": 1e6 * call}
-        return Measurement("particle", label, {**figures, "times mpe2": copies * taken[form] / call})
+        return Speed("particle", label, {**figures, "times mpe2": copies * taken[form] / call})
 
     yield line(f"{module}, {form}", 1, taken[form])
     for copies in PARTICLE_COPIES:
         yield line(name, copies, clock.seconds(stepping(load_arena(name).make(copies))))
 
 
-def _training(clock: Clock) -> Iterator[Measurement]:
+def _training(clock: Clock) -> Iterator[Speed]:
     """MADDPG on spread, plain and ours."""
     play, steps = bench_training.rounds()
     plain = 100 / clock.seconds(bench_training.plain())
     ours = steps / clock.seconds(play)
     for name, rate in (("plain, one mpe2 environment", plain), (f"ours, {bench_training.COPIES} copies", ours)):
-        yield Measurement("training", name, {"environment steps / CPU s": rate, "times plain": rate / plain})
+        yield Speed("training", name, {"environment steps / CPU s": rate, "times plain": rate / plain})
 
 
 def mpe2_parallel_loop(module: str) -> Callable[[], object]:

@@ -208,7 +208,7 @@ def refusal(entry: AgentEntry, arena: Arena) -> str | None:
 
 def _field_comments(config: type) -> dict[str, str]:
     """Field -> the comment behind it, over all dataclasses that a config is derived from."""
-    found: dict[str, str] = {}
+    comments: dict[str, str] = {}
     for owner in reversed(config.__mro__):
         if not dataclasses.is_dataclass(owner):
             continue
@@ -218,5 +218,5 @@ def _field_comments(config: type) -> dict[str, str]:
         for node in body.body:
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 behind = lines[(node.end_lineno or node.lineno) - 1][node.end_col_offset :]
-                found[node.target.id] = behind.strip().removeprefix("#").strip()
-    return found
+                comments[node.target.id] = behind.strip().removeprefix("#").strip()
+    return comments

@@ -57,11 +57,11 @@ class Curve:
         """Means over the last tenth of the intervals (at least one); without "steps"."""
         rows = self.all_rows()
         rows = rows[-max(1, len(rows) // 10) :]
-        found: Row = {}
+        means: Row = {}
         for name in dict.fromkeys(name for row in rows for name in row if name != "steps"):
-            told = [row[name] for row in rows if name in row]
-            found[name] = sum(told) / len(told)
-        return found
+            values = [row[name] for row in rows if name in row]
+            means[name] = sum(values) / len(values)
+        return means
 
     def state(self) -> dict[str, Any]:
         """Everything as JSON."""

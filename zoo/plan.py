@@ -91,10 +91,10 @@ class Setting:
 
     def acting_state(self) -> State:
         """What plays in the trained seats, keyed "SEAT/NAME"."""
-        found: State = {}
+        state: State = {}
         for agent in {id(a): a for a in self.learners.values()}.values():
-            found |= agent.acting_state()
-        return found
+            state |= agent.acting_state()
+        return state
 
     def default_folder(self) -> Path:
         """checkpoints/ARENA/ENTRANT[-vs-OPPONENT]/seed-SEED."""

@@ -3,17 +3,17 @@
     with Progress(unit="steps") as progress:
         progress.update("lola in coin-v1, seed 0", reading)
 
-`update` may be called as often as one likes; the screen follows ten times a second at most.
+Functions that work for long take a `Watch` and draw nothing; `Progress.update` is one. It may be called as often as
+one likes; the screen follows ten times a second at most.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -23,7 +23,8 @@ from rich.text import Text
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDTH = 24  # cells of a sparkline
-_BAR = 20  # cells of a bar
+_BAR, _LEAST_BAR = 20, 5  # cells of a bar
+_LEAST_NAME = 8  # cells of a run's name
 _LINES = 6  # seats shown at most
 _REFRESH = 0.1  # seconds between two pictures
 
@@ -34,25 +35,25 @@ class Reading:
 
     done: int
     total: int
-    curves: Mapping[str, Sequence[float]]  # line -> return per step so far, oldest first
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # line -> return per step so far, oldest first
     figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # line -> figure -> value now
+    doing: str = ""  # what the run is at
 
-    def to_json(self) -> str:
-        """One line of JSON; `from_json` reads it."""
-        return json.dumps(asdict(self))
 
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """What `to_json` wrote."""
-        return cls(**json.loads(text))
+#: Given the name of a run and where it stands.
+Watch = Callable[[str, Reading], None]
+
+
+def unwatched(run: str, reading: Reading) -> None:
+    """A `Watch` that shows nothing."""
 
 
 def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
     """A curve as blocks, at most `width` of them, lowest to highest value; "" without values."""
-    told = [v for v in values if math.isfinite(v)]
-    count = min(width, len(told))
-    edges = [i * len(told) // count for i in range(count + 1)] if count else []
-    means = [sum(told[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
+    finite = [v for v in values if math.isfinite(v)]
+    count = min(width, len(finite))
+    edges = [i * len(finite) // count for i in range(count + 1)] if count else []
+    means = [sum(finite[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
     if not means:
         return ""
     low, span = min(means), max(means) - min(means)
@@ -72,6 +73,14 @@ def short(number: float) -> str:
         if abs(number) >= size:
             return f"{number / size:.1f}{letter}" if abs(number) < 10 * size else f"{number / size:.0f}{letter}"
     return f"{number:.0f}"
+
+
+def shortened(text: str, width: int) -> str:
+    """A text of at most `width` letters, without its middle where it is longer."""
+    if len(text) <= width:
+        return text
+    head = width // 2
+    return f"{text[:head]}…{text[len(text) - (width - head - 1) :]}"
 
 
 def figure_texts(figures: Mapping[str, float]) -> list[str]:
@@ -96,7 +105,7 @@ class _Run:
 
     @property
     def speed(self) -> float | None:
-        """Units per second since the first reading; None before there is anything to tell."""
+        """Units per second since the first reading; None while nothing was done since."""
         done = self.reading.done - self.first
         return done / self.elapsed if done > 0 and self.elapsed > 0 else None
 
@@ -141,17 +150,23 @@ class Progress:
     def update(self, key: str, reading: Reading) -> None:
         """Take in where the run `key` stands, and show it if it is time."""
         now = time.monotonic()
+        new = key not in self._runs
         run = self._runs.setdefault(key, _Run(reading, now))
         run.reading, run.now = reading, now
         if self.quiet:
             return
         if self._live is not None:
-            if now - self._drawn >= _REFRESH or reading.done >= reading.total:
+            if new or now - self._drawn >= _REFRESH or reading.done >= reading.total:
                 self._drawn = now
                 self._live.update(self.picture(), refresh=True)
-        elif now - self._shown.setdefault(key, now) >= self.every:
+        elif now - self._shown.get(key, -math.inf) >= self.every:
             self._shown[key] = now
-            self.console.print(self.line(key), soft_wrap=True, highlight=False, markup=False)
+            self.say(self.line(key))
+
+    def say(self, line: str) -> None:
+        """Print a line that stays."""
+        if not self.quiet:
+            self.console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     def finish(self, key: str) -> None:
         """Take the run `key` off the screen."""
@@ -162,34 +177,46 @@ class Progress:
     def line(self, key: str) -> str:
         """One run as one plain line."""
         run = self._runs[key]
-        parts = [f"{key}: {run.share:.0%}, {short(run.reading.done)} of {short(run.reading.total)} {self.unit}"]
-        parts += [f"{short(run.speed or 0)} {self.unit}/s, {clock(run.elapsed)} elapsed, {run.left} left"]
-        for name, curve in list(run.reading.curves.items())[:_LINES]:
-            told = ", ".join(figure_texts(run.reading.figures.get(name, {})))
-            parts.append(f"{name} {curve[-1]:+.4f}/step" + (f" ({told})" if told else "") if curve else name)
+        name = f"{key} {run.reading.doing}".rstrip()
+        parts = [f"{name}: {run.share:.0%}, {short(run.reading.done)} of {short(run.reading.total)} {self.unit}"]
+        if run.speed is not None:
+            parts.append(f"{short(run.speed)} {self.unit}/s, {clock(run.elapsed)} elapsed, {run.left} left")
+        for seat, curve in list(run.reading.curves.items())[:_LINES] if run.reading.done else ():
+            figures = ", ".join(figure_texts(run.reading.figures.get(seat, {})))
+            parts.append(f"{seat} {curve[-1]:+.4f}/step" + (f" ({figures})" if figures else "") if curve else seat)
         return "; ".join(parts)
 
     def picture(self) -> RenderableType:
-        """The live area: with one run a bar and a line per seat, with several a line per run."""
+        """The live area: with one run a bar and a line per seat, with several a line for each that is not done."""
         if len(self._runs) == 1:
             ((key, run),) = self._runs.items()
             return Group(self._head({key: run}), self._seats(run.reading))
-        return self._head(self._runs, curves=True)
+        going = {key: run for key, run in self._runs.items() if run.share < 1}
+        return self._head(going or self._runs, curves=True)
 
     def _head(self, runs: Mapping[str, _Run], *, curves: bool = False) -> RenderableType:
-        wide = max((len(key) for key in runs), default=0)
+        """A line a run; where the terminal is narrow the name and the bar give way, never the time that is left."""
+        tails = {key: self._tail(run) for key, run in runs.items()}
+        names = {key: f"{key} {run.reading.doing}".rstrip() for key, run in runs.items()}
+        room = self.console.width - max(map(len, tails.values()), default=0) - 2
+        wide = min(max(map(len, names.values()), default=0), max(room - _LEAST_BAR, _LEAST_NAME))
+        bar = max(0, min(_BAR, room - wide))
         lines: list[RenderableType] = []
         for key, run in runs.items():
             line = Text(no_wrap=True, overflow="ellipsis")
-            line.append(f"{key:<{wide}}  ", "bold")
-            full = round(run.share * _BAR)
-            line.append("━" * full, "green").append("─" * (_BAR - full), "dim")
-            speed = "-" if run.speed is None else short(run.speed)
-            line.append(f" {run.share:4.0%}  {speed} {self.unit}/s  {clock(run.elapsed)}, {run.left} left")
+            line.append(f"{shortened(names[key], wide):<{wide}}  ", "bold")
+            full = round(run.share * bar)
+            line.append("━" * full, "green").append("─" * (bar - full), "dim").append(tails[key])
             for name, curve in list(run.reading.curves.items())[:2] if curves else ():
-                line.append(f"  {name} {curve[-1]:+.3f} " if curve else "").append(sparkline(curve, 8), "green")
+                piece = Text(f"  {name} {curve[-1]:+.3f} " if curve else "").append(sparkline(curve, 8), "green")
+                if line.cell_len + piece.cell_len <= self.console.width:
+                    line.append_text(piece)
             lines.append(line)
         return Group(*lines)
+
+    def _tail(self, run: _Run) -> str:
+        speed = "-" if run.speed is None else short(run.speed)
+        return f" {run.share:4.0%}  {speed} {self.unit}/s  {clock(run.elapsed)}, {run.left} left"
 
     def _seats(self, reading: Reading) -> RenderableType:
         names = list(reading.curves)[:_LINES]

@@ -35,7 +35,7 @@ class AgentEntry:
     """An agent class under the name by which it was asked for.
 
     `key` identifies the code: the registered name, `module:Class`, or the hash of the file and the class; and a hash of
-    the files that the agent reads besides (`Agent.files`).
+    the other files that the agent reads (`Agent.files`).
     """
 
     name: str
@@ -108,13 +108,13 @@ def names(group: str) -> Mapping[str, importlib.metadata.EntryPoint]:
     Raises:
         UserError: two packages claim one name.
     """
-    found: dict[str, importlib.metadata.EntryPoint] = {}
+    points: dict[str, importlib.metadata.EntryPoint] = {}
     for point in importlib.metadata.entry_points(group=group):
-        other = found.setdefault(point.name, point)
+        other = points.setdefault(point.name, point)
         if other.value != point.value:
             owners = " and ".join(sorted({_owner(other), _owner(point)}))
             raise UserError(f"the name {point.name!r} is claimed by {owners}: uninstall one of them")
-    return dict(sorted(found.items()))
+    return dict(sorted(points.items()))
 
 
 def load_agent(text: str) -> AgentEntry:
@@ -127,20 +127,20 @@ def load_agent(text: str) -> AgentEntry:
 
     known = names(AGENTS)
     if text in known:
-        found, key = _load_point(known[text]), text
+        loaded, key = _load_point(known[text]), text
     elif text.partition(":")[0] in LIBRARIES and ":" in text:
-        found, key = _load_foreign_agent(text)
+        loaded, key = _load_foreign_agent(text)
     elif ":" in text:
-        found, key = _load_path(text)
+        loaded, key = _load_path(text)
     else:
         raise UserError(f"unknown agent {text!r}; {nearest(text, known)}")
-    if not (isinstance(found, type) and issubclass(found, Agent)):
+    if not (isinstance(loaded, type) and issubclass(loaded, Agent)):
         raise UserError(f"{text} is not an agent: expected a subclass of agents.protocol.Agent")
-    return AgentEntry(text, _with_files(text, key, found), found)
+    return AgentEntry(text, _with_files(text, key, loaded), loaded)
 
 
 def _with_files(text: str, key: str, agent: type[Agent]) -> str:
-    """The key of an agent's code, with a hash of the files that it reads besides, where it does."""
+    """The key of an agent's code, with a hash of the other files that it reads, if any."""
     try:
         digests = [hashlib.sha256(file.read_bytes()).digest() for file in agent.files()]
     except OSError as error:
@@ -151,7 +151,7 @@ def _with_files(text: str, key: str, agent: type[Agent]) -> str:
 
 
 def kind_of(text: str) -> Literal["agent", "arena"]:
-    """Whether `text` names an agent or an arena; what is no agent is taken for an arena, or for what makes one.
+    """Whether `text` names an agent or an arena; anything else is taken for an arena or what makes one.
 
     Raises:
         UserError: unknown name (with the nearest), or a file or module that cannot be imported.
@@ -165,18 +165,16 @@ def kind_of(text: str) -> Literal["agent", "arena"]:
         return "arena"
     if ":" not in text:
         raise UserError(f"unknown agent or arena {text!r}; {nearest(text, [*agents, *arenas])}")
-    found, _ = _load_path(text)
-    return "agent" if isinstance(found, type) and issubclass(found, Agent) else "arena"
+    loaded, _ = _load_path(text)
+    return "agent" if isinstance(loaded, type) and issubclass(loaded, Agent) else "arena"
 
 
 def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str, ...] = ()) -> ArenaEntry:
     """The arena that `text` names, with `field=value` texts applied.
 
-    Besides registered names, `module:attribute` and `path.py:attribute`, any PettingZoo environment by the schemes
-    `pettingzoo:` and `mpe2:`; an attribute that is no `Arena` is taken for a function that makes a PettingZoo
-    environment.
-
-    Fields that such an environment takes itself may be given too.
+    `text` is a registered name, `module:attribute`, `path.py:attribute`, or `pettingzoo:NAME` or `mpe2:NAME` for any
+    PettingZoo environment. An attribute that is no `Arena` is taken for a function that makes such an environment; then
+    arguments of the environment's own may be given as fields too.
 
     Raises:
         UserError: unknown name (with the nearest), unknown field, or a value that does not fit.

@@ -15,7 +15,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,25 +22,18 @@ from zoo.curve import Row
 from zoo.entry import checkpoint as checkpoints
 from zoo.entry.checkpoint import CARD, RESUME, WEIGHTS
 from zoo.errors import UserError
+from zoo.work.jobs import Saved, brief, read_state, write_state
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 CURVE, STATE = "curve.json", "state.safetensors"
 _FORMAT = 1
-_NOTES = "zoo"  # the key of the numbers in the header of the state file
-
-
-@dataclass(frozen=True)
-class Saved:
-    """Where a run stands: `notes` are numbers and texts in JSON, the run's identity among them."""
-
-    tensors: dict[str, Tensor]
-    notes: dict[str, Any]
+_CURE = "start anew with --force"
 
 
 class RunFolder:
-    """One run's folder; `run` is its identity in JSON, alike for equal runs.
+    """One run's folder; `run` is its identity in JSON, the same for equal runs.
 
     Args:
         path: the folder, made where it does not exist.
@@ -58,7 +50,7 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training in this folder, and sweep up what a killed one was writing.
+        """Keep other processes from training in this folder, and remove the half-written files of a killed one.
 
         Raises:
             UserError: another process trains here, or the folder cannot be used.
@@ -78,8 +70,8 @@ class RunFolder:
             except OSError as error:
                 raise UserError(f"another process is training in {self.path}: wait for it, or use --out") from error
             for place in (self.path, self.path / RESUME):
-                for torso in place.glob(".*.tmp"):
-                    torso.unlink(missing_ok=True)
+                for rest in place.glob(".*.tmp"):
+                    rest.unlink(missing_ok=True)
             yield
         finally:
             os.close(handle)
@@ -97,18 +89,18 @@ class RunFolder:
         if not (self.path / CARD).exists():
             return "new"
         try:
-            found = json.loads((self.path / CURVE).read_text())["run"]
+            kept = json.loads((self.path / CURVE).read_text())["run"]
         except (OSError, ValueError, KeyError, TypeError):
-            found = {}
-        self._must_be_this(found, "a checkpoint")
+            kept = {}
+        self._must_be_this(kept, "a checkpoint")
         return "finished"
 
-    def _must_be_this(self, found: dict[str, Any], what: str) -> None:
-        if found == self.run:
+    def _must_be_this(self, kept: dict[str, Any], what: str) -> None:
+        if kept == self.run:
             return
-        names = [name for name in self.run | found if found.get(name) != self.run.get(name)]
-        there = ", ".join(f"{name}={_brief(found[name])}" for name in names if name in found) or "unknown settings"
-        here = ", ".join(f"{name}={_brief(self.run[name])}" for name in names if name in self.run)
+        names = [name for name in self.run | kept if kept.get(name) != self.run.get(name)]
+        there = ", ".join(f"{name}={brief(kept[name])}" for name in names if name in kept) or "unknown settings"
+        here = ", ".join(f"{name}={brief(self.run[name])}" for name in names if name in self.run)
         raise UserError(
             f"{self.path} holds {what} of another plan ({there}; now {here}): choose another folder with --out,"
             " or start anew with --force"
@@ -123,24 +115,17 @@ class RunFolder:
         return self._read(tensors=True)
 
     def _read(self, *, tensors: bool) -> Saved:
-        import safetensors
-
         path = self.path / RESUME / STATE
-        try:
-            with safetensors.safe_open(path, framework="pt") as file:
-                notes = json.loads(file.metadata()[_NOTES])
-                found = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
-            if notes["format"] != _FORMAT or not {"run", "rounds", "of"} <= notes.keys():
-                raise ValueError(f"its format is {notes['format']}, this version reads {_FORMAT}")
-        except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path} is broken ({_brief(error)}): start anew with --force") from error
-        return Saved(found, notes)
+        saved = read_state(path, _CURE, tensors=tensors)
+        if saved.notes.get("format") != _FORMAT or not {"run", "rounds", "of"} <= saved.notes.keys():
+            raise UserError(f"{path} has format {saved.notes.get('format')}, this version reads {_FORMAT}: {_CURE}")
+        return saved
 
     def keep(self, tensors: Mapping[str, Tensor], notes: Mapping[str, Any], *, rounds: int, of: int) -> None:
         """Write all that it takes to go on after `rounds` of `of` rounds, atomically."""
         checkpoints.make_folder(self.path / RESUME)
         full = {"format": _FORMAT, "run": self.run, "rounds": rounds, "of": of, **notes}
-        checkpoints.write_tensors(self.path / RESUME / STATE, dict(tensors), {_NOTES: json.dumps(full)})
+        write_state(self.path / RESUME / STATE, tensors, full)
 
     def publish(self, state: Mapping[str, Tensor], card: checkpoints.Card, rows: list[Row]) -> None:
         """Write checkpoint and curve."""
@@ -159,8 +144,3 @@ class RunFolder:
         self.forget_resume()
         for name in (CARD, WEIGHTS, CURVE):  # without its card a folder is no checkpoint
             (self.path / name).unlink(missing_ok=True)
-
-
-def _brief(value: object) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -2,124 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from rich import box
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
-from leaderboard.report.layout import MISSING, clean, half_widths, intervals, number, plural, shortened, telling_width
+from leaderboard.report.layout import clean, half_widths, number, plural
+from leaderboard.report.sheet import Column, Sheet, figures, labels, spreads
 from leaderboard.report.terminal import change_view
 from zoo.progress import sparkline
 
 if TYPE_CHECKING:
     from zoo.matches.learning import LearningSummary
-    from zoo.matches.match import Duplicate, Estimate, SeatLine, Summary
+    from zoo.matches.match import Duplicate, SeatLine, Summary
 
 T = TypeVar("T")
-_GAP = 2  # spaces between columns
-_SHORTEST = 16  # a label is not cut below that while there is another way
-_HEADER = 12  # a shorter header stands in one line
 _CURVE = 40  # cells of a learning curve
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of finished cells. Labels may be cut, figures never are."""
-
-    header: str
-    cells: Sequence[str]
-    label: bool = False
-    style: str = ""
-
-    @property
-    def width(self) -> int:
-        """Of the widest cell or word of the header; headers wrap where they are long, cells never do."""
-        header = [self.header] if self.label else [*self.header.split(), self.header[:_HEADER]]
-        return max(cell_len(text) for text in [*header, *self.cells])
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """Lines with labels in front and figures behind.
-
-    Where the width does not hold all figures, labels are cut in the middle, and then the rest of the figures goes into
-    a second sheet below, with the labels in front again.
-    """
-
-    columns: Sequence[Column]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yields as many tables as the width needs."""
-        labels = [column for column in self.columns if column.label]
-        least = sum(min(column.width, telling_width(column.cells, _SHORTEST)) + _GAP for column in labels)
-        sheets: list[list[Column]] = [[]]
-        for column in self.columns:
-            if column.label:
-                continue
-            taken = least + sum(c.width + _GAP for c in sheets[-1]) + column.width
-            if taken > options.max_width and sheets[-1]:
-                sheets.append([])
-            sheets[-1].append(column)
-        room = options.max_width - max(sum(c.width + _GAP for c in sheet) for sheet in sheets)
-        labels = _cut(labels, room)
-        for position, sheet in enumerate(sheets):
-            if position:
-                yield Text()
-            yield _table([*labels, *sheet])
-
-
-def _cut(labels: list[Column], room: int) -> list[Column]:
-    """Labels that together take `room`, the widest cut first."""
-    widths = [column.width for column in labels]
-    while sum(widths) + _GAP * (len(widths) - 1) > room and max(widths) > 1:
-        widths[widths.index(max(widths))] -= 1
-    return [
-        Column(c.header[:width], [shortened(cell, width) for cell in c.cells], label=True, style=c.style)
-        for c, width in zip(labels, widths, strict=True)
-    ]
-
-
-def _table(columns: list[Column]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(
-            Text(column.header),
-            justify="left" if column.label else "right",
-            vertical="bottom",
-            style=column.style,
-            width=column.width,
-        )
-    for cells in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*(Text(cell, no_wrap=True) for cell in cells))
-    return table
-
-
-def labels(header: str, cells: Iterable[str]) -> Column:
-    """A column of names."""
-    return Column(header, [clean(cell) for cell in cells], label=True)
-
-
-def figures(header: str, values: Sequence[Estimate | None], digits: int = 4, *, style: str = "") -> Column:
-    """A column of means with their intervals, "0.312 [0.309, 0.315]"."""
-    known = [(None, None, None) if x is None or x.n == 0 else (x.mean, x.low, x.high) for x in values]
-    means, lows, highs = zip(*known, strict=True)
-    return Column(header, intervals(means, lows, highs, digits), style=style)
-
-
-def spreads(header: str, values: Sequence[Estimate | None], digits: int = 3, *, style: str = "") -> Column:
-    """A column of means with half their intervals, "0.312 ±0.003"."""
-    cells = []
-    for x in values:
-        half = "" if x is None or x.high is None else f" ±{number(x.high - x.mean, digits)}"
-        cells.append(MISSING if x is None or x.n == 0 else f"{number(x.mean, digits)}{half}")
-    return Column(header, cells, style=style)
 
 
 def match_screen(summary: Summary, note: str = "") -> RenderableType:
@@ -253,3 +154,10 @@ def watch(items: Iterable[T], total: int, what: str, *, quiet: bool = False) -> 
         for item in items:
             yield item
             bar.advance(bar.task_ids[0])
+
+
+@contextmanager
+def block_bar(*, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """What `zoo.matches.plan.run` calls with the blocks that are done and all blocks, shown as a progress bar."""
+    with progress(0, "blocks", quiet=quiet) as bar:
+        yield lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total)

@@ -16,7 +16,7 @@ from zoo.errors import UserError, nearest
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One setting: its type, its default and, where somebody described it, its meaning."""
+    """One setting: its type, its default and, where it is described, its meaning."""
 
     name: str
     type: Any
@@ -95,7 +95,7 @@ def read(
 ) -> dict[str, Any]:
     """Typed values from texts such as "lr=0.1".
 
-    With `further`, fields that are not known are for somebody else to judge: JSON where they can be, else texts.
+    With `further`, unknown fields are kept for the arena to judge: as JSON where they can be, else as texts.
 
     Raises:
         UserError: not an assignment, an unknown field (with the nearest names), or a value of the wrong type.

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-
-import torch
 
 from zoo.curve import RETURN, Curve
 from zoo.entry import checkpoint as checkpoints
 from zoo.entry.checkpoint import CARD, RESUME, Card
 from zoo.errors import UserError
 from zoo.plan import Plan, Setting, set_up
+from zoo.play.table import Round, Table
 from zoo.progress import Reading
 from zoo.run_folder import STATE, RunFolder
+from zoo.work.pool import one_thread
 
 #: Weights from here on count as infinite: products of two no longer fit into float32 once they are summed.
 _LIMIT = 1e15
@@ -71,13 +70,13 @@ def train(
         keep_resume: leave `resume/` in the folder of a finished run.
         save_every: seconds of wall time between saves; they leave the result as it is.
         stop: asked after every round; the run is saved before it returns.
-        watch: told after every round.
+        watch: given a reading before the first round and after every one.
 
     Raises:
         UserError: a plan that cannot be carried out, a folder that holds another run or cannot be written, or weights
             that are no longer finite (the checkpoint of the last save stays).
     """
-    with _one_thread():
+    with one_thread():
         setting = set_up(plan)
         folder = RunFolder(out or setting.default_folder(), setting.run())
         with folder.locked():
@@ -103,19 +102,15 @@ class _Run:
             return self.outcome("finished before")
         else:
             self.save()  # claims the folder, and finds out now whether it can be written
-        saved = time.monotonic()
         watch(self.reading())
-        while self.table.update < self.setting.rounds:
-            self.curve.add(self.table.play_round())
+
+        def take(played: Round) -> None:
+            self.curve.add(played)
             self.must_be_sane()
             watch(self.reading())
-            if self.table.update < self.setting.rounds:
-                if stop():
-                    self.save()
-                    return self.outcome("stopped")
-                if time.monotonic() - saved >= save_every:
-                    self.save()
-                    saved = time.monotonic()
+
+        if not play_rounds(self.table, self.setting.rounds, take, self.save, save_every=save_every, stop=stop):
+            return self.outcome("stopped")
         self.finish()
         return self.outcome("finished")
 
@@ -195,25 +190,46 @@ class _Run:
         return Reading(self.steps, self.setting.rounds * self.table.steps_per_round, curves, figures)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One torch thread: networks are small, and results must not depend on the number of cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+def play_rounds(
+    table: Table,
+    rounds: int,
+    take: Callable[[Round], None],
+    save: Callable[[], None],
+    *,
+    save_every: float,
+    stop: Callable[[], bool],
+) -> bool:
+    """The loop of all training: play until `rounds` are played (True), or until `stop()` says so (False).
+
+    Args:
+        table: who learns, from where it stands.
+        rounds: of the whole run.
+        take: given every round as it is played.
+        save: called now and then, and before a stop.
+        save_every: seconds of wall time between two saves.
+        stop: asked after every round.
+    """
+    saved = time.monotonic()
+    while table.update < rounds:
+        take(table.play_round())
+        if table.update < rounds:
+            if stop():
+                save()
+                return False
+            if time.monotonic() - saved >= save_every:
+                save()
+                saved = time.monotonic()
+    return True
 
 
 def commit() -> str:
     """The commit of the zoo's own repository, "" where it was installed without one."""
     home = Path(__file__).resolve().parent.parent
     try:
-        told = subprocess.run(
+        lines = subprocess.run(
             ["git", "rev-parse", "--show-toplevel", "HEAD"], cwd=home, capture_output=True, text=True, check=True
         ).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):
         return ""
-    # installed into an environment inside somebody's repository, the commit found would be theirs
-    return told[1] if len(told) == 2 and Path(told[0]).resolve() == home else ""
+    # where the zoo is installed into an environment inside somebody's repository, the commit is theirs
+    return lines[1] if len(lines) == 2 and Path(lines[0]).resolve() == home else ""

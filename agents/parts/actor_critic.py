@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from agents.parts.categorical import CategoricalPolicy, RecallSetting, recall_for
-from agents.parts.gradients import Parameters, gradient, leaves, not_negative
+from agents.parts.checks import not_negative
+from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam, GradientDescent
 from agents.parts.returns import advantages, playing, steps_since_start
-from agents.protocol import Agent, JointTrajectory, Memory, Seating, State
+from agents.protocol import Agent, JointTrajectory, Memory, Parameters, Seating, State
 from agents.randomness import derive
-from arenas.protocol import Action, ArenaSpec, TimeStep
+from arenas.protocol import Action, TimeStep
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,10 @@ class ActorCriticConfig:
     )
     hidden: int = 64  # units of the one hidden layer; 0: A - 1 logits linear in the observation, on one-hots a table
     init: float = 1.0  # standard deviation of the first logits where hidden is 0; 1 as in LOLA's paper
-    recall: RecallSetting = "auto"  # what of the past the policy knows besides the observation
+    recall: RecallSetting = "auto"  # what of the past the policy knows beyond the observation
 
     def __post_init__(self) -> None:
         not_negative(self, "lr", "critic_lr", "anneal", "lambda_", "entropy", "hidden", "init")
-        not_negative(self, "eta", "decay", "model_lr", "model_steps")  # of those that shape others
         if not 0 <= self.gamma < 1:
             raise ValueError(f"gamma must be in [0, 1), got {self.gamma}")
 
@@ -54,22 +54,20 @@ class ActorCriticAgent(Agent):
     replicated = True
     config: Any
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
-        (self.seat,) = seats
-        self.recall = recall_for(config.recall, spec)
+    def build(self, seed: int) -> None:
+        """The actor, the critic, and their optimisers."""
+        (self.seat,) = self.seats
+        self.recall = recall_for(self.config.recall, self.spec)
         self.valued = self.seats_to_value()
         self.actor = self.new_policy(self.seat, derive(seed, "actor"))
-        wide = sum(CategoricalPolicy.width(spec.seats[s], self.recall) for s in self.valued)
+        wide = sum(CategoricalPolicy.width(self.spec.seats[s], self.recall) for s in self.valued)
         sizes = [wide, *self._hidden(), len(self.valued)]
         self.critic = mlp_parameters(
-            sizes, seed=derive(seed, "critic"), replicas=replicas, last_scale=0.01, device=device
+            sizes, seed=derive(seed, "critic"), replicas=self.replicas, last_scale=0.01, device=self.device
         )
-        plain = config.optimizer == "sgd"
-        self.actor_step = (GradientDescent if plain else Adam)(self.actor.parameters, config.lr)
-        self.critic_step = Adam(self.critic, config.critic_lr)
+        plain = self.config.optimizer == "sgd"
+        self.actor_step = (GradientDescent if plain else Adam)(self.actor.parameters, self.config.lr)
+        self.critic_step = Adam(self.critic, self.config.critic_lr)
 
     def seats_to_value(self) -> tuple[str, ...]:
         """The seats whose returns the critic predicts."""
@@ -93,7 +91,7 @@ class ActorCriticAgent(Agent):
         return [self.config.hidden] if self.config.hidden else []
 
     def begin(self, seating: Seating) -> Memory:
-        """See `CategoricalPolicy.begin`."""
+        """The policy's memory: luck, step counter and, where rewards are recalled, the mood."""
         return self.actor.begin(seating)
 
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
@@ -120,18 +118,20 @@ class ActorCriticAgent(Agent):
         seen = torch.cat([self.actor.features(t) for t in trajectories], dim=-1)
         phi = leaves(self.critic)
         values = mlp(phi, seen)  # [T + 1, B, valued]
-        found: dict[str, Tensor] = {}
+        advantage: dict[str, Tensor] = {}
         loss = torch.zeros((), device=values.device)
         for column, (seat, trajectory) in enumerate(zip(self.valued, trajectories, strict=True)):
             value = values[..., column]
-            found[seat] = advantages(trajectory.timesteps, value, self.config.gamma, self.config.lambda_)
-            target = found[seat] + value[:-1].detach()
+            advantage[seat] = advantages(trajectory.timesteps, value, self.config.gamma, self.config.lambda_)
+            target = advantage[seat] + value[:-1].detach()
             loss = loss + ((value[:-1] - target) * playing(trajectory.timesteps)).square().mean(0).sum()
             if self.config.weigh == "start":
-                found[seat] = found[seat] * self.config.gamma ** steps_since_start(trajectory.timesteps.first[:-1])
+                advantage[seat] = advantage[seat] * self.config.gamma ** steps_since_start(
+                    trajectory.timesteps.first[:-1]
+                )
         loss = loss / (values.shape[1] // self.replicas)  # games per replica
         self.critic_step.descend(gradient(loss, phi))
-        return found, float(loss.detach()) / self.replicas / len(self.valued)
+        return advantage, float(loss.detach()) / self.replicas / len(self.valued)
 
     def acting_state(self) -> State:
         """The policy's parameters."""

@@ -9,9 +9,10 @@ from typing import Literal, Self
 import torch
 from torch import Tensor
 
-from agents.parts.networks import Parameters, mlp, mlp_parameters, table_parameters
+from agents.parts.logits import entropy, masked, taken
+from agents.parts.networks import mlp, mlp_parameters, table_parameters
 from agents.parts.returns import playing
-from agents.protocol import DifferentiablePolicy, Memory, Seating, Trajectory
+from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
 from agents.randomness import Draws, categorical, deal
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
 
@@ -40,7 +41,7 @@ class CategoricalPolicy(DifferentiablePolicy):
     Without hidden layers it is a table: A - 1 logits per feature and no bias, the last action's logit being 0. On
     one-hot observations of two actions that is the papers' policy, one sigmoid per observation.
 
-    With `recall="reward"` the input besides holds the mood, the sign of the last reward that was not 0: one bit of the
+    With `recall="reward"` the input also holds the mood, the sign of the last reward that was not 0: one bit of the
     past (have I last been hurt or served?), which is what reciprocity needs where the board does not tell it.
 
     Args:
@@ -128,18 +129,17 @@ class CategoricalPolicy(DifferentiablePolicy):
 
     def outputs(self, trajectory: Trajectory) -> Tensor:
         """Logits [T + 1, B, A], -inf where an action is illegal."""
-        return self.masked(self._scores(self.features(trajectory)), trajectory.timesteps.action_mask)
+        return masked(self._scores(self.features(trajectory)), trajectory.timesteps.action_mask)
 
     def log_prob(self, trajectory: Trajectory) -> Tensor:
         """Log-probability [T, B] of the actions taken, 0 where they did not count."""
         log_pi = self.outputs(trajectory)[:-1].log_softmax(-1)
-        taken = log_pi.gather(-1, trajectory.actions.value.unsqueeze(-1)).squeeze(-1)
-        return taken * playing(trajectory.timesteps)
+        return taken(log_pi, trajectory.actions.value) * playing(trajectory.timesteps)
 
     def entropy(self, trajectory: Trajectory) -> Tensor:
         """Entropy [T, B] of the policy in nats, 0 where the action did not count."""
         log_pi = self.outputs(trajectory)[:-1].log_softmax(-1)
-        return -(log_pi.exp() * log_pi.clamp_min(-1e9)).sum(-1) * playing(trajectory.timesteps)
+        return entropy(log_pi) * playing(trajectory.timesteps)
 
     def _moods(self, trajectory: Trajectory) -> Tensor:
         steps = trajectory.timesteps
@@ -162,7 +162,7 @@ class CategoricalPolicy(DifferentiablePolicy):
         return self._scores(self._features(observation, None))
 
     def _logits(self, observation: Tensor, mood: Tensor | None, mask: Tensor | None) -> Tensor:
-        return self.masked(self._scores(self._features(observation, mood)), mask)
+        return masked(self._scores(self._features(observation, mood)), mask)
 
     def _scores(self, features: Tensor) -> Tensor:
         """Logits [..., A] of features [..., B, F]."""
@@ -170,8 +170,3 @@ class CategoricalPolicy(DifferentiablePolicy):
         if self.sharpness != 1.0:
             scores = scores * self.sharpness
         return torch.nn.functional.pad(scores, (0, 1)) if "b0" not in self.parameters else scores
-
-    @staticmethod
-    def masked(logits: Tensor, mask: Tensor | None) -> Tensor:
-        """-inf where `mask` is False."""
-        return logits if mask is None else logits.masked_fill(~mask, -torch.inf)

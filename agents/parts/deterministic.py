@@ -9,8 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from agents.parts.networks import Parameters, mlp
-from agents.protocol import DifferentiablePolicy, Memory, Seating, Trajectory
+from agents.parts.networks import mlp
+from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
 from agents.randomness import bits, fraction
 from arenas.protocol import Action, SeatSpec, TimeStep
 

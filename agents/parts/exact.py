@@ -15,12 +15,22 @@ import torch
 from torch import Tensor
 
 from agents.parts.categorical import CategoricalPolicy
-from agents.parts.gradients import Parameters, gradient, leaves, not_negative
+from agents.parts.checks import not_negative
+from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import table_parameters
 from agents.parts.point import PointPolicy
-from agents.protocol import Agent, DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Seating, State
+from agents.protocol import (
+    Agent,
+    DifferentiablePolicy,
+    JointTrajectory,
+    LearningContext,
+    Memory,
+    Parameters,
+    Seating,
+    State,
+)
 from agents.randomness import derive
-from arenas.protocol import Action, Arena, ArenaSpec, TimeStep
+from arenas.protocol import Action, Arena, TimeStep
 
 #: Both players' parameters, mine first.
 Pair = tuple[Parameters, Parameters]
@@ -36,7 +46,7 @@ class ExactConfig:
     init: float = 1.0  # standard deviation of the first logits, or actions where these are continuous
 
     def __post_init__(self) -> None:
-        not_negative(self, "lr", "init", "eta", "weight", "b")
+        not_negative(self, "lr", "init")
 
 
 def of_players(values: Values, theta: Pair, *, swap: bool = False) -> tuple[Values, Pair]:
@@ -77,25 +87,23 @@ class ExactAgent(Agent):
     Config: ClassVar[type] = ExactConfig
     config: Any
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
+    def build(self, seed: int) -> None:
+        """The policy: logits, or an action where these are continuous."""
+        spec = self.spec
         if len(spec.seats) != 2:
             raise ValueError(f"{type(self).__name__} knows games of two players, {spec.name} has {len(spec.seats)}")
-        (self.seat,) = seats
+        (self.seat,) = self.seats
         (self.other,) = (seat for seat in spec.seats if seat != self.seat)
         mine = self.seat_spec()
-        luck = derive(seed, "actor")
+        draw: Any = {"std": self.config.init, "seed": derive(seed, "actor")}
+        draw |= {"replicas": self.replicas, "device": self.device}
         self.actor: CategoricalPolicy | PointPolicy
         if mine.actions:
-            found = CategoricalPolicy.initial_parameters(
-                mine, "none", (), seed=luck, replicas=replicas, device=device, std=config.init
-            )
-            self.actor = CategoricalPolicy({name: p.double() for name, p in found.items()}, mine)
+            first = CategoricalPolicy.initial_parameters(mine, "none", (), **draw)
+            self.actor = CategoricalPolicy({name: p.double() for name, p in first.items()}, mine)
         else:
-            found = table_parameters(1, mine.action_dim, std=config.init, seed=luck, replicas=replicas, device=device)
-            self.actor = PointPolicy({"action": found["w0"].squeeze(1).double()}, mine)
+            first = table_parameters(1, mine.action_dim, **draw)
+            self.actor = PointPolicy({"action": first["w0"].squeeze(1).double()}, mine)
 
     @abstractmethod
     def ascent(self, values: Values, theta: Pair) -> Parameters:
@@ -120,7 +128,7 @@ class ExactAgent(Agent):
         return {name: p.expand(self.replicas, *p.shape[1:]) if p.shape[0] == 1 else p for name, p in parameters.items()}
 
     def begin(self, seating: Seating) -> Memory:
-        """See the policies."""
+        """The policy's memory."""
         return self.actor.begin(seating)
 
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
@@ -142,7 +150,7 @@ def game(arena: Arena, policies: Mapping[str, DifferentiablePolicy], seats: tupl
 
     def values(theta_1: Parameters, theta_2: Parameters) -> tuple[Tensor, Tensor]:
         moved = {mine: policies[mine].with_parameters(theta_1), other: policies[other].with_parameters(theta_2)}
-        found = arena.value(moved)
-        return found[mine], found[other]
+        payoffs = arena.value(moved)
+        return payoffs[mine], payoffs[other]
 
     return values

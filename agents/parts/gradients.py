@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-Parameters = dict[str, Tensor]
+from agents.protocol import Parameters
 
 
 def leaves(parameters: Parameters) -> Parameters:
@@ -26,26 +26,15 @@ def gradient(value: Tensor, parameters: Parameters, *, higher: bool = False, kee
         return {}
     if not value.requires_grad:  # a constant, such as the expected step of a script
         return {name: torch.zeros_like(p) for name, p in parameters.items()}
-    found = torch.autograd.grad(
+    slopes = torch.autograd.grad(
         value, list(parameters.values()), create_graph=higher, retain_graph=keep or higher, materialize_grads=True
     )
-    return dict(zip(parameters, found, strict=True))
+    return dict(zip(parameters, slopes, strict=True))
 
 
 def constant(parameters: Parameters) -> Parameters:
     """The same numbers without their graph."""
     return {name: p.detach() for name, p in parameters.items()}
-
-
-def not_negative(config: object, *names: str) -> None:
-    """Refuse a config in which one of the fields `names`, where it has them, is negative or no number.
-
-    Raises:
-        ValueError: naming the field.
-    """
-    for name in names:
-        if hasattr(config, name) and not getattr(config, name) >= 0:
-            raise ValueError(f"{name} must be at least 0, got {getattr(config, name)}")
 
 
 def dot(a: Parameters, b: Parameters) -> Tensor:

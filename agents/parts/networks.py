@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from agents.protocol import Parameters
 from agents.randomness import derive, generator, initialise
-
-Parameters = dict[str, Tensor]
 
 
 def table_parameters(

@@ -7,8 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from agents.parts.networks import Parameters
-from agents.protocol import DifferentiablePolicy, Memory, Seating, Trajectory
+from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
 from arenas.protocol import Action, SeatSpec, TimeStep
 
 

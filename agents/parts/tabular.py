@@ -20,7 +20,7 @@ from agents.parts.returns import playing
 from agents.parts.table import TablePolicy, begin, bounds, draw, table_rows
 from agents.protocol import Agent, JointTrajectory, Memory, Seating, State
 from agents.randomness import derive, generator
-from arenas.protocol import Action, ArenaSpec, TimeStep
+from arenas.protocol import Action, TimeStep
 
 
 @dataclass(frozen=True)
@@ -96,20 +96,18 @@ class TabularAgent(Agent):
     replicated = True
     config: Any
 
-    def __init__(
-        self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
-    ) -> None:
-        super().__init__(spec, seats, config, seed, device, replicas)
-        (self.seat,) = seats
-        (self.states,) = spec.seats[self.seat].observation
-        self.actions = spec.seats[self.seat].actions
+    def build(self, seed: int) -> None:
+        """A table of random values for each replica."""
+        (self.seat,) = self.seats
+        (self.states,) = self.spec.seats[self.seat].observation
+        self.actions = self.spec.seats[self.seat].actions
         shape = self.q_shape()
         tables = [
             torch.randn(shape, dtype=torch.float64, generator=generator(derive(seed, "replica", r)))
-            for r in range(replicas)
+            for r in range(self.replicas)
         ]
-        self.q = config.init * torch.stack(tables).to(device)
-        self.clock = torch.zeros(replicas, dtype=torch.long, device=device)  # steps learned from
+        self.q = self.config.init * torch.stack(tables).to(self.device)
+        self.clock = torch.zeros(self.replicas, dtype=torch.long, device=self.device)  # steps learned from
         self._bounds: dict[bool, Tensor] = {}
 
     def q_shape(self) -> tuple[int, ...]:
@@ -126,7 +124,7 @@ class TabularAgent(Agent):
         return (1 - epsilon) * best + epsilon / self.actions if training and epsilon else best
 
     def begin(self, seating: Seating) -> Memory:
-        """See `begin` of agents.parts.table; besides, whether to explore."""
+        """The memory of a table (`agents.parts.table.begin`), and whether to explore."""
         return {**begin(seating, self.states, self.replicas), "training": seating.training}
 
     @torch.no_grad()
@@ -176,7 +174,7 @@ class TabularAgent(Agent):
         return {f"{self.seat}/q": self.q}
 
     def load_acting_state(self, state: State) -> None:
-        """See `Agent.load_acting_state`."""
+        """Take over the table; what it plays is computed anew."""
         super().load_acting_state(state)
         self._bounds = {}
 
@@ -185,6 +183,6 @@ class TabularAgent(Agent):
         return {**self.acting_state(), f"{self.seat}/q": self.q, f"{self.seat}/clock": self.clock}
 
     def load_learning_state(self, state: State) -> None:
-        """See `Agent.load_learning_state`."""
+        """Take over all tables; what they play is computed anew."""
         super().load_learning_state(state)
         self._bounds = {}

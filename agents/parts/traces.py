@@ -9,9 +9,10 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from agents.parts.networks import Parameters, mlp, mlp_parameters
+from agents.parts.logits import masked, taken
+from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.returns import playing
-from agents.protocol import DifferentiablePolicy, Memory, Seating, Trajectory
+from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
 from agents.randomness import categorical, deal, dealt_bits, fraction
 from arenas.protocol import Action, SeatSpec, TimeStep
 
@@ -81,36 +82,30 @@ class TracePolicy(DifferentiablePolicy):
         traces = fade(memory["traces"], timestep.reward, timestep.first)
         scores = mlp(self.parameters, self._features(timestep.observation, traces))
         draw = fraction(dealt_bits(memory["luck"], memory["step"]))
-        action = categorical(self.masked(scores, timestep.action_mask).softmax(-1), draw)
+        action = categorical(masked(scores, timestep.action_mask).softmax(-1), draw)
         return Action(action), {**memory, "step": memory["step"] + 1, "traces": traces}
 
     def features(self, trajectory: Trajectory) -> Tensor:
         """What the network sees at every time step, float32 [T + 1, B, F]."""
-        steps, found = trajectory.timesteps, []
+        steps, history = trajectory.timesteps, []
         # a stranger's memory is not ours to see; at the start of an episode nothing is lost by that
         nothing = steps.reward.new_zeros((len(steps.reward[0]), 2, len(DECAYS)))
         traces = trajectory.memory["traces"] if trajectory.memory else nothing
         for reward, first in zip(steps.reward, steps.first, strict=True):
             traces = fade(traces, reward, first)
-            found.append(traces)
-        return self._features(steps.observation, torch.stack(found))
+            history.append(traces)
+        return self._features(steps.observation, torch.stack(history))
 
     def outputs(self, trajectory: Trajectory) -> Tensor:
         """Logits [T + 1, B, A], -inf where an action is illegal."""
-        return self.masked(mlp(self.parameters, self.features(trajectory)), trajectory.timesteps.action_mask)
+        return masked(mlp(self.parameters, self.features(trajectory)), trajectory.timesteps.action_mask)
 
     def log_prob(self, trajectory: Trajectory) -> Tensor:
         """Log-probability [T, B] of the actions taken, 0 where they did not count."""
         log_pi = self.outputs(trajectory)[:-1].log_softmax(-1)
-        taken = log_pi.gather(-1, trajectory.actions.value.unsqueeze(-1)).squeeze(-1)
-        return taken * playing(trajectory.timesteps)
+        return taken(log_pi, trajectory.actions.value) * playing(trajectory.timesteps)
 
     def _features(self, observation: Tensor, traces: Tensor) -> Tensor:
         flat = observation.flatten(-len(self.spec.observation))
         felt = (traces / (1 + traces)).flatten(-2)
         return torch.cat((flat, felt, *(flat * felt[..., i : i + 1] for i in range(_GATES))), dim=-1)
-
-    @staticmethod
-    def masked(scores: Tensor, mask: Tensor | None) -> Tensor:
-        """-inf where `mask` is False."""
-        return scores if mask is None else scores.masked_fill(~mask, -torch.inf)

@@ -25,6 +25,7 @@ from torch.nn.functional import one_hot
 
 from agents.parts.categorical import CategoricalPolicy
 from agents.parts.deterministic import DeterministicPolicy, sizes
+from agents.parts.logits import masked
 from agents.parts.relaxed import Relaxation, relaxed
 from agents.parts.returns import playing
 from agents.parts.team import Team, padded, real
@@ -184,7 +185,7 @@ class Reader:
 
     def masked(self, out: Tensor, numbers: list[int]) -> Tensor:
         """Logits [n, B, A] of the seats `numbers`, -inf in the padding."""
-        return out.masked_fill(~self.real[numbers], -torch.inf)
+        return masked(out, self.real[numbers])
 
     def square(self, out: Tensor) -> Tensor:
         """Mean square [N] of what the networks of the own seats say [N, B, A], padding aside."""

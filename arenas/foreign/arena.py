@@ -42,7 +42,7 @@ _SEED_MASK = 0x7FFFFFFF  # environments take seeds below 2^31
 
 @dataclass
 class _Seat:
-    """What a seat was told last, row by row, and what is remembered of its episode."""
+    """What a seat saw and got last, row by row, and what is remembered of its episode."""
 
     agent: Any  # its name in the environment
     action_space: Any
@@ -212,7 +212,7 @@ class Foreign(Arena):
             seat.fault[row] = INVALID
 
     def _read(self, row: int) -> None:
-        """Take over what the environment tells after a reset or a step."""
+        """Copy what the environment says after a reset or a step."""
         copy = self._copies[row]
         self._last[row] = over = not copy.turn or self._t[row] >= self.spec.max_steps
         with copy.blame():
@@ -225,9 +225,9 @@ class Foreign(Arena):
                 if seat.alive[row] and seat.agent in copy.left:
                     seat.alive[row], seat.discount[row] = False, 0 if copy.left[seat.agent] else 1
                 seat.active[row] = seat.agent in copy.turn and not over
-                told = copy.observations.get(seat.agent)
-                seat.seen[row] = 0 if told is None else seat.encoder[1](told)
-                mask = action_mask(told, copy.infos.get(seat.agent, {})) if seat.active[row] else None
+                observation = copy.observations.get(seat.agent)
+                seat.seen[row] = 0 if observation is None else seat.encoder[1](observation)
+                mask = action_mask(observation, copy.infos.get(seat.agent, {})) if seat.active[row] else None
                 seat.legal[row] = True if mask is None else mask
         if self.spec.state_dim:
             self._state[row] = copy.state()

@@ -28,10 +28,10 @@ class Copy(ABC):
     Attributes:
         env: the environment itself.
         turn: the agents that act now; empty once the episode is over.
-        observations: what the agents see now, by agent, where the environment told.
+        observations: what the agents see now, by agent, where the environment says it.
         infos: its remarks, by agent.
         rewards: what the last step paid, by agent.
-        left: who left in the last step, by agent: True for a termination, False for a truncation.
+        left: agents that left in the last step: True for a termination, False for a truncation.
     """
 
     def __init__(self, name: str, env: Any) -> None:
@@ -45,7 +45,7 @@ class Copy(ABC):
 
     @contextmanager
     def blame(self) -> Iterator[None]:
-        """Say of whatever goes wrong inside that the environment did it."""
+        """Blame the environment for every error inside."""
         with blame(f"{self._name}, episode seed {self._seed}"):
             yield
 
@@ -84,7 +84,7 @@ class Copy(ABC):
 
 
 class ParallelCopy(Copy):
-    """A parallel environment: everybody who lives is on turn."""
+    """A parallel environment: every living agent is on turn."""
 
     def _reset(self, seed: int) -> None:
         self.observations, self.infos = self.env.reset(seed=seed)
@@ -109,7 +109,7 @@ class TurnCopy(Copy):
         self._look()
 
     def _look(self) -> None:
-        """Note what everybody sees, then let those who left take the empty step that PettingZoo asks of them."""
+        """Note what all agents see, then take the empty steps that PettingZoo wants of agents that left."""
         env = self.env
         self.observations = {agent: env.observe(agent) for agent in env.agents}
         self.infos = dict(env.infos)

@@ -86,8 +86,8 @@ class ArenaEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[misc]  # pett
         steps, self._state = self.arena.reset(bits(luck, self._episode) if self._episode else luck, autoreset=False)
         self._episode += 1
         self.agents = list(self.possible_agents)
-        told = {a: steps[s] for a, s in self.seats.items()}
-        return {a: _array(t.observation) for a, t in told.items()}, {a: _info(t) for a, t in told.items()}
+        seen = {a: steps[s] for a, s in self.seats.items()}
+        return {a: _array(t.observation) for a, t in seen.items()}, {a: _info(t) for a, t in seen.items()}
 
     def step(
         self, actions: dict[str, Any]
@@ -102,16 +102,16 @@ class ArenaEnv(ParallelEnv[str, np.ndarray, Any]):  # type: ignore[misc]  # pett
         if not self.agents:
             return {}, {}, {}, {}, {}
         steps, self._state = self.arena.step({s: self._action(a, actions.get(a)) for a, s in self.seats.items()})
-        told = {a: steps[self.seats[a]] for a in self.agents}
-        ended = {a: bool(t.discount[0] == 0) for a, t in told.items()}
-        cut = {a: bool(t.last[0]) and not ended[a] for a, t in told.items()}
+        seen = {a: steps[self.seats[a]] for a in self.agents}
+        ended = {a: bool(t.discount[0] == 0) for a, t in seen.items()}
+        cut = {a: bool(t.last[0]) and not ended[a] for a, t in seen.items()}
         self.agents = [a for a in self.agents if not ended[a] and not cut[a]]
         return (
-            {a: _array(t.observation) for a, t in told.items()},
-            {a: float(t.reward[0]) for a, t in told.items()},
+            {a: _array(t.observation) for a, t in seen.items()},
+            {a: float(t.reward[0]) for a, t in seen.items()},
             ended,
             cut,
-            {a: _info(t) for a, t in told.items()},
+            {a: _info(t) for a, t in seen.items()},
         )
 
     def _action(self, agent: str, given: Any) -> Action:

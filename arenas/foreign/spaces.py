@@ -17,9 +17,9 @@ Encoder = tuple[tuple[int, ...], Callable[[Any], np.ndarray]]
 def encoder(space: spaces.Space[Any]) -> Encoder:
     """How observations of `space` become one float32 array.
 
-    Boxes of three dimensions are taken for images or boards, height x width x channels as everywhere in PettingZoo, and
-    come channels first; bytes become fractions of 255. Discrete and MultiDiscrete become one-hot, MultiBinary its
-    bits. A Dict loses its action mask; what remains is taken alone if it is one thing, else flattened and joined in the
+    Boxes of three dimensions count as images or boards, height x width x channels as everywhere in PettingZoo, and come
+    channels first; bytes become fractions of 255. Discrete and MultiDiscrete become one-hot, MultiBinary its bits. A
+    Dict loses its action mask; what remains stands alone if it is one part, else it is flattened and joined in the
     order of the keys, and so is a Tuple in its own order.
 
     Raises:

@@ -20,18 +20,9 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle.world import (
-    REACHED,
-    Body,
-    Colour,
-    Particles,
-    ParticleSettings,
-    Player,
-    Scene,
-    at_end,
-    flock,
-    points,
-)
+from arenas.particle.measures import REACHED, arrival, at_end, flock, points
+from arenas.particle.scene import Body, Colour, Player, Scene
+from arenas.particle.world import Particles, ParticleSettings
 from arenas.protocol import Action, TimeStep
 
 
@@ -97,15 +88,11 @@ class Adversary(Particles):
         others = flock(step.observation, 2 * n, n)  # the first good agent itself, the adversary, the other good agents
         adversary, good = others[..., 1:2, :], others[..., [0, *range(2, n)], :]
         covered = (good.unsqueeze(-2) - landmarks.unsqueeze(-3)).norm(dim=-1).amin(-2) < REACHED
-        found = {}
+        measured = {}
         for seat in self.spec.seats:
             far = ((adversary if seat == "adversary_0" else good) - goal).norm(dim=-1).amin(-1)
-            found[seat] = {
-                "at_goal": at_end(step, far < REACHED),
-                "distance": at_end(step, far),
-                "all_covered": at_end(step, covered.all(-1)),
-            }
-        return found
+            measured[seat] = {**arrival(step, far), "all_covered": at_end(step, covered.all(-1))}
+        return measured
 
 
 env, parallel_env = faces(Adversary)

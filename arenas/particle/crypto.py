@@ -8,7 +8,7 @@ that is zeros. With c what somebody said, each step pays
     Bob and Alice: +|c_Eve - goal|^2 - |c_Bob - goal|^2
 
 where a term is 0 if the vector said is zero, which only continuous actions can make it. A wrong symbol costs 2. Since
-only two of the four symbols are ever the goal, who guesses between them is right half of the time. What is paid is the
+only two of the four symbols are ever the goal, a guess between them is right half of the time. What is paid is the
 same with physics=openai.
 
 Per seat and episode of 25 steps of random play Eve earns about -38, Bob and Alice 0.
@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle.world import Body, Colour, Particles, Player, Scene
+from arenas.particle.scene import Body, Colour, Player, Scene
+from arenas.particle.world import Particles
 from arenas.protocol import Action, TimeStep
 
 _SYMBOLS = 4
@@ -60,8 +61,8 @@ class Crypto(Particles):
 
     def _columns(self) -> list[list[int]]:
         goal, key = ([self._extra(first + k) for k in range(_SYMBOLS)] for first in (0, _SYMBOLS))
-        told = self._heard(2)
-        return [told, key + told, goal + key]
+        heard = self._heard(2)
+        return [heard, key + heard, goal + key]
 
     def _pay(self) -> Tensor:
         goal = self._vectors[:, self._goals[0]].unsqueeze(1)
@@ -78,16 +79,16 @@ class Crypto(Particles):
         """Bob's and Eve's `accuracy`: the share of symbols said that are the goal's.
 
         Only steps after Alice has spoken count, so from the second on; under continuous actions the largest number is
-        the symbol. Who guesses between the two goals is right in half of the steps.
+        the symbol. A guess between the two goals is right in half of the steps.
         """
         alice = steps["alice_0"]
         goal = alice.observation[:-1, :, :_SYMBOLS].argmax(-1)
         heard = alice.active[:-1] & ~alice.first[:-1]
-        found: dict[str, dict[str, Tensor]] = {seat: {} for seat in self.spec.seats}
+        measured: dict[str, dict[str, Tensor]] = {seat: {} for seat in self.spec.seats}
         for seat in ("eve_0", "bob_0"):
             said = actions[seat].value.argmax(-1) if self.continuous else actions[seat].value
-            found[seat] = {"accuracy": ((said == goal) & heard).sum(0) / heard.sum(0)}
-        return found
+            measured[seat] = {"accuracy": ((said == goal) & heard).sum(0) / heard.sum(0)}
+        return measured
 
 
 env, parallel_env = faces(Crypto)

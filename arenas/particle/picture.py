@@ -1,10 +1,12 @@
-"""Pictures of the particle worlds as mpe2 draws them: discs with borders, and a line for each who speaks."""
+"""Pictures of the particle worlds as mpe2 draws them: discs with borders, and a line for each agent that speaks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from arenas.particle.scene import Scene
 
 _PIXELS = 700
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -37,7 +39,7 @@ def picture(
         sizes: radii.
         colours: red, green and blue in [0, 1].
         span: the farthest coordinate when the episode began, at which a unit of size has 315 pixels.
-        words: what was said, by the names of talkers, who are the first agents.
+        words: what was said, by the names of the talkers, which are the first agents.
     """
     import pygame
     import pygame.freetype
@@ -58,3 +60,23 @@ def picture(
             at = (0.05 * _PIXELS, 0.95 * _PIXELS - _LINE * i)
             font.render_to(screen, at, f"{lines[i][0]} sends {lines[i][1]}", (0, 0, 0))
     return pygame.surfarray.array3d(screen).transpose(1, 0, 2).copy()
+
+
+def describe(scene: Scene, places: Sequence[Sequence[float]], goals: Sequence[int], words: Mapping[str, str]) -> str:
+    """A line for each body: its name, its place, and what it said or whether it is a goal.
+
+    Args:
+        scene: the bodies.
+        places: x and y of each body, agents first.
+        goals: numbers of the landmarks that are goals.
+        words: what was said, by the names of talkers.
+    """
+    names = [player.name for player in scene.players]
+    notes = [f"  says {words[name]}" if name in words else "" for name in names]
+    counts: dict[str, int] = {}
+    for number, landmark in enumerate(scene.landmarks):
+        counts[landmark.name] = counts.get(landmark.name, -1) + 1
+        names.append(f"{landmark.name} {counts[landmark.name]}")
+        notes.append("  goal" * (number in goals))
+    lines = zip(names, places, notes, strict=True)
+    return "\n".join(f"{name:<16}{x:+6.2f} {y:+6.2f}{note}" for name, (x, y), note in lines)

@@ -1,7 +1,7 @@
 """Keep-away, `simple_push_v3` of mpe2: an agent goes to its landmark, and an adversary pushes it away from there.
 
 The good agent sees its velocity, the way to the goal, its own colour (which names the goal), the ways to both
-landmarks, their colours, and the way to the adversary: 19 numbers. The adversary, who has to guess the goal, sees its
+landmarks, their colours, and the way to the adversary: 19 numbers. The adversary, which has to guess the goal, sees its
 velocity and the ways to both landmarks and to the agent: 8. The two collide. Each step pays
 
     agent:     -(own distance to the goal)
@@ -19,7 +19,9 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle.world import REACHED, Body, Colour, Particles, Player, Scene, at_end
+from arenas.particle.measures import arrival
+from arenas.particle.scene import Body, Colour, Player, Scene
+from arenas.particle.world import Particles
 from arenas.protocol import Action, TimeStep
 
 _LANDMARKS = ((0.1, 0.9, 0.1), (0.1, 0.1, 0.9))  # colours of the landmarks
@@ -47,8 +49,8 @@ class Push(Particles):
     def build(self) -> None:
         """Make the constants of this scenario too; see `Particles.build`."""
         super().build()
-        self._agent_colour = torch.tensor(_AGENT, dtype=torch.float64, device=self.device).t().contiguous()
-        landmarks = torch.tensor(_LANDMARKS, dtype=torch.float64, device=self.device)
+        self._agent_colour = self._real(_AGENT).t().contiguous()
+        landmarks = self._real(_LANDMARKS)
         self._landmark_colours = landmarks.view(-1, 1).expand(-1, self.batch_size)
 
     def _deal(self) -> None:
@@ -73,14 +75,8 @@ class Push(Particles):
         """At the end of the episode: whether the seat's agent is `at_goal` (within 0.1), and its `distance` to it."""
         seen = steps["agent_0"].observation
         goal, adversary = seen[..., 2:4], seen[..., -2:]
-        found = {}
-        for seat, way in (("adversary_0", goal - adversary), ("agent_0", goal)):
-            far = way.norm(dim=-1)
-            found[seat] = {
-                "at_goal": at_end(steps[seat], far < REACHED),
-                "distance": at_end(steps[seat], far),
-            }
-        return found
+        ways = {"adversary_0": goal - adversary, "agent_0": goal}
+        return {seat: arrival(steps[seat], way.norm(dim=-1)) for seat, way in ways.items()}
 
 
 env, parallel_env = faces(Push)

@@ -1,4 +1,4 @@
-"""The reference game, `simple_reference_v3` of mpe2: two agents of whom each knows only the other's goal.
+"""The reference game, `simple_reference_v3` of mpe2: two agents, and each knows only the goal of the other.
 
 Both move and speak. Each sees its velocity, the ways to the three landmarks, the colour of the landmark that is the
 other's goal, and the symbol of ten that the other said last, one-hot: 21 numbers. With d_i the distance of agent i's
@@ -20,7 +20,9 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle.world import REACHED, Body, Colour, Particles, ParticleSettings, Player, Scene, at_end, points
+from arenas.particle.measures import arrival, points
+from arenas.particle.scene import Body, Colour, Player, Scene
+from arenas.particle.world import Particles, ParticleSettings
 from arenas.protocol import Action, TimeStep
 
 _COLOURS = ((0.75, 0.25, 0.25), (0.25, 0.75, 0.25), (0.25, 0.25, 0.75))
@@ -61,7 +63,7 @@ class Reference(Particles):
     def build(self) -> None:
         """Make the constants of this scenario too; see `Particles.build`."""
         super().build()
-        self._colour_of = torch.tensor(_COLOURS, dtype=torch.float64, device=self.device).t().contiguous()
+        self._colour_of = self._real(_COLOURS).t().contiguous()
 
     def _deal(self) -> None:
         self._constants = self._colour_of[:, self._goals.flatten()].view(3, 2, -1).transpose(0, 1).flatten(0, 1)
@@ -91,12 +93,12 @@ class Reference(Particles):
 
         The goal is the landmark that the other agent knows of; `at_goal` is within 0.1 of it.
         """
-        found = {}
+        measured = {}
         for seat, other in (("agent_0", "agent_1"), ("agent_1", "agent_0")):
             goal = steps[other].observation[..., 8:11].argmax(-1)[..., None, None]
             far = points(steps[seat].observation, 2, 3).take_along_dim(goal, -2).squeeze(-2).norm(dim=-1)
-            found[seat] = {"at_goal": at_end(steps[seat], far < REACHED), "distance": at_end(steps[seat], far)}
-        return found
+            measured[seat] = arrival(steps[seat], far)
+        return measured
 
 
 env, parallel_env = faces(Reference)

@@ -1,4 +1,4 @@
-"""Cooperative communication, `simple_speaker_listener_v4` of mpe2: who knows the goal cannot move, who moves must ask.
+"""Cooperative communication, `simple_speaker_listener_v4` of mpe2: the agent that knows the goal cannot move.
 
 The speaker sees the colour of the goal landmark (3 numbers) and says one of three symbols. The listener sees its
 velocity, the ways to the three landmarks, and the symbol said last, one-hot (zeros at first): 11 numbers. Each step
@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle.world import REACHED, Body, Colour, Particles, Player, Scene, at_end, points
+from arenas.particle.measures import arrival, points
+from arenas.particle.scene import Body, Colour, Player, Scene
+from arenas.particle.world import Particles
 from arenas.protocol import Action, TimeStep
 
 _COLOURS = ((0.65, 0.15, 0.15), (0.15, 0.65, 0.15), (0.15, 0.15, 0.65))
@@ -46,7 +47,7 @@ class SpeakerListener(Particles):
     def build(self) -> None:
         """Make the constants of this scenario too; see `Particles.build`."""
         super().build()
-        self._colour_of = torch.tensor(_COLOURS, dtype=torch.float64, device=self.device).t().contiguous()
+        self._colour_of = self._real(_COLOURS).t().contiguous()
 
     def _deal(self) -> None:
         self._constants = self._colour_of[:, self._goals[0]]
@@ -68,13 +69,12 @@ class SpeakerListener(Particles):
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """At the end of the episode: whether the listener is `at_goal`, within 0.1, and its `distance` to it.
 
-        Both seats are told the same.
+        The same for both seats.
         """
         step = steps["listener_0"]
         goal = steps["speaker_0"].observation.argmax(-1)[..., None, None]
         far = points(step.observation, 2, 3).take_along_dim(goal, -2).squeeze(-2).norm(dim=-1)
-        found = {"at_goal": at_end(step, far < REACHED), "distance": at_end(step, far)}
-        return dict.fromkeys(self.spec.seats, found)
+        return dict.fromkeys(self.spec.seats, arrival(step, far))
 
 
 env, parallel_env = faces(SpeakerListener)

@@ -22,18 +22,9 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle.world import (
-    REACHED,
-    Body,
-    Particles,
-    ParticleSettings,
-    Player,
-    Scene,
-    at_end,
-    flock,
-    per_step,
-    points,
-)
+from arenas.particle.measures import REACHED, at_end, flock, per_step, points
+from arenas.particle.scene import Body, Player, Scene
+from arenas.particle.world import Particles, ParticleSettings
 from arenas.protocol import Action, TimeStep
 
 
@@ -109,13 +100,13 @@ class Spread(Particles):
         covered = far < REACHED
         apart = (agents.unsqueeze(-2) - agents.unsqueeze(-3)).norm(dim=-1)
         overlaps = ((apart < 2 * self.scene.players[0].size).sum((-1, -2)) - n) / 2
-        found = {
+        measured = {
             "covered": at_end(step, covered.float().mean(-1)),
             "all_covered": at_end(step, covered.all(-1)),
             "distance": per_step(step, far.sum(-1)),
             "collisions": self.spec.max_steps * per_step(step, overlaps),
         }
-        return dict.fromkeys(self.spec.seats, found)
+        return dict.fromkeys(self.spec.seats, measured)
 
 
 env, parallel_env = faces(Spread)

@@ -2,9 +2,9 @@
 
 Everybody sees its velocity, its position, the ways to the obstacles and to all other agents, and the velocities of the
 (other) prey: 16 numbers for each of three predators and 14 for one prey. Each step pays every predator 10 for every
-pair of a predator and a prey that overlap, whoever touches; and every prey -10 for every predator that it overlaps, and
--bound(|x|) - bound(|y|) that keep it in sight: bound is 0 below 0.9, 10 (x - 0.9) below 1, min(exp(2x - 2), 10) above.
-What is paid is the same with physics=openai.
+pair of a predator and a prey that overlap, even if others touch; and every prey -10 for every predator that it
+overlaps, and -bound(|x|) - bound(|y|) that keep it in sight: bound is 0 below 0.9, 10 (x - 0.9) below 1,
+min(exp(2x - 2), 10) above. What is paid is the same with physics=openai.
 
 Per seat and episode of 25 steps, three predators and one prey: in random play predators earn about 4.2 and the prey
 -16; a script that chases and flees 11 and -20.
@@ -19,7 +19,9 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle.world import Body, Particles, ParticleSettings, Player, Scene, flock, per_step
+from arenas.particle.measures import flock, per_step
+from arenas.particle.scene import Body, Player, Scene
+from arenas.particle.world import Particles, ParticleSettings
 from arenas.protocol import Action, TimeStep
 
 
@@ -39,7 +41,7 @@ def contacts(arena: Particles, step: TimeStep, start: int, hunters: int) -> dict
 
     Args:
         arena: the game, predators first.
-        step: what the first seat was told, who sees everybody.
+        step: time steps of the first seat, which sees all agents.
         start: where the ways to the other agents begin in its observation.
         hunters: number of predators.
     """
@@ -113,8 +115,8 @@ class Tag(Particles):
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """The same for all: `contacts` and `contact_steps`, see `contacts`."""
-        found = contacts(self, steps["adversary_0"], 4 + 2 * self._l, self.settings.adversaries)
-        return dict.fromkeys(self.spec.seats, found)
+        measured = contacts(self, steps["adversary_0"], 4 + 2 * self._l, self.settings.adversaries)
+        return dict.fromkeys(self.spec.seats, measured)
 
 
 env, parallel_env = faces(Tag)

@@ -1,7 +1,7 @@
 """The particle worlds of MADDPG (Lowe et al. 2017): discs on a plane that push, chase, signal and listen, in batches.
 
 The rules are mpe2's (the maintained form of the multi-agent particle environments), equal to it in positions,
-observations and rewards. All numbers of the physics are float64; observations and rewards are told as float32.
+observations and rewards. All numbers of the physics are float64; observations and rewards come out as float32.
 
 A step of dt = 0.1: every agent is pushed by its action, times its thrust. Where both of a pair collide, each is pushed
 away from the other by 100 * k * log(1 + exp(-(d - d_min) / k)), k = 0.001, with d the distance of their centres and
@@ -13,9 +13,9 @@ a number; places drawn from 2^53 make it no event.
 `physics="openai"` are the conventions of 2017, for comparison with the paper: velocity first and then position with the
 new one, action 1 pushes towards +x (in mpe2 towards -x) and 3 towards +y, and the rewards that the scenarios name.
 
-Actions. Discrete, in mpe2's numbers: 0 nothing, 1 -x, 2 +x, 3 -y, 4 +y; who only speaks chooses a symbol; who does both
-chooses symbol * 5 + move. Continuous: as many numbers in [-1, 1] as mpe2 has in [0, 1], a of ours being (a + 1) / 2
-there: five for a mover (nothing, -x, +x, -y, +y; opposite pushes cancel), followed by one for each symbol.
+Actions. Discrete, in mpe2's numbers: 0 nothing, 1 -x, 2 +x, 3 -y, 4 +y; an agent that only speaks chooses a symbol; one
+that does both chooses symbol * 5 + move. Continuous: as many numbers in [-1, 1] as mpe2 has in [0, 1], a of ours being
+(a + 1) / 2 there: five for a mover (nothing, -x, +x, -y, +y; opposite pushes cancel), followed by one for each symbol.
 
 `luck="fast"` draws a whole reset at once from counters; `luck="mpe2"` draws the first episode of a row as mpe2 does for
 that seed, number by number, and later ones from a seed that the row's seed and the number of the episode give.
@@ -37,77 +37,20 @@ import torch
 from torch import Tensor
 
 from arenas.luck import below, bits
-from arenas.particle.picture import picture, word
-from arenas.protocol import Action, Arena, ArenaSpec, Kind, SeatSpec, Snapshot, TimeStep, TimeSteps
+from arenas.particle.picture import describe, picture, word
+from arenas.particle.scene import MOVES, Colour, Scene
+from arenas.protocol import Action, Arena, ArenaSpec, SeatSpec, Snapshot, TimeStep, TimeSteps
 
 Physics = Literal["mpe2", "openai"]
 Luck = Literal["fast", "mpe2"]
-Colour = tuple[float, float, float]
 
 PHYSICS, LUCKS = ("mpe2", "openai"), ("fast", "mpe2")
-REACHED = 0.1  # distance below which a landmark counts as reached, mpe2's own radius
-MOVES = 5
 _DT, _KEPT = 0.1, 1 - 0.25  # seconds a step; share of the velocity that damping leaves
 _STIFFNESS, _MARGIN = 100.0, 1e-3
 _FAR = -600.0  # margins between two bodies at which exp is 1e-261, for beyond it underflows, fifty times as slowly
 _PUSH = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # x and y of each move in mpe2
+_GAME = ("pos", "vel", "said", "paid", "goals", "start", "seed", "episode", "t", "autoreset")  # what a snapshot keeps
 _SEED_MASK = (1 << 63) - 1  # numpy wants seeds that are not negative
-
-
-@dataclass(frozen=True)
-class Body:
-    """A disc: a landmark as it stands, or what an agent is made of. An agent's name is its seat."""
-
-    size: float = 0.05  # radius
-    colour: Colour = (0.25, 0.25, 0.25)
-    solid: bool = False  # whether it collides
-    name: str = "landmark"
-
-
-@dataclass(frozen=True)
-class Player(Body):
-    """An agent: whether it collides is for all agents of a scene the same. Talkers come first, movers last."""
-
-    team: str = "all"
-    thrust: float = 5.0  # 0: it cannot move
-    top_speed: float = math.inf
-    talks: bool = False
-
-    @property
-    def side(self) -> str:
-        """The name without its number."""
-        return self.name.rpartition("_")[0]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A scenario in constants.
-
-    Attributes:
-        kind: of the game.
-        players: in mpe2's order.
-        landmarks: solid ones first.
-        goals: for each goal the number of landmarks from which it is drawn.
-        symbols: how many there are to say.
-        span: landmarks are drawn from the square [-span, span]^2, agents from [-1, 1]^2.
-        redrawn: how many landmarks, the last, mpe2 draws a second time.
-        draw_band: for an episode of 25 steps. Two standard errors of the difference between the mean returns of two
-            equal players over a block of 1,000 episodes, 2 sqrt(2 / 1000) times the standard deviation of a return,
-            measured in random play at the default settings, of the party where it is least. Luck that both share makes
-            the true difference smaller.
-        forfeit: per step of an episode of 25 steps: at least twice what the worst constant play loses on average.
-            Who runs away gets farther the longer he runs, so it grows as the cube of the steps beyond.
-    """
-
-    kind: Kind
-    players: tuple[Player, ...]
-    landmarks: tuple[Body, ...]
-    draw_band: float
-    forfeit: float
-    goals: tuple[int, ...] = ()
-    symbols: int = 0
-    span: float = 1.0
-    redrawn: int = 0
 
 
 @dataclass(frozen=True)
@@ -151,8 +94,8 @@ class Particles(Arena):
             seats={
                 player.name: SeatSpec(
                     (width,),
-                    0 if self.continuous else self._codes(player),
-                    action_dim=self._numbers(player) if self.continuous else 0,
+                    0 if self.continuous else player.codes(scene.symbols),
+                    action_dim=player.numbers(scene.symbols) if self.continuous else 0,
                     team=player.team,
                     side=player.side,
                 )
@@ -170,14 +113,6 @@ class Particles(Arena):
         )
         self._equip(scene)
 
-    def _codes(self, player: Player) -> int:
-        """How many discrete actions a player has."""
-        return (MOVES if player.thrust else 1) * (self.scene.symbols if player.talks else 1)
-
-    def _numbers(self, player: Player) -> int:
-        """The width of a player's continuous action."""
-        return (MOVES if player.thrust else 0) + (self.scene.symbols if player.talks else 0)
-
     def _shape(self, scene: Scene) -> None:
         """Count: N agents, L landmarks, C others of each agent, talkers, movers, and points of the table of numbers."""
         self._n, self._l = len(scene.players), len(scene.landmarks)
@@ -191,11 +126,7 @@ class Particles(Arena):
 
     def _equip(self, scene: Scene) -> None:
         """Make the constant tensors."""
-        device, batch, n = self.device, self.batch_size, self._n
-
-        def real(values: Any) -> Tensor:
-            return torch.tensor(values, dtype=torch.float64, device=device)
-
+        device, batch, n, real = self.device, self.batch_size, self._n, self._real
         self._others = torch.tensor([c + (c >= i) for c in range(self._c) for i in range(n)], device=device)
         sizes = [body.size for body in (*scene.players, *scene.landmarks)]
         reach = [[sizes[i] + sizes[c + (c >= i)] for i in range(n)] for c in range(n - 1 + self._l)]
@@ -205,7 +136,7 @@ class Particles(Arena):
         sign = 1 if self.settings.physics == "mpe2" else -1
         thrusts = [sign * player.thrust for player in scene.players]
         self._thrust = real(thrusts[n - self._movers :]).unsqueeze(-1)
-        codes = [range(self._codes(player)) for player in scene.players]
+        codes = [range(player.codes(scene.symbols)) for player in scene.players]
         self._offsets = torch.tensor([sum(map(len, codes[:i])) for i in range(n)], device=device).unsqueeze(-1)
         pushes = [[t * p for p in _PUSH[a % MOVES]] for t, own in zip(thrusts, codes, strict=True) for a in own]
         self._push_of = real(pushes).t().contiguous()  # [2, all codes]
@@ -229,6 +160,10 @@ class Particles(Arena):
         self._masks = [None if self.continuous else true.expand(batch, len(own)) for own in codes]
         self._constants: Tensor | None = None
         self._goals = torch.zeros(len(scene.goals), batch, dtype=torch.long, device=device)
+
+    def _real(self, values: Any) -> Tensor:
+        """Constants as float64."""
+        return torch.tensor(values, dtype=torch.float64, device=self.device)
 
     # What scenarios say
 
@@ -300,7 +235,7 @@ class Particles(Arena):
         self._vel, self._said, self._paid = self._still, self._silence, self._unpaid
         self._deal()
         self._measure()
-        return self._told(first=True)
+        return self._timesteps(first=True)
 
     def _fast_luck(self) -> tuple[Tensor, Tensor]:
         """Goals long [G, B] and places float64 [2, N + L, B] in one draw."""
@@ -338,14 +273,14 @@ class Particles(Arena):
                 self._episode += 1
                 return self._begin()
             self._paid = self._unpaid
-            return self._told(rests=True)
+            return self._timesteps(rests=True)
         self._t += 1
         push = self._act([actions[seat].value for seat in self.spec.seats])
         if self._movers:
             self._move(push)
             self._measure()
         self._paid = self._pay()
-        return self._told()
+        return self._timesteps()
 
     def _act(self, values: list[Tensor]) -> Tensor:
         """Say what is said; the agents' own pushes float64 [2, N, B]."""
@@ -403,18 +338,18 @@ class Particles(Arena):
             table = torch.cat((table, *further))
         return table.float().index_select(0, self._rows).t().contiguous()
 
-    def _told(self, *, first: bool = False, rests: bool = False) -> tuple[TimeSteps, Tensor | None]:
+    def _timesteps(self, *, first: bool = False, rests: bool = False) -> tuple[TimeSteps, Tensor | None]:
         """Time steps of all seats, and the state."""
         if not rests:
             self._state = self._look()
         last = self._yes if self._t == self.spec.max_steps else self._no
         flags = self._full, self._yes if first else self._no, last, self._no if last is self._yes else self._yes
         seen, paid = torch.split(self._state, self._seen_widths, dim=1), self._paid.float().unbind()
-        told = {
+        steps = {
             seat: TimeStep(seen[i], self._masks[i], paid[i], *flags)  # discount, first, last, active
             for i, seat in enumerate(self.spec.seats)
         }
-        return told, self._state
+        return steps, self._state
 
     def rewards(self) -> Tensor:
         """What the last step paid, before rounding to float32: float64 [B, N]."""
@@ -431,7 +366,7 @@ class Particles(Arena):
         talkers, said = self.scene.players[: self._talkers], self._said[..., row].t().tolist()
         words = {player.name: word(symbols, self.continuous) for player, symbols in zip(talkers, said, strict=True)}
         if mode == "ansi":
-            return self._text(places, goals, words)
+            return f"step {self._t} of {self.spec.max_steps}\n{describe(self.scene, places, goals, words)}"
         if mode != "rgb_array":
             return super().render(row, mode)
         bodies = (*self.scene.players, *self.scene.landmarks)
@@ -439,31 +374,9 @@ class Particles(Arena):
         span = float(self._start[..., : len(bodies), row].abs().max())
         return picture(places, sizes, self._colours(goals), span, words)
 
-    def _text(self, places: list[list[float]], goals: list[int], words: Mapping[str, str]) -> str:
-        lines = [f"step {self._t} of {self.spec.max_steps}"]
-        counts: dict[str, int] = {}
-        for i, (body, (x, y)) in enumerate(zip((*self.scene.players, *self.scene.landmarks), places, strict=True)):
-            name, further = body.name, f"  says {words[body.name]}" if body.name in words else ""
-            if i >= self._n:
-                counts[name] = counts.get(name, -1) + 1
-                name, further = f"{name} {counts[name]}", "  goal" * (i - self._n in goals)
-            lines.append(f"{name:<16}{x:+6.2f} {y:+6.2f}{further}")
-        return "\n".join(lines)
-
     def snapshot(self) -> Snapshot:
         """Places, velocities, what was said and paid, the goals, the clock and the luck."""
-        return {
-            "pos": self._pos,
-            "vel": self._vel,
-            "said": self._said,
-            "paid": self._paid,
-            "goals": self._goals,
-            "start": self._start,
-            "seed": self._seed,
-            "episode": self._episode,
-            "t": self._t,
-            "autoreset": self._autoreset,
-        }
+        return {name: getattr(self, f"_{name}") for name in _GAME}
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to `snapshot`."""
@@ -472,28 +385,3 @@ class Particles(Arena):
         self._deal()
         self._measure()
         self._state = self._look()
-
-
-# What metrics are made of, from what a seat was told, [T + 1, B, ...]
-
-
-def points(seen: Tensor, start: int, count: int) -> Tensor:
-    """Ways to `count` entities [..., count, 2] that an observation [..., O] holds from its number `start` on."""
-    return seen[..., start : start + 2 * count].reshape(*seen.shape[:-1], count, 2)
-
-
-def flock(seen: Tensor, start: int, count: int) -> Tensor:
-    """Places of all `count` agents [..., count, 2] as seen from the first, from the ways to the others."""
-    others = points(seen, start, count - 1)
-    return torch.cat((seen.new_zeros(*seen.shape[:-1], 1, 2), others), dim=-2)
-
-
-def at_end(step: TimeStep, value: Tensor) -> Tensor:
-    """What `value` [T + 1, B] is where an episode ends, its mean where several do, NaN where none does: [B]."""
-    return (value * step.last).sum(0) / step.last.sum(0)
-
-
-def per_step(step: TimeStep, value: Tensor) -> Tensor:
-    """Mean of `value` [T + 1, B] over the moments to which a step led, NaN without any: [B]."""
-    playing = step.active[:-1]
-    return (value[1:] * playing).sum(0) / playing.sum(0)

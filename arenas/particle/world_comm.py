@@ -1,4 +1,4 @@
-"""World communication, `simple_world_comm_v3` of mpe2: predators led by one who sees all, prey, food and forests.
+"""World communication, `simple_world_comm_v3` of mpe2: predators and a leader that sees all, prey, food and forests.
 
 Everybody sees its velocity, its position, the ways to the landmarks (obstacles, food, forests) and to all other agents,
 the velocities of the (other) prey, and for each forest 1 if it stands in it, else -1; predators also see the symbol of
@@ -6,9 +6,9 @@ four that the leader said last. An agent is hidden from another (way and velocit
 neither stands in any; nothing is hidden from the leader. Predators see 34 numbers, prey 28 (with their flags of the
 forests before the velocities).
 
-Each step pays a predator 5 for every pair of a predator and a prey that overlap, whoever touches, and -0.1 times its
-distance to the nearest prey; and a prey -5 for every predator that it overlaps, -2 * bound(|x|) - 2 * bound(|y|) as in
-`arenas.particle.tag`, 2 for every food that it overlaps, and -0.05 times its distance to the nearest food. With
+Each step pays a predator 5 for every pair of a predator and a prey that overlap, even if others touch, and -0.1 times
+its distance to the nearest prey; and a prey -5 for every predator that it overlaps, -2 * bound(|x|) - 2 * bound(|y|) as
+in `arenas.particle.tag`, 2 for every food that it overlaps, and -0.05 times its distance to the nearest food. With
 physics=openai the last has the opposite sign, as in 2017, when prey were paid for keeping away from food.
 
 Per seat and episode of 25 steps of random play predators earn about 3, prey -25.
@@ -23,8 +23,9 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
+from arenas.particle.scene import Body, Player, Scene
 from arenas.particle.tag import bound, contacts
-from arenas.particle.world import Body, Particles, ParticleSettings, Player, Scene
+from arenas.particle.world import Particles, ParticleSettings
 from arenas.protocol import Action, TimeStep
 
 _SYMBOLS = 4
@@ -134,8 +135,8 @@ class WorldComm(Particles):
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """The same for all: `contacts` and `contact_steps`, see `arenas.particle.tag.contacts`."""
-        found = contacts(self, steps["leadadversary_0"], 4 + 2 * self._l, self.settings.adversaries)
-        return dict.fromkeys(self.spec.seats, found)
+        measured = contacts(self, steps["leadadversary_0"], 4 + 2 * self._l, self.settings.adversaries)
+        return dict.fromkeys(self.spec.seats, measured)
 
 
 env, parallel_env = faces(WorldComm)

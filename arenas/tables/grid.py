@@ -148,7 +148,7 @@ def move_table(size: int, actions: int, device: str) -> Tensor:
 
 
 def relative_table(size: int, centre: int, device: str) -> Tensor:
-    """Where a cell lies as seen by a viewer who takes his own for cell (centre, centre): long [P * P], viewer first."""
+    """Where a cell lies as seen by a viewer that stands on cell (centre, centre): long [P * P], viewer's cell first."""
     cells = torch.arange(size * size, device=device)
     rows, columns = cells // size, cells % size
     down = (rows - rows.unsqueeze(1) + centre) % size

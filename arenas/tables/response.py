@@ -33,7 +33,7 @@ _TIE = 1e-10  # relative to the largest value: what differs by less is equal
 
 
 class FinitePolicy(Protocol):
-    """What is asked of a fixed policy: a finite automaton that is driven by what its seat is told."""
+    """What is asked of a fixed policy: a finite automaton that is driven by the time steps of its seat."""
 
     @property
     def replicas(self) -> int:
@@ -162,16 +162,6 @@ class Control:
             value = (reward + (self.move @ value).reshape(reward.shape)).max(1)
         return float(self.start @ value) / steps
 
-    def reachable(self, choice: Whole) -> Whole:
-        """Numbers of the states that occur under `choice`, sorted."""
-        seen: Mask = self.start > 0
-        move = self._under(choice)
-        while True:
-            wider = seen | (np.asarray(move.T @ seen.astype(np.float64)) > 0)
-            if wider.sum() == seen.sum():
-                return np.flatnonzero(seen)
-            seen = wider
-
     def _under(self, choice: Whole) -> sparse.csr_matrix:
         return self.move[np.arange(self.states) * self.actions + choice]
 
@@ -205,27 +195,27 @@ class _Automaton:
     def probabilities(self) -> Floats:
         """[k, S, A], each row adding up to 1 in double precision."""
         n = len(self.views)
-        found = []
+        probabilities = []
         for state in range(self.states):
-            told = self._moment(self.views, torch.zeros(n, device=self.views.device), first=False)
+            moment = self._moment(self.views, torch.zeros(n, device=self.views.device), first=False)
             held = torch.full((n,), state, device=self.views.device)
-            found.append(self.policy.probabilities_in(held, told).double().cpu().numpy())
-        table = np.stack(found)
+            probabilities.append(self.policy.probabilities_in(held, moment).double().cpu().numpy())
+        table = np.stack(probabilities)
         return np.asarray(table / table.sum(-1, keepdims=True))
 
     @torch.no_grad()
     def after(self, position: Tensor, reward: Tensor) -> Whole:
         """The state [k, E] on arriving at `position` [E] with `reward` [E]."""
-        told = self._moment(self.views[position], reward.float(), first=False)
+        moment = self._moment(self.views[position], reward.float(), first=False)
         held = [torch.full_like(position, state) for state in range(self.states)]
-        return np.stack([self.policy.remember(state, told).cpu().numpy() for state in held])
+        return np.stack([self.policy.remember(state, moment).cpu().numpy() for state in held])
 
     @torch.no_grad()
     def begin(self) -> Whole:
         """The state [S] in which it acts where an episode begins."""
         nothing = torch.zeros(len(self.views), device=self.views.device)
-        told = self._moment(self.views, nothing, first=True)
-        return np.asarray(self.policy.remember(torch.zeros_like(nothing).long(), told).cpu().numpy())
+        moment = self._moment(self.views, nothing, first=True)
+        return np.asarray(self.policy.remember(torch.zeros_like(nothing).long(), moment).cpu().numpy())
 
     def _moment(self, seen: Tensor, reward: Tensor, *, first: bool) -> TimeStep:
         yes = torch.ones_like(reward).bool()

@@ -1,4 +1,4 @@
-"""What a seat can secure in a game that is a table, whatever the others do: the maximin value of the stochastic game.
+"""What a seat can secure in a game that is a table, against every play of the others: the value of a zero-sum game.
 
 The others act as one and may know the strategy; both sides mix. In a repeated game nothing that was played changes
 what can be played, so the value is that of the stage game; positions that matter need an iteration over them all.
@@ -73,12 +73,12 @@ class _ZeroSum:
         equal = sparse.csr_matrix((np.ones(n * own), (mixed // own, mixed)), shape=(n, n * (own + 1)))
         cost = np.concatenate((np.zeros(n * own), -np.ones(n)))
         bounds = np.column_stack((np.concatenate((np.zeros(n * own), np.full(n, -np.inf))), np.full(len(cost), np.inf)))
-        found = linprog(cost, upper, np.zeros(n * others), equal, np.ones(n), bounds, method="highs")
-        if found.status != 0:
-            raise ArithmeticError(f"the stage games could not be solved: {found.message}")
-        mine = _mixture(found.x[: n * own].reshape(n, own))
-        theirs = _mixture(-np.asarray(found.ineqlin.marginals).reshape(n, others))
-        return found.x[n * own :], mine, theirs
+        solution = linprog(cost, upper, np.zeros(n * others), equal, np.ones(n), bounds, method="highs")
+        if solution.status != 0:
+            raise ArithmeticError(f"the stage games could not be solved: {solution.message}")
+        mine = _mixture(solution.x[: n * own].reshape(n, own))
+        theirs = _mixture(-np.asarray(solution.ineqlin.marginals).reshape(n, others))
+        return solution.x[n * own :], mine, theirs
 
     def together(self, mine: Floats, theirs: Floats) -> Floats:
         """The value [S] of two stationary strategies."""

@@ -1,12 +1,9 @@
-"""What the reports share: digits, aligned intervals, and text that is safe to print."""
+"""Texts of reports: digits, aligned intervals, and labels that are safe to print."""
 
 import math
 from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
-
-from leaderboard.board import Board
-from leaderboard.strangers import COLUMNS, COUNT
 
 MISSING = "-"
 
@@ -78,39 +75,3 @@ def plural(n: int, word: str) -> str:
     """Number and noun: "1 block", "1,200 blocks", "2 matches"."""
     ending = "" if n == 1 else ("es" if word.endswith("ch") else "s")
     return f"{n:,} {word}{ending}"
-
-
-def counted(board: Board) -> str:
-    """What the board is made of, as a sentence."""
-    games = f"{plural(board.games, 'game')} in {plural(board.blocks, 'block')} of {plural(board.matches, 'match')}"
-    seed = "all seeds" if board.seed is None else f"seed {board.seed}"
-    return f"n = {games}; {seed}; rules version {board.rules_version}."
-
-
-def partners(board: Board) -> str:
-    """With whom the entrants were judged, as a sentence."""
-    members = ", ".join(map(clean, board.panel_members))
-    return f"Panel {clean(board.panel)}: {members}." if board.panel else "No panel yet: every entrant is a partner."
-
-
-def measured(board: Board) -> bool:
-    """Whether the exploitability of anybody on the board is known."""
-    return any(row.exploiter_gain is not None or row.worst_case is not None for row in board.rows)
-
-
-def crossplayed(board: Board) -> bool:
-    """Whether it is known how anybody on the board does with strangers."""
-    return any(row.strangers for row in board.rows)
-
-
-def with_strangers(board: Board) -> dict[str, list[str]]:
-    """Column -> cells "value [low, high]" of how the entrants do with strangers; nothing where nobody was measured."""
-    if not crossplayed(board):
-        return {}
-    cells = {COUNT: [f"{row.strangers:,}" if row.strangers else MISSING for row in board.rows]}
-    for kind, name in COLUMNS.items():
-        lows = [getattr(row, f"{kind}_low") for row in board.rows]
-        highs = [getattr(row, f"{kind}_high") for row in board.rows]
-        digits = decimals(half_widths(lows, highs), default=3)
-        cells[name] = intervals([getattr(row, kind) for row in board.rows], lows, highs, digits)
-    return cells

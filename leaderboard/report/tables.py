@@ -4,24 +4,12 @@ import csv
 import io
 import json
 import math
-from dataclasses import asdict, fields
 from typing import Any
 
-from leaderboard import strangers
-from leaderboard.board import Board, Row
+from leaderboard.board import KEYS, Board
 from leaderboard.crossplay import Crossplay
-from leaderboard.exploitability import CAPTION, COLUMNS, cells
-from leaderboard.report.layout import (
-    clean,
-    counted,
-    decimals,
-    half_widths,
-    intervals,
-    measured,
-    number,
-    partners,
-    with_strangers,
-)
+from leaderboard.report.cells import captions, counted, partners, shown, texts
+from leaderboard.report.layout import clean, decimals, number
 
 
 def to_json(table: Board | Crossplay) -> str:
@@ -34,13 +22,10 @@ def to_csv(table: Board | Crossplay) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     if isinstance(table, Board):
-        names = [item.name for item in fields(Row)]
-        writer.writerow(["arena", "kind", "mode", "panel", "rules_version", *names])
+        writer.writerow(["arena", "kind", "mode", "panel", "rules_version", *KEYS])
         for row in table.rows:
-            values = {name: getattr(row, name) for name in names}
-            values["faults_by_status"] = " ".join(f"{k}={v}" for k, v in sorted(row.faults_by_status.items()))
             terms = [table.arena, table.kind, table.mode, table.panel, table.rules_version]
-            writer.writerow([*terms, *(values[name] for name in names)])
+            writer.writerow([*terms, *map(_cell, row.to_json().values())])
         return out.getvalue()
     writer.writerow(["arena", "side", "row", "row_id", "column", "column_id", "mean", "standard_error", "n"])
     for i, row_id in enumerate(table.entrants):
@@ -59,45 +44,21 @@ def to_markdown(table: Board | Crossplay) -> str:
 
 def _board_markdown(board: Board) -> str:
     rows = board.rows
-    lows, highs = [row.own_return_low for row in rows], [row.own_return_high for row in rows]
-    own = intervals([row.own_return for row in rows], lows, highs, decimals(half_widths(lows, highs), default=3))
-    mu = intervals([row.mu for row in rows], [row.mu_low for row in rows], [row.mu_high for row in rows], 1)
-    first, second = ("mu [95 %]", mu), ("own return/step [95 %]", own)
-    if board.kind != "competitive":
-        first, second = second, first
-    sided = any(row.side for row in rows)
-    header = ["#", "entrant", *(["side"] if sided else []), first[0], "ranks 95 %", second[0], "mu - 3 sigma"]
-    exploited = {
-        name: cells([getattr(r, kind) for r in rows], [getattr(r, f"{kind}_mark") for r in rows])
-        for kind, name in COLUMNS.items()
-        if measured(board)
-    }
-    robust = with_strangers(board)
-    header += ["TrueSkill mu (sigma)", *exploited, *robust, "met", "games", "faults", "id"]
-    body = [
-        [
-            str(row.rank),
-            row.label,
-            *([row.side] if sided else []),
-            first[1][i],
-            f"[{row.rank_low}, {row.rank_high}]",
-            second[1][i],
-            number(row.conservative, 1),
-            f"{number(row.trueskill_mu, 1)} ({number(row.trueskill_sigma, 1)})",
-            *(column[i].strip() for column in (*exploited.values(), *robust.values())),
-            f"{row.partners_met}/{row.partners}",
-            f"{row.games:,}",
-            f"{row.faults:,}",
-            f"`{row.entrant[:16]}`",
-        ]
-        for i, row in enumerate(rows)
-    ]
-    caption = _escaped(f"{counted(board)} {partners(board)} {board.rule} {board.method}")
-    caption += f" {_escaped(CAPTION)}" if exploited else ""
-    caption += f" {_escaped(strangers.CAPTION)}" if robust else ""
+    columns = [column for column in shown(board) if column.markdown]
+    # after the headline, what its rank may be
+    titles = [column.markdown for column in columns]
+    body = [texts(column, board, markdown=True) for column in columns]
+    body = [[cell.strip() for cell in cells] if c.group else cells for c, cells in zip(columns, body, strict=True)]
+    names = {"#": [str(row.rank) for row in rows], "entrant": [row.label for row in rows]}
+    if any(row.side for row in rows):
+        names["side"] = [row.side for row in rows]
+    header = [*names, titles[0], "ranks 95 %", *titles[1:], "id"]
+    ranks = [f"[{row.rank_low}, {row.rank_high}]" for row in rows]
+    cells = [*names.values(), body[0], ranks, *body[1:], [f"`{row.entrant[:16]}`" for row in rows]]
+    caption = _escaped(" ".join([counted(board), partners(board), board.rule, board.method, *captions(board)]))
     title = f"### {clean(board.arena)}: {board.kind}, mode {board.mode}"
-    left = {"entrant", "side", "id"}
-    return "\n\n".join([title, _markdown(header, body, left), caption]) + "\n"
+    lines = [list(line) for line in zip(*cells, strict=True)]
+    return "\n\n".join([title, _markdown(header, lines, {"entrant", "side", "id"}), caption]) + "\n"
 
 
 def _matrix_markdown(matrix: Crossplay) -> str:
@@ -128,7 +89,7 @@ def _escaped(cell: str) -> str:
 
 def _data(table: Board | Crossplay) -> dict[str, Any]:
     if isinstance(table, Board):
-        return asdict(table)
+        return table.plain()
     return {
         "arena": table.arena,
         "side": table.side,
@@ -138,6 +99,11 @@ def _data(table: Board | Crossplay) -> dict[str, Any]:
         "standard_error": [[_known(x) for x in row] for row in table.standard_error.tolist()],
         "n": table.n.tolist(),
     }
+
+
+def _cell(value: Any) -> Any:
+    """A value in CSV, where {name: number} is one text."""
+    return " ".join(f"{k}={v}" for k, v in sorted(value.items())) if isinstance(value, dict) else value
 
 
 def _known(value: float) -> float | None:

@@ -1,66 +1,29 @@
 """Boards and cross-play matrices in a terminal, as rich renderables that adapt to its width.
 
-Where the width does not suffice, whole columns go, the least important first, and a line names them: a table of
-wrapped cells cannot be read.
+Where the width does not hold a whole table, the least important columns stand in another one below.
 """
 
 import io
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
-from rich import box
-from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
-from leaderboard import strangers
-from leaderboard.board import Board, Change, Row
+from leaderboard.board import Board, Change
 from leaderboard.crossplay import Crossplay
-from leaderboard.exploitability import CAPTION, COLUMNS, cells
 from leaderboard.labels import short_id
-from leaderboard.report.layout import (
-    clean,
-    counted,
-    crossplayed,
-    decimals,
-    half_widths,
-    intervals,
-    measured,
-    number,
-    partners,
-    shortened,
-    telling_width,
-    with_strangers,
-)
+from leaderboard.report.cells import captions, counted, headline_of, partners, shown, texts
+from leaderboard.report.layout import clean, decimals, intervals, number
+from leaderboard.report.sheet import Column, Sheet, labels
 
-_GAP = 2  # spaces between columns
-_NAMES = 2  # columns in front that stay: number and name
-_LABEL = 28  # a longer label is cut
 _NOTHING_PLAYED = (
     "No blocks have been played in this mode yet: `zoo tournament` plays them, and --learn shows the board of learning"
     " matches. Measurements alone make no board."
 )
 _NOTHING_LEARNED = "No learning match has been played yet: `zoo match A B --learn` plays one."
-_SHORTEST = 16  # below that a label says nothing any more, and labels must still be told apart
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column of finished cells; `worth` says how long it stays when width runs out, those of a `group` together."""
-
-    header: str
-    cells: list[str]
-    worth: int
-    right: bool = True
-    style: str = ""
-    alarm: bool = False  # anything but 0 is shown in red
-    group: str = ""
-
-    @property
-    def width(self) -> int:
-        return max(map(cell_len, [self.header, *self.cells]))
+_ALARM = 88  # worth of a count that should be 0 and is not
 
 
 @dataclass(frozen=True)
@@ -76,25 +39,10 @@ class BoardView:
         if not board.rows:
             yield Text(_NOTHING_LEARNED if board.mode == "learn" else _NOTHING_PLAYED)
             return
-        sections = [row.side for row in board.rows]
-        ends = [i + 1 < len(sections) and side != sections[i + 1] for i, side in enumerate(sections)]
-        left = _board_columns(board)
-        named, others = left[:2], left[2:]
-        while others:  # what does not fit beside the names goes into another table below
-            columns, left_out = _fitting([*named, *others], options.max_width)
-            yield _table(columns, ends)
-            yield Text()
-            if len(columns) == len(named):  # too narrow for any figure
-                yield Text(f"Not shown at this width: {', '.join(left_out)}.", style="dim italic")
-                break
-            others = [column for column in others if column.header in left_out]
-        yield Text(counted(board), style="dim")
-        yield Text(partners(board), style="dim")
-        yield Text(board.rule, style="dim")
-        if measured(board):
-            yield Text(CAPTION, style="dim")
-        if crossplayed(board):
-            yield Text(strangers.CAPTION, style="dim")
+        yield Sheet(_board_columns(board), [row.side for row in board.rows])
+        yield Text()
+        for line in (counted(board), partners(board), board.rule, *captions(board)):
+            yield Text(line, style="dim")
 
 
 @dataclass(frozen=True)
@@ -113,13 +61,11 @@ class CrossplayView:
             return
         digits = decimals(matrix.standard_error.ravel().tolist())
         numbers = [str(i + 1) for i in range(len(matrix.entrants))]
-        labels = [clean(label) for label in matrix.labels]
-        columns = [_Column("#", numbers, 1001), _Column("entrant", labels, 1000, right=False)]
-        for j, name in enumerate(numbers):
-            cells = [number(x, digits) for x in matrix.mean[:, j].tolist()]
-            columns.append(_Column(name, cells, len(numbers) - j))
-        columns, left_out = _fitting(columns, options.max_width)
-        yield _table(columns, [False] * len(numbers))
+        columns = [Column("#", numbers, front=True), labels("entrant", matrix.labels)]
+        columns += [
+            Column(name, [number(x, digits) for x in matrix.mean[:, j].tolist()]) for j, name in enumerate(numbers)
+        ]
+        yield Sheet(columns, below=False)
         met = matrix.n[matrix.n > 0]
         errors = matrix.standard_error[np.isfinite(matrix.standard_error)]
         n = f"{met.min():,} to {met.max():,}" if met.size and met.min() < met.max() else f"{met.max(initial=0):,}"
@@ -131,9 +77,6 @@ class CrossplayView:
             f"diagonal. n = {n} episodes per cell, each the mean over all seat rotations; {worst}.",
             style="dim",
         )
-        if left_out:
-            columns_out = f"column {left_out[0]}" if len(left_out) == 1 else f"columns {left_out[0]} to {left_out[-1]}"
-            yield Text(f"Not shown at this width: {columns_out}.", style="dim italic")
 
 
 @dataclass(frozen=True)
@@ -148,11 +91,10 @@ class ChangeView:
         mu = [f"{'' if c.mu_before is None else f'{c.mu_before:.1f} -> '}{c.mu_after:.1f}" for c in changes]
         gain = ["new" if c.mu_before is None else f"{c.mu_after - c.mu_before:+.1f}" for c in changes]
         rank = [f"{'' if c.rank_before is None else f'{c.rank_before} -> '}{c.rank_after}" for c in changes]
-        columns = [_Column("entrant", [clean(c.label) for c in changes], 5, right=False)]
+        columns = [labels("entrant", [c.label for c in changes])]
         if any(c.side for c in changes):
-            columns.append(_Column("side", [clean(c.side) for c in changes], 4, right=False))
-        columns += [_Column("rating mu", mu, 3), _Column("change", gain, 1), _Column("rank", rank, 2)]
-        yield _table(_fitting(columns, options.max_width)[0], [False] * len(changes))
+            columns.append(labels("side", [c.side for c in changes]))
+        yield Sheet([*columns, Column("rating mu", mu), Column("change", gain), Column("rank", rank)])
 
 
 def board_view(board: Board) -> BoardView:
@@ -178,101 +120,26 @@ def to_text(view: RenderableType, width: int = 100) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
-def _board_columns(board: Board) -> list[_Column]:
+def _board_columns(board: Board) -> list[Column]:
     rows = board.rows
-
-    def of(figure: Callable[[Row], float | None]) -> list[float | None]:
-        return [figure(row) for row in rows]
-
-    lows, highs = of(lambda row: row.mu_low), of(lambda row: row.mu_high)
-    mu_digits = min(max(decimals(half_widths(lows, highs), default=1), 1), 2)
-    mu = intervals(of(lambda row: row.mu), lows, highs, mu_digits)
-    lows, highs = of(lambda row: row.own_return_low), of(lambda row: row.own_return_high)
-    step = intervals(of(lambda row: row.own_return), lows, highs, decimals(half_widths(lows, highs), default=3))
-    competitive = board.kind == "competitive"
-    rating = _Column("mu [95 %]", mu, 94 if competitive else 80, style="bold" if competitive else "")
-    own = _Column(
-        "held-out return/step [95 %]" if board.kind == "cooperative" else "own return/step [95 %]",
-        step,
-        70 if competitive else 94,
-        style="" if competitive else "bold",
+    rank = intervals(
+        [row.rank for row in rows], [row.rank_low for row in rows], [row.rank_high for row in rows], digits=0
     )
-    met = _Column("met", [f"{row.partners_met}/{row.partners}" for row in rows], 60 if competitive else 85)
-    conservative = _Column(
-        "mu-3sigma", [number(row.conservative, mu_digits) for row in rows], 75 if competitive else 50
-    )
-    rank = intervals(of(lambda row: row.rank), of(lambda row: row.rank_low), of(lambda row: row.rank_high), 0)
-    classical = [f"{number(row.trueskill_mu, 1)} ({number(row.trueskill_sigma, 1)})" for row in rows]
-    headline = [rating, conservative, own, met] if competitive else [own, met, rating, conservative]
-    sides = [_Column("side", [clean(row.side) for row in rows], 98, right=False)] if any(r.side for r in rows) else []
-    exploited = [
-        _Column(
-            COLUMNS[kind],
-            cells([getattr(r, kind) for r in rows], [getattr(r, f"{kind}_mark") for r in rows]),
-            65,
-            group="exploitability",
+    columns = [Column("# [95 %]", rank, front=True, folds=False), labels("entrant", [row.label for row in rows])]
+    if any(row.side for row in rows):
+        columns.append(Column("side", [clean(row.side) for row in rows], left=True, worth=98, folds=False))
+    for column in shown(board):
+        cells = texts(column, board)
+        alarm = column.form == "alarm"
+        columns.append(
+            Column(
+                column.cooperative if column.cooperative and board.kind == "cooperative" else column.heading,
+                cells,
+                style="bold" if column.name == headline_of(board) else "",
+                worth=_ALARM if alarm and any(x != "0" for x in cells) else column.worth[board.kind != "competitive"],
+                group=column.group,
+                alarm=alarm,
+                folds=False,
+            )
         )
-        for kind in COLUMNS
-        if measured(board)
-    ]
-    return [
-        _Column("# [95 %]", rank, 100),
-        _Column("entrant", [clean(row.label) for row in rows], 99, right=False),
-        *sides,
-        *headline,
-        *exploited,
-        *(_Column(name, column, 64, group="strangers") for name, column in with_strangers(board).items()),
-        _Column("TrueSkill", classical, 40),
-        _Column("games", [f"{row.games:,}" for row in rows], 55),
-        _Column("blocks", [f"{row.blocks:,}" for row in rows], 30),
-        _Column("matches", [f"{row.matches:,}" for row in rows], 20),
-        _Column(
-            "faults", [f"{row.faults:,}" for row in rows], 88 if any(row.faults for row in rows) else 45, alarm=True
-        ),
-        _Column("id", [short_id(row.entrant) for row in rows], 10, right=False),
-    ]
-
-
-def _fitting(columns: list[_Column], width: int) -> tuple[list[_Column], list[str]]:
-    """The columns that fit, the most worthy first, labels cut where needed; and the headers of those left out.
-
-    A group stays or goes as one, unless the width does not even hold it alone beside the names.
-    """
-    labels = next(column.cells for column in columns if column.header == "entrant")
-    shortest = telling_width(labels, _SHORTEST)
-    longest = max(shortest, _LABEL)
-    columns = [_cut(column, longest) if column.header == "entrant" else column for column in columns]
-    kept = list(columns)
-
-    def total() -> int:
-        return sum(column.width for column in kept) + _GAP * (len(kept) - 1)
-
-    def without_label_slack() -> int:
-        label = next(column.width for column in kept if column.header == "entrant")
-        return total() - max(label - shortest, 0)
-
-    while without_label_slack() > width and len(kept) > _NAMES:
-        last = min(reversed(kept), key=lambda column: column.worth)
-        rest = [column for column in kept if column is not last and (not last.group or column.group != last.group)]
-        if len(rest) < _NAMES + 1:  # the group alone is too wide
-            rest = [column for column in kept if column is not last]
-        kept = rest
-    room = width - total() + next(column.width for column in kept if column.header == "entrant")
-    kept = [_cut(column, max(room, 1)) if column.header == "entrant" else column for column in kept]
-    shown = {column.header for column in kept}
-    return kept, [column.header for column in columns if column.header not in shown]
-
-
-def _cut(column: _Column, width: int) -> _Column:
-    cells = [shortened(cell, width) for cell in column.cells]
-    return replace(column, cells=cells)
-
-
-def _table(columns: list[_Column], ends_section: list[bool]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(column.header, justify="right" if column.right else "left", no_wrap=True, style=column.style)
-    for i, ends in enumerate(ends_section):
-        cells = [Text(c.cells[i], style="red" if c.alarm and c.cells[i] != "0" else "") for c in columns]
-        table.add_row(*cells, end_section=ends)
-    return table
+    return [*columns, Column("id", [short_id(row.entrant) for row in rows], left=True, worth=10)]

@@ -252,6 +252,7 @@ def test_rows_are_the_transitions_that_counted() -> None:
     assert rows["legal"][place[0], 1].tolist() == [*both.action_mask[k + 1, b].tolist(), False, False, False]
 
 
+@pytest.mark.learning
 def test_q_becomes_the_optimal_value_against_tit_for_tat() -> None:
     # (own, other) -> pay; tit-for-tat repeats my last action, which states 1 .. 4 = CC, CD, DC, DD tell
     pay, gamma, answer = {(0, 0): -1.0, (0, 1): -3.0, (1, 0): 0.0, (1, 1): -2.0}, 0.8, [0, 0, 0, 1, 1]
@@ -350,6 +351,7 @@ def test_the_baseline_is_a_moving_average_of_returns() -> None:
     torch.testing.assert_close(praise, (found - 0.25 * mean.view(1, -1, 1)) * counted)
 
 
+@pytest.mark.learning
 def test_critics_find_the_value() -> None:
     game, joint = every_game(2)
     agent = make(ActorCritic, ("row", "column"), game.spec, lambda_=1.0, critic_lr=0.01, lr=0.0, clip=100.0, parts=1)

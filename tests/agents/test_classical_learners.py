@@ -168,6 +168,7 @@ def test_q_is_bootstrapped_through_a_cut_by_time_and_not_through_a_termination()
         assert float(agent.q[0, 0, 0]) == pytest.approx(expected)
 
 
+@pytest.mark.learning
 def test_q_becomes_the_optimal_value_against_tit_for_tat() -> None:
     # (own, other) -> pay; tit-for-tat repeats my last action, which states 1 .. 4 = CC, CD, DC, DD tell
     pay, gamma = {(0, 0): -1.0, (0, 1): -3.0, (1, 0): 0.0, (1, 1): -2.0}, 0.96
@@ -218,6 +219,7 @@ def farthest(learner: type[Agent], **settings: Any) -> list[float]:
     return [float((fifth - 0.5).abs().amax(0).mean()) for fifth in torch.stack(found).chunk(5)]
 
 
+@pytest.mark.learning
 def test_wolf_settles_in_matching_pennies_where_phc_circles() -> None:
     # with the same steps PHC's orbit widens towards the pure strategies, WoLF's narrows (Bowling and Veloso, section 4)
     wolf, phc = farthest(WolfPhc), farthest(Phc)

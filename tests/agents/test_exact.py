@@ -232,6 +232,7 @@ def test_replicas_are_strangers(rule: str) -> None:
     assert not torch.allclose(ends[3][0], ends[3][1], atol=1e-3)
 
 
+@pytest.mark.learning
 def test_lola_cooperates_in_the_prisoners_dilemma_where_naive_learners_defect() -> None:
     ends = {}
     for rule in ("naive-exact", "lola-exact"):
@@ -242,6 +243,7 @@ def test_lola_cooperates_in_the_prisoners_dilemma_where_naive_learners_defect() 
     assert ends["lola-exact"] > -1.15
 
 
+@pytest.mark.learning
 def test_lola_finds_the_mixed_equilibrium_of_matching_pennies_where_naive_learners_do_not() -> None:
     far = {}
     for rule in ("naive-exact", "lola-exact"):
@@ -251,6 +253,7 @@ def test_lola_finds_the_mixed_equilibrium_of_matching_pennies_where_naive_learne
     assert (far["naive-exact"] > 0.3).mean() > 0.9
 
 
+@pytest.mark.learning
 def test_a_script_shown_is_learned_against() -> None:
     for rule in ["naive-exact", *RULES]:
         runs = run_replicas(ArenaChoice("ipd"), {"row": rule, "column": "tit-for-tat"}, rounds=60, replicas=4)

@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from zoo.checkpoint import CARD, HOUSE
-from zoo.entrant import read_entrant
 
 import zoo
 from agents.parts.departed import DEPARTED
 from arenas.protocol import Arena
+from zoo.entry.checkpoint import CARD, HOUSE
+from zoo.entry.entrant import read_entrant
 from zoo.errors import UserError
 from zoo.registry import load_agent, load_arena
 

@@ -16,7 +16,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agents.imported import LAYOUTS, Imported, TorchScript
+from agents.imported import Imported, TorchScript
+from agents.parts.stable_baselines3 import LAYOUTS
 from agents.protocol import Agent, Seating
 from agents.random import Random
 from agents.randomness import derive_rows

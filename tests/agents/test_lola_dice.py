@@ -14,8 +14,8 @@ from agents.lola_dice import LolaDice, LolaSl
 from agents.memory_one import AlwaysDefect
 from agents.naive import Naive
 from agents.parts.categorical import CategoricalPolicy
-from agents.parts.gradients import Parameters, gradient, leaves
-from agents.protocol import Agent
+from agents.parts.gradients import gradient, leaves
+from agents.protocol import Agent, Parameters
 from arenas.matrix import IteratedPrisonersDilemma, Matrix
 from zoo.errors import UserError
 from zoo.play.table import Table

@@ -348,6 +348,7 @@ def test_who_draws_a_sub_policy(draw: Any, together: bool) -> None:
     assert torch.equal(same, luck[0]) == together
 
 
+@pytest.mark.learning
 def test_inferred_policies_find_the_true_ones() -> None:
     agent = filled(MaddpgInferred.make(SPEC, SEATS, MaddpgInferred.Config(batch=2000)), 1)
     assert isinstance(agent, MaddpgInferred)

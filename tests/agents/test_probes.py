@@ -1,4 +1,23 @@
-"""Probes: small games that every learner must solve in seconds, and LOLA's gradients against exact ones."""
+"""Probes: small games that every learner must solve in seconds, and LOLA's gradients against exact ones.
+
+A seed is fixed, the last digits of a processor are not: a learner must solve the probes under many seeds. Measured was
+the largest distance from the best share over the seeds, with exploration; the bound is .05.
+
+    learner             seeds   ipd against    ipd against  stag-hunt   without
+                                cooperation    defection                exploration
+    reinforce           0 to 9  .0000          .0000        .0000       .0000
+    maddpg-inferred     0 to 9  .0061          .0110        .0037       .0000
+    maddpg-ensemble     0 to 9  .0068          .0117        .0071       .0000
+    ddpg                0 to 9  not measured   .2698        .1128       .0000
+    maddpg              0 to 4  .0063          .0144        .0034       .0000
+    lola-dice, lola-sl  1 to 3  .0190          .0264        .0105
+    Q and PHC, tables   1 to 3  .0256          .0256        .0288
+    iql                 1 to 3  .0098          .0098        .0110
+    policy gradients    1 to 3  .0000          .0000        .0029
+    exact learners      1 to 3  .0007          .0007        .0012
+
+The exploration of `ddpg` does not fall (.1 of it is `epsilon`), so every learner is judged by what it plays without.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +29,29 @@ import torch
 from torch import Tensor
 
 from agents.lola import Lola
-from agents.parts.gradients import Parameters, gradient, leaves
 from agents.parts.gradients import dot as inner
+from agents.parts.gradients import gradient, leaves
+from agents.protocol import Parameters
 from arenas.matrix import IteratedPrisonersDilemma
 from zoo.entry.venue import ArenaChoice
 from zoo.plan import Plan, set_up
 from zoo.play.table import Table
 from zoo.registry import AGENTS, load_agent, names
 
-#: Settings under which a learner must solve the probes in `ROUNDS`; whoever is not named has the defaults.
+#: What the four of MADDPG's family share: small batches, learned from early.
+SMALL_UPDATES = ["lr=0.01", "batch=128", "warmup=512"]
+#: Settings under which a learner must solve the probes in `ROUNDS`; a learner without an entry has its defaults.
 SETTINGS = {
     "naive": ["lr=0.02"],
     "lola": ["lr=0.02"],
     "advantage-alignment": ["lr=0.02", "entropy=0.01"],
     "consensus": ["weight=0.01"],  # at 1 it settles wherever gradients vanish, best reply or not
-    "maddpg": ["lr=0.01", "batch=128", "warmup=512", "rate=0.002"],
+    "maddpg": [*SMALL_UPDATES, "rate=0.002"],
+    "maddpg-inferred": [*SMALL_UPDATES, "rate=0.002"],
+    "maddpg-ensemble": [*SMALL_UPDATES, "rate=0.003"],
+    "ddpg": [*SMALL_UPDATES, "rate=0.003", "epsilon=0.2"],  # else some seeds never try the better action again
     "iql": ["batch=128", "warmup=512", "epsilon_steps=40000", "epsilon_last=0.02"],
-    "reinforce": ["lr=0.01", "baseline=0.9", "parts=8"],
+    "reinforce": ["lr=0.01", "baseline=0.9", "parts=8", "gamma=0.5", "entropy=0.01"],  # at .99 noise can lock it in
     "independent-q": ["alpha=0.3"],
     "jal-q": ["alpha=0.3"],
     "phc": ["alpha=0.3", "delta=0.01", "delta_decay=0"],
@@ -44,11 +69,13 @@ def play(agent: str, arena: str, against: str | None, rounds: int, seed: int = 0
     return table
 
 
-def share(table: Table, metric: str) -> float:
-    """Mean of a metric of the first seat over the next two rounds."""
-    return sum(table.play_round().metrics["row"][metric] for _ in range(2)) / 2
+def learned_share(table: Table, metric: str) -> float:
+    """Mean of a metric of the first seat over two rounds in which everybody plays without exploration."""
+    frozen = Table(table.arena, table.identity, table.players, [], length=table.length, seed=7)
+    return sum(frozen.play_round().metrics["row"][metric] for _ in range(2)) / 2
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("name", LEARNERS)
 @pytest.mark.parametrize(
     ("arena", "against", "best"),
@@ -56,7 +83,7 @@ def share(table: Table, metric: str) -> float:
 )
 def test_every_learner_finds_the_best_reply_to_a_script(name: str, arena: str, against: str, best: float) -> None:
     table = play(",".join([name, *SETTINGS.get(name, [])]), arena, against, ROUNDS)
-    assert share(table, "cooperation") == pytest.approx(best, abs=0.05)
+    assert learned_share(table, "cooperation") == pytest.approx(best, abs=0.05)
 
 
 def mean_return(table: Table, rounds: int) -> float:
@@ -65,6 +92,7 @@ def mean_return(table: Table, rounds: int) -> float:
     return sum(found) / rounds
 
 
+@pytest.mark.learning
 def test_lola_learns_to_cooperate_where_the_naive_learner_defects() -> None:
     settings = "hidden=0,init=0,lr=0.1"  # a table of five numbers per seat
     naive = play(f"naive,{settings}", "ipd", None, 60, copies=128)

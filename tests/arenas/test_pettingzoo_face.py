@@ -123,8 +123,7 @@ def test_games_without_state_say_so():
 
 
 def test_the_games_themselves_do_not_load_pettingzoo():
-    code = (
-        "import sys, arenas.coin, arenas.coin_two, arenas.matrix; print({'pettingzoo', 'gymnasium'} & set(sys.modules))"
-    )
+    games = "arenas.coin, arenas.coin_two, arenas.matrix, arenas.tandem, arenas.particle.tag"
+    code = f"import sys, {games}; print({{'pettingzoo', 'gymnasium'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import broken
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from agents.protocol import Agent
-from zoo.catalogue import playable
+from arenas.protocol import Arena
+from zoo.catalogue import refusal
 from zoo.check import AGENT_LAWS, Failed, Finding, NotApplicable, Passed, check_agent
-from zoo.registry import AGENTS, load_agent, names
+from zoo.errors import UserError
+from zoo.registry import AGENTS, ARENAS, load_agent, load_arena, names
 
 HERE = Path(__file__).parent
-PAIRS = [(agent, arena) for agent in names(AGENTS) for arena in playable(agent, {})]
+
+
+def games() -> dict[str, Arena]:
+    """The registered arenas that can be made without settings, each made once."""
+    made = {}
+    for name in names(ARENAS):
+        with suppress(UserError):
+            made[name] = load_arena(name).make(1)
+    return made
+
+
+GAMES = games()
+PLAYABLE = {
+    agent: [name for name, game in GAMES.items() if not refusal(load_agent(agent), game)] for agent in names(AGENTS)
+}
+
+
+def pairs() -> Iterator[ParameterSet]:
+    """Every agent in every arena; `slow` but in its first arena and, in turn, in every fourth one of its others."""
+    for number, (agent, arenas) in enumerate(PLAYABLE.items()):
+        for place, arena in enumerate(arenas):
+            usual = place == 0 or (place + number) % 4 == 0
+            yield pytest.param(agent, arena, marks=() if usual else pytest.mark.slow)
+
+
+PAIRS = list(pairs())
 BROKEN = [name for name, found in vars(broken).items() if hasattr(found, "LAW")]
 
 
@@ -31,7 +61,7 @@ def test_every_agent_keeps_the_laws(agent: str, arena: str) -> None:
 
 
 def test_every_agent_can_play_somewhere() -> None:
-    assert {agent for agent, _ in PAIRS} == set(names(AGENTS))
+    assert {agent for agent, arenas in PLAYABLE.items() if arenas} == set(names(AGENTS))
 
 
 @pytest.mark.parametrize("name", BROKEN)

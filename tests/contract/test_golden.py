@@ -44,6 +44,7 @@ def golden() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("agent", names(AGENTS))
+@pytest.mark.learning
 def test_behaviour_is_what_it_was(agent: str, golden: dict[str, dict[str, Any]]) -> None:
     now = observed(agent)
     assert now["behaviour"] == golden[agent]["behaviour"], "a new behaviour: python -m tests.contract.test_golden"

@@ -119,10 +119,10 @@ def test_the_headline_fits_the_kind_of_game(make, blocks):
     mixed = make_board(make.arena("mixed"), blocks, PANEL)
     competitive = make_board(make.arena("competitive"), blocks, PANEL)
     cooperative = make_board(make.arena("cooperative"), blocks, PANEL)
-    assert all(row.headline == row.own_return for row in mixed.rows + cooperative.rows)
-    assert all(row.headline == row.mu for row in competitive.rows)
-    assert [row.partners for row in sorted(mixed.rows, key=lambda row: row.entrant)] == [2, 2, 2, 2]
-    assert [row.partners for row in sorted(cooperative.rows, key=lambda row: row.entrant)] == [1, 1, 2, 2]
+    assert all(row.record["headline"] == row.record["own_return"] for row in mixed.rows + cooperative.rows)
+    assert all(row.record["headline"] == row.record["mu"] for row in competitive.rows)
+    assert [row.record["partners"] for row in sorted(mixed.rows, key=lambda row: row.entrant)] == [2, 2, 2, 2]
+    assert [row.record["partners"] for row in sorted(cooperative.rows, key=lambda row: row.entrant)] == [1, 1, 2, 2]
     for made in (mixed, competitive, cooperative):
         assert [row.entrant for row in made.rows] == ["c", "b", "d", "a"]
         assert [row.rank for row in made.rows] == [1, 2, 3, 4]
@@ -135,19 +135,19 @@ def test_rows_tell_what_the_parts_tell(make, blocks):
     made = make_board(make.arena(), blocks, PANEL, labels={"a": "alice"}, matches=[("a", "b"), ("a", "a")])
     row = next(row for row in made.rows if row.entrant == "a")
     own = own_return(performances(blocks, max_steps=10), ["a", "b"])
-    assert (row.label, row.matches, row.blocks, row.games) == ("alice", 2, 8, 8 * 2 * 4)
-    assert (row.own_return, row.own_return_low) == pytest.approx((own.value[0], own.low[0]))
-    assert (row.episodes, row.partners_met, row.partners) == (8, 2, 2)
-    assert row.conservative == pytest.approx(row.mu - 3 * row.sigma)
+    assert (row.label, row.record["matches"], row.record["blocks"], row.record["games"]) == ("alice", 2, 8, 8 * 2 * 4)
+    assert (row.record["own_return"], row.record["own_return_low"]) == pytest.approx((own.value[0], own.low[0]))
+    assert (row.record["episodes"], row.record["partners_met"], row.record["partners"]) == (8, 2, 2)
+    assert row.record["conservative"] == pytest.approx(row.record["mu"] - 3 * row.record["sigma"])
     assert (made.blocks, made.games, made.matches) == (20, 20 * 2 * 4, 2)
     assert made.panel_members == ("alice", "b")
-    assert sum(row.mu for row in made.rows) == pytest.approx(100.0)
+    assert sum(row.record["mu"] for row in made.rows) == pytest.approx(100.0)
 
 
 def test_who_has_not_met_the_whole_panel_comes_last(make, blocks):
     partial = [block for block in blocks if block.entrants not in {("a", "c"), ("b", "d")}]
     made = make_board(make.arena(), partial, PANEL)
-    assert [(row.entrant, row.partners_met) for row in made.rows] == [("b", 2), ("a", 2), ("c", 1), ("d", 1)]
+    assert [(row.entrant, row.record["partners_met"]) for row in made.rows] == [("b", 2), ("a", 2), ("c", 1), ("d", 1)]
     assert [(row.rank_low, row.rank_high) for row in made.rows[2:]] == [(3, 4), (3, 4)]
 
 
@@ -166,8 +166,8 @@ def test_faults_are_counted_for_who_made_them(make, blocks):
 
     spoiled = make.block(("b", "c"), own, first=60, statuses={"c": Status.TIMEOUT})
     made = make_board(make.arena(), [*blocks, spoiled], PANEL)
-    assert {row.entrant: row.faults for row in made.rows} == {"a": 0, "b": 0, "c": 6, "d": 0}
-    assert next(row for row in made.rows if row.entrant == "c").faults_by_status == {"TIMEOUT": 6}
+    assert {row.entrant: row.record["faults"] for row in made.rows} == {"a": 0, "b": 0, "c": 6, "d": 0}
+    assert next(row for row in made.rows if row.entrant == "c")["faults"] == (6, {"TIMEOUT": 6})
 
 
 def test_a_board_of_nothing_and_of_one(make):
@@ -175,7 +175,7 @@ def test_a_board_of_nothing_and_of_one(make):
     assert (empty.rows, empty.blocks) == ((), 0)
     assert Board.from_json(empty.to_json()) == empty
     (row,) = make_board(make.arena(), [make.block(("a", "a"), lambda *_: [1.0, 3.0])]).rows
-    assert (row.rank, row.mu, row.own_return) == (1, 25.0, pytest.approx(0.2))
+    assert (row.rank, row.record["mu"], row.record["own_return"]) == (1, 25.0, pytest.approx(0.2))
 
 
 def test_labels_that_occur_twice_get_a_short_id():
@@ -196,8 +196,8 @@ def test_rating_change(make, blocks):
     newcomer, old = changes
     assert (newcomer.mu_before, newcomer.rank_before, newcomer.rank_after) == (None, None, 3)
     assert (old.rank_before, old.rank_after) == (3, 4)
-    assert old.mu_before == next(row.mu for row in before.rows if row.entrant == "a")
-    assert old.mu_after == next(row.mu for row in after.rows if row.entrant == "a")
+    assert old.mu_before == next(row.record["mu"] for row in before.rows if row.entrant == "a")
+    assert old.mu_after == next(row.record["mu"] for row in after.rows if row.entrant == "a")
 
 
 def test_figures_are_rounded_far_below_what_matters_and_never_nan(make, blocks):
@@ -220,6 +220,6 @@ def test_own_return_column_is_per_step_of_a_whole_panel(make):
     )
     by_label = {row.label: row for row in exact.rows}
     # Against itself -2; against tit-for-tat 0 once and then -2: 0.04 * 0 + 0.96 * -2.
-    assert by_label["always-defect"].own_return == pytest.approx((-2.0 + -2.0 * 0.96) / 2)
-    assert by_label["tit-for-tat"].own_return == pytest.approx((-1.0 + (0.04 * -3 + 0.96 * -2)) / 2)
-    assert np.ptp([row.episodes for row in exact.rows]) == 0
+    assert by_label["always-defect"].record["own_return"] == pytest.approx((-2.0 + -2.0 * 0.96) / 2)
+    assert by_label["tit-for-tat"].record["own_return"] == pytest.approx((-1.0 + (0.04 * -3 + 0.96 * -2)) / 2)
+    assert np.ptp([row.record["episodes"] for row in exact.rows]) == 0

@@ -140,7 +140,7 @@ def test_always_defect_does_not_come_first_under_duplicate_comparison(make):
     who_got_more = make_board(make.arena("competitive"), blocks, panel)
     duplicate = make_board(make.arena("mixed"), blocks, panel)
     assert who_got_more.rows[0].entrant == "always-defect"
-    by_mu = sorted(duplicate.rows, key=lambda row: -row.mu)
+    by_mu = sorted(duplicate.rows, key=lambda row: -row.record["mu"])
     place = [row.entrant for row in by_mu].index("always-defect") + 1
     assert place > 3
     assert duplicate.rows[0].entrant in {"grim", "tit-for-tat", "always-cooperate", "win-stay-lose-shift"}
@@ -178,7 +178,7 @@ def test_sides_are_rated_apart_in_one_fit(make):
         ("prey", 1, "b"),
         ("prey", 2, "a"),
     ]
-    assert sum(row.mu for row in board.rows if row.side == "prey") == pytest.approx(50.0)
+    assert sum(row.record["mu"] for row in board.rows if row.side == "prey") == pytest.approx(50.0)
 
 
 # Classical rounds.

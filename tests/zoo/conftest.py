@@ -52,8 +52,7 @@ def refused(zoo: Zoo) -> Refused:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that commands run in, with `mine.py` (agents), `envs.py` (environments) and `broken.py`."""
     monkeypatch.chdir(tmp_path)
-    for remembered in (venue.entrant, venue.cached_arena):  # by names that mean something else in another folder
-        remembered.cache_clear()
+    venue.entrant.cache_clear()  # by names that mean something else in another folder
     for name, text in (("mine.py", AGENTS), ("envs.py", ENVIRONMENTS), ("broken.py", "raise OSError('worn out')")):
         Path(name).write_text(textwrap.dedent(text))
     return tmp_path

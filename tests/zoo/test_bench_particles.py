@@ -36,6 +36,7 @@ def test_the_lines_tell_how_many_times_faster() -> None:
     assert ours[-1].figures["times mpe2"] > 20 * ours[0].figures["times mpe2"]
 
 
+@pytest.mark.slow
 def test_training_is_measured_beside_the_plain_one() -> None:
     plain, ours = bench._training(bench.Clock(1, 0.0))
     assert plain.figures["times plain"] == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -17,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 import marl_zoo
+import zoo
 from zoo import catalogue, registry, reproduce
 from zoo.cli import COMMANDS, cli, main
 from zoo.registry import AGENTS
@@ -55,6 +58,20 @@ def test_help_imports_nothing_heavy() -> None:
     output, loaded = packages_after("--help")
     assert all(name in output for name in COMMANDS)
     assert not loaded & {"torch", "numpy", "pettingzoo", "gymnasium", "scipy", "sqlalchemy", "agents", "arenas"}
+
+
+def test_the_public_names() -> None:
+    """Sorted, importable, the same for type checkers, and imported only when they are used."""
+    assert zoo.__all__ == sorted(zoo.__all__)
+    tree = ast.parse(Path(zoo.__file__).read_text())
+    typed = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert typed - {"annotations", "TYPE_CHECKING", "Any"} == set(zoo.__all__) - {"__version__"}
+    assert all(getattr(zoo, name).__doc__ for name in zoo.__all__)
+    assert zoo.__version__ == importlib.metadata.version("marl-zoo")
+    with pytest.raises(AttributeError, match="no attribute 'play_mach'"):
+        zoo.play_mach  # noqa: B018
+    code = "import sys, zoo; assert not {'torch', 'numpy', 'click', 'importlib.metadata'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -395,6 +412,7 @@ def test_a_description_tells_what_the_file_says() -> None:
         assert part in coin
 
 
+@pytest.mark.slow
 def test_bench_measures_all_that_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     from zoo import bench
     from zoo.registry import names

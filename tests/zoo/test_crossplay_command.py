@@ -14,17 +14,18 @@ from command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 
 from leaderboard.records import BlockRecord
 from leaderboard.store import Store
-from zoo import anchors, crossplay, home
-from zoo.crossplay import BEST, matrix
-from zoo.entry import checkpoint
-from zoo.entry.venue import ArenaChoice, entrant
+from zoo import crossplay, home
+from zoo.crossplay import BEST
+from zoo.entry import checkpoint, declared
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
+from zoo.matches import plan
 
 IPD = ("--arena", "ipd", "--set", "arena.max_steps=10", "--episodes", 20)
 IMP = ("--arena", "imp", "--set", "arena.max_steps=10", "--episodes", 30)
 NAME = "ipd-v1(max_steps=10)"
 FOUR = ("tit-for-tat", "grim", "always-defect", "always-cooperate")
-CHOICE = ArenaChoice("ipd", ("max_steps=10",))
+VENUE = Venue(ArenaChoice("ipd", ("max_steps=10",)))
 TWO_SIDES = ArenaChoice("imp", ("max_steps=10",))
 
 
@@ -88,19 +89,19 @@ def test_the_second_time_nothing_is_played_and_the_figures_are_the_same(zoo: Zoo
 
 
 def test_what_was_stopped_goes_on_where_it_was(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
-    play = matrix.play_blocks
+    play = plan.play_blocks
 
-    def stops(tasks: list, workers: int) -> Iterator[BlockRecord]:
-        for number, block in enumerate(play(tasks, workers)):
+    def stops(venue: Venue, tasks: list, workers: int) -> Iterator[BlockRecord]:
+        for number, block in enumerate(play(venue, tasks, workers)):
             if number == 5:
                 raise RuntimeError("pulled the plug")
             yield block
 
-    monkeypatch.setattr(matrix, "play_blocks", stops)
+    monkeypatch.setattr(plan, "play_blocks", stops)
     with pytest.raises(RuntimeError):
-        crossplay.play(CHOICE, FOUR, episodes=20, store=Store(home.records()))
+        crossplay.play(VENUE, FOUR, episodes=20, store=Store(home.records()))
     assert len(recorded(NAME)) == 5
-    monkeypatch.setattr(matrix, "play_blocks", play)
+    monkeypatch.setattr(plan, "play_blocks", play)
     told = zoo("crossplay", *FOUR, *IPD, "--json").json
     assert told["played"] == 14 - 5
 
@@ -115,6 +116,7 @@ def test_without_records_nothing_is_kept(zoo: Zoo) -> None:
     assert not Path(home.records()).exists()
 
 
+@pytest.mark.slow
 def test_workers_play_the_same(zoo: Zoo) -> None:
     told = [
         zoo("crossplay", "grim", "random", *IPD, "--no-record", "--json", "--workers", workers).json["roles"]
@@ -171,21 +173,21 @@ def test_a_run_that_went_on_is_the_same_run(tmp_path: Path) -> None:
         run("untold-too", 7, ""),
         run("copied", 7, "elsewhere", seed=9).replace("naive@", "naive,lr=0.5@"),
     ]
-    found = crossplay.play(TWO_SIDES, texts, episodes=2)
+    found = crossplay.play(Venue(TWO_SIDES), texts, episodes=2)
     same = {(i, j) for i, j in np.argwhere(~found.held_out).tolist() if i < j}
     assert same == {(0, 1), (6, 7)}  # more steps, and the same weights
 
 
 def test_all_checkpoints_of_the_house() -> None:
     choice = ArenaChoice("imp")
-    found = crossplay.expand(choice, ["grim", "naive@*", "lola@seed-?"])
+    found = crossplay.expand(Venue(choice), ["grim", "naive@*", "lola@seed-?"])
     assert found == ["grim", "naive", "naive@seed-1", "naive@seed-2", "lola@seed-1", "lola@seed-2"]
 
 
 def test_the_same_weights_count_once(tmp_path: Path) -> None:
     for name in ("b-10", "b-9", "copy"):
         fresh_checkpoint(tmp_path / name, "naive", TWO_SIDES, seed=10 if name == "b-10" else 9)
-    found = crossplay.expand(TWO_SIDES, [f"naive@{tmp_path}/*"])
+    found = crossplay.expand(Venue(TWO_SIDES), [f"naive@{tmp_path}/*"])
     assert found == [f"naive@{tmp_path}/b-9", f"naive@{tmp_path}/b-10"]
 
 
@@ -211,7 +213,7 @@ def test_roles_are_parties_and_can_be_chosen(zoo: Zoo) -> None:
 
 def test_on_one_side_of_three_the_partners_fill_the_rest() -> None:
     with Store(home.records()) as store:
-        found = crossplay.play(ArenaChoice("spread"), ["still", "assignment"], episodes=20, store=store)
+        found = crossplay.play(Venue(ArenaChoice("spread")), ["still", "assignment"], episodes=20, store=store)
         blocks = {block.entrants: block for block in store.blocks(found.identity)}
     assert {role: len(seats) for role, seats in found.roles.items()} == {"agent": 3}
     still, scripted = (player.id for player in found.rows)
@@ -263,29 +265,29 @@ def test_anchors_are_zero_and_one(zoo: Zoo) -> None:
 
 
 def test_anchors_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(anchors, "FOLDER", tmp_path)
-    ids = {text: entrant(CHOICE, text).id for text in ("random", "grim")}
+    monkeypatch.setattr(declared, "FOLDER", tmp_path)
+    ids = {text: VENUE.id(text) for text in ("random", "grim")}
 
     def declare(number: int, **what: object) -> None:
         (tmp_path / f"{NAME}.anchors-{number}.json").write_text(json.dumps(what))
 
-    assert crossplay.anchors_for(CHOICE, NAME).entrants == ("random",)
+    assert crossplay.anchors_for(VENUE).entrants == ("random",)
     declare(1, low={"random": ids["random"]}, high=BEST)
     declare(2, low={"random": ids["random"]}, high={"grim": ids["grim"]})
-    found = crossplay.anchors_for(CHOICE, NAME)
+    found = crossplay.anchors_for(VENUE)
     assert (found.low, found.high, found.source) == ("random", "grim", f"{NAME}/anchors-2")
-    assert crossplay.anchors_for(CHOICE, NAME, high=BEST).high == BEST
-    assert crossplay.anchors_for(CHOICE, "ipd-v1").source != found.source
+    assert crossplay.anchors_for(VENUE, high=BEST).high == BEST
+    assert crossplay.anchors_for(Venue(ArenaChoice("ipd"))).source != found.source
     declare(3, low={"random": "0123"}, high=BEST)
     with pytest.raises(UserError, match=r"anchors-3: random is now .*, the file holds 0123"):
-        crossplay.anchors_for(CHOICE, NAME)
+        crossplay.anchors_for(VENUE)
 
 
 def test_files_of_the_house_name_who_plays() -> None:
-    for file in anchors.FOLDER.glob("*.json"):
+    for file in declared.FOLDER.glob("*.anchors-*.json"):
         name, _, _ = file.stem.rpartition(".anchors-")
         choice = ArenaChoice(name.rpartition("-v")[0])
-        assert crossplay.anchors_for(choice, choice.identity(choice.make(1))).low is not None
+        assert crossplay.anchors_for(Venue(choice)).low is not None
 
 
 def test_figures_reach_the_board(zoo: Zoo) -> None:
@@ -410,20 +412,20 @@ def test_a_role_left_empty_is_refused_before_anything_is_played(tmp_path: Path, 
 
 
 def test_for_programs() -> None:
-    found = crossplay.play(CHOICE, ["grim", "random"], ["always-defect", "grim", "random"], episodes=7)
+    found = crossplay.play(VENUE, ["grim", "random"], ["always-defect", "grim", "random"], episodes=7)
     assert found.returns["player"].shape == (7, 2, 3) and found.mean("player").shape == (2, 3)
     assert np.isfinite(found.returns["player"]).all()
     assert found.held_out.tolist() == [[True, False, True], [True, True, False]]
-    told = crossplay.report(found, crossplay.anchors_for(CHOICE, found.identity))
+    told = crossplay.report(found, crossplay.anchors_for(VENUE))
     assert {entry.player.label for entry in told.entries} == {"grim", "random"}
     assert found.per_step["player"] == pytest.approx(found.returns["player"] / 10)
     with pytest.raises(UserError, match="tit-for-tat is no row"):
-        crossplay.report(found, crossplay.anchors_for(CHOICE, found.identity, "tit-for-tat"))
+        crossplay.report(found, crossplay.anchors_for(VENUE, "tit-for-tat"))
 
 
 def test_two_ways_of_training_are_compared_by_common_opponents() -> None:
-    found = crossplay.play(CHOICE, [*FOUR, "random"], episodes=20)
-    told = crossplay.report(found, crossplay.anchors_for(CHOICE, found.identity))
+    found = crossplay.play(VENUE, [*FOUR, "random"], episodes=20)
+    told = crossplay.report(found, crossplay.anchors_for(VENUE))
     raw, between = crossplay.compare(told, "player", ["always-defect"], ["always-cooperate", "grim"])
     # tit-for-tat and random are neither of them
     mean = found.mean("player")[:, [0, 4]]

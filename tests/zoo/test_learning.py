@@ -11,8 +11,8 @@ from command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 from leaderboard.report.terminal import to_text
 from leaderboard.store import Store
 from zoo import home
-from zoo.entry.venue import ArenaChoice
-from zoo.matches.learning import LearningMatch, LearningSummary
+from zoo.entry.venue import ArenaChoice, Venue
+from zoo.matches.learning import LearningMatch, LearningSummary, Schedule
 from zoo.screen import learning_screen
 
 NAIVE, LOLA = "naive,hidden=0", "lola,hidden=0"
@@ -23,12 +23,13 @@ CHOICE = ArenaChoice("ipd", ("max_steps=5",))
 
 
 def match(a: str = NAIVE, b: str = LOLA, *, rounds: int = 6, runs: int = 2, seed: int = 0) -> LearningMatch:
-    return LearningMatch(CHOICE, (a, b), rounds, 4, None, runs, "policies", seed)
+    venue = Venue(CHOICE)
+    return LearningMatch(venue, (a, b), Schedule(rounds, 4, venue.spec.max_steps, "policies"), runs, seed)
 
 
 def played(match: LearningMatch) -> LearningSummary:
     with Store(home.records()) as store:
-        return match.play(store, "", quiet=True, recorded=True)
+        return match.play(store, "", lambda run, reading: None, recorded=True)
 
 
 def test_every_figure_comes_again_with_the_seed(zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,13 +18,13 @@ from scipy.stats import ttest_1samp
 from leaderboard.report import plots
 from zoo import reproduce
 from zoo.entry import checkpoint, entrant
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play.blocks import Task, play_block
 from zoo.reproduce import games, maddpg_deception, maddpg_inferred
 from zoo.reproduce import house as house_runs
 from zoo.reproduce.games import Game, Outcome
-from zoo.reproduce.report import Figure, Finding, Part, Reproduction
+from zoo.reproduce.report import Figure, FigureRow, Part, Reproduction
 from zoo.reproduce.screen import report_screen
 from zoo.reproduce.tables import over_pairs
 
@@ -92,7 +92,7 @@ def json_copy(done: list[tuple[Part, Any]]) -> list[tuple[Part, Any]]:
     return [(part, json.loads(json.dumps(result))) for part, result in done]
 
 
-def rows_of(report: Reproduction, group: str) -> dict[str, Finding]:
+def rows_of(report: Reproduction, group: str) -> dict[str, FigureRow]:
     return {row.label: row for row in report.rows if row.group.startswith(group)}
 
 
@@ -365,7 +365,7 @@ def test_a_game_is_what_a_match_plays(house: Path) -> None:
     played = games.play("tag", game, 40)
     identities = {text: entrant.read_entrant(text, choice.make(1), "tag-v1").id for text in ("maddpg", "ddpg")}
     texts = sorted(identities, key=identities.__getitem__)
-    block = play_block(Task(choice, (texts[0], texts[1]), 0, 0, 40))
+    block = play_block(Venue(choice), Task((texts[0], texts[1]), 0, 0, 40))
     rotation = next(r.rotation for r in block.results if r.seat == "agent_0" and r.entrant == identities["ddpg"])
     told = games.summed_up(played)
     for result in block.results:

@@ -14,8 +14,10 @@ from command_line import Zoo, contents, recorded
 from leaderboard.report.terminal import to_text
 from leaderboard.store import Store
 from zoo import home
-from zoo.entry.venue import ArenaChoice
-from zoo.matches.match import Summary, prepare, public_board, record_match, register, summarise
+from zoo.entry.venue import ArenaChoice, Venue
+from zoo.matches.match import Summary, public_board, summarise
+from zoo.matches.plan import register, run
+from zoo.matches.tournament import prepare
 from zoo.play.blocks import play_block
 from zoo.screen import match_screen
 
@@ -29,12 +31,9 @@ def summary(
 ) -> Summary:
     """A match in the test's records."""
     with Store(home.records()) as store:
-        plan = prepare(choice, (a, b), store, episodes=episodes, onward=onward, with_panel=with_panel)
-        before = public_board(store, plan.identity)
-        register(plan, store)
-        for task in plan.tasks().values():
-            store.add_block(play_block(task))
-        record_match(plan, store, "")
+        plan = prepare(Venue(choice), (a, b), store, episodes=episodes, onward=onward, with_panel=with_panel)
+        before = public_board(store, plan.venue.identity)
+        run(plan, store)
         return summarise(plan, store, before, cpu_s=1.25, recorded=True)
 
 
@@ -107,17 +106,17 @@ def test_next_match_goes_on_where_the_last_one_stopped(zoo: Zoo) -> None:
 
 
 def test_match_that_was_stopped_is_finished_first() -> None:
-    choice = ArenaChoice("coin", ("max_steps=2",))
+    venue = Venue(ArenaChoice("coin", ("max_steps=2",)))
     with Store(home.records()) as store:
-        plan = prepare(choice, ("greedy", "cooperator"), store, episodes=20, onward=True)
+        plan = prepare(venue, ("greedy", "cooperator"), store, episodes=20, onward=True)
         register(plan, store)
-        first = next(iter(plan.tasks().values()))
-        store.add_block(play_block(first))
-        again = prepare(choice, ("greedy", "cooperator"), store, episodes=20, onward=True)
-        assert again.tasks() == plan.tasks()
-        for task in plan.tasks().values():
-            store.add_block(play_block(task))
-        assert prepare(choice, ("greedy", "cooperator"), store, episodes=20, onward=True).first_episode == 20
+        first = next(iter(plan.tasks.values()))
+        store.add_block(play_block(venue, first))
+        again = prepare(venue, ("greedy", "cooperator"), store, episodes=20, onward=True)
+        assert again.tasks == plan.tasks
+        for task in plan.tasks.values():
+            store.add_block(play_block(venue, task))
+        assert prepare(venue, ("greedy", "cooperator"), store, episodes=20, onward=True).first_episode == 20
 
 
 def test_seed_reproduces_every_figure_and_adds_nothing(zoo: Zoo) -> None:

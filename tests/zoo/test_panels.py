@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
-import zoo.panels
-from zoo.entry.venue import ArenaChoice
+from zoo.entry import declared
+from zoo.entry.declared import Panel, panel_for
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
-from zoo.panels import Panel, panel_for
 
-FILES = sorted(Path(zoo.panels.__file__).parent.glob("*.json"))
+FILES = sorted(declared.FOLDER.glob("*.panel-*.json"))
 
 
 def panel(choice: ArenaChoice) -> Panel:
-    arena = choice.make(1)
-    return panel_for(choice, arena, choice.identity(arena))
+    return panel_for(Venue(choice))
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
@@ -39,7 +38,7 @@ def test_arena_without_a_panel_is_judged_by_the_random_agent() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(zoo.panels, "FOLDER", tmp_path)
+    monkeypatch.setattr(declared, "FOLDER", tmp_path)
     return tmp_path
 
 

@@ -11,24 +11,24 @@ from command_line import Zoo, contents, recorded
 from agents.protocol import Memory, Policy, Seating
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
 from leaderboard.records import Status
-from zoo.entry.venue import ArenaChoice, entrant
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play.blocks import Task, play_block, play_blocks
 from zoo.play.episodes import begin
 from zoo.play.referee import NEVER, Refereed
 from zoo.play.seating import episode_seeds, rotations, sit_down
 
-COIN = ArenaChoice("coin", ("max_steps=10",))
+COIN = Venue(ArenaChoice("coin", ("max_steps=10",)))
 
 
-def task(a: str, b: str, choice: ArenaChoice = COIN, *, seed: int = 0, first: int = 0, episodes: int = 20) -> Task:
-    low, high = sorted((a, b), key=lambda text: entrant(choice, text).id)
-    return Task(choice, (low, high), seed, first, episodes)
+def task(a: str, b: str, venue: Venue = COIN, *, seed: int = 0, first: int = 0, episodes: int = 20) -> Task:
+    low, high = sorted((a, b), key=venue.id)
+    return Task((low, high), seed, first, episodes)
 
 
 def test_luck_holds_no_entrant() -> None:
     def dealt(a: str, b: str, seed: int = 0) -> tuple[dict[str, torch.Tensor], dict[str, Memory]]:
-        pair = [entrant(COIN, text) for text in (a, b)]
+        pair = [COIN.entrant(text) for text in (a, b)]
         arena = COIN.make(8)
         begun = begin(sit_down(arena, pair, {"red": 0, "blue": 1}, seed), episode_seeds("coin", seed, 4, 8))
         return {seat: step.observation for seat, step in begun.timesteps.items()}, begun.memories
@@ -43,14 +43,17 @@ def test_luck_holds_no_entrant() -> None:
 
 def test_block_played_again_is_the_same_to_the_byte_in_any_order_and_process() -> None:
     tasks = [task("greedy", "random"), task("greedy", "cooperator"), task("greedy", "random", first=20)]
-    here = contents(list(play_blocks(tasks)))
-    assert contents(list(play_blocks(tasks[::-1]))) == here
-    assert contents(list(play_blocks(tasks, workers=2))) == here
+    here = contents(list(play_blocks(COIN, tasks)))
+    assert contents(list(play_blocks(COIN, tasks[::-1]))) == here
+    assert contents(list(play_blocks(COIN, tasks, workers=2))) == here
     assert len(here) == 3
 
 
 def test_episode_does_not_depend_on_the_block_that_holds_it() -> None:
-    whole, part = play_block(task("greedy", "random")), play_block(task("greedy", "random", first=5, episodes=3))
+    whole, part = (
+        play_block(COIN, task("greedy", "random")),
+        play_block(COIN, task("greedy", "random", first=5, episodes=3)),
+    )
     for one, other in zip(whole.results, part.results, strict=True):
         assert list(one.returns[5:8]) == list(other.returns)
 
@@ -58,7 +61,7 @@ def test_episode_does_not_depend_on_the_block_that_holds_it() -> None:
 def test_worker_that_is_ended_from_outside_is_told_in_one_line(here: Path) -> None:
     tasks = [task("mine.py:Exits", "random"), task("mine.py:Exits", "greedy")]
     with pytest.raises(UserError, match="a worker process was ended from outside"):
-        list(play_blocks(tasks, workers=2))
+        list(play_blocks(COIN, tasks, workers=2))
 
 
 def spec(*sides: str) -> ArenaSpec:
@@ -133,10 +136,10 @@ def test_vector_must_be_finite() -> None:
 
 @pytest.mark.parametrize("arena", ["ipd", "coin"])
 def test_illegal_action_forfeits_and_ends_the_episode_for_the_partner(arena: str, here: Path) -> None:
-    choice = ArenaChoice(arena, ("max_steps=10",))
-    block = play_block(task("mine.py:Cheats", "random", choice))
-    honest = play_block(task("mine.py:Plain", "random", choice))
-    cheat, forfeit = entrant(choice, "mine.py:Cheats").id, choice.make(1).spec.forfeit
+    venue = Venue(ArenaChoice(arena, ("max_steps=10",)))
+    block = play_block(venue, task("mine.py:Cheats", "random", venue))
+    honest = play_block(venue, task("mine.py:Plain", "random", venue))
+    cheat, forfeit = venue.id("mine.py:Cheats"), venue.spec.forfeit
     partners = {(r.rotation, r.seat): r for r in honest.results}
     assert {r.entrant for r in block.results} == set(block.entrants)
     for result in block.results:

@@ -48,8 +48,9 @@ def test_without_a_terminal_there_is_a_plain_line_now_and_then(monkeypatch: pyte
             bar.update("lola in coin", reading(done))
             now += 2.0
     lines = shown(where).splitlines()
-    assert len(lines) == 3
-    assert lines[0] == (
+    assert len(lines) == 4
+    assert lines[0].startswith("lola in coin: 10%, 10 of 100 steps")  # at once
+    assert lines[1] == (
         "lola in coin: 40%, 40 of 100 steps; 5 steps/s, 0:06 elapsed, 0:12 left;"
         " seat-0 +0.3000/step (own colour share 0.5); seat-1 +0.3000/step"
     )
@@ -74,11 +75,11 @@ def test_several_runs_have_a_line_each_until_they_are_finished() -> None:
     where = console(force_terminal=True, color_system=None)
     with Progress(console=where) as bar:
         bar.update("first", reading(50))
-        bar.update("second", reading(100))
+        bar.update("second", reading(90))
         assert "first" in shown(where)
         assert "second" in shown(where)
         bar.finish("first")
-        assert bar.line("second").startswith("second: 100%")
+        assert bar.line("second").startswith("second: 90%")
 
 
 def test_quiet_is_quiet() -> None:
@@ -86,3 +87,24 @@ def test_quiet_is_quiet() -> None:
     with Progress(console=where, quiet=True) as bar:
         bar.update("a run", reading(100))
     assert shown(where) == ""
+
+
+def test_the_time_left_is_shown_at_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    where = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    long = "maddpg-ensemble,k=3,batch=256,rate=0.02 in pettingzoo:sisl/multiwalker_v9, seed 17"
+    with Progress(console=where) as bar:
+        bar.update(long, reading(10))
+        bar.update("lola in coin, seed 0", reading(10))
+        now += 3600.0
+        bar.update(long, reading(20))
+    line = next(line for line in shown(where).splitlines() if "1:00:00, 8:00:00 left" in line)
+    assert "maddpg" in line and "seed 17" in line and "━" in line
+
+
+def test_what_a_run_is_at_stands_behind_its_name() -> None:
+    where = console()
+    with Progress("pairings", console=where) as bar:
+        bar.update("lola", Reading(0, 14, doing="meets itself"))
+    assert shown(where) == "lola meets itself: 0%, 0 of 14 pairings\n"

@@ -10,7 +10,6 @@ from PIL import Image
 
 from leaderboard.store import Store
 from zoo import home
-from zoo.entry import venue
 from zoo.play.replay import Frame, replay, strip, write_gif
 
 SHORT = ("--arena", "coin", "--set", "arena.max_steps=12", "--episodes", 6)
@@ -121,7 +120,6 @@ def test_place_that_cannot_be_written(zoo: Zoo, tmp_path: Path) -> None:
 def test_entrant_that_changed_since_is_refused(zoo: Zoo, here: Path, refused: Refused) -> None:
     key = match_of(zoo, "mine.py:Plain", "random", *SHORT)
     Path("mine.py").write_text(Path("mine.py").read_text() + "\n# another version\n")
-    venue.entrant.cache_clear()  # as in a process of its own
     assert "are no longer the entrants that played it" in refused("replay", key)
 
 

@@ -21,10 +21,11 @@ from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
 from zoo import reproduce
 from zoo.errors import UserError
+from zoo.progress import Reading
 from zoo.registry import load_arena
 from zoo.reproduce import dice_gradients, learning_runs, lola_imp, lola_ipd
-from zoo.reproduce.report import Figure, Finding, Part, Published, Reproduction, Tell
-from zoo.reproduce.run import Done, assembled, key
+from zoo.reproduce.report import Figure, FigureRow, Part, Published, Reproduction, Tell
+from zoo.reproduce.run import DonePart, assembled, key
 from zoo.reproduce.run import reproduce as run
 from zoo.reproduce.screen import report_screen
 
@@ -51,7 +52,10 @@ class Squares(Figure):
     def assemble(self, done: Sequence[tuple[Part, Any]], quick: bool, seeds: int) -> Reproduction:
         values = [result["square"] for _, result in done]
         return Reproduction(
-            [Finding("mean of squares", estimate.t(values), Published(1.0))], {"n": seeds}, "0 to 2", data={"y": values}
+            [FigureRow("mean of squares", estimate.t(values), Published(1.0))],
+            {"n": seeds},
+            "0 to 2",
+            data={"y": values},
         )
 
     def plot(self, report: Reproduction) -> Any:
@@ -60,7 +64,7 @@ class Squares(Figure):
         return plot
 
 
-def go(figure: Figure, folder: Path, workers: int = 1, force: bool = False) -> list[Done]:
+def go(figure: Figure, folder: Path, workers: int = 1, force: bool = False) -> list[DonePart]:
     CALLS.clear()
     chosen = run(figure, folder, quick=False, seeds=3, workers=workers, force=force, watch=lambda *_: None)
     return list(chosen)
@@ -100,6 +104,7 @@ def test_a_part_is_known_by_its_settings_and_the_figures_revision() -> None:
     assert key(Squares(), Part("another name", part.function, dict(part.settings))) in keys
 
 
+@pytest.mark.slow
 def test_worker_processes_give_the_same(tmp_path: Path) -> None:
     def parts(folder: str, workers: int) -> dict[str, Any]:
         figure = dice_gradients.FIGURE
@@ -109,7 +114,7 @@ def test_worker_processes_give_the_same(tmp_path: Path) -> None:
             def parts(self, quick: bool, seeds: int) -> list[Part]:
                 return tiny
 
-        told: list[tuple[str, int, int]] = []
+        told: list[tuple[str, Reading]] = []
         chosen = run(
             Tiny(), tmp_path / folder, quick=True, seeds=2, workers=workers, force=False,
             watch=lambda *news: told.append(news),
@@ -142,15 +147,15 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 def test_the_verdict_says_where_we_are_worse(
     published: Published | None, low: float | None, high: float | None, verdict: str
 ) -> None:
-    assert Finding("", Estimate(1.0, low, high, 9), published, better="higher").verdict == verdict
+    assert FigureRow("", Estimate(1.0, low, high, 9), published, better="higher").verdict == verdict
 
 
 def test_a_verdict_without_a_better_way_tells_the_sign() -> None:
-    assert Finding("", Estimate(1.0, 0.9, 1.1, 9), Published(1.2)).verdict == "misses by -0.2"
+    assert FigureRow("", Estimate(1.0, 0.9, 1.1, 9), Published(1.2)).verdict == "misses by -0.2"
 
 
 def test_number_published_and_verdict_stand_in_one_line_of_eighty_columns() -> None:
-    row = Finding(
+    row = FigureRow(
         "LOLA2 against LOLA2", Estimate(-1.045, -1.057, -1.032, 400), Published(-1.14), "g", "higher", sd=0.13
     )
     told = replace(row, note="all updates -1.073")
@@ -165,8 +170,8 @@ def test_number_published_and_verdict_stand_in_one_line_of_eighty_columns() -> N
 
 
 def test_targets_are_met_or_missed() -> None:
-    assert Finding("", Estimate(0.96, None, None, 1), at_least=0.95).target == ">=0.95 met"
-    assert Finding("", Estimate(0.94, None, None, 1), at_least=0.95).target == ">=0.95 missed"
+    assert FigureRow("", Estimate(0.96, None, None, 1), at_least=0.95).target == ">=0.95 met"
+    assert FigureRow("", Estimate(0.94, None, None, 1), at_least=0.95).target == ">=0.95 missed"
 
 
 def test_intervals_of_means_shares_and_deviations() -> None:

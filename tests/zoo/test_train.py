@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from zoo.play.table import Round
 from zoo.progress import Reading
 from zoo.run_folder import RunFolder
 from zoo.train import Outcome, train
-from zoo.train_many import Job, train_all
+from zoo.train_many import TrainingRun, train_all
 
 
 @pytest.mark.parametrize(("agent", "arena"), RESUMED, ids=[f"{agent}-{arena.name}" for agent, arena in RESUMED])
@@ -115,18 +116,19 @@ begin(0)
         assert rows == json.loads((tmp_path / f"whole-{number}" / "curve.json").read_text())["rows"]
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_bytes_and_a_fault_stops_them_saved(tmp_path: Path) -> None:
     (tmp_path / "spoilt.py").write_text(SPOILT)
     jobs = [
-        Job(plan("lola"), tmp_path / "short"),
-        Job(plan(seed=1, steps=40_000_000), tmp_path / "long"),
-        Job(plan(f"{tmp_path}/spoilt.py:Spoilt"), tmp_path / "spoilt"),
-        Job(plan(seed=2), tmp_path / "never"),
+        TrainingRun(plan("lola"), tmp_path / "short"),
+        TrainingRun(plan(seed=1, steps=40_000_000), tmp_path / "long"),
+        TrainingRun(plan(f"{tmp_path}/spoilt.py:Spoilt"), tmp_path / "spoilt"),
+        TrainingRun(plan(seed=2), tmp_path / "never"),
     ]
     outcomes: list[Outcome] = []
     watched: set[int] = set()
     with pytest.raises(UserError, match="no longer finite after 96 steps"):
-        outcomes.extend(train_all(jobs, 2, lambda: False, lambda job, reading: watched.add(job.plan.seed)))
+        outcomes.extend(train_all(jobs, 2, lambda: False, lambda run, reading: watched.add(run.plan.seed)))
     train(plan("lola"), tmp_path / "here")
     assert weights(tmp_path / "short") == weights(tmp_path / "here")
     assert checkpoint.load(tmp_path / "long").card.steps == 32 * saved_rounds(tmp_path / "long")
@@ -218,7 +220,7 @@ def test_a_stopped_run_is_watched_from_where_it_stands(tmp_path: Path) -> None:
     assert {r.total for r in seen} == {192}
     assert len(seen[-1].curves["red"]) == 6
     assert {"own_colour_share", "entropy"} <= seen[-1].figures["red"].keys()
-    assert Reading.from_json(seen[-1].to_json()) == seen[-1]
+    assert pickle.loads(pickle.dumps(seen[-1])) == seen[-1]
 
 
 def test_the_commit_is_our_own_or_none(tmp_path: Path) -> None:
@@ -265,4 +267,4 @@ def test_a_curve_averages_over_intervals_and_leaves_out_what_is_not_known() -> N
 
 def test_outcomes_cross_a_pipe() -> None:
     outcome = Outcome("finished", Path("x"), 0, ["red"], 1, 2, {"red/return_per_step": 0.5})
-    assert Outcome(**{**json.loads(json.dumps({**vars(outcome), "folder": "x"})), "folder": Path("x")}) == outcome
+    assert pickle.loads(pickle.dumps(outcome)) == outcome

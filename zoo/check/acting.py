@@ -17,8 +17,8 @@ from zoo.check.data import clone, difference, leaves
 from zoo.check.subject import ROWS, Game, Subject, follow, unlike
 from zoo.check.verdict import Verdict, judge
 
-#: Words that any game may offer. An agent that needs another knows the rules of one family of games, in which masks
-#: never forbid anything, so that it is not shown made-up ones.
+#: Words that any game may offer. An agent that needs another word knows the rules of one family of games. Masks there
+#: forbid nothing, so such an agent is shown no made-up masks.
 GENERAL = frozenset({"discrete", "continuous", "channel", "common", "state", "simulator", "value", "joint", "policies"})
 TOLERANCE = 1e-5  # between continuous actions of batches of different size
 
@@ -40,10 +40,10 @@ def plays_legally(subject: Subject) -> Verdict:
 def _variants(subject: Subject, game: Game, seat: str) -> Iterator[tuple[Game, str]]:
     """The game as it was; with half of the rows inactive; and with masks that forbid at random."""
     yield game, "in a plain game"
-    told = [steps[seat] for steps in game.moments]
-    yield game.seats({seat: [_absent(step, t) for t, step in enumerate(told)]}), "with rows that are inactive"
-    if told[0].action_mask is not None and subject.needs <= GENERAL:
-        yield game.seats({seat: [_masked(step, t) for t, step in enumerate(told)]}), "with masks that forbid actions"
+    shown = [steps[seat] for steps in game.moments]
+    yield game.seats({seat: [_absent(step, t) for t, step in enumerate(shown)]}), "with rows that are inactive"
+    if shown[0].action_mask is not None and subject.needs <= GENERAL:
+        yield game.seats({seat: [_masked(step, t) for t, step in enumerate(shown)]}), "with masks that forbid actions"
 
 
 def _absent(step: TimeStep, t: int) -> TimeStep:
@@ -68,7 +68,7 @@ def illegal(action: Any, step: TimeStep, seat: SeatSpec, extras: Any) -> str | N
 
     Args:
         action: what `act` returned.
-        step: what the seat was told.
+        step: what the seat was shown.
         seat: the seat's spec.
         extras: names that every action's extras should have.
     """
@@ -79,8 +79,8 @@ def illegal(action: Any, step: TimeStep, seat: SeatSpec, extras: Any) -> str | N
         return f"the value is {type(action.value).__name__}, expected a tensor"
     type_, shape = (torch.long, (copies,)) if seat.actions else (torch.float32, (copies, seat.action_dim))
     if action.value.dtype != type_ or action.value.shape != shape:
-        found = f"{action.value.dtype} {list(action.value.shape)}"
-        return f"the value is {found}, expected {type_} {list(shape)}"
+        got = f"{action.value.dtype} {list(action.value.shape)}"
+        return f"the value is {got}, expected {type_} {list(shape)}"
     if seat.actions:
         if not ((action.value >= 0) & (action.value < seat.actions)).all():
             return f"an action is outside 0 .. {seat.actions - 1}"
@@ -101,15 +101,15 @@ def illegal(action: Any, step: TimeStep, seat: SeatSpec, extras: Any) -> str | N
 
 
 def act_sees_a_seat(subject: Subject) -> Verdict:
-    """1: `act` takes a time step and a memory, and what other seats are told does not reach it; `learn` the table."""
+    """1: `act` takes a time step and a memory, and what other seats see does not reach it; `learn` sees the table."""
     return judge(_signatures(subject.entry.agent) or _peeks(subject))
 
 
 def _signatures(agent: type[Agent]) -> str | None:
     for name, expected in (("begin", "seating"), ("act", "timestep, memory"), ("learn", "joint, context")):
-        found = list(inspect.signature(getattr(agent, name)).parameters)[1:]
-        if len(found) != expected.count(",") + 1:
-            return f"{name}(self, {', '.join(found)}) should be {name}(self, {expected}) and take nothing else"
+        parameters = list(inspect.signature(getattr(agent, name)).parameters)[1:]
+        if len(parameters) != expected.count(",") + 1:
+            return f"{name}(self, {', '.join(parameters)}) should be {name}(self, {expected}) and take nothing else"
     return None
 
 
@@ -143,11 +143,11 @@ def _untouched(subject: Subject, seat: str) -> str | None:
     agent, game = subject.make((seat,)), subject.game(6)
     memory = agent.begin(game.seatings[seat])
     for steps in game.moments:
-        before, told = clone(memory), clone(steps[seat])
+        before, shown = clone(memory), clone(steps[seat])
         _, following = agent.act(steps[seat], memory)
         if where := difference(before, memory):
             return f"changed memory{where} in place: return a new dict, as in {{**memory, 'step': memory['step'] + 1}}"
-        if where := difference(told, steps[seat]):
+        if where := difference(shown, steps[seat]):
             return f"wrote into timestep{where}: it belongs to the arena"
         memory = following
     return None

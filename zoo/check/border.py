@@ -24,7 +24,7 @@ from zoo.play.table import Sight
 
 
 def needs_are_declared(subject: Subject) -> Verdict:
-    """9: words that it needs are known, it is refused where one is missing, and it needs no word that it leaves out."""
+    """9: its words are known, an arena that lacks one of them refuses it, and it needs no word beyond them."""
     return judge(_unknown_word(subject) or _not_refused(subject) or _undeclared(subject))
 
 
@@ -49,7 +49,7 @@ def _not_refused(subject: Subject) -> str | None:
         else:
             return f"it is not refused in an arena without {word!r}"
     unnoticed = sorted(subject.needs - set(missing_words(subject.entry.agent, frozenset(), learning=True)))
-    return f"nobody notices where {unnoticed[0]!r} is missing" if unnoticed else None
+    return f"no arena refuses it for want of {unnoticed[0]!r}" if unnoticed else None
 
 
 def _without(arena: Arena, word: str) -> Arena:
@@ -60,7 +60,7 @@ def _without(arena: Arena, word: str) -> Arena:
 
 
 def _undeclared(subject: Subject) -> str | None:
-    """An agent that asks for neither kind of action must play both, unless it knows one family of games alone."""
+    """An agent that names no kind of action must play both kinds, unless it knows one family of games only."""
     kinds = {"discrete": SeatSpec((5,), 3), "continuous": SeatSpec((5,), 0, action_dim=2)}
     if subject.entry.agent.needs & kinds.keys() or not subject.entry.agent.needs <= GENERAL:
         return None
@@ -90,7 +90,7 @@ def only_numbers_leave(subject: Subject) -> Verdict:
     """10: states hold tensors only, metrics numbers only, and both states survive being saved and loaded."""
     fault = _wrong_state(subject) or _wrong_metric(subject) or _takes_anything(subject)
     sights = subject.sights()
-    for sight in (sights[0], sights[-1]) if subject.rounds else sights[:1]:  # what it infers is also kept
+    for sight in (sights[0], sights[-1]) if subject.rounds else sights[:1]:  # what it infers survives too
         fault = fault or _does_not_survive(subject, sight)
     return judge(fault)
 

@@ -24,7 +24,7 @@ from zoo.check.subject import ROWS, Game, Subject, follow, subject
 from zoo.check.verdict import one_line
 
 SEED = 21
-_DECIMALS = 3  # of continuous actions: the noise of their last digits is no other behaviour
+_DECIMALS = 3  # of continuous actions: their last digits are noise and say nothing about behaviour
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Elsewhere:
         """What `fingerprint` finds there.
 
         Raises:
-            ChildProcessError: the agent failed there, or took the process with it.
+            ChildProcessError: the agent failed there, or ended the process.
         """
         agent, arena, settings = subject.texts
         request = {"agent": agent, "arena": arena, "settings": settings, "threads": torch.get_num_threads()}
@@ -116,8 +116,8 @@ def serve(requests: IO[str], replies: IO[str]) -> None:
         request = json.loads(line)
         torch.set_num_threads(request["threads"])
         try:
-            found = subject(request["agent"], request["arena"], request["settings"])
-            reply = asdict(fingerprint(found))
+            there = subject(request["agent"], request["arena"], request["settings"])
+            reply = asdict(fingerprint(there))
         except Exception as error:
             reply = {"error": one_line(error)}
         replies.write(json.dumps(reply) + "\n")

@@ -23,9 +23,9 @@ from zoo.check.telling import wrong_clock, wrong_record, wrong_spec
 from zoo.check.verdict import NotApplicable, Verdict, judge, one_line
 
 MANY = 4096  # episodes behind a mean
-SIGMAS = 4.0  # standard errors within which two means are taken for equal: farther off once in 16,000
-SIGHT_SIGMAS = 6.0  # the same where thousands of means are looked at
-LONG = 300  # steps after which an episode's end is no longer waited for
+SIGMAS = 4.0  # standard errors within which two means count as equal; equal ones are farther apart once in 16,000
+SIGHT_SIGMAS = 6.0  # the same for thousands of means at once
+LONG = 300  # steps after which the law no longer waits for the end of an episode
 
 
 def spec_is_true(rules: Rules) -> Verdict:
@@ -35,7 +35,7 @@ def spec_is_true(rules: Rules) -> Verdict:
 
 
 def seeds_reproduce(rules: Rules) -> Verdict:
-    """2: equal seeds and actions give equal games, in the same object and in another, whatever else drew luck."""
+    """2: equal seeds and actions give equal games, in this object and in another, whatever else draws luck."""
     with scrambled(1), rules.arena() as arena:
         first = rules.play(arena, 2)
         again = rules.play(arena, 2)
@@ -69,8 +69,8 @@ def rows_are_independent(rules: Rules) -> Verdict:
 
 
 def _rows(record: Record, index: list[int]) -> list[object]:
-    """What the arena told some rows, in that order."""
-    moments = [{seat: rows(step, index) for seat, step in told.items()} for told in record.moments]
+    """What the arena showed to some rows, in that order."""
+    moments = [{seat: rows(step, index) for seat, step in moment.items()} for moment in record.moments]
     return [moments, [None if state is None else state[index] for state in record.states]]
 
 
@@ -101,9 +101,9 @@ def _tells_otherwise(face: Any, record: Record, seed: int) -> str | None:
     seats = dict(zip(agents, record.moments[0], strict=True))
     living, (seen, _) = agents, face.reset(seed=seed)
     rewards, ended, cut = dict.fromkeys(agents, 0.0), dict.fromkeys(agents, False), dict.fromkeys(agents, False)
-    for t, told in enumerate(record.moments):
+    for t, moment in enumerate(record.moments):
         for agent in living:
-            step = told[seats[agent]]
+            step = moment[seats[agent]]
             over = bool(step.last) or not step.discount
             if not np.array_equal(seen[agent], step.observation[0].numpy()):
                 return f"observation of {agent} at moment {t}"
@@ -228,14 +228,14 @@ def episodes_end(rules: Rules) -> Verdict:
         steps = min(2 * arena.spec.max_steps + 3, LONG)
         again, once = rules.play(arena, 9, steps), rules.play(arena, 9, steps, autoreset=False)
         spec = arena.spec
-    ends = torch.stack([next(iter(told.values())).last for told in once.moments])
+    ends = torch.stack([next(iter(moment.values())).last for moment in once.moments])
     if not ends.any():
         return NotApplicable(f"no episode ended within {steps} steps")
     if fault := wrong_clock(spec, again):
         return judge(f"with autoreset, {fault}")
     over = torch.zeros(ROWS, dtype=torch.bool)
-    for t, told in enumerate(once.moments):
-        for seat, step in told.items():
+    for t, moment in enumerate(once.moments):
+        for seat, step in moment.items():
             if over.any() and _awake(step, over):
                 return judge(
                     f"without autoreset, seat {seat} is active, paid or starts anew at moment {t}, after its episode:"
@@ -272,10 +272,10 @@ def _makes_elsewhere(arena: Arena, seeds: Tensor, record: Record) -> str | None:
     mend = "reset or step makes a tensor on torch's default device: make it with device=self.device"
     try:
         with torch.device("meta"):
-            told = [arena.reset(seeds), *(arena.step(actions) for actions in record.actions)]
+            shown = [arena.reset(seeds), *(arena.step(actions) for actions in record.actions)]
     except (RuntimeError, NotImplementedError) as error:
         return f"{mend} ({one_line(error)})"
-    lost = any(isinstance(leaf, Tensor) and leaf.is_meta for _, leaf in leaves(told))
+    lost = any(isinstance(leaf, Tensor) and leaf.is_meta for _, leaf in leaves(shown))
     return mend if lost else None
 
 

@@ -48,11 +48,11 @@ def check_agent(agent: str, arena: str, settings: Sequence[str] = ()) -> Iterato
     Raises:
         UserError: unknown names or fields, values that do not fit, or an agent that cannot play there.
     """
-    found = subject(agent, arena, settings)
-    refused = refusal(found.entry, found.arena)
+    checked = subject(agent, arena, settings)
+    refused = refusal(checked.entry, checked.arena)
     if refused:
-        raise UserError(f"{found.entry.name} cannot play {arena}, which {refused}")
-    return hold(AGENT_LAWS, found)
+        raise UserError(f"{checked.entry.name} cannot play {arena}, which {refused}")
+    return hold(AGENT_LAWS, checked)
 
 
 def check_arena(arena: str, settings: Sequence[str] = (), wrap: tuple[str, ...] = ()) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ _SIGHT = {
 
 
 def act_changes_nothing(subject: Subject) -> Verdict:
-    """3: `act` builds no graph and changes no parameter, and `learn` does with what such play leaves behind."""
+    """3: `act` builds no graph and changes no parameter, and `learn` needs nothing else of such play."""
     team, game = subject.team(), subject.game(10, training=True)
     before = {seat: clone(agent.learning_state()) for seat, agent in team.items()}
     with torch.enable_grad():
@@ -69,7 +69,7 @@ def _keeps_to_itself(subject: Subject) -> str | None:
 
 
 def _any_order(subject: Subject) -> str | None:
-    found: list[dict[str, dict[str, Tensor]]] = []
+    learned: list[dict[str, dict[str, Tensor]]] = []
     for backwards in (False, True):
         table = subject.singles()
         for update in range(subject.rounds):
@@ -78,13 +78,13 @@ def _any_order(subject: Subject) -> str | None:
             contexts = {seat: subject.context((seat,), seed, update, table, SIGHTS[-1]) for seat in table}
             for seat in sorted(table, reverse=backwards):
                 table[seat].learn(subject.cut(joint, (seat,), SIGHTS[-1]), contexts[seat])
-        found.append({seat: agent.learning_state() for seat, agent in table.items()})
-    where = difference(*found)
+        learned.append({seat: agent.learning_state() for seat, agent in table.items()})
+    where = difference(*learned)
     return f"the weights {where} depend on who learns first" if where else None
 
 
 def peers_are_shown_or_inferred(subject: Subject) -> Verdict:
-    """8: it learns from the least that its needs allow and from the most, with peers of any type, and shows itself."""
+    """8: it learns from the least and the most that its needs allow, with peers of any type; its policy is its play."""
     shown = {seat: agent.policy(seat) for seat, agent in subject.team().items()}
     policies = {seat: policy for seat, policy in shown.items() if policy is not None}
     for seat in policies:
@@ -136,10 +136,10 @@ def _is_differentiable(policy: DifferentiablePolicy, trajectory: Trajectory, sub
         steps = trajectory.timesteps
         idle = ~steps.active[:-1] | steps.last[:-1]
         if not depends.isfinite().all() or depends[idle].count_nonzero():
-            return "gives log_prob that is not finite, or not 0 where the seat was inactive or the episode over"
+            return "gives log_prob that is not finite, or not 0 where the seat was inactive or the episode was over"
     if theta:
-        found = torch.autograd.grad(depends.sum(), list(theta.values()), allow_unused=True)
-        if all(g is None for g in found):
+        gradients = torch.autograd.grad(depends.sum(), list(theta.values()), allow_unused=True)
+        if all(g is None for g in gradients):
             return f"gives {what} that does not depend on the parameters of with_parameters"
     return None
 

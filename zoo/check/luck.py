@@ -1,4 +1,4 @@
-"""Law 5: luck is dealt. Whoever draws from a global generator plays another game in another process."""
+"""Law 5: luck is dealt. An agent that draws from a global generator plays another game in another process."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _unlike(a: Fingerprint, b: Fingerprint, where: str) -> str | None:
 
 
 def _global_states() -> dict[str, Any]:
-    """The generators that everybody shares."""
+    """The generators that all code in a process shares."""
     states = {
         "random": random.getstate(),
         "numpy.random": np.random.get_state(legacy=False),
@@ -73,7 +73,7 @@ def _global_states() -> dict[str, Any]:
 
 @contextmanager
 def watched(what: str, used: list[str]) -> Iterator[None]:
-    """Note in `used` which global generators were drawn from inside."""
+    """Note in `used` which global generators the code inside drew from."""
     before = _global_states()
     yield
     used += [

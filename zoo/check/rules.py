@@ -33,7 +33,7 @@ class Record:
     memories: dict[str, Memory]
 
     def shown(self) -> list[object]:
-        """Everything that the arena told."""
+        """Everything that the arena showed."""
         return [self.moments, self.states]
 
     def returns(self) -> dict[str, Tensor]:
@@ -78,8 +78,8 @@ class Rules:
         table = strangers(arena) if players is None else players
         luck = {seat: derive_rows(seed, count, "seat", seat)[index].to(arena.device) for seat in table}
         memories = {seat: policy.begin(Seating(seat, luck[seat], luck[seat])) for seat, policy in table.items()}
-        told, state = arena.reset(self.seeds(seed, count)[index].to(arena.device), autoreset=autoreset)
-        record = Record([clone(told)], [clone(state)], [], memories)
+        moment, state = arena.reset(self.seeds(seed, count)[index].to(arena.device), autoreset=autoreset)
+        record = Record([clone(moment)], [clone(state)], [], memories)
         return go_on(arena, record, steps, table, until_over=until_over)
 
 
@@ -96,14 +96,14 @@ def go_on(
     players = strangers(arena) if table is None else table
     longer = Record([*record.moments], [*record.states], [*record.actions], dict(record.memories))
     for _ in range(steps):
-        told = longer.moments[-1]
-        if until_over and all(bool(step.last.all()) for step in told.values()):
+        moment = longer.moments[-1]
+        if until_over and all(bool(step.last.all()) for step in moment.values()):
             break
         actions: dict[str, Action] = {}
         for seat, policy in players.items():
-            actions[seat], longer.memories[seat] = policy.act(told[seat], longer.memories[seat])
-        told, state = arena.step(actions)
-        longer.moments.append(clone(told))
+            actions[seat], longer.memories[seat] = policy.act(moment[seat], longer.memories[seat])
+        moment, state = arena.step(actions)
+        longer.moments.append(clone(moment))
         longer.states.append(clone(state))
         longer.actions.append(actions)
     return longer

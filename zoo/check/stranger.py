@@ -1,4 +1,4 @@
-"""A plain policy of nobody's: it fills the seats that the agent under check leaves free, and is its peer."""
+"""A plain policy: it fills the seats that the agent under check leaves free, and is its peer."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class Stranger(DifferentiablePolicy):
         self.spec, self.seat, self.seed, self.deviation = spec, seat, seed, deviation
         self._own, self._width = spec.seats[seat], math.prod(spec.seats[seat].observation)
         sizes = [self._width, self._own.actions or self._own.action_dim]
-        # strong opinions: strangers whose policies were all nearly uniform could hardly be told apart
+        # strong opinions: nearly uniform policies could hardly be distinguished
         fresh = mlp_parameters(sizes, seed=seed, last_scale=4.0, device=device) if parameters is None else parameters
         self.parameters = fresh
 
     @property
     def memoryless(self) -> bool:
-        """Nothing but the current observation matters."""
+        """Only the current observation matters."""
         return True
 
     def with_parameters(self, parameters: Parameters) -> Self:

@@ -33,7 +33,7 @@ PATIENCE = 8  # rounds in which a learner should have learned something
 
 @dataclass(frozen=True)
 class Game:
-    """A recorded game to play along: what every seat is told at each of T moments, and the luck that it is dealt.
+    """A recorded game to play along: what every seat sees at each of T moments, and the luck that it gets.
 
     What the players do changes nothing, so two of them can be compared step by step.
     """
@@ -51,9 +51,9 @@ class Game:
         return Game(moments, lucks)
 
     def seats(self, shown: Mapping[str, Sequence[TimeStep]]) -> Game:
-        """The same game where some seats are told something else."""
+        """The same game in which some seats see something else."""
         moments = [
-            dict(steps) | {seat: told[t] for seat, told in shown.items()} for t, steps in enumerate(self.moments)
+            dict(steps) | {seat: series[t] for seat, series in shown.items()} for t, steps in enumerate(self.moments)
         ]
         return Game(moments, self.seatings)
 
@@ -92,7 +92,7 @@ def unlike(a: Play, b: Play, *seats: str) -> str | None:
 class Subject:
     """An agent class with a config, and an arena that it can play.
 
-    `texts` are agent, arena and the arena's settings as they were typed, for whoever has to read them again.
+    `texts` are agent, arena and the arena's settings as they were typed, so that another process can read them again.
     """
 
     entry: AgentEntry

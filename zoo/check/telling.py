@@ -1,4 +1,4 @@
-"""Is what an arena says of itself true? Its spec, and every time step that it tells."""
+"""Is what an arena says of itself true? Its spec, and every time step that it shows."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def wrong_spec(arena: Arena) -> str | None:
 
 
 def wrong_record(spec: ArenaSpec, record: Record) -> str | None:
-    """What is wrong with what a game told each seat at each moment, or None."""
-    for t, (told, state) in enumerate(zip(record.moments, record.states, strict=True)):
-        if told.keys() != spec.seats.keys():
-            return f"moment {t}: time steps for {', '.join(told)}, expected {', '.join(spec.seats)}"
-        for seat, step in told.items():
+    """What is wrong with what a game showed to each seat at each moment, or None."""
+    for t, (moment, state) in enumerate(zip(record.moments, record.states, strict=True)):
+        if moment.keys() != spec.seats.keys():
+            return f"moment {t}: time steps for {', '.join(moment)}, expected {', '.join(spec.seats)}"
+        for seat, step in moment.items():
             if fault := wrong_step(step, spec.seats[seat], spec):
                 return f"moment {t}, seat {seat}: {fault}"
         if fault := _wrong_state(state, spec):
@@ -64,11 +64,11 @@ def wrong_record(spec: ArenaSpec, record: Record) -> str | None:
 def wrong_clock(spec: ArenaSpec, record: Record) -> str | None:
     """What is wrong with the episodes of a game with autoreset, or None.
 
-    One begins at the start and after each end, and nowhere else; for all seats together; none is longer than allowed.
+    An episode begins at the start and after each end, and nowhere else; for all seats at once; none is too long.
     """
     age = torch.zeros(ROWS, dtype=torch.long)  # steps since the episode began
-    for t, told in enumerate(record.moments):
-        steps = list(told.values())
+    for t, moment in enumerate(record.moments):
+        steps = list(moment.values())
         for step in steps[1:]:
             if not torch.equal(step.first, steps[0].first) or not torch.equal(step.last, steps[0].last):
                 return f"moment {t}: seats disagree about first or last: an episode begins and ends for all of them"
@@ -98,8 +98,8 @@ def wrong_step(step: TimeStep, seat: SeatSpec, spec: ArenaSpec) -> str | None:
         expected.append(("audible", step.audible, torch.bool, (len(spec.seats),)))
     for name, tensor, dtype, shape in expected:
         if not isinstance(tensor, Tensor) or tensor.dtype != dtype or tensor.shape != (ROWS, *shape):
-            found = f"{tensor.dtype} {list(tensor.shape)}" if isinstance(tensor, Tensor) else repr(tensor)
-            return f"{name} is {found}, expected {dtype} {[ROWS, *shape]}"
+            got = f"{tensor.dtype} {list(tensor.shape)}" if isinstance(tensor, Tensor) else repr(tensor)
+            return f"{name} is {got}, expected {dtype} {[ROWS, *shape]}"
     low, high = seat.bounds
     seen = step.observation
     if not (seen.isfinite().all() and (seen >= low).all() and (seen <= high).all()):
@@ -121,6 +121,6 @@ def _wrong_state(state: Tensor | None, spec: ArenaSpec) -> str | None:
     if spec.state_dim == 0:
         return None if state is None else "it tells a global state, but state_dim is 0"
     if state is None or state.dtype != torch.float32 or state.shape != (ROWS, spec.state_dim):
-        found = None if state is None else f"{state.dtype} {list(state.shape)}"
-        return f"the global state is {found}, expected torch.float32 {[ROWS, spec.state_dim]}"
+        got = None if state is None else f"{state.dtype} {list(state.shape)}"
+        return f"the global state is {got}, expected torch.float32 {[ROWS, spec.state_dim]}"
     return None

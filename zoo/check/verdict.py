@@ -64,8 +64,8 @@ class Finding:
 def hold(laws: Iterable[Law[Subject]], subject: Subject) -> Iterator[Finding]:
     """Hold the laws against a subject, one after the other.
 
-    A subject that raises breaks the law under which it did: it is somebody's unfinished work, so every exception is
-    turned into a finding of one line. Where the same exception stops another law, that is no second fault.
+    A subject that raises an exception breaks the law that was held against it: it may be unfinished work, so every
+    exception becomes a finding of one line. The same exception under another law is no second fault.
     """
     failed: dict[str, str] = {}
     for law in laws:

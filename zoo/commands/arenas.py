@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from arenas.protocol import Arena
     from zoo.entry.venue import ArenaChoice
-    from zoo.registry import ArenaEntry
 
 EPILOG = """\b
 Examples:
@@ -110,19 +109,20 @@ def _description(choice: ArenaChoice) -> RenderableType:
         arena = entry.make(1)
     except UserError as error:
         return Group(*parts, *settings, Text(f"\n{error}", "dim"))
-    parts += [Text("\nFacts", "bold"), facts(_facts(choice, entry, arena)), Text("\nSeats", "bold"), _seats(arena)]
+    parts += [Text("\nFacts", "bold"), facts(_facts(choice, arena)), Text("\nSeats", "bold"), _seats(arena)]
     parts += [Text("\nOffers", "bold"), facts(_offers(arena)), *settings]
     arena.close()
     return Group(*parts)
 
 
-def _facts(choice: ArenaChoice, entry: ArenaEntry, arena: Arena) -> dict[str, str]:
+def _facts(choice: ArenaChoice, arena: Arena) -> dict[str, str]:
     from leaderboard.report.layout import plural
     from zoo import catalogue
-    from zoo.panels import panel_for
+    from zoo.entry.declared import panel_for
+    from zoo.entry.venue import Venue
 
-    spec, identity = arena.spec, entry.identity(arena)
-    panel = panel_for(choice, arena, identity)
+    venue = Venue(choice)
+    spec, identity, panel = venue.spec, venue.identity, panel_for(venue)
     properties = {
         "identity": identity,
         "kind": spec.kind,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from zoo.bench import Measurement
+    from zoo.bench import Speed
 
 EPILOG = """\b
 Examples:
@@ -44,14 +44,14 @@ def command(quick: bool, as_json: bool) -> None:
     from zoo.work.pool import limit_threads
 
     limit_threads()
-    found = list(watch(measure(quick), count(), "measurements", quiet=as_json))
+    measured = list(watch(measure(quick), count(), "measurements", quiet=as_json))
     if as_json:
-        click.echo(json.dumps({"machine": machine(), "measurements": [asdict(m) for m in found]}, indent=1))
+        click.echo(json.dumps({"machine": machine(), "measurements": [asdict(m) for m in measured]}, indent=1))
     else:
-        Console().print(_screen(found, machine()))
+        Console().print(_screen(measured, machine()))
 
 
-def _screen(found: Sequence[Measurement], facts: dict[str, Any]) -> RenderableType:
+def _screen(measured: Sequence[Speed], facts: dict[str, Any]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
@@ -60,9 +60,9 @@ def _screen(found: Sequence[Measurement], facts: dict[str, Any]) -> RenderableTy
 
     copies, length = bench.ROUND
     titles = {
-        "arena": "Arenas: all seats told, actions given",
+        "arena": "Arenas: all seats observed, actions given",
         "face": "PettingZoo's own loop in one copy, and how much faster batches are",
-        "particle": "Particle worlds: all seats told, actions given, beside mpe2's own loop",
+        "particle": "Particle worlds: all seats observed, actions given, beside mpe2's own loop",
         "agent": f"Agents: microseconds per act in batches of B, and matches in blocks of {bench.BLOCK}",
         "learning": f"Learning: rounds of {copies} copies x {length} steps of self-play, default settings",
         "imagining": (
@@ -77,7 +77,7 @@ def _screen(found: Sequence[Measurement], facts: dict[str, Any]) -> RenderableTy
     }
     parts: list[RenderableType] = []
     for group, title in titles.items():
-        lines = [m for m in found if m.group == group and m.figures]
+        lines = [m for m in measured if m.group == group and m.figures]
         columns = list(lines[0].figures) if lines else []
         table = plain_table("name", *columns, right=columns)
         for line in lines:

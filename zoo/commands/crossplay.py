@@ -11,7 +11,7 @@ from zoo.commands.options import COUNT, SEED, arena_options, arena_settings, typ
 
 if TYPE_CHECKING:
     from zoo.crossplay import CrossReport
-    from zoo.entry.venue import ArenaChoice
+    from zoo.entry.venue import Venue
 
 EPILOG = """\b
 Everybody plays every role with everybody, on the same seeds. Blocks are
@@ -76,54 +76,54 @@ def command(
     import json
     import time
 
-    from rich.console import Console
-
-    from leaderboard.report.layout import plural
     from leaderboard.store import Store
     from zoo import crossplay, home
-    from zoo.crossplay.screen import crossplay_screen
-    from zoo.entry.venue import ArenaChoice
-    from zoo.errors import UserError
-    from zoo.screen import progress
+    from zoo.entry.venue import ArenaChoice, Venue
+    from zoo.screen import block_bar
 
     started = time.process_time()
-    choice = ArenaChoice(arena, arena_settings(assignments), wrap)
-    _check_options(choice, only, plot)
-    rows, further = crossplay.expand(choice, entrants), crossplay.expand(choice, against)
-    crossplay.check(choice, [*rows, *further])
-    if len(rows) + len(further) < 2:
-        raise UserError(f"cross-play needs at least two entrants, got {len(rows)}")
-    anchors = crossplay.anchors_for(choice, choice.identity(choice.make(1)), anchor_low, anchor_high)
-    with Store(":memory:" if no_record else home.records()) as store, progress(0, "blocks", quiet=as_json) as bar:
+    venue = Venue(ArenaChoice(arena, arena_settings(assignments), wrap))
+    _check_options(venue, only, plot)
+    rows, further = _expanded(venue, entrants, against)
+    anchors = crossplay.anchors_for(venue, anchor_low, anchor_high)
+    with Store(":memory:" if no_record else home.records()) as store, block_bar(quiet=as_json) as watch:
         matrix = crossplay.play(
-            choice,
-            _with_anchors(choice, rows, anchors.entrants),
+            venue,
+            _with_anchors(venue, rows, anchors.entrants),
             [*rows, *further],
             episodes=episodes,
             seed=seed,
             workers=workers,
             store=store,
             command=typed(),
-            watch=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
+            watch=watch,
         )
         report = crossplay.report(matrix, anchors, entries=rows, only=only, alpha=alpha)
         for measurement in report.measurements():
             store.add_measurement(measurement)
-    files = _files(report, only, table, plot)
-    spent = time.process_time() - started
+    spent, files = time.process_time() - started, _files(report, only, table, plot)
     if as_json:
         counts = {"blocks": matrix.blocks, "played": matrix.played, "cpu_s": spent}
         click.echo(json.dumps(report.to_json() | counts, indent=1, allow_nan=False))
-        return
-    kept = "not recorded" if no_record else "recorded"
-    note = f"{kept}; {matrix.played:,} of {plural(matrix.blocks, 'block')} played now; {spent:.1f} CPU s"
-    console = Console()
-    console.print(crossplay_screen(report, note, only))
+    else:
+        _show(report, "not recorded" if no_record else "recorded", spent, only, files)
+
+
+def _show(report: CrossReport, kept: str, spent: float, only: tuple[str, ...], files: list[Path]) -> None:
+    """The screen, and the paths of the files."""
+    from rich.console import Console
+
+    from leaderboard.report.layout import plural
+    from zoo.crossplay.screen import crossplay_screen
+
+    matrix, console = report.matrix, Console()
+    played = f"{matrix.played:,} of {plural(matrix.blocks, 'block')} played now"
+    console.print(crossplay_screen(report, f"{kept}; {played}; {spent:.1f} CPU s", only))
     for file in files:
         console.print(str(file), soft_wrap=True, highlight=False, markup=False)
 
 
-def _check_options(choice: ArenaChoice, only: tuple[str, ...], plot: Path | None) -> None:
+def _check_options(venue: Venue, only: tuple[str, ...], plot: Path | None) -> None:
     """Refuse roles and pictures that there are not, before anything is played."""
     from zoo import crossplay
     from zoo.errors import UserError, nearest, need
@@ -132,19 +132,28 @@ def _check_options(choice: ArenaChoice, only: tuple[str, ...], plot: Path | None
         if plot.suffix not in (".png", ".svg"):
             raise UserError(f"--plot {plot}: the name must end in .png or .svg")
         need("matplotlib", f"--plot {plot}")
-    spec = choice.make(1).spec
-    known = crossplay.roles(spec)
+    known = crossplay.roles(venue.spec)
     for role in only:
         if role not in known:
-            raise UserError(f"--role: {spec.name} has no role {role!r}; {nearest(role, known)}")
+            raise UserError(f"--role: {venue.spec.name} has no role {role!r}; {nearest(role, known)}")
 
 
-def _with_anchors(choice: ArenaChoice, rows: list[str], anchors: tuple[str, ...]) -> list[str]:
+def _expanded(venue: Venue, entrants: tuple[str, ...], against: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Entries and further opponents, all of whom can play every role."""
+    from zoo import crossplay
+    from zoo.errors import UserError
+
+    rows, further = crossplay.expand(venue, entrants), crossplay.expand(venue, against)
+    crossplay.check(venue, [*rows, *further])
+    if len(rows) + len(further) < 2:
+        raise UserError(f"cross-play needs at least two entrants, got {len(rows)}")
+    return rows, further
+
+
+def _with_anchors(venue: Venue, rows: list[str], anchors: tuple[str, ...]) -> list[str]:
     """The rows, and those anchors that are none of them."""
-    from zoo.entry.venue import entrant
-
-    known = {entrant(choice, text).id for text in rows}
-    return [*rows, *(text for text in dict.fromkeys(anchors) if entrant(choice, text).id not in known)]
+    known = {venue.id(text) for text in rows}
+    return [*rows, *(text for text in dict.fromkeys(anchors) if venue.id(text) not in known)]
 
 
 def _files(report: CrossReport, only: tuple[str, ...], table: Path | None, plot: Path | None) -> list[Path]:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import TYPE_CHECKING
+
 import click
 from click.core import ParameterSource
 
-from zoo.commands.options import COUNT, SEED, arena_options, arena_settings, typed
+from zoo.commands.options import COUNT, SEED, arena_options, arena_settings, grouped, typed
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from leaderboard.store import Store
+    from zoo.entry.venue import Venue
+    from zoo.matches.learning import LearningSummary
+    from zoo.matches.match import Summary
 
 EPILOG = """\b
 An entrant is NAME[,field=value ...][@CHECKPOINT]: a learner plays the house's
@@ -22,26 +34,54 @@ Examples:
 """
 
 
+@dataclass(frozen=True)
+class Frozen:
+    """How a match of frozen entrants is played."""
+
+    episodes: int | None
+    first: int | None
+    workers: int
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a match of learners is played."""
+
+    rounds: int
+    copies: int
+    length: int | None
+    runs: int
+    sight: str
+
+
 @click.command(epilog=EPILOG)
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @arena_options
-@click.option("--episodes", type=COUNT, help="Episodes in each seating (default: the arena's, 1000 in ours).")
-@click.option("--seed", type=SEED, help="Play this seed from episode 0 (default: the next public episodes).")
-@click.option("--from", "first", type=click.IntRange(0), help="With --seed: the first episode (default: 0).")
-@click.option("--learn", is_flag=True, help="Both learn while they play, from scratch or from @CHECKPOINT.")
-@click.option("--rounds", type=COUNT, default=200, show_default=True, help="With --learn: rounds, one update each.")
-@click.option("--copies", type=COUNT, default=64, show_default=True, help="With --learn: games played at once.")
-@click.option("--length", type=COUNT, help="With --learn: steps of a round (default: one episode).")
-@click.option("--runs", type=COUNT, default=3, show_default=True, help="With --learn: independent runs.")
-@click.option(
-    "--sight",
-    type=click.Choice(["own", "actions", "policies"]),
-    default="policies",
-    show_default=True,
-    help="With --learn: what learners see of each other.",
+@grouped(
+    "frozen",
+    click.option("--episodes", type=COUNT, help="Episodes in each seating (default: the arena's, 1000 in ours)."),
+    click.option("--from", "first", type=click.IntRange(0), help="With --seed: the first episode (default: 0)."),
+    click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks."),
+    into=Frozen,
 )
-@click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks.")
+@click.option("--seed", type=SEED, help="Play this seed from episode 0 (default: the next public episodes).")
+@click.option("--learn", is_flag=True, help="Both learn while they play, from scratch or from @CHECKPOINT.")
+@grouped(
+    "learning",
+    click.option("--rounds", type=COUNT, default=200, show_default=True, help="With --learn: rounds, one update each."),
+    click.option("--copies", type=COUNT, default=64, show_default=True, help="With --learn: games played at once."),
+    click.option("--length", type=COUNT, help="With --learn: steps of a round (default: one episode)."),
+    click.option("--runs", type=COUNT, default=3, show_default=True, help="With --learn: independent runs."),
+    click.option(
+        "--sight",
+        type=click.Choice(["own", "actions", "policies"]),
+        default="policies",
+        show_default=True,
+        help="With --learn: what learners see of each other.",
+    ),
+    into=Learning,
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the screen.")
 @click.option("--no-record", is_flag=True, help="Leave records and leaderboard as they are.")
 @click.pass_context
@@ -52,16 +92,10 @@ def command(
     arena: str,
     assignments: tuple[str, ...],
     wrap: tuple[str, ...],
-    episodes: int | None,
+    frozen: Frozen,
     seed: int | None,
-    first: int | None,
     learn: bool,
-    rounds: int,
-    copies: int,
-    length: int | None,
-    runs: int,
-    sight: str,
-    workers: int,
+    learning: Learning,
     as_json: bool,
     no_record: bool,
 ) -> None:
@@ -71,59 +105,78 @@ def command(
     by their own returns in the same seats, with the same partners, on the same seeds.
     """
     import json
-    import time
 
     from rich.console import Console
 
     from leaderboard.store import Store
     from zoo import home
-    from zoo.entry.venue import ArenaChoice
-    from zoo.matches.match import keep, prepare, public_board, record_match, register, summarise
-    from zoo.play.blocks import play_blocks
-    from zoo.screen import learning_screen, match_screen, watch
+    from zoo.entry.venue import ArenaChoice, Venue
     from zoo.work.pool import limit_threads
 
-    _refuse(ctx, _PLAYING if learn else _LEARNING, "is for matches without --learn" if learn else "needs --learn")
-    if first is not None and seed is None:
+    kind, why = (Frozen, "is for matches without --learn") if learn else (Learning, "needs --learn")
+    for name in (field.name for field in fields(kind)):
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{'from' if name == 'first' else name} {why}", ctx)
+    if frozen.first is not None and seed is None:
         raise click.UsageError("--from needs --seed", ctx)
-    started = time.process_time()
     limit_threads()
-    choice = ArenaChoice(arena, arena_settings(assignments), wrap)
+    venue = Venue(ArenaChoice(arena, arena_settings(assignments), wrap))
     with Store(":memory:" if no_record else home.records()) as store:
-        if learn:
-            from zoo.matches.learning import LearningMatch
-
-            match = LearningMatch(choice, (a, b), rounds, copies, length, runs, sight, seed or 0)
-            learned = match.play(store, typed(), quiet=as_json, recorded=not no_record)
-            figures, screen = learned.to_json(), learning_screen(learned)
-        else:
-            plan = prepare(
-                choice, (a, b), store, episodes=episodes, seed=seed or 0, first=first or 0, onward=seed is None
-            )
-            before = public_board(store, plan.identity)
-            register(plan, store)
-            tasks = plan.tasks()
-            have = store.has_blocks(tasks)
-            todo = [task for key, task in tasks.items() if key not in have]
-            for _ in watch(keep(play_blocks(todo, workers), store), len(todo), "blocks", quiet=as_json):
-                pass
-            record_match(plan, store, typed())
-            spent = time.process_time() - started
-            summary = summarise(plan, store, before, cpu_s=spent, recorded=not no_record)
-            known = "" if not have else "in part from the records" if todo else "from the records, nothing was added"
-            figures, screen = summary.to_json(), match_screen(summary, known)
+        play = partial(_learn, learning) if learn else partial(_play, frozen)
+        summary, screen = play(venue, (a, b), seed, store, quiet=as_json, recorded=not no_record)
     if as_json:
-        click.echo(json.dumps(figures, indent=1, allow_nan=False))
+        click.echo(json.dumps(summary.to_json(), indent=1, allow_nan=False))
     else:
         Console().print(screen)
 
 
-_PLAYING = ("episodes", "workers", "first")
-_LEARNING = ("rounds", "copies", "length", "runs", "sight")
+def _play(
+    options: Frozen,
+    venue: Venue,
+    texts: tuple[str, str],
+    seed: int | None,
+    store: Store,
+    *,
+    quiet: bool,
+    recorded: bool,
+) -> tuple[Summary, RenderableType]:
+    """A match of frozen entrants."""
+    import time
+
+    from zoo.matches.match import public_board, summarise
+    from zoo.matches.plan import run
+    from zoo.matches.tournament import prepare
+    from zoo.screen import block_bar, match_screen
+
+    first, onward = options.first or 0, seed is None
+    plan = prepare(venue, texts, store, episodes=options.episodes, seed=seed or 0, first=first, onward=onward)
+    before = public_board(store, venue.identity)
+    with block_bar(quiet=quiet) as watch:
+        played = run(plan, store, typed(), options.workers, watch)
+    summary = summarise(plan, store, before, cpu_s=time.process_time(), recorded=recorded)
+    note = "from the records, nothing was added" if not played else "in part from the records"
+    return summary, match_screen(summary, "" if played == len(plan.tasks) else note)
 
 
-def _refuse(ctx: click.Context, names: tuple[str, ...], why: str) -> None:
-    """Options that would do nothing in this kind of match."""
-    for name in names:
-        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{'from' if name == 'first' else name} {why}", ctx)
+def _learn(
+    options: Learning,
+    venue: Venue,
+    texts: tuple[str, str],
+    seed: int | None,
+    store: Store,
+    *,
+    quiet: bool,
+    recorded: bool,
+) -> tuple[LearningSummary, RenderableType]:
+    """A match of learners."""
+    from rich.console import Console
+
+    from zoo.matches.learning import LearningMatch, Schedule
+    from zoo.progress import Progress
+    from zoo.screen import learning_screen
+
+    schedule = Schedule(options.rounds, options.copies, options.length or venue.spec.max_steps, options.sight)
+    match = LearningMatch(venue, texts, schedule, options.runs, seed or 0)
+    with Progress("rounds", Console(stderr=True), quiet=quiet) as progress:
+        summary = match.play(store, typed(), progress.update, recorded=recorded)
+    return summary, learning_screen(summary)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -71,6 +72,23 @@ def print_list(
             raise UserError("--json prints the whole list: leave out NAME")
         click.echo(json.dumps(listed(), indent=1))
     return only_names or as_json
+
+
+def grouped(name: str, *options: Callable[[Any], Any], into: Callable[..., Any] = dict) -> Callable[[F], F]:
+    """Options that reach a command as its one argument `name`: what `into` makes of their values by name."""
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def call(*args: Any, **given: Any) -> Any:
+            given[name] = into(**{parameter.name: given.pop(parameter.name) for parameter in own})
+            return function(*args, **given)
+
+        for option in reversed(options):
+            option(call)
+        own = call.__click_params__[-len(options) :]  # type: ignore[attr-defined]  # where click gathers them
+        return cast(F, call)
+
+    return decorate
 
 
 def arena_settings(assignments: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from zoo.reproduce.report import Figure, Reproduction
-    from zoo.reproduce.run import Done
+    from zoo.reproduce.run import DonePart
 
 EPILOG = """\b
 Every part that is done is kept in the folder, so that the same command goes on
@@ -117,24 +117,21 @@ def _run(
 
     from rich.console import Console
 
-    from zoo.progress import Progress, Reading, clock
+    from zoo.progress import Progress, clock
     from zoo.reproduce.run import assembled, reproduce
 
     started = time.monotonic()
-    done: list[Done] = []
+    done: list[DonePart] = []
     total = len(figure.parts(quick, seeds))
     try:
         with Progress(figure.unit, Console(stderr=True), every=30) as progress:
-
-            def watch(part: str, at: int, of: int) -> None:
-                progress.update(part, Reading(at, of, {}))
-
-            for part in reproduce(figure, folder, quick=quick, seeds=seeds, workers=workers, force=force, watch=watch):
+            for part in reproduce(
+                figure, folder, quick=quick, seeds=seeds, workers=workers, force=force, watch=progress.update
+            ):
                 done.append(part)
                 progress.finish(part.part.name)
                 if not part.kept:
-                    told = f"part {len(done)} of {total}, {part.part.name}: done in {clock(part.wall_s)}"
-                    progress.console.print(told, soft_wrap=True, highlight=False, markup=False)
+                    progress.say(f"part {len(done)} of {total}, {part.part.name}: done in {clock(part.wall_s)}")
     except KeyboardInterrupt:
         click.echo(f"stopped; {len(done)} of {total} parts are kept in {folder}, the same command goes on", err=True)
         sys.exit(130)
@@ -156,14 +153,14 @@ def _write(figure: Figure, folder: Path, report: Reproduction, run: dict[str, An
     from leaderboard.report.plots import pictures
     from zoo import __version__
     from zoo.bench import machine
-    from zoo.reproduce.run import write
+    from zoo.entry.checkpoint import write_atomically
 
-    told = figure.facts() | {"version": __version__, "machine": machine(), "run": run} | report.to_json()
+    whole = figure.facts() | {"version": __version__, "machine": machine(), "run": run} | report.to_json()
     stem = f"{figure.name}-quick" if run["quick"] else figure.name  # beside the longer run's, not over them
     files = [folder / f"{stem}.json"]
-    write(files[0], json.dumps(told, indent=1) + "\n")
+    write_atomically(files[0], (json.dumps(whole, indent=1) + "\n").encode())
     kinds = {"png": ["png"], "svg": ["svg"], "both": ["png", "svg"], "none": []}[plot]
     for kind, content in pictures(figure.plot(report), kinds).items() if kinds else ():
         files.append(folder / f"{stem}.{kind}")
-        write(files[-1], content)
+        write_atomically(files[-1], content)
     return files

@@ -39,8 +39,6 @@ def command(
     form: str,
 ) -> None:
     """Play all pairs of the entrants, self-play included, and show the cross-play matrix."""
-    import itertools
-
     from rich.console import Console
 
     from leaderboard.crossplay import read_crossplay
@@ -48,33 +46,26 @@ def command(
     from leaderboard.report.terminal import board_view, crossplay_view
     from leaderboard.store import Store
     from zoo import home
-    from zoo.entry.venue import ArenaChoice
-    from zoo.errors import UserError
-    from zoo.matches.match import keep, prepare, public_board, record_match, register
-    from zoo.play.blocks import PUBLIC_SEED, play_blocks
-    from zoo.screen import watch
+    from zoo.entry.venue import ArenaChoice, Venue
+    from zoo.matches.match import public_board
+    from zoo.matches.plan import run
+    from zoo.matches.tournament import each_once, prepare
+    from zoo.play.blocks import PUBLIC_SEED
+    from zoo.screen import block_bar
     from zoo.work.pool import limit_threads
 
     if len(entrants) < 2:
         raise click.UsageError("a tournament needs at least two entrants")
     limit_threads()
-    choice = ArenaChoice(arena, arena_settings(assignments), wrap)
+    venue = Venue(ArenaChoice(arena, arena_settings(assignments), wrap))
+    each_once([venue.entrant(text) for text in entrants])
     with Store(home.records()) as store:
-        plan = prepare(choice, entrants, store, episodes=episodes, seed=seed, with_panel=not no_panel)
-        for one, other in itertools.combinations(plan.entrants, 2):
-            if one.id == other.id:
-                twice = one.label if one.label == other.label else f"{one.label}, which is {other.label},"
-                raise UserError(f"{twice} is named twice: name everybody once")
-        register(plan, store)
-        tasks = plan.tasks()
-        have = store.has_blocks(tasks)
-        todo = [task for key, task in tasks.items() if key not in have]
-        for _ in watch(keep(play_blocks(todo, workers), store), len(todo), "blocks", quiet=form != "table"):
-            pass
-        record_match(plan, store, typed())
+        plan = prepare(venue, entrants, store, episodes=episodes, seed=seed, with_panel=not no_panel)
+        with block_bar(quiet=form != "table") as watch:
+            run(plan, store, typed(), workers, watch)
         ids = [who.id for who in plan.entrants]
-        matrix = read_crossplay(store, plan.identity, entrants=ids, seed=plan.seed)
-        standings = public_board(store, plan.identity) if seed == PUBLIC_SEED else None
+        matrix = read_crossplay(store, venue.identity, entrants=ids, seed=plan.seed)
+        standings = public_board(store, venue.identity) if seed == PUBLIC_SEED else None
     if form == "table":
         console = Console()
         console.print(crossplay_view(matrix))

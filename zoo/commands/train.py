@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.commands.options import arena_options, arena_settings
+from zoo.commands.options import arena_options, arena_settings, grouped
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table as Screen
 
+    from leaderboard.report.sheet import Sheet
     from zoo.plan import Plan
     from zoo.train import Outcome
+    from zoo.train_many import TrainingRun
 
 EPILOG = """\b
 The agent plays itself, every seat a learner, or learns against a frozen
@@ -64,69 +66,78 @@ def count_or_episode(text: str | int) -> int | None:
     return None if text == "episode" else count(text)
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """How it is trained: which seeds, where, and what is kept.
+
+    Raises:
+        UserError: a number out of range, or two options that exclude each other.
+    """
+
+    seed: int
+    seeds: int
+    workers: int
+    out: Path | None
+    resume: bool
+    force: bool
+    keep_resume: bool
+    save_every: float
+
+    def __post_init__(self) -> None:
+        for name in ("seeds", "workers"):
+            if (value := getattr(self, name)) < 1:
+                raise UserError(f"--{name} must be at least 1, got {value}")
+        if self.resume and self.force:
+            raise UserError("--resume goes on and --force starts anew: give one of them")
+
+    def folder(self, seed: int) -> Path | None:
+        """Where the run of a seed goes; None is the default."""
+        return self.out / f"seed-{seed}" if self.out and self.seeds > 1 else self.out
+
+
+def _number(name: str, default: str | int, text: str, kind: Callable[[str | int], int | None] = count) -> Any:
+    return click.option(f"--{name}", type=kind, default=default, metavar="NUMBER", show_default=True, help=text)
+
+
 @click.command(epilog=EPILOG)
 @click.argument("agent", metavar="AGENT")
 @arena_options
-@click.option("--against", metavar="ENTRANT", help="A frozen opponent for the other seats (default: self-play).")
-@click.option(
-    "--seat", "seats", multiple=True, metavar="SEAT", help="With --against: where AGENT sits (default: first)."
+@grouped(
+    "what",
+    click.option("--against", metavar="ENTRANT", help="A frozen opponent for the other seats (default: self-play)."),
+    click.option(
+        "--seat", "seats", multiple=True, metavar="SEAT", help="With --against: where AGENT sits (default: first)."
+    ),
+    _number("steps", "4M", "Environment steps, all copies together."),
+    _number("copies", 256, "Games played at once."),
+    _number("length", 32, "Steps between two updates, or `episode` for a whole one.", count_or_episode),
+    click.option(
+        "--sight",
+        type=click.Choice(["own", "actions", "policies"]),
+        default="policies",
+        show_default=True,
+        help="What learners see of the other seats.",
+    ),
+    click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:NUMBER."),
 )
-@click.option(
-    "--steps",
-    type=count,
-    default=4_000_000,
-    metavar="NUMBER",
-    help="Environment steps, all copies together (default 4M).",
+@grouped(
+    "how",
+    click.option("--seed", type=int, default=0, show_default=True, help="The first seed; all luck derives from it."),
+    click.option("--seeds", type=int, default=1, show_default=True, help="How many seeds, each a run of its own."),
+    click.option("--workers", type=int, default=1, show_default=True, help="Processes that train seeds side by side."),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        help="Folder (default checkpoints/ARENA/AGENT/seed-SEED); with several seeds seed-SEED within.",
+    ),
+    click.option("--resume", is_flag=True, help="Go on with a run that was stopped; refuse to begin one."),
+    click.option("--force", is_flag=True, help="Start anew, whatever the folder holds."),
+    click.option("--keep-resume", is_flag=True, help="Keep resume/ (optimisers, replay) when the run is finished."),
+    click.option("--save-every", type=float, default=30.0, show_default=True, help="Seconds between saves."),
+    into=RunOptions,
 )
-@click.option("--copies", type=count, default=256, metavar="NUMBER", show_default=True, help="Games played at once.")
-@click.option(
-    "--length",
-    type=count_or_episode,
-    default=32,
-    metavar="NUMBER",
-    show_default=True,
-    help="Steps between two updates, or `episode` for a whole one.",
-)
-@click.option(
-    "--sight",
-    type=click.Choice(["own", "actions", "policies"]),
-    default="policies",
-    show_default=True,
-    help="What learners see of the other seats.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="The first seed; all luck derives from it.")
-@click.option("--seeds", type=int, default=1, show_default=True, help="How many seeds, each a run of its own.")
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes that train seeds side by side.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:NUMBER.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Folder of the checkpoint (default checkpoints/ARENA/AGENT/seed-SEED); with several seeds seed-SEED within.",
-)
-@click.option("--resume", is_flag=True, help="Go on with a run that was stopped; refuse to begin one.")
-@click.option("--force", is_flag=True, help="Start anew, whatever the folder holds.")
-@click.option("--keep-resume", is_flag=True, help="Keep resume/ (optimisers, replay) when the run is finished.")
-@click.option("--save-every", type=float, default=30.0, show_default=True, help="Seconds between saves.")
 def command(
-    agent: str,
-    arena: str,
-    assignments: tuple[str, ...],
-    wrap: tuple[str, ...],
-    against: str | None,
-    seats: tuple[str, ...],
-    steps: int,
-    copies: int,
-    length: int | None,
-    sight: str,
-    seed: int,
-    seeds: int,
-    workers: int,
-    device: str,
-    out: Path | None,
-    resume: bool,
-    force: bool,
-    keep_resume: bool,
-    save_every: float,
+    agent: str, arena: str, assignments: tuple[str, ...], wrap: tuple[str, ...], what: dict[str, Any], how: RunOptions
 ) -> None:
     """Train AGENT in an arena and keep its checkpoint.
 
@@ -137,45 +148,40 @@ def command(
 
     from zoo.entry.venue import ArenaChoice
     from zoo.plan import Plan
-    from zoo.play.table import SIGHTS
-    from zoo.progress import Progress
     from zoo.train import begun
-    from zoo.train_many import Job, stop_on_signals, train_all
+    from zoo.train_many import TrainingRun
 
-    for name, value in (("seeds", seeds), ("workers", workers)):
-        if value < 1:
-            raise UserError(f"--{name} must be at least 1, got {value}")
-    if resume and force:
-        raise UserError("--resume goes on and --force starts anew: give one of them")
     choice = ArenaChoice(arena, arena_settings(assignments), wrap)
-    (word,) = (s for s in SIGHTS if s == sight)
-    plans = [
-        Plan(agent, choice, against, seats, steps, copies, length, word, device, s) for s in range(seed, seed + seeds)
-    ]
-    jobs = [
-        Job(plan, out / f"seed-{plan.seed}" if out and seeds > 1 else out, force, keep_resume, save_every)
-        for plan in plans
-    ]
-    if resume and not any(begun(job.plan, job.out) for job in jobs):
+    plans = [Plan(agent, choice, **what, seed=seed) for seed in range(how.seed, how.seed + how.seeds)]
+    runs = [TrainingRun(plan, how.folder(plan.seed), how.force, how.keep_resume, how.save_every) for plan in plans]
+    if how.resume and not any(begun(run.plan, run.out) for run in runs):
         raise UserError("--resume: there is no run to go on with; leave --resume out to begin one")
     console = Console()
-    outcomes: list[Outcome] = []
-    with stop_on_signals() as stop, Progress(console=console) as progress:
-
-        def name_of(plan: Plan) -> str:
-            return f"{plan.agent} in {plan.arena.name}, seed {plan.seed}"
-
-        for outcome in train_all(jobs, workers, stop, lambda job, reading: progress.update(name_of(job.plan), reading)):
-            outcomes.append(outcome)
-            progress.finish(name_of(plans[outcome.seed - seed]))
-            if seeds > 1:
-                progress.console.print(f"seed {outcome.seed}: {_told(outcome)}", soft_wrap=True, highlight=False)
-    _report(console, plans, sorted(outcomes, key=lambda outcome: outcome.seed))
-    if len(outcomes) < seeds or any(outcome.status == "stopped" for outcome in outcomes):
+    outcomes = _train(runs, how.workers, console)
+    _report(console, plans, outcomes)
+    if len(outcomes) < len(runs) or any(outcome.status == "stopped" for outcome in outcomes):
         sys.exit(130)
 
 
-def _told(outcome: Outcome) -> str:
+def _train(runs: Sequence[TrainingRun], workers: int, console: Console) -> list[Outcome]:
+    """The outcomes by seed; fewer than the runs where they were stopped."""
+    from zoo.progress import Progress
+    from zoo.train_many import stop_on_signals, train_all
+
+    names = {run.plan.seed: f"{run.plan.agent} in {run.plan.arena.name}, seed {run.plan.seed}" for run in runs}
+    outcomes: list[Outcome] = []
+    with stop_on_signals() as stop, Progress(console=console) as progress:
+        for outcome in train_all(
+            runs, workers, stop, lambda run, reading: progress.update(names[run.plan.seed], reading)
+        ):
+            outcomes.append(outcome)
+            progress.finish(names[outcome.seed])
+            if len(runs) > 1:
+                progress.say(f"seed {outcome.seed}: {_ended(outcome)}")
+    return sorted(outcomes, key=lambda outcome: outcome.seed)
+
+
+def _ended(outcome: Outcome) -> str:
     count = f"{outcome.steps:,} steps"
     return {
         "finished": f"finished after {count}",
@@ -188,36 +194,40 @@ def _report(console: Console, plans: Sequence[Plan], outcomes: Sequence[Outcome]
     if not outcomes:
         console.print("stopped before the first round", highlight=False)
         return
-    told = [outcome for outcome in outcomes if outcome.figures]
-    if told:
-        console.print(_summary(told))
+    with_figures = [outcome for outcome in outcomes if outcome.figures]
+    if with_figures:
+        console.print("means over the last tenth", style="dim", highlight=False)
+        console.print(_summary(with_figures))
     for outcome in outcomes:
-        say = _told(outcome) if len(plans) == 1 else f"seed {outcome.seed}"
+        say = _ended(outcome) if len(plans) == 1 else f"seed {outcome.seed}"
         console.print(f"{say}: {outcome.folder}", soft_wrap=True, highlight=False, markup=False)
     done = next((outcome for outcome in outcomes if outcome.status != "stopped"), None)
     if done is not None:
         console.print(f"next: {_next(plans[0], done)}", soft_wrap=True, highlight=False, markup=False)
 
 
-def _summary(outcomes: Sequence[Outcome]) -> Screen:
+def _summary(outcomes: Sequence[Outcome]) -> Sheet:
     """Means over the last tenth of each run, a line per seed and seat."""
-    from rich import box
-    from rich.table import Table as Screen
-
+    from leaderboard.report.layout import number
+    from leaderboard.report.sheet import Column, Sheet, labels
     from zoo.curve import RETURN
 
     names = dict.fromkeys(name for outcome in outcomes for name in outcome.figures if not name.startswith("learn/"))
     metrics = dict.fromkeys(name.rpartition("/")[2] for name in names if not name.endswith(f"/{RETURN}"))
-    screen = Screen(
-        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title="means over the last tenth", title_style="dim"
+    lines = [(outcome, seat) for outcome in outcomes for seat in outcome.seats]
+    figures = {"return/step": RETURN} | {metric.replace("_", " "): metric for metric in metrics}
+    return Sheet(
+        [
+            labels("seed", [str(outcome.seed) for outcome, _ in lines]),
+            labels("seat", [seat for _, seat in lines]),
+            *(
+                Column(
+                    header, [number(outcome.figures.get(f"{seat}/{name}"), 4) for outcome, seat in lines], folds=False
+                )
+                for header, name in figures.items()
+            ),
+        ]
     )
-    for column in ("seed", "seat", "return/step", *(metric.replace("_", " ") for metric in metrics)):
-        screen.add_column(column, justify="left" if column in ("seed", "seat") else "right")
-    for outcome in outcomes:
-        for seat in outcome.seats:
-            cells = [outcome.figures.get(f"{seat}/{name}") for name in (RETURN, *metrics)]
-            screen.add_row(str(outcome.seed), seat, *("-" if cell is None else f"{cell:.4f}" for cell in cells))
-    return screen
 
 
 def _next(plan: Plan, outcome: Outcome) -> str:

@@ -3,19 +3,19 @@
 For programs:
 
     from zoo import crossplay
-    from zoo.entry.venue import ArenaChoice
+    from zoo.entry.venue import ArenaChoice, Venue
 
-    matrix = crossplay.play(ArenaChoice("tag"), ["maddpg@seed-0", "maddpg@seed-1", "random"])
+    matrix = crossplay.play(Venue(ArenaChoice("tag")), ["maddpg@seed-0", "maddpg@seed-1", "random"])
     matrix.mean("adversary")  # float [3, 3], return per episode of the row in that role
-    report = crossplay.report(matrix, crossplay.anchors_for(matrix.choice, matrix.identity))
+    report = crossplay.report(matrix, crossplay.anchors_for(matrix.venue))
     crossplay.compare(report, "adversary", ["maddpg@seed-0"], ["maddpg@seed-1"])
 """
 
-from zoo.anchors import BEST, Anchors, anchors_for
 from zoo.crossplay.figures import Entry, Group, compare, report
 from zoo.crossplay.matrix import CrossMatrix, play
 from zoo.crossplay.players import Contestant, check, expand, roles
 from zoo.crossplay.report import CrossReport
+from zoo.entry.declared import BEST, Anchors, anchors_for
 
 __all__ = [
     "BEST",

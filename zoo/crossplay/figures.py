@@ -18,11 +18,11 @@ from leaderboard.statistics.robustness import (
     partner_swap,
     robustness,
 )
-from zoo.anchors import Anchors
 from zoo.crossplay.matrix import CrossMatrix
 from zoo.crossplay.players import Contestant
 from zoo.crossplay.report import CrossReport
 from zoo.crossplay.scale import Scale
+from zoo.entry.declared import Anchors
 from zoo.errors import UserError, nearest
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from leaderboard.crossplay import episode_returns
 from leaderboard.statistics.estimate import Floats
 from leaderboard.store import Store
 from zoo.crossplay.players import Contestant, check, contestants, roles
-from zoo.entry.entrant import Entrant
-from zoo.entry.venue import ArenaChoice, entrant
+from zoo.entry.venue import Venue
 from zoo.errors import UserError
-from zoo.matches.match import Plan, keep, record_match, register
-from zoo.play.blocks import PUBLIC_SEED, play_blocks
+from zoo.matches.plan import MatchPlan, ordered, run, unwatched
+from zoo.matches.tournament import each_once, rectangle
+from zoo.play.blocks import PUBLIC_SEED
 from zoo.work.pool import limit_threads
 
 
@@ -29,7 +28,7 @@ class CrossMatrix:
     """What the rows got with the columns.
 
     Attributes:
-        choice: the arena as it was asked for; identity: as records name it; spec: its rules.
+        venue: where it was played.
         roles: {role: its seats}, see `roles`.
         rows: R players, columns: C players.
         seed: match seed; episodes: E of them in every cell, from number 0 on.
@@ -39,9 +38,7 @@ class CrossMatrix:
         blocks: of how many it is made; played: how many were played for it, as the others were recorded before.
     """
 
-    choice: ArenaChoice
-    identity: str
-    spec: ArenaSpec
+    venue: Venue
     roles: Mapping[str, tuple[str, ...]]
     rows: tuple[Contestant, ...]
     columns: tuple[Contestant, ...]
@@ -51,6 +48,16 @@ class CrossMatrix:
     per_step: Mapping[str, Floats]
     blocks: int = 0
     played: int = 0
+
+    @property
+    def identity(self) -> str:
+        """The arena, as records name it."""
+        return self.venue.identity
+
+    @property
+    def spec(self) -> ArenaSpec:
+        """The arena's rules."""
+        return self.venue.spec
 
     def mean(self, role: str) -> Floats:
         """Mean return per episode, float [R, C]."""
@@ -83,7 +90,7 @@ class CrossMatrix:
         Raises:
             UserError: it is no row.
         """
-        wanted = entrant(self.choice, text).id
+        wanted = self.venue.id(text)
         for number, player in enumerate(self.rows):
             if player.id == wanted:
                 return number
@@ -91,7 +98,7 @@ class CrossMatrix:
 
 
 def play(
-    choice: ArenaChoice,
+    venue: Venue,
     rows: Sequence[str],
     columns: Sequence[str] | None = None,
     *,
@@ -100,7 +107,7 @@ def play(
     workers: int = 1,
     store: Store | None = None,
     command: str = "",
-    watch: Callable[[int, int], None] | None = None,
+    watch: Callable[[int, int], None] = unwatched,
 ) -> CrossMatrix:
     """Play what is missing of a cross-play matrix, and read it from the records.
 
@@ -108,7 +115,7 @@ def play(
     where it was, and pairings that have met are not played again.
 
     Args:
-        choice: the arena.
+        venue: the arena, and who enters there.
         rows: ENTRANT texts.
         columns: ENTRANT texts; None takes the rows.
         episodes: E of every pairing in each seating; by default the arena's.
@@ -123,74 +130,37 @@ def play(
     """
     limit_threads()
     columns = rows if columns is None else columns
-    plan = _plan(choice, rows, columns, episodes, seed)
-    spec, parts, tasks = plan.arena.spec, roles(plan.arena.spec), plan.tasks()
-    players = contestants(choice, list(dict.fromkeys([*rows, *columns])))
-    named = [tuple(players[text] for text in texts) for texts in (rows, columns)]
+    plan = _plan(venue, rows, columns, episodes, seed)
+    players = contestants(venue, list(dict.fromkeys([*rows, *columns])))
+    row_ids, column_ids = ([players[text].id for text in named] for named in (rows, columns))
     with ExitStack() as passing:
         records = store if store is not None else passing.enter_context(Store(":memory:"))
-        played = _run(plan, records, workers, command, watch)
-        everybody = {player.id for player in players.values()}
-        blocks = [block for block in records.blocks(plan.identity, everybody, "play") if block.id in tasks]
-    ids, others = ([player.id for player in of] for of in named)
+        played = run(plan, records, command, workers, watch)
+        known = records.blocks(venue.identity, {*row_ids, *column_ids}, "play")
+        blocks = [block for block in known if block.id in plan.tasks]
+    parts, steps = roles(venue.spec), venue.spec.max_steps
     return CrossMatrix(
-        choice=choice,
-        identity=plan.identity,
-        spec=spec,
+        venue=venue,
         roles=parts,
-        rows=named[0],
-        columns=named[1],
+        rows=tuple(players[text] for text in rows),
+        columns=tuple(players[text] for text in columns),
         seed=seed,
         episodes=plan.episodes,
-        returns=episode_returns(blocks, ids, others, parts, plan.episodes),
-        per_step=episode_returns(blocks, ids, others, parts, plan.episodes, max_steps=spec.max_steps),
-        blocks=len(tasks),
+        returns=episode_returns(blocks, row_ids, column_ids, parts, plan.episodes),
+        per_step=episode_returns(blocks, row_ids, column_ids, parts, plan.episodes, max_steps=steps),
+        blocks=len(plan.tasks),
         played=played,
     )
 
 
-def _plan(choice: ArenaChoice, rows: Sequence[str], columns: Sequence[str], episodes: int | None, seed: int) -> Plan:
+def _plan(venue: Venue, rows: Sequence[str], columns: Sequence[str], episodes: int | None, seed: int) -> MatchPlan:
     """Every row with every column."""
-    arena = choice.make(1)
-    identity = choice.identity(arena)
-    if len(arena.spec.seats) < 2:
-        raise UserError(f"{identity} has one seat: there is nobody to play with")
+    if len(venue.spec.seats) < 2:
+        raise UserError(f"{venue.identity} has one seat: there is nobody to play with")
     texts = list(dict.fromkeys([*rows, *columns]))
-    check(choice, texts)
+    check(venue, texts)
     for named in (rows, columns):
-        _each_once([entrant(choice, text) for text in named])
-    everybody = tuple(entrant(choice, text) for text in texts)
-    pairings = _pairings(choice, rows, columns)
-    return Plan(choice, arena, identity, everybody, None, pairings, seed, 0, episodes or arena.spec.episodes)
-
-
-def _run(plan: Plan, store: Store, workers: int, command: str, watch: Callable[[int, int], None] | None) -> int:
-    register(plan, store)
-    tasks = plan.tasks()
-    have = store.has_blocks(tasks)
-    todo = [task for key, task in tasks.items() if key not in have]
-    for done, _ in enumerate(keep(play_blocks(todo, workers), store)):
-        if watch is not None:
-            watch(done + 1, len(todo))
-    record_match(plan, store, command)
-    return len(todo)
-
-
-def _pairings(choice: ArenaChoice, rows: Sequence[str], columns: Sequence[str]) -> list[tuple[str, str]]:
-    """Every row with every column, each pairing once, ordered by ids within the pairing."""
-    ids = {text: entrant(choice, text).id for text in (*rows, *columns)}
-    pairings: dict[tuple[str, str], tuple[str, str]] = {}
-    for pair in itertools.product(rows, columns):
-        first, second = sorted(pair, key=lambda text: ids[text])
-        pairings.setdefault((ids[first], ids[second]), (first, second))
-    return list(pairings.values())
-
-
-def _each_once(named: Sequence[Entrant]) -> None:
-    known: dict[str, Entrant] = {}
-    for who in named:
-        other = known.get(who.id)
-        known[who.id] = who
-        if other is not None:
-            twice = who.label if who.label == other.label else f"{other.label}, which is {who.label},"
-            raise UserError(f"{twice} is named twice: name everybody once")
+        each_once([venue.entrant(text) for text in named])
+    everybody = tuple(venue.entrant(text) for text in texts)
+    pairings = ordered(venue, rectangle(rows, columns))
+    return MatchPlan(venue, everybody, None, pairings, seed, 0, episodes or venue.spec.episodes)

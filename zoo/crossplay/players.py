@@ -15,7 +15,7 @@ from leaderboard.labels import unique_labels
 from leaderboard.records import canonical
 from zoo.entry import checkpoint
 from zoo.entry.entrant import Entrant
-from zoo.entry.venue import ArenaChoice, entrant
+from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.progress import short
 
@@ -63,7 +63,7 @@ def roles(spec: ArenaSpec) -> dict[str, tuple[str, ...]]:
     return named
 
 
-def expand(choice: ArenaChoice, texts: Sequence[str]) -> list[str]:
+def expand(venue: Venue, texts: Sequence[str]) -> list[str]:
     """The entrants with `AGENT@*` replaced by all house checkpoints of that agent: `AGENT` itself and its other seeds.
 
     What follows the @ may be any pattern of folders, such as `maddpg@seed-?` or `maddpg@checkpoints/tag/maddpg/*`: it
@@ -77,21 +77,21 @@ def expand(choice: ArenaChoice, texts: Sequence[str]) -> list[str]:
     for text in texts:
         if any(letter in text.partition("@")[2] for letter in _WILD):
             distinct: dict[str, str] = {}
-            for name in _matching(choice, text):
-                distinct.setdefault(entrant(choice, name).id, name)
+            for name in _matching(venue, text):
+                distinct.setdefault(venue.id(name), name)
             expanded += distinct.values()
         else:
             expanded.append(text)
     return expanded
 
 
-def _matching(choice: ArenaChoice, text: str) -> list[str]:
+def _matching(venue: Venue, text: str) -> list[str]:
     """The checkpoints that fit a pattern."""
     who, _, pattern = text.partition("@")
-    arena, agent = choice.make(1), who.partition(",")[0]
-    house = checkpoint.HOUSE / arena.spec.name / agent
+    agent = who.partition(",")[0]
+    house = checkpoint.HOUSE / venue.spec.name / agent
     names = [f"{who}@{folder}" for folder in _checkpoints(pattern, house)]
-    if pattern == "*" and _is_checkpoint(checkpoint.HOUSE / choice.identity(arena) / agent):
+    if pattern == "*" and _is_checkpoint(checkpoint.HOUSE / venue.identity / agent):
         names.insert(0, who)
     names = names or [f"{who}@{folder}" for folder in _checkpoints(pattern)]
     if not names:
@@ -99,15 +99,15 @@ def _matching(choice: ArenaChoice, text: str) -> list[str]:
     return names
 
 
-def check(choice: ArenaChoice, texts: Sequence[str]) -> None:
+def check(venue: Venue, texts: Sequence[str]) -> None:
     """See that all of them can play every role, before anything is played.
 
     Raises:
         UserError: an entrant is unknown, or leaves a role empty because it was trained for another one.
     """
-    spec = choice.make(1).spec
+    spec = venue.spec
     for text in texts:
-        who = entrant(choice, text)
+        who = venue.entrant(text)
         for role, seats in roles(spec).items():
             try:
                 if who.checkpoint is not None:
@@ -120,9 +120,9 @@ def check(choice: ArenaChoice, texts: Sequence[str]) -> None:
                 ) from error
 
 
-def contestants(choice: ArenaChoice, texts: Sequence[str]) -> dict[str, Contestant]:
+def contestants(venue: Venue, texts: Sequence[str]) -> dict[str, Contestant]:
     """ENTRANT text -> who that is, with labels of which no two are the same."""
-    who = {text: entrant(choice, text) for text in texts}
+    who = {text: venue.entrant(text) for text in texts}
     labels = unique_labels([w.id for w in who.values()], {w.id: w.label for w in who.values()})
     kinds = {text: _kind(w) for text, w in who.items()}
     kind_labels = unique_labels(kinds.values(), _kind_labels(who, kinds))

@@ -11,10 +11,10 @@ import numpy as np
 from leaderboard.records import Measurement
 from leaderboard.statistics.estimate import Estimate, Floats
 from leaderboard.strangers import KINDS
-from zoo.anchors import BEST, Anchors
 from zoo.crossplay.matrix import CrossMatrix
 from zoo.crossplay.players import Contestant
 from zoo.crossplay.scale import Scale
+from zoo.entry.declared import BEST, Anchors
 from zoo.play.blocks import PUBLIC_SEED
 
 if TYPE_CHECKING:

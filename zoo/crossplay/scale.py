@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from leaderboard.statistics.estimate import Floats
 from leaderboard.statistics.robustness import normalise
-from zoo.anchors import BEST, Anchors
 from zoo.crossplay.matrix import CrossMatrix
+from zoo.entry.declared import BEST, Anchors
 
 _CLEAR = 2.0  # standard errors by which anchors must differ before one divides by their difference
 

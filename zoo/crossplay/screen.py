@@ -11,12 +11,12 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from leaderboard.report.layout import clean, decimals, half_widths, intervals, number, plural
+from leaderboard.report.sheet import Column, Sheet, labels
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import FEWEST_EPISODES, FEWEST_KINDS
-from zoo.anchors import BEST
 from zoo.crossplay.figures import Entry, Group
 from zoo.crossplay.report import CrossReport
-from zoo.screen import Column, Sheet, labels
+from zoo.entry.declared import BEST
 
 
 def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = ()) -> RenderableType:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ class Entrant:
         """The settings as identities and cards hold them: of the config, and those that have left it (`departed`)."""
         return {**self.entry.agent.departed, **asdict(self.config)}
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Hash of what plays: agent, behaviour, config and weights."""
         return self.id_for(PLAY)

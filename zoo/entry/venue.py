@@ -1,4 +1,7 @@
-"""Arenas as they are asked for, and who enters there."""
+"""A venue: an arena with its identity, its rules and those who enter there, each looked up once.
+
+A command makes one and hands it down; a worker process makes its own from the texts of the `ArenaChoice`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from dataclasses import dataclass
 from arenas.protocol import Arena
 from zoo.entry.entrant import Entrant, read_entrant
 from zoo.registry import load_arena
+
+_KEPT = 4  # arenas of different sizes; a match plays blocks of three
 
 
 @dataclass(frozen=True)
@@ -27,14 +32,56 @@ class ArenaChoice:
         return load_arena(self.name, list(self.settings), self.wrap).identity(arena)
 
 
+class Venue:
+    """Where players meet.
+
+    Attributes:
+        choice: the arena as it was asked for.
+        entry: the arena as it was found.
+        identity: name, version and settings of the game; results are kept under it.
+        spec: its rules.
+
+    Raises:
+        UserError: the arena is unknown, or refuses its settings.
+    """
+
+    def __init__(self, choice: ArenaChoice) -> None:
+        self.choice = choice
+        self.entry = load_arena(choice.name, list(choice.settings), choice.wrap)
+        self._arenas: dict[int, Arena] = {}
+        self._entrants: dict[tuple[str, bool], Entrant] = {}
+        self.identity = self.entry.identity(self.arena())
+        self.spec = self.arena().spec
+
+    def make(self, batch_size: int, device: str = "cpu") -> Arena:
+        """A fresh arena with `batch_size` copies of the game."""
+        return self.entry.make(batch_size, device)
+
+    def arena(self, batch_size: int = 1) -> Arena:
+        """An arena that is kept, to be reset by whoever plays in it."""
+        if batch_size not in self._arenas:
+            if len(self._arenas) == _KEPT:
+                del self._arenas[next(size for size in self._arenas if size != 1)]
+            self._arenas[batch_size] = self.make(batch_size)
+        return self._arenas[batch_size]
+
+    def entrant(self, text: str, *, learning: bool = False) -> Entrant:
+        """The entrant that `text` names here, see `read_entrant`.
+
+        Raises:
+            UserError: it is unknown, cannot play here, or has no checkpoint.
+        """
+        key = (text, learning)
+        if key not in self._entrants:
+            self._entrants[key] = read_entrant(text, self.arena(), self.identity, learning=learning)
+        return self._entrants[key]
+
+    def id(self, text: str) -> str:
+        """The identity of the frozen entrant that `text` names here."""
+        return self.entrant(text).id
+
+
 @functools.lru_cache(maxsize=64)
 def entrant(choice: ArenaChoice, text: str) -> Entrant:
     """The entrant that `text` names in an arena; read once per process."""
-    arena = cached_arena(choice, 1)
-    return read_entrant(text, arena, choice.identity(arena))
-
-
-@functools.lru_cache(maxsize=4)
-def cached_arena(choice: ArenaChoice, batch_size: int) -> Arena:
-    """An arena that is made once per process."""
-    return choice.make(batch_size)
+    return Venue(choice).entrant(text)

@@ -10,39 +10,39 @@ one batch of replicas, which takes seconds and is recorded when it ends.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from agents.protocol import Agent
 from agents.randomness import derive, derive_rows
 from leaderboard.labels import unique_labels
-from leaderboard.records import (
-    RULES_VERSION,
-    BlockRecord,
-    MatchRecord,
-    SeatResult,
-    block_id,
-    canonical,
-)
+from leaderboard.records import RULES_VERSION, BlockRecord, MatchRecord, SeatResult, block_id, canonical
+from leaderboard.statistics.estimate import Estimate, plain, t
 from leaderboard.store import Store
 from zoo import __version__
-from zoo.entry.entrant import Entrant, read_entrant
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.venue import Venue
 from zoo.errors import UserError
-from zoo.matches.match import Estimate, add_once, estimate, time_now, verdict
+from zoo.matches.match import verdict
+from zoo.matches.plan import add_once, time_now
 from zoo.play.blocks import arena_record
 from zoo.play.episodes import play_episodes
 from zoo.play.replicas import last_tenth
-from zoo.play.seating import Seated, blame, rotations
+from zoo.play.seating import Rotation, Seated, blame, rotations
 from zoo.play.table import Sight, Table
-from zoo.progress import Progress, Reading
+from zoo.progress import Reading
 
+#: Name, or seat, -> numbers.
+Floats = Mapping[str, NDArray[np.float64]]
+#: Seat -> name -> numbers [runs] of a round, or [runs, rounds].
+Curves = Mapping[str, Floats]
+#: Given the name of a run and where it stands.
+Watch = Callable[[str, Reading], None]
 ALL, FROZEN = "return_all_rounds", "return_frozen"
 _CURVE = "return_rounds_"
 _POINTS = 100  # of a recorded curve
@@ -96,67 +96,51 @@ class LearningSummary:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `--json`."""
-        return asdict(self)
+        data: dict[str, Any] = plain(self)
+        return data
 
 
-@dataclass
 class LearningMatch:
-    """Two entrants, an arena and a schedule.
+    """Two entrants that meet in a venue by a schedule.
+
+    `entrants` stand in the order of their ids, whatever order they were named in; numbers of entrants are places there.
 
     Raises:
         UserError: no learner among the two, or an entrant that cannot play here.
     """
 
-    choice: ArenaChoice
-    texts: tuple[str, str]
-    rounds: int
-    copies: int
-    length: int | None
-    runs: int
-    sight: str
-    seed: int
-    entrants: list[Entrant] = field(init=False)  # in the order of their ids, whatever order they were named in
-
-    def __post_init__(self) -> None:
-        arena = self.choice.make(1)
-        self.identity = self.choice.identity(arena)
-        self.spec = arena.spec
-        named = [read_entrant(text, arena, self.identity, learning=True) for text in self.texts]
+    def __init__(self, venue: Venue, texts: tuple[str, str], schedule: Schedule, runs: int, seed: int) -> None:
+        self.venue, self.schedule, self.runs, self.seed = venue, schedule, runs, seed
+        self.identity, self.spec = venue.identity, venue.spec
+        named = [venue.entrant(text, learning=True) for text in texts]
         if not any(who.entry.agent.learns for who in named):
-            raise UserError(f"neither {self.texts[0]} nor {self.texts[1]} learns; play without --learn")
-        steps = self.spec.max_steps if self.length is None else self.length
-        self.schedule = Schedule(self.rounds, self.copies, steps, self.sight)
-        self.entrants = sorted(named, key=lambda who: who.id_for(self.schedule.mode()))
-        self.ids = [who.id_for(self.schedule.mode()) for who in self.entrants]
-        self.order = [0, 1] if self.entrants[0] is named[0] else [1, 0]  # as they were named
+            raise UserError(f"neither {texts[0]} nor {texts[1]} learns; play without --learn")
+        mode = schedule.mode()
+        self.entrants = sorted(named, key=lambda who: who.id_for(mode))
+        self.ids = (self.entrants[0].id_for(mode), self.entrants[1].id_for(mode))
+        self.order = (0, 1) if self.entrants[0] is named[0] else (1, 0)  # as they were named
         # the same entrant twice are two learners of one kind; exchanging their seats changes nothing
         ways = rotations(self.spec)
         self.rotations = ways[:1] if self.ids[0] == self.ids[1] else ways
-        self.match_id = hashlib.sha256(
-            canonical([self.identity, self.ids, "learn", self.seed, self.runs, RULES_VERSION]).encode()
-        ).hexdigest()[:16]
+        what = [self.identity, list(self.ids), "learn", seed, runs, RULES_VERSION]
+        self.match_id = hashlib.sha256(canonical(what).encode()).hexdigest()[:16]
 
-    def play(self, store: Store, command: str, *, quiet: bool, recorded: bool) -> LearningSummary:
+    def play(self, store: Store, command: str, watch: Watch, *, recorded: bool) -> LearningSummary:
         """Play the runs that are not recorded yet, record each as it ends, and sum up."""
         store.add_arena(arena_record(self.spec, self.identity))
         for who in self.entrants:
             store.add_entrant(who.record(self.schedule.mode()))
-        keys = [self._key(run) for run in range(self.runs)]
-        have = store.has_blocks(keys)
-        with Progress("rounds", Console(stderr=True), quiet=quiet) as progress:
-            for runs in self._batches([run for run, key in enumerate(keys) if key not in have]):
-                for run, results in zip(runs, self._play_runs(runs, progress), strict=True):
-                    if keys[run] not in have:
-                        what = (self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, run, 1, RULES_VERSION)
-                        store.add_block(BlockRecord(keys[run], *what, results=tuple(results)))
-        what_match = (self.match_id, self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, self.runs)
-        details = {"schedule": asdict(self.schedule)}
-        add_once(MatchRecord(*what_match, tuple(keys), command, time_now(), __version__, details), store)
-        blocks = [b for b in store.blocks(self.identity, set(self.ids), "learn") if b.id in keys]
-        return self._summary(blocks, recorded)
-
-    def _key(self, run: int) -> str:
-        return block_id(self.identity, (self.ids[0], self.ids[1]), "learn", self.seed, run, 1, RULES_VERSION)
+        blocks = [(self.identity, self.ids, "learn", self.seed, run, 1, RULES_VERSION) for run in range(self.runs)]
+        keys = [block_id(*what) for what in blocks]
+        known = store.has_blocks(keys)
+        for runs in self._batches([run for run, key in enumerate(keys) if key not in known]):
+            for run, results in zip(runs, self._play_runs(runs, watch), strict=True):
+                if keys[run] not in known:
+                    store.add_block(BlockRecord(keys[run], *blocks[run], results=tuple(results)))
+        what = (self.match_id, self.identity, self.ids, "learn", self.seed, self.runs, tuple(keys))
+        add_once(MatchRecord(*what, command, time_now(), __version__, {"schedule": asdict(self.schedule)}), store)
+        played = [block for block in store.blocks(self.identity, set(self.ids), "learn") if block.id in keys]
+        return self._summary(played, recorded)
 
     def _batches(self, missing: list[int]) -> list[range]:
         """Which runs are played at once, as replicas of one batch: all where learning is exact, else each alone.
@@ -173,95 +157,73 @@ class LearningMatch:
         learners = [who for who in self.entrants if who.entry.agent.learns]
         return all("value" in who.entry.agent.needs and who.checkpoint is None for who in learners)
 
-    def _play_runs(self, runs: range, progress: Progress) -> list[list[SeatResult]]:
+    def _play_runs(self, runs: range, watch: Watch) -> list[list[SeatResult]]:
         """Train both in every seating, each run from its own luck; the results of each."""
         results: list[list[SeatResult]] = [[] for _ in runs]
-        together = self._exact()
         which = f"run {runs[0] + 1}" if len(runs) == 1 else f"runs 1 to {len(runs)}"
-        seed = derive(self.seed, "runs") if together else derive(self.seed, "run", runs[0])
         for number, rotation in enumerate(self.rotations):
             name = f"{which} of {self.runs}, seating {number + 1} of {len(self.rotations)}"
-
-            def show(done: int, lines: dict[str, list[float]], figures: dict[str, dict[str, float]]) -> None:
-                progress.update(name, Reading(done, self.rounds, lines, figures))  # noqa: B023 called at once
-
+            started = time.process_time()
             with blame(self.identity, self.entrants):
-                ends = self._learn(seed, len(runs) if together else None, number, rotation, show)
-                for told, found in zip(results, ends, strict=True):
-                    told += found
-            progress.finish(name)
+                curves, frozen = self._learn(runs, rotation, lambda reading: watch(name, reading))  # noqa: B023
+            spent = (time.process_time() - started) / len(rotation) / len(runs)
+            for run, ends in enumerate(results):
+                for seat, who in rotation.items():
+                    of_run = {name: values[run] for name, values in curves[seat].items()}
+                    ends.append(self._result(number, seat, self.ids[who], of_run, float(frozen[seat][run]), spent))
         return results
 
-    def _learn(
-        self,
-        seed: int,
-        replicas: int | None,
-        number: int,
-        rotation: dict[str, int],
-        show: Callable[[int, dict[str, list[float]], dict[str, dict[str, float]]], None],
-    ) -> list[list[SeatResult]]:
-        started = time.process_time()
-        runs = replicas or 1
-        arena = self.choice.make(self.copies * runs)
+    def _learn(self, runs: range, rotation: Rotation, show: Callable[[Reading], None]) -> tuple[Curves, Floats]:
+        """Train in one seating: seat -> name -> [runs, rounds], and seat -> return per step [runs], frozen."""
+        together = self._exact()
+        seed = derive(self.seed, "runs") if together else derive(self.seed, "run", runs[0])
+        arena = self.venue.make(self.schedule.copies * len(runs))
         players: dict[str, Agent] = {}
         for who, entrant in enumerate(self.entrants):
             seats = tuple(seat for seat, w in rotation.items() if w == who)
-            players |= entrant.agents(self.spec, seats, derive(seed, "fresh"), replicas=runs)
-        learning = [seat for seat, player in players.items() if player.learns]
+            players |= entrant.agents(self.spec, seats, derive(seed, "fresh"), replicas=len(runs))
         table = Table(
             arena,
             self.identity,
             players,
-            learning,
-            sight=cast(Sight, self.sight),
+            [seat for seat, player in players.items() if player.learns],
+            sight=cast(Sight, self.schedule.sight),
             length=self.schedule.length,
             seed=seed,
-            runs=replicas,
+            runs=len(runs) if together else None,
         )
-        rounds: list[dict[str, dict[str, NDArray[np.float64]]]] = []
+        rounds: list[Curves] = []
         lines: dict[str, list[float]] = {f"{self._labels()[who]} as {seat}": [] for seat, who in rotation.items()}
-        for played in table:
-            rounds.append(played.by_run(runs))
-            if not all(np.isfinite(found["return_per_step"]).all() for found in rounds[-1].values()):
+        for played in itertools.islice(table, self.schedule.rounds):
+            rounds.append(played.by_run(len(runs)))
+            if not all(np.isfinite(values["return_per_step"]).all() for values in rounds[-1].values()):
                 raise UserError(
                     f"{' against '.join(lines)}: returns are no longer finite after {played.number + 1} rounds in"
                     f" {self.identity}; smaller steps (lr, eta) may help"
                 )
             for line, seat in zip(lines, rotation, strict=True):
                 lines[line].append(played.per_step[seat])
-            show(played.number + 1, lines, {k: played.metrics[s] for k, s in zip(lines, rotation, strict=True)})
-            if played.number + 1 == self.rounds:
-                break
-        frozen = self._frozen(players, rotation, seed, runs)
-        spent = (time.process_time() - started) / len(rotation) / runs
-        told = {
+            metrics = {line: played.metrics[seat] for line, seat in zip(lines, rotation, strict=True)}
+            show(Reading(played.number + 1, self.schedule.rounds, lines, metrics))
+        curves = {
             seat: {name: np.stack([played[seat][name] for played in rounds], axis=1) for name in rounds[0][seat]}
             for seat in rotation
         }
-        return [
-            [
-                self._result(run, number, seat, self.ids[who], told[seat], frozen[seat], spent)
-                for seat, who in rotation.items()
-            ]
-            for run in range(runs)
-        ]
+        return curves, self._frozen(players, rotation, seed, len(runs))
 
-    def _result(
-        self,
-        run: int,
-        number: int,
-        seat: str,
-        entrant: str,
-        told: dict[str, NDArray[np.float64]],
-        frozen: NDArray[np.float64],
-        spent: float,
-    ) -> SeatResult:
-        """What a run leaves of a seat; `told` holds arrays [runs, rounds], `frozen` [runs]."""
-        tail, steps = last_tenth(self.rounds), self.schedule.length
-        per_step = told["return_per_step"][run]
-        metrics = {ALL: (float(per_step.mean()), 0.0, 1), FROZEN: (float(frozen[run]), 0.0, 1)}
-        for name, values in told.items():
-            last = values[run, -tail:]
+    def _frozen(self, players: dict[str, Agent], rotation: Rotation, seed: int, runs: int) -> Floats:
+        """Seat -> return per step [runs] of the players as they are, over whole episodes of `_FROZEN_GAMES` a run."""
+        arena = self.venue.make(min(_FROZEN_GAMES, self.spec.block) * runs)
+        played = play_episodes(Seated(arena, players, rotation), derive_rows(seed, arena.batch_size, "frozen"))
+        return {seat: np.asarray(share.view(runs, -1).mean(1).numpy()) for seat, share in played.per_step.items()}
+
+    def _result(self, number: int, seat: str, entrant: str, curves: Floats, frozen: float, spent: float) -> SeatResult:
+        """What a run leaves of a seat; `curves` holds arrays [rounds]."""
+        tail, steps = last_tenth(self.schedule.rounds), self.schedule.length
+        per_step = curves["return_per_step"]
+        metrics = {ALL: (float(per_step.mean()), 0.0, 1), FROZEN: (frozen, 0.0, 1)}
+        for name, values in curves.items():
+            last = values[-tail:]
             if name != "return_per_step" and np.isfinite(last).any():
                 metrics[name] = (float(np.nanmean(last)), 0.0, 1)
         return SeatResult(
@@ -274,14 +236,6 @@ class LearningMatch:
             metrics | _curve_metrics(per_step.tolist()),
             spent,
         )
-
-    def _frozen(
-        self, players: dict[str, Agent], rotation: dict[str, int], seed: int, runs: int
-    ) -> dict[str, NDArray[np.float64]]:
-        """Seat -> return per step [runs] of the players as they are, over whole episodes of `_FROZEN_GAMES` a run."""
-        arena = self.choice.make(min(_FROZEN_GAMES, self.spec.block) * runs)
-        played = play_episodes(Seated(arena, players, rotation), derive_rows(seed, arena.batch_size, "frozen"))
-        return {seat: np.asarray(share.view(runs, -1).mean(1).numpy()) for seat, share in played.per_step.items()}
 
     def _while(self) -> str:
         learners = [label for label, who in zip(self._labels(), self.entrants, strict=True) if who.entry.agent.learns]
@@ -300,8 +254,8 @@ class LearningMatch:
         lines: list[LearnerLine] = []
         curves: dict[str, list[float]] = {}
         own: dict[int, list[list[float]]] = {0: [], 1: []}
-        places = {(who, seat) for rotation in self.rotations for seat, who in rotation.items()}
-        for who, seat in ((w, s) for w in self.order for s in self.spec.seats if (w, s) in places):
+        taken = {(who, seat) for rotation in self.rotations for seat, who in rotation.items()}
+        for who, seat in ((w, s) for w in self.order for s in self.spec.seats if (w, s) in taken):
             chosen = [
                 [r for r in block.results if r.seat == seat and self.rotations[r.rotation][seat] == who]
                 for block in blocks
@@ -309,13 +263,13 @@ class LearningMatch:
             last = [float(np.mean([r.returns[0] / r.lengths[0] for r in results])) for results in chosen]
             own[who].append(last)
             names = [name for name in chosen[0][0].metrics if not name.startswith(_CURVE)]
-            told = {name: estimate(np.array(list(_over_runs(chosen, name)))) for name in names}
-            whole, frozen = told.pop(ALL), told.pop(FROZEN)
-            lines.append(LearnerLine(labels[who], seat, estimate(np.array(last)), whole, frozen, told))
+            metrics = {name: t(list(_over_runs(chosen, name))) for name in names}
+            whole, frozen = metrics.pop(ALL), metrics.pop(FROZEN)
+            lines.append(LearnerLine(labels[who], seat, t(last), whole, frozen, metrics))
             drawn = [_curve(result) for results in chosen for result in results]
             curves[f"{labels[who]} as {seat}"] = np.mean(drawn, axis=0).tolist()
         first, second = self.order
-        difference = estimate(np.mean(own[first], axis=0) - np.mean(own[second], axis=0))
+        difference = t(np.mean(own[first], axis=0) - np.mean(own[second], axis=0))
         named = (labels[first], labels[second])
         return LearningSummary(
             match=self.match_id,
@@ -337,9 +291,9 @@ class LearningMatch:
 
 def _over_runs(chosen: list[list[SeatResult]], name: str) -> Iterator[float]:
     for results in chosen:
-        told = [r.metrics[name][0] for r in results if name in r.metrics]
-        if told:
-            yield float(np.mean(told))
+        values = [r.metrics[name][0] for r in results if name in r.metrics]
+        if values:
+            yield float(np.mean(values))
 
 
 def _curve_metrics(per_step: list[float]) -> dict[str, tuple[float, float, int]]:
@@ -347,15 +301,15 @@ def _curve_metrics(per_step: list[float]) -> dict[str, tuple[float, float, int]]
 
     It stands with the run's result, so that a match that was stopped and went on has its whole curves.
     """
-    told: dict[str, tuple[float, float, int]] = {}
+    points: dict[str, tuple[float, float, int]] = {}
     for rounds in np.array_split(np.arange(len(per_step)), min(_POINTS, len(per_step))):
         part = np.array(per_step)[rounds]
         error = float(np.std(part, ddof=1) / len(part) ** 0.5) if len(part) > 1 else 0.0
-        told[f"{_CURVE}{rounds[0]}_to_{rounds[-1]}"] = (float(np.mean(part)), error, len(part))
-    return told
+        points[f"{_CURVE}{rounds[0]}_to_{rounds[-1]}"] = (float(np.mean(part)), error, len(part))
+    return points
 
 
 def _curve(result: SeatResult) -> list[float]:
     """The curve that `_curve_metrics` recorded."""
-    points = {name.removeprefix(_CURVE): told[0] for name, told in result.metrics.items() if name.startswith(_CURVE)}
+    points = {name.removeprefix(_CURVE): part[0] for name, part in result.metrics.items() if name.startswith(_CURVE)}
     return [points[name] for name in sorted(points, key=lambda name: int(name.partition("_")[0]))]

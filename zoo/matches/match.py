@@ -1,55 +1,26 @@
-"""A match: the pairing's blocks, and those with the panel that make the two comparable; then figures from the records.
+"""A match of two: every figure of it, from the records.
 
-`prepare` says what has to be played, `play_blocks` plays it, `summarise` computes everything that is shown. The
-screen and `--json` both print the `Summary`, so that neither can hold a figure that the other lacks.
+Its pairings are those of the two, and those with the panel that make the two comparable. The screen and `--json` both
+print the `Summary`, so that neither can hold a figure that the other lacks.
 """
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from agents.protocol import DifferentiablePolicy
-from arenas.protocol import Arena
 from leaderboard.board import Board, Change, board, rating_change
 from leaderboard.labels import unique_labels
-from leaderboard.records import (
-    RULES_VERSION,
-    BlockRecord,
-    CheckpointRecord,
-    MatchRecord,
-    PanelRecord,
-    SeatResult,
-    Status,
-    block_id,
-    canonical,
-)
+from leaderboard.records import BlockRecord, SeatResult, Status
 from leaderboard.returns import performances
+from leaderboard.statistics.estimate import Estimate, plain, pooled, t
 from leaderboard.store import Store
-from zoo import __version__
-from zoo.entry.entrant import PLAY, Entrant
-from zoo.entry.venue import ArenaChoice, entrant
-from zoo.panels import Panel, panel_for
-from zoo.play.blocks import PUBLIC_SEED, Task, arena_record
+from zoo.matches.plan import MatchPlan
+from zoo.play.blocks import PUBLIC_SEED
 from zoo.play.seating import rotations
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean with its 95 % interval; the interval is None where fewer than two episodes tell of the spread."""
-
-    mean: float
-    low: float | None
-    high: float | None
-    n: int
 
 
 @dataclass(frozen=True)
@@ -100,153 +71,8 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `--json`."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a match consists of: `pairings` are texts of entrants, the first pairing being the match itself."""
-
-    choice: ArenaChoice
-    arena: Arena
-    identity: str
-    entrants: tuple[Entrant, ...]
-    panel: Panel | None
-    pairings: list[tuple[str, str]]
-    seed: int
-    first_episode: int
-    episodes: int
-
-    def tasks(self) -> dict[str, Task]:
-        """Block id -> the block to be played, in the order of playing.
-
-        Blocks are cut at the multiples of the arena's block size wherever the match begins, so that matches of any
-        two entrants consist of the same blocks, but for their first and last.
-        """
-        found: dict[str, Task] = {}
-        size, end = self.arena.spec.block, self.first_episode + self.episodes
-        cuts = [self.first_episode, *range((self.first_episode // size + 1) * size, end, size), end]
-        for pair in self.pairings:
-            ids = tuple(entrant(self.choice, text).id for text in pair)
-            for first, after in itertools.pairwise(cuts):
-                key = block_id(self.identity, ids, "play", self.seed, first, after - first, RULES_VERSION)
-                found[key] = Task(self.choice, pair, self.seed, first, after - first)
-        return found
-
-    @property
-    def match_id(self) -> str:
-        """Identity of the match: who, where, which episodes."""
-        who = [[entrant(self.choice, text).id for text in pair] for pair in self.pairings]
-        what = [self.identity, who, "play", self.seed, self.first_episode, self.episodes, RULES_VERSION]
-        return hashlib.sha256(canonical(what).encode()).hexdigest()[:16]
-
-
-def prepare(
-    choice: ArenaChoice,
-    texts: Sequence[str],
-    store: Store,
-    *,
-    episodes: int | None = None,
-    seed: int = PUBLIC_SEED,
-    first: int = 0,
-    onward: bool = False,
-    with_panel: bool = True,
-) -> Plan:
-    """Plan a match of two entrants, or a tournament of several (all pairs and self-play).
-
-    It begins at episode `first`, or with `onward` at the first episode that not all of its pairings have played: so a
-    match that was stopped is finished first, and the next one goes on from there.
-
-    Raises:
-        UserError: an entrant or arena that cannot be used.
-    """
-    arena = choice.make(1)
-    identity = choice.identity(arena)
-    entrants = [entrant(choice, text) for text in texts]
-    panel = panel_for(choice, arena, identity) if with_panel else None
-    pairings = _pairings(choice, texts, panel.members if panel else ())
-    ids = [(entrant(choice, a).id, entrant(choice, b).id) for a, b in pairings]
-    if onward:
-        first = min(store.next_episode(identity, pair, "play", seed) for pair in ids)
-    return Plan(
-        choice,
-        arena,
-        identity,
-        tuple(entrants),
-        panel,
-        pairings,
-        seed,
-        first,
-        episodes or arena.spec.episodes,
-    )
-
-
-def _pairings(choice: ArenaChoice, texts: Sequence[str], members: Sequence[str]) -> list[tuple[str, str]]:
-    """Every pair, everyone with itself, everyone with the panel; each once, ordered by ids within the pair."""
-    wanted = [(a, b) for i, a in enumerate(texts) for b in texts[i + 1 :]]
-    wanted += [(a, a) for a in texts]
-    wanted += [(a, m) for m in members for a in texts]
-    found: dict[tuple[str, str], tuple[str, str]] = {}
-    for pair in wanted:
-        first, second = sorted(pair, key=lambda text: entrant(choice, text).id)
-        key = (entrant(choice, first).id, entrant(choice, second).id)
-        found.setdefault(key, (first, second))
-    return list(found.values())
-
-
-def register(plan: Plan, store: Store) -> None:
-    """Record the arena, everybody who plays, and the panel."""
-    store.add_arena(arena_record(plan.arena.spec, plan.identity))
-    for text in dict.fromkeys(t for pair in plan.pairings for t in pair):
-        who = entrant(plan.choice, text)
-        store.add_entrant(who.record(PLAY))
-        if who.checkpoint is not None:
-            found = who.checkpoint
-            store.add_checkpoint(
-                CheckpointRecord(
-                    found.digest, who.entry.key, plan.identity, str(found.path), asdict(found.card), time_now()
-                )
-            )
-    if plan.panel is not None:
-        ids = tuple(entrant(plan.choice, text).id for text in plan.panel.members)
-        store.add_panel(PanelRecord(plan.panel.id, plan.identity, ids))
-
-
-def time_now() -> str:
-    """The time as records keep it, ISO 8601 in UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def add_once(match: MatchRecord, store: Store) -> None:
-    """Record a match, unless it was played before: then its first command and time stay."""
-    if not any(known.id == match.id for known in store.matches(match.arena)):
-        store.add_match(match)
-
-
-def record_match(plan: Plan, store: Store, command: str) -> None:
-    """Record that this match was played; playing it again with the same seed adds nothing."""
-    add_once(
-        MatchRecord(
-            plan.match_id,
-            plan.identity,
-            tuple(who.id for who in plan.entrants),
-            "play",
-            plan.seed,
-            plan.episodes,
-            tuple(plan.tasks()),
-            command,
-            time_now(),
-            __version__,
-            {
-                "arena": plan.choice.name,
-                "settings": list(plan.choice.settings),
-                "wrap": list(plan.choice.wrap),
-                "pairing": list(plan.pairings[0]),
-                "first_episode": plan.first_episode,
-            },
-        ),
-        store,
-    )
+        data: dict[str, Any] = plain(self)
+        return data
 
 
 def public_board(store: Store, identity: str) -> Board | None:
@@ -256,23 +82,23 @@ def public_board(store: Store, identity: str) -> Board | None:
     return board(store, identity, seed=PUBLIC_SEED)
 
 
-def summarise(plan: Plan, store: Store, before: Board | None, *, cpu_s: float, recorded: bool) -> Summary:
+def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: float, recorded: bool) -> Summary:
     """Every figure of a match of two entrants, from the records."""
     ids = [who.id for who in plan.entrants]
     labels = unique_labels(ids, {who.id: who.label for who in plan.entrants})
-    wanted = set(plan.tasks())
-    everybody = {entrant(plan.choice, text).id for pairing in plan.pairings for text in pairing}
-    blocks = [block for block in store.blocks(plan.identity, everybody, "play") if block.id in wanted]
+    wanted = set(plan.tasks)
+    everybody = {who.id for who in plan.players.values()}
+    blocks = [block for block in store.blocks(plan.venue.identity, everybody, "play") if block.id in wanted]
     pair = sorted(ids)
     own = [block for block in blocks if list(block.entrants) == pair]
     rated = recorded and plan.seed == PUBLIC_SEED
-    after = public_board(store, plan.identity) if rated else None
+    after = public_board(store, plan.venue.identity) if rated else None
     changes = rating_change(before or replace(after, rows=()), after, ids) if after is not None else []
-    steps = sum(int(r.lengths.sum()) for b in blocks for r in b.results) // len(plan.arena.spec.seats)
+    steps = sum(int(r.lengths.sum()) for b in blocks for r in b.results) // len(plan.venue.spec.seats)
     return Summary(
         match=plan.match_id,
-        arena=plan.identity,
-        kind=plan.arena.spec.kind,
+        arena=plan.venue.identity,
+        kind=plan.venue.spec.kind,
         mode="play",
         entrants=[labels[i] for i in ids],
         entrant_ids=ids,
@@ -290,21 +116,11 @@ def summarise(plan: Plan, store: Store, before: Board | None, *, cpu_s: float, r
     )
 
 
-def estimate(values: np.ndarray) -> Estimate:
-    """Mean and 95 % t-interval of independent numbers [n]."""
-    n = len(values)
-    mean = float(np.mean(values)) if n else math.nan
-    if n < 2:
-        return Estimate(mean, None, None, n)
-    half = float(stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / math.sqrt(n))
-    return Estimate(mean, mean - half, mean + half, n)
-
-
-def _seat_lines(plan: Plan, blocks: list[BlockRecord], labels: dict[str, str]) -> list[SeatLine]:
+def _seat_lines(plan: MatchPlan, blocks: list[BlockRecord], labels: dict[str, str]) -> list[SeatLine]:
     """One line per entrant and seat of the pairing, over its blocks and the rotations that seat it there."""
     groups: dict[tuple[str, str], list[list[SeatResult]]] = {}
     for who in dict.fromkeys(w.id for w in plan.entrants):
-        for seat in plan.arena.spec.seats:
+        for seat in plan.venue.spec.seats:
             found = [[r for r in b.results if r.entrant == who and r.seat == seat] for b in blocks]
             if any(found):
                 groups[who, seat] = found
@@ -313,7 +129,7 @@ def _seat_lines(plan: Plan, blocks: list[BlockRecord], labels: dict[str, str]) -
     lines = []
     for (who, seat), found in groups.items():
         results = [result for block in found for result in block]
-        per_step = _per_episode(found, plan.arena.spec.max_steps)
+        per_step = _per_episode(found, plan.venue.spec.max_steps)
         statuses = np.concatenate([r.statuses for r in results])
         faults = {s.value: int((statuses == s.code).sum()) for s in Status if s is not Status.DONE}
         lines.append(
@@ -321,9 +137,9 @@ def _seat_lines(plan: Plan, blocks: list[BlockRecord], labels: dict[str, str]) -
                 labels[who],
                 seat,
                 partner[who],
-                estimate(per_step),
+                t(per_step),
                 exact.get((who, seat)),
-                _pooled(results),
+                _metrics(results),
                 {name: count for name, count in faults.items() if count},
             )
         )
@@ -343,25 +159,16 @@ def _per_episode(blocks: list[list[SeatResult]], max_steps: int) -> np.ndarray:
     return np.concatenate([np.mean([per_step(result) for result in block], axis=0) for block in blocks])
 
 
-def _pooled(results: list[SeatResult]) -> dict[str, Estimate]:
-    """Metrics of several blocks as one mean with its interval."""
-    pooled: dict[str, Estimate] = {}
-    for name in dict.fromkeys(n for r in results for n in r.metrics):
-        parts = [r.metrics[name] for r in results if name in r.metrics and r.metrics[name][2] > 0]
-        n = sum(count for _, _, count in parts)
-        if n == 0:
-            continue
-        mean = sum(m * count for m, _, count in parts) / n
-        # sums of squares around the common mean, from each part's mean and standard error
-        squares = sum(se**2 * count * (count - 1) + count * (m - mean) ** 2 for m, se, count in parts)
-        half = float(stdtrit(n - 1, 0.975)) * math.sqrt(squares / (n - 1) / n) if n > 1 else None
-        pooled[name] = Estimate(mean, None if half is None else mean - half, None if half is None else mean + half, n)
-    return pooled
+def _metrics(results: list[SeatResult]) -> dict[str, Estimate]:
+    """Metrics of several blocks, each as one mean with its interval."""
+    names = dict.fromkeys(name for result in results for name in result.metrics)
+    means = {name: pooled(result.metrics[name] for result in results if name in result.metrics) for name in names}
+    return {name: mean for name, mean in means.items() if mean.n}
 
 
-def exact_values(plan: Plan) -> dict[tuple[str, str], float]:
+def exact_values(plan: MatchPlan) -> dict[tuple[str, str], float]:
     """(Entrant id, seat) -> exact undiscounted return per step of the pairing over the same T, where it is known."""
-    spec = plan.arena.spec
+    spec = plan.venue.spec
     if "value" not in spec.offers:
         return {}
     pair = (plan.entrants[0], plan.entrants[-1])
@@ -374,15 +181,15 @@ def exact_values(plan: Plan) -> dict[tuple[str, str], float]:
             players |= {seat: policy for seat, policy in shown.items() if policy is not None and policy.memoryless}
         if players.keys() != rotation.keys():
             return {}
-        value = plan.arena.value(players, steps=spec.max_steps, gamma=1.0)
+        value = plan.venue.arena().value(players, steps=spec.max_steps, gamma=1.0)
         for seat, who in rotation.items():
             found.setdefault((pair[who].id, seat), []).append(float(value[seat].mean()) / spec.max_steps)
     return {key: sum(values) / len(values) for key, values in found.items()}
 
 
-def _duplicate(plan: Plan, blocks: list[BlockRecord], labels: dict[str, str]) -> Duplicate:
+def _duplicate(plan: MatchPlan, blocks: list[BlockRecord], labels: dict[str, str]) -> Duplicate:
     """Own returns of the two per episode, averaged over the partners whom both met, and their paired difference."""
-    table = performances(blocks, max_steps=plan.arena.spec.max_steps)
+    table = performances(blocks, max_steps=plan.venue.spec.max_steps)
     first, second = (who.id for who in plan.entrants)
     by_partner: dict[str, dict[str, dict[tuple[int, int], float]]] = {first: {}, second: {}}
     for p in range(len(table.who)):
@@ -395,12 +202,12 @@ def _duplicate(plan: Plan, blocks: list[BlockRecord], labels: dict[str, str]) ->
     common = set.intersection(*(set(by_partner[w][p]) for w in (first, second) for p in partners))
     order = sorted(common)
     own = {w: np.mean([[by_partner[w][p][e] for e in order] for p in partners], axis=0) for w in (first, second)}
-    difference = estimate(own[first] - own[second])
-    names = {entrant(plan.choice, t).id: entrant(plan.choice, t).label for pair in plan.pairings for t in pair}
+    difference = t(own[first] - own[second])
+    names = {who.id: who.label for who in plan.players.values()}
     return Duplicate(
         [labels.get(p, names[p]) for p in sorted(partners, key=lambda p: (p in (first, second), names[p]))],
-        estimate(own[first]),
-        estimate(own[second]),
+        t(own[first]),
+        t(own[second]),
         difference,
         verdict(
             (labels[first], labels[second]),
@@ -420,10 +227,3 @@ def verdict(names: tuple[str, str], difference: Estimate, unit: str, how: str) -
         return f"{first} and {second} cannot be told apart: the interval of their difference holds 0"
     better, worse = (first, second) if difference.mean > 0 else (second, first)
     return f"{better} earned more than {worse} {how}"
-
-
-def keep(blocks: Iterable[BlockRecord], store: Store) -> Iterable[BlockRecord]:
-    """Record blocks as they come; each is on disk before the next is asked for."""
-    for block in blocks:
-        store.add_block(block)
-        yield block

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,10 @@ from torch import Tensor
 
 from arenas.protocol import ArenaSpec
 from leaderboard.records import RULES_VERSION, ArenaRecord, BlockRecord, SeatResult, block_id
-from zoo.entry.venue import ArenaChoice, cached_arena, entrant
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.play.episodes import Played, play_episodes
 from zoo.play.seating import blame, episode_seeds, rotations, sit_down
-from zoo.work.pool import work_off
+from zoo.work.pool import Contact, Job, name_of, work
 
 #: The seed whose blocks are rated. A public board counts no other, or one could play until lucky.
 PUBLIC_SEED = 0
@@ -23,23 +23,21 @@ PUBLIC_SEED = 0
 class Task:
     """A block to be played: `texts` name the entrants of the pairing, in the order of their sorted ids."""
 
-    arena: ArenaChoice
     texts: tuple[str, str]
     seed: int
     first_episode: int
     episodes: int
 
 
-def play_block(task: Task) -> BlockRecord:
+def play_block(venue: Venue, task: Task) -> BlockRecord:
     """Play all rotations of a block.
 
     Raises:
         UserError: an entrant cannot play here, or breaks.
         ArenaError: the environment breaks.
     """
-    arena = cached_arena(task.arena, task.episodes)
-    identity = task.arena.identity(arena)
-    pair = [entrant(task.arena, text) for text in task.texts]
+    arena, identity = venue.arena(task.episodes), venue.identity
+    pair = [venue.entrant(text) for text in task.texts]
     ids = (pair[0].id, pair[1].id)
     episodes = episode_seeds(identity, task.seed, task.first_episode, task.episodes, arena.device)
     results: list[SeatResult] = []
@@ -51,9 +49,18 @@ def play_block(task: Task) -> BlockRecord:
     return BlockRecord(block_id(*what), *what, results=tuple(results))
 
 
-def play_blocks(tasks: list[Task], workers: int = 1) -> Iterator[BlockRecord]:
+def play_blocks(venue: Venue, tasks: Sequence[Task], workers: int = 1) -> Iterator[BlockRecord]:
     """Play blocks, here or in worker processes; the records are the same, only their order may differ."""
-    yield from (block for _, block in work_off(play_block, tasks, workers))
+    if min(workers, len(tasks)) <= 1:
+        yield from (play_block(venue, task) for task in tasks)
+        return
+    jobs = [Job(str(number), name_of(_play_elsewhere), (venue.choice, task)) for number, task in enumerate(tasks)]
+    yield from (block for _, block in work(jobs, workers))
+
+
+def _play_elsewhere(contact: Contact, choice: ArenaChoice, task: Task) -> BlockRecord:
+    """A block played by a worker, in its own venue."""
+    return play_block(contact.once(Venue, choice), task)
 
 
 def arena_record(spec: ArenaSpec, identity: str) -> ArenaRecord:

@@ -15,12 +15,11 @@ from agents.rollout import rollout
 from arenas.protocol import Arena, ArenaError, TimeStep
 from leaderboard.records import BlockRecord, MatchRecord
 from leaderboard.store import Store
-from zoo.entry.venue import ArenaChoice, entrant
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play.episodes import Start, begin
 from zoo.play.referee import first_faults
 from zoo.play.seating import Seated, blame, episode_seeds, rotations, sit_down
-from zoo.registry import load_arena
 from zoo.settings import argument_fields
 
 _PIXELS = 480  # up to which a picture is enlarged
@@ -69,15 +68,15 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
         raise UserError(
             f"match {match.id} is a learning match, of which no episode is kept: only matches without --learn replay"
         )
-    choice = ArenaChoice(about["arena"], tuple(about["settings"]), tuple(about["wrap"]))
-    pair = [entrant(choice, text) for text in about["pairing"]]
+    venue = Venue(ArenaChoice(about["arena"], tuple(about["settings"]), tuple(about["wrap"])))
+    pair = [venue.entrant(text) for text in about["pairing"]]
     ids = [who.id for who in pair]
     if not set(ids) <= set(match.entrants):
         raise UserError(f"match {match.id}: {' and '.join(about['pairing'])} are no longer the entrants that played it")
     if not 0 <= episode < match.episodes:
         raise UserError(f"match {match.id} has episodes 0 to {match.episodes - 1}, not {episode}")
     block = _block(store, match, sorted(ids), about["first_episode"] + episode)
-    arena = _drawing(choice, block.episodes)
+    arena = _drawing(venue, block.episodes)
     ways = rotations(arena.spec, alone=ids[0] == ids[1])
     if not 0 <= rotation < len(ways):
         raise UserError(f"match {match.id} has seatings 0 to {len(ways) - 1}, not {rotation}")
@@ -92,11 +91,10 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
     return Replay(match, episode, labels, frames, recorded)
 
 
-def _drawing(choice: ArenaChoice, batch_size: int) -> Arena:
+def _drawing(venue: Venue, batch_size: int) -> Arena:
     """The arena, asked for pictures where that must be done before the game begins, as PettingZoo has it."""
-    entry = load_arena(choice.name, list(choice.settings), choice.wrap)
-    asked = any(setting.startswith("render_mode=") for setting in choice.settings)
-    if "render_mode" in argument_fields(entry.factory) and not asked:
+    entry = venue.entry
+    if "render_mode" in argument_fields(entry.factory) and "render_mode" not in entry.settings:
         try:
             return replace(entry, settings={**entry.settings, "render_mode": "rgb_array"}).make(batch_size)
         except UserError:  # it has no pictures; it can still be played

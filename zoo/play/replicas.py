@@ -19,8 +19,8 @@ from agents.parts.table import table_of
 from agents.protocol import Agent, DifferentiablePolicy
 from agents.randomness import derive
 from arenas.protocol import Arena
-from zoo.entry.entrant import Entrant, read_entrant
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.entrant import Entrant
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play.table import Sight, Table
 
@@ -78,24 +78,24 @@ def run_replicas(
 
     Args:
         choice: the game.
-        texts: seat -> ENTRANT; learners start from scratch, everybody else stays as he is.
+        texts: seat -> ENTRANT; learners start from scratch, all others stay as they are.
         rounds: updates.
         replicas: R, independent runs.
         seed: all luck derives from it.
         copies: games at once in every run; exact learners need one.
         length: steps of a round, None is one episode; exact learners need one.
         sight: what learners see of each other, see `zoo.play.table`.
-        watch: told after every round how many are done.
+        watch: called after every round with how many are done.
 
     Raises:
         UserError: an entrant cannot play or learn here, or a learner cannot be replicated.
     """
-    arena = choice.make(replicas * copies)
-    identity = choice.identity(arena)
+    venue = Venue(choice)
+    arena, identity = venue.make(replicas * copies), venue.identity
     players: dict[str, Agent] = {}
     learning: list[str] = []
     for seat in arena.spec.seats:
-        entrant = read_entrant(texts[seat], arena, identity, learning="@" not in texts[seat])
+        entrant = venue.entrant(texts[seat], learning="@" not in texts[seat])
         if _learns(entrant):
             learning.append(seat)
         players |= entrant.agents(arena.spec, (seat,), derive(seed, "fresh"), replicas=replicas)
@@ -109,7 +109,7 @@ def run_replicas(
 
 
 def is_exact(table: Table) -> bool:
-    """Whether what the players of a table earn can be computed: the game has values, and they no memories."""
+    """Whether what the players of a table earn can be computed: the game has values and no policy a memory."""
     known = "value" in table.arena.spec.offers
     return known and all(_memoryless(player.policy(seat)) for seat, player in table.players.items())
 
@@ -121,17 +121,17 @@ def payoffs(table: Table, replicas: int) -> Iterator[dict[str, NDArray[np.float6
     """
     exact = is_exact(table)
     while True:
-        found = _exact_values(table, replicas) if exact else {}
+        values = _exact_values(table, replicas) if exact else {}
         returns = table.play_round().returns
-        yield found or {seat: r.view(replicas, -1).mean(1).numpy() / table.length for seat, r in returns.items()}
+        yield values or {seat: r.view(replicas, -1).mean(1).numpy() / table.length for seat, r in returns.items()}
 
 
 def _exact_values(table: Table, replicas: int) -> dict[str, NDArray[np.float64]]:
     policies = {seat: policy for seat, p in table.players.items() if (policy := p.policy(seat)) is not None}
     with torch.no_grad():
-        found = table.arena.value(policies)
+        values = table.arena.value(policies)
     per_step = 1 - table.arena.spec.gamma
-    return {seat: np.broadcast_to((per_step * v).numpy(), (replicas,)).copy() for seat, v in found.items()}
+    return {seat: np.broadcast_to((per_step * v).numpy(), (replicas,)).copy() for seat, v in values.items()}
 
 
 def _learns(entrant: Entrant) -> bool:

@@ -28,7 +28,7 @@ from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
 from zoo.registry import load_arena
-from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell, seed_words
+from zoo.reproduce.report import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell, seed_words
 
 STEPS, GAMMA = 150, 0.96
 SET = 8  # episodes on which derivatives are taken together
@@ -309,7 +309,7 @@ def _correlation(values: Sequence[float]) -> Estimate:
     return mean if mean.high is None else replace(mean, high=min(mean.high, 1.0))
 
 
-def _rows(curves: Mapping[str, Any], sizes: Sequence[int], size: int) -> list[Finding]:
+def _rows(curves: Mapping[str, Any], sizes: Sequence[int], size: int) -> list[FigureRow]:
     rows = []
     for kind, word in KINDS.items():
         for estimator, label in SHORT.items():
@@ -318,7 +318,7 @@ def _rows(curves: Mapping[str, Any], sizes: Sequence[int], size: int) -> list[Fi
                 continue
             published = PUBLISHED.get(kind) if estimator == "dice" and size == 100_000 else None
             label, at_least = f"{word.removesuffix(' block')}: {label}", TARGETS.get((estimator, kind, size))
-            rows.append(Finding(label, _correlation(values), published, f"{size:,} episodes", "higher", at_least))
+            rows.append(FigureRow(label, _correlation(values), published, f"{size:,} episodes", "higher", at_least))
     return rows
 
 

@@ -20,7 +20,18 @@ from zoo.entry.entrant import read_entrant
 from zoo.entry.venue import ArenaChoice
 from zoo.play.table import Table
 from zoo.reproduce.learning_runs import band, thinned
-from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell, seed_words, spread
+from zoo.reproduce.report import (
+    Figure,
+    FigureRow,
+    Json,
+    Part,
+    Published,
+    Reproduction,
+    Results,
+    Tell,
+    seed_words,
+    spread,
+)
 
 GAMES, UPDATES, TAIL = 64, 200, 20
 _RATES = "lr=0.1,eta=0.3"  # eta is shared by the K look-aheads
@@ -78,9 +89,9 @@ class DiceLookahead(Figure):
 
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """Both seats' mean beside the published, every run's seats, and how many runs cooperate."""
-        rows: list[Finding] = []
-        each: list[Finding] = []
-        count: list[Finding] = []
+        rows: list[FigureRow] = []
+        each: list[FigureRow] = []
+        count: list[FigureRow] = []
         curves: dict[str, Any] = {}
         for part, result in done:
             _, value, sd = METHODS[part.name]
@@ -91,14 +102,14 @@ class DiceLookahead(Figure):
             note = ", ".join(f"{a:.2f}/{b:.2f}" for a, b in zip(row[:5], column[:5], strict=True))
             ours, published = estimate.t(pair), _published(value, sd)
             group = "mean of both seats"
-            rows.append(Finding(part.name, ours, published, group, "higher", note=note, sd=spread(pair)))
+            rows.append(FigureRow(part.name, ours, published, group, "higher", note=note, sd=spread(pair)))
             for word, seat in (("higher", np.maximum(row, column)), ("lower", np.minimum(row, column))):
                 group = f"the {word} seat of each run"
-                each.append(Finding(part.name, estimate.t(seat), None, group, sd=spread(seat)))
+                each.append(FigureRow(part.name, estimate.t(seat), None, group, sd=spread(seat)))
             if "LOLA" in part.name:
                 cooperating = estimate.wilson(int((pair >= COOPERATES).sum()), len(pair))
                 group = f"share of runs whose mean is at least {COOPERATES:g}"
-                count.append(Finding(part.name, cooperating, None, group, "higher", at_least=0.8))
+                count.append(FigureRow(part.name, cooperating, None, group, "higher", at_least=0.8))
             curves[part.name] = {
                 "pair": thinned((values["row"] + values["column"]) / 2),
                 "seats": [

@@ -11,12 +11,12 @@ import numpy as np
 from leaderboard.statistics.estimate import Estimate, Floats
 from leaderboard.statistics.resampling import Jackknife, Measured, average
 from leaderboard.statistics.robustness import CVAR, OWN, Selection, measure
-from zoo.anchors import BEST, anchors_for
 from zoo.entry import checkpoint
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.declared import BEST, anchors_for
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.reproduce.ensemble_games import ARENA, ROLES, SINGLE, alone, hunt, watch
-from zoo.reproduce.house import HouseRun, folder_of, identity_of, runs_of
+from zoo.reproduce.house import HouseRun, folder_of, runs_of
 from zoo.reproduce.report import Results
 from zoo.reproduce.tables import over_pairs
 
@@ -59,7 +59,8 @@ def lineup(most: int) -> Lineup:
     Raises:
         UserError: there are too few of them, or the ensembles have different K.
     """
-    identity = identity_of(ARENA)
+    venue = Venue(ArenaChoice(ARENA))
+    identity = venue.identity
     by_rule = {rule: runs_of(ARENA, [rule], 10**6) for rule in RULES}
     seeds = sorted(set.intersection(*({run.seed for run in runs} for runs in by_rule.values())))[:most]
     kept = {rule: tuple(run for run in runs if run.seed in seeds) for rule, runs in by_rule.items()}
@@ -74,11 +75,11 @@ def lineup(most: int) -> Lineup:
             f"{ENSEMBLE} with K = {k} needs at least {k + 1} training seeds that {', '.join(RULES)} all have in"
             f" {identity}, found {len(seeds)}"
         )
-    anchors = anchors_for(ArenaChoice(ARENA), identity).entrants
+    anchors = anchors_for(venue).entrants
     return Lineup(kept, tuple(HouseRun(script, script) for script in dict.fromkeys((*SCRIPTS, *anchors))), k)
 
 
-class Returns:
+class EnsembleReturns:
     """What everybody earned: of each role the returns of rows with columns in batches, by `Lineup.everybody`."""
 
     def __init__(self, done: Results, who: Lineup) -> None:

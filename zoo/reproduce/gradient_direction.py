@@ -22,7 +22,7 @@ from typing import Any
 
 from leaderboard.report import plots
 from leaderboard.statistics.estimate import Estimate, within
-from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell
+from zoo.reproduce.report import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell
 
 AGENTS, QUICK = 12, 8
 HALF = Fraction(1, 2)
@@ -271,7 +271,7 @@ class GradientDirection(Figure):
         """Fractions beside the proposition."""
         results = {part.name: result for part, result in done}
         agents = len(results["score"])
-        rows: list[Finding] = []
+        rows: list[FigureRow] = []
         for name, variant in VARIANTS.items():
             listed = [_steps(texts) for texts in results[name]]
             same = [variant.law(count + 1, variant.theta) == steps for count, steps in enumerate(listed)]
@@ -352,7 +352,7 @@ def _held(same: Sequence[bool]) -> str:
     return f"NOT so at N = {', '.join(wrong)}" if wrong else "so at every N"
 
 
-def _row(group: str, variant: Variant, agents: int, steps: Steps) -> Finding:
+def _row(group: str, variant: Variant, agents: int, steps: Steps) -> FigureRow:
     half = 0.5**agents
     published = Published(half, half, half, f"0.5^{agents}") if variant.published else None
     exact = dict(zip(("P(> 0)", "P(= 0)", "P(< 0)"), map(str, steps), strict=True))
@@ -360,10 +360,10 @@ def _row(group: str, variant: Variant, agents: int, steps: Steps) -> Finding:
         # written out they would have a hundred digits
         powers = (f"({variant.theta})^{agents}", "the rest", f"({1 - variant.theta})^{agents}")
         exact = dict(zip(exact, powers, strict=True))
-    return Finding(f"N = {agents}", _exactly(steps[0]), published, group, exact=exact)
+    return FigureRow(f"N = {agents}", _exactly(steps[0]), published, group, exact=exact)
 
 
-def _batch_rows(results: Mapping[str, Any], batches: Mapping[str, Any]) -> list[Finding]:
+def _batch_rows(results: Mapping[str, Any], batches: Mapping[str, Any]) -> list[FigureRow]:
     """Of some numbers of agents the largest minibatch that was listed."""
     right: list[tuple[str, Fraction]] = []
     same = []
@@ -376,7 +376,7 @@ def _batch_rows(results: Mapping[str, Any], batches: Mapping[str, Any]) -> list[
         right += [largest[agents] for agents in (2, 4, 6) if agents in largest]
     law = "1 - (1 - P(> 0))^M, so at every N and M listed" if all(same) else "NOT 1 - (1 - P(> 0))^M"
     group = f"mean of M draws, R = 1[all a_i = 1]: {law}"
-    return [Finding(label, _exactly(p), group=group, exact={"P(> 0)": str(p)}) for label, p in right]
+    return [FigureRow(label, _exactly(p), group=group, exact={"P(> 0)": str(p)}) for label, p in right]
 
 
 def _exactly(p: Fraction) -> Estimate:

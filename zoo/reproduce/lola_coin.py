@@ -15,11 +15,10 @@ import numpy as np
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.catalogue import house_entrants
-from zoo.entry.entrant import read_entrant
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.play.blocks import Task, play_block
 from zoo.reproduce.house import house, rule_of
-from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell, seed_words
+from zoo.reproduce.report import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell, seed_words
 
 ARENA, IDENTITY = "coin", "coin-v1"
 OWN = "own_colour_share"
@@ -40,15 +39,12 @@ def measure(tell: Tell, entrant: str, weights: str, partner: str | None, episode
 
     `weights` only tells the checkpoint's contents apart.
     """
-    choice = ArenaChoice(ARENA)
-    arena = choice.make(1)
-    identity = choice.identity(arena)
-    chosen = {text: read_entrant(text, arena, identity).id for text in dict.fromkeys((entrant, partner or entrant))}
-    texts = sorted((entrant, partner or entrant), key=chosen.__getitem__)
+    venue = Venue(ArenaChoice(ARENA))
+    pair = sorted((entrant, partner or entrant), key=venue.id)
     by_seat: dict[str, dict[str, float]] = {}
-    block = play_block(Task(choice, (texts[0], texts[1]), 0, 0, episodes))
+    block = play_block(venue, Task((pair[0], pair[1]), 0, 0, episodes))
     for result in block.results:
-        if result.entrant == chosen[entrant]:
+        if result.entrant == venue.id(entrant):
             per_step = float(np.mean(result.returns / result.lengths))
             by_seat[result.seat] = {"return": per_step, "own": result.metrics[OWN][0]}
     tell(episodes, episodes)
@@ -87,7 +83,7 @@ class LolaCoin(Figure):
             for seat, of_seat in result.items():
                 figures.setdefault((met, rule, seat), []).append(of_seat)
         rows = [
-            Finding(
+            FigureRow(
                 f"{rule}, {seat}",
                 estimate.t([one[what] for one in runs]),
                 FIGURE_5.get(rule) if what == "own" and PARTNERS[met] is None else None,

@@ -10,7 +10,7 @@ import numpy as np
 
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
-from zoo.reproduce.report import Finding, Published, Reproduction, spread
+from zoo.reproduce.report import FigureRow, Published, Reproduction, spread
 from zoo.reproduce.self_play import RUNS, Rule, SelfPlay
 
 NEAR = 0.1  # of 1/2
@@ -50,20 +50,20 @@ class LolaImp(SelfPlay):
         """Share of observations and players near 1/2."""
         return np.asarray((np.abs(policies - 0.5) < NEAR).mean((1, 2)))
 
-    def more_rows(self, rule: Rule, policies: np.ndarray) -> list[Finding]:
+    def more_rows(self, rule: Rule, policies: np.ndarray) -> list[FigureRow]:
         """Runs that have wholly converged."""
         there = self.agreement(policies) == 1
         ours = estimate.wilson(int(there.sum()), len(there))
-        return [Finding(rule.name, ours, None, "runs in which all ten probabilities are there")]
+        return [FigureRow(rule.name, ours, None, "runs in which all ten probabilities are there")]
 
-    def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[Finding]:
+    def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[FigureRow]:
         """The row player's mean, and its spread over runs beside the table's."""
         row, sd = tails[0], spread(tails[0])
         published = Published.of_runs(rule.value, rule.sd, RUNS)
-        rows = [Finding(rule.name, estimate.t(row), published, "R, row player's return per step", sd=sd)]
+        rows = [FigureRow(rule.name, estimate.t(row), published, "R, row player's return per step", sd=sd)]
         if sd is not None:
             published = Published.of_deviation(rule.sd, RUNS)
-            rows.append(Finding(rule.name, estimate.deviation(sd, len(row)), published, "sd of R over runs"))
+            rows.append(FigureRow(rule.name, estimate.deviation(sd, len(row)), published, "sd of R over runs"))
         return rows
 
     def draw_learning(self, left: plots.Axes, report: Reproduction) -> None:

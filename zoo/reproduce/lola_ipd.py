@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from leaderboard.statistics import estimate
-from zoo.reproduce.report import Finding, Published, spread
+from zoo.reproduce.report import FigureRow, Published, spread
 from zoo.reproduce.self_play import RUNS, Rule, SelfPlay
 
 #: What tit-for-tat does at start, CC, CD, DC, DD: the probability of cooperating.
@@ -52,14 +52,14 @@ class LolaIpd(SelfPlay):
         match = np.where(TIT_FOR_TAT == 1, policies, 1 - policies)  # [R, 2, 5]
         return np.asarray((match[:, 0] * match[:, 1][:, SWAP]).mean(1))
 
-    def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[Finding]:
+    def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[FigureRow]:
         """The pair's mean beside the table, and the higher and the lower seat."""
         pair = (tails[0] + tails[1]) / 2
         published = Published.of_runs(rule.value, rule.sd, RUNS) if rule.sd else Published(rule.value, basis="sd 0")
-        rows = [Finding(rule.name, estimate.t(pair), published, "R, return per step", "higher", sd=spread(pair))]
+        rows = [FigureRow(rule.name, estimate.t(pair), published, "R, return per step", "higher", sd=spread(pair))]
         for word, seat in (("higher", np.maximum(*tails)), ("lower", np.minimum(*tails))):
             group = f"R of the {word} seat of each run"
-            rows.append(Finding(rule.name, estimate.t(seat), None, group, sd=spread(seat)))
+            rows.append(FigureRow(rule.name, estimate.t(seat), None, group, sd=spread(seat)))
         return rows
 
 

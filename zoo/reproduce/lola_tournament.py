@@ -29,7 +29,7 @@ from arenas.protocol import Action, TimeStep, TimeSteps
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.registry import load_agent, load_arena
-from zoo.reproduce.report import Figure, Finding, Json, Part, Reproduction, Results, Tell, seed_words
+from zoo.reproduce.report import Figure, FigureRow, Json, Part, Reproduction, Results, Tell, seed_words
 
 EPISODES, STEPS, GAMMA = 1000, 200, 0.96
 QUICK = 100  # episodes
@@ -265,12 +265,12 @@ def _ranking(result: Mapping[str, Any]) -> list[str]:
     return sorted(LEARNERS, key=lambda who: -float(np.mean(result["all"][who])))
 
 
-def _rows(game: str, result: Mapping[str, Any]) -> list[Finding]:
+def _rows(game: str, result: Mapping[str, Any]) -> list[FigureRow]:
     group = f"{GAMES[game]}: average over partners"
     rows = []
     for who in _ranking(result):
         note = f"last tenth {np.mean(result['last'][who]):+.3f}"
-        rows.append(Finding(PAPER[who], estimate.t(result["all"][who]), group=group, better="higher", note=note))
+        rows.append(FigureRow(PAPER[who], estimate.t(result["all"][who]), group=group, better="higher", note=note))
     return rows
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from leaderboard.report import plots
 from zoo.reproduce.games import RADII, TOLD_RADII, Game, Outcome, at, play_all, teams, wider, within_radii
-from zoo.reproduce.report import Finding, Json, Published, Reproduction, Results, Tell
+from zoo.reproduce.report import FigureRow, Json, Published, Reproduction, Results, Tell
 from zoo.reproduce.tables import Cell, Measure, Pair, TeamTable
 
 MADDPG = "maddpg"
@@ -61,7 +61,7 @@ class CooperativeCommunication(TeamTable):
         "Inferred: maddpg-inferred. Script: its speaker names the goal's colour, and its listener goes there.",
     )
 
-    def row(self, measured: Measure, cell: Cell, games: Mapping[Pair, Outcome]) -> Finding:
+    def row(self, measured: Measure, cell: Cell, games: Mapping[Pair, Outcome]) -> FigureRow:
         """Success has shares within greater radii beside it, and MADDPG's a target."""
         row = super().row(measured, cell, games)
         if measured.value is not reached:

@@ -18,7 +18,7 @@ from torch import Tensor
 from leaderboard.report import plots
 from zoo.play.episodes import Played
 from zoo.reproduce.games import RADII, TOLD_RADII, Game, Outcome, Value, play_all, shares_within, wider, within_radii
-from zoo.reproduce.report import Finding, Json, Published, Reproduction, Results, Tell
+from zoo.reproduce.report import FigureRow, Json, Published, Reproduction, Results, Tell
 from zoo.reproduce.tables import Cell, CrossTable, Measure, Pair, exchanged
 
 MADDPG, DDPG = "maddpg", "ddpg"
@@ -89,13 +89,13 @@ class PhysicalDeception(CrossTable):
         " which adversary its 94 % are against: here that of the same run.",
     )
 
-    def row(self, measured: Measure, cell: Cell, games: Mapping[Pair, Outcome]) -> Finding:
+    def row(self, measured: Measure, cell: Cell, games: Mapping[Pair, Outcome]) -> FigureRow:
         """The row of a cell, with the shares within greater radii."""
         share = SHARES[measured.name]
         more = [float(np.mean([share(outcome, radius) for outcome in games.values()])) for radius in TOLD_RADII[1:]]
         return replace(super().row(measured, cell, games), note=wider(more))
 
-    def further(self, done: Results) -> list[Finding]:
+    def further(self, done: Results) -> list[FigureRow]:
         """What the paper says in words: MADDPG's team deceives, DDPG's does not."""
         cells = self.cells(done)
         order = [exchanged(cells, DDPG, MADDPG, _within(ADVERSARY_AT_GOAL, radius)) for radius in TOLD_RADII]
@@ -104,7 +104,7 @@ class PhysicalDeception(CrossTable):
             return []
         heading = "the paper's order: adversary's success in ddpg v maddpg less that in maddpg v ddpg"
         note = wider((one.mean for one in known[1:]), "+")
-        return [Finding("difference", known[0], None, heading, "higher", at_least=0.0, note=note)]
+        return [FigureRow("difference", known[0], None, heading, "higher", at_least=0.0, note=note)]
 
     def data(self, done: Results) -> dict[str, Json]:
         """Of every measure the cells, and of each the shares by radius for every pair of seeds."""

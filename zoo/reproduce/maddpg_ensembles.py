@@ -22,13 +22,12 @@ from leaderboard.report.layout import number
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import ALPHA, MEAN, WORST
-from zoo.anchors import BEST, Anchors, anchors_for
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.declared import BEST, Anchors, anchors_for
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.reproduce import games
 from zoo.reproduce.ensemble_games import ARENA, ROLES, SINGLE, WAYS, alone, hunt, watch
-from zoo.reproduce.ensemble_returns import ENSEMBLE, SCRIPTS, Returns, lineup
-from zoo.reproduce.house import identity_of
-from zoo.reproduce.report import Figure, Finding, Part, Reproduction, Results
+from zoo.reproduce.ensemble_returns import ENSEMBLE, SCRIPTS, EnsembleReturns, lineup
+from zoo.reproduce.report import Figure, FigureRow, Part, Reproduction, Results
 
 CVAR = "CVaR"
 EPISODES, QUICK_EPISODES = 1000, 200
@@ -95,7 +94,7 @@ class PolicyEnsembles(Figure):
 
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """The differences, the entries, the paper's comparison, the sub-policies and their diversity."""
-        returns = Returns(done, lineup(seeds))
+        returns = EnsembleReturns(done, lineup(seeds))
         figures = {role: returns.figures(role) for role in ROLES}
         apart = {
             role: {
@@ -111,7 +110,7 @@ class PolicyEnsembles(Figure):
             role: {entry: {name: x.estimate() for name, x in line.items()} for entry, line in of_entry.items()}
             for role, of_entry in figures.items()
         }
-        anchors = anchors_for(ArenaChoice(ARENA), identity_of(ARENA))
+        anchors = anchors_for(Venue(ArenaChoice(ARENA)))
         clusters = _clusters(returns, anchors)
         diversity = {way: _diversity(returns, way) for way in WAYS}
         kinds, table = returns.table()
@@ -149,18 +148,18 @@ class PolicyEnsembles(Figure):
 
 def _robustness_rows(
     apart: Mapping[str, Mapping[str, Line]], entries: Mapping[str, Mapping[str, Line]]
-) -> list[Finding]:
+) -> list[FigureRow]:
     """The ensemble less its controls, with the verdict; then every entry by itself."""
     rows = []
     for role, words in ROLES.items():
         heading = f"Is it more robust? As {words}: {ENSEMBLE} less control, ±95 %"
         for control, line in apart[role].items():
             cells = _cells(line, sign=True) | {"verdict": verdict(line)}
-            rows.append(Finding(control, line[WORST], None, heading, "higher", exact=cells))
+            rows.append(FigureRow(control, line[WORST], None, heading, "higher", exact=cells))
     for role, words in ROLES.items():
         heading = f"As {words}, with strangers: return of a seat an episode ±95 %"
         for entry, line in entries[role].items():
-            rows.append(Finding(entry, line[MEAN], None, heading, "higher", exact=_cells(line)))
+            rows.append(FigureRow(entry, line[MEAN], None, heading, "higher", exact=_cells(line)))
     return rows
 
 
@@ -168,7 +167,7 @@ def _low(anchors: Anchors) -> str:
     return anchors.low or SCRIPTS[-1]
 
 
-def _clusters(returns: Returns, anchors: Anchors) -> dict[str, Line]:
+def _clusters(returns: EnsembleReturns, anchors: Anchors) -> dict[str, Line]:
     scores = {role: returns.scores(role, _low(anchors), anchors.high) for role in ROLES}
     clusters: dict[str, Line] = {
         label: {
@@ -184,16 +183,16 @@ def _clusters(returns: Returns, anchors: Anchors) -> dict[str, Line]:
     return clusters
 
 
-def _cluster_rows(clusters: Mapping[str, Line], anchors: Anchors) -> list[Finding]:
+def _cluster_rows(clusters: Mapping[str, Line], anchors: Anchors) -> list[FigureRow]:
     high = "best of these" if anchors.high == BEST else anchors.high
     heading = f"Figure 3 (bars only), agents v adversaries: score, 0 {_low(anchors)}, 1 {high}"
     return [
-        Finding(label, line["agents"], None, heading, "higher", exact=_cells(line, sign=label not in CLUSTERS))
+        FigureRow(label, line["agents"], None, heading, "higher", exact=_cells(line, sign=label not in CLUSTERS))
         for label, line in clusters.items()
     ]
 
 
-def _sub_policies(returns: Returns) -> list[Finding]:
+def _sub_policies(returns: EnsembleReturns) -> list[FigureRow]:
     """By training seed the mean with strangers of the ensemble, and of each of its sub-policies by itself."""
     heading = "Every ensemble, and each of its sub-policies alone: mean with strangers"
     seeds, run_of = returns.who.seeds, returns.who.run_of
@@ -205,11 +204,11 @@ def _sub_policies(returns: Returns) -> list[Finding]:
         for line, values in lines.items():
             means = [float(row[[run != at for run in run_of]].mean()) for at, row in enumerate(values)]
             cells = {f"seed {seed}": number(x, 2) for seed, x in zip(seeds, means, strict=True)}
-            rows.append(Finding(f"{words}, {line}", estimate.t(means), None, heading, "higher", exact=cells))
+            rows.append(FigureRow(f"{words}, {line}", estimate.t(means), None, heading, "higher", exact=cells))
     return rows
 
 
-def _diversity(returns: Returns, way: str) -> dict[str, Line]:
+def _diversity(returns: EnsembleReturns, way: str) -> dict[str, Line]:
     inside, between = {}, {}
     for role, words in ROLES.items():
         inside[words] = estimate.t([float(np.mean(pairs)) for pairs in returns.watched[way]["inside"][role]])
@@ -220,9 +219,9 @@ def _diversity(returns: Returns, way: str) -> dict[str, Line]:
     return {"sub-policies of one ensemble": inside, f"{SINGLE} of different seeds": between}
 
 
-def _diversity_rows(diversity: Mapping[str, Mapping[str, Line]]) -> list[Finding]:
+def _diversity_rows(diversity: Mapping[str, Mapping[str, Line]]) -> list[FigureRow]:
     return [
-        Finding(
+        FigureRow(
             label,
             line["predators"],
             None,
@@ -234,7 +233,9 @@ def _diversity_rows(diversity: Mapping[str, Mapping[str, Line]]) -> list[Finding
     ]
 
 
-def _notes(returns: Returns, apart: Mapping[str, Mapping[str, Line]], clusters: Mapping[str, Line]) -> list[str]:
+def _notes(
+    returns: EnsembleReturns, apart: Mapping[str, Mapping[str, Line]], clusters: Mapping[str, Line]
+) -> list[str]:
     who, strangers = returns.who, returns.who.selection(mixed=True).held_out
     n, k = len(who.seeds), who.k
     robust = [

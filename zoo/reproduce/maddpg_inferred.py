@@ -20,7 +20,7 @@ from zoo.curve import RETURN as PER_STEP
 from zoo.reproduce import games
 from zoo.reproduce.games import Value, at, cards, mean_return, teams
 from zoo.reproduce.house import by_rule, folder_of, house, identity_of, rule_of, runs_of
-from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results, Tell
+from zoo.reproduce.report import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell
 from zoo.reproduce.tables import between
 from zoo.run_folder import CURVE
 
@@ -88,7 +88,7 @@ class InferredPolicies(Figure):
 
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """Success of both rules and their difference, and the divergence at the end of training."""
-        rows: list[Finding] = []
+        rows: list[FigureRow] = []
         settings: dict[str, Json] = {}
         arenas: dict[str, Json] = {}
         without: list[str] = []
@@ -108,7 +108,7 @@ class InferredPolicies(Figure):
             apart = [card["learned"][DIVERGENCE] for card in known.values() if DIVERGENCE in card.get("learned", {})]
             if apart:
                 heading = "KL divergence from the true policies to the inferred, end of training, nats"
-                rows.append(Finding(arena, estimate.t(apart), None, heading))
+                rows.append(FigureRow(arena, estimate.t(apart), None, heading))
             curves = {
                 part.settings["entrant"]: [rule_of(part.settings["entrant"]), result]
                 for part, result in done
@@ -146,14 +146,14 @@ class InferredPolicies(Figure):
         return plot
 
 
-def _compared(done: Results, value: Value, heading: str) -> tuple[dict[str, list[float]], list[Finding]]:
+def _compared(done: Results, value: Value, heading: str) -> tuple[dict[str, list[float]], list[FigureRow]]:
     """A number of both rules by training seed, and its rows: each rule, and their difference."""
     own = teams(done)
     by_seed = {rule: [value(one) for one in outcomes.values()] for rule, outcomes in own.items()}
-    rows = [Finding(rule, estimate.t(values), None, heading) for rule, values in by_seed.items()]
+    rows = [FigureRow(rule, estimate.t(values), None, heading) for rule, values in by_seed.items()]
     if len(own) == len(RULES):
         lost = between(own[INFERRED], own[TRUE], lambda one, other: value(one) - value(other))
-        rows.append(Finding("inferred less true", lost, SAME, heading, "higher"))
+        rows.append(FigureRow("inferred less true", lost, SAME, heading, "higher"))
     return by_seed, rows
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from leaderboard.report import plots
 from zoo.reproduce.games import Outcome, at, cards, mean_return, outcomes_of, teams
 from zoo.reproduce.house import by_rule, runs_of
-from zoo.reproduce.report import Finding, Json, Part, Published, Reproduction, Results
+from zoo.reproduce.report import FigureRow, Json, Part, Published, Reproduction, Results
 from zoo.reproduce.tables import Cell, Measure, Pair, TeamTable, between, over_pairs
 
 MADDPG, DDPG = "maddpg", "ddpg"
@@ -69,25 +69,25 @@ class CooperativeNavigation(TeamTable):
         ]
         return [*super().parts(quick, seeds), *mixed]
 
-    def row(self, measured: Measure, cell: Cell, games: Mapping[Pair, Outcome]) -> Finding:
+    def row(self, measured: Measure, cell: Cell, games: Mapping[Pair, Outcome]) -> FigureRow:
         """MADDPG's return has a target."""
         row = super().row(measured, cell, games)
         return replace(row, at_least=TARGET) if measured.value is mean_return and cell.first == MADDPG else row
 
-    def further(self, done: Results) -> list[Finding]:
+    def further(self, done: Results) -> list[FigureRow]:
         """The paper's words as a ratio, and what strangers cost."""
-        own, rows = teams(done), list[Finding]()
+        own, rows = teams(done), list[FigureRow]()
         if {MADDPG, DDPG} <= own.keys():
             ratio = between(own[MADDPG], own[DDPG], lambda a, b: collisions(a) / collisions(b))
             closer = between(own[MADDPG], own[DDPG], lambda a, b: distance(a) / distance(b))
             heading = "maddpg as a multiple of ddpg"
-            rows.append(Finding("collisions", ratio, RATIO, heading, "lower"))
-            rows.append(Finding("distance", closer, None, heading, "lower"))
+            rows.append(FigureRow("collisions", ratio, RATIO, heading, "lower"))
+            rows.append(FigureRow("distance", closer, None, heading, "lower"))
         heading = "return per agent, one of the three agents from another run of the rule"
         for rule, pairs in strangers(done).items():
-            rows.append(Finding(f"{rule}, stranger", over_pairs(pairs), None, heading))
+            rows.append(FigureRow(f"{rule}, stranger", over_pairs(pairs), None, heading))
             lost = {(team, other): value - mean_return(own[rule][team]) for (team, other), value in pairs.items()}
-            rows.append(Finding(f"{rule}, change", over_pairs(lost), None, heading))
+            rows.append(FigureRow(f"{rule}, change", over_pairs(lost), None, heading))
         return rows
 
     def data(self, done: Results) -> dict[str, Json]:

@@ -8,7 +8,7 @@ is the order of the two numbers.
 from __future__ import annotations
 
 from zoo.reproduce.games import at
-from zoo.reproduce.report import Finding, Published, Results
+from zoo.reproduce.report import FigureRow, Published, Results
 from zoo.reproduce.tables import CrossTable, Measure, exchanged
 
 MADDPG, DDPG = "maddpg", "ddpg"
@@ -37,13 +37,13 @@ class PredatorPrey(CrossTable):
         " 12 to 26. The paper's setting must have been another: compare the order, not the numbers.",
     )
 
-    def further(self, done: Results) -> list[Finding]:
+    def further(self, done: Results) -> list[FigureRow]:
         """The order that the paper found: MADDPG hunts DDPG better than DDPG hunts MADDPG."""
         ours = exchanged(self.cells(done), MADDPG, DDPG, contacts)
         if ours is None:
             return []
         heading = "the paper's order (16.1 - 10.3): touches in maddpg v ddpg less those in ddpg v maddpg"
-        return [Finding("difference", ours, None, heading, "higher", at_least=0.0)]
+        return [FigureRow("difference", ours, None, heading, "higher", at_least=0.0)]
 
 
 FIGURE = PredatorPrey()

@@ -59,7 +59,7 @@ def _bounded(x: Estimate, basis: str) -> Published:
 
 
 @dataclass(frozen=True)
-class Finding:
+class FigureRow:
     """One row of a reproduced figure: what, published, ours."""
 
     label: str
@@ -102,7 +102,7 @@ class Finding:
 class Reproduction:
     """All of a reproduced figure. `data` is what the plot needs; everything is plain JSON."""
 
-    rows: Sequence[Finding]
+    rows: Sequence[FigureRow]
     settings: Mapping[str, Json]  # what was run, in words and numbers
     seeds: str  # "0 to 99", "" where nothing is drawn
     notes: Sequence[str] = ()  # criteria, caveats, what the published numbers leave open

@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from leaderboard.report.layout import MISSING, clean, decimals, number, plural
-from zoo.reproduce.report import VERDICTS, Figure, Finding, Published, Reproduction
-from zoo.screen import Column, Sheet, figures, labels
+from leaderboard.report.sheet import Column, Sheet, figures, labels
+from zoo.reproduce.report import VERDICTS, Figure, FigureRow, Published, Reproduction
 
 
 def report_screen(figure: Figure, report: Reproduction, run: Mapping[str, Any]) -> RenderableType:
@@ -42,7 +42,7 @@ def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _sheet(rows: Sequence[Finding], counts: bool) -> Sheet:
+def _sheet(rows: Sequence[FigureRow], counts: bool) -> Sheet:
     halves = [
         (row.ours.high - row.ours.low) / 2 if row.ours.low is not None and row.ours.high is not None else None
         for row in rows
@@ -67,7 +67,7 @@ def _sheet(rows: Sequence[Finding], counts: bool) -> Sheet:
     return Sheet(columns)
 
 
-def _noted(rows: Sequence[Finding]) -> list[Text]:
+def _noted(rows: Sequence[FigureRow]) -> list[Text]:
     """The rows' notes in one line below their table; words with which all of them begin are said once."""
     notes = [row.note.split() for row in rows]
     if not any(notes):

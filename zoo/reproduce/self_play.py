@@ -12,7 +12,7 @@ import numpy as np
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.reproduce.learning_runs import band, joined, learn_together
-from zoo.reproduce.report import Figure, Finding, Part, Published, Reproduction, Results, seed_words, spread
+from zoo.reproduce.report import Figure, FigureRow, Part, Published, Reproduction, Results, seed_words, spread
 
 BATCH = 10  # runs of sampled learners that share a part
 RUNS = 50  # of the paper
@@ -47,10 +47,10 @@ class SelfPlay(Figure):
         """%TFT or %Nash of every run, [R], from probabilities of action 0, [R, 2, 5], each in its own view."""
 
     @abstractmethod
-    def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[Finding]:
+    def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[FigureRow]:
         """Rows about the return per step, from both seats' means over the last tenth, [R] each."""
 
-    def more_rows(self, rule: Rule, policies: np.ndarray) -> list[Finding]:
+    def more_rows(self, rule: Rule, policies: np.ndarray) -> list[FigureRow]:
         """Further rows for a rule."""
         return []
 
@@ -72,15 +72,15 @@ class SelfPlay(Figure):
 
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """Agreement and return per step of every rule, beside the table."""
-        rows: list[Finding] = []
-        returns: list[Finding] = []
+        rows: list[FigureRow] = []
+        returns: list[FigureRow] = []
         curves: dict[str, Any] = {}
         for rule in self.rules:
             runs = joined([result for part, result in done if part.name.partition(",")[0] == rule.name])
             policies = np.stack([seat["policy"] for seat in runs.values()], axis=1)
             agreement, published = self.agreement(policies), Published.of_share(rule.agreement / 100, RUNS)
             ours = estimate.t(agreement)
-            rows.append(Finding(rule.name, ours, published, self.measure, sd=spread(agreement)))
+            rows.append(FigureRow(rule.name, ours, published, self.measure, sd=spread(agreement)))
             rows += self.more_rows(rule, policies)
             returns += self.returns(rule, [np.array(seat["tail"]) for seat in runs.values()])
             curves[rule.name] = {name: seat["curve"] for name, seat in runs.items()}

@@ -27,7 +27,7 @@ from zoo.reproduce.games import (
     teams,
 )
 from zoo.reproduce.house import HouseRun, by_rule, runs_of
-from zoo.reproduce.report import Figure, Finding, Json, Part, Published, Reproduction, Results
+from zoo.reproduce.report import Figure, FigureRow, Json, Part, Published, Reproduction, Results
 
 #: Training seeds of the first and of the second role.
 Pair = tuple[int, int]
@@ -110,14 +110,14 @@ class HouseTable(Figure):
         data = self.data(done) | {"commands": commands(done)}
         return Reproduction([*rows, *self.further(done)], settings(self.arena, done), seeds_of(done), remarks, data)
 
-    def row(self, measured: Measure, cell: Cell, games: Mapping[Pair, Outcome]) -> Finding:
+    def row(self, measured: Measure, cell: Cell, games: Mapping[Pair, Outcome]) -> FigureRow:
         """The row of a cell."""
         values = {pair: measured.value(outcome) for pair, outcome in games.items()}
         ours = estimate.t(list(values.values())) if cell.own else over_pairs(values)
         group = f"{measured.words}; {self.versus}" if self.versus else measured.words
-        return Finding(self.label(cell), ours, measured.published_for(cell), group, measured.better)
+        return FigureRow(self.label(cell), ours, measured.published_for(cell), group, measured.better)
 
-    def further(self, done: Results) -> list[Finding]:
+    def further(self, done: Results) -> list[FigureRow]:
         """Rows about more than a cell."""
         return []
 

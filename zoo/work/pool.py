@@ -24,9 +24,9 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -47,6 +47,7 @@ class Contact(NamedTuple):
 
     tell: Callable[[Any], None]  # news, plain data
     stopped: Callable[[], bool]  # True: save and return
+    once: Callable[..., Any]  # `once(make, *arguments)` is `make(*arguments)`, made once and kept for later jobs
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Job:
 
     def call(self, contact: Contact) -> Any:
         """What the function returns, here and now."""
-        return _function(self.function)(contact, *self.arguments)
+        return function_of(self.function)(contact, *self.arguments)
 
 
 @dataclass(frozen=True)
@@ -119,10 +120,11 @@ def work(
         Exception: the first that a job raised; the jobs beside it are stopped before.
     """
     if min(workers, len(jobs)) <= 1:
+        once = lru_cache(maxsize=None)(_made)
         for job in jobs:
             if not stop():
                 with one_thread():
-                    result = job.call(Contact(partial(watch, job), stop))
+                    result = job.call(Contact(partial(watch, job), stop, once))
                 yield job, result
         return
     fault: BaseException | None = None
@@ -160,18 +162,23 @@ def work_off(
 
 
 def _alone(contact: Contact, function: str, piece: Any) -> Any:
-    return _function(function)(piece)
+    return function_of(function)(piece)
 
 
-def _function(name: str) -> Callable[..., Any]:
-    module, _, path = name.partition(":")
-    found: Callable[..., Any] = attrgetter(path)(importlib.import_module(module))
-    return found
+def _made(make: Callable[..., Any], *arguments: Any) -> Any:
+    return make(*arguments)
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """By what name `Job.function` finds a function again."""
+    """By what name any process finds a function: "module:name"."""
     return f"{function.__module__}:{function.__qualname__}"
+
+
+def function_of(name: str) -> Callable[..., Any]:
+    """The function that `name_of` named."""
+    module, _, path = name.partition(":")
+    function: Callable[..., Any] = attrgetter(path)(importlib.import_module(module))
+    return function
 
 
 def limit_threads() -> None:
@@ -234,7 +241,8 @@ class LocalPool:
             if worker.job is None or not worker.job.stops:
                 worker.process.terminate()
             else:
-                _send(pipe, _STOP)
+                with suppress(OSError):  # it has ended already
+                    pipe.send_bytes(_STOP)
 
     def close(self) -> None:
         """See `Pool.close`."""
@@ -254,7 +262,8 @@ class LocalPool:
                     return
                 free = self._start()
             self._workers[free].job = job = self._waiting.popleft()
-            _send(free, pickle.dumps(job))
+            with suppress(OSError):  # it was ended from outside: `poll` will hear of it
+                free.send_bytes(pickle.dumps(job))
 
     def _start(self) -> Connection:
         context = get_context("spawn")
@@ -268,27 +277,20 @@ class LocalPool:
 
     def _heard(self, pipe: Connection) -> list[Event]:
         worker = self._workers[pipe]
+        job = worker.job
         try:
             kind, value = pickle.loads(pipe.recv_bytes())
         except (EOFError, OSError):
             worker.process.join()
             pipe.close()
             del self._workers[pipe]
-            if worker.job is None or self._cancelled:
+            end = f"a worker process was ended from outside (exit code {worker.process.exitcode})"
+            kind, value = "fault", UserError(f"{end}; type the command again to go on")
+            if self._cancelled:
                 return []
-            kind, value = (
-                "fault",
-                UserError(
-                    f"a worker process was ended from outside (exit code {worker.process.exitcode});"
-                    " type the command again to go on"
-                ),
-            )
-        if worker.job is None:
-            return []
-        event = Event(worker.job, kind, value)
         if kind != "news":
             worker.job = None
-        return [event]
+        return [] if job is None else [Event(job, kind, value)]
 
 
 @contextmanager
@@ -301,15 +303,6 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _send(pipe: Connection, message: bytes) -> bool:
-    """False where nobody listens any more."""
-    try:
-        pipe.send_bytes(message)
-    except OSError:
-        return False
-    return True
 
 
 def _serve(pipe: Connection) -> None:
@@ -337,14 +330,16 @@ def _serve(pipe: Connection) -> None:
                 inbox.put(message)
 
     threading.Thread(target=listen, daemon=True).start()
+    once = lru_cache(maxsize=None)(_made)  # of this worker
     while (message := inbox.get()) != _STOP:
         try:
             job: Job = pickle.loads(message)
             can_save = job.stops
-            answer = pickle.dumps(("result", job.call(Contact(_teller(pipe), stopping.is_set))))
+            answer = pickle.dumps(("result", job.call(Contact(_teller(pipe), stopping.is_set, once))))
         except BaseException as error:  # whatever a job raises is raised where it was asked for
             answer = pickle.dumps(("fault", _portable(error)))
-        _send(pipe, answer)
+        with suppress(OSError):  # nobody listens any more
+            pipe.send_bytes(answer)
         can_save = False
 
 
@@ -355,7 +350,8 @@ def _teller(pipe: Connection) -> Callable[[Any], None]:
         nonlocal last
         if time.monotonic() - last >= _BREATH:
             last = time.monotonic()
-            _send(pipe, pickle.dumps(("news", news)))
+            with suppress(OSError):
+                pipe.send_bytes(pickle.dumps(("news", news)))
 
     return tell
 

@@ -1,0 +1,21 @@
+"""Logits of discrete actions [..., A]: masks, and log-probability and entropy of the softmax."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def masked(logits: Tensor, mask: Tensor | None) -> Tensor:
+    """Logits that are -inf where `mask` is False."""
+    return logits if mask is None else logits.masked_fill(~mask, -torch.inf)
+
+
+def taken(log_pi: Tensor, action: Tensor) -> Tensor:
+    """Log-probability [...] of actions long [...], given that of all actions [..., A]."""
+    return log_pi.gather(-1, action.unsqueeze(-1)).squeeze(-1)
+
+
+def entropy(log_pi: Tensor) -> Tensor:
+    """Entropy [...] in nats, given the log-probability of all actions [..., A]."""
+    return -(log_pi.exp() * log_pi.clamp_min(-1e9)).sum(-1)

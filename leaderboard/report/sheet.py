@@ -1,0 +1,193 @@
+"""The one way in which tables are laid out in a terminal of any width.
+
+A sheet has labels in front and figures behind. Figures are never cut. Where the width does not hold all of them, labels
+are cut in the middle, and then the least worthy figures go into a further table below, with the labels in front again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from leaderboard.report.layout import MISSING, clean, intervals, number, shortened, telling_width
+
+_GAP = 2  # spaces between columns
+_SHORTEST = 16  # a label is not cut below that while there is another way
+_HEADER = 12  # a shorter header stands in one line
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of finished cells.
+
+    Attributes:
+        header, cells: what is read; style: how it looks.
+        label: it stands in front, on the left, and may be cut; front: it stands in front and is never cut.
+        left: its cells begin at the left; those of figures end at the right.
+        worth: the least worthy columns go below first, of equals the last.
+        group: columns that go together, unless the width does not even hold them alone.
+        alarm: cells other than 0 are red.
+        folds: a long header takes several lines.
+    """
+
+    header: str
+    cells: Sequence[str]
+    label: bool = False
+    style: str = ""
+    front: bool = False
+    left: bool = False
+    worth: int = 0
+    group: str = ""
+    alarm: bool = False
+    folds: bool = True
+
+    @property
+    def width(self) -> int:
+        """Of the widest cell, and of the header or its widest word."""
+        folds = self.folds and not self.label
+        header = [*self.header.split(), self.header[:_HEADER]] if folds else [self.header]
+        return max(cell_len(text) for text in [*header, *self.cells])
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Columns as one or more tables.
+
+    Attributes:
+        columns: in their order.
+        sections: of each row the section to which it belongs; a line stands between sections.
+        below: whether columns that do not fit stand in tables below, or else are left out and named.
+    """
+
+    columns: Sequence[Column]
+    sections: Sequence[str] = ()
+    below: bool = True
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yields as many tables as the width needs, and a line that names what does not fit."""
+        front = [c for c in self.columns if c.label or c.front]
+        figures = [c for c in self.columns if not (c.label or c.front)]
+        narrow = sum((1 if c.label else c.width) + _GAP for c in front)
+        rest = [c for c in figures if narrow + c.width <= options.max_width]
+        least = sum((min(c.width, telling_width(c.cells, _SHORTEST)) if c.label else c.width) + _GAP for c in front)
+        tables: list[list[Column]] = []
+        while rest and (self.below or not tables):
+            tables.append(_fitting(rest, options.max_width - least))
+            rest = _without(rest, tables[-1])
+        taken = max((sum(c.width + _GAP for c in table) for table in tables), default=0)
+        front = _cut(front, options.max_width - taken)
+        for position, table in enumerate(tables or [[]]):
+            if position:
+                yield Text()
+            yield self._table([*front, *table])
+        if left_out := [c.header for c in _without(figures, [c for table in tables for c in table])]:
+            yield Text(f"Not shown at this width: {_named(left_out)}.", style="dim italic")
+
+    def _table(self, columns: list[Column]) -> Table:
+        table = frame()
+        for c in columns:
+            table.add_column(
+                Text(c.header),
+                justify="left" if c.label or c.left else "right",
+                vertical="bottom",
+                style=c.style,
+                width=c.width,
+            )
+        following = [*self.sections[1:], *self.sections[-1:]]
+        ends = [a != b for a, b in zip(self.sections, following, strict=True)] or [False] * len(columns[0].cells)
+        for i, end in enumerate(ends):
+            cells = [
+                Text(c.cells[i], style="red" if c.alarm and c.cells[i] != "0" else "", no_wrap=True) for c in columns
+            ]
+            table.add_row(*cells, end_section=end)
+        return table
+
+
+def frame() -> Table:
+    """An empty table as all of the zoo look: a line under its head and nothing else."""
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+
+
+def _without(columns: Sequence[Column], others: Sequence[Column]) -> list[Column]:
+    """The columns that are not among the others; two may be equal."""
+    known = {id(column) for column in others}
+    return [column for column in columns if id(column) not in known]
+
+
+def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
+    """The most worthy columns that together take no more than `width`; at least one."""
+    kept = list(columns)
+    while sum(c.width + _GAP for c in kept) - _GAP > width and len(kept) > 1:
+        last = min(reversed(kept), key=lambda column: column.worth)
+        rest = [c for c in kept if c is not last and (not last.group or c.group != last.group)]
+        kept = rest or [c for c in kept if c is not last]  # a group that is alone and too wide is divided
+    return kept
+
+
+def _cut(front: list[Column], room: int) -> list[Column]:
+    """The columns in front, whose labels are cut so that together they take `room`, the widest first."""
+    widths = [c.width for c in front]
+    while sum(widths) + _GAP * (len(widths) - 1) > room:
+        cuttable = [w for w, c in zip(widths, front, strict=True) if c.label and w > 1]
+        if not cuttable:
+            break
+        widths[next(i for i, c in enumerate(front) if c.label and widths[i] == max(cuttable))] -= 1
+    return [
+        replace(c, header=c.header[:width], cells=[shortened(cell, width) for cell in c.cells]) if c.label else c
+        for c, width in zip(front, widths, strict=True)
+    ]
+
+
+def _named(headers: Sequence[str]) -> str:
+    """What is left out; a run of numbers by its ends."""
+    if all(header.isdigit() for header in headers):
+        return f"column {headers[0]}" if len(headers) == 1 else f"columns {headers[0]} to {headers[-1]}"
+    return ", ".join(headers)
+
+
+class Interval(Protocol):
+    """A number with its interval."""
+
+    @property
+    def mean(self) -> float:
+        """The number."""
+
+    @property
+    def low(self) -> float | None:
+        """The lower end."""
+
+    @property
+    def high(self) -> float | None:
+        """The upper end."""
+
+    @property
+    def n(self) -> int:
+        """The units behind it; 0 where it is unknown."""
+
+
+def labels(header: str, cells: Iterable[str]) -> Column:
+    """A column of names."""
+    return Column(header, [clean(cell) for cell in cells], label=True)
+
+
+def figures(header: str, values: Sequence[Interval | None], digits: int = 4, *, style: str = "") -> Column:
+    """A column of means with their intervals, "0.312 [0.309, 0.315]"."""
+    known = [(None, None, None) if x is None or x.n == 0 else (x.mean, x.low, x.high) for x in values]
+    means, lows, highs = zip(*known, strict=True)
+    return Column(header, intervals(means, lows, highs, digits), style=style)
+
+
+def spreads(header: str, values: Sequence[Interval | None], digits: int = 3, *, style: str = "") -> Column:
+    """A column of means with half their intervals, "0.312 ±0.003"."""
+    cells = []
+    for x in values:
+        half = "" if x is None or x.high is None else f" ±{number(x.high - x.mean, digits)}"
+        cells.append(MISSING if x is None or x.n == 0 else f"{number(x.mean, digits)}{half}")
+    return Column(header, cells, style=style)

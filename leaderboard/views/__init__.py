@@ -1,0 +1,1 @@
+"""Views: what is computed from the records for people, boards above all; the same records, the same bytes."""

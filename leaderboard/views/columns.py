@@ -1,0 +1,280 @@
+"""The columns of boards, each declared once: its keys in JSON and CSV, where its value comes from, how it is shown.
+
+A new column is one more entry of `COLUMNS`; the reports need to know nothing of it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from leaderboard import exploitability, strangers
+from leaderboard.comparison import player_name
+from leaderboard.rating import CENTRE, Rating, Skill
+from leaderboard.records import STATUSES, ArenaRecord, Measurement, Status
+from leaderboard.returns import Floats, OwnReturn, Performances
+from leaderboard.statistics.estimate import Estimate
+
+#: How a value is shown. "interval": value [low, high]; "share": met/partners; "deviation": mu (sigma); "marked": a
+#: number behind the sign of its mark; "alarm": a count that is red unless it is 0; "hidden": for programs only.
+Form = Literal["interval", "number", "count", "share", "deviation", "marked", "alarm", "hidden"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a board is made of.
+
+    Attributes:
+        arena, table, rating: the game, what everybody got in it, and the fit of all comparisons.
+        online: {player: (mu, sigma)} of classical TrueSkill.
+        matches: {entrant: in how many it played}.
+        exploited, with_strangers: {entrant: its measurements of either sort, oldest first}.
+    """
+
+    arena: ArenaRecord
+    table: Performances
+    rating: Rating
+    online: Mapping[str, tuple[float, float]]
+    matches: Mapping[str, int]
+    exploited: Mapping[str, Sequence[Measurement]]
+    with_strangers: Mapping[str, Sequence[Measurement]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One entrant on one side, for which columns choose their values.
+
+    Attributes:
+        facts, side: from what, and where.
+        own, position: own returns over the panel on this side, and the entrant's position in them.
+        skill: its rating among those of its side.
+        mine: which performances are its own, bool [P].
+    """
+
+    facts: Facts
+    side: str
+    own: OwnReturn
+    position: int
+    skill: Skill
+    mine: Any
+
+    @property
+    def entrant(self) -> str:
+        """Its id."""
+        return self.own.entrants[self.position]
+
+    @property
+    def player(self) -> str:
+        """What the rating calls it."""
+        return player_name(self.entrant, self.side)
+
+
+class Digits(NamedTuple):
+    """Decimals: `default` where no interval says how many mean something, else as many as it says within the bounds."""
+
+    default: int
+    least: int = 0
+    most: int = 4
+
+
+THREE = Digits(3)
+_NEW = (CENTRE, CENTRE / 3.0)  # TrueSkill of a player without a game
+
+
+@dataclass(frozen=True)
+class BoardColumn:
+    """One column.
+
+    Attributes:
+        keys: what its parts are called in JSON and CSV; the first one names the column.
+        choose: the parts for a subject.
+        form: how they are shown together.
+        heading, cooperative, markdown: what stands above it in a terminal, there where entrants cooperate, if that is
+            different, and in Markdown; "" where it is not shown.
+        digits: decimals; `markdown_digits` those in Markdown, where they differ.
+        place: columns are shown in the order of this, then as they are declared; the headline is the first.
+        worth: how long the column stays when width runs out, where entrants compete, and elsewhere.
+        group: columns that stay together, and are shown only where anybody's value is known.
+        counted: key of the number of units behind an interval.
+    """
+
+    keys: tuple[str, ...]
+    choose: Callable[[Subject], Sequence[Any]]
+    form: Form = "hidden"
+    heading: str = ""
+    markdown: str = ""
+    cooperative: str = ""
+    digits: Digits = THREE
+    markdown_digits: int | None = None
+    place: int = 3
+    worth: tuple[int, int] = (0, 0)
+    group: str = ""
+    counted: str = ""
+
+    @property
+    def name(self) -> str:
+        """By which a row has it."""
+        return self.keys[0]
+
+    def read(self, record: Mapping[str, Any]) -> Any:
+        """Its value in a row as JSON has it: an Estimate or None, a single part, or a tuple of the parts."""
+        first, *others = (record[key] for key in self.keys)
+        if self.form != "interval":
+            return (first, *others) if others else first
+        low, high = others
+        return None if first is None else Estimate(first, low, high, record[self.counted], "board")
+
+
+def figure(value: float) -> float | None:
+    """Nine digits, far more than any figure of a board has; the last ones belong to the machine, not to the data."""
+    return float(f"{round(float(value), 9):.9g}") + 0.0 if np.isfinite(value) else None
+
+
+def interval(name: str) -> tuple[str, str, str]:
+    """The keys of a number with its interval."""
+    return name, f"{name}_low", f"{name}_high"
+
+
+def _rating(subject: Subject) -> list[float | None]:
+    return [figure(x) for x in (subject.skill.mu, subject.skill.low, subject.skill.high)]
+
+
+def _own(subject: Subject) -> list[float | None]:
+    own: Sequence[Floats] = (subject.own.value, subject.own.low, subject.own.high)
+    return [figure(x[subject.position]) for x in own]
+
+
+def _headline(subject: Subject) -> list[float | None]:
+    return _rating(subject) if subject.facts.arena.kind == "competitive" else _own(subject)
+
+
+def _games(subject: Subject) -> list[int]:
+    return [int(subject.facts.table.games[subject.mine].sum())]
+
+
+def _blocks(subject: Subject) -> list[int]:
+    return [len(np.unique(subject.facts.table.block[subject.mine]))]
+
+
+def _faults(subject: Subject) -> tuple[int, dict[str, int]]:
+    spoiled = subject.facts.table.faults[subject.mine].sum(axis=0)
+    faults = {status.value: int(spoiled[status.code]) for status in STATUSES if status is not Status.DONE}
+    return sum(faults.values()), {status: count for status, count in faults.items() if count}
+
+
+def _exploited(kind: str) -> Callable[[Subject], Sequence[Any]]:
+    def choose(subject: Subject) -> Sequence[Any]:
+        seats = [seat for seat, side in subject.facts.arena.seats if subject.side and side == subject.side]
+        return exploitability.shown(subject.facts.exploited.get(subject.entrant, ()), seats, subject.side)[kind]
+
+    return choose
+
+
+def _with_strangers(kind: str) -> Callable[[Subject], Sequence[Any]]:
+    return lambda subject: strangers.shown(subject.facts.with_strangers.get(subject.entrant, ()), subject.side)[kind]
+
+
+COLUMNS: tuple[BoardColumn, ...] = (
+    BoardColumn(interval("headline"), _headline),
+    BoardColumn(
+        interval("mu"),
+        _rating,
+        "interval",
+        "mu [95 %]",
+        "mu [95 %]",
+        digits=Digits(1, 1, 2),
+        markdown_digits=1,
+        place=0,
+        worth=(94, 80),
+        counted="blocks",
+    ),
+    BoardColumn(("sigma",), lambda s: [figure(s.skill.sigma)]),
+    BoardColumn(
+        ("conservative",),
+        lambda s: [figure(s.skill.conservative)],
+        "number",
+        "mu-3sigma",
+        "mu - 3 sigma",
+        digits=Digits(1),
+        place=1,
+        worth=(75, 50),
+    ),
+    BoardColumn(
+        ("trueskill_mu", "trueskill_sigma"),
+        lambda s: [figure(x) for x in s.facts.online.get(s.player, _NEW)],
+        "deviation",
+        "TrueSkill",
+        "TrueSkill mu (sigma)",
+        digits=Digits(1),
+        place=1,
+        worth=(40, 40),
+    ),
+    BoardColumn(
+        interval("own_return"),
+        _own,
+        "interval",
+        "own return/step [95 %]",
+        "own return/step [95 %]",
+        "held-out return/step [95 %]",
+        place=0,
+        worth=(70, 94),
+        counted="episodes",
+    ),
+    BoardColumn(("episodes",), lambda s: [int(s.own.n[s.position])]),
+    BoardColumn(
+        ("partners_met", "partners"),
+        lambda s: [int(s.own.met[s.position]), int(s.own.partners[s.position])],
+        "share",
+        "met",
+        "met",
+        worth=(60, 85),
+    ),
+    BoardColumn(
+        ("games",), lambda s: [int(s.facts.table.games[s.mine].sum())], "count", "games", "games", worth=(55, 55)
+    ),
+    BoardColumn(
+        ("blocks",), lambda s: [len(np.unique(s.facts.table.block[s.mine]))], "count", "blocks", worth=(30, 30)
+    ),
+    BoardColumn(("matches",), lambda s: [s.facts.matches.get(s.entrant, 0)], "count", "matches", worth=(20, 20)),
+    BoardColumn(("faults", "faults_by_status"), _faults, "alarm", "faults", "faults", worth=(45, 45)),
+    *(
+        BoardColumn(
+            (kind, f"{kind}_mark"),
+            _exploited(kind),
+            "marked",
+            heading,
+            heading,
+            digits=Digits(4, 4),
+            place=2,
+            worth=(65, 65),
+            group="exploitability",
+        )
+        for kind, heading in exploitability.COLUMNS.items()
+    ),
+    BoardColumn(
+        ("strangers",),
+        _with_strangers("strangers"),
+        "count",
+        strangers.COUNT,
+        strangers.COUNT,
+        place=2,
+        worth=(64, 64),
+        group="strangers",
+    ),
+    *(
+        BoardColumn(
+            interval(kind),
+            _with_strangers(kind),
+            "interval",
+            heading,
+            heading,
+            place=2,
+            worth=(64, 64),
+            group="strangers",
+            counted="strangers",
+        )
+        for kind, heading in strangers.COLUMNS.items()
+    ),
+)
+BY_NAME: Mapping[str, BoardColumn] = {column.name: column for column in COLUMNS}

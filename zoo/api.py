@@ -1,0 +1,145 @@
+"""The zoo as a library: what the commands do, one call each, without a terminal. `import zoo` offers all of it.
+
+Where an arena is asked for, a `Venue` or an arena's name will do; entrants are texts as the commands take them. Without
+a store nothing is kept. Faults of input are `UserError`s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from leaderboard.board import Board, board
+from leaderboard.crossplay import Crossplay, read_crossplay
+from leaderboard.store import Store
+from zoo import crossplay
+from zoo.entry.venue import ArenaChoice, Venue
+from zoo.exploit.bounds import Budget
+from zoo.exploit.figures import Exploitability
+from zoo.exploit.measure import measure
+from zoo.matches.match import Summary, public_board, summarise
+from zoo.matches.plan import MatchPlan, run
+from zoo.matches.tournament import each_once, prepare
+from zoo.plan import Plan
+from zoo.play.blocks import PUBLIC_SEED
+from zoo.train import Outcome, train
+from zoo.work.pool import limit_threads
+
+
+def open_venue(arena: str, *settings: str, wrap: Sequence[str] = ()) -> Venue:
+    """An arena with `field=value` settings and SuperSuit wrappers, looked up once; hand it to the functions below."""
+    return Venue(ArenaChoice(arena, settings, tuple(wrap)))
+
+
+def play_match(
+    venue: Venue | str,
+    one: str,
+    other: str,
+    *,
+    episodes: int | None = None,
+    seed: int = PUBLIC_SEED,
+    workers: int = 1,
+    store: Store | None = None,
+) -> Summary:
+    """Play a match of two frozen entrants, as `zoo match` does, and compare them.
+
+    Args:
+        venue: where.
+        one: ENTRANT text, such as "lola" or "naive@my/folder".
+        other: ENTRANT text.
+        episodes: in each seating; by default the arena's number.
+        seed: of the match; only the public seed 0 is rated.
+        workers: processes that play.
+        store: records to read and to add to.
+    """
+    with _records(store) as records:
+        before = public_board(records, _opened(venue).identity)
+        plan = _play(_opened(venue), (one, other), records, workers, episodes=episodes, seed=seed)
+        return summarise(plan, records, before, cpu_s=0.0, recorded=store is not None)
+
+
+def play_tournament(
+    venue: Venue | str,
+    entrants: Sequence[str],
+    *,
+    episodes: int | None = None,
+    seed: int = PUBLIC_SEED,
+    workers: int = 1,
+    store: Store | None = None,
+) -> Crossplay:
+    """Play all pairs of the entrants, self-play included, as `zoo tournament` does; arguments as in `play_match`."""
+    place = _opened(venue)
+    each_once([place.entrant(text) for text in entrants])
+    with _records(store) as records:
+        plan = _play(place, entrants, records, workers, episodes=episodes, seed=seed)
+        return read_crossplay(records, place.identity, entrants=[who.id for who in plan.entrants], seed=seed)
+
+
+def play_crossplay(
+    venue: Venue | str, rows: Sequence[str], columns: Sequence[str] | None = None, **options: Any
+) -> crossplay.CrossMatrix:
+    """Play every row with every column, in every role; `zoo.crossplay.play` says which options there are."""
+    return crossplay.play(_opened(venue), rows, columns, **options)
+
+
+def train_agent(
+    agent: str, venue: Venue | str, *, steps: int, out: str | Path | None = None, seed: int = 0, **options: Any
+) -> Outcome:
+    """Train an agent in self-play, or against a frozen entrant, as `zoo train` does, and keep its checkpoint.
+
+    A run that was stopped goes on where it was; one that is finished is not trained again.
+
+    Args:
+        agent: NAME[,field=value ...][@CHECKPOINT].
+        venue: where.
+        steps: environment steps, all copies together.
+        out: folder of the checkpoint; by default checkpoints/ARENA/AGENT/seed-SEED.
+        seed: all luck derives from it.
+        options: further fields of `zoo.plan.Plan`, such as copies, length, against and sight.
+    """
+    plan = Plan(agent, _opened(venue).choice, steps=steps, seed=seed, **options)
+    return train(plan, None if out is None else Path(out))
+
+
+def measure_exploitability(
+    venue: Venue | str, entrant: str, *, steps: int = 400_000, seeds: int = 4, seed: int = 0, **options: Any
+) -> Exploitability:
+    """How much an exploiter gains from a frozen entrant: exact where that is known, else what responders reach.
+
+    Args:
+        venue: where.
+        entrant: ENTRANT text.
+        steps: environment steps that a responder may train for, where the exact response is unknown.
+        seeds: responders of each kind.
+        seed: all luck derives from it.
+        options: as in `zoo.exploit.measure.measure`.
+    """
+    return measure(_opened(venue).choice, entrant, Budget(steps, seeds, seed), **options)
+
+
+def read_board(store: Store, venue: Venue | str) -> Board:
+    """The leaderboard of an arena from the records, as `zoo leaderboard` shows it."""
+    return board(store, _opened(venue).identity, seed=PUBLIC_SEED)
+
+
+def _opened(venue: Venue | str) -> Venue:
+    return venue if isinstance(venue, Venue) else open_venue(venue)
+
+
+@contextmanager
+def _records(store: Store | None) -> Iterator[Store]:
+    """The store, or one that lasts as long as the context."""
+    if store is not None:
+        yield store
+    else:
+        with Store(":memory:") as passing:
+            yield passing
+
+
+def _play(venue: Venue, texts: Sequence[str], store: Store, workers: int, **options: Any) -> MatchPlan:
+    limit_threads()
+    plan = prepare(venue, texts, store, **options)
+    run(plan, store, workers=workers)
+    return plan

@@ -1,0 +1,123 @@
+"""What the house declares about arenas, as data in the folder `declared`: panels of partners, and anchors.
+
+A file `IDENTITY.panel-NUMBER.json` or `IDENTITY.anchors-NUMBER.json` is of one arena identity. It never changes: a
+new choice is a new file with a higher number, and results under the old one stay. Files list entrants with their ids,
+and an entrant that no longer has its id is an error, not a new panel.
+
+A panel holds the frozen partners with whom entrants are compared: `{TEXT: ID, ...}`. Anchors say between whom a
+cross-play return is normalised, `{"low": {TEXT: ID}, "high": {TEXT: ID} or "best"}`:
+
+    n = (U - U_low) / (U_high - U_low)
+
+for each role and opponent, where U_low is what the low anchor gets in that role with that opponent and U_high what the
+high one gets: 0 is as good as the low anchor, 1 as good as the high one. Where no file declares any, the high anchor is
+`best`, the best of the entrants at hand with that opponent, and numbers change with who is at hand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from zoo.entry.venue import Venue
+
+FOLDER = Path(__file__).with_suffix("")
+#: In the place of an entrant: the best of the entrants at hand with that opponent.
+BEST = "best"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """`id` such as "coin-v1/panel-1"; `members` are entrant texts."""
+
+    id: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """Entrant texts; `low` is None where there is nobody to normalise by. `source` says who chose them."""
+
+    low: str | None
+    high: str
+    source: str
+
+    @property
+    def entrants(self) -> tuple[str, ...]:
+        """Those who must play."""
+        return tuple(text for text in (self.low, self.high) if text is not None and text != BEST)
+
+
+def panel_for(venue: Venue) -> Panel:
+    """The panel that is declared for the arena, else the random agent alone.
+
+    Raises:
+        UserError: a member does not have the id that the file gives.
+    """
+    newest = _newest("panel", venue.identity)
+    if newest is None:
+        return Panel(f"{venue.identity}/panel-0", ("random",))
+    name, members = newest
+    return Panel(name, _checked(venue, f"panel {name}", members, "the panel"))
+
+
+def anchors_for(venue: Venue, low: str | None = None, high: str | None = None) -> Anchors:
+    """The anchors of an arena: those given, else those that are declared, else `random` and `best`.
+
+    Raises:
+        UserError: an anchor that cannot play here, or is no longer the one that the file names.
+    """
+    for text in (low, high):
+        if text is not None and text != BEST:
+            venue.entrant(text)
+    if low == BEST:
+        raise UserError(f"--anchor-low must be an entrant, got {BEST!r}: the best of all can only be the high anchor")
+    declared = _declared_anchors(venue)
+    if low is not None or high is not None:
+        return Anchors(low or declared.low, high or declared.high, "as asked for")
+    return declared
+
+
+def read(name: str) -> Any:
+    """The content of a file that is of no single arena."""
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def _declared_anchors(venue: Venue) -> Anchors:
+    newest = _newest("anchors", venue.identity)
+    if newest is not None:
+        name, ends = newest
+        (low,) = _checked(venue, f"anchors {name}", ends["low"])
+        high = BEST if ends["high"] == BEST else _checked(venue, f"anchors {name}", ends["high"])[0]
+        return Anchors(low, high, name)
+    try:
+        venue.entrant("random")
+    except UserError:
+        return Anchors(None, BEST, "none: no anchors are declared, and random cannot play here")
+    return Anchors("random", BEST, "no file declares any for this arena, so random and best")
+
+
+def _newest(kind: str, identity: str) -> tuple[str, Any] | None:
+    """Name, "coin-v1/panel-2", and content of the file with the highest number; an identity may hold dots."""
+    files = {
+        int(file.stem.rpartition("-")[2]): file
+        for file in FOLDER.iterdir()
+        if file.suffix == ".json" and file.stem.rpartition(f".{kind}-")[0] == identity
+    }
+    if not files:
+        return None
+    return f"{identity}/{kind}-{max(files)}", json.loads(files[max(files)].read_text())
+
+
+def _checked(venue: Venue, name: str, declared: Mapping[str, str], holder: str = "the file") -> tuple[str, ...]:
+    """The texts of declared entrants, each of which still has its id."""
+    for text, wanted in declared.items():
+        if (now := venue.id(text)) != wanted:
+            raise UserError(f"{name}: {text} is now {now}, {holder} holds {wanted}: the installation is mixed")
+    return tuple(declared)

@@ -1,0 +1,167 @@
+"""What a match consists of, and the way from a plan to records: register, play what is missing, keep, record."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+from leaderboard.records import RULES_VERSION, CheckpointRecord, MatchRecord, PanelRecord, block_id, canonical
+from leaderboard.store import Store
+from zoo import __version__
+from zoo.entry.declared import Panel
+from zoo.entry.entrant import PLAY, Entrant
+from zoo.entry.venue import Venue
+from zoo.play.blocks import Task, arena_record, play_blocks
+
+#: The texts of two entrants, in the order of their ids.
+Pairing = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class MatchPlan:
+    """What is to be played.
+
+    Attributes:
+        venue: where.
+        entrants: whose match it is, as they were named.
+        panel: the partners whom they meet besides, if any.
+        pairings: who meets whom; the first pairing is the match itself.
+        seed: match seed.
+        first_episode, episodes: which episodes every pairing plays in each seating.
+    """
+
+    venue: Venue
+    entrants: tuple[Entrant, ...]
+    panel: Panel | None
+    pairings: list[Pairing]
+    seed: int
+    first_episode: int
+    episodes: int
+
+    @cached_property
+    def tasks(self) -> dict[str, Task]:
+        """Block id -> the block to be played, in the order of playing.
+
+        Blocks are cut at the multiples of the arena's block size wherever the match begins, so that matches of any
+        two entrants consist of the same blocks, but for their first and last.
+        """
+        size, end = self.venue.spec.block, self.first_episode + self.episodes
+        cuts = [self.first_episode, *range((self.first_episode // size + 1) * size, end, size), end]
+        spans = [(first, after - first) for first, after in itertools.pairwise(cuts)]
+        identity, seed, tasks = self.venue.identity, self.seed, {}
+        for pairing, ids in zip(self.pairings, self.ids, strict=True):
+            for first, count in spans:
+                key = block_id(identity, ids, "play", seed, first, count, RULES_VERSION)
+                tasks[key] = Task(pairing, seed, first, count)
+        return tasks
+
+    @cached_property
+    def ids(self) -> list[tuple[str, str]]:
+        """The identities of every pairing."""
+        return [(self.venue.id(first), self.venue.id(second)) for first, second in self.pairings]
+
+    @cached_property
+    def players(self) -> dict[str, Entrant]:
+        """Text -> everybody who plays."""
+        return {text: self.venue.entrant(text) for pairing in self.pairings for text in pairing}
+
+    @cached_property
+    def match_id(self) -> str:
+        """Identity of the match: who, where, which episodes."""
+        who = [list(ids) for ids in self.ids]
+        what = [self.venue.identity, who, "play", self.seed, self.first_episode, self.episodes, RULES_VERSION]
+        return hashlib.sha256(canonical(what).encode()).hexdigest()[:16]
+
+
+def ordered(venue: Venue, pairs: Iterable[Pairing]) -> list[Pairing]:
+    """The pairings of a format, each once, with the entrants of each in the order of their ids."""
+    distinct: dict[tuple[str, str], Pairing] = {}
+    for pair in pairs:
+        (low, first), (high, second) = sorted(((venue.id(text), text) for text in pair), key=lambda item: item[0])
+        distinct.setdefault((low, high), (first, second))
+    return list(distinct.values())
+
+
+def unwatched(done: int, total: int) -> None:
+    """Shows nothing of how many blocks are done."""
+
+
+def run(
+    plan: MatchPlan,
+    store: Store,
+    command: str = "",
+    workers: int = 1,
+    watch: Callable[[int, int], None] = unwatched,
+) -> int:
+    """Register who plays, play the blocks that are not recorded, keep each as it ends, and record the match.
+
+    What was stopped goes on where it was, and blocks that were played in another match are not played again.
+
+    Args:
+        plan: what is played.
+        store: records to read and to add to.
+        command: what was typed, for the records.
+        workers: processes that play.
+        watch: told after every block how many of how many are done.
+
+    Returns:
+        How many blocks were played now.
+
+    Raises:
+        UserError: an entrant breaks.
+    """
+    register(plan, store)
+    known = store.has_blocks(plan.tasks)
+    missing = [task for key, task in plan.tasks.items() if key not in known]
+    watch(0, len(missing))
+    for done, block in enumerate(play_blocks(plan.venue, missing, workers), start=1):
+        store.add_block(block)  # it is on disk before the next is asked for
+        watch(done, len(missing))
+    _record(plan, store, command)
+    return len(missing)
+
+
+def register(plan: MatchPlan, store: Store) -> None:
+    """Record the arena, everybody who plays, and the panel."""
+    venue = plan.venue
+    store.add_arena(arena_record(venue.spec, venue.identity))
+    for who in plan.players.values():
+        store.add_entrant(who.record(PLAY))
+        if (weights := who.checkpoint) is not None:
+            what = (weights.digest, who.entry.key, venue.identity, str(weights.path), asdict(weights.card))
+            store.add_checkpoint(CheckpointRecord(*what, time_now()))
+    if plan.panel is not None:
+        ids = tuple(venue.id(text) for text in plan.panel.members)
+        store.add_panel(PanelRecord(plan.panel.id, venue.identity, ids))
+
+
+def _record(plan: MatchPlan, store: Store, command: str) -> None:
+    """Record that this match was played; playing it again with the same seed adds nothing."""
+    choice = plan.venue.choice
+    details = {
+        "arena": choice.name,
+        "settings": list(choice.settings),
+        "wrap": list(choice.wrap),
+        "pairing": list(plan.pairings[0]),
+        "first_episode": plan.first_episode,
+    }
+    what = (tuple(who.id for who in plan.entrants), "play", plan.seed, plan.episodes, tuple(plan.tasks))
+    add_once(
+        MatchRecord(plan.match_id, plan.venue.identity, *what, command, time_now(), __version__, details),
+        store,
+    )
+
+
+def add_once(match: MatchRecord, store: Store) -> None:
+    """Record a match, unless it was played before: then its first command and time stay."""
+    if not any(known.id == match.id for known in store.matches(match.arena)):
+        store.add_match(match)
+
+
+def time_now() -> str:
+    """The time as records keep it, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,68 @@
+"""Formats: who meets whom. A format is a generator of pairings, and `prepare` makes a plan of one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from leaderboard.store import Store
+from zoo.entry.declared import panel_for
+from zoo.entry.entrant import Entrant
+from zoo.entry.venue import Venue
+from zoo.errors import UserError
+from zoo.matches.plan import MatchPlan, Pairing, ordered
+from zoo.play.blocks import PUBLIC_SEED
+
+
+def round_robin(texts: Sequence[str], members: Sequence[str] = ()) -> Iterator[Pairing]:
+    """Every pair, everyone with itself, everyone with the members of a panel."""
+    yield from itertools.combinations(texts, 2)
+    yield from ((text, text) for text in texts)
+    yield from ((text, member) for member in members for text in texts)
+
+
+def rectangle(rows: Sequence[str], columns: Sequence[str]) -> Iterator[Pairing]:
+    """Every row with every column."""
+    yield from itertools.product(rows, columns)
+
+
+def prepare(
+    venue: Venue,
+    texts: Sequence[str],
+    store: Store,
+    *,
+    episodes: int | None = None,
+    seed: int = PUBLIC_SEED,
+    first: int = 0,
+    onward: bool = False,
+    with_panel: bool = True,
+) -> MatchPlan:
+    """Plan a match of two entrants, or a tournament of several (all pairs and self-play).
+
+    It begins at episode `first`, or with `onward` at the first episode that not all of its pairings have played: so a
+    match that was stopped is finished first, and the next one goes on from there.
+
+    Raises:
+        UserError: an entrant or arena that cannot be used.
+    """
+    entrants = tuple(venue.entrant(text) for text in texts)
+    panel = panel_for(venue) if with_panel else None
+    pairings = ordered(venue, round_robin(texts, panel.members if panel else ()))
+    if onward:
+        pairs = ((venue.id(a), venue.id(b)) for a, b in pairings)
+        first = min(store.next_episode(venue.identity, pair, "play", seed) for pair in pairs)
+    return MatchPlan(venue, entrants, panel, pairings, seed, first, episodes or venue.spec.episodes)
+
+
+def each_once(entrants: Sequence[Entrant]) -> None:
+    """See that no two are the same.
+
+    Raises:
+        UserError: an entrant is named twice.
+    """
+    first_of: dict[str, Entrant] = {}
+    for who in entrants:
+        if (other := first_of.get(who.id)) is not None:
+            twice = who.label if who.label == other.label else f"{other.label}, which is {who.label},"
+            raise UserError(f"{twice} is named twice: name everybody once")
+        first_of[who.id] = who
