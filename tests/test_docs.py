@@ -65,6 +65,8 @@ def test_the_overview_lists_every_command() -> None:
 def test_examples_can_be_typed(line: str) -> None:
     """Commands and options exist and their values parse; nothing is run."""
     words = shlex.split(re.split(r" > | \| | #", line)[0])[1:]
+    if words[0] in COMMANDS and len(words) == 1:
+        return  # a command that is mentioned
     if words[0] in COMMANDS:
         command(words[0]).make_context(words[0], words[1:])
     else:
