@@ -74,13 +74,13 @@ class AdvantageAlignmentConfig:
 def past_mean(advantage: Tensor, first: Tensor) -> Tensor:
     """Mean of `advantage` [T, B] over the steps before t since the last `first` [T, B]; 0 where there is none."""
     total, count = torch.zeros_like(advantage[0]), torch.zeros_like(advantage[0])
-    found = []
+    means = []
     for now, begins in zip(advantage, first, strict=True):
         keep = (~begins).to(advantage.dtype)
         total, count = total * keep, count * keep
-        found.append(total / count.clamp_min(1))
+        means.append(total / count.clamp_min(1))
         total, count = total + now, count + 1
-    return torch.stack(found)
+    return torch.stack(means)
 
 
 def aligned(mine: Tensor, others: Tensor, first: Tensor, beta: float, gamma: float, spite: float = 1.0) -> Tensor:
@@ -124,7 +124,7 @@ class AdvantageAlignment(Agent):
         return CategoricalPolicy(parameters, spec)
 
     def begin(self, seating: Seating) -> Memory:
-        """See `TracePolicy.begin`; in training by itself also `lent` bool [B], True where the partner plays."""
+        """The policy's memory; in training by itself also `lent` bool [B], True where the partner plays."""
         memory = self.actor.begin(seating)
         if seating.training and self.config.sparring and len(self.seats) == len(self.spec.seats):
             memory["lent"] = uniform(seating.seed, _LOT) < self.config.sparring
@@ -178,18 +178,18 @@ class AdvantageAlignment(Agent):
             for seat, x in views.items():
                 views[seat] = torch.cat((x, lent[seat].float().view(1, -1, 1).expand(len(x), -1, -1)), dim=-1)
         phi = {side: leaves(critic) for side, critic in self.critics.items()}
-        found: dict[str, Tensor] = {}
+        advantage: dict[str, Tensor] = {}
         loss = {side: torch.zeros((), device=self.device) for side in phi}
         for i, seat in enumerate(seats):
             side, steps = self.spec.seats[seat].side, joint.seats[seat].timesteps
             value = mlp(phi[side], torch.cat([views[other] for other in seats[i:] + seats[:i]], dim=-1)).squeeze(-1)
-            found[seat] = advantages(steps, value, self.config.gamma, self.config.lambda_)
-            missed = (value[:-1] - value[:-1].detach() - found[seat]) * playing(steps)
+            advantage[seat] = advantages(steps, value, self.config.gamma, self.config.lambda_)
+            missed = (value[:-1] - value[:-1].detach() - advantage[seat]) * playing(steps)
             loss[side] = loss[side] + missed.square().mean(1).sum()
         for side, step in self.critic_steps.items():
             step.descend(gradient(loss[side], phi[side]))
         error = sum(float(missed.detach()) for missed in loss.values())
-        return found, error / len(seats) / len(next(iter(found.values())))
+        return advantage, error / len(seats) / len(next(iter(advantage.values())))
 
     def _ascend(
         self,

@@ -8,7 +8,7 @@ of order T^2 an episode, so players are kept where they stand and taken up again
 kept changes no action, only the time that it takes. Players that draw no luck are shared by all rows with equal moves.
 
 Departures: the library hands a player its opponent; here the opponent is an object that holds its moves and cannot be
-asked what it would do. Players are told the library's own game (R, S, T, P = 3, 0, 5, 1), as the arena's payoffs are
+asked what it would do. Players see the library's own game (R, S, T, P = 3, 0, 5, 1), as the arena's payoffs are
 not part of what a seat knows, and a match of unknown length without noise. Strategies that make use of the length, read
 their opponent's source or change its state are refused. Parameters of a strategy are the library's defaults.
 """
@@ -131,8 +131,8 @@ def agent(name: str) -> type[AxelrodStrategy]:
 
 def description(name: str) -> str:
     """What the library says of a strategy, its first paragraph in one line; marks of references are left out."""
-    told = re.sub(r"\[(\w+)\]_", r"\1", inspect.cleandoc(_strategies()[name].__doc__ or name))
-    first, _, rest = told.partition("\n\n")
+    text = re.sub(r"\[(\w+)\]_", r"\1", inspect.cleandoc(_strategies()[name].__doc__ or name))
+    first, _, rest = text.partition("\n\n")
     return f"{' '.join(first.split())}\n\n{rest}".strip()
 
 
@@ -158,7 +158,7 @@ class Encounter:
         """The player's next move, 0 to cooperate and 1 to defect; it may draw luck, so it is asked once a round."""
         return int(self._player.strategy(self._opponent) is self._moves[1])
 
-    def told(self, joint: int) -> None:
+    def note(self, joint: int) -> None:
         """Go on after a round in which `joint` = 2 * own move + the other's was played."""
         own, other = self._moves[joint >> 1], self._moves[joint & 1]
         self._player.update_history(own, other)
@@ -210,7 +210,7 @@ class AxelrodStrategy(Agent):
             encounter, news = Encounter(self.strategy, luck), played
             answer = encounter.act()
         for joint in news:
-            encounter.told(joint)
+            encounter.note(joint)
             answer = encounter.act()
         _put(self._encounters, (luck, played), encounter, keep)
         _put(self._actions, (luck, played), answer, _KEPT_ACTIONS)

@@ -34,7 +34,7 @@ def way_to(observation: Tensor, coin: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Greedy(Scripted):
-    """Always walks to the nearest coin, whoever owns it."""
+    """Always walks to the nearest coin, its own or the other's."""
 
     needs = frozenset({"discrete", "coin"})
 

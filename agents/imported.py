@@ -13,7 +13,7 @@ something else, override `observation` and `action`. When the agent is made, its
 observations: one that cannot take several at once, or mixes them, is asked row by row from then on, and one that fails,
 draws luck of its own or has another number of outputs is refused.
 
-A TorchScript or torch.export file is a program, to be trusted as far as whoever made it. Of a Stable-Baselines3 file
+A TorchScript or torch.export file is a program, to be trusted as far as its author. Of a Stable-Baselines3 file
 nothing is unpickled.
 """
 
@@ -72,7 +72,8 @@ class Imported(Scripted):
         deterministic: True plays the action with the largest output, False draws from softmax(outputs). Numbers are
             played as they are.
         output: which output it is, where the model gives several.
-        stand_in: a scripted agent that plays where no file is named: whoever trained one side meets the other in both.
+        stand_in: a scripted agent that plays in seats for which no file is named, so that a policy of one side can
+            be entered where an entrant fills both.
     """
 
     file: ClassVar[str] = ""
@@ -174,11 +175,11 @@ class Imported(Scripted):
 
     def _run(self, given: Tensor) -> Tensor:
         """[B, ...] -> [B, K]; models may drop an axis of length 1, or put one in."""
-        given_back = self._model.run(given)
-        found = given_back[self.output] if isinstance(given_back, list | tuple) else given_back
-        if not isinstance(found, Tensor):
-            raise TypeError(f"it gives {type(found).__name__}, expected a tensor (see output)")
-        return found.reshape(len(given), -1)
+        answer = self._model.run(given)
+        output = answer[self.output] if isinstance(answer, list | tuple) else answer
+        if not isinstance(output, Tensor):
+            raise TypeError(f"it gives {type(output).__name__}, expected a tensor (see output)")
+        return output.reshape(len(given), -1)
 
     def _tried(self) -> bool:
         """Try the model, row by row and with all rows at once: must it be asked row by row?
@@ -305,7 +306,7 @@ class Onnx(Imported):
         except ModuleNotFoundError:
             raise ValueError(f"{path.name} needs onnxruntime: pip install 'marl-zoo[onnx]'") from None
         options = onnxruntime.SessionOptions()
-        # one thread, for the same numbers on any machine; faults come as exceptions, and need not be printed besides
+        # one thread, for the same numbers on any machine; faults come as exceptions and need not be printed as well
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:

@@ -67,5 +67,5 @@ class LolaExact(ExactAgent):
     config: LolaExactConfig
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:
-        """See `direction`."""
+        """The step of LOLA at the order and in the form that the settings name."""
         return direction(values, theta, self.config.eta, self.config.order, self.config.form)

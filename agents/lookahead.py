@@ -6,8 +6,8 @@ Rocktaeschel and Whiteson 2019, "Stable Opponent Shaping in Differentiable Games
     theta_1 <- theta_1 + delta grad_1 [ V_1
                                       + (grad_2 V_1)^T stop(eta grad_2 V_2) ]
 
-The other's step is a constant: how I change it does not count, which is all that tells this from LOLA in its `taylor`
-form. In losses this is (I - eta H_o) xi, with H_o the off-diagonal blocks of the game's Hessian.
+The other's step is a constant, so that my influence on it does not count: the only difference from LOLA in its
+`taylor` form. In losses this is (I - eta H_o) xi, with H_o the off-diagonal blocks of the game's Hessian.
 
 Departures: none.
 """

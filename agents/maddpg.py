@@ -111,7 +111,7 @@ class Maddpg(Agent):
     learns = True
     behaviour = 2
     central: ClassVar[bool] = True  # False: critics read their own seat alone
-    extras: ClassVar[tuple[str, ...]] = ()  # what transitions keep besides, of the own actions' extras
+    extras: ClassVar[tuple[str, ...]] = ()  # names of the actions' extras that transitions keep
     config: MaddpgConfig
 
     def build(self, seed: int) -> None:

@@ -102,10 +102,10 @@ class ExtortConfig:
 
     factor: float = 3.0  # chi: of what both earn above mutual defection it takes so many times the other's share
     slope: float = 0.5  # where phi lies in the range that gives probabilities: 0 least, 1 largest
-    temptation: float = 0.0  # T, paid to a defector whom the other trusts
+    temptation: float = 0.0  # T, paid to a defector against a cooperator
     reward: float = -1.0  # R, for mutual cooperation
     punishment: float = -2.0  # P, for mutual defection
-    sucker: float = -3.0  # S, paid to a cooperator who is betrayed
+    sucker: float = -3.0  # S, paid to a cooperator against a defector
 
     def __post_init__(self) -> None:
         if not self.factor >= 1 or not 0 <= self.slope <= 1:

@@ -1,8 +1,8 @@
 """Scripts for the particle worlds: one never moves, one covers landmarks, one hunts and flees, one goes where it knows.
 
 They see what the seat sees and remember nothing. Relative positions are other minus own. A push is along one axis; a
-body that is no longer pushed coasts on by 0.4 times its velocity (step / damping). Whoever sees its own velocity aims
-with the place that it will have coasted to, or rather with one short of that, so as to arrive sooner and brake.
+body that is no longer pushed coasts on by 0.4 times its velocity (step / damping). A script that sees its own velocity
+aims from the place to which it will coast, or rather from a little before it, so as to arrive sooner and brake.
 
 `pursuit` knows the seats by their sides, as `adversary` and `agent` in mpe2; the others know them by what they observe.
 """
@@ -42,8 +42,8 @@ def push(way: Tensor, still: float = _STILL) -> Tensor:
 
 def nearest(places: Tensor) -> Tensor:
     """The place [..., 2] of `places` [..., n, 2] that is nearest to the origin."""
-    found = places.norm(dim=-1).argmin(-1, keepdim=True)
-    return torch.take_along_dim(places, found.unsqueeze(-1), dim=-2).squeeze(-2)
+    number = places.norm(dim=-1).argmin(-1, keepdim=True)
+    return torch.take_along_dim(places, number.unsqueeze(-1), dim=-2).squeeze(-2)
 
 
 def points(seen: Tensor, start: int, count: int) -> Tensor:
@@ -156,7 +156,7 @@ class Pursuit(ParticleScript):
 
 
 class Informed(ParticleScript):
-    """Goes where the goal is; who is not told takes the landmark that one who may be told is nearest to."""
+    """Goes to the goal. A seat that does not see it goes to the landmark nearest to a seat that may see it."""
 
     @abstractmethod
     def way(self, seen: Tensor) -> Tensor:

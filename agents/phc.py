@@ -136,5 +136,5 @@ class WolfPhc(Phc):
         return torch.where(winning, delta, self.config.lose * delta)
 
     def learning_state(self) -> State:
-        """See `TabularAgent.learning_state`; besides, the average policy and the visits behind it."""
+        """The tables, the steps learned from, the average policy, and the visits behind it."""
         return {**super().learning_state(), f"{self.seat}/average": self.average, f"{self.seat}/visits": self.visits}

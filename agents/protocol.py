@@ -22,7 +22,7 @@ from torch import Tensor
 
 from arenas.protocol import Action, Arena, ArenaSpec, SeatSpec, TimeStep
 
-#: Everything that play depends on besides the parameters: tensors [B, ...] and numbers, by name. Never mutated.
+#: Everything but the parameters that play depends on: tensors [B, ...] and numbers, by name. Never mutated.
 Memory = dict[str, Any]
 Parameters = dict[str, Tensor]
 State = dict[str, Tensor]
@@ -136,7 +136,7 @@ class DifferentiablePolicy(Policy):
 
 @dataclass(frozen=True)
 class LearningContext:
-    """What a learner may use besides the joint trajectory."""
+    """What a learner may use in addition to the joint trajectory."""
 
     seats: tuple[str, ...]  # mine
     seed: int  # the luck of this update
@@ -163,7 +163,7 @@ class Agent(Policy):
         replicated: True where `make(..., replicas=R)` gives R learners that know nothing of each other.
         departed: fields that have left `Config` and their old defaults, which stay in the entrant's identity.
 
-    Subclasses make what they are of in `build`.
+    Subclasses write `build`, which makes their tables, networks and optimisers.
     """
 
     Config: ClassVar[type] = NoConfig
@@ -207,7 +207,7 @@ class Agent(Policy):
 
     @classmethod
     def files(cls) -> tuple[Path, ...]:
-        """Files besides its code that decide how it plays: what they hold is part of who it is."""
+        """Further files that decide how it plays, in addition to its code: their content is part of its identity."""
         return ()
 
     def begin(self, seating: Seating) -> Memory:

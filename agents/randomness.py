@@ -51,7 +51,7 @@ def generator(seed: int, device: str = "cpu") -> torch.Generator:
 def initialise(seed: int) -> Iterator[None]:
     """Build networks inside: torch's global generator is seeded, and put back afterwards."""
     with torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would besides seed every accelerator, which costs a millisecond a network
+        # torch.manual_seed would also seed every accelerator, which costs a millisecond a network
         torch.default_generator.manual_seed(seed)
         yield
 

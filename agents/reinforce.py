@@ -152,12 +152,12 @@ class Reinforce(PolicyGradient):
 
     def credit(self, segment: Segment) -> tuple[Tensor, dict[str, float]]:
         """Returns less the baseline, which then moves."""
-        found = returns(segment.timesteps, self.gamma)
+        gained = returns(segment.timesteps, self.gamma)
         counts = segment.counted.sum((0, 2)).clamp_min(1)
-        mean = found.sum((0, 2)) / counts
+        mean = gained.sum((0, 2)) / counts
         if not self.config.baseline:
-            return found, {"return": float(mean.mean())}
-        praise = (found - self.average) * segment.counted
+            return gained, {"return": float(mean.mean())}
+        praise = (gained - self.average) * segment.counted
         self.average.lerp_(mean.unsqueeze(1), 1 - self.config.baseline)
         return praise, {"return": float(mean.mean())}
 

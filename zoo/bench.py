@@ -16,6 +16,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,17 @@ from arenas.luck import below, bits
 from arenas.protocol import Action, Arena
 from leaderboard.counts import Counts
 from leaderboard.rating import fit
+from leaderboard.store import Store
 from zoo import bench_training
 from zoo.catalogue import refusal
 from zoo.entry.entrant import Entrant
+from zoo.entry.venue import ArenaChoice, Venue
+from zoo.errors import UserError
+from zoo.matches.tournament import prepare
 from zoo.play.episodes import play_episodes
 from zoo.play.seating import Seated, seatings
 from zoo.play.table import Table
-from zoo.registry import AGENTS, AgentEntry, load_agent, load_arena, names
+from zoo.registry import AGENTS, LIBRARIES, AgentEntry, library, load_agent, load_arena, names
 
 ARENAS = ("coin", "ipd")  # where arenas are measured, and agents in the first that they can play
 COPIES = (1, 64, 4096)
@@ -46,6 +51,7 @@ BLOCK = 250  # episodes of a match
 ROUND = (64, 32)  # copies and steps of a round of learning
 IMAGINED = (128, 150)  # copies and steps of the games that an update imagines
 PLAYERS, RESULTS = 50, 5000
+FIELD, PLANNED = 216, "ipd"  # entrants of a tournament that is planned, and where
 _JOINT = 64  # joint actions drawn beforehand
 
 
@@ -93,7 +99,7 @@ def count() -> int:
     learners = sum(agent.learns for agent in agents)
     imagining = sum(_imagines(agent) for agent in agents)
     particles = len(PARTICLES) * (1 + len(PARTICLE_COPIES))
-    return len(ARENAS) * len(COPIES) + 1 + particles + len(agents) + learners + imagining + 2 + 1
+    return len(ARENAS) * len(COPIES) + 1 + particles + len(agents) + learners + imagining + 2 + 1 + 1
 
 
 def measure(quick: bool = False) -> Iterator[Speed]:
@@ -119,6 +125,7 @@ def measure(quick: bool = False) -> Iterator[Speed]:
         if _imagines(load_agent(name).agent):
             yield Speed("imagining", name, _update(load_agent(name), quick, plain))
     yield from _training(Clock(1, 0.0) if quick else Clock(3, 0.0))
+    yield Speed("planning", f"{FIELD} entrants in {PLANNED}", _planning())
     counts = synthetic_results()
     yield Speed(
         "rating", "fit", {"players": PLAYERS, "results": RESULTS, "ms": 1e3 * clock.seconds(lambda: fit(counts))}
@@ -234,6 +241,27 @@ def _agent(entry: AgentEntry, clock: Clock, quick: bool) -> dict[str, float]:
     once = Clock(1 if quick else 3, 0.0)
     figures["episodes / CPU s"] = BLOCK / once.seconds(lambda: play_episodes(_seated(entry, arena), episodes))
     return figures
+
+
+def _planning() -> dict[str, float]:
+    """CPU seconds for planning all pairs of many entrants, reading them included; nothing without a library of them."""
+    try:
+        texts = [f"{scheme}:{name}" for scheme in LIBRARIES for name in library(scheme).names()]
+    except UserError:
+        return {}
+    started = time.process_time()
+    venue = Venue(ArenaChoice(PLANNED))
+    with Store(":memory:") as store:
+        plan = prepare(venue, list(itertools.islice(filter(partial(_enters, venue), texts), FIELD)), store)
+    return {"pairings": len(plan.pairings), "blocks": len(plan.tasks), "CPU s": time.process_time() - started}
+
+
+def _enters(venue: Venue, text: str) -> bool:
+    """Whether an entrant can play there."""
+    try:
+        return bool(venue.id(text))
+    except UserError:
+        return False
 
 
 def _fresh(entry: AgentEntry, arena: Arena) -> dict[str, Agent]:

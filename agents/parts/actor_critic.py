@@ -35,7 +35,7 @@ class ActorCriticConfig:
     )
     hidden: int = 64  # units of the one hidden layer; 0: A - 1 logits linear in the observation, on one-hots a table
     init: float = 1.0  # standard deviation of the first logits where hidden is 0; 1 as in LOLA's paper
-    recall: RecallSetting = "auto"  # what of the past the policy knows besides the observation
+    recall: RecallSetting = "auto"  # what of the past the policy knows beyond the observation
 
     def __post_init__(self) -> None:
         not_negative(self, "lr", "critic_lr", "anneal", "lambda_", "entropy", "hidden", "init")
@@ -91,7 +91,7 @@ class ActorCriticAgent(Agent):
         return [self.config.hidden] if self.config.hidden else []
 
     def begin(self, seating: Seating) -> Memory:
-        """See `CategoricalPolicy.begin`."""
+        """The policy's memory: luck, step counter and, where rewards are recalled, the mood."""
         return self.actor.begin(seating)
 
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
@@ -118,18 +118,20 @@ class ActorCriticAgent(Agent):
         seen = torch.cat([self.actor.features(t) for t in trajectories], dim=-1)
         phi = leaves(self.critic)
         values = mlp(phi, seen)  # [T + 1, B, valued]
-        found: dict[str, Tensor] = {}
+        advantage: dict[str, Tensor] = {}
         loss = torch.zeros((), device=values.device)
         for column, (seat, trajectory) in enumerate(zip(self.valued, trajectories, strict=True)):
             value = values[..., column]
-            found[seat] = advantages(trajectory.timesteps, value, self.config.gamma, self.config.lambda_)
-            target = found[seat] + value[:-1].detach()
+            advantage[seat] = advantages(trajectory.timesteps, value, self.config.gamma, self.config.lambda_)
+            target = advantage[seat] + value[:-1].detach()
             loss = loss + ((value[:-1] - target) * playing(trajectory.timesteps)).square().mean(0).sum()
             if self.config.weigh == "start":
-                found[seat] = found[seat] * self.config.gamma ** steps_since_start(trajectory.timesteps.first[:-1])
+                advantage[seat] = advantage[seat] * self.config.gamma ** steps_since_start(
+                    trajectory.timesteps.first[:-1]
+                )
         loss = loss / (values.shape[1] // self.replicas)  # games per replica
         self.critic_step.descend(gradient(loss, phi))
-        return found, float(loss.detach()) / self.replicas / len(self.valued)
+        return advantage, float(loss.detach()) / self.replicas / len(self.valued)
 
     def acting_state(self) -> State:
         """The policy's parameters."""

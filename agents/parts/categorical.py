@@ -41,7 +41,7 @@ class CategoricalPolicy(DifferentiablePolicy):
     Without hidden layers it is a table: A - 1 logits per feature and no bias, the last action's logit being 0. On
     one-hot observations of two actions that is the papers' policy, one sigmoid per observation.
 
-    With `recall="reward"` the input besides holds the mood, the sign of the last reward that was not 0: one bit of the
+    With `recall="reward"` the input also holds the mood, the sign of the last reward that was not 0: one bit of the
     past (have I last been hurt or served?), which is what reciprocity needs where the board does not tell it.
 
     Args:

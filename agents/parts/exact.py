@@ -128,7 +128,7 @@ class ExactAgent(Agent):
         return {name: p.expand(self.replicas, *p.shape[1:]) if p.shape[0] == 1 else p for name, p in parameters.items()}
 
     def begin(self, seating: Seating) -> Memory:
-        """See the policies."""
+        """The policy's memory."""
         return self.actor.begin(seating)
 
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
@@ -150,7 +150,7 @@ def game(arena: Arena, policies: Mapping[str, DifferentiablePolicy], seats: tupl
 
     def values(theta_1: Parameters, theta_2: Parameters) -> tuple[Tensor, Tensor]:
         moved = {mine: policies[mine].with_parameters(theta_1), other: policies[other].with_parameters(theta_2)}
-        found = arena.value(moved)
-        return found[mine], found[other]
+        payoffs = arena.value(moved)
+        return payoffs[mine], payoffs[other]
 
     return values

@@ -26,10 +26,10 @@ def gradient(value: Tensor, parameters: Parameters, *, higher: bool = False, kee
         return {}
     if not value.requires_grad:  # a constant, such as the expected step of a script
         return {name: torch.zeros_like(p) for name, p in parameters.items()}
-    found = torch.autograd.grad(
+    slopes = torch.autograd.grad(
         value, list(parameters.values()), create_graph=higher, retain_graph=keep or higher, materialize_grads=True
     )
-    return dict(zip(parameters, found, strict=True))
+    return dict(zip(parameters, slopes, strict=True))
 
 
 def constant(parameters: Parameters) -> Parameters:

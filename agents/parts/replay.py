@@ -43,10 +43,8 @@ class Replay:
     def at(self, places: Tensor) -> dict[str, Tensor]:
         """The rows in `places`, long of any shape."""
         flat = places.flatten()
-        found = {name: torch.index_select(storage, 0, flat) for name, storage in self._rows.items()}
-        return (
-            found if places.dim() == 1 else {n: leaf.view(*places.shape, *leaf.shape[1:]) for n, leaf in found.items()}
-        )
+        rows = {name: torch.index_select(storage, 0, flat) for name, storage in self._rows.items()}
+        return rows if places.dim() == 1 else {n: leaf.view(*places.shape, *leaf.shape[1:]) for n, leaf in rows.items()}
 
     def newest(self, count: int) -> dict[str, Tensor]:
         """The last `count` rows added, or all where there are fewer."""
@@ -63,7 +61,7 @@ class Replay:
 
 
 def _zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """Zeros of the type and on the device of `like`; whoever only plays never fills them, so they must cost nothing."""
+    """Zeros of the type and on the device of `like`, which cost nothing while nothing is written (frozen play)."""
     if like.device.type != "cpu":
         return torch.zeros(shape, dtype=like.dtype, device=like.device)
     # NumPy asks the system for empty pages, which it hands out when they are written; torch writes them all at once

@@ -44,11 +44,11 @@ class ScriptedPolicy(DifferentiablePolicy):
         return True
 
     def begin(self, seating: Seating) -> Memory:
-        """See `Agent.begin`."""
+        """The memory of the script that plays."""
         return self._agent.begin(seating)
 
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
-        """See `Scripted.act`."""
+        """Draw from the script's probabilities."""
         return self._agent.act(timestep, memory)
 
     def probabilities(self, timestep: TimeStep) -> Tensor:

@@ -49,11 +49,11 @@ class Segment(NamedTuple):
 
 def together(joint: JointTrajectory, seats: Sequence[str]) -> Segment:
     """The segments of `seats` as one."""
-    told = [joint.seats[seat].timesteps for seat in seats]
-    leaves = zip(*((t.reward, t.discount, t.first, t.last, t.active) for t in told), strict=True)
-    observation = padded([t.observation.flatten(2) for t in told], dim=1)
+    steps_of = [joint.seats[seat].timesteps for seat in seats]
+    leaves = zip(*((t.reward, t.discount, t.first, t.last, t.active) for t in steps_of), strict=True)
+    observation = padded([t.observation.flatten(2) for t in steps_of], dim=1)
     steps = TimeStep._make([observation, None, *(torch.stack(leaf, dim=1) for leaf in leaves), *_NOTHING])
-    legal = padded([t.action_mask for t in told if t.action_mask is not None], dim=1)
+    legal = padded([t.action_mask for t in steps_of if t.action_mask is not None], dim=1)
     return Segment(steps, legal, torch.stack([joint.seats[seat].actions.value for seat in seats], dim=1))
 
 

@@ -83,10 +83,10 @@ def activation_of(name: str | None, layout: Layout) -> Callable[[Tensor], Tensor
     """The activation that was asked for, "<class 'torch.nn.modules.activation.ReLU'>", or the algorithm's own."""
     if name is None:
         return layout.activation()
-    found = re.fullmatch(r"<class 'torch\.nn\.modules\.activation\.(\w+)'>", name)
-    if found is None or found[1] not in ACTIVATIONS:
+    match = re.fullmatch(r"<class 'torch\.nn\.modules\.activation\.(\w+)'>", name)
+    if match is None or match[1] not in ACTIVATIONS:
         raise ValueError(f"activation_fn {name} is none of {', '.join(ACTIVATIONS)}; {ELSEWHERE}")
-    activation: Callable[[Tensor], Tensor] = getattr(torch.nn, found[1])()
+    activation: Callable[[Tensor], Tensor] = getattr(torch.nn, match[1])()
     return activation
 
 

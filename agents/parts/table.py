@@ -101,7 +101,7 @@ class TablePolicy(DifferentiablePolicy):
         return type(self)(parameters)
 
     def begin(self, seating: Seating) -> Memory:
-        """See `begin` of this module."""
+        """The memory from `begin` of this module: luck, draws made ahead, step counter, rows."""
         return begin(seating, self.parameters["logits"].shape[1], self.replicas)
 
     @torch.no_grad()

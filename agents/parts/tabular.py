@@ -124,7 +124,7 @@ class TabularAgent(Agent):
         return (1 - epsilon) * best + epsilon / self.actions if training and epsilon else best
 
     def begin(self, seating: Seating) -> Memory:
-        """See `begin` of agents.parts.table; besides, whether to explore."""
+        """The memory of a table (`agents.parts.table.begin`), and whether to explore."""
         return {**begin(seating, self.states, self.replicas), "training": seating.training}
 
     @torch.no_grad()
@@ -174,7 +174,7 @@ class TabularAgent(Agent):
         return {f"{self.seat}/q": self.q}
 
     def load_acting_state(self, state: State) -> None:
-        """See `Agent.load_acting_state`."""
+        """Take over the table; what it plays is computed anew."""
         super().load_acting_state(state)
         self._bounds = {}
 
@@ -183,6 +183,6 @@ class TabularAgent(Agent):
         return {**self.acting_state(), f"{self.seat}/q": self.q, f"{self.seat}/clock": self.clock}
 
     def load_learning_state(self, state: State) -> None:
-        """See `Agent.load_learning_state`."""
+        """Take over all tables; what they play is computed anew."""
         super().load_learning_state(state)
         self._bounds = {}

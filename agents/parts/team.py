@@ -55,11 +55,11 @@ class Team:
 
     def of(self, number: int) -> Parameters:
         """The weights of one seat [1, in, out] without padding: views, which change with the stack."""
-        found: Parameters = {}
+        views: Parameters = {}
         for layer, (wide, narrow) in enumerate(itertools.pairwise(self.sizes[number])):
-            found[f"w{layer}"] = self.parameters[f"w{layer}"][number : number + 1, :wide, :narrow]
-            found[f"b{layer}"] = self.parameters[f"b{layer}"][number : number + 1, :, :narrow]
-        return found
+            views[f"w{layer}"] = self.parameters[f"w{layer}"][number : number + 1, :wide, :narrow]
+            views[f"b{layer}"] = self.parameters[f"b{layer}"][number : number + 1, :, :narrow]
+        return views
 
     def copy(self) -> Team:
         """The same networks with weights of their own: targets, to begin with."""

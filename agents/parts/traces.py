@@ -87,14 +87,14 @@ class TracePolicy(DifferentiablePolicy):
 
     def features(self, trajectory: Trajectory) -> Tensor:
         """What the network sees at every time step, float32 [T + 1, B, F]."""
-        steps, found = trajectory.timesteps, []
+        steps, history = trajectory.timesteps, []
         # a stranger's memory is not ours to see; at the start of an episode nothing is lost by that
         nothing = steps.reward.new_zeros((len(steps.reward[0]), 2, len(DECAYS)))
         traces = trajectory.memory["traces"] if trajectory.memory else nothing
         for reward, first in zip(steps.reward, steps.first, strict=True):
             traces = fade(traces, reward, first)
-            found.append(traces)
-        return self._features(steps.observation, torch.stack(found))
+            history.append(traces)
+        return self._features(steps.observation, torch.stack(history))
 
     def outputs(self, trajectory: Trajectory) -> Tensor:
         """Logits [T + 1, B, A], -inf where an action is illegal."""

@@ -8,7 +8,7 @@ the largest distance from the best share over the seeds, with exploration; the b
     reinforce           0 to 9  .0000          .0000        .0000       .0000
     maddpg-inferred     0 to 9  .0061          .0110        .0037       .0000
     maddpg-ensemble     0 to 9  .0068          .0117        .0071       .0000
-    ddpg                0 to 9  not measured   .2698        .1128       .0000
+    ddpg                0 to 9  -              .2698        .1128       .0000
     maddpg              0 to 4  .0063          .0144        .0034       .0000
     lola-dice, lola-sl  1 to 3  .0190          .0264        .0105
     Q and PHC, tables   1 to 3  .0256          .0256        .0288

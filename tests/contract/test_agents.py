@@ -36,10 +36,10 @@ PLAYABLE = {
 
 
 def pairs() -> Iterator[ParameterSet]:
-    """Every agent in every arena; `slow` but in its first arena and, in turn, in every fourth one of its others."""
+    """Every agent in every arena; `slow` but in its first arena and, in turn, in every sixth one of its others."""
     for number, (agent, arenas) in enumerate(PLAYABLE.items()):
         for place, arena in enumerate(arenas):
-            usual = place == 0 or (place + number) % 4 == 0
+            usual = place == 0 or (place + number) % 6 == 2
             yield pytest.param(agent, arena, marks=() if usual else pytest.mark.slow)
 
 
@@ -62,6 +62,12 @@ def test_every_agent_keeps_the_laws(agent: str, arena: str) -> None:
 
 def test_every_agent_can_play_somewhere() -> None:
     assert {agent for agent, arenas in PLAYABLE.items() if arenas} == set(names(AGENTS))
+
+
+def test_every_agent_and_every_game_is_among_the_usual_pairs() -> None:
+    usual = [pair.values for pair in PAIRS if not pair.marks]
+    assert {agent for agent, _ in usual} == set(names(AGENTS))
+    assert {arena for _, arena in usual} == set(GAMES)
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,13 @@ from command_line import Zoo, contents, recorded
 from leaderboard.report.terminal import to_text
 from leaderboard.store import Store
 from zoo import home
+from zoo.entry.entrant import Entrant
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.matches.match import Summary, public_board, summarise
 from zoo.matches.plan import register, run
 from zoo.matches.tournament import prepare
 from zoo.play.blocks import play_block
+from zoo.registry import ArenaEntry
 from zoo.screen import match_screen
 
 SHORT = ("--arena", "coin", "--set", "arena.max_steps=10")
@@ -117,6 +120,25 @@ def test_match_that_was_stopped_is_finished_first() -> None:
         for task in plan.tasks.values():
             store.add_block(play_block(venue, task))
         assert prepare(venue, ("greedy", "cooperator"), store, episodes=20, onward=True).first_episode == 20
+
+
+def test_the_arena_and_each_entrant_are_read_once(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: Counter[str] = Counter()
+
+    def counted(made: type, name: str) -> None:
+        plain = made.__init__
+
+        def init(self: Any, *args: Any, **named: Any) -> None:
+            plain(self, *args, **named)
+            read[f"{made.__name__} {getattr(self, name)}"] += 1
+
+        monkeypatch.setattr(made, "__init__", init)
+
+    counted(ArenaEntry, "name")
+    counted(Entrant, "label")
+    zoo("match", "random", "greedy", "--arena", "coin", "--episodes", 10)
+    assert read["ArenaEntry coin"] == read["Entrant random"] == read["Entrant greedy"] == 1
+    assert set(read.values()) == {1}
 
 
 def test_seed_reproduces_every_figure_and_adds_nothing(zoo: Zoo) -> None:

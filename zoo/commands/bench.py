@@ -73,6 +73,7 @@ def _screen(measured: Sequence[Speed], facts: dict[str, Any]) -> RenderableType:
             "Training: MADDPG on spread, networks of 64-64, batches of 1,024, an update of every agent per 100"
             " transitions; plain: agent by agent, as scripts do"
         ),
+        "planning": "Planning: all pairs, self-play and panel of a tournament, entrants read and blocks named",
         "rating": "Rating: one fit of all results",
     }
     parts: list[RenderableType] = []

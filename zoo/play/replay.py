@@ -36,7 +36,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Replay:
+class ReplayedEpisode:
     """An episode of a match: who sat where, its frames, and the returns that were recorded."""
 
     match: MatchRecord
@@ -51,7 +51,7 @@ class Replay:
         return all(abs(self.frames[-1].returns[seat] - value) < 1e-6 for seat, value in self.recorded.items())
 
 
-def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Replay:
+def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> ReplayedEpisode:
     """Play an episode of the match's own pairing again.
 
     Args:
@@ -88,7 +88,7 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
         frames = _frames(seated, begin(seated, episodes), row)
     recorded = {r.seat: float(r.returns[row]) for r in block.results if r.rotation == rotation}
     labels = {seat: pair[who].label for seat, who in ways[rotation].items()}
-    return Replay(match, episode, labels, frames, recorded)
+    return ReplayedEpisode(match, episode, labels, frames, recorded)
 
 
 def _drawing(venue: Venue, batch_size: int) -> Arena:
