@@ -14,7 +14,7 @@ from agents.randomness import derive_rows
 from arenas.luck import bits
 from arenas.protocol import Action, SeatSpec, TimeStep
 from zoo.check.data import clone, difference, leaves
-from zoo.check.subject import ROWS, Game, Subject, follow, unlike
+from zoo.check.subject import ROWS, Game, Specimen, follow, unlike
 from zoo.check.verdict import Verdict, judge
 
 #: Words that any game may offer. An agent that needs another word knows the rules of one family of games. Masks there
@@ -23,7 +23,7 @@ GENERAL = frozenset({"discrete", "continuous", "channel", "common", "state", "si
 TOLERANCE = 1e-5  # between continuous actions of batches of different size
 
 
-def plays_legally(subject: Subject) -> Verdict:
+def plays_legally(subject: Specimen) -> Verdict:
     """0: actions are of the right type, shape and range, respect masks, and carry extras with a row per copy."""
     for seat in subject.places():
         game = subject.game(3)
@@ -37,7 +37,7 @@ def plays_legally(subject: Subject) -> Verdict:
     return judge(None)
 
 
-def _variants(subject: Subject, game: Game, seat: str) -> Iterator[tuple[Game, str]]:
+def _variants(subject: Specimen, game: Game, seat: str) -> Iterator[tuple[Game, str]]:
     """The game as it was; with half of the rows inactive; and with masks that forbid at random."""
     yield game, "in a plain game"
     shown = [steps[seat] for steps in game.moments]
@@ -100,7 +100,7 @@ def illegal(action: Any, step: TimeStep, seat: SeatSpec, extras: Any) -> str | N
     return None
 
 
-def act_sees_a_seat(subject: Subject) -> Verdict:
+def act_sees_a_seat(subject: Specimen) -> Verdict:
     """1: `act` takes a time step and a memory, and what other seats see does not reach it; `learn` sees the table."""
     return judge(_signatures(subject.entry.agent) or _peeks(subject))
 
@@ -113,7 +113,7 @@ def _signatures(agent: type[Agent]) -> str | None:
     return None
 
 
-def _peeks(subject: Subject) -> str | None:
+def _peeks(subject: Specimen) -> str | None:
     if len(subject.spec.seats) < 2:
         return None
     game, stranger = subject.game(4), subject.game(5)
@@ -130,7 +130,7 @@ def _peeks(subject: Subject) -> str | None:
     return None
 
 
-def memory_is_the_only_state(subject: Subject) -> Verdict:
+def memory_is_the_only_state(subject: Specimen) -> Verdict:
     """2: same time step and memory, same action; interleaved games stay apart; neither is changed by `act`."""
     for seat in subject.places():
         fault = _untouched(subject, seat) or _repeats(subject, seat) or _interleaves(subject, seat)
@@ -139,7 +139,7 @@ def memory_is_the_only_state(subject: Subject) -> Verdict:
     return judge(None)
 
 
-def _untouched(subject: Subject, seat: str) -> str | None:
+def _untouched(subject: Specimen, seat: str) -> str | None:
     agent, game = subject.make((seat,)), subject.game(6)
     memory = agent.begin(game.seatings[seat])
     for steps in game.moments:
@@ -153,7 +153,7 @@ def _untouched(subject: Subject, seat: str) -> str | None:
     return None
 
 
-def _repeats(subject: Subject, seat: str) -> str | None:
+def _repeats(subject: Specimen, seat: str) -> str | None:
     """The same moments again, backwards, so that something else was always played in between."""
     agent, game = subject.make((seat,)), subject.game(6)
     play = follow({seat: agent}, game)
@@ -167,7 +167,7 @@ def _repeats(subject: Subject, seat: str) -> str | None:
     return None
 
 
-def _interleaves(subject: Subject, seat: str) -> str | None:
+def _interleaves(subject: Specimen, seat: str) -> str | None:
     games = [subject.game(6), subject.game(7)]
     alone = [follow({seat: subject.make((seat,))}, game) for game in games]
     shared = subject.make((seat,))
@@ -180,7 +180,7 @@ def _interleaves(subject: Subject, seat: str) -> str | None:
     return None
 
 
-def rows_are_strangers(subject: Subject) -> Verdict:
+def rows_are_strangers(subject: Specimen) -> Verdict:
     """4: any batch size; what happens in one row changes no other; rows may change places."""
     batch, double = list(range(ROWS)), subject.game(8, copies=2 * ROWS)
     changed = [ROWS + b if b == 3 else b for b in batch]
@@ -217,7 +217,7 @@ def _unlike(a: list[Tensor], b: list[Tensor], mine: list[int], others: list[int]
     return None
 
 
-def memory_is_data(subject: Subject) -> Verdict:
+def memory_is_data(subject: Specimen) -> Verdict:
     """6: every leaf of a memory is a tensor [B, ...] or a number, and rows of it can be taken."""
     game = subject.game(9)
     play = follow(subject.team(), game)

@@ -15,7 +15,7 @@ from agents.randomness import derive_rows
 from arenas.protocol import WORDS, Arena, ArenaSpec, SeatSpec, TimeStep
 from zoo.check.acting import GENERAL, illegal
 from zoo.check.data import difference
-from zoo.check.subject import ROWS, Subject, follow, unlike
+from zoo.check.subject import ROWS, Specimen, follow, unlike
 from zoo.check.verdict import Verdict, judge, one_line
 from zoo.entry import checkpoint
 from zoo.entry.entrant import read_entrant
@@ -23,12 +23,12 @@ from zoo.errors import UserError
 from zoo.play.table import Sight
 
 
-def needs_are_declared(subject: Subject) -> Verdict:
+def needs_are_declared(subject: Specimen) -> Verdict:
     """9: its words are known, an arena that lacks one of them refuses it, and it needs no word beyond them."""
     return judge(_unknown_word(subject) or _not_refused(subject) or _undeclared(subject))
 
 
-def _unknown_word(subject: Subject) -> str | None:
+def _unknown_word(subject: Specimen) -> str | None:
     agent = subject.entry.agent
     for name, words in (("needs", agent.needs), ("needs_to_learn", agent.needs_to_learn)):
         if not isinstance(words, frozenset):
@@ -39,7 +39,7 @@ def _unknown_word(subject: Subject) -> str | None:
     return None
 
 
-def _not_refused(subject: Subject) -> str | None:
+def _not_refused(subject: Specimen) -> str | None:
     for word in sorted(subject.entry.agent.needs):
         try:
             read_entrant(subject.texts[0], _without(subject.arena, word), subject.spec.name, learning=True)
@@ -59,7 +59,7 @@ def _without(arena: Arena, word: str) -> Arena:
     return poorer
 
 
-def _undeclared(subject: Subject) -> str | None:
+def _undeclared(subject: Specimen) -> str | None:
     """An agent that names no kind of action must play both kinds, unless it knows one family of games only."""
     kinds = {"discrete": SeatSpec((5,), 3), "continuous": SeatSpec((5,), 0, action_dim=2)}
     if subject.entry.agent.needs & kinds.keys() or not subject.entry.agent.needs <= GENERAL:
@@ -86,7 +86,7 @@ def _cannot_play(agent: Agent, seat: SeatSpec) -> str | None:
     return illegal(action, step, seat, action.extras.keys())
 
 
-def only_numbers_leave(subject: Subject) -> Verdict:
+def only_numbers_leave(subject: Specimen) -> Verdict:
     """10: states hold tensors only, metrics numbers only, and both states survive being saved and loaded."""
     fault = _wrong_state(subject) or _wrong_metric(subject) or _takes_anything(subject)
     sights = subject.sights()
@@ -95,7 +95,7 @@ def only_numbers_leave(subject: Subject) -> Verdict:
     return judge(fault)
 
 
-def _wrong_state(subject: Subject) -> str | None:
+def _wrong_state(subject: Specimen) -> str | None:
     for agent in subject.team().values():
         acting, learning = agent.acting_state(), agent.learning_state()
         for name, state in (("acting_state", acting), ("learning_state", learning)):
@@ -112,7 +112,7 @@ def _wrong_state(subject: Subject) -> str | None:
     return None
 
 
-def _wrong_metric(subject: Subject) -> str | None:
+def _wrong_metric(subject: Specimen) -> str | None:
     for metrics in subject.teach(subject.team(), subject.rounds):
         for name, number in metrics.items():
             if not isinstance(number, int | float):
@@ -120,7 +120,7 @@ def _wrong_metric(subject: Subject) -> str | None:
     return None
 
 
-def _takes_anything(subject: Subject) -> str | None:
+def _takes_anything(subject: Specimen) -> str | None:
     agent = subject.make(tuple(subject.spec.seats)[:1])
     for what in ("acting_state", "learning_state"):
         state: State = getattr(agent, what)()
@@ -132,7 +132,7 @@ def _takes_anything(subject: Subject) -> str | None:
     return None
 
 
-def _does_not_survive(subject: Subject, sight: Sight) -> str | None:
+def _does_not_survive(subject: Specimen, sight: Sight) -> str | None:
     """Save and load what plays, then what learns; a loaded agent of another seed goes on as the first one does."""
     rounds = subject.rounds
     team, players, pupils = subject.team(1), subject.team(2), subject.team(3)

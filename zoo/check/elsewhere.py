@@ -20,7 +20,7 @@ import torch
 
 from agents.protocol import Agent
 from zoo.check.data import digest
-from zoo.check.subject import ROWS, Game, Subject, follow, subject
+from zoo.check.subject import ROWS, Game, Specimen, follow, subject
 from zoo.check.verdict import one_line
 
 SEED = 21
@@ -36,7 +36,7 @@ class Fingerprint:
     weights: str
 
 
-def fingerprint(subject: Subject, copies: int = ROWS) -> Fingerprint:
+def fingerprint(subject: Specimen, copies: int = ROWS) -> Fingerprint:
     """Play `copies` games with fixed seeds, learn, and play again; equal subjects give the same in any process."""
     team, game = subject.team(SEED), subject.game(SEED, copies=copies, training=True)
     fresh = _played(team, game)
@@ -68,7 +68,7 @@ class Elsewhere:
             text=True,
         )
 
-    def fingerprint(self, subject: Subject) -> Fingerprint:
+    def fingerprint(self, subject: Specimen) -> Fingerprint:
         """What `fingerprint` finds there.
 
         Raises:

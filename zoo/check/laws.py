@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from zoo.catalogue import refusal
 from zoo.check import acting, border, games, learning, luck
 from zoo.check.rules import Rules
-from zoo.check.subject import Subject, short, subject
+from zoo.check.subject import Specimen, short, subject
 from zoo.check.verdict import Finding, Law, hold
 from zoo.errors import UserError
 from zoo.registry import load_arena
 
 LUCK, BY_LUCK = "5", frozenset({"1", "2", "4", "7", "8", "10"})  # an agent that breaks law 5 breaks these by it
-AGENT_LAWS: tuple[Law[Subject], ...] = (
+AGENT_LAWS: tuple[Law[Specimen], ...] = (
     Law("0", "It plays legal moves", acting.plays_legally),
     Law("1", "Act sees a seat, learn sees the table", acting.act_sees_a_seat),
     Law("2", "Memory is the only state of play", acting.memory_is_the_only_state),

@@ -9,7 +9,7 @@ from agents.protocol import Agent, DifferentiablePolicy, Trajectory
 from agents.randomness import derive
 from zoo.check.data import clone, difference, leaves
 from zoo.check.stranger import Stranger
-from zoo.check.subject import COPIES, STEPS, Subject, follow, unlike
+from zoo.check.subject import COPIES, STEPS, Specimen, follow, unlike
 from zoo.check.verdict import NotApplicable, Verdict, judge, one_line
 from zoo.play.table import SIGHTS, Sight
 
@@ -21,7 +21,7 @@ _SIGHT = {
 }
 
 
-def act_changes_nothing(subject: Subject) -> Verdict:
+def act_changes_nothing(subject: Specimen) -> Verdict:
     """3: `act` builds no graph and changes no parameter, and `learn` needs nothing else of such play."""
     team, game = subject.team(), subject.game(10, training=True)
     before = {seat: clone(agent.learning_state()) for seat, agent in team.items()}
@@ -38,14 +38,14 @@ def act_changes_nothing(subject: Subject) -> Verdict:
     return judge(None)
 
 
-def learning_is_simultaneous(subject: Subject) -> Verdict:
+def learning_is_simultaneous(subject: Specimen) -> Verdict:
     """7: `learn` changes neither other agents nor trajectories nor peers; who learns first does not matter."""
     if reason := subject.does_not_learn():
         return NotApplicable(reason)
     return judge(_keeps_to_itself(subject) or _any_order(subject))
 
 
-def _keeps_to_itself(subject: Subject) -> str | None:
+def _keeps_to_itself(subject: Specimen) -> str | None:
     table = subject.singles()
     for update in range(subject.rounds):
         seed = derive(13, update)
@@ -68,7 +68,7 @@ def _keeps_to_itself(subject: Subject) -> str | None:
     return None
 
 
-def _any_order(subject: Subject) -> str | None:
+def _any_order(subject: Specimen) -> str | None:
     learned: list[dict[str, dict[str, Tensor]]] = []
     for backwards in (False, True):
         table = subject.singles()
@@ -83,7 +83,7 @@ def _any_order(subject: Subject) -> str | None:
     return f"the weights {where} depend on who learns first" if where else None
 
 
-def peers_are_shown_or_inferred(subject: Subject) -> Verdict:
+def peers_are_shown_or_inferred(subject: Specimen) -> Verdict:
     """8: it learns from the least and the most that its needs allow, with peers of any type; its policy is its play."""
     shown = {seat: agent.policy(seat) for seat, agent in subject.team().items()}
     policies = {seat: policy for seat, policy in shown.items() if policy is not None}
@@ -97,7 +97,7 @@ def peers_are_shown_or_inferred(subject: Subject) -> Verdict:
     return judge(next((fault for fault in faults if fault), None))
 
 
-def _fails_with(subject: Subject, sight: Sight) -> str | None:
+def _fails_with(subject: Specimen, sight: Sight) -> str | None:
     """Why it cannot learn in one seat among strangers when shown so much, or None."""
     seat = next(iter(subject.spec.seats))
     table = {other: Stranger(subject.spec, other, 5) for other in subject.spec.seats} | {seat: subject.make((seat,))}
@@ -109,7 +109,7 @@ def _fails_with(subject: Subject, sight: Sight) -> str | None:
     return None
 
 
-def _shows_itself(subject: Subject, seat: str) -> str | None:
+def _shows_itself(subject: Specimen, seat: str) -> str | None:
     """What is wrong with the policy that an agent shows of itself, or None."""
     agent = subject.make((seat,))
     policy = agent.policy(seat)
@@ -122,7 +122,7 @@ def _shows_itself(subject: Subject, seat: str) -> str | None:
     return _is_differentiable(policy, trajectory, subject) or _is_apart(agent, seat, policy)
 
 
-def _is_differentiable(policy: DifferentiablePolicy, trajectory: Trajectory, subject: Subject) -> str | None:
+def _is_differentiable(policy: DifferentiablePolicy, trajectory: Trajectory, subject: Specimen) -> str | None:
     theta = {name: p.detach().requires_grad_() for name, p in policy.parameters.items()}
     reading = policy.with_parameters(theta)
     outputs = reading.outputs(trajectory)

@@ -12,17 +12,17 @@ import torch
 
 from zoo.check.data import difference
 from zoo.check.elsewhere import Fingerprint, fingerprint, other_process
-from zoo.check.subject import Subject, follow
+from zoo.check.subject import Specimen, follow
 from zoo.check.verdict import Verdict, judge
 from zoo.play.table import SIGHTS
 
 
-def luck_is_dealt(subject: Subject) -> Verdict:
+def luck_is_dealt(subject: Specimen) -> Verdict:
     """5: no global generator is touched, and equal seatings give equal games, here and in another process."""
     return judge(_draws_globally(subject) or _plays_otherwise(subject))
 
 
-def _draws_globally(subject: Subject) -> str | None:
+def _draws_globally(subject: Specimen) -> str | None:
     used: list[str] = []
     game = subject.game(17, training=True)
     with watched("make", used):
@@ -40,7 +40,7 @@ def _draws_globally(subject: Subject) -> str | None:
     return f"{used[0]}: draw from the seeds that are given, with agents.randomness" if used else None
 
 
-def _plays_otherwise(subject: Subject) -> str | None:
+def _plays_otherwise(subject: Specimen) -> str | None:
     with scrambled(1):
         here = fingerprint(subject)
     with scrambled(2):

@@ -89,7 +89,7 @@ def unlike(a: Play, b: Play, *seats: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class Subject:
+class Specimen:
     """An agent class with a config, and an arena that it can play.
 
     `texts` are agent, arena and the arena's settings as they were typed, so that another process can read them again.
@@ -229,7 +229,7 @@ class Subject:
         return None
 
 
-def subject(agent: str, arena: str, settings: Sequence[str] = ()) -> Subject:
+def subject(agent: str, arena: str, settings: Sequence[str] = ()) -> Specimen:
     """The subject for `NAME[,field=value ...]` in an arena.
 
     Settings that are not given are cut: whole numbers of the config to `LARGEST`, the arena's `max_steps` to `LENGTH`.
@@ -241,7 +241,7 @@ def subject(agent: str, arena: str, settings: Sequence[str] = ()) -> Subject:
     entry = load_agent(name)
     given = {text.partition("=")[0].strip() for text in assignments}
     game = short(load_arena(arena, list(settings)), LENGTH)
-    return Subject(entry, _small(entry.config(assignments), given), game, (agent, arena, tuple(settings)))
+    return Specimen(entry, _small(entry.config(assignments), given), game, (agent, arena, tuple(settings)))
 
 
 def _small(config: Any, given: set[str]) -> Any:
