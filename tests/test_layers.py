@@ -87,14 +87,14 @@ def test_the_harness_imports_no_registered_module(group: str) -> None:
 def test_the_harness_names_no_algorithm() -> None:
     """A literal that is an agent's name and nothing else would be a switch; examples in help texts are sentences.
 
-    Figures that are run again (`zoo/reproduce`) are about named algorithms, so those files may name them.
+    Figures that are run again (`zoo/papers/PAPER`) are about named algorithms, so those files may name them.
     """
     algorithms = names(AGENTS).keys() - ORDINARY
     assert algorithms
     wrong = [
         f"{path.relative_to(HOUSE)}:{line}: {text!r}"
         for path in files("zoo", "leaderboard", "arenas")
-        if path.parent != HOUSE / "zoo" / "reproduce" or path.stem in ("__init__", "report", "run", "screen", "plots")
+        if path.parent.parent != HOUSE / "zoo" / "papers"
         for line, text in literals(path)
         if text in algorithms
     ]

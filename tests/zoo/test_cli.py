@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 import marl_zoo
 import zoo
-from zoo import catalogue, registry, reproduce
+from zoo import catalogue, papers, registry
 from zoo.cli import COMMANDS, cli, main
 from zoo.registry import AGENTS
 
@@ -96,7 +96,7 @@ def test_lists_import_nothing_that_they_list(arguments: list[str]) -> None:
     assert not loaded & {"torch", "numpy", "agents", "arenas", "pettingzoo", "scipy", "sqlalchemy"}
 
 
-@pytest.mark.parametrize("kept_in", [catalogue, reproduce])
+@pytest.mark.parametrize("kept_in", [catalogue, papers])
 def test_the_kept_lists_say_what_the_classes_say(
     kept_in: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

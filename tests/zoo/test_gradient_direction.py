@@ -14,10 +14,10 @@ from command_line import Zoo
 from rich.console import Console
 
 from leaderboard.report import plots
-from zoo.reproduce import gradient_direction as figure
-from zoo.reproduce.gradient_direction import FIGURE, HALF, REWARDS, VARIANTS, products, shares
-from zoo.reproduce.report import Part, Reproduction
-from zoo.reproduce.screen import report_screen
+from zoo.papers.figure import Part, Reproduction
+from zoo.papers.maddpg import gradient_direction as figure
+from zoo.papers.maddpg.gradient_direction import FIGURE, HALF, REWARDS, VARIANTS, products, shares
+from zoo.papers.screen import report_screen
 
 THETAS = (HALF, Fraction(2, 3), figure.BESIDE)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from zoo.reproduce.lola_tournament import FIGURE, GAMES, LEARNERS, PAIRS, Hall, tournament
-from zoo.reproduce.report import Part
+from zoo.papers.figure import Part
+from zoo.papers.lola.tournament import FIGURE, GAMES, LEARNERS, PAIRS, Hall, tournament
 
 ALWAYS = 40.0  # a logit
 

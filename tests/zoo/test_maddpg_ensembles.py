@@ -26,14 +26,14 @@ from zoo.entry.checkpoint import Card
 from zoo.entry.entrant import Entrant, read_entrant
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
+from zoo.papers.figure import Part, Reproduction
+from zoo.papers.maddpg import ensemble_games as ensembles
+from zoo.papers.maddpg.ensemble_games import SINGLE, sub_policy
+from zoo.papers.maddpg.ensemble_returns import ENSEMBLE, LONGER, OTHER
+from zoo.papers.maddpg.ensembles import FIGURE, verdict
+from zoo.papers.run import key
+from zoo.papers.screen import report_screen
 from zoo.registry import load_agent
-from zoo.reproduce import ensemble_games as ensembles
-from zoo.reproduce.ensemble_games import SINGLE, sub_policy
-from zoo.reproduce.ensemble_returns import ENSEMBLE, LONGER, OTHER
-from zoo.reproduce.maddpg_ensembles import FIGURE, verdict
-from zoo.reproduce.report import Part, Reproduction
-from zoo.reproduce.run import key
-from zoo.reproduce.screen import report_screen
 
 ARENA = ArenaChoice("tag").make(1)
 IDENTITY = ArenaChoice("tag").identity(ARENA)

@@ -16,19 +16,21 @@ from rich.console import Console
 from scipy.stats import ttest_1samp
 
 from leaderboard.report import plots
-from zoo import reproduce
+from zoo import papers
 from zoo.entry import checkpoint, entrant
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
+from zoo.papers import house as house_runs
+from zoo.papers.figure import Figure, FigureRow, Part, Reproduction
+from zoo.papers.maddpg import deception as maddpg_deception
+from zoo.papers.maddpg import games
+from zoo.papers.maddpg import inferred as maddpg_inferred
+from zoo.papers.maddpg.games import Game, Outcome
+from zoo.papers.maddpg.tables import over_pairs
+from zoo.papers.screen import report_screen
 from zoo.play.blocks import Task, play_block
-from zoo.reproduce import games, maddpg_deception, maddpg_inferred
-from zoo.reproduce import house as house_runs
-from zoo.reproduce.games import Game, Outcome
-from zoo.reproduce.report import Figure, FigureRow, Part, Reproduction
-from zoo.reproduce.screen import report_screen
-from zoo.reproduce.tables import over_pairs
 
-FIGURES = [name for name in reproduce.NAMES if name.startswith("maddpg-") and name != "maddpg-ensembles"]
+FIGURES = [name for name in papers.NAMES if name.startswith("maddpg-") and name != "maddpg-ensembles"]
 ARENA_OF = {
     "maddpg-communication": "speaker-listener",
     "maddpg-predator-prey": "tag",
@@ -112,7 +114,7 @@ def show(figure: Figure, report: Reproduction) -> str:
 @pytest.mark.parametrize("name", FIGURES)
 def test_without_any_checkpoint_the_figure_is_refused_in_one_line(house: Path, name: str) -> None:
     with pytest.raises(UserError, match=rf"no checkpoint of .* for {ARENA_OF[name]}-v1, and this figure") as refused:
-        reproduce.load(name).parts(False, 3)
+        papers.load(name).parts(False, 3)
     assert "\n" not in str(refused.value)
 
 
@@ -135,9 +137,9 @@ def test_a_rules_first_seeds_are_its_runs_and_variants_are_rules_of_their_own(ho
 
 def test_other_weights_are_another_part(house: Path) -> None:
     folder = card(house, "tag", "maddpg", 0)
-    [before] = reproduce.load("maddpg-predator-prey").parts(False, 1)
+    [before] = papers.load("maddpg-predator-prey").parts(False, 1)
     (folder / checkpoint.WEIGHTS).write_bytes(b"trained on")
-    [after] = reproduce.load("maddpg-predator-prey").parts(False, 1)
+    [after] = papers.load("maddpg-predator-prey").parts(False, 1)
     assert before.settings["games"] == after.settings["games"]
     assert before.settings != after.settings
 
@@ -177,7 +179,7 @@ def test_the_cross_table_of_tag(house: Path) -> None:
     for seed, text in enumerate(("maddpg", "maddpg@seed-1", "maddpg@seed-2")):
         card(house, "tag", text, seed)
     card(house, "tag", "ddpg", 0)
-    figure = reproduce.load("maddpg-predator-prey")
+    figure = papers.load("maddpg-predator-prey")
     report = made_up(figure, 5, touched)
     told = rows_of(report, "touches an episode")
     means = {label: row.ours.mean for label, row in told.items()}
@@ -197,7 +199,7 @@ def test_the_cross_table_of_tag(house: Path) -> None:
 
 def test_what_is_missing_is_named_and_the_rest_is_shown(house: Path) -> None:
     card(house, "tag", "maddpg", 0)
-    figure = reproduce.load("maddpg-predator-prey")
+    figure = papers.load("maddpg-predator-prey")
     report = made_up(figure, 5, touched)
     assert [row.label for row in report.rows] == ["maddpg v own run"] * 2
     assert "Left out for want of a house checkpoint: ddpg." in report.notes
@@ -218,7 +220,7 @@ def test_bob_and_eve(house: Path) -> None:
             "alice_0": {"return": 0},
         }
 
-    figure = reproduce.load("maddpg-covert")
+    figure = papers.load("maddpg-covert")
     report = made_up(figure, 2, tell)
     lead = rows_of(report, "Bob's share less Eve's")
     assert lead["maddpg v own run"].ours.mean == pytest.approx(0.525 - 0.6)
@@ -239,7 +241,7 @@ def test_deception_tells_wider_radii_beside(house: Path) -> None:
         covered = {f"covered within {radius:g}": 0.94 * (radius >= 0.1) for radius in games.RADII}
         return {seat: {"return": 0.0, "at_goal": 0.0} | shares | covered for seat in game}
 
-    figure = reproduce.load("maddpg-deception")
+    figure = papers.load("maddpg-deception")
     report = made_up(figure, 2, tell)
     found = rows_of(report, "the adversary is at the goal")["maddpg v ddpg"]
     assert found.ours.mean == pytest.approx(0.4)
@@ -267,7 +269,7 @@ def test_communication_has_a_target_and_names_who_is_missing(house: Path) -> Non
         shares = {f"within {radius:g}": min(1.0, at * radius * 10) for radius in games.RADII}
         return {seat: {"return": -9.0, "at_goal": at, "distance": 1 - at} | shares for seat in game}
 
-    figure = reproduce.load("maddpg-communication")
+    figure = papers.load("maddpg-communication")
     report = made_up(figure, 5, tell)
     told = rows_of(report, "listener within .1")
     assert told["maddpg"].ours.mean == pytest.approx(0.86)
@@ -293,7 +295,7 @@ def test_navigation_with_strangers_in_every_seat(house: Path) -> None:
         collided = 0.5 if "maddpg" in game["agent_0"] else 1.25
         return {seat: {"return": value, "distance": 0.8, "collisions": collided} for seat in game}
 
-    figure = reproduce.load("maddpg-navigation")
+    figure = papers.load("maddpg-navigation")
     parts = {part.name: part for part in figure.parts(False, 3)}
     games = parts["maddpg with a stranger"].settings["games"]
     assert len(games) == 3 * 2 * 3 == len({tuple(game.items()) for game in games})
@@ -331,7 +333,7 @@ def test_inferred_policies_beside_true_ones(house: Path) -> None:
         at = 0.8 if "inferred" in game["speaker_0"] else 0.9
         return {seat: {"return": -9.0, "at_goal": at} for seat in game}
 
-    figure = reproduce.load("maddpg-inferred")
+    figure = papers.load("maddpg-inferred")
     report = made_up(figure, 5, tell)
     told = rows_of(report, "speaker-listener: listener within .1")
     assert told["inferred less true"].ours.mean == pytest.approx(-0.1)
@@ -400,7 +402,7 @@ def test_untrained_agents_go_through_every_figure(house: Path, name: str, monkey
             place = house / f"{arena}-v1" / agent
             fresh_checkpoint(place / f"seed-{seed}" if seed else place, agent, ArenaChoice(arena), seed)
     monkeypatch.setattr(games, "QUICK_EPISODES", 12)
-    figure = reproduce.load(name)
+    figure = papers.load(name)
     told: list[tuple[int, int]] = []
     done = [(part, part.function(lambda *at: told.append(at), **part.settings)) for part in figure.parts(True, 2)]
     assert told[-1] == (told[-1][1],) * 2

@@ -19,15 +19,18 @@ from rich.console import Console
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
-from zoo import reproduce
+from zoo import papers
 from zoo.errors import UserError
+from zoo.papers import learning_runs
+from zoo.papers.dice import gradients as dice_gradients
+from zoo.papers.figure import Figure, FigureRow, Part, Published, Reproduction, Tell
+from zoo.papers.lola import imp as lola_imp
+from zoo.papers.lola import ipd as lola_ipd
+from zoo.papers.run import DonePart, assembled, key
+from zoo.papers.run import reproduce as run
+from zoo.papers.screen import report_screen
 from zoo.progress import Reading
 from zoo.registry import load_arena
-from zoo.reproduce import dice_gradients, learning_runs, lola_imp, lola_ipd
-from zoo.reproduce.report import Figure, FigureRow, Part, Published, Reproduction, Tell
-from zoo.reproduce.run import DonePart, assembled, key
-from zoo.reproduce.run import reproduce as run
-from zoo.reproduce.screen import report_screen
 
 CALLS: list[int] = []
 
@@ -241,11 +244,11 @@ def test_the_exact_values_are_the_arenas() -> None:
 
 def test_the_list_says_what_there_is_and_how_long_it_takes(zoo: Zoo) -> None:
     told = {line["name"]: line for line in zoo("reproduce", "--list", "--json").json}
-    assert set(told) == set(reproduce.NAMES)
+    assert set(told) == set(papers.NAMES)
     for line in told.values():
         assert 0 < line["cpu_minutes_quick"] < line["cpu_minutes"] <= 60  # 30 minutes on two cores
     screen = zoo("reproduce", "--list").out
-    assert all(name in screen for name in reproduce.NAMES)
+    assert all(name in screen for name in papers.NAMES)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(refused: Refused) -> None:
@@ -256,7 +259,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(refused: Refused) -> None:
 def test_the_command_writes_json_and_pictures_and_goes_on(
     zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reproduce, "load", lambda name: Squares())
+    monkeypatch.setattr(papers, "load", lambda name: Squares())
     CALLS.clear()
     said = zoo("reproduce", "squares", "--out", tmp_path, "--plot", "both", "--seeds", 3)
     assert CALLS == [0, 1, 2]
@@ -295,7 +298,7 @@ def test_the_equilibrium_of_matching_pennies_is_every_probability_near_a_half() 
 @pytest.mark.parametrize("name", ["lola-ipd", "lola-imp", "lola-exploitability", "lola-coin", "dice-lookahead"])
 def test_every_figure_goes_from_its_parts_to_rows_and_a_picture(name: str) -> None:
     """With so little work that the numbers mean nothing."""
-    figure = reproduce.load(name)
+    figure = papers.load(name)
     seeds = 1 if name == "lola-coin" else 3
     small = {"updates": 2, "copies": 2, "games": 2, "episodes": 2}
     done = []

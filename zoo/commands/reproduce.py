@@ -13,8 +13,8 @@ from zoo.errors import UserError, need
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from zoo.reproduce.report import Figure, Reproduction
-    from zoo.reproduce.run import DonePart
+    from zoo.papers.figure import Figure, Reproduction
+    from zoo.papers.run import DonePart
 
 EPILOG = """\b
 Every part that is done is kept in the folder, so that the same command goes on
@@ -63,17 +63,17 @@ def command(
 
     from rich.console import Console
 
-    from zoo import reproduce
+    from zoo import papers
 
     if listed:
-        facts = reproduce.listed()
+        facts = papers.listed()
         click.echo(json.dumps(facts, indent=1)) if as_json else Console().print(_list(facts))
         return
     if name is None:
-        raise UserError(f"name what to reproduce: {', '.join(reproduce.NAMES)}; see --list")
+        raise UserError(f"name what to reproduce: {', '.join(papers.NAMES)}; see --list")
     if plot != "none":
         need("matplotlib", "the picture, which --plot none leaves out")
-    figure = reproduce.load(name)
+    figure = papers.load(name)
     folder = out or Path("reproduce") / name
     count = seeds or figure.seeds[quick]
     report, run = _run(figure, folder, quick, count, workers, force)
@@ -81,7 +81,7 @@ def command(
     if as_json:
         click.echo(files[0].read_text())
         return
-    from zoo.reproduce.screen import report_screen
+    from zoo.papers.screen import report_screen
 
     console = Console()
     console.print(report_screen(figure, report, run))
@@ -117,8 +117,8 @@ def _run(
 
     from rich.console import Console
 
+    from zoo.papers.run import assembled, reproduce
     from zoo.progress import Progress, clock
-    from zoo.reproduce.run import assembled, reproduce
 
     started = time.monotonic()
     done: list[DonePart] = []

@@ -15,9 +15,9 @@ from types import MappingProxyType
 import numpy as np
 
 from leaderboard.report import plots
-from zoo.reproduce.games import RADII, TOLD_RADII, Game, Outcome, at, play_all, teams, wider, within_radii
-from zoo.reproduce.report import FigureRow, Json, Published, Reproduction, Results, Tell
-from zoo.reproduce.tables import Cell, Measure, Pair, TeamTable
+from zoo.papers.figure import FigureRow, Json, Published, Reproduction, Results, Tell
+from zoo.papers.maddpg.games import RADII, TOLD_RADII, Game, Outcome, at, play_all, teams, wider, within_radii
+from zoo.papers.maddpg.tables import Cell, Measure, Pair, TeamTable
 
 MADDPG = "maddpg"
 TARGET = 0.84

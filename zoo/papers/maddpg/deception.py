@@ -16,10 +16,20 @@ import torch
 from torch import Tensor
 
 from leaderboard.report import plots
+from zoo.papers.figure import FigureRow, Json, Published, Reproduction, Results, Tell
+from zoo.papers.maddpg.games import (
+    RADII,
+    TOLD_RADII,
+    Game,
+    Outcome,
+    Value,
+    play_all,
+    shares_within,
+    wider,
+    within_radii,
+)
+from zoo.papers.maddpg.tables import Cell, CrossTable, Measure, Pair, exchanged
 from zoo.play.episodes import Played
-from zoo.reproduce.games import RADII, TOLD_RADII, Game, Outcome, Value, play_all, shares_within, wider, within_radii
-from zoo.reproduce.report import FigureRow, Json, Published, Reproduction, Results, Tell
-from zoo.reproduce.tables import Cell, CrossTable, Measure, Pair, exchanged
 
 MADDPG, DDPG = "maddpg", "ddpg"
 ADVERSARY, GOOD = "adversary_0", ("agent_0", "agent_1")

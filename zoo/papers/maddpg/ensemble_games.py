@@ -20,11 +20,11 @@ from zoo.entry import checkpoint
 from zoo.entry.entrant import Entrant, read_entrant
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
+from zoo.papers.figure import Json, Tell
+from zoo.papers.house import facts
+from zoo.papers.maddpg.games import play_game
 from zoo.play.episodes import Played
 from zoo.registry import load_agent
-from zoo.reproduce.games import play_game
-from zoo.reproduce.house import facts
-from zoo.reproduce.report import Json, Tell
 from zoo.work.pool import limit_threads
 
 ARENA = "tag"

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from leaderboard.statistics import estimate
-from zoo.reproduce.report import FigureRow, Published, spread
-from zoo.reproduce.self_play import RUNS, Rule, SelfPlay
+from zoo.papers.figure import FigureRow, Published, spread
+from zoo.papers.lola.self_play import RUNS, Rule, SelfPlay
 
 #: What tit-for-tat does at start, CC, CD, DC, DD: the probability of cooperating.
 TIT_FOR_TAT = np.array([1.0, 1.0, 0.0, 1.0, 0.0])

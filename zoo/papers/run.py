@@ -14,8 +14,8 @@ from typing import Any
 
 from zoo import __version__
 from zoo.errors import UserError
+from zoo.papers.figure import Figure, Json, Part, Reproduction
 from zoo.progress import Reading, Watch
-from zoo.reproduce.report import Figure, Json, Part, Reproduction
 from zoo.work.jobs import Results, do, key_of
 from zoo.work.pool import Contact, Job, function_of, name_of
 

@@ -10,8 +10,8 @@ import numpy as np
 from leaderboard.report.plots import line_of
 from leaderboard.statistics.estimate import merged, pooled
 from zoo.entry.venue import ArenaChoice
+from zoo.papers.figure import Json, Tell
 from zoo.play.replicas import run_replicas
-from zoo.reproduce.report import Json, Tell
 
 POINTS = 100  # of a kept curve
 

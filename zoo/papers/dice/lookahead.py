@@ -18,9 +18,7 @@ from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.entry.entrant import read_entrant
 from zoo.entry.venue import ArenaChoice
-from zoo.play.table import Table
-from zoo.reproduce.learning_runs import band, thinned
-from zoo.reproduce.report import (
+from zoo.papers.figure import (
     Figure,
     FigureRow,
     Json,
@@ -32,6 +30,8 @@ from zoo.reproduce.report import (
     seed_words,
     spread,
 )
+from zoo.papers.learning_runs import band, thinned
+from zoo.play.table import Table
 
 GAMES, UPDATES, TAIL = 64, 200, 20
 _RATES = "lr=0.1,eta=0.3"  # eta is shared by the K look-aheads

@@ -1,8 +1,8 @@
 """Published tables and figures, run again and shown beside ours.
 
-One file per figure, `zoo/reproduce/NAME.py` with dashes as underscores, whose `FIGURE` says what it is, which
-independent parts of work it is made of, how their results become rows beside the published numbers, and how they are
-drawn. The rest is the same for all: `run` does the parts that are not done yet, `screen` prints, `plots` draws.
+A folder for each paper and a file for each figure, whose `FIGURE` says what it is, which independent parts of work it
+is made of, how their results become rows beside the published numbers, and how they are drawn. The rest is the same for
+all: `run` does the parts that are not done yet, `screen` prints, `leaderboard.report.plots` draws.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from zoo.reproduce.report import Figure
+    from zoo.papers.figure import Figure
 
 _MADDPG = ("communication", "predator-prey", "deception", "covert", "navigation", "inferred", "ensembles")
-#: In the order of the papers.
+#: In the order of the papers, whose folder is what stands before the first dash.
 NAMES = (
     "lola-ipd",
     "lola-imp",
@@ -30,6 +30,7 @@ NAMES = (
     *(f"maddpg-{what}" for what in _MADDPG),
     "gradient-direction",
 )
+_ELSEWHERE = {"gradient-direction": "maddpg-gradient-direction"}
 
 
 def load(name: str) -> Figure:
@@ -40,7 +41,8 @@ def load(name: str) -> Figure:
     """
     if name not in NAMES:
         raise UserError(f"there is nothing called {name!r} to reproduce; {nearest(name, NAMES)}; see --list")
-    figure: Figure = importlib.import_module(f"zoo.reproduce.{name.replace('-', '_')}").FIGURE
+    module = _ELSEWHERE.get(name, name).replace("-", ".", 1).replace("-", "_")
+    figure: Figure = importlib.import_module(f"zoo.papers.{module}").FIGURE
     return figure
 
 

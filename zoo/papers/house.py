@@ -16,7 +16,7 @@ from pathlib import Path
 from zoo.entry import checkpoint
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.reproduce.report import Json
+from zoo.papers.figure import Json
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ an Eve that guesses between the two.
 
 from __future__ import annotations
 
-from zoo.reproduce.games import Outcome, at
-from zoo.reproduce.report import Published
-from zoo.reproduce.tables import CrossTable, Measure
+from zoo.papers.figure import Published
+from zoo.papers.maddpg.games import Outcome, at
+from zoo.papers.maddpg.tables import CrossTable, Measure
 
 MADDPG, DDPG = "maddpg", "ddpg"
 PUBLISHED = {(MADDPG, MADDPG): Published(0.524), (DDPG, DDPG): Published(0.251)}

@@ -7,9 +7,9 @@ is the order of the two numbers.
 
 from __future__ import annotations
 
-from zoo.reproduce.games import at
-from zoo.reproduce.report import FigureRow, Published, Results
-from zoo.reproduce.tables import CrossTable, Measure, exchanged
+from zoo.papers.figure import FigureRow, Published, Results
+from zoo.papers.maddpg.games import at
+from zoo.papers.maddpg.tables import CrossTable, Measure, exchanged
 
 MADDPG, DDPG = "maddpg", "ddpg"
 PUBLISHED = {(MADDPG, DDPG): Published(16.1), (DDPG, MADDPG): Published(10.3)}

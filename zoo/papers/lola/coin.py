@@ -16,9 +16,9 @@ from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.catalogue import house_entrants
 from zoo.entry.venue import ArenaChoice, Venue
+from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell, seed_words
+from zoo.papers.house import house, rule_of
 from zoo.play.blocks import Task, play_block
-from zoo.reproduce.house import house, rule_of
-from zoo.reproduce.report import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell, seed_words
 
 ARENA, IDENTITY = "coin", "coin-v1"
 OWN = "own_colour_share"

@@ -15,10 +15,10 @@ from zoo.entry import checkpoint
 from zoo.entry.declared import BEST, anchors_for
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
-from zoo.reproduce.ensemble_games import ARENA, ROLES, SINGLE, alone, hunt, watch
-from zoo.reproduce.house import HouseRun, folder_of, runs_of
-from zoo.reproduce.report import Results
-from zoo.reproduce.tables import over_pairs
+from zoo.papers.figure import Results
+from zoo.papers.house import HouseRun, folder_of, runs_of
+from zoo.papers.maddpg.ensemble_games import ARENA, ROLES, SINGLE, alone, hunt, watch
+from zoo.papers.maddpg.tables import over_pairs
 
 ENSEMBLE, LONGER, OTHER = "maddpg-ensemble", "maddpg@twice", "ddpg"
 RULES = (ENSEMBLE, SINGLE, LONGER, OTHER)

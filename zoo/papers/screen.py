@@ -10,7 +10,7 @@ from rich.text import Text
 
 from leaderboard.report.layout import MISSING, clean, decimals, number, plural
 from leaderboard.report.sheet import Column, Sheet, figures, labels
-from zoo.reproduce.report import VERDICTS, Figure, FigureRow, Published, Reproduction
+from zoo.papers.figure import VERDICTS, Figure, FigureRow, Published, Reproduction
 
 
 def report_screen(figure: Figure, report: Reproduction, run: Mapping[str, Any]) -> RenderableType:

@@ -13,10 +13,10 @@ from itertools import permutations
 import numpy as np
 
 from leaderboard.report import plots
-from zoo.reproduce.games import Outcome, at, cards, mean_return, outcomes_of, teams
-from zoo.reproduce.house import by_rule, runs_of
-from zoo.reproduce.report import FigureRow, Json, Part, Published, Reproduction, Results
-from zoo.reproduce.tables import Cell, Measure, Pair, TeamTable, between, over_pairs
+from zoo.papers.figure import FigureRow, Json, Part, Published, Reproduction, Results
+from zoo.papers.house import by_rule, runs_of
+from zoo.papers.maddpg.games import Outcome, at, cards, mean_return, outcomes_of, teams
+from zoo.papers.maddpg.tables import Cell, Measure, Pair, TeamTable, between, over_pairs
 
 MADDPG, DDPG = "maddpg", "ddpg"
 TARGET = -12.0

@@ -24,10 +24,10 @@ from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import ALPHA, MEAN, WORST
 from zoo.entry.declared import BEST, Anchors, anchors_for
 from zoo.entry.venue import ArenaChoice, Venue
-from zoo.reproduce import games
-from zoo.reproduce.ensemble_games import ARENA, ROLES, SINGLE, WAYS, alone, hunt, watch
-from zoo.reproduce.ensemble_returns import ENSEMBLE, SCRIPTS, EnsembleReturns, lineup
-from zoo.reproduce.report import Figure, FigureRow, Part, Reproduction, Results
+from zoo.papers.figure import Figure, FigureRow, Part, Reproduction, Results
+from zoo.papers.maddpg import games
+from zoo.papers.maddpg.ensemble_games import ARENA, ROLES, SINGLE, WAYS, alone, hunt, watch
+from zoo.papers.maddpg.ensemble_returns import ENSEMBLE, SCRIPTS, EnsembleReturns, lineup
 
 CVAR = "CVaR"
 EPISODES, QUICK_EPISODES = 1000, 200

@@ -12,7 +12,9 @@ import numpy as np
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
-from zoo.reproduce.games import (
+from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results
+from zoo.papers.house import HouseRun, by_rule, runs_of
+from zoo.papers.maddpg.games import (
     Game,
     Outcome,
     Value,
@@ -26,8 +28,6 @@ from zoo.reproduce.games import (
     settings,
     teams,
 )
-from zoo.reproduce.house import HouseRun, by_rule, runs_of
-from zoo.reproduce.report import Figure, FigureRow, Json, Part, Published, Reproduction, Results
 
 #: Training seeds of the first and of the second role.
 Pair = tuple[int, int]

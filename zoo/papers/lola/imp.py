@@ -10,8 +10,8 @@ import numpy as np
 
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
-from zoo.reproduce.report import FigureRow, Published, Reproduction, spread
-from zoo.reproduce.self_play import RUNS, Rule, SelfPlay
+from zoo.papers.figure import FigureRow, Published, Reproduction, spread
+from zoo.papers.lola.self_play import RUNS, Rule, SelfPlay
 
 NEAR = 0.1  # of 1/2
 _TABLE = "hidden=0,optimizer=sgd,weigh=start,entropy=0,gamma=0.9,lr=0.3,critic_lr=1"

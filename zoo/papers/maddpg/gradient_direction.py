@@ -22,7 +22,7 @@ from typing import Any
 
 from leaderboard.report import plots
 from leaderboard.statistics.estimate import Estimate, within
-from zoo.reproduce.report import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell
+from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell
 
 AGENTS, QUICK = 12, 8
 HALF = Fraction(1, 2)

@@ -13,11 +13,11 @@ from torch import Tensor
 from arenas.protocol import Arena
 from zoo.entry.entrant import Entrant, read_entrant
 from zoo.entry.venue import ArenaChoice
+from zoo.papers.figure import Json, Part, Results, Tell, seed_words
+from zoo.papers.house import HouseRun, facts, identity_of
 from zoo.play.blocks import PUBLIC_SEED
 from zoo.play.episodes import Played, play_episodes
 from zoo.play.seating import blame, episode_seeds, sit_down
-from zoo.reproduce.house import HouseRun, facts, identity_of
-from zoo.reproduce.report import Json, Part, Results, Tell, seed_words
 from zoo.work.pool import limit_threads
 
 #: Seat -> entrant.

@@ -11,8 +11,8 @@ import numpy as np
 
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
-from zoo.reproduce.learning_runs import band, joined, learn_together
-from zoo.reproduce.report import Figure, FigureRow, Part, Published, Reproduction, Results, seed_words, spread
+from zoo.papers.figure import Figure, FigureRow, Part, Published, Reproduction, Results, seed_words, spread
+from zoo.papers.learning_runs import band, joined, learn_together
 
 BATCH = 10  # runs of sampled learners that share a part
 RUNS = 50  # of the paper

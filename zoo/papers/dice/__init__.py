@@ -1,0 +1,1 @@
+"""Foerster et al. 2018, DiCE: its estimators and learning curves."""

@@ -1,0 +1,1 @@
+"""Foerster et al. 2018, Learning with Opponent-Learning Awareness: its tables and figures."""
