@@ -15,7 +15,7 @@ from a critic that sees what all seats see, divided by their standard deviation 
 still too high, P_t is negative and nobody is aligned, so that it must learn fast enough. With several others, their
 advantages are added. Adam, with a step size and an entropy bonus that fall together. One actor plays all seats
 of a side and learns from all of them. A perceptron that recalls fading sums of losses and gains
-(`agents.parts.traces`) takes the place of the paper's recurrent network.
+(`agents.parts.policies.traces`) takes the place of the paper's recurrent network.
 
 Trained with nobody but itself the rule becomes a cooperator that anybody may rob. So the agent keeps a sparring
 partner: a second policy of the same kind, which learns its own return alone, from games with its like, and becomes
@@ -34,13 +34,13 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from agents.parts.categorical import CategoricalPolicy
 from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, masked, taken
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam
+from agents.parts.policies.categorical import CategoricalPolicy
+from agents.parts.policies.traces import TracePolicy
 from agents.parts.returns import advantages, playing
-from agents.parts.traces import TracePolicy
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State, Trajectory
 from agents.randomness import derive, uniform
 from arenas.protocol import Action, TimeStep

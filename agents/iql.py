@@ -32,11 +32,11 @@ import torch
 from torch import Tensor
 
 from agents.parts.checks import at_least_one, not_negative, positive, within_one
-from agents.parts.deterministic import sizes
 from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import masked
 from agents.parts.networks import mlp
 from agents.parts.optimizers import Adam
+from agents.parts.policies.deterministic import sizes
 from agents.parts.replay import Replay
 from agents.parts.segments import together
 from agents.parts.team import Team, apply

@@ -48,13 +48,13 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from agents.parts.categorical import MODE
 from agents.parts.checks import at_least_one, not_negative, positive, within_one
 from agents.parts.departed import DEPARTED
-from agents.parts.deterministic import DeterministicPolicy
 from agents.parts.exploration import explore
 from agents.parts.gradients import leaves
-from agents.parts.relaxed import Relaxation
+from agents.parts.policies.categorical import MODE
+from agents.parts.policies.deterministic import DeterministicPolicy
+from agents.parts.policies.relaxed import Relaxation
 from agents.parts.replay import Replay
 from agents.parts.team import Trained, apply
 from agents.parts.transitions import Batch, Reader, critic_target

@@ -23,9 +23,9 @@ import torch
 from torch import Tensor
 
 from agents.maddpg import Maddpg, MaddpgConfig
-from agents.parts.categorical import MODE
 from agents.parts.departed import DEPARTED
 from agents.parts.exploration import explore
+from agents.parts.policies.categorical import MODE
 from agents.parts.team import apply
 from agents.parts.transitions import Batch
 from agents.protocol import DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Seating

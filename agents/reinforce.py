@@ -31,12 +31,12 @@ import torch
 from torch import Tensor
 
 from agents.naive import objective
-from agents.parts.categorical import CategoricalPolicy
 from agents.parts.checks import at_least_one, not_negative, positive, within_one
-from agents.parts.deterministic import sizes
 from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, masked, taken
 from agents.parts.optimizers import Adam
+from agents.parts.policies.categorical import CategoricalPolicy
+from agents.parts.policies.deterministic import sizes
 from agents.parts.returns import advantages
 from agents.parts.segments import Segment, across, together
 from agents.parts.team import Team

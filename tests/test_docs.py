@@ -17,6 +17,8 @@ from zoo.cli import COMMANDS, cli
 
 HOUSE = Path(__file__).resolve().parent.parent
 README = (HOUSE / "README.md").read_text()
+PAGES = {path.relative_to(HOUSE).as_posix(): path.read_text() for path in sorted((HOUSE / "docs").rglob("*.md"))}
+TEXT = "\n".join([README, *PAGES.values()])
 
 
 def command(name: str) -> click.Command:
@@ -26,11 +28,11 @@ def command(name: str) -> click.Command:
 
 
 def examples() -> list[str]:
-    """Every `zoo ...` line that somebody could copy: from help texts and from the README."""
+    """Every `zoo ...` line that somebody could copy: from help texts, the README and the pages in docs/."""
     texts = [zoo.cli.EPILOG, *(command(name).epilog or "" for name in COMMANDS)]
     found = [line.strip() for text in texts for line in text.splitlines() if re.match(r"\s+zoo [a-z]", line)]
-    found += re.findall(r"`(zoo [a-z][^`]*)`", README)
-    found += re.findall(r"^(?:\$ |\S*bin/)?(zoo [a-z].*)$", README, re.MULTILINE)
+    found += [" ".join(line.split()) for line in re.findall(r"`(zoo [a-z][^`]*)`", TEXT)]
+    found += re.findall(r"^(?:\$ |\S*bin/| {4})?(zoo [a-z].*)$", TEXT, re.MULTILINE)
     return [line for line in dict.fromkeys(found) if not re.search(r"[A-Z]{4,}|\.\.\.", line)]
 
 
@@ -63,6 +65,8 @@ def test_the_overview_lists_every_command() -> None:
 def test_examples_can_be_typed(line: str) -> None:
     """Commands and options exist and their values parse; nothing is run."""
     words = shlex.split(re.split(r" > | \| | #", line)[0])[1:]
+    if words[0] in COMMANDS and len(words) == 1:
+        return  # a command that is mentioned
     if words[0] in COMMANDS:
         command(words[0]).make_context(words[0], words[1:])
     else:
@@ -70,9 +74,9 @@ def test_examples_can_be_typed(line: str) -> None:
 
 
 def block(kind: str, folder: Path) -> str:
-    """The README's block marked `<!-- test: KIND -->`, saved under the name that the text before it gives."""
-    found = re.search(rf"`(\w+\.py)`(?:(?!`\w+\.py`).)*?<!-- test: {kind} -->\n```python\n(.*?)```", README, re.DOTALL)
-    assert found, f"the README has no block <!-- test: {kind} --> after 'Save this as `name.py`'"
+    """The block of our pages marked `<!-- test: KIND -->`, saved under the name that the text before it gives."""
+    found = re.search(rf"`(\w+\.py)`(?:(?!`\w+\.py`).)*?<!-- test: {kind} -->\n```python\n(.*?)```", TEXT, re.DOTALL)
+    assert found, f"no page has a block <!-- test: {kind} --> after 'Save this as `name.py`'"
     file = folder / found[1]
     file.write_text(found[2])
     classes = re.findall(r"^class (\w+)", found[2], re.MULTILINE)
@@ -85,16 +89,43 @@ def run(*arguments: str) -> str:
     return result.output
 
 
-def test_the_readmes_agent_keeps_the_laws_and_plays(tmp_path: Path) -> None:
+def test_the_pages_agent_keeps_the_laws_and_plays(tmp_path: Path) -> None:
     agent = block("agent", tmp_path)
     assert "Every law holds." in run("check", agent)
     assert "tit-for-tat" in run("match", agent, "tit-for-tat", "--arena", "ipd", "--episodes", "20", "--no-record")
 
 
-def test_the_readmes_arena_keeps_the_laws_and_is_played(tmp_path: Path) -> None:
+def test_the_pages_arena_keeps_the_laws_and_is_played(tmp_path: Path) -> None:
     arena = block("arena", tmp_path)
     assert "Every law holds." in run("check", arena)
     assert "random" in run("match", "random", "random", "--arena", arena, "--episodes", "20", "--no-record")
+
+
+def links() -> list[tuple[str, str]]:
+    """(page, target) of every link to a file of ours."""
+    pages = {"README.md": README, ".github/CONTRIBUTING.md": (HOUSE / ".github/CONTRIBUTING.md").read_text(), **PAGES}
+    return [
+        (page, target) for page, text in pages.items() for target in re.findall(r"\]\((?!http)([^)#\s]+)[^)]*\)", text)
+    ]
+
+
+@pytest.mark.parametrize(("page", "target"), links())
+def test_links_lead_somewhere(page: str, target: str) -> None:
+    assert ((HOUSE / page).parent / target).exists()
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, todo = set(), ["README.md"]
+    while todo:
+        page = todo.pop()
+        reached.add(page)
+        found = [((HOUSE / p).parent / t).resolve().relative_to(HOUSE).as_posix() for p, t in links() if p == page]
+        todo += [target for target in found if target.endswith(".md") and target not in reached]
+    assert set(PAGES) <= reached
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 150
 
 
 def test_the_library_in_ten_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

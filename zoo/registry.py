@@ -27,7 +27,7 @@ AGENTS, ARENAS = "zoo.agents", "zoo.arenas"
 #: Schemes that name a foreign environment: `pettingzoo:classic/connect_four_v3`, `mpe2:simple_tag_v3`.
 FOREIGN = ("pettingzoo", "mpe2")
 #: Schemes that name an agent of another library, `axelrod:TitFor2Tats`, with the module that wraps it.
-LIBRARIES = {"axelrod": "agents.axelrod_strategies"}
+LIBRARIES = {"axelrod": "agents.scripts.axelrod_library"}
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from agents.parts.categorical import CategoricalPolicy, RecallSetting, recall_for
 from agents.parts.checks import not_negative
 from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam, GradientDescent
+from agents.parts.policies.categorical import CategoricalPolicy, RecallSetting, recall_for
 from agents.parts.returns import advantages, playing, steps_since_start
 from agents.protocol import Agent, JointTrajectory, Memory, Parameters, Seating, State
 from agents.randomness import derive

@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from agents.parts.categorical import CategoricalPolicy
 from agents.parts.checks import not_negative
 from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import table_parameters
-from agents.parts.point import PointPolicy
+from agents.parts.policies.categorical import CategoricalPolicy
+from agents.parts.policies.point import PointPolicy
 from agents.protocol import (
     Agent,
     DifferentiablePolicy,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agents.parts.categorical import CategoricalPolicy
 from agents.parts.gradients import gradient, leaves
 from agents.parts.optimizers import Adam
+from agents.parts.policies.categorical import CategoricalPolicy
 from agents.protocol import DifferentiablePolicy, LearningContext, State, Trajectory
 
 

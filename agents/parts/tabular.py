@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from agents.parts.policies.table import TablePolicy, begin, bounds, draw, table_rows
 from agents.parts.returns import playing
-from agents.parts.table import TablePolicy, begin, bounds, draw, table_rows
 from agents.protocol import Agent, JointTrajectory, Memory, Seating, State
 from agents.randomness import derive, generator
 from arenas.protocol import Action, TimeStep
@@ -124,7 +124,7 @@ class TabularAgent(Agent):
         return (1 - epsilon) * best + epsilon / self.actions if training and epsilon else best
 
     def begin(self, seating: Seating) -> Memory:
-        """The memory of a table (`agents.parts.table.begin`), and whether to explore."""
+        """The memory of a table (`agents.parts.policies.table.begin`), and whether to explore."""
         return {**begin(seating, self.states, self.replicas), "training": seating.training}
 
     @torch.no_grad()

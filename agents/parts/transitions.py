@@ -23,10 +23,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from agents.parts.categorical import CategoricalPolicy
-from agents.parts.deterministic import DeterministicPolicy, sizes
 from agents.parts.logits import masked
-from agents.parts.relaxed import Relaxation, relaxed
+from agents.parts.policies.categorical import CategoricalPolicy
+from agents.parts.policies.deterministic import DeterministicPolicy, sizes
+from agents.parts.policies.relaxed import Relaxation, relaxed
 from agents.parts.returns import playing
 from agents.parts.team import Team, padded, real
 from agents.protocol import DifferentiablePolicy, JointTrajectory

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from agents.advantage_alignment import AdvantageAlignment, aligned
 from agents.parts.gradients import gradient, leaves
-from agents.parts.traces import DECAYS, TracePolicy, fade
+from agents.parts.policies.traces import DECAYS, TracePolicy, fade
 from agents.protocol import Agent, JointTrajectory, LearningContext, Seating
 from agents.randomness import derive_rows
 from agents.rollout import rollout

@@ -13,7 +13,7 @@ import torch
 from click.testing import CliRunner
 from torch import Tensor
 
-import agents.axelrod_strategies as ours
+import agents.scripts.axelrod_library as ours
 from agents.protocol import Agent, JointTrajectory, Seating
 from agents.randomness import bits, derive_rows
 from agents.rollout import rollout

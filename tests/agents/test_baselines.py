@@ -11,7 +11,6 @@ from torch import Tensor
 
 from agents.actor_critic import ActorCritic
 from agents.iql import Iql, IqlConfig, epsilon_greedy, td_error, td_target
-from agents.memory_one import TitForTat
 from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import mlp
 from agents.parts.segments import Segment, together
@@ -19,6 +18,7 @@ from agents.protocol import Agent, JointTrajectory, LearningContext, Seating, Tr
 from agents.randomness import derive_rows, generator
 from agents.reinforce import PolicyGradient, Reinforce, returns
 from agents.rollout import stack_actions, stack_timesteps
+from agents.scripts.memory_one import TitForTat
 from arenas.matrix import IteratedPrisonersDilemma, Matrix
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
 from zoo.entry.venue import ArenaChoice

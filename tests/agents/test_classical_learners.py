@@ -11,13 +11,13 @@ from torch import Tensor
 
 from agents.independent_q import IndependentQ
 from agents.jal_q import JalQ
-from agents.memory_one import TitForTat
-from agents.parts.table import TablePolicy
+from agents.parts.policies.table import TablePolicy
 from agents.parts.tabular import TabularAgent
 from agents.phc import Phc, WolfPhc
 from agents.protocol import Agent, JointTrajectory, LearningContext, Seating, Trajectory
-from agents.random import Random
 from agents.randomness import derive_rows
+from agents.scripts.memory_one import TitForTat
+from agents.scripts.random import Random
 from arenas.matrix import IteratedMatchingPennies, IteratedPrisonersDilemma, Matrix
 from arenas.protocol import Action
 from zoo.play.table import Table

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from agents.lola_exact import direction
-from agents.parts.categorical import CategoricalPolicy
 from agents.parts.exact import ExactAgent, Pair, Values, game, of_players, simultaneous
 from agents.parts.gradients import leaves
+from agents.parts.policies.categorical import CategoricalPolicy
 from agents.protocol import LearningContext
 from agents.sga import hessian_products
 from agents.sos import parts, trust

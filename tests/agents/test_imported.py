@@ -16,11 +16,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agents.imported import Imported, TorchScript
-from agents.parts.stable_baselines3 import LAYOUTS
 from agents.protocol import Agent, Seating
-from agents.random import Random
 from agents.randomness import derive_rows
+from agents.scripts.imported import Imported, TorchScript
+from agents.scripts.random import Random
+from agents.scripts.stable_baselines3 import LAYOUTS
 from arenas.protocol import ArenaSpec, SeatSpec, TimeStep
 from zoo.check import Failed, check_agent
 from zoo.entry.entrant import read_entrant
@@ -105,7 +105,7 @@ def answer(agent: Agent, timestep: TimeStep) -> Tensor:
 
 def wrap(base: str, path: Path, **attributes: Any) -> type[Imported]:
     """A class as a user's file has it."""
-    import agents.imported as ours
+    import agents.scripts.imported as ours
 
     return type("Mine", (getattr(ours, base),), {"file": str(path), "__module__": __name__, **attributes})
 
@@ -119,7 +119,7 @@ def written(folder: Path, text: str) -> Path:
     folder.mkdir(exist_ok=True)
     file = folder / "my_agents.py"
     file.write_text(
-        "from agents.imported import Onnx, StableBaselines3, TorchScript\n\n\n" + textwrap.dedent(text).lstrip()
+        "from agents.scripts.imported import Onnx, StableBaselines3, TorchScript\n\n\n" + textwrap.dedent(text).lstrip()
     )
     return file
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from agents.lola_dice import LolaDice, LolaSl
-from agents.memory_one import AlwaysDefect
 from agents.naive import Naive
-from agents.parts.categorical import CategoricalPolicy
 from agents.parts.gradients import gradient, leaves
+from agents.parts.policies.categorical import CategoricalPolicy
 from agents.protocol import Agent, Parameters
+from agents.scripts.memory_one import AlwaysDefect
 from arenas.matrix import IteratedPrisonersDilemma, Matrix
 from zoo.errors import UserError
 from zoo.play.table import Table

@@ -14,16 +14,16 @@ from agents.lola import Lola
 from agents.maddpg import Maddpg, MaddpgConfig
 from agents.maddpg_ensemble import MaddpgEnsemble
 from agents.maddpg_inferred import MaddpgInferred
-from agents.parts.categorical import CategoricalPolicy
-from agents.parts.deterministic import DeterministicPolicy
 from agents.parts.networks import mlp
-from agents.parts.relaxed import relaxed
+from agents.parts.policies.categorical import CategoricalPolicy
+from agents.parts.policies.deterministic import DeterministicPolicy
+from agents.parts.policies.relaxed import relaxed
 from agents.parts.team import Team, Trained, apply, padded, real
 from agents.parts.transitions import Batch, critic_target
 from agents.protocol import Agent, JointTrajectory, LearningContext, Seating
-from agents.random import Random
 from agents.randomness import derive_rows, generator
 from agents.rollout import rollout
+from agents.scripts.random import Random
 from arenas.protocol import Arena, ArenaSpec, SeatSpec
 from zoo.play.table import Table
 from zoo.registry import load_arena

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.memory_one import Extort, ExtortConfig, Given, GivenConfig, TitForTat, extortion
+from agents.scripts.memory_one import Extort, ExtortConfig, Given, GivenConfig, TitForTat, extortion
 from arenas.matrix import IteratedPrisonersDilemma
 from arenas.tables.response import earned
 

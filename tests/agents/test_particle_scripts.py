@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.particle_scripts import Assignment, Pursuit, nearest, push
 from agents.protocol import Seating
 from agents.randomness import derive_rows, generator
 from agents.rollout import rollout
+from agents.scripts.particle import Assignment, Pursuit, nearest, push
 from arenas.protocol import Arena
 from zoo.catalogue import playable
 from zoo.entry.entrant import read_entrant

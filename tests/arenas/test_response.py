@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from agents.coin_scripts import Cooperator, Greedy
-from agents.parts.categorical import CategoricalPolicy
-from agents.parts.scripted import ScriptedPolicy
+from agents.parts.policies.categorical import CategoricalPolicy
+from agents.parts.policies.scripted import ScriptedPolicy
 from agents.protocol import Agent, Seating
-from agents.random import Random
 from agents.randomness import derive_rows
 from agents.rollout import rollout
+from agents.scripts.coin import Cooperator, Greedy
+from agents.scripts.random import Random
 from arenas.coin import Coin
 from arenas.matrix import Chicken, IteratedMatchingPennies, IteratedPrisonersDilemma, Matrix
 from arenas.tables.response import Control, earned

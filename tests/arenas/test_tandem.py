@@ -9,7 +9,7 @@ from pettingzoo.test import render_test
 from torch import Tensor
 
 import arenas.tandem
-from agents.random import Random
+from agents.scripts.random import Random
 from arenas.protocol import Action, MeanPolicy, TimeStep
 from arenas.tandem import Tandem, env, parallel_env, payoffs
 from zoo.check.stranger import Stranger

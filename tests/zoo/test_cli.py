@@ -133,7 +133,8 @@ def test_lists_in_json() -> None:
 
 def test_entries_of_other_packages_are_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "guests.py").write_text(
-        'from agents.random import Random\n\n\nclass Guest(Random):\n    """Somebody else\'s agent. It plays."""\n'
+        "from agents.scripts.random import Random\n\n\n"
+        'class Guest(Random):\n    """Somebody else\'s agent. It plays."""\n'
     )
     monkeypatch.syspath_prepend(tmp_path)
     points = {"guest": "guests:Guest", "lola": "guests:Guest", "lost": "guests:Lost"}
@@ -259,7 +260,7 @@ def test_a_missing_library_is_named_with_its_extra(
 def test_the_traceback_is_shown_where_it_is_asked_for(tmp_path: Path) -> None:
     agent = tmp_path / "mine.py"
     agent.write_text(
-        "import torch\nfrom agents.random import Random\nfrom arenas.protocol import Action\n\n\n"
+        "import torch\nfrom agents.scripts.random import Random\nfrom arenas.protocol import Action\n\n\n"
         "class Mine(Random):\n"
         "    def act(self, timestep, memory):\n"
         "        return Action(self.draw(timestep.reward / 0)), memory\n\n"

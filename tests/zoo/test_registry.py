@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from agents.protocol import Agent
-from agents.random import Random
+from agents.scripts.random import Random
 from arenas.coin import Coin
 from arenas.protocol import Arena
 from zoo import registry
@@ -21,7 +21,7 @@ from zoo.registry import AGENTS, ARENAS, kind_of, load_agent, load_arena, names
 
 MINE = """
 from dataclasses import dataclass
-from agents.random import Random
+from agents.scripts.random import Random
 from arenas.coin import Coin
 
 
@@ -109,7 +109,7 @@ def test_the_same_claim_found_twice_is_one(monkeypatch: pytest.MonkeyPatch) -> N
         ("tit-for-tit", "unknown agent 'tit-for-tit'; did you mean tit-for-tat"),
         ("no/file.py:Agent", "there is no file no/file.py"),
         ("no_such_module:Agent", "no_such_module cannot be imported: ModuleNotFoundError"),
-        ("agents.random:Randon", "agents.random has no 'Randon'; did you mean Random"),
+        ("agents.scripts.random:Randon", "agents.scripts.random has no 'Randon'; did you mean Random"),
         ("arenas.coin:Coin", "arenas.coin:Coin is not an agent: expected a subclass of agents.protocol.Agent"),
     ],
 )
@@ -120,7 +120,7 @@ def test_wrong_agents_are_refused_with_the_fix(text: str, said: str) -> None:
 
 
 def test_an_agent_by_module_and_by_file(mine: Path) -> None:
-    assert load_agent("agents.random:Random").agent is Random
+    assert load_agent("agents.scripts.random:Random").agent is Random
     first, again = load_agent(f"{mine}:Mine"), load_agent(f"{mine}:Mine")
     assert first.agent is again.agent
     assert first.agent.__name__ == "Mine"

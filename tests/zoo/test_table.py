@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from agents.memory_one import AlwaysCooperate, AlwaysDefect
-from agents.parts.scripted import ScriptedPolicy
+from agents.parts.policies.scripted import ScriptedPolicy
 from agents.protocol import Agent, JointTrajectory, LearningContext, Seating
+from agents.scripts.memory_one import AlwaysCooperate, AlwaysDefect
 from arenas.coin import Coin
 from arenas.matrix import IteratedPrisonersDilemma
 from arenas.protocol import Action

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agents.parts.table import table_of
+from agents.parts.policies.table import table_of
 from agents.protocol import Agent, DifferentiablePolicy
 from agents.randomness import derive
 from arenas.protocol import Arena

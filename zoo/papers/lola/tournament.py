@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.parts.table import TablePolicy, table_of
+from agents.parts.policies.table import TablePolicy, table_of
 from agents.protocol import Agent, JointTrajectory, LearningContext, Seating, Trajectory
 from agents.randomness import derive, derive_rows
 from agents.rollout import stack_timesteps

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.parts.categorical import CategoricalPolicy
+from agents.parts.policies.categorical import CategoricalPolicy
 from arenas.protocol import Arena
 from zoo.crossplay import roles
 from zoo.entry import checkpoint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from agents.parts.scripted import Scripted, ScriptedPolicy
+from agents.parts.policies.scripted import Scripted, ScriptedPolicy
 from agents.protocol import Memory
 from agents.randomness import uniform
 from arenas.protocol import Action, TimeStep

@@ -15,7 +15,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from agents.parts.scripted import Scripted
+from agents.parts.policies.scripted import Scripted
 from arenas.protocol import TimeStep
 
 Cooperation = tuple[float, float, float, float, float]

@@ -2,7 +2,7 @@
 
 A class that names the file, in a Python file beside it, enters matches as any agent does::
 
-    from agents.imported import TorchScript
+    from agents.scripts.imported import TorchScript
 
     class MyPrey(TorchScript):
         file = "prey.pt"
@@ -36,8 +36,9 @@ import torch
 from torch import Tensor
 
 from agents.parts.logits import masked
-from agents.parts.scripted import Scripted, ScriptedPolicy
-from agents.parts.stable_baselines3 import (
+from agents.parts.policies.scripted import Scripted, ScriptedPolicy
+from agents.protocol import Agent, Memory
+from agents.scripts.stable_baselines3 import (
     ELSEWHERE,
     HARMLESS,
     Layout,
@@ -47,7 +48,6 @@ from agents.parts.stable_baselines3 import (
     layout_of,
     numbers_in,
 )
-from agents.protocol import Agent, Memory
 from arenas.protocol import Action, ArenaSpec, TimeStep
 
 _TRIED = 3  # made-up observations

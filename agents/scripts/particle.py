@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from agents.parts.scripted import Scripted, ScriptedPolicy
+from agents.parts.policies.scripted import Scripted, ScriptedPolicy
 from agents.protocol import Memory
 from arenas.protocol import Action, TimeStep
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from agents.parts.scripted import Scripted
+from agents.parts.policies.scripted import Scripted
 from arenas.protocol import TimeStep
 
 _OWN, _OTHER, _OWN_COIN, _FOREIGN_COIN = range(4)

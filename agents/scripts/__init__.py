@@ -1,0 +1,1 @@
+"""Agents that do not learn here: scripts, strategies of another library, and policies that were trained elsewhere."""
