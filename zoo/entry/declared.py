@@ -85,7 +85,7 @@ def anchors_for(venue: Venue, low: str | None = None, high: str | None = None) -
 
 
 def read(name: str) -> Any:
-    """The content of a file that is of no single arena."""
+    """The content of a file that is of no single arena: `rules` and `responders`, which `zoo exploit` tries."""
     return json.loads((FOLDER / f"{name}.json").read_text())
 
 
