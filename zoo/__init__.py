@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agents.protocol import Agent
     from arenas.protocol import Arena
-    from leaderboard.store import Store
+    from leaderboard.store.store import Store
     from zoo.api import (
         measure_exploitability,
         open_venue,
@@ -51,7 +51,7 @@ __all__ = [
 _HOMES = {
     "Agent": "agents.protocol",
     "Arena": "arenas.protocol",
-    "Store": "leaderboard.store",
+    "Store": "leaderboard.store.store",
     "UserError": "zoo.errors",
     "Venue": "zoo.entry.venue",
     "check_agent": "zoo.check",

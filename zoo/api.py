@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from leaderboard.board import Board, board
-from leaderboard.crossplay import Crossplay, read_crossplay
-from leaderboard.store import Store
+from leaderboard.store.store import Store
+from leaderboard.views.board import Board, board
+from leaderboard.views.crossplay import Crossplay, read_crossplay
 from zoo import crossplay
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.exploit.bounds import Budget

@@ -28,9 +28,9 @@ from agents.randomness import derive_rows
 from arenas.foreign.face import parallel_env
 from arenas.luck import below, bits
 from arenas.protocol import Action, Arena
-from leaderboard.counts import Counts
-from leaderboard.rating import fit
-from leaderboard.store import Store
+from leaderboard.statistics.counts import Counts
+from leaderboard.statistics.rating import fit
+from leaderboard.store.store import Store
 from zoo import bench_training
 from zoo.catalogue import refusal
 from zoo.entry.entrant import Entrant

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from leaderboard import exploitability, strangers
-from leaderboard.board import Board
 from leaderboard.report.layout import MISSING, clean, decimals, half_widths, intervals, number, plural
+from leaderboard.views import exploitability, strangers
+from leaderboard.views.board import Board
 from leaderboard.views.columns import COLUMNS, BoardColumn
 
 

@@ -6,10 +6,10 @@ import json
 import math
 from typing import Any
 
-from leaderboard.board import KEYS, Board
-from leaderboard.crossplay import Crossplay
 from leaderboard.report.cells import captions, counted, partners, shown, texts
 from leaderboard.report.layout import clean, decimals, number
+from leaderboard.views.board import KEYS, Board
+from leaderboard.views.crossplay import Crossplay
 
 
 def to_json(table: Board | Crossplay) -> str:

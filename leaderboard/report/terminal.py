@@ -11,12 +11,12 @@ import numpy as np
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
-from leaderboard.board import Board, Change
-from leaderboard.crossplay import Crossplay
 from leaderboard.labels import short_id
 from leaderboard.report.cells import captions, counted, headline_of, partners, shown, texts
 from leaderboard.report.layout import clean, decimals, intervals, number
 from leaderboard.report.sheet import Column, Sheet, labels
+from leaderboard.views.board import Board, Change
+from leaderboard.views.crossplay import Crossplay
 
 _NOTHING_PLAYED = (
     "No blocks have been played in this mode yet: `zoo tournament` plays them, and --learn shows the board of learning"

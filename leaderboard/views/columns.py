@@ -9,12 +9,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from leaderboard import exploitability, strangers
-from leaderboard.comparison import player_name
-from leaderboard.rating import CENTRE, Rating, Skill
 from leaderboard.records import STATUSES, ArenaRecord, Measurement, Status
-from leaderboard.returns import Floats, OwnReturn, Performances
+from leaderboard.statistics.comparison import player_name
 from leaderboard.statistics.estimate import Estimate
+from leaderboard.statistics.rating import CENTRE, Rating, Skill
+from leaderboard.statistics.returns import Floats, OwnReturn, Performances
+from leaderboard.views import exploitability, strangers
 
 #: How a value is shown. "interval": value [low, high]; "share": met/partners; "deviation": mu (sigma); "marked": a
 #: number behind the sign of its mark; "alarm": a count that is red unless it is 0; "hidden": for programs only.
@@ -42,7 +42,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Subject:
+class Standing:
     """One entrant on one side, for which columns choose their values.
 
     Attributes:
@@ -88,7 +88,7 @@ class BoardColumn:
 
     Attributes:
         keys: what its parts are called in JSON and CSV; the first one names the column.
-        choose: the parts for a subject.
+        choose: the parts for a standing.
         form: how they are shown together.
         heading, cooperative, markdown: what stands above it in a terminal, there where entrants cooperate, if that is
             different, and in Markdown; "" where it is not shown.
@@ -100,7 +100,7 @@ class BoardColumn:
     """
 
     keys: tuple[str, ...]
-    choose: Callable[[Subject], Sequence[Any]]
+    choose: Callable[[Standing], Sequence[Any]]
     form: Form = "hidden"
     heading: str = ""
     markdown: str = ""
@@ -136,43 +136,45 @@ def interval(name: str) -> tuple[str, str, str]:
     return name, f"{name}_low", f"{name}_high"
 
 
-def _rating(subject: Subject) -> list[float | None]:
-    return [figure(x) for x in (subject.skill.mu, subject.skill.low, subject.skill.high)]
+def _rating(standing: Standing) -> list[float | None]:
+    return [figure(x) for x in (standing.skill.mu, standing.skill.low, standing.skill.high)]
 
 
-def _own(subject: Subject) -> list[float | None]:
-    own: Sequence[Floats] = (subject.own.value, subject.own.low, subject.own.high)
-    return [figure(x[subject.position]) for x in own]
+def _own(standing: Standing) -> list[float | None]:
+    own: Sequence[Floats] = (standing.own.value, standing.own.low, standing.own.high)
+    return [figure(x[standing.position]) for x in own]
 
 
-def _headline(subject: Subject) -> list[float | None]:
-    return _rating(subject) if subject.facts.arena.kind == "competitive" else _own(subject)
+def _headline(standing: Standing) -> list[float | None]:
+    return _rating(standing) if standing.facts.arena.kind == "competitive" else _own(standing)
 
 
-def _games(subject: Subject) -> list[int]:
-    return [int(subject.facts.table.games[subject.mine].sum())]
+def _games(standing: Standing) -> list[int]:
+    return [int(standing.facts.table.games[standing.mine].sum())]
 
 
-def _blocks(subject: Subject) -> list[int]:
-    return [len(np.unique(subject.facts.table.block[subject.mine]))]
+def _blocks(standing: Standing) -> list[int]:
+    return [len(np.unique(standing.facts.table.block[standing.mine]))]
 
 
-def _faults(subject: Subject) -> tuple[int, dict[str, int]]:
-    spoiled = subject.facts.table.faults[subject.mine].sum(axis=0)
+def _faults(standing: Standing) -> tuple[int, dict[str, int]]:
+    spoiled = standing.facts.table.faults[standing.mine].sum(axis=0)
     faults = {status.value: int(spoiled[status.code]) for status in STATUSES if status is not Status.DONE}
     return sum(faults.values()), {status: count for status, count in faults.items() if count}
 
 
-def _exploited(kind: str) -> Callable[[Subject], Sequence[Any]]:
-    def choose(subject: Subject) -> Sequence[Any]:
-        seats = [seat for seat, side in subject.facts.arena.seats if subject.side and side == subject.side]
-        return exploitability.shown(subject.facts.exploited.get(subject.entrant, ()), seats, subject.side)[kind]
+def _exploited(kind: str) -> Callable[[Standing], Sequence[Any]]:
+    def choose(standing: Standing) -> Sequence[Any]:
+        seats = [seat for seat, side in standing.facts.arena.seats if standing.side and side == standing.side]
+        return exploitability.shown(standing.facts.exploited.get(standing.entrant, ()), seats, standing.side)[kind]
 
     return choose
 
 
-def _with_strangers(kind: str) -> Callable[[Subject], Sequence[Any]]:
-    return lambda subject: strangers.shown(subject.facts.with_strangers.get(subject.entrant, ()), subject.side)[kind]
+def _with_strangers(kind: str) -> Callable[[Standing], Sequence[Any]]:
+    return lambda standing: strangers.shown(standing.facts.with_strangers.get(standing.entrant, ()), standing.side)[
+        kind
+    ]
 
 
 COLUMNS: tuple[BoardColumn, ...] = (

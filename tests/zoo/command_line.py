@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from leaderboard.records import BlockRecord
-from leaderboard.store import Store
+from leaderboard.store.store import Store
 from zoo import home
 from zoo.entry import checkpoint
 from zoo.entry.checkpoint import Card

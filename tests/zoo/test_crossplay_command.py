@@ -13,7 +13,7 @@ import pytest
 from command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 
 from leaderboard.records import BlockRecord
-from leaderboard.store import Store
+from leaderboard.store.store import Store
 from zoo import crossplay, home
 from zoo.crossplay import BEST
 from zoo.entry import checkpoint, declared

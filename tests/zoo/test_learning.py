@@ -9,7 +9,7 @@ import pytest
 from command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 
 from leaderboard.report.terminal import to_text
-from leaderboard.store import Store
+from leaderboard.store.store import Store
 from zoo import home
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.matches.learning import LearningMatch, LearningSummary, Schedule

@@ -13,7 +13,7 @@ import pytest
 from command_line import Zoo, contents, recorded
 
 from leaderboard.report.terminal import to_text
-from leaderboard.store import Store
+from leaderboard.store.store import Store
 from zoo import home
 from zoo.entry.entrant import Entrant
 from zoo.entry.venue import ArenaChoice, Venue

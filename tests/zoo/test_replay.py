@@ -8,7 +8,7 @@ import pytest
 from command_line import Refused, Zoo
 from PIL import Image
 
-from leaderboard.store import Store
+from leaderboard.store.store import Store
 from zoo import home
 from zoo.play.replay import Frame, replay, strip, write_gif
 

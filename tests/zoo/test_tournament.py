@@ -16,7 +16,7 @@ import pytest
 from command_line import Refused, Zoo, contents, recorded
 
 from leaderboard.errors import StoreError
-from leaderboard.store import Store
+from leaderboard.store.store import Store
 from zoo import home
 
 SHORT = ("--arena", "ipd", "--set", "arena.max_steps=10", "--episodes", 20)

@@ -76,7 +76,7 @@ def command(
     import json
     import time
 
-    from leaderboard.store import Store
+    from leaderboard.store.store import Store
     from zoo import crossplay, home
     from zoo.entry.venue import ArenaChoice, Venue
     from zoo.screen import block_bar

@@ -38,10 +38,10 @@ def command(arena: str | None, form: str, learn: bool, all_seeds: bool, rebuild:
 
     from rich.console import Console
 
-    from leaderboard.board import board
     from leaderboard.report import tables
     from leaderboard.report.terminal import board_view
-    from leaderboard.store import Store
+    from leaderboard.store.store import Store
+    from leaderboard.views.board import board
     from zoo import home
     from zoo.errors import UserError
 

@@ -14,7 +14,7 @@ from zoo.commands.options import COUNT, SEED, arena_options, arena_settings, gro
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from leaderboard.store import Store
+    from leaderboard.store.store import Store
     from zoo.entry.venue import Venue
     from zoo.matches.learning import LearningSummary
     from zoo.matches.match import Summary
@@ -108,7 +108,7 @@ def command(
 
     from rich.console import Console
 
-    from leaderboard.store import Store
+    from leaderboard.store.store import Store
     from zoo import home
     from zoo.entry.venue import ArenaChoice, Venue
     from zoo.work.pool import limit_threads

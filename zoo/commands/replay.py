@@ -32,7 +32,7 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
     from rich.text import Text
 
     from leaderboard.report.layout import clean, plural
-    from leaderboard.store import Store
+    from leaderboard.store.store import Store
     from zoo import home
     from zoo.errors import UserError
     from zoo.play.replay import replay, strip, write_gif

@@ -41,10 +41,10 @@ def command(
     """Play all pairs of the entrants, self-play included, and show the cross-play matrix."""
     from rich.console import Console
 
-    from leaderboard.crossplay import read_crossplay
     from leaderboard.report import tables
     from leaderboard.report.terminal import board_view, crossplay_view
-    from leaderboard.store import Store
+    from leaderboard.store.store import Store
+    from leaderboard.views.crossplay import read_crossplay
     from zoo import home
     from zoo.entry.venue import ArenaChoice, Venue
     from zoo.matches.match import public_board

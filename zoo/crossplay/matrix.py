@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arenas.protocol import ArenaSpec
-from leaderboard.crossplay import episode_returns
 from leaderboard.statistics.estimate import Floats
-from leaderboard.store import Store
+from leaderboard.store.store import Store
+from leaderboard.views.crossplay import episode_returns
 from zoo.crossplay.players import Contestant, check, contestants, roles
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
@@ -32,7 +32,7 @@ class CrossMatrix:
         roles: {role: its seats}, see `roles`.
         rows: R players, columns: C players.
         seed: match seed; episodes: E of them in every cell, from number 0 on.
-        returns: role -> float [E, R, C], own return of each episode; `leaderboard.crossplay.episode_returns` tells
+        returns: role -> float [E, R, C], own return of each episode; `views.crossplay.episode_returns` tells
             which seats and rotations count.
         per_step: the same per step.
         blocks: of how many it is made; played: how many were played for it, as the others were recorded before.

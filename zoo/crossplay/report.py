@@ -10,7 +10,7 @@ import numpy as np
 
 from leaderboard.records import Measurement
 from leaderboard.statistics.estimate import Estimate, Floats
-from leaderboard.strangers import KINDS
+from leaderboard.views.strangers import KINDS
 from zoo.crossplay.matrix import CrossMatrix
 from zoo.crossplay.players import Contestant
 from zoo.crossplay.scale import Scale
@@ -80,7 +80,7 @@ class CrossReport:
         """Records for the board, one for each entrant and figure; none where another seed than the public was played.
 
         Value and interval are per step and the means over the roles, those of each side in the details, and so are the
-        normalised ones with the pool that makes them comparable, see `leaderboard.strangers`. A mean of intervals is at
+        normalised ones with the pool that makes them comparable, see `views.strangers`. A mean of intervals is at
         least as wide as that of the mean.
         """
         if self.matrix.seed != PUBLIC_SEED:

@@ -24,7 +24,7 @@ from agents.randomness import derive, derive_rows
 from leaderboard.labels import unique_labels
 from leaderboard.records import RULES_VERSION, BlockRecord, MatchRecord, SeatResult, block_id, canonical
 from leaderboard.statistics.estimate import Estimate, plain, t
-from leaderboard.store import Store
+from leaderboard.store.store import Store
 from zoo import __version__
 from zoo.entry.venue import Venue
 from zoo.errors import UserError

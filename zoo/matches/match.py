@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from agents.protocol import DifferentiablePolicy
-from leaderboard.board import Board, Change, board, rating_change
 from leaderboard.labels import unique_labels
 from leaderboard.records import BlockRecord, SeatResult, Status
-from leaderboard.returns import performances
 from leaderboard.statistics.estimate import Estimate, plain, pooled, t
-from leaderboard.store import Store
+from leaderboard.statistics.returns import performances
+from leaderboard.store.store import Store
+from leaderboard.views.board import Board, Change, board, rating_change
 from zoo.matches.plan import MatchPlan
 from zoo.play.blocks import PUBLIC_SEED
 from zoo.play.seating import rotations

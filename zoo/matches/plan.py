@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from leaderboard.records import RULES_VERSION, CheckpointRecord, MatchRecord, PanelRecord, block_id, canonical
-from leaderboard.store import Store
+from leaderboard.store.store import Store
 from zoo import __version__
 from zoo.entry.declared import Panel
 from zoo.entry.entrant import PLAY, Entrant

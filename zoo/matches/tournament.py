@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from leaderboard.store import Store
+from leaderboard.store.store import Store
 from zoo.entry.declared import panel_for
 from zoo.entry.entrant import Entrant
 from zoo.entry.venue import Venue

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from agents.rollout import rollout
 from arenas.protocol import Arena, ArenaError, TimeStep
 from leaderboard.records import BlockRecord, MatchRecord
-from leaderboard.store import Store
+from leaderboard.store.store import Store
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play.episodes import Start, begin

@@ -1,6 +1,6 @@
 """Brings a database to the present tables, in one transaction: after a failure it is what it was before.
 
-A new database gets the tables of `leaderboard.schema` at once. An older one gets, in order, each named step that it
+A new database gets the tables of `schema.py` at once. An older one gets, in order, each named step that it
 lacks. To change the tables: change `schema.py`, and append to `MIGRATIONS` the step that turns the previous tables
 into those. Steps use their own DDL and never `schema.py`, which moves on while a step must not.
 """
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, inspect, select
 
-from leaderboard import schema
 from leaderboard.errors import StoreError
+from leaderboard.store import schema
 
 BASE = "first tables"
 

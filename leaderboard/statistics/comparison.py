@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leaderboard.records import ArenaRecord, BlockRecord
-from leaderboard.returns import Floats, Ints, Performances, performances
+from leaderboard.statistics.returns import Floats, Ints, Performances, performances
 
 _ROUNDING = 1e-9  # relative; sums of the same rewards in another order differ by less, real results by more
 

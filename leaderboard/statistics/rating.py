@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from leaderboard.counts import Counts
-from leaderboard.likelihood import Data, Floats, Peak, maximise
+from leaderboard.statistics.counts import Counts
+from leaderboard.statistics.likelihood import Data, Floats, Peak, maximise
 
 BETA = 25.0 / 6.0
 CENTRE = 25.0

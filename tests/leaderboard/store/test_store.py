@@ -15,7 +15,6 @@ import pytest
 from sqlalchemy import inspect, text
 
 import leaderboard
-from leaderboard import database, migrations, schema
 from leaderboard.errors import StoreError
 from leaderboard.records import (
     CheckpointRecord,
@@ -23,9 +22,9 @@ from leaderboard.records import (
     PanelRecord,
     SubmissionRecord,
 )
-from leaderboard.store import Store
+from leaderboard.store.store import Store, database, migrations, schema
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 ROOT = Path(leaderboard.__file__).parents[1]
 
 
@@ -227,9 +226,9 @@ def test_there_is_no_way_to_change_or_delete_a_fact():
 PREAMBLE = f"""
 import os, signal, sys
 sys.path[:0] = [{str(ROOT)!r}, {str(HERE)!r}]
-import leaderboard.store
+import leaderboard.store.store
 from conftest import arena, block, entrant
-from leaderboard.store import Store
+from leaderboard.store.store import Store
 
 def nth(number):
     return block(("a", "b"), lambda who, partner, seat, rotation: [number, 0.5], first=2 * number)
@@ -286,7 +285,7 @@ def dies(block, result):
     if len(rows) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return {}
-leaderboard.store.result_row = dies
+leaderboard.store.store.result_row = dies
 store.add_block(nth(1))
 """
     child = start(code, path)
@@ -494,7 +493,7 @@ def test_a_migration_that_fails_changes_nothing(store):
 
 def test_reading_an_older_database_asks_for_one_opening_for_writing(path, store, monkeypatch):
     steps = (migrations.Migration("colour of a panel", with_colour),)
-    monkeypatch.setattr("leaderboard.store.current_version", lambda: migrations.current_version(steps))
+    monkeypatch.setattr("leaderboard.store.store.current_version", lambda: migrations.current_version(steps))
     with pytest.raises(StoreError, match="written by an older release; open it once for writing"):
         Store(path, read_only=True)
 
@@ -515,7 +514,7 @@ def test_a_view_is_returned_only_for_its_inputs(store):
 def test_thousands_of_blocks_are_read_in_well_under_a_second(path, make):
     names = [f"{i:064x}" for i in range(20)]
     template = make.block(("a", "b"), lambda *_: np.arange(16.0))
-    from leaderboard.rows import block_row, result_row
+    from leaderboard.store.rows import block_row, result_row
 
     with Store(path) as store:
         store.add_arena(make.arena())

@@ -8,12 +8,12 @@ import json
 
 import pytest
 
-from leaderboard.board import board, make_board
 from leaderboard.records import Measurement
 from leaderboard.report import tables
 from leaderboard.report.terminal import board_view, to_text
-from leaderboard.store import Store
-from leaderboard.strangers import COLUMNS, by_subject, shown
+from leaderboard.store.store import Store
+from leaderboard.views.board import board, make_board
+from leaderboard.views.strangers import COLUMNS, by_subject, shown
 
 
 def measured(

@@ -5,9 +5,9 @@ from itertools import combinations_with_replacement
 import numpy as np
 import pytest
 
-from leaderboard.crossplay import crossplay, episode_returns, read_crossplay
 from leaderboard.records import RULES_VERSION, BlockRecord, SeatResult, Status, block_id
-from leaderboard.store import Store
+from leaderboard.store.store import Store
+from leaderboard.views.crossplay import crossplay, episode_returns, read_crossplay
 
 GAIN = {("a", "a"): 1.0, ("a", "b"): 2.0, ("b", "a"): 3.0, ("b", "b"): 4.0}
 

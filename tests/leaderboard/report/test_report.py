@@ -7,12 +7,12 @@ import re
 
 import pytest
 
-from leaderboard.board import make_board, rating_change
-from leaderboard.crossplay import crossplay
 from leaderboard.records import PanelRecord, Status
 from leaderboard.report.layout import clean, decimals, intervals, number, plural
 from leaderboard.report.tables import to_csv, to_json, to_markdown
 from leaderboard.report.terminal import board_view, change_view, crossplay_view, to_text
+from leaderboard.views.board import make_board, rating_change
+from leaderboard.views.crossplay import crossplay
 
 SKILL = {"a" * 16: 0.0, "b" * 16: 0.4, "c" * 16: 0.8, "d" * 16: 0.2}
 LABELS = {

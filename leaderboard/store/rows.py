@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from leaderboard import schema
 from leaderboard.records import (
     ArenaRecord,
     BlockRecord,
@@ -21,6 +20,7 @@ from leaderboard.records import (
     SubmissionRecord,
     canonical,
 )
+from leaderboard.store import schema
 
 # The columns that hold JSON, by record type.
 _JSON: dict[type, tuple[str, ...]] = {

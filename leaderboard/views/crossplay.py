@@ -8,10 +8,10 @@ import numpy as np
 
 from leaderboard.labels import unique_labels
 from leaderboard.records import RULES_VERSION, BlockRecord, SeatResult, Status
-from leaderboard.returns import Floats, Ints, performances
+from leaderboard.statistics.returns import Floats, Ints, performances
 
 if TYPE_CHECKING:
-    from leaderboard.store import Store
+    from leaderboard.store.store import Store
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from itertools import combinations_with_replacement
 import numpy as np
 import pytest
 
-from leaderboard.board import make_board
-from leaderboard.comparison import Comparison, observations, rounds
-from leaderboard.counts import Counts
-from leaderboard.rating import fit
 from leaderboard.records import PanelRecord, SeatResult, Status
-from leaderboard.returns import disjoint, own_return, performances
+from leaderboard.statistics.comparison import Comparison, observations, rounds
+from leaderboard.statistics.counts import Counts
+from leaderboard.statistics.rating import fit
+from leaderboard.statistics.returns import disjoint, own_return, performances
+from leaderboard.views.board import make_board
 
 
 def told(comparisons):

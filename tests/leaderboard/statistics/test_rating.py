@@ -10,9 +10,9 @@ from scipy.optimize import minimize
 from scipy.special import ndtr, ndtri
 from scipy.stats import spearmanr
 
-from leaderboard.counts import Counts
-from leaderboard.likelihood import Data, maximise, terms
-from leaderboard.rating import BETA, Rating, fit, rank_intervals, trueskill_online
+from leaderboard.statistics.counts import Counts
+from leaderboard.statistics.likelihood import Data, maximise, terms
+from leaderboard.statistics.rating import BETA, Rating, fit, rank_intervals, trueskill_online
 
 C = np.sqrt(2.0) * BETA
 FIELDS = {"A": (25 / 3, 0.10, 0.99), "B": (25 / 12, 0.30, 0.96)}  # skill sd, draws between equals, Spearman's bar

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leaderboard import board as board_module
-from leaderboard.board import Board, board, make_board, rating_change
 from leaderboard.errors import StoreError
 from leaderboard.labels import unique_labels
 from leaderboard.records import PanelRecord, Status
-from leaderboard.returns import own_return, performances
-from leaderboard.store import Store
+from leaderboard.statistics.returns import own_return, performances
+from leaderboard.store.store import Store
+from leaderboard.views import board as board_module
+from leaderboard.views.board import Board, board, make_board, rating_change
 
 SKILL = {"a": 0.0, "b": 2.0, "c": 3.0, "d": 1.0}
 PANEL = PanelRecord("coin-v1/panel-1", "coin-v1", ("a", "b"))

@@ -14,13 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leaderboard import strangers
-from leaderboard.comparison import is_head_to_head, observations, player_name, rounds
-from leaderboard.counts import Counts
 from leaderboard.errors import StoreError
-from leaderboard.exploitability import by_subject
 from leaderboard.labels import unique_labels
-from leaderboard.rating import Rating, fit, rank_intervals, trueskill_online
 from leaderboard.records import (
     RULES_VERSION,
     ArenaRecord,
@@ -29,11 +24,16 @@ from leaderboard.records import (
     PanelRecord,
     canonical,
 )
-from leaderboard.returns import OwnReturn, Performances, own_return, performances
-from leaderboard.views.columns import BY_NAME, COLUMNS, Facts, Subject, figure
+from leaderboard.statistics.comparison import is_head_to_head, observations, player_name, rounds
+from leaderboard.statistics.counts import Counts
+from leaderboard.statistics.rating import Rating, fit, rank_intervals, trueskill_online
+from leaderboard.statistics.returns import OwnReturn, Performances, own_return, performances
+from leaderboard.views import strangers
+from leaderboard.views.columns import BY_NAME, COLUMNS, Facts, Standing, figure
+from leaderboard.views.exploitability import by_subject
 
 if TYPE_CHECKING:
-    from leaderboard.store import Store
+    from leaderboard.store.store import Store
 
 _VIEW = 3  # version of what a board holds: a cached one of another version is computed again
 
@@ -228,7 +228,7 @@ def make_board(
     rows: list[Row] = []
     for side in table.sides:
         own = own_return(table, members, side=side or None, with_oneself=with_oneself)
-        rows += _ranked(_subjects(facts, side, own), names, rating)
+        rows += _ranked(_standings(facts, side, own), names, rating)
     return Board(
         arena=arena.id,
         kind=arena.kind,
@@ -260,35 +260,35 @@ def _rated(
     return fit(counts), trueskill_online(rounds(comparisons), counts.draw_share)
 
 
-def _subjects(facts: Facts, side: str, own: OwnReturn) -> list[Subject]:
+def _standings(facts: Facts, side: str, own: OwnReturn) -> list[Standing]:
     """All entrants on one side."""
     table = facts.table
     players = [player_name(entrant, side) for entrant in table.entrants]
     skills = facts.rating.skills(players) if players else {}
     here = table.side == table.sides.index(side)
     return [
-        Subject(facts, side, own, position, skills[player], here & (table.who == position))
+        Standing(facts, side, own, position, skills[player], here & (table.who == position))
         for position, player in enumerate(players)
     ]
 
 
-def _record(subject: Subject) -> dict[str, Any]:
-    """The subject's value in every column, by key."""
-    return {key: value for column in COLUMNS for key, value in zip(column.keys, column.choose(subject), strict=True)}
+def _record(standing: Standing) -> dict[str, Any]:
+    """The standing's value in every column, by key."""
+    return {key: value for column in COLUMNS for key, value in zip(column.keys, column.choose(standing), strict=True)}
 
 
-def _ranked(subjects: Sequence[Subject], names: Mapping[str, str], rating: Rating) -> list[Row]:
+def _ranked(standings: Sequence[Standing], names: Mapping[str, str], rating: Rating) -> list[Row]:
     """The rows of one side with their ranks, best first."""
-    if not subjects:
+    if not standings:
         return []
-    records = {subject.entrant: _record(subject) for subject in subjects}
-    intervals, last = _rank_intervals(subjects, records, rating)
+    records = {standing.entrant: _record(standing) for standing in standings}
+    intervals, last = _rank_intervals(standings, records, rating)
 
     def place(entrant: str) -> tuple[bool, float]:
         headline = records[entrant]["headline"]
         return entrant in last, -headline if headline is not None else float("inf")
 
-    side = subjects[0].side
+    side = standings[0].side
     rows = []
     for entrant in sorted(records, key=lambda entrant: (place(entrant), names[entrant], entrant)):
         low, high = intervals[entrant]
@@ -298,15 +298,15 @@ def _ranked(subjects: Sequence[Subject], names: Mapping[str, str], rating: Ratin
 
 
 def _rank_intervals(
-    subjects: Sequence[Subject], records: Mapping[str, Mapping[str, Any]], rating: Rating
+    standings: Sequence[Standing], records: Mapping[str, Mapping[str, Any]], rating: Rating
 ) -> tuple[dict[str, tuple[int, int]], set[str]]:
     """{entrant: interval of its rank}, and who comes last whatever its headline is."""
-    if subjects[0].facts.arena.kind == "competitive":
-        players = {subject.entrant: subject.player for subject in subjects}
+    if standings[0].facts.arena.kind == "competitive":
+        players = {standing.entrant: standing.player for standing in standings}
         ranks = rating.rank_intervals(list(players.values()))
         return {entrant: ranks[player] for entrant, player in players.items()}, set()
     # Only those who have met the whole panel can be compared; the others come last until they have.
-    own, who = subjects[0].own, list(records)
+    own, who = standings[0].own, list(records)
     whole = [i for i, r in enumerate(records.values()) if r["partners_met"] == r["partners"] > 0]
     among = rank_intervals(own.value[whole], own.covariance[np.ix_(whole, whole)])
     intervals = dict.fromkeys(who, (len(whole) + 1, len(who)))

@@ -13,10 +13,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Select, Table, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from leaderboard import schema
-from leaderboard.database import name_of, open_engine, parse, plain_words, shown
 from leaderboard.errors import StoreError
-from leaderboard.migrations import check_version, current_version, migrate, version_of
 from leaderboard.records import (
     RULES_VERSION,
     ArenaRecord,
@@ -31,7 +28,10 @@ from leaderboard.records import (
     block_id,
     canonical,
 )
-from leaderboard.rows import block_row, read_blocks, read_results, record_of, result_row, row_of, same_results
+from leaderboard.store import schema
+from leaderboard.store.database import name_of, open_engine, parse, plain_words, shown
+from leaderboard.store.migrations import check_version, current_version, migrate, version_of
+from leaderboard.store.rows import block_row, read_blocks, read_results, record_of, result_row, row_of, same_results
 
 _AT_ONCE = 500  # ids in one IN (...): far below every database's limit
 
