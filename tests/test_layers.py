@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.registry import AGENTS, ARENAS, names
+from zoo.entry.registry import AGENTS, ARENAS, names
 
 HOUSE = Path(__file__).resolve().parent.parent
 #: Package -> packages of ours that it may import besides itself.

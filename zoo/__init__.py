@@ -21,9 +21,9 @@ if TYPE_CHECKING:
         train_agent,
     )
     from zoo.check import check_agent, check_arena
+    from zoo.entry.registry import load_agent, load_arena
     from zoo.entry.venue import Venue
     from zoo.errors import UserError
-    from zoo.registry import load_agent, load_arena
 
     __version__: str
 
@@ -56,8 +56,8 @@ _HOMES = {
     "Venue": "zoo.entry.venue",
     "check_agent": "zoo.check",
     "check_arena": "zoo.check",
-    "load_agent": "zoo.registry",
-    "load_arena": "zoo.registry",
+    "load_agent": "zoo.entry.registry",
+    "load_arena": "zoo.entry.registry",
 }
 
 

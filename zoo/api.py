@@ -22,9 +22,9 @@ from zoo.exploit.measure import measure
 from zoo.matches.match import Summary, public_board, summarise
 from zoo.matches.plan import MatchPlan, run
 from zoo.matches.tournament import each_once, prepare
-from zoo.plan import Plan
 from zoo.play.blocks import PUBLIC_SEED
-from zoo.train import Outcome, train
+from zoo.training.plan import Plan
+from zoo.training.run import Outcome, train
 from zoo.work.pool import limit_threads
 
 
@@ -97,7 +97,7 @@ def train_agent(
         steps: environment steps, all copies together.
         out: folder of the checkpoint; by default checkpoints/ARENA/AGENT/seed-SEED.
         seed: all luck derives from it.
-        options: further fields of `zoo.plan.Plan`, such as copies, length, against and sight.
+        options: further fields of `zoo.training.plan.Plan`, such as copies, length, against and sight.
     """
     plan = Plan(agent, _opened(venue).choice, steps=steps, seed=seed, **options)
     return train(plan, None if out is None else Path(out))

@@ -17,12 +17,12 @@ import agents.scripts.axelrod_library as ours
 from agents.protocol import Agent, JointTrajectory, Seating
 from agents.randomness import bits, derive_rows
 from agents.rollout import rollout
-from zoo import registry
 from zoo.check import AGENT_LAWS, Failed, check_agent
 from zoo.cli import cli
+from zoo.entry import registry
 from zoo.entry.entrant import read_entrant
+from zoo.entry.registry import kind_of, load_agent, load_arena
 from zoo.errors import UserError
-from zoo.registry import kind_of, load_agent, load_arena
 
 pytest.importorskip("axelrod")
 

@@ -21,11 +21,11 @@ from agents.rollout import stack_actions, stack_timesteps
 from agents.scripts.memory_one import TitForTat
 from arenas.matrix import IteratedPrisonersDilemma, Matrix
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
+from zoo.entry.registry import load_agent
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.plan import Plan, set_up
 from zoo.play.table import Table
-from zoo.registry import load_agent
+from zoo.training.plan import Plan, set_up
 
 LEARNERS: list[type[Agent]] = [Iql, Reinforce, ActorCritic]
 #: Three actions against two, so that own and other actions cannot be exchanged unnoticed.

@@ -20,11 +20,11 @@ from agents.sga import hessian_products
 from agents.sos import parts, trust
 from arenas.matrix import Chicken, IteratedMatchingPennies, IteratedPrisonersDilemma, Matrix, MatrixGame
 from arenas.protocol import Arena
+from zoo.entry.registry import load_agent
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.plan import Plan, set_up
 from zoo.play.replicas import run_replicas
-from zoo.registry import load_agent
+from zoo.training.plan import Plan, set_up
 
 RULES = ["lola-exact", "lookahead", "sos", "consensus", "sga"]
 OFF = {"consensus": "weight=0", "sga": "weight=0"}  # what switches a rule's own term off; eta elsewhere

@@ -14,8 +14,8 @@ from agents.parts.departed import DEPARTED
 from arenas.protocol import Arena
 from zoo.entry.checkpoint import CARD, HOUSE
 from zoo.entry.entrant import read_entrant
+from zoo.entry.registry import load_agent, load_arena
 from zoo.errors import UserError
-from zoo.registry import load_agent, load_arena
 
 IDS: dict[str, str] = json.loads((Path(__file__).parent / "house_ids.json").read_text())
 #: Panels hold member -> id; anchors "low" and "high" -> the same.

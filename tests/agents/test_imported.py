@@ -24,8 +24,8 @@ from agents.scripts.stable_baselines3 import LAYOUTS
 from arenas.protocol import ArenaSpec, SeatSpec, TimeStep
 from zoo.check import Failed, check_agent
 from zoo.entry.entrant import read_entrant
+from zoo.entry.registry import load_agent, load_arena
 from zoo.errors import UserError
-from zoo.registry import load_agent, load_arena
 
 WIDTH, ACTIONS, NUMBERS, ROWS = 6, 4, 2, 9
 

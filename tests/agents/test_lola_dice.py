@@ -17,9 +17,9 @@ from agents.parts.policies.categorical import CategoricalPolicy
 from agents.protocol import Agent, Parameters
 from agents.scripts.memory_one import AlwaysDefect
 from arenas.matrix import IteratedPrisonersDilemma, Matrix
+from zoo.entry.registry import load_arena
 from zoo.errors import UserError
 from zoo.play.table import Table
-from zoo.registry import load_arena
 
 GAMES, STEPS, ETA = 30_000, 6, 2.0  # ETA: of each look-ahead
 SEATS = ("row", "column")

@@ -25,8 +25,8 @@ from agents.randomness import derive_rows, generator
 from agents.rollout import rollout
 from agents.scripts.random import Random
 from arenas.protocol import Arena, ArenaSpec, SeatSpec
+from zoo.entry.registry import load_arena
 from zoo.play.table import Table
-from zoo.registry import load_arena
 
 #: Two predators and a prey that see and do things of different width.
 SPEC = ArenaSpec(

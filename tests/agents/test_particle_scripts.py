@@ -15,10 +15,10 @@ from agents.randomness import derive_rows, generator
 from agents.rollout import rollout
 from agents.scripts.particle import Assignment, Pursuit, nearest, push
 from arenas.protocol import Arena
-from zoo.catalogue import playable
+from zoo.entry.catalogue import playable
 from zoo.entry.entrant import read_entrant
+from zoo.entry.registry import load_agent, load_arena
 from zoo.errors import UserError
-from zoo.registry import load_agent, load_arena
 
 REST, LEFT, RIGHT, DOWN, UP = range(5)
 

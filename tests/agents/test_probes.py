@@ -38,10 +38,10 @@ from agents.parts.gradients import dot as inner
 from agents.parts.gradients import gradient, leaves
 from agents.protocol import Parameters
 from arenas.matrix import IteratedPrisonersDilemma
+from zoo.entry.registry import AGENTS, load_agent, names
 from zoo.entry.venue import ArenaChoice
-from zoo.plan import Plan, set_up
 from zoo.play.table import Table
-from zoo.registry import AGENTS, load_agent, names
+from zoo.training.plan import Plan, set_up
 
 #: What the four of MADDPG's family share: small batches, learned from early.
 SMALL_UPDATES = ["lr=0.01", "batch=128", "warmup=512"]

@@ -13,7 +13,7 @@ from agents.scripts.random import Random
 from arenas.protocol import Action, MeanPolicy, TimeStep
 from arenas.tandem import Tandem, env, parallel_env, payoffs
 from zoo.check.stranger import Stranger
-from zoo.registry import load_arena
+from zoo.entry.registry import load_arena
 
 SEEDS = torch.arange(4)
 

@@ -12,10 +12,10 @@ from _pytest.mark.structures import ParameterSet
 
 from agents.protocol import Agent
 from arenas.protocol import Arena
-from zoo.catalogue import refusal
 from zoo.check import AGENT_LAWS, Failed, Finding, NotApplicable, Passed, check_agent
+from zoo.entry.catalogue import refusal
+from zoo.entry.registry import AGENTS, ARENAS, load_agent, load_arena, names
 from zoo.errors import UserError
-from zoo.registry import AGENTS, ARENAS, load_agent, load_arena, names
 
 HERE = Path(__file__).parent
 

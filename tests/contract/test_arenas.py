@@ -11,7 +11,7 @@ import pytest
 import arenas.foreign.face
 from arenas.foreign.face import ArenaEnv
 from zoo.check import ARENA_LAWS, Failed, Finding, NotApplicable, check_arena
-from zoo.registry import ARENAS, names
+from zoo.entry.registry import ARENAS, names
 
 HERE = Path(__file__).parent
 BROKEN = [name for name, found in vars(broken_arenas).items() if hasattr(found, "LAW")]

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from zoo.catalogue import playable
 from zoo.check.elsewhere import fingerprint
 from zoo.check.subject import subject
-from zoo.registry import AGENTS, load_agent, names
+from zoo.entry.catalogue import playable
+from zoo.entry.registry import AGENTS, load_agent, names
 
 GOLDEN = Path(__file__).parent / "golden.json"
 #: Settings under which slow learners show within a round what they learned.

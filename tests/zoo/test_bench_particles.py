@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zoo import bench
+from zoo.bench import speed as bench
 
 
 @pytest.mark.parametrize("loop", [bench.mpe2_parallel_loop, bench.mpe2_aec_loop])

@@ -20,9 +20,10 @@ from click.testing import CliRunner
 
 import marl_zoo
 import zoo
-from zoo import catalogue, papers, registry
+from zoo import papers
 from zoo.cli import COMMANDS, cli, main
-from zoo.registry import AGENTS
+from zoo.entry import catalogue, registry
+from zoo.entry.registry import AGENTS
 
 HOUSE = Path(__file__).resolve().parents[2]
 
@@ -415,8 +416,8 @@ def test_a_description_tells_what_the_file_says() -> None:
 
 @pytest.mark.slow
 def test_bench_measures_all_that_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    from zoo import bench
-    from zoo.registry import names
+    from zoo.bench import speed as bench
+    from zoo.entry.registry import names
 
     for name, small in {"BATCHES": (1,), "COPIES": (1, 8), "BLOCK": 2, "ROUND": (4, 4), "RESULTS": 100}.items():
         monkeypatch.setattr(bench, name, small)

@@ -13,7 +13,7 @@ from leaderboard.store.store import Store
 from zoo import home
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.matches.learning import LearningMatch, LearningSummary, Schedule
-from zoo.screen import learning_screen
+from zoo.matches.screen import learning_screen
 
 NAIVE, LOLA = "naive,hidden=0", "lola,hidden=0"
 IPD = ("--arena", "ipd", "--set", "arena.max_steps=5")

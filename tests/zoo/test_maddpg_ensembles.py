@@ -24,6 +24,7 @@ from leaderboard.statistics.robustness import ALPHA, CVAR, GAP, MEAN, OWN, WORST
 from zoo.entry import checkpoint, entrant
 from zoo.entry.checkpoint import Card
 from zoo.entry.entrant import Entrant, read_entrant
+from zoo.entry.registry import load_agent
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
 from zoo.papers.figure import Part, Reproduction
@@ -33,7 +34,6 @@ from zoo.papers.maddpg.ensemble_returns import ENSEMBLE, LONGER, OTHER
 from zoo.papers.maddpg.ensembles import FIGURE, verdict
 from zoo.papers.run import key
 from zoo.papers.screen import report_screen
-from zoo.registry import load_agent
 
 ARENA = ArenaChoice("tag").make(1)
 IDENTITY = ArenaChoice("tag").identity(ARENA)

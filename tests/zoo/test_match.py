@@ -16,13 +16,13 @@ from leaderboard.report.terminal import to_text
 from leaderboard.store.store import Store
 from zoo import home
 from zoo.entry.entrant import Entrant
+from zoo.entry.registry import ArenaEntry
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.matches.match import Summary, public_board, summarise
 from zoo.matches.plan import register, run
+from zoo.matches.screen import match_screen
 from zoo.matches.tournament import prepare
 from zoo.play.blocks import play_block
-from zoo.registry import ArenaEntry
-from zoo.screen import match_screen
 
 SHORT = ("--arena", "coin", "--set", "arena.max_steps=10")
 NAME = "coin-v1(max_steps=10)"

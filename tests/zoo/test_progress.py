@@ -8,8 +8,8 @@ import math
 import pytest
 from rich.console import Console
 
-from zoo import progress
-from zoo.progress import Progress, Reading, clock, short, sparkline
+from zoo.work import progress
+from zoo.work.progress import Progress, Reading, clock, short, sparkline
 
 
 def console(**more: object) -> Console:

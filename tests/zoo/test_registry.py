@@ -15,9 +15,9 @@ from agents.protocol import Agent
 from agents.scripts.random import Random
 from arenas.coin import Coin
 from arenas.protocol import Arena
-from zoo import registry
+from zoo.entry import registry
+from zoo.entry.registry import AGENTS, ARENAS, kind_of, load_agent, load_arena, names
 from zoo.errors import UserError
-from zoo.registry import AGENTS, ARENAS, kind_of, load_agent, load_arena, names
 
 MINE = """
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ def test_every_registered_arena_loads(name: str) -> None:
 def test_names_are_sorted_and_import_nothing() -> None:
     assert list(names(AGENTS)) == sorted(names(AGENTS))
     code = (
-        "import sys; from zoo.registry import names; found = [*names('zoo.agents'), *names('zoo.arenas')]\n"
+        "import sys; from zoo.entry.registry import names; found = [*names('zoo.agents'), *names('zoo.arenas')]\n"
         "assert len(found) > 10 and not {'torch', 'numpy', 'agents', 'arenas'} & set(sys.modules), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-P", "-c", code], check=True)

@@ -20,6 +20,7 @@ from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
 from zoo import papers
+from zoo.entry.registry import load_arena
 from zoo.errors import UserError
 from zoo.papers import learning_runs
 from zoo.papers.dice import gradients as dice_gradients
@@ -29,8 +30,7 @@ from zoo.papers.lola import ipd as lola_ipd
 from zoo.papers.run import DonePart, assembled, key
 from zoo.papers.run import reproduce as run
 from zoo.papers.screen import report_screen
-from zoo.progress import Reading
-from zoo.registry import load_arena
+from zoo.work.progress import Reading
 
 CALLS: list[int] = []
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import pytest
 
 from arenas.protocol import Arena
+from zoo.entry.settings import argument_fields, canonical, config_fields, convert, read, split
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.settings import argument_fields, canonical, config_fields, convert, read, split
 
 
 @pytest.mark.parametrize(

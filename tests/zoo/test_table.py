@@ -16,10 +16,10 @@ from agents.scripts.memory_one import AlwaysCooperate, AlwaysDefect
 from arenas.coin import Coin
 from arenas.matrix import IteratedPrisonersDilemma
 from arenas.protocol import Action
+from zoo.entry.registry import load_agent
 from zoo.errors import UserError
 from zoo.play.packing import pack, unpack
 from zoo.play.table import SIGHTS, Table
-from zoo.registry import load_agent
 
 LEARNERS = ("naive", "lola", "maddpg,batch=32,warmup=32,rate=0.05,capacity=200")
 

@@ -14,16 +14,16 @@ import pytest
 import torch
 from training_runs import AGENTS, COIN, RESUMED, SPOILT, after, plan, saved_rounds, wait_for, weights
 
-from zoo.curve import Curve
 from zoo.entry import checkpoint
 from zoo.entry.entrant import read_entrant
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
 from zoo.play.table import Round
-from zoo.progress import Reading
-from zoo.run_folder import RunFolder
-from zoo.train import Outcome, train
-from zoo.train_many import TrainingRun, train_all
+from zoo.training.curve import Curve
+from zoo.training.many import TrainingRun, train_all
+from zoo.training.run import Outcome, train
+from zoo.training.run_folder import RunFolder
+from zoo.work.progress import Reading
 
 
 @pytest.mark.parametrize(("agent", "arena"), RESUMED, ids=[f"{agent}-{arena.name}" for agent, arena in RESUMED])
@@ -88,9 +88,9 @@ def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     # each run is begun in the middle of the one before, and the last goes on until the process is killed
     code = f"""
 from pathlib import Path
-from zoo.plan import Plan
+from zoo.training.plan import Plan
 from zoo.entry.venue import ArenaChoice
-from zoo.train import train
+from zoo.training.run import train
 
 plans = {p!r}
 

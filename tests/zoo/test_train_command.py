@@ -21,9 +21,9 @@ from zoo.commands.train import count
 from zoo.entry import checkpoint
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
-from zoo.plan import set_up
-from zoo.train import train
-from zoo.train_many import stop_on_signals
+from zoo.training.many import stop_on_signals
+from zoo.training.plan import set_up
+from zoo.training.run import train
 
 
 def zoo(*words: str) -> tuple[int, str]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from zoo.entry import checkpoint
 from zoo.entry.venue import ArenaChoice
-from zoo.plan import Plan
-from zoo.run_folder import RunFolder
+from zoo.training.plan import Plan
+from zoo.training.run_folder import RunFolder
 
 COIN, IPD = ArenaChoice("coin", ("max_steps=20",)), ArenaChoice("ipd")
 AGENTS = ("naive", "lola", "maddpg,batch=32,warmup=32,rate=0.05,capacity=300")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zoo.catalogue import refusal
 from zoo.check import acting, border, games, learning, luck
 from zoo.check.rules import Rules
 from zoo.check.subject import Specimen, short, subject
 from zoo.check.verdict import Finding, Law, hold
+from zoo.entry.catalogue import refusal
+from zoo.entry.registry import load_arena
 from zoo.errors import UserError
-from zoo.registry import load_arena
 
 LUCK, BY_LUCK = "5", frozenset({"1", "2", "4", "7", "8", "10"})  # an agent that breaks law 5 breaks these by it
 AGENT_LAWS: tuple[Law[Specimen], ...] = (

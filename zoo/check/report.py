@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from zoo.catalogue import playable
 from zoo.check.laws import AGENT_LAWS, ARENA_LAWS, BY_LUCK, LUCK, check_agent, check_arena
 from zoo.check.verdict import Failed, Finding, Verdict
+from zoo.entry.catalogue import playable
+from zoo.entry.layout import plain_table
 from zoo.errors import UserError
-from zoo.layout import plain_table
 
 _STYLES = {"passed": "green", "failed": "bold red", "not applicable": "dim"}
 

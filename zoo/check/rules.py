@@ -17,7 +17,7 @@ from agents.randomness import derive_rows
 from arenas.protocol import Action, Arena, TimeSteps
 from zoo.check.data import clone
 from zoo.check.stranger import DEVIATION, Stranger
-from zoo.registry import ArenaEntry
+from zoo.entry.registry import ArenaEntry
 
 ROWS, STEPS = 7, 13
 _LARGEST = 2**63 - 1

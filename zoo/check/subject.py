@@ -19,10 +19,10 @@ from arenas.protocol import Action, Arena, ArenaSpec, TimeStep, TimeSteps
 from zoo.check.data import clone, difference, rows
 from zoo.check.stranger import Stranger
 from zoo.entry.entrant import Entrant
+from zoo.entry.registry import AgentEntry, ArenaEntry, load_agent, load_arena
+from zoo.entry.settings import argument_fields, split
 from zoo.errors import UserError
 from zoo.play.table import SIGHTS, Sight, cut
-from zoo.registry import AgentEntry, ArenaEntry, load_agent, load_arena
-from zoo.settings import argument_fields, split
 
 COPIES, STEPS = 8, 16  # of a round of learning
 ROWS, MOMENTS = 7, 8  # of a game that is played along

@@ -11,7 +11,7 @@ from zoo.commands.options import list_options, print_list
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from zoo.registry import AgentEntry
+    from zoo.entry.registry import AgentEntry
 
 EPILOG = """\b
 Examples:
@@ -38,8 +38,8 @@ def command(name: str | None, only_names: bool, as_json: bool) -> None:
     """List the agents (of a library, by its name), or describe one: its paper, settings and needs."""
     from rich.console import Console
 
-    from zoo.catalogue import agent_list
-    from zoo.registry import AGENTS, LIBRARIES, load_agent
+    from zoo.entry.catalogue import agent_list
+    from zoo.entry.registry import AGENTS, LIBRARIES, load_agent
 
     if print_list(name, AGENTS, agent_list, only_names, as_json):
         return
@@ -59,9 +59,9 @@ def _overview(width: int) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from zoo import catalogue
-    from zoo.layout import plain_table
-    from zoo.registry import LIBRARIES
+    from zoo.entry import catalogue
+    from zoo.entry.layout import plain_table
+    from zoo.entry.registry import LIBRARIES
 
     needs = ["needs"] if width >= _WIDE else []
     table = plain_table("name", "what it is", *needs, "house checkpoints")
@@ -86,8 +86,8 @@ def _library(scheme: str) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from zoo import catalogue
-    from zoo.layout import plain_table
+    from zoo.entry import catalogue
+    from zoo.entry.layout import plain_table
 
     known = catalogue.foreigners(scheme)
     playing, refused = plain_table("name", "what it is"), plain_table("refused", "reason")
@@ -106,8 +106,8 @@ def _description(entry: AgentEntry) -> RenderableType:
     from rich.text import Text
 
     from arenas.protocol import WORDS
-    from zoo import catalogue
-    from zoo.layout import facts, reflowed, settings_table
+    from zoo.entry import catalogue
+    from zoo.entry.layout import facts, reflowed, settings_table
 
     agent = entry.agent
     arenas = catalogue.playable(entry.name, left_out={})

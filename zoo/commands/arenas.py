@@ -43,9 +43,9 @@ def command(
     """List the arenas, or describe one: its rules, seats, settings and panel."""
     from rich.console import Console
 
-    from zoo.catalogue import arena_list
+    from zoo.entry.catalogue import arena_list
+    from zoo.entry.registry import ARENAS
     from zoo.errors import UserError
-    from zoo.registry import ARENAS
 
     if name is None and (assignments or wrap):
         raise UserError("--set and --wrap belong to one arena: zoo arenas NAME --set ...")
@@ -63,8 +63,8 @@ def _overview() -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from zoo import catalogue
-    from zoo.layout import plain_table
+    from zoo.entry import catalogue
+    from zoo.entry.layout import plain_table
 
     table = plain_table("name", "what it is", "kind", "seats", "actions")
     for name, arena in catalogue.arena_list().items():
@@ -91,10 +91,10 @@ def _description(choice: ArenaChoice) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from zoo import catalogue
+    from zoo.entry import catalogue
+    from zoo.entry.layout import facts, reflowed, settings_table
+    from zoo.entry.registry import load_arena
     from zoo.errors import UserError
-    from zoo.layout import facts, reflowed, settings_table
-    from zoo.registry import load_arena
 
     entry = load_arena(choice.name, list(choice.settings), choice.wrap)
     parts: list[RenderableType] = [
@@ -117,7 +117,7 @@ def _description(choice: ArenaChoice) -> RenderableType:
 
 def _facts(choice: ArenaChoice, arena: Arena) -> dict[str, str]:
     from leaderboard.report.layout import plural
-    from zoo import catalogue
+    from zoo.entry import catalogue
     from zoo.entry.declared import panel_for
     from zoo.entry.venue import Venue
 
@@ -147,7 +147,7 @@ def _offers(arena: Arena) -> dict[str, str]:
 
 def _seats(arena: Arena) -> RenderableType:
     from leaderboard.report.layout import plural
-    from zoo.layout import plain_table
+    from zoo.entry.layout import plain_table
 
     table = plain_table("seat", "side", "team", "observation", "actions")
     for name, seat in arena.spec.seats.items():

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from zoo.bench import Speed
+    from zoo.bench.speed import Speed
 
 EPILOG = """\b
 Examples:
@@ -39,8 +39,8 @@ def command(quick: bool, as_json: bool) -> None:
 
     from rich.console import Console
 
-    from zoo.bench import count, machine, measure
-    from zoo.screen import watch
+    from zoo.bench.speed import count, machine, measure
+    from zoo.matches.screen import watch
     from zoo.work.pool import limit_threads
 
     limit_threads()
@@ -55,18 +55,18 @@ def _screen(measured: Sequence[Speed], facts: dict[str, Any]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from zoo import bench
-    from zoo.layout import plain_table
+    from zoo.bench import speed
+    from zoo.entry.layout import plain_table
 
-    copies, length = bench.ROUND
+    copies, length = speed.ROUND
     titles = {
         "arena": "Arenas: all seats observed, actions given",
         "face": "PettingZoo's own loop in one copy, and how much faster batches are",
         "particle": "Particle worlds: all seats observed, actions given, beside mpe2's own loop",
-        "agent": f"Agents: microseconds per act in batches of B, and matches in blocks of {bench.BLOCK}",
+        "agent": f"Agents: microseconds per act in batches of B, and matches in blocks of {speed.BLOCK}",
         "learning": f"Learning: rounds of {copies} copies x {length} steps of self-play, default settings",
         "imagining": (
-            f"Imagining: one agent's update in ipd, {bench.IMAGINED[0]} copies x {bench.IMAGINED[1]} steps, default"
+            f"Imagining: one agent's update in ipd, {speed.IMAGINED[0]} copies x {speed.IMAGINED[1]} steps, default"
             " settings, roll-outs included; plain: step by step with torch.distributions, as scripts do"
         ),
         "training": (

@@ -43,9 +43,9 @@ def command(name: str, arena: str | None, assignments: tuple[str, ...], wrap: tu
     from rich.console import Console
 
     from zoo.check.report import examine, screen
+    from zoo.entry.registry import kind_of
+    from zoo.entry.settings import split
     from zoo.errors import UserError
-    from zoo.registry import kind_of
-    from zoo.settings import split
     from zoo.work.pool import limit_threads
 
     limit_threads()

@@ -79,7 +79,7 @@ def command(
     from leaderboard.store.store import Store
     from zoo import crossplay, home
     from zoo.entry.venue import ArenaChoice, Venue
-    from zoo.screen import block_bar
+    from zoo.matches.screen import block_bar
 
     started = time.process_time()
     venue = Venue(ArenaChoice(arena, arena_settings(assignments), wrap))

@@ -145,8 +145,8 @@ def _play(
 
     from zoo.matches.match import public_board, summarise
     from zoo.matches.plan import run
+    from zoo.matches.screen import block_bar, match_screen
     from zoo.matches.tournament import prepare
-    from zoo.screen import block_bar, match_screen
 
     first, onward = options.first or 0, seed is None
     plan = prepare(venue, texts, store, episodes=options.episodes, seed=seed or 0, first=first, onward=onward)
@@ -172,8 +172,8 @@ def _learn(
     from rich.console import Console
 
     from zoo.matches.learning import LearningMatch, Schedule
-    from zoo.progress import Progress
-    from zoo.screen import learning_screen
+    from zoo.matches.screen import learning_screen
+    from zoo.work.progress import Progress
 
     schedule = Schedule(options.rounds, options.copies, options.length or venue.spec.max_steps, options.sight)
     match = LearningMatch(venue, texts, schedule, options.runs, seed or 0)

@@ -62,7 +62,7 @@ def print_list(
     Raises:
         UserError: JSON is asked for about one name.
     """
-    from zoo.registry import names
+    from zoo.entry.registry import names
 
     if only_names:
         for known in names(group):

@@ -118,7 +118,7 @@ def _run(
     from rich.console import Console
 
     from zoo.papers.run import assembled, reproduce
-    from zoo.progress import Progress, clock
+    from zoo.work.progress import Progress, clock
 
     started = time.monotonic()
     done: list[DonePart] = []
@@ -152,7 +152,7 @@ def _write(figure: Figure, folder: Path, report: Reproduction, run: dict[str, An
 
     from leaderboard.report.plots import pictures
     from zoo import __version__
-    from zoo.bench import machine
+    from zoo.bench.speed import machine
     from zoo.entry.checkpoint import write_atomically
 
     whole = figure.facts() | {"version": __version__, "machine": machine(), "run": run} | report.to_json()

@@ -49,9 +49,9 @@ def command(
     from zoo.entry.venue import ArenaChoice, Venue
     from zoo.matches.match import public_board
     from zoo.matches.plan import run
+    from zoo.matches.screen import block_bar
     from zoo.matches.tournament import each_once, prepare
     from zoo.play.blocks import PUBLIC_SEED
-    from zoo.screen import block_bar
     from zoo.work.pool import limit_threads
 
     if len(entrants) < 2:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from leaderboard.report.sheet import Sheet
-    from zoo.plan import Plan
-    from zoo.train import Outcome
-    from zoo.train_many import TrainingRun
+    from zoo.training.many import TrainingRun
+    from zoo.training.plan import Plan
+    from zoo.training.run import Outcome
 
 EPILOG = """\b
 The agent plays itself, every seat a learner, or learns against a frozen
@@ -147,9 +147,9 @@ def command(
     from rich.console import Console
 
     from zoo.entry.venue import ArenaChoice
-    from zoo.plan import Plan
-    from zoo.train import begun
-    from zoo.train_many import TrainingRun
+    from zoo.training.many import TrainingRun
+    from zoo.training.plan import Plan
+    from zoo.training.run import begun
 
     choice = ArenaChoice(arena, arena_settings(assignments), wrap)
     plans = [Plan(agent, choice, **what, seed=seed) for seed in range(how.seed, how.seed + how.seeds)]
@@ -165,8 +165,8 @@ def command(
 
 def _train(runs: Sequence[TrainingRun], workers: int, console: Console) -> list[Outcome]:
     """The outcomes by seed; fewer than the runs where they were stopped."""
-    from zoo.progress import Progress
-    from zoo.train_many import stop_on_signals, train_all
+    from zoo.training.many import stop_on_signals, train_all
+    from zoo.work.progress import Progress
 
     names = {run.plan.seed: f"{run.plan.agent} in {run.plan.arena.name}, seed {run.plan.seed}" for run in runs}
     outcomes: list[Outcome] = []
@@ -210,7 +210,7 @@ def _summary(outcomes: Sequence[Outcome]) -> Sheet:
     """Means over the last tenth of each run, a line per seed and seat."""
     from leaderboard.report.layout import number
     from leaderboard.report.sheet import Column, Sheet, labels
-    from zoo.curve import RETURN
+    from zoo.training.curve import RETURN
 
     names = dict.fromkeys(name for outcome in outcomes for name in outcome.figures if not name.startswith("learn/"))
     metrics = dict.fromkeys(name.rpartition("/")[2] for name in names if not name.endswith(f"/{RETURN}"))

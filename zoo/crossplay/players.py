@@ -17,7 +17,7 @@ from zoo.entry import checkpoint
 from zoo.entry.entrant import Entrant
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
-from zoo.progress import short
+from zoo.work.progress import short
 
 _WILD = "*?["
 #: Options of `zoo train` that leave the run what it is, or that the card has elsewhere.

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from leaderboard.records import EntrantRecord
 from zoo.entry import checkpoint as checkpoints
 from zoo.entry.checkpoint import HOUSE, Checkpoint
+from zoo.entry.registry import AgentEntry, load_agent
+from zoo.entry.settings import config_fields, read, split
 from zoo.errors import UserError, broke
-from zoo.registry import AgentEntry, load_agent
-from zoo.settings import config_fields, read, split
 
 if TYPE_CHECKING:
     from agents.protocol import Agent

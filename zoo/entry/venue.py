@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from arenas.protocol import Arena
 from zoo.entry.entrant import Entrant, read_entrant
-from zoo.registry import load_arena
+from zoo.entry.registry import load_arena
 
 _KEPT = 4  # arenas of different sizes; a match plays blocks of three
 

@@ -35,7 +35,7 @@ from zoo.play.episodes import play_episodes
 from zoo.play.replicas import last_tenth
 from zoo.play.seating import Rotation, Seated, blame, rotations
 from zoo.play.table import Sight, Table
-from zoo.progress import Reading
+from zoo.work.progress import Reading
 
 #: Name, or seat, -> numbers.
 Floats = Mapping[str, NDArray[np.float64]]

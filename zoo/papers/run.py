@@ -15,9 +15,9 @@ from typing import Any
 from zoo import __version__
 from zoo.errors import UserError
 from zoo.papers.figure import Figure, Json, Part, Reproduction
-from zoo.progress import Reading, Watch
 from zoo.work.jobs import Results, do, key_of
 from zoo.work.pool import Contact, Job, function_of, name_of
+from zoo.work.progress import Reading, Watch
 
 
 @dataclass(frozen=True)

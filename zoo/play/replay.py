@@ -15,12 +15,12 @@ from agents.rollout import rollout
 from arenas.protocol import Arena, ArenaError, TimeStep
 from leaderboard.records import BlockRecord, MatchRecord
 from leaderboard.store.store import Store
+from zoo.entry.settings import argument_fields
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play.episodes import Start, begin
 from zoo.play.referee import first_faults
 from zoo.play.seating import Seated, blame, episode_seeds, rotations, sit_down
-from zoo.settings import argument_fields
 
 _PIXELS = 480  # up to which a picture is enlarged
 _LINE, _MARGIN = 18, 4  # pixels of the caption

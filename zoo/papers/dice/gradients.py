@@ -27,8 +27,8 @@ from arenas.protocol import Arena, TimeStep
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
+from zoo.entry.registry import load_arena
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell, seed_words
-from zoo.registry import load_arena
 
 STEPS, GAMMA = 150, 0.96
 SET = 8  # episodes on which derivatives are taken together

@@ -14,7 +14,7 @@ import numpy as np
 
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
-from zoo.catalogue import house_entrants
+from zoo.entry.catalogue import house_entrants
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell, seed_words
 from zoo.papers.house import house, rule_of

@@ -28,8 +28,8 @@ from agents.rollout import stack_timesteps
 from arenas.protocol import Action, TimeStep, TimeSteps
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
+from zoo.entry.registry import load_agent, load_arena
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Reproduction, Results, Tell, seed_words
-from zoo.registry import load_agent, load_arena
 
 EPISODES, STEPS, GAMMA = 1000, 200, 0.96
 QUICK = 100  # episodes

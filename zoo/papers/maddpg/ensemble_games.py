@@ -18,13 +18,13 @@ from arenas.protocol import Arena
 from zoo.crossplay import roles
 from zoo.entry import checkpoint
 from zoo.entry.entrant import Entrant, read_entrant
+from zoo.entry.registry import load_agent
 from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
 from zoo.papers.figure import Json, Tell
 from zoo.papers.house import facts
 from zoo.papers.maddpg.games import play_game
 from zoo.play.episodes import Played
-from zoo.registry import load_agent
 from zoo.work.pool import limit_threads
 
 ARENA = "tag"

@@ -16,13 +16,13 @@ import numpy as np
 
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
-from zoo.curve import RETURN as PER_STEP
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell
 from zoo.papers.house import by_rule, folder_of, house, identity_of, rule_of, runs_of
 from zoo.papers.maddpg import games
 from zoo.papers.maddpg.games import Value, at, cards, mean_return, teams
 from zoo.papers.maddpg.tables import between
-from zoo.run_folder import CURVE
+from zoo.training.curve import RETURN as PER_STEP
+from zoo.training.run_folder import CURVE
 
 TRUE, INFERRED = "maddpg", "maddpg-inferred"
 RULES = (TRUE, INFERRED)

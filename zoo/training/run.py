@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from zoo.curve import RETURN, Curve
 from zoo.entry import checkpoint as checkpoints
 from zoo.entry.checkpoint import CARD, RESUME, Card
 from zoo.errors import UserError
-from zoo.plan import Plan, Setting, set_up
 from zoo.play.table import Round, Table
-from zoo.progress import Reading
-from zoo.run_folder import STATE, RunFolder
+from zoo.training.curve import RETURN, Curve
+from zoo.training.plan import Plan, Setting, set_up
+from zoo.training.run_folder import STATE, RunFolder
 from zoo.work.pool import one_thread
+from zoo.work.progress import Reading
 
 #: Weights from here on count as infinite: products of two no longer fit into float32 once they are summed.
 _LIMIT = 1e15
@@ -29,7 +29,7 @@ Status = Literal["finished", "stopped", "finished before"]
 class Outcome:
     """How a run ended.
 
-    `seats` are the arena's; `figures` are means over the last tenth, named as in `zoo.curve.Row`.
+    `seats` are the arena's; `figures` are means over the last tenth, named as in `zoo.training.curve.Row`.
     """
 
     status: Status
@@ -224,7 +224,7 @@ def play_rounds(
 
 def commit() -> str:
     """The commit of the zoo's own repository, "" where it was installed without one."""
-    home = Path(__file__).resolve().parent.parent
+    home = Path(__file__).resolve().parents[2]
     try:
         lines = subprocess.run(
             ["git", "rev-parse", "--show-toplevel", "HEAD"], cwd=home, capture_output=True, text=True, check=True

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from zoo.entry.settings import argument_fields, canonical, config_fields, read
 from zoo.errors import UserError, broke, nearest
-from zoo.settings import argument_fields, canonical, config_fields, read
 
 if TYPE_CHECKING:
     from agents.protocol import Agent

@@ -31,16 +31,16 @@ from arenas.protocol import Action, Arena
 from leaderboard.statistics.counts import Counts
 from leaderboard.statistics.rating import fit
 from leaderboard.store.store import Store
-from zoo import bench_training
-from zoo.catalogue import refusal
+from zoo.bench import training as bench_training
+from zoo.entry.catalogue import refusal
 from zoo.entry.entrant import Entrant
+from zoo.entry.registry import AGENTS, LIBRARIES, AgentEntry, library, load_agent, load_arena, names
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.matches.tournament import prepare
 from zoo.play.episodes import play_episodes
 from zoo.play.seating import Seated, seatings
 from zoo.play.table import Table
-from zoo.registry import AGENTS, LIBRARIES, AgentEntry, library, load_agent, load_arena, names
 
 ARENAS = ("coin", "ipd")  # where arenas are measured, and agents in the first that they can play
 COPIES = (1, 64, 4096)

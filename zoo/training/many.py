@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from zoo.plan import Plan
-from zoo.progress import Reading
-from zoo.train import Outcome, train
+from zoo.training.plan import Plan
+from zoo.training.run import Outcome, train
 from zoo.work.pool import Contact, Job, name_of, work
+from zoo.work.progress import Reading
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A run to be made; the fields are the arguments of `zoo.train.train`."""
+    """A run to be made; the fields are the arguments of `zoo.training.run.train`."""
 
     plan: Plan
     out: Path | None = None

@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from zoo.curve import Row
 from zoo.entry import checkpoint as checkpoints
 from zoo.entry.checkpoint import CARD, RESUME, WEIGHTS
 from zoo.errors import UserError
+from zoo.training.curve import Row
 from zoo.work.jobs import Saved, brief, read_state, write_state
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from zoo.settings import Field
+    from zoo.entry.settings import Field
 
 
 def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:

@@ -13,7 +13,7 @@ from rich.text import Text
 from leaderboard.report.layout import clean, half_widths, number, plural
 from leaderboard.report.sheet import Column, Sheet, figures, labels, spreads
 from leaderboard.report.terminal import change_view
-from zoo.progress import sparkline
+from zoo.work.progress import sparkline
 
 if TYPE_CHECKING:
     from zoo.matches.learning import LearningSummary

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.entry import checkpoint
+from zoo.entry.registry import AGENTS, ARENAS, AgentEntry, ArenaEntry, library, load_agent, load_arena, names
+from zoo.entry.settings import Field, argument_fields, config_fields, split
 from zoo.errors import UserError
-from zoo.registry import AGENTS, ARENAS, AgentEntry, ArenaEntry, library, load_agent, load_arena, names
-from zoo.settings import Field, argument_fields, config_fields, split
 
 if TYPE_CHECKING:
     from arenas.protocol import Arena
