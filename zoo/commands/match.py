@@ -177,6 +177,6 @@ def _learn(
 
     schedule = Schedule(options.rounds, options.copies, options.length or venue.spec.max_steps, options.sight)
     match = LearningMatch(venue, texts, schedule, options.runs, seed or 0)
-    with Progress("rounds", Console(stderr=True), quiet=quiet) as progress:
+    with Progress("rounds", Console(stderr=True), quiet=quiet, at_once=False) as progress:
         summary = match.play(store, typed(), progress.update, recorded=recorded)
     return summary, learning_screen(summary)
