@@ -135,13 +135,8 @@ class Progress:
         every: float = 5.0,
         at_once: bool = True,
     ) -> None:
-        self.unit, self.console, self.quiet, self.every, self.at_once = (
-            unit,
-            console or Console(),
-            quiet,
-            every,
-            at_once,
-        )
+        self.unit, self.console, self.quiet = unit, console or Console(), quiet
+        self.every, self.at_once = every, at_once
         self._runs: dict[str, _Run] = {}
         self._shown: dict[str, float] = {}
         self._drawn = -math.inf
