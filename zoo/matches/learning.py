@@ -1,6 +1,6 @@
 """Learning matches: both entrants learn while they play each other.
 
-The unit of evidence is a run: one training of both from their beginnings, in one seating, with its own seed. What
+The unit of evidence is a run: one training of both from their beginnings, in each rotation, with its own seed. What
 counts is the own return over the last tenth of the rounds; beside it stand the mean over all rounds, and the return of
 the two frozen at the end. Runs are recorded as blocks of one episode in mode "learn", so that they survive whatever
 happens, are never mixed with frozen play, and the same command goes on where it was stopped. Runs of exact learners are
@@ -144,16 +144,16 @@ class LearningMatch:
         return [range(run, run + 1) for run in missing]
 
     def _exact(self) -> bool:
-        """True where all who learn here do so from exact values, and from scratch."""
+        """Whether all who learn here learn from exact values, and from scratch."""
         learners = [who for who in self.entrants if who.entry.agent.learns]
         return all("value" in who.entry.agent.needs and who.checkpoint is None for who in learners)
 
     def _play_runs(self, runs: range, watch: Watch) -> list[list[SeatResult]]:
-        """Train both in every seating, each run from its own luck; the results of each."""
+        """Train both in every rotation, each run from its own luck; the results of each."""
         results: list[list[SeatResult]] = [[] for _ in runs]
         which = f"run {runs[0] + 1}" if len(runs) == 1 else f"runs 1 to {len(runs)}"
         for number, rotation in enumerate(self.rotations):
-            name = f"{which} of {self.runs}, seating {number + 1} of {len(self.rotations)}"
+            name = f"{which} of {self.runs}, rotation {number + 1} of {len(self.rotations)}"
             started = time.process_time()
             with blame(self.identity, self.entrants):
                 curves, frozen = self._learn(runs, rotation, lambda reading: watch(name, reading))  # noqa: B023
@@ -165,7 +165,7 @@ class LearningMatch:
         return results
 
     def _learn(self, runs: range, rotation: Rotation, show: Callable[[Reading], None]) -> tuple[Curves, Floats]:
-        """Train in one seating: seat -> name -> [runs, rounds], and seat -> return per step [runs], frozen."""
+        """Train in one rotation: seat -> name -> [runs, rounds], and seat -> return per step [runs], frozen."""
         together = self._exact()
         seed = derive(self.seed, "runs") if together else derive(self.seed, "run", runs[0])
         arena = self.venue.make(self.schedule.copies * len(runs))
@@ -207,7 +207,7 @@ class LearningMatch:
         return {seat: np.asarray(share.view(runs, -1).mean(1).numpy()) for seat, share in played.per_step.items()}
 
     def _result(self, number: int, seat: str, entrant: str, curves: Floats, frozen: float, spent: float) -> SeatResult:
-        """What a run leaves of a seat; `curves` holds arrays [rounds]."""
+        """The record of one seat in one run; `curves` holds arrays [rounds]."""
         tail, steps = last_tenth(self.schedule.rounds), self.schedule.length
         per_step = curves["return_per_step"]
         metrics = {ALL: (float(per_step.mean()), 0.0, 1), FROZEN: (frozen, 0.0, 1)}

@@ -1,4 +1,4 @@
-"""A match of two: every figure of it, from the records.
+"""Every figure of a match of two, from the records.
 
 Its pairings are those of the two, and those with the panel that make the two comparable. The screen and `--json` both
 print the `Summary`, so that neither can hold a figure that the other lacks.
@@ -74,7 +74,7 @@ class Summary(Heading):
     rated: bool
     recorded: bool
     first_episode: int
-    episodes: int  # per seating
+    episodes: int  # per rotation
     steps: int  # environment steps of this match and its comparison
     cpu_s: float  # of this invocation, which reads from the records what was played before
     seats: list[SeatLine]

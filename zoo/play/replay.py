@@ -57,16 +57,14 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
         store: the records.
         match: the match.
         episode: number from 0 within the match.
-        rotation: which seating, from 0.
+        rotation: its number, from 0.
 
     Raises:
-        UserError: no such episode or seating, or an entrant that is no longer who it was.
+        UserError: no such episode or rotation, or an entrant that has changed since.
     """
     about = match.details
     if match.mode != "play":
-        raise UserError(
-            f"match {match.id} is a learning match, of which no episode is kept: only matches without --learn replay"
-        )
+        raise UserError(f"match {match.id} is a learning match, which keeps no episode: replay one without --learn")
     venue = Venue(ArenaChoice(about["arena"], tuple(about["settings"]), tuple(about["wrap"])))
     pair = [venue.entrant(text) for text in about["pairing"]]
     ids = [who.id for who in pair]
@@ -78,7 +76,7 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
     arena = _drawing(venue, block.episodes)
     ways = rotations(arena.spec, alone=ids[0] == ids[1])
     if not 0 <= rotation < len(ways):
-        raise UserError(f"match {match.id} has seatings 0 to {len(ways) - 1}, not {rotation}")
+        raise UserError(f"match {match.id} has rotations 0 to {len(ways) - 1}, not {rotation}")
     row = about["first_episode"] + episode - block.first_episode
 
     episodes = episode_seeds(match.arena, block.seed, block.first_episode, block.episodes, arena.device)

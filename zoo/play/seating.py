@@ -112,7 +112,7 @@ def luck(episodes: Tensor, *words: str) -> Tensor:
 
 @contextmanager
 def blame(identity: str, entrants: Sequence[Entrant]) -> Iterator[None]:
-    """Say in one line what broke in a match; agents and arenas may be anybody's, and fail in any way."""
+    """Say in one line what broke in a match; agents and arenas may be a stranger's and fail in any way."""
     try:
         yield
     except (UserError, ArenaError):

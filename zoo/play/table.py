@@ -4,8 +4,8 @@ A round is T steps of B copies and one `learn` of every learner, all from the sa
 were when it was played, each cut to what it may see (`sight`):
 
     own       the time steps, actions and memories of its own seats
-    actions   besides, the time steps and actions of all seats, and the state where the arena shows it
-    policies  besides, the other seats' policies
+    actions   also the time steps and actions of all seats, and the state where the arena shows it
+    policies  also the other seats' policies
 
 The table knows no files, no terminal and no clock: saving, logging and progress bars consume its rounds.
 """
