@@ -44,8 +44,8 @@ def square(tell: Tell, number: int) -> dict[str, float]:
 
 
 class Squares(Figure):
-    name, title, source = "squares", "Squares", "Euclid, book II"
-    minutes, seeds, unit = (0.1, 0.1), (3, 2), "numbers"
+    name, unit = "squares", "numbers"
+    facts = {"name": "squares", "title": "Squares", "source": "Euclid, book II", "seeds_default": 3, "seeds_quick": 2}
     interrupted = False
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:

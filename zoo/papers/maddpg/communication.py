@@ -41,9 +41,6 @@ class CooperativeCommunication(TeamTable):
     """Success of the listener by algorithm, speaker and listener of one run."""
 
     name = "maddpg-communication"
-    title = "Cooperative communication: does the listener find what only the speaker knows?"
-    source = "Lowe et al. 2017 (MADDPG), section 5.2"
-    minutes = (0.03, 0.01)
     arena = "speaker-listener"
     seats = ("speaker_0", LISTENER)
     rules = (MADDPG, "maddpg-inferred", "ddpg", "iql", "actor-critic", "reinforce")

@@ -81,9 +81,6 @@ class PhysicalDeception(CrossTable):
     """Cross table of MADDPG and DDPG in adversary, with two landmarks."""
 
     name = "maddpg-deception"
-    title = "Physical deception: who finds the goal, two good agents or the adversary?"
-    source = "Lowe et al. 2017 (MADDPG), section 5.2, L = 2"
-    minutes = (0.15, 0.02)
     arena = "adversary"
     rules = (MADDPG, DDPG)
     roles = (GOOD, (ADVERSARY,))

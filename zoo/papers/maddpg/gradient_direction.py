@@ -243,11 +243,7 @@ class GradientDirection(Figure):
     """Probability of a right step over the number of agents."""
 
     name = "gradient-direction"
-    title = "Probability that a sampled policy gradient points the right way"
-    source = "Lowe et al. 2017 (MADDPG), proposition 1"
-    minutes = (0.1, 0.01)
     unit = "enumerations"
-    seeds = (1, 1)  # nothing is drawn
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """One for each variant, and the minibatches of the two estimators that are never wrong."""

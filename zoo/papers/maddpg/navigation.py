@@ -32,9 +32,6 @@ class CooperativeNavigation(TeamTable):
     """Distance, collisions and return by algorithm, and with strangers."""
 
     name = "maddpg-navigation"
-    title = "Cooperative navigation: distance, collisions, and teams with a stranger"
-    source = "Lowe et al. 2017 (MADDPG), section 5.2"
-    minutes = (0.5, 0.04)
     arena = "spread"
     seats = SEATS
     rules = (MADDPG, DDPG, "maddpg-ensemble", "iql")

@@ -80,7 +80,6 @@ class HouseTable(Figure):
     panel_height: ClassVar[float]
     dots: ClassVar[str]  # what a dot in a panel stands for
     unit = "games"
-    seeds = (5, 2)
 
     @abstractmethod
     def cells(self, done: Results) -> Cells:
