@@ -45,8 +45,12 @@ def square(tell: Tell, number: int) -> dict[str, float]:
 
 class Squares(Figure):
     name, unit = "squares", "numbers"
-    facts = {"name": "squares", "title": "Squares", "source": "Euclid, book II", "seeds_default": 3, "seeds_quick": 2}
     interrupted = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        seeds = {"seeds_default": 3, "seeds_quick": 2}
+        return {"name": self.name, "title": "Squares", "source": "Euclid, book II"} | seeds
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         found = [Part(f"number {n}", square, {"number": n}) for n in range(seeds)]
