@@ -25,7 +25,6 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from agents.parts.checks import not_negative, within_one
 from agents.parts.gradients import gradient, leaves
 from agents.parts.optimizers import Adam
 from agents.parts.returns import advantages
@@ -34,22 +33,18 @@ from agents.parts.team import Team
 from agents.protocol import State
 from agents.randomness import derive
 from agents.reinforce import PolicyGradient, PolicyGradientConfig
+from arenas.settings import Amount, Count, Share
 
 
 @dataclass(frozen=True)
 class CriticConfig(PolicyGradientConfig):
     """Settings of `actor-critic`."""
 
-    lr: float = 0.001  # Adam's step size of the policies; ours
-    entropy: float = 0.01  # weight of the policy's entropy (nats), beside advantages in units of reward; as in `naive`
-    parts: int = 8  # groups of games in a round, each of which makes one step; ours
-    critic_lr: float = 0.003  # Adam's step size of the values; ours
-    lambda_: float = 0.95  # of the generalised advantage estimate; 0: one step, 1: the return less the value
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        not_negative(self, "critic_lr")
-        within_one(self, "lambda_")
+    lr: Amount = 0.001  # Adam's step size of the policies; ours
+    entropy: Amount = 0.01  # weight of the policy's entropy (nats), beside advantages in units of reward; as in `naive`
+    parts: Count = 8  # groups of games in a round, each of which makes one step; ours
+    critic_lr: Amount = 0.003  # Adam's step size of the values; ours
+    lambda_: Share = 0.95  # of the generalised advantage estimate; 0: one step, 1: the return less the value
 
 
 class ActorCritic(PolicyGradient):

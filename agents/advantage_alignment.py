@@ -44,31 +44,26 @@ from agents.parts.returns import advantages, playing
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State, Trajectory
 from agents.randomness import derive, uniform
 from arenas.protocol import Action, TimeStep
+from arenas.settings import Checked, Count, Share
 
 _LOT = 1 << 40  # the draw of a seat's luck that decides who fills it; far beyond those that choose actions
 
 
 @dataclass(frozen=True)
-class AdvantageAlignmentConfig:
+class AdvantageAlignmentConfig(Checked):
     """Settings of `advantage-alignment`."""
 
     beta: float = 1.2  # weight of the others' advantages; 0: own return alone
     spite: float = 0.0  # weight of the past's mean where it is negative; 1: the paper's rule, 0: own return alone there
-    sparring: float = 0.25  # part of the seats lent to the sparring partner in training by itself; 0: none
+    sparring: Share = 0.25  # part of the seats lent to the sparring partner in training by itself; 0: none
     lr: float = 0.002  # Adam's step size for the policies
     critic_lr: float = 0.003  # Adam's step size for the values; 0.03 where returns are far from 0, as in ipd (see head)
     anneal: int = 400  # updates after which lr and entropy have fallen to half, 1 / (1 + update / anneal); 0: they stay
     gamma: float = 0.96  # discount per step
     lambda_: float = 0.95  # of the generalised advantage estimate
     entropy: float = 0.1  # weight of the policy's entropy (nats), beside advantages of standard deviation 1
-    hidden: int = 64  # units of the one hidden layer
+    hidden: Count = 64  # units of the one hidden layer
     recall: Literal["auto", "none", "traces"] = "auto"  # auto: traces unless the observation tells the last actions
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.sparring <= 1:
-            raise ValueError(f"sparring is a part of the seats, from 0 to 1, got {self.sparring}")
-        if self.hidden < 1:
-            raise ValueError(f"hidden must be at least 1, got {self.hidden}")
 
 
 def past_mean(advantage: Tensor, first: Tensor) -> Tensor:

@@ -13,21 +13,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agents.parts.checks import not_negative
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, simultaneous
 from agents.parts.gradients import constant, gradient
 from agents.protocol import Parameters
+from arenas.settings import Amount
 
 
 @dataclass(frozen=True)
 class ConsensusConfig(ExactConfig):
     """Settings of `consensus`."""
 
-    weight: float = 1.0  # gamma of the paper: weight of the norm's gradient; 0 is the naive learner
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        not_negative(self, "weight")
+    weight: Amount = 1.0  # gamma of the paper: weight of the norm's gradient; 0 is the naive learner
 
 
 class Consensus(ExactAgent):

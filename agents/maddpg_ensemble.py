@@ -31,20 +31,16 @@ from agents.parts.transitions import Batch
 from agents.protocol import DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Seating
 from agents.randomness import below, bits, derive, generator
 from arenas.protocol import Action, TimeStep
+from arenas.settings import Count
 
 
 @dataclass(frozen=True)
 class EnsembleConfig(MaddpgConfig):
     """Settings of `maddpg-ensemble`."""
 
-    k: int = 3  # K, sub-policies a seat (paper: 3 in keep-away and navigation, 2 in predator-prey)
+    k: Count = 3  # K, sub-policies a seat (paper: 3 in keep-away and navigation, 2 in predator-prey)
     draw: Literal["team", "seat"] = "team"  # the seats that draw k together
     critics: Literal["shared", "own"] = "shared"  # by the K sub-policies
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.k < 1:
-            raise ValueError(f"k is the number of sub-policies and at least 1, got {self.k}")
 
 
 class MaddpgEnsemble(Maddpg):

@@ -31,7 +31,6 @@ import torch
 from torch import Tensor
 
 from agents.naive import objective
-from agents.parts.checks import at_least_one, not_negative, positive, within_one
 from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, masked, taken
 from agents.parts.optimizers import Adam
@@ -43,35 +42,26 @@ from agents.parts.team import Team
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State
 from agents.randomness import derive
 from arenas.protocol import Action, TimeStep
+from arenas.settings import Amount, Checked, Count, Positive, Share, ShareOrNone
 
 
 @dataclass(frozen=True)
-class PolicyGradientConfig:
+class PolicyGradientConfig(Checked):
     """Settings of the independent policy gradients."""
 
-    lr: float = 0.003  # Adam's step size of the policies; ours
-    gamma: float | None = None  # discount per step; none: the arena's (Lowe et al. 0.95)
-    entropy: float = 0.0  # weight of the policy's entropy (nats), beside returns in units of reward
-    parts: int = 1  # groups of games in a round, each of which makes one step
-    clip: float = 0.5  # largest norm of each tensor's gradient (Lowe et al.)
-    hidden: int = 64  # units in each of the two hidden layers (Lowe et al.)
-
-    def __post_init__(self) -> None:
-        not_negative(self, "lr", "entropy")
-        at_least_one(self, "parts", "hidden")
-        positive(self, "clip")
-        within_one(self, "gamma")
+    lr: Amount = 0.003  # Adam's step size of the policies; ours
+    gamma: ShareOrNone = None  # discount per step; none: the arena's (Lowe et al. 0.95)
+    entropy: Amount = 0.0  # weight of the policy's entropy (nats), beside returns in units of reward
+    parts: Count = 1  # groups of games in a round, each of which makes one step
+    clip: Positive = 0.5  # largest norm of each tensor's gradient (Lowe et al.)
+    hidden: Count = 64  # units in each of the two hidden layers (Lowe et al.)
 
 
 @dataclass(frozen=True)
 class ReinforceConfig(PolicyGradientConfig):
     """Settings of `reinforce`."""
 
-    baseline: float = 0.0  # what is kept of the moving average of returns at each step; 0: no baseline
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        within_one(self, "baseline")
+    baseline: Share = 0.0  # what is kept of the moving average of returns at each step; 0: no baseline
 
 
 def returns(timesteps: TimeStep, gamma: float) -> Tensor:

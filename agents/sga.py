@@ -16,22 +16,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agents.parts.checks import not_negative
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, simultaneous
 from agents.parts.gradients import constant, gradient
 from agents.protocol import Parameters
+from arenas.settings import Amount
 
 
 @dataclass(frozen=True)
 class SgaConfig(ExactConfig):
     """Settings of `sga`."""
 
-    weight: float = 1.0  # |lambda|; 0 is the naive learner
+    weight: Amount = 1.0  # |lambda|; 0 is the naive learner
     epsilon: float = 0.1  # of the sign: which way it goes where the game does not tell
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        not_negative(self, "weight")
 
 
 def hessian_products(values: Values, theta: Pair) -> tuple[Pair, Pair, Pair]:

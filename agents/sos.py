@@ -19,30 +19,24 @@ Departures: each player works p out for itself from both players' parameters, as
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
-from agents.parts.checks import not_negative
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, of_players, plus, simultaneous
 from agents.parts.gradients import constant, gradient
 from agents.protocol import Parameters
+from arenas.settings import Amount, Range
 
 
 @dataclass(frozen=True)
 class SosConfig(ExactConfig):
     """Settings of `sos`."""
 
-    eta: float = 1.0  # alpha: the step that the other is expected to take; 0 is the naive learner
-    a: float = 0.5  # how far shaping may turn the step away from LookAhead's, in (0, 1)
-    b: float = 0.1  # norm of the game's gradient below which shaping fades
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        not_negative(self, "eta", "b")
-        if not 0 < self.a < 1:
-            raise ValueError(f"a must be in (0, 1), got {self.a}")
+    eta: Amount = 1.0  # alpha: the step that the other is expected to take; 0 is the naive learner
+    a: Annotated[float, Range(0, 1, "()")] = 0.5  # how far shaping may turn the step away from LookAhead's
+    b: Amount = 0.1  # norm of the game's gradient below which shaping fades
 
 
 def parts(values: Values, theta: Pair, eta: float) -> tuple[Parameters, Parameters]:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Annotated, cast
 
 import numpy as np
 import torch
@@ -42,6 +42,7 @@ from arenas.protocol import (
     TimeStep,
     TimeSteps,
 )
+from arenas.settings import Checked, Range
 
 SEATS = ("front", "rear")
 _PIXELS = 96
@@ -55,14 +56,10 @@ def payoffs(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class TandemSettings:
+class TandemSettings(Checked):
     """Settings of `tandem`."""
 
-    bound: float = 10.0  # the largest |x| that can be played, above 0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.bound < float("inf"):
-            raise ValueError(f"bound must be above 0 and finite, got {self.bound}")
+    bound: Annotated[float, Range(ends="()")] = 10.0  # the largest |x| that can be played, above 0
 
 
 class Tandem(Arena):

@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from agents.parts.checks import not_negative
 from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import table_parameters
 from agents.parts.policies.categorical import CategoricalPolicy
@@ -31,6 +30,7 @@ from agents.protocol import (
 )
 from agents.randomness import derive
 from arenas.protocol import Action, Arena, TimeStep
+from arenas.settings import Amount, Checked
 
 #: Both players' parameters, mine first.
 Pair = tuple[Parameters, Parameters]
@@ -39,14 +39,11 @@ Values = Callable[[Parameters, Parameters], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
-class ExactConfig:
+class ExactConfig(Checked):
     """Settings of every exact learner."""
 
-    lr: float = 1.0  # delta: the own step per unit of gradient, V being 1 / (1 - gamma) times the return per step
-    init: float = 1.0  # standard deviation of the first logits, or actions where these are continuous
-
-    def __post_init__(self) -> None:
-        not_negative(self, "lr", "init")
+    lr: Amount = 1.0  # delta: the own step per unit of gradient, V being 1 / (1 - gamma) times the return per step
+    init: Amount = 1.0  # standard deviation of the first logits, or actions where these are continuous
 
 
 def of_players(values: Values, theta: Pair, *, swap: bool = False) -> tuple[Values, Pair]:

@@ -23,6 +23,7 @@ from arenas.particle.measures import flock, per_step
 from arenas.particle.scene import Body, Player, Scene
 from arenas.particle.world import Particles, ParticleSettings
 from arenas.protocol import Action, TimeStep
+from arenas.settings import Count, Whole
 
 
 def bound(distance: Tensor) -> Tensor:
@@ -60,17 +61,9 @@ def contacts(arena: Particles, step: TimeStep, start: int, hunters: int) -> dict
 class TagSettings(ParticleSettings):
     """Settings of `tag`."""
 
-    adversaries: int = 3  # predators, at least 1
-    agents: int = 1  # prey, at least 1
-    obstacles: int = 2  # immovable discs
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.adversaries < 1 or self.agents < 1 or self.obstacles < 0:
-            raise ValueError(
-                f"adversaries and agents must be at least 1 and obstacles at least 0, got {self.adversaries},"
-                f" {self.agents} and {self.obstacles}"
-            )
+    adversaries: Count = 3  # predators, at least 1
+    agents: Count = 1  # prey, at least 1
+    obstacles: Whole = 2  # immovable discs
 
 
 class Tag(Particles):

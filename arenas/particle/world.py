@@ -40,6 +40,7 @@ from arenas.luck import below, bits
 from arenas.particle.picture import describe, picture, word
 from arenas.particle.scene import MOVES, Colour, Scene
 from arenas.protocol import Action, Arena, ArenaSpec, SeatSpec, Snapshot, TimeStep, TimeSteps
+from arenas.settings import Checked, Count
 
 Physics = Literal["mpe2", "openai"]
 Luck = Literal["fast", "mpe2"]
@@ -54,17 +55,16 @@ _SEED_MASK = (1 << 63) - 1  # numpy wants seeds that are not negative
 
 
 @dataclass(frozen=True)
-class ParticleSettings:
+class ParticleSettings(Checked):
     """Settings that all particle worlds have."""
 
     continuous: bool = False  # whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones
-    max_steps: int = 25  # T, steps per episode
+    max_steps: Count = 25  # T, steps per episode
     physics: Physics = "mpe2"  # "mpe2", or "openai" for the conventions of 2017
     luck: Luck = "fast"  # "fast", or "mpe2" to start as mpe2 does with the same seed
 
     def __post_init__(self) -> None:
-        if self.max_steps < 1:
-            raise ValueError(f"max_steps must be at least 1, got {self.max_steps}")
+        super().__post_init__()
         for setting, known in (("physics", PHYSICS), ("luck", LUCKS)):
             if getattr(self, setting) not in known:
                 raise ValueError(f"{setting} must be one of {', '.join(known)}, got {getattr(self, setting)!r}")

@@ -27,6 +27,7 @@ from arenas.particle.scene import Body, Player, Scene
 from arenas.particle.tag import bound, contacts
 from arenas.particle.world import Particles, ParticleSettings
 from arenas.protocol import Action, TimeStep
+from arenas.settings import Count, Whole
 
 _SYMBOLS = 4
 
@@ -35,19 +36,11 @@ _SYMBOLS = 4
 class WorldCommSettings(ParticleSettings):
     """Settings of `world-comm`."""
 
-    adversaries: int = 4  # predators with their leader, at least 1
-    agents: int = 2  # prey, at least 1
-    obstacles: int = 1  # immovable discs
-    food: int = 2  # what prey is paid to touch, at least 1
-    forests: int = 2  # where agents hide
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if min(self.adversaries, self.agents, self.food) < 1 or min(self.obstacles, self.forests) < 0:
-            raise ValueError(
-                "adversaries, agents and food must be at least 1, obstacles and forests at least 0, got"
-                f" {self.adversaries}, {self.agents}, {self.food}, {self.obstacles} and {self.forests}"
-            )
+    adversaries: Count = 4  # predators with their leader, at least 1
+    agents: Count = 2  # prey, at least 1
+    obstacles: Whole = 1  # immovable discs
+    food: Count = 2  # what prey is paid to touch, at least 1
+    forests: Whole = 2  # where agents hide
 
 
 class WorldComm(Particles):

@@ -266,7 +266,7 @@ def test_a_script_shown_is_learned_against() -> None:
     [
         ("lola-exact", "ipd", "actions", "it needs policies"),
         ("lola-exact", "coin-two", "policies", "needs value"),
-        ("lola-exact,order=-1", "ipd", "policies", "order must be 0"),
+        ("lola-exact,order=-1", "ipd", "policies", "order must be at least 0"),
         ("lola-exact,eta=-1", "ipd", "policies", "lola-exact: eta must be at least 0, got -1"),
         ("sos,a=2", "ipd", "policies", "a must be in .0, 1., got 2"),
         ("sga,weight=-1", "ipd", "policies", "weight must be at least 0"),
