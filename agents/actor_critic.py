@@ -21,7 +21,6 @@ with no ratio to clip as in PPO.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
@@ -50,7 +49,7 @@ class CriticConfig(PolicyGradientConfig):
 class ActorCritic(PolicyGradient):
     """Independent actor-critic for all the seats that it owns."""
 
-    Config: ClassVar[type] = CriticConfig
+    Config = CriticConfig
     config: CriticConfig
 
     def build(self, seed: int) -> None:

@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -40,8 +40,9 @@ from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam
 from agents.parts.policies.categorical import CategoricalPolicy
 from agents.parts.policies.traces import TracePolicy
+from agents.parts.policy_agent import PolicyAgent
 from agents.parts.returns import advantages, playing
-from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State, Trajectory
+from agents.protocol import JointTrajectory, LearningContext, Memory, Seating, State, Trajectory
 from agents.randomness import derive, uniform
 from arenas.protocol import Action, TimeStep
 from arenas.settings import Checked, Count, Share
@@ -84,10 +85,10 @@ def aligned(mine: Tensor, others: Tensor, first: Tensor, beta: float, gamma: flo
     return mine + beta * gamma * (past.clamp_min(0) + spite * past.clamp_max(0)) * others
 
 
-class AdvantageAlignment(Agent):
+class AdvantageAlignment(PolicyAgent):
     """A policy gradient that weighs the other's advantage by how well it fared itself."""
 
-    Config: ClassVar[type] = AdvantageAlignmentConfig
+    Config = AdvantageAlignmentConfig
     needs_to_learn = frozenset({"joint"})
     owns = "side"
     learns = True
@@ -98,6 +99,7 @@ class AdvantageAlignment(Agent):
         spec, config = self.spec, self.config
         self.traces = config.recall == "traces" or (config.recall == "auto" and "matrix" not in spec.offers)
         self.actor, self.partner = (self._policy(self.seats[0], derive(seed, who)) for who in ("actor", "partner"))
+        self.policies = dict.fromkeys(self.seats, self.actor)
         self.readers = {seat: self._policy(seat, 0) for seat in spec.seats}  # their features count, not their weights
         # the critics need no products of observation and traces, which come last among the features
         width = TracePolicy.plain_width if self.traces else partial(CategoricalPolicy.width, recall="none")
@@ -132,10 +134,6 @@ class AdvantageAlignment(Agent):
             other, _ = self.partner.act(timestep, memory)
             action = Action(torch.where(memory["lent"], other.value, action.value))
         return action, following
-
-    def policy(self, seat: str) -> CategoricalPolicy | TracePolicy:
-        """The actor."""
-        return self.actor
 
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
         """One step of the values, of the actor and, where it met its like, of the partner on the segment played."""
@@ -215,10 +213,6 @@ class AdvantageAlignment(Agent):
         step.lr = self.config.lr / fallen
         step.descend({name: -g for name, g in gradient(value, theta).items()})
         return float((spread / count.clamp_min(1)).detach())
-
-    def acting_state(self) -> State:
-        """The actor's parameters, under the name of every seat that it plays."""
-        return {f"{seat}/{name}": p for seat in self.seats for name, p in self.actor.parameters.items()}
 
     def learning_state(self) -> State:
         """Actor, partner, critics and all optimisers."""

@@ -11,7 +11,6 @@ Departures: gamma is called `weight` here, as gamma is the discount everywhere e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, simultaneous
 from agents.parts.gradients import constant, gradient
@@ -29,7 +28,7 @@ class ConsensusConfig(ExactConfig):
 class Consensus(ExactAgent):
     """Consensus optimisation: seeks points where nobody's exact gradient is left."""
 
-    Config: ClassVar[type] = ConsensusConfig
+    Config = ConsensusConfig
     config: ConsensusConfig
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:

@@ -26,7 +26,7 @@ after another. The seats of one learner learn from the same transitions, each fr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -97,7 +97,7 @@ class Iql(Agent):
     Shapes: N seats, B transitions, A actions of the seat that has most.
     """
 
-    Config: ClassVar[type] = IqlConfig
+    Config = IqlConfig
     owns = "all"
     learns = True
     config: IqlConfig

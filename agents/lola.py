@@ -24,7 +24,6 @@ shaping terms are added.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
@@ -66,7 +65,7 @@ def shaping(v_1: Tensor, v_2: Tensor, theta_1: Parameters, theta_2: Parameters) 
 class Lola(ActorCriticAgent):
     """LOLA: a policy-gradient learner that shapes the next step of the others."""
 
-    Config: ClassVar[type] = LolaConfig
+    Config = LolaConfig
     needs_to_learn = frozenset({"joint"})
     config: LolaConfig
 

@@ -28,12 +28,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from agents.naive import Naive, NaiveConfig
+from agents.naive import Naive
+from agents.parts.actor_critic import ActorCriticConfig
 from agents.parts.dice import dice, dice_with_baseline, loaded_dice
 from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import mlp
@@ -58,7 +59,7 @@ Estimator = Literal["loaded", "dice", "baseline", "surrogate"]
 
 
 @dataclass(frozen=True)
-class LolaDiceConfig(NaiveConfig):
+class LolaDiceConfig(ActorCriticConfig):
     """Settings of `lola-dice`; the defaults are for tables in iterated matrix games."""
 
     lr: Amount = 0.1  # delta, the step size for the policy
@@ -106,7 +107,7 @@ class LolaDice(Naive):
         ValueError: the game has not two players, or an estimator from whole returns where steps are weighed alike.
     """
 
-    Config: ClassVar[type] = LolaDiceConfig
+    Config = LolaDiceConfig
     needs_to_learn = frozenset({"joint", "simulator"})
     config: LolaDiceConfig
 
@@ -213,7 +214,7 @@ class LolaDice(Naive):
 class LolaSl(LolaDice):
     """LOLA-DiCE without the magic box: its look-ahead shapes nothing."""
 
-    Config: ClassVar[type] = LolaSlConfig
+    Config = LolaSlConfig
 
 
 def _refuse(spec: ArenaSpec, config: LolaDiceConfig) -> None:

@@ -20,7 +20,7 @@ Departures: none in the first-order form.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, of_players, plus
 from agents.parts.gradients import constant, gradient
@@ -57,7 +57,7 @@ def direction(values: Values, theta: Pair, eta: float, order: int, form: Form, *
 class LolaExact(ExactAgent):
     """LOLA with exact derivatives: shapes the other's next step."""
 
-    Config: ClassVar[type] = LolaExactConfig
+    Config = LolaExactConfig
     config: LolaExactConfig
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:

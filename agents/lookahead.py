@@ -15,7 +15,6 @@ Departures: none.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner
 from agents.parts.gradients import constant, gradient
@@ -33,7 +32,7 @@ class LookAheadConfig(ExactConfig):
 class LookAhead(ExactAgent):
     """LookAhead: answers the other's next step, exactly, without shaping it."""
 
-    Config: ClassVar[type] = LookAheadConfig
+    Config = LookAheadConfig
     config: LookAheadConfig
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:

@@ -54,10 +54,11 @@ from agents.parts.gradients import leaves
 from agents.parts.policies.categorical import MODE
 from agents.parts.policies.deterministic import DeterministicPolicy
 from agents.parts.policies.relaxed import Relaxation
+from agents.parts.policy_agent import PolicyAgent
 from agents.parts.replay import Replay
 from agents.parts.team import Trained, apply
 from agents.parts.transitions import Batch, Reader, critic_target
-from agents.protocol import Agent, DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Seating, State
+from agents.protocol import DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Seating, State
 from agents.randomness import derive, generator
 from arenas.protocol import Action, TimeStep
 from arenas.settings import Amount, Checked, Count, Positive, Share, ShareOrNone, Whole
@@ -91,13 +92,13 @@ class MaddpgConfig(Checked):
     play: Literal["mode", "sample"] = "mode"  # when not training, where actions are discrete
 
 
-class Maddpg(Agent):
+class Maddpg(PolicyAgent):
     """MADDPG: actors of their own and central critics for all the seats that it owns.
 
     Shapes: N own seats, S seats that the critics read, B transitions (a batch: see `agents.parts.transitions`).
     """
 
-    Config: ClassVar[type] = MaddpgConfig
+    Config = MaddpgConfig
     departed = DEPARTED["maddpg"]
     needs = frozenset()
     needs_to_learn = frozenset({"joint"})
@@ -254,10 +255,6 @@ class Maddpg(Agent):
         fresh or from a checkpoint it shows what it is frozen to.
         """
         return (self.policies if self.trains else self.playing)[seat]
-
-    def acting_state(self) -> State:
-        """The actors' parameters."""
-        return {f"{seat}/{name}": p for seat, policy in self.policies.items() for name, p in policy.parameters.items()}
 
     def learning_state(self) -> State:
         """Networks with their targets and optimisers, the replay, and the updates owed."""

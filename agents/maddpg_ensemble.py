@@ -17,7 +17,7 @@ Departures: those of `maddpg`. The K replays lie in one ring, whose transitions 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -50,7 +50,7 @@ class MaddpgEnsemble(Maddpg):
     [G, B, ...]. The rest as in `Maddpg`.
     """
 
-    Config: ClassVar[type] = EnsembleConfig
+    Config = EnsembleConfig
     departed = DEPARTED["maddpg-ensemble"]
     extras = ("k",)
     config: EnsembleConfig

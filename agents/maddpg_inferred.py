@@ -18,7 +18,6 @@ is a Gaussian of fixed width, whose entropy is constant.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -47,7 +46,7 @@ class MaddpgInferred(Maddpg):
     Shapes: P = N (S - 1) models, of every own seat one of every other seat that is read; the rest as in `Maddpg`.
     """
 
-    Config: ClassVar[type] = InferredConfig
+    Config = InferredConfig
     departed = DEPARTED["maddpg-inferred"]
     config: InferredConfig
 

@@ -27,7 +27,7 @@ published.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -64,7 +64,7 @@ def climb(policy: Tensor, q: Tensor, delta: Tensor) -> None:
 class Phc(TabularAgent):
     """Policy hill climbing: Q-learning with a policy that moves in small steps."""
 
-    Config: ClassVar[type] = PhcConfig
+    Config = PhcConfig
     config: PhcConfig
 
     def build(self, seed: int) -> None:
@@ -107,7 +107,7 @@ class Phc(TabularAgent):
 class WolfPhc(Phc):
     """WoLF: policy hill climbing, slowly while it wins and fast while it loses."""
 
-    Config: ClassVar[type] = WolfPhcConfig
+    Config = WolfPhcConfig
     config: WolfPhcConfig
 
     def build(self, seed: int) -> None:

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,12 +36,13 @@ from agents.parts.logits import entropy, masked, taken
 from agents.parts.optimizers import Adam
 from agents.parts.policies.categorical import CategoricalPolicy
 from agents.parts.policies.deterministic import sizes
+from agents.parts.policy_agent import PolicyAgent
 from agents.parts.returns import advantages
 from agents.parts.segments import Segment, across, together
 from agents.parts.team import Team
-from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State
+from agents.protocol import JointTrajectory, LearningContext, Memory, Seating, State
 from agents.randomness import derive
-from arenas.protocol import Action, TimeStep
+from arenas.protocol import TimeStep
 from arenas.settings import Amount, Checked, Count, Positive, Share, ShareOrNone
 
 
@@ -69,7 +70,7 @@ def returns(timesteps: TimeStep, gamma: float) -> Tensor:
     return advantages(timesteps, torch.zeros_like(timesteps.reward), gamma, 1.0)
 
 
-class PolicyGradient(Agent):
+class PolicyGradient(PolicyAgent):
     """A policy gradient for all the seats that it owns; what an action is praised for is left to `credit`.
 
     Shapes: T steps, N seats, B copies, A actions of the seat that has most.
@@ -91,14 +92,6 @@ class PolicyGradient(Agent):
         """The policy's memory, and the number of the seat among ours."""
         return self.policies[seating.seat].begin(seating) | {"seat": self.seats.index(seating.seat)}
 
-    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
-        """Draw from the seat's policy."""
-        return self.policies[self.seats[memory["seat"]]].act(timestep, memory)
-
-    def policy(self, seat: str) -> CategoricalPolicy:
-        """The policy as peers may see it."""
-        return self.policies[seat]
-
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
         """One step of all seats' policies for each part of the round."""
         metrics: dict[str, float] = {}
@@ -119,10 +112,6 @@ class PolicyGradient(Agent):
     def credit(self, segment: Segment) -> tuple[Tensor, dict[str, float]]:
         """What each action is praised for [T, N, B], 0 where it did not count, and metrics."""
 
-    def acting_state(self) -> State:
-        """The policies' parameters."""
-        return {f"{seat}/{name}": p for n, seat in enumerate(self.seats) for name, p in self.actors.of(n).items()}
-
     def learning_state(self) -> State:
         """Policies and their optimiser."""
         actors = {f"actor/{name}": p for name, p in self.actors.parameters.items()}
@@ -132,7 +121,7 @@ class PolicyGradient(Agent):
 class Reinforce(PolicyGradient):
     """REINFORCE for all the seats that it owns."""
 
-    Config: ClassVar[type] = ReinforceConfig
+    Config = ReinforceConfig
     config: ReinforceConfig
 
     def build(self, seed: int) -> None:

@@ -14,7 +14,6 @@ Departures: each player works lambda's sign out for itself from both players' pa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, simultaneous
 from agents.parts.gradients import constant, gradient
@@ -49,7 +48,7 @@ def hessian_products(values: Values, theta: Pair) -> tuple[Pair, Pair, Pair]:
 class Sga(ExactAgent):
     """Symplectic gradient adjustment: damps the rotation of the game's dynamics."""
 
-    Config: ClassVar[type] = SgaConfig
+    Config = SgaConfig
     config: SgaConfig
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:

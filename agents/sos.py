@@ -19,7 +19,7 @@ Departures: each player works p out for itself from both players' parameters, as
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -63,7 +63,7 @@ def trust(ahead: Pair, shaping: Pair, own: Pair, a: float, b: float) -> Tensor:
 class Sos(ExactAgent):
     """Stable opponent shaping: LookAhead, and as much of LOLA's shaping as is safe."""
 
-    Config: ClassVar[type] = SosConfig
+    Config = SosConfig
     config: SosConfig
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:

@@ -12,10 +12,10 @@ from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam, GradientDescent
 from agents.parts.policies.categorical import CategoricalPolicy, RecallSetting, recall_for
+from agents.parts.policy_agent import PolicyAgent
 from agents.parts.returns import advantages, playing, steps_since_start
-from agents.protocol import Agent, JointTrajectory, Memory, Parameters, Seating, State
+from agents.protocol import JointTrajectory, Parameters, State
 from agents.randomness import derive
-from arenas.protocol import Action, TimeStep
 from arenas.settings import Amount, Checked, Range, Whole
 
 Weigh = Literal["step", "start"]
@@ -38,7 +38,7 @@ class ActorCriticConfig(Checked):
     recall: RecallSetting = "auto"  # what of the past the policy knows beyond the observation
 
 
-class ActorCriticAgent(Agent):
+class ActorCriticAgent(PolicyAgent):
     """An agent of one seat with a `CategoricalPolicy` and a critic.
 
     The critic gives one value for each of the seats `valued`, from what those seats see; for a learner of its own
@@ -55,6 +55,7 @@ class ActorCriticAgent(Agent):
         self.recall = recall_for(self.config.recall, self.spec)
         self.valued = self.seats_to_value()
         self.actor = self.new_policy(self.seat, derive(seed, "actor"))
+        self.policies = {self.seat: self.actor}
         wide = sum(CategoricalPolicy.width(self.spec.seats[s], self.recall) for s in self.valued)
         sizes = [wide, *self._hidden(), len(self.valued)]
         self.critic = mlp_parameters(
@@ -84,18 +85,6 @@ class ActorCriticAgent(Agent):
 
     def _hidden(self) -> list[int]:
         return [self.config.hidden] if self.config.hidden else []
-
-    def begin(self, seating: Seating) -> Memory:
-        """The policy's memory: luck, step counter and, where rewards are recalled, the mood."""
-        return self.actor.begin(seating)
-
-    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
-        """Draw from the policy."""
-        return self.actor.act(timestep, memory)
-
-    def policy(self, seat: str) -> CategoricalPolicy:
-        """The policy as peers may see it."""
-        return self.actor
 
     def ascend(self, gradients: Parameters, update: int) -> None:
         """One step of the policy along `gradients`, by the step size that is due at this update."""
@@ -127,10 +116,6 @@ class ActorCriticAgent(Agent):
         loss = loss / (values.shape[1] // self.replicas)  # games per replica
         self.critic_step.descend(gradient(loss, phi))
         return advantage, float(loss.detach()) / self.replicas / len(self.valued)
-
-    def acting_state(self) -> State:
-        """The policy's parameters."""
-        return {f"{self.seat}/{name}": p for name, p in self.actor.parameters.items()}
 
     def learning_state(self) -> State:
         """Policy, value and both optimisers."""

@@ -36,7 +36,7 @@ import torch
 from torch import Tensor
 
 from agents.parts.logits import masked
-from agents.parts.policies.scripted import Scripted, ScriptedPolicy
+from agents.parts.policies.scripted import Scripted
 from agents.protocol import Agent, Memory
 from agents.scripts.stable_baselines3 import (
     ELSEWHERE,
@@ -152,10 +152,6 @@ class Imported(Scripted):
         if self.seat_spec().actions:
             return super().act(timestep, memory)
         return Action(self._outputs(timestep, self._by_row).clamp(-1, 1)), {**memory, "step": memory["step"] + 1}
-
-    def policy(self, seat: str) -> ScriptedPolicy | None:  # type: ignore[override]
-        """The model as peers and exact values may see it, where actions are discrete."""
-        return super().policy(seat) if self.seat_spec().actions else None
 
     @classmethod
     def _file(cls, spec: ArenaSpec, seat: str) -> str:

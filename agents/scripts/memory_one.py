@@ -10,7 +10,7 @@ opponent", in the form for discounted games of Hilbe, Traulsen and Sigmund (2015
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -85,7 +85,7 @@ class GivenConfig(Checked):
 class Given(MemoryOne):
     """Cooperates with given probabilities at the start and after CC, CD, DC and DD."""
 
-    Config: ClassVar[type] = GivenConfig
+    Config = GivenConfig
 
     def build(self, seed: int) -> None:
         """The table that the settings give."""
@@ -139,7 +139,7 @@ class Extort(MemoryOne):
     Whatever the other does, it earns `factor` times what the other earns above mutual defection.
     """
 
-    Config: ClassVar[type] = ExtortConfig
+    Config = ExtortConfig
 
     def build(self, seed: int) -> None:
         """The table that extorts at the arena's discount."""

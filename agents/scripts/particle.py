@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from agents.parts.policies.scripted import Scripted, ScriptedPolicy
+from agents.parts.policies.scripted import Scripted
 from agents.protocol import Memory
 from arenas.protocol import Action, TimeStep
 
@@ -67,10 +67,6 @@ class ParticleScript(Scripted):
         chosen, wide = self.choose(timestep.observation), self.seat_spec().action_dim
         value = 2 * one_hot(chosen, wide).float() - 1 if wide else chosen
         return Action(value), {**memory, "step": memory["step"] + 1}
-
-    def policy(self, seat: str) -> ScriptedPolicy | None:  # type: ignore[override]
-        """The script, where actions are discrete."""
-        return super().policy(seat) if self.spec.seats[seat].actions else None
 
 
 class Still(ParticleScript):

@@ -9,7 +9,7 @@ from typing import Literal, Self
 import torch
 from torch import Tensor
 
-from agents.parts.logits import entropy, masked, taken
+from agents.parts.logits import entropy, masked
 from agents.parts.networks import mlp, mlp_parameters, table_parameters
 from agents.parts.returns import playing
 from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
@@ -130,11 +130,6 @@ class CategoricalPolicy(DifferentiablePolicy):
     def outputs(self, trajectory: Trajectory) -> Tensor:
         """Logits [T + 1, B, A], -inf where an action is illegal."""
         return masked(self._scores(self.features(trajectory)), trajectory.timesteps.action_mask)
-
-    def log_prob(self, trajectory: Trajectory) -> Tensor:
-        """Log-probability [T, B] of the actions taken, 0 where they did not count."""
-        log_pi = self.outputs(trajectory)[:-1].log_softmax(-1)
-        return taken(log_pi, trajectory.actions.value) * playing(trajectory.timesteps)
 
     def entropy(self, trajectory: Trajectory) -> Tensor:
         """Entropy [T, B] of the policy in nats, 0 where the action did not count."""

@@ -81,6 +81,8 @@ class TablePolicy(DifferentiablePolicy):
         parameters: {"logits": [R, S, A - 1]}.
     """
 
+    memoryless = True
+
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
         self.replicas = parameters["logits"].shape[0]
@@ -90,11 +92,6 @@ class TablePolicy(DifferentiablePolicy):
         """The policy with these probabilities [R, S, A], of which it keeps no tensor."""
         logs = probabilities.detach().double().clamp_min(_LEAST).log()
         return cls({"logits": logs[..., :-1] - logs[..., -1:]})
-
-    @property
-    def memoryless(self) -> bool:
-        """Nothing but the current observation matters."""
-        return True
 
     def with_parameters(self, parameters: Parameters) -> Self:
         """The same policy reading other parameters."""
