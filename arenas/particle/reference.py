@@ -56,13 +56,8 @@ class Reference(Particles):
             forfeit=-8.0 * scale,
         )
 
-    def build(self) -> None:
-        """Make the constants of this scenario too; see `Particles.build`."""
-        super().build()
-        self._colour_of = self._real(_COLOURS).t().contiguous()
-
     def _deal(self) -> None:
-        self._constants = self._colour_of[:, self._goals.flatten()].view(3, 2, -1).transpose(0, 1).flatten(0, 1)
+        self._constants = self._landmark_colours[:, self._goals.flatten()].view(3, 2, -1).transpose(0, 1).flatten(0, 1)
 
     def _columns(self) -> list[list[int]]:
         return [

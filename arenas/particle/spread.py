@@ -56,10 +56,8 @@ class Spread(Particles):
             forfeit=-8.0 * scale,
         )
 
-    def build(self) -> None:
-        """Make the constants of this scenario too; see `Particles.build`."""
-        super().build()
-        self._constants = torch.zeros(1, self.batch_size, dtype=torch.float64, device=self.device)
+    def _deal(self) -> None:
+        self._constants = self._unpaid[:1]  # zeros
 
     def _columns(self) -> list[list[int]]:
         n = self._n

@@ -50,7 +50,6 @@ _DT, _KEPT = 0.1, 1 - 0.25  # seconds a step; share of the velocity that damping
 _STIFFNESS, _MARGIN = 100.0, 1e-3
 _FAR = -600.0  # margins between two bodies at which exp is 1e-261, for beyond it underflows, fifty times as slowly
 _PUSH = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # x and y of each move in mpe2
-_GAME = ("pos", "vel", "said", "paid", "goals", "start", "seed", "episode", "t", "autoreset")  # what a snapshot keeps
 _SEED_MASK = (1 << 63) - 1  # numpy wants seeds that are not negative
 
 
@@ -79,6 +78,7 @@ class Particles(Arena):
 
     Settings: ClassVar[type] = ParticleSettings
     settings: ParticleSettings
+    kept = ("pos", "vel", "said", "paid", "goals", "start", "seed", "episode", "t", "autoreset")
 
     def build(self) -> None:
         """Set the rules and make the constant tensors; see `Arena.build`."""
@@ -158,6 +158,7 @@ class Particles(Arena):
         self._yes, self._no = true.expand(batch), (~true).expand(batch)
         self._full = torch.ones((), device=device).expand(batch)
         self._masks = [None if self.continuous else true.expand(batch, len(own)) for own in codes]
+        self._landmark_colours = real([body.colour for body in scene.landmarks]).t().contiguous()  # [3, L]
         self._constants: Tensor | None = None
         self._goals = torch.zeros(len(scene.goals), batch, dtype=torch.long, device=device)
 
@@ -374,14 +375,9 @@ class Particles(Arena):
         span = float(self._start[..., : len(bodies), row].abs().max())
         return picture(places, sizes, self._colours(goals), span, words)
 
-    def snapshot(self) -> Snapshot:
-        """Places, velocities, what was said and paid, the goals, the clock and the luck."""
-        return {name: getattr(self, f"_{name}") for name in _GAME}
-
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to `snapshot`."""
-        for name, kept in snapshot.items():
-            setattr(self, f"_{name}", kept)
+        super().restore(snapshot)
         self._deal()
         self._measure()
         self._state = self._look()

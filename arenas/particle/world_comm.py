@@ -73,12 +73,6 @@ class WorldComm(Particles):
             forfeit=-40.0,
         )
 
-    def build(self) -> None:
-        """Make the constants of this scenario too; see `Particles.build`."""
-        super().build()
-        n = self._n
-        self._seen_from = torch.tensor([c + (c >= i) for c in range(n - 1) for i in range(n)], device=self.device)
-
     def _columns(self) -> list[list[int]]:
         n, prey = self._n, range(self.settings.adversaries, self._n)
         hidden = n * self.settings.forests  # first row of what may be hidden: the flags of the forests come before
@@ -101,11 +95,12 @@ class WorldComm(Particles):
     def _extras(self) -> Tensor:
         """Flags of the forests [F * N], then ways and velocities of others with zeros where they are hidden."""
         n, batch = self._n, self.batch_size
+        others = self._others[: (n - 1) * n]
         inside = self._within(self.settings.obstacles + self.settings.food, self.settings.forests)  # [F, N, B]
-        theirs = inside.index_select(1, self._seen_from).view(self.settings.forests, n - 1, n, batch)
+        theirs = inside.index_select(1, others).view(self.settings.forests, n - 1, n, batch)
         shared = (inside.unsqueeze(1) & theirs).any(0)
         visible = shared | ~(inside.any(0) | theirs.any(0))  # [N - 1, N, B]
-        velocities = self._vel.index_select(1, self._seen_from).view(2, n - 1, n, batch)
+        velocities = self._vel.index_select(1, others).view(2, n - 1, n, batch)
         seen = torch.stack((self._rel[:, : n - 1], velocities)) * visible
         return torch.cat((inside.double().flatten(0, 1) * 2 - 1, seen.view(-1, batch)))
 
