@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, of_players, plus
+from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, swapped
 from agents.parts.gradients import constant, gradient
 from agents.protocol import Parameters
 from arenas.settings import Amount, Whole
@@ -43,8 +43,7 @@ def direction(values: Values, theta: Pair, eta: float, order: int, form: Form, *
     """The direction of the first player as a learner of this order and form; with graph where `higher`."""
     if not order or not eta:
         return gradient(values(*theta)[0].sum(), theta[0], higher=higher)
-    swapped, reversed_theta = of_players(values, theta, swap=True)
-    step = direction(swapped, reversed_theta, eta, order - 1, form, higher=True)
+    step = direction(*swapped(values, theta), eta, order - 1, form, higher=True)
     if form == "unrolled":
         return gradient(values(theta[0], plus(theta[1], step, eta))[0].sum(), theta[0], higher=higher)
     own = values(*theta)[0].sum()

@@ -24,7 +24,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, of_players, plus, simultaneous
+from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, simultaneous, swapped
 from agents.parts.gradients import constant, gradient
 from agents.protocol import Parameters
 from arenas.settings import Amount, Range
@@ -73,6 +73,6 @@ class Sos(ExactAgent):
         if not eta:
             return gradient(v[0].sum(), theta[0])
         own = simultaneous(v, theta)
-        mine, theirs = (parts(*of_players(values, theta, swap=swap), eta) for swap in (False, True))
+        mine, theirs = parts(values, theta, eta), parts(*swapped(values, theta), eta)
         p = trust((mine[0], theirs[0]), (mine[1], theirs[1]), own, self.config.a, self.config.b)
         return plus(mine[0], mine[1], p.detach())

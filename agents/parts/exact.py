@@ -43,10 +43,8 @@ class ExactConfig(Checked):
     init: Amount = 1.0  # standard deviation of the first logits, or actions where these are continuous
 
 
-def of_players(values: Values, theta: Pair, *, swap: bool = False) -> tuple[Values, Pair]:
-    """The same game as the other player sees it, where `swap`."""
-    if not swap:
-        return values, theta
+def swapped(values: Values, theta: Pair) -> tuple[Values, Pair]:
+    """The same game as the other player sees it."""
     return (lambda mine, other: values(other, mine)[::-1]), (theta[1], theta[0])
 
 

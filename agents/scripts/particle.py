@@ -149,13 +149,15 @@ class Pursuit(ParticleScript):
 class Informed(ParticleScript):
     """Goes to the goal. A seat that does not see it goes to the landmark nearest to a seat that may see it."""
 
+    still = _STILL  # ways that are shorter are not worth a push
+
     @abstractmethod
     def way(self, seen: Tensor) -> Tensor:
         """From the seat to where it wants to be, [..., 2]."""
 
     def choose(self, seen: Tensor) -> Tensor:
         """Towards that place."""
-        return push(self.way(seen))
+        return push(self.way(seen), self.still)
 
 
 class InformedAdversary(Informed):
@@ -165,6 +167,7 @@ class InformedAdversary(Informed):
     """
 
     needs = frozenset({"particle", "adversary"})
+    still = 0.1  # a wider rest, as one cannot brake
 
     def way(self, seen: Tensor) -> Tensor:
         """Observed: the goal (by good agents), landmarks, the other agents."""
@@ -173,10 +176,6 @@ class InformedAdversary(Informed):
             return seen[..., :2]
         landmarks = (seen.shape[-1] - 2 * others) // 2
         return _beside(points(seen, 0, landmarks), points(seen, 2 * landmarks, others))
-
-    def choose(self, seen: Tensor) -> Tensor:
-        """Towards that place, with a wider rest, as one cannot brake."""
-        return push(self.way(seen), still=0.1)
 
 
 class InformedPush(Informed):

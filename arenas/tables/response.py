@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from arenas.protocol import TimeStep, moment
+from arenas.protocol import TimeStep, ValuedPolicy, moment
 from arenas.tables.finite import FiniteGame
 
 Floats = NDArray[np.float64]
@@ -32,13 +32,8 @@ _DENSE = 2000  # states up to which a linear system is solved directly; beyond, 
 _TIE = 1e-10  # relative to the largest value: what differs by less is equal
 
 
-class FinitePolicy(Protocol):
-    """What is asked of a fixed policy: a finite automaton that is driven by the time steps of its seat."""
-
-    @property
-    def replicas(self) -> int:
-        """R, the number of independent parameter sets; only one can be fixed."""
-        ...
+class FinitePolicy(ValuedPolicy, Protocol):
+    """What is asked of a fixed policy: a finite automaton of one replica, driven by the time steps of its seat."""
 
     @property
     def states(self) -> int:
