@@ -71,6 +71,5 @@ class ActorCritic(PolicyGradient):
         return advantage, {"value_error": float(loss.detach().mean())}
 
     def learning_state(self) -> State:
-        """Besides policies and optimiser, the critics and their optimiser."""
-        critics = {f"critic/{name}": p for name, p in self.critics.parameters.items()}
-        return super().learning_state() | critics | self.critic_step.state("critic_step")
+        """Policies, critics, and the optimisers of both."""
+        return super().learning_state() | self.critics.state("critic") | self.critic_step.state("critic_step")

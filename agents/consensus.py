@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, simultaneous
+from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, plus, simultaneous, together
 from agents.parts.gradients import constant, gradient
 from agents.protocol import Parameters
 from arenas.settings import Amount
@@ -37,5 +37,5 @@ class Consensus(ExactAgent):
         if not self.config.weight:
             return gradient(v[0].sum(), theta[0])
         own = simultaneous(v, theta)
-        norm = 0.5 * (inner(own[0], own[0]) + inner(own[1], own[1])).sum()
+        norm = 0.5 * together(own, own).sum()
         return plus(constant(own[0]), gradient(norm, theta[0]), -self.config.weight)

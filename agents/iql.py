@@ -210,6 +210,5 @@ class Iql(Agent):
     def learning_state(self) -> State:
         """Q networks and targets, the optimiser, the replay, and the updates owed."""
         state = self.acting_state() | self.replay.state("replay") | self.optimizer.state("step")
-        for name, team in (("q", self.q), ("target", self.target)):
-            state |= {f"{name}/{n}": p for n, p in team.parameters.items()}
+        state |= self.q.state("q") | self.target.state("target")
         return state | {"owed": self.owed, "learned": self.learned}

@@ -113,7 +113,10 @@ class LolaDice(Naive):
 
     def build(self, seed: int) -> None:
         """Actor and critic, and a model of the other."""
-        _refuse(self.spec, self.config)
+        if len(self.spec.seats) != 2:
+            raise ValueError(f"look-aheads are for games of two players, {self.spec.name} has {len(self.spec.seats)}")
+        if self.config.weigh == "step" and self.config.estimator in ("dice", "baseline"):
+            raise ValueError(f"estimator={self.config.estimator} values games from their start: set weigh=start")
         super().build(seed)
         (self.other,) = (seat for seat in self.spec.seats if seat != self.seat)
         model = self.new_policy(self.other, derive(seed, "model", self.other))
@@ -215,10 +218,3 @@ class LolaSl(LolaDice):
     """LOLA-DiCE without the magic box: its look-ahead shapes nothing."""
 
     Config = LolaSlConfig
-
-
-def _refuse(spec: ArenaSpec, config: LolaDiceConfig) -> None:
-    if len(spec.seats) != 2:
-        raise ValueError(f"look-aheads are for games of two players, {spec.name} has {len(spec.seats)}")
-    if config.weigh == "step" and config.estimator in ("dice", "baseline"):
-        raise ValueError(f"estimator={config.estimator} values games from their start: set weigh=start")

@@ -114,8 +114,7 @@ class PolicyGradient(PolicyAgent):
 
     def learning_state(self) -> State:
         """Policies and their optimiser."""
-        actors = {f"actor/{name}": p for name, p in self.actors.parameters.items()}
-        return self.acting_state() | actors | self.actor_step.state("actor_step")
+        return self.acting_state() | self.actors.state("actor") | self.actor_step.state("actor_step")
 
 
 class Reinforce(PolicyGradient):
@@ -141,5 +140,5 @@ class Reinforce(PolicyGradient):
         return praise, {"return": float(mean.mean())}
 
     def learning_state(self) -> State:
-        """Besides policies and optimiser, the average of returns."""
+        """Policies, their optimiser, and the average of returns."""
         return super().learning_state() | {"average": self.average}

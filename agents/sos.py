@@ -24,7 +24,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, simultaneous, swapped
+from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, simultaneous, swapped, together
 from agents.parts.gradients import constant, gradient
 from agents.protocol import Parameters
 from arenas.settings import Amount, Range
@@ -51,11 +51,9 @@ def parts(values: Values, theta: Pair, eta: float) -> tuple[Parameters, Paramete
 
 def trust(ahead: Pair, shaping: Pair, own: Pair, a: float, b: float) -> Tensor:
     """The trust p of every replica, [R], from both players' ascents."""
-    agreement = inner(shaping[0], ahead[0]) + inner(shaping[1], ahead[1])
-    length = inner(ahead[0], ahead[0]) + inner(ahead[1], ahead[1])
+    agreement, length, square = together(shaping, ahead), together(ahead, ahead), together(own, own)
     safe = torch.where(agreement < 0, agreement, -1.0)
     p_1 = torch.where(agreement >= 0, 1.0, (-a * length / safe).clamp_max(1.0))
-    square = inner(own[0], own[0]) + inner(own[1], own[1])
     p_2 = torch.where(square.sqrt() < b, square, 1.0)
     return torch.minimum(p_1, p_2)
 

@@ -102,7 +102,7 @@ class ArenaSpec:
     def roles(self) -> tuple[tuple[str, ...], ...]:
         """Seats that one entrant fills where two meet, in the order of `seats`.
 
-        Where there is one side, all seats are one role, of which either entrant takes a part. Otherwise the roles
+        Where there is one side, all seats are one role, and either entrant takes a part of it. Otherwise the roles
         are the teams, where there are several and no side belongs to two of them (predators and prey; two seats that
         share a key, and a third that listens in), else the sides (a speaker and a listener).
         """

@@ -55,6 +55,11 @@ def inner(a: Parameters, b: Parameters) -> Tensor:
     return torch.stack([(a[name] * b[name]).flatten(1).sum(1) for name in a]).sum(0)
 
 
+def together(a: Pair, b: Pair) -> Tensor:
+    """Inner product over both players, [R]."""
+    return inner(a[0], b[0]) + inner(a[1], b[1])
+
+
 def plus(a: Parameters, b: Parameters, scale: float | Tensor = 1.0) -> Parameters:
     """The sum a + scale * b; `scale` is a number, or one for each replica, [R]."""
 

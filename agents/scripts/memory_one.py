@@ -2,9 +2,9 @@
 
 A memory-one strategy is (start; CC, CD, DC, DD): how likely it cooperates at first, and after each outcome of the last
 round, own action before the other's (Nowak and Sigmund 1993; Axelrod 1984 for tit-for-tat and grim). They sit in any
-iterated two-player matrix game with two actions a seat. Besides the classics stand any five probabilities, and the
-extortioners of Press and Dyson (2012), "Iterated Prisoner's Dilemma contains strategies that dominate any evolutionary
-opponent", in the form for discounted games of Hilbe, Traulsen and Sigmund (2015), "Partners or rivals?".
+iterated two-player matrix game with two actions a seat. In addition to the classics there are any five probabilities,
+and the extortioners of Press and Dyson (2012), "Iterated Prisoner's Dilemma contains strategies that dominate any
+evolutionary opponent", in the form for discounted games of Hilbe, Traulsen and Sigmund (2015), "Partners or rivals?".
 """
 
 from __future__ import annotations

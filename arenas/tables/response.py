@@ -159,7 +159,7 @@ class Control:
 
 
 class _Automaton:
-    """A policy with its memory as tables over the positions, of which its seat sees `views` [S, *O]."""
+    """A policy with its memory as tables over the positions; its seat sees `views` [S, *O] of them."""
 
     def __init__(self, policy: FinitePolicy, views: Tensor, width: int) -> None:
         self.policy, self.views, self.width, self.states = policy, views, width, policy.states

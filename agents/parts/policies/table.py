@@ -87,7 +87,7 @@ class TablePolicy(DifferentiablePolicy):
 
     @classmethod
     def of(cls, probabilities: Tensor) -> Self:
-        """The policy with these probabilities [R, S, A], of which it keeps no tensor."""
+        """The policy with these probabilities [R, S, A]; it keeps no tensor of theirs."""
         logs = probabilities.detach().double().clamp_min(_LEAST).log()
         return cls({"logits": logs[..., :-1] - logs[..., -1:]})
 
