@@ -16,7 +16,6 @@ Per seat and episode of 25 steps of random play predators earn about 3, prey -25
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -24,16 +23,14 @@ from torch import Tensor
 
 from arenas.faces import faces
 from arenas.particle.scene import Body, Player, Scene
-from arenas.particle.tag import bound, contacts
-from arenas.particle.world import Particles, ParticleSettings
-from arenas.protocol import Action, TimeStep
+from arenas.particle.tag import Tag, TagSettings
 from arenas.settings import Count, Whole
 
 _SYMBOLS = 4
 
 
 @dataclass(frozen=True)
-class WorldCommSettings(ParticleSettings):
+class WorldCommSettings(TagSettings):
     """Settings of `world-comm`."""
 
     adversaries: Count = 4  # predators with their leader, at least 1
@@ -43,7 +40,7 @@ class WorldCommSettings(ParticleSettings):
     forests: Whole = 2  # where agents hide
 
 
-class WorldComm(Particles):
+class WorldComm(Tag):
     """Predators with a leader, prey, food and forests."""
 
     name = "world-comm-v1"
@@ -111,20 +108,13 @@ class WorldComm(Particles):
 
     def _pay(self) -> Tensor:
         hunters, n = self.settings.adversaries, self._n
-        caught = self._dist[:hunters, hunters:] < self._reach[:hunters, hunters:]
-        touches = 5 * caught.sum(0, dtype=torch.float64)  # [prey, B]
+        touches, across, up = self._caught(5)
         near = self._dist[hunters - 1 : n - 1, :hunters].amin(0)  # of predators to the nearest prey
-        across, up = bound(self._pos[:, hunters:n].abs()).unbind()
         eaten = 2 * self._within(self.settings.obstacles, self.settings.food)[:, hunters:].sum(0, dtype=torch.float64)
         first = n - 1 + self.settings.obstacles
         hungry = 0.05 * self._dist[first : first + self.settings.food, hunters:].amin(0)
         prey = -touches - 2 * across - 2 * up + eaten + (hungry if self.settings.physics == "openai" else -hungry)
         return torch.cat((touches.sum(0) - 0.1 * near, prey))
-
-    def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
-        """The same for all: `contacts` and `contact_steps`, see `arenas.particle.tag.contacts`."""
-        measured = contacts(self, steps["leadadversary_0"], 4 + 2 * self._l, self.settings.adversaries)
-        return dict.fromkeys(self.spec.seats, measured)
 
 
 env, parallel_env = faces(WorldComm)
