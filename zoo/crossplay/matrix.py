@@ -118,7 +118,7 @@ def play(
         venue: the arena, and who enters there.
         rows: ENTRANT texts.
         columns: ENTRANT texts; None takes the rows.
-        episodes: E of every pairing in each seating; by default the arena's.
+        episodes: E of every pairing in each rotation; by default the arena's.
         seed: match seed; 0 is the public one, whose blocks are rated.
         workers: processes that play.
         store: records to read and to add to; None keeps nothing.

@@ -24,7 +24,7 @@ def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = 
     matrix = report.matrix
     title = Text(clean(f"Cross-play in {matrix.identity}, {matrix.spec.kind} game; "), style="bold")
     title.append(
-        f"{len(matrix.rows)} x {len(matrix.columns)} entrants, {plural(matrix.episodes, 'episode')} in each seating,"
+        f"{len(matrix.rows)} x {len(matrix.columns)} entrants, {plural(matrix.episodes, 'episode')} in each rotation,"
         f" seed {matrix.seed}",
         "not bold",
     )
