@@ -18,7 +18,6 @@ from torch.nn.functional import one_hot
 
 from agents.parts.policies.scripted import Scripted
 from agents.protocol import Memory
-from arenas.particle.measures import flock, points
 from arenas.protocol import Action, TimeStep
 
 _REST, _LEFT, _RIGHT, _DOWN, _UP = range(5)
@@ -45,6 +44,11 @@ def nearest(places: Tensor) -> Tensor:
     """The place [..., 2] of `places` [..., n, 2] that is nearest to the origin."""
     number = places.norm(dim=-1).argmin(-1, keepdim=True)
     return torch.take_along_dim(places, number.unsqueeze(-1), dim=-2).squeeze(-2)
+
+
+def points(seen: Tensor, start: int, count: int) -> Tensor:
+    """`count` points [..., count, 2] of an observation from its number `start` on."""
+    return seen[..., start : start + 2 * count].reshape(*seen.shape[:-1], count, 2)
 
 
 class ParticleScript(Scripted):
@@ -97,7 +101,8 @@ class Assignment(ParticleScript):
     def choose(self, seen: Tensor) -> Tensor:
         """Towards the own landmark. Observed: velocity, place, landmarks, other agents, what they say."""
         n = len(self.spec.seats)
-        landmarks, agents = points(seen, 4, n), flock(seen, 4 + 2 * n, n)
+        landmarks, others = points(seen, 4, n), points(seen, 4 + 2 * n, n - 1)
+        agents = torch.cat([torch.zeros_like(landmarks[..., :1, :]), others], dim=-2)
         distance = (agents.unsqueeze(-2) - landmarks.unsqueeze(-3)).square().sum(-1)  # [..., agent, landmark]
         total = distance[..., torch.arange(n, device=seen.device), self.orders].sum(-1)  # [..., n!]
         mine = self.orders[total.argmin(-1)][..., 0]
