@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 
 from leaderboard.report.terminal import to_text
 from leaderboard.store.store import Store
+from tests.zoo.command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 from zoo import home
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.matches.learning import LearningMatch, LearningSummary, Schedule

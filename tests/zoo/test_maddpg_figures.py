@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command_line import Refused, Zoo, fresh_checkpoint
 from rich.console import Console
 from scipy.stats import ttest_1samp
 
 from leaderboard.report import plots
+from tests.zoo.command_line import Refused, Zoo, fresh_checkpoint
 from zoo import papers
 from zoo.entry import checkpoint, entrant
 from zoo.entry.venue import ArenaChoice, Venue

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from command_line import Refused, Zoo
 from rich.console import Console
 
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
+from tests.zoo.command_line import Refused, Zoo
 from zoo import papers
 from zoo.entry.registry import load_arena
 from zoo.errors import UserError
