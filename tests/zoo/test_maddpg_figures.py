@@ -414,6 +414,7 @@ def test_untrained_agents_go_through_every_figure(house: Path, name: str, monkey
     show(figure, report)
 
 
+@pytest.mark.learning
 def test_trained_agents_from_the_command_to_the_picture(house: Path, zoo: Zoo, tmp_path: Path) -> None:
     for agent in ("maddpg", "maddpg-inferred"):
         zoo(

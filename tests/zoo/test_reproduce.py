@@ -215,6 +215,7 @@ def test_the_band_of_a_curve_is_students() -> None:
     assert (alone["low"], alone["high"]) == ([None], [None])
 
 
+@pytest.mark.learning
 def test_estimates_of_derivatives_rank_as_they_should() -> None:
     pairs = [dice_gradients.one_pair(lambda *_: None, seed, [64, 1_000]) for seed in (0, 1)]
 
