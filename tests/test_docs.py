@@ -148,3 +148,9 @@ def test_the_library_plays_tournaments_and_measures() -> None:
     assert zoo.measure_exploitability(ipd, "grim").exact
     with pytest.raises(zoo.UserError, match="grim is named twice"):
         zoo.play_tournament(ipd, ["grim", "grim"])
+
+
+def test_the_glossary_is_short_and_sorted() -> None:
+    words = re.findall(r"^\| ([a-z][\w ]*) \| \S", PAGES["docs/glossary.md"], re.MULTILINE)
+    assert 0 < len(words) <= 41  # the head of the table is one of them
+    assert words[1:] == sorted(words[1:])
