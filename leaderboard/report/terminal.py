@@ -3,14 +3,24 @@
 import io
 from collections.abc import Iterable
 
-import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from leaderboard.labels import short_id
-from leaderboard.report.cells import captions, counted, headline_of, partners, shown, texts
-from leaderboard.report.layout import clean, decimals, intervals, number
+from leaderboard.report.cells import (
+    captions,
+    counted,
+    headline_of,
+    matrix_caption,
+    matrix_texts,
+    matrix_title,
+    partners,
+    shown,
+    texts,
+)
+from leaderboard.report.layout import clean, intervals
 from leaderboard.report.sheet import Column, Sheet, labels
+from leaderboard.statistics.estimate import Estimate
 from leaderboard.views.board import Board, Change
 from leaderboard.views.crossplay import Crossplay
 
@@ -34,23 +44,13 @@ def board_view(board: Board) -> RenderableType:
 
 def crossplay_view(matrix: Crossplay) -> RenderableType:
     """A cross-play matrix: title, table and caption."""
-    side = f", row plays {clean(matrix.side)}" if matrix.side else ""
-    title = Text(f"{clean(matrix.arena)}: cross-play{side}", style="bold")
+    title = Text(matrix_title(matrix), style="bold")
     if not matrix.entrants:
         return Group(title, Text("No blocks have been played in this mode yet."))
-    digits = decimals(matrix.standard_error.ravel().tolist())
     numbers = [str(i + 1) for i in range(len(matrix.entrants))]
     columns = [Column("#", numbers, front=True), labels("entrant", matrix.labels)]
-    columns += [Column(name, [number(x, digits) for x in matrix.mean[:, j].tolist()]) for j, name in enumerate(numbers)]
-    met = matrix.n[matrix.n > 0]
-    errors = matrix.standard_error[np.isfinite(matrix.standard_error)]
-    n = f"{met.min():,} to {met.max():,}" if met.size and met.min() < met.max() else f"{met.max(initial=0):,}"
-    worst = f"standard error at most {number(float(errors.max()), digits + 1)}" if errors.size else "no interval yet"
-    caption = (
-        "Mean own return per step of the row when paired with the column of that number; self-play on the diagonal."
-        f" n = {n} episodes per cell, each the mean over all seat rotations; {worst}."
-    )
-    return Group(title, Sheet(columns, below=False), Text(caption, style="dim"))
+    columns += [Column(name, cells) for name, *cells in zip(numbers, *matrix_texts(matrix), strict=True)]
+    return Group(title, Sheet(columns, below=False), Text(matrix_caption(matrix), style="dim"))
 
 
 def change_view(changes: Iterable[Change]) -> RenderableType:
@@ -74,9 +74,11 @@ def to_text(view: RenderableType, width: int = 100) -> str:
 
 def _board_columns(board: Board) -> list[Column]:
     rows = board.rows
-    ranks, lows, highs = zip(*((row.rank, row.rank_low, row.rank_high) for row in rows), strict=True)
-    rank = intervals(ranks, lows, highs, digits=0)
-    columns = [Column("# [95 %]", rank, front=True, folds=False), labels("entrant", [row.label for row in rows])]
+    ranks = [Estimate(row.rank, row.rank_low, row.rank_high, 1, "rank") for row in rows]
+    columns = [
+        Column("# [95 %]", intervals(ranks, 0), front=True, folds=False),
+        labels("entrant", [row.label for row in rows]),
+    ]
     if any(row.side for row in rows):
         columns.append(Column("side", [clean(row.side) for row in rows], left=True, worth=98, folds=False))
     for column in shown(board):

@@ -10,7 +10,7 @@ from rich.console import Group as Stack
 from rich.console import RenderableType
 from rich.text import Text
 
-from leaderboard.report.layout import clean, decimals, half_widths, intervals, number, plural
+from leaderboard.report.layout import clean, decimals, intervals, number, plural
 from leaderboard.report.sheet import Column, Sheet, labels
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import FEWEST_EPISODES, FEWEST_KINDS
@@ -141,10 +141,9 @@ def _each(of: Sequence[object | None], *names: str) -> list[Any]:
 
 
 def _cells(estimates: Sequence[Estimate | None], digits: int | None = None) -> list[str]:
-    values, lows, highs = (_each(estimates, end) for end in ("mean", "low", "high"))
     if digits is None:
-        digits = min(max(decimals(half_widths(lows, highs), default=1), 1), 2)
-    return intervals(values, lows, highs, digits)
+        digits = min(max(decimals((x.half for x in estimates if x is not None), default=1), 1), 2)
+    return intervals(estimates, digits)
 
 
 def _plain(values: Sequence[float | None], digits: int | None = None) -> list[str]:
