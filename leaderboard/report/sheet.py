@@ -1,7 +1,20 @@
 """The one way in which tables are laid out in a terminal of any width.
 
-A sheet has labels in front and figures behind. Figures are never cut. Where the width does not hold all of them, labels
-are cut in the middle, and then the least worthy figures go into a further table below, with the labels in front again.
+A `Sheet` has columns of finished cells: labels in front and figures behind. Figures are never cut. Where the width does
+not hold all of them, labels are cut in the middle, and then the least worthy figures go into a further table below,
+with the labels in front again. A sheet is a rich renderable, so it is printed by a console and stands in a `Group`.
+
+    Column      one column: a header, a text for each row, and how it behaves when width runs out
+    labels      a column of names, cleaned of control characters
+    figures     a column of estimates, "0.312 [0.309, 0.315]", aligned below each other
+    spreads     a column of estimates, "0.312 ±0.003"
+    Sheet       the columns together; `sections` draws lines between groups of rows
+    frame       an empty table of the same look, for texts that take several lines
+
+For example, two entrants with their returns and the number of their faults:
+
+    sheet = Sheet([labels("entrant", ["lola", "naive"]), figures("return", [t(a), t(b)]), Column("faults", ["0", "2"])])
+    rich.console.Console().print(sheet)
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Performances:
         blocks: block ids, sorted.
         series: (seed, first episode, episodes) of the paired seeds, sorted. Equal series, equal luck.
         block, who, partner, side, series_of: int [P], positions in the above. In self-play, partner = who.
-        length: int [P], episodes of each performance, which lie one after the other.
+        start, length: int [P]; performance p owns the episodes start[p] : start[p] + length[p].
         mean: float [P], mean own return per episode.
         per_step: float [E], own return per step of each episode.
         episode: int [E, 2], (seed, number) of each episode.
@@ -47,6 +47,7 @@ class Performances:
     partner: Ints
     side: Ints
     series_of: Ints
+    start: Ints
     length: Ints
     mean: Floats
     per_step: Floats
@@ -96,6 +97,7 @@ def performances(
         partner=table[:, 2],
         side=table[:, 3],
         series_of=table[:, 4],
+        start=start,
         length=length,
         mean=np.add.reduceat(own, start) / length if len(table) else np.zeros(0),
         per_step=np.bincount(at, weights=value / steps * share, minlength=total).astype(np.float64),
@@ -108,7 +110,7 @@ def performances(
 def counted_steps(lengths: NDArray[Any], statuses: NDArray[Any], max_steps: int) -> NDArray[Any]:
     """Steps over which each episode's return is spread, see `performances`."""
     spoiled = statuses != Status.DONE.code
-    return np.maximum(np.where(spoiled, np.maximum(lengths, max_steps), lengths), 1)
+    return np.asarray(np.maximum(np.where(spoiled, np.maximum(lengths, max_steps), lengths), 1))
 
 
 def _numbers(values: Iterable[T]) -> dict[T, int]:
@@ -118,7 +120,7 @@ def _numbers(values: Iterable[T]) -> dict[T, int]:
 
 def _ranges(start: Ints, length: Ints) -> Ints:
     """The whole numbers from each start on, as many as its length says, one range after the other."""
-    return np.arange(int(length.sum())) + np.repeat(start - (np.cumsum(length) - length), length)
+    return np.asarray(np.arange(int(length.sum())) + np.repeat(start - (np.cumsum(length) - length), length))
 
 
 def _layout(

@@ -29,11 +29,19 @@ from leaderboard.records import (
     canonical,
 )
 from leaderboard.store import schema
-from leaderboard.store.database import name_of, open_engine, parse, plain_words, shown
+from leaderboard.store.database import name_of, open_engine, parse, plain_words
 from leaderboard.store.migrations import check_version, current_version, migrate, version_of
 from leaderboard.store.rows import block_row, read_blocks, read_results, record_of, result_row, row_of, same_results
 
 R = TypeVar("R")
+#: All that is recorded besides blocks.
+Fact = ArenaRecord | EntrantRecord | CheckpointRecord | PanelRecord | MatchRecord | Measurement | SubmissionRecord
+_MAY_DIFFER: Mapping[type, set[str]] = {
+    ArenaRecord: {"details"},
+    EntrantRecord: {"label", "provenance"},
+    CheckpointRecord: {"path", "card", "created"},
+    SubmissionRecord: {"created"},
+}
 _AT_ONCE = 500  # ids in one IN (...): far below every database's limit
 
 
@@ -51,8 +59,7 @@ class Store:
 
     def __init__(self, url_or_path: str | os.PathLike[str], *, read_only: bool = False) -> None:
         self.read_only = read_only
-        with plain_words(shown(url_or_path)):
-            url = parse(url_or_path)
+        url = parse(url_or_path)
         self.name = name_of(url)
         with plain_words(self.name):
             self._engine = open_engine(url, read_only)
@@ -90,57 +97,29 @@ class Store:
             with self._engine.execution_options(writes=True).begin() as connection:
                 yield connection
 
-    # Adding. Each takes one record, and returns whether it was new.
+    def add(self, record: Fact | BlockRecord) -> bool:
+        """Adds a record, and says whether it was new; a measurement's identity is its content.
 
-    def add_arena(self, record: ArenaRecord) -> bool:
-        """Adds an arena; its `details` may differ from those recorded, its rules may not."""
-        return self._add(schema.arena, row_of(record), ignore={"details"})
-
-    def add_entrant(self, record: EntrantRecord) -> bool:
-        """Adds an entrant; the label and provenance recorded first stay."""
-        return self._add(schema.entrant, row_of(record), ignore={"label", "provenance"})
-
-    def add_checkpoint(self, record: CheckpointRecord) -> bool:
-        """Adds a checkpoint; the place, card and time recorded first stay."""
-        return self._add(schema.checkpoint, row_of(record), ignore={"path", "card", "created"})
-
-    def add_panel(self, record: PanelRecord) -> bool:
-        """Adds a panel; the newest of an arena is the one in force."""
-        return self._add(schema.panel, row_of(record))
-
-    def add_match(self, record: MatchRecord) -> bool:
-        """Adds a match."""
-        return self._add(schema.match, row_of(record))
-
-    def add_measurement(self, record: Measurement) -> bool:
-        """Adds a measurement; its identity is its content."""
-        row = row_of(record)
-        return self._add(schema.measurement, {"id": hashlib.sha256(canonical(row).encode()).hexdigest(), **row})
-
-    def add_submission(self, record: SubmissionRecord) -> bool:
-        """Adds a submission; the time recorded first stays."""
-        return self._add(schema.submission, row_of(record), ignore={"created"})
-
-    def add_block(self, record: BlockRecord) -> bool:
-        """Adds a block with all its seat results in one transaction: a process killed in it leaves no trace of it.
+        What was recorded first under an id stays. The details of an arena, the label and provenance of an entrant,
+        and what tells where and when a checkpoint or a submission was made may differ from it; all else may not. A
+        block is added with all its seat results in one transaction: a process killed in it leaves no trace of it.
 
         Raises:
-            StoreError: as for every method; also where the same block was recorded with other results, which means
-                that an agent or arena is not deterministic. Processor time and isolation may differ.
-            ValueError: the block's id is not `block_id` of its content.
+            StoreError: as for every method; also where the record differs from the one under its id. Of a block that
+                means that an agent or arena is not deterministic; processor time and isolation may differ.
+            ValueError: a block's id is not `block_id` of its content.
         """
-        what = (record.arena, record.entrants, record.mode, record.seed, record.first_episode, record.episodes)
-        if record.id != block_id(*what, record.rules_version):
-            raise ValueError(f"block {record.id[:16]}: the id does not belong to this content")
-        return self._add(schema.block, block_row(record), results=record.results)
-
-    def _add(
-        self,
-        table: Table,
-        row: Mapping[str, Any],
-        ignore: Collection[str] = (),
-        results: tuple[SeatResult, ...] = (),
-    ) -> bool:
+        results: tuple[SeatResult, ...] = ()
+        if isinstance(record, BlockRecord):
+            what = (record.arena, record.entrants, record.mode, record.seed, record.first_episode, record.episodes)
+            if record.id != block_id(*what, record.rules_version):
+                raise ValueError(f"block {record.id[:16]}: the id does not belong to this content")
+            table, row, results = schema.block, block_row(record), record.results
+        else:
+            table, row = schema.TABLES[type(record)], row_of(record)
+            if isinstance(record, Measurement):
+                row["id"] = hashlib.sha256(canonical(row).encode()).hexdigest()
+        ignore = _MAY_DIFFER.get(type(record), set())
         try:
             return self._add_once(table, row, ignore, results)
         except StoreError as error:

@@ -119,7 +119,7 @@ def run(
     missing = [task for key, task in plan.tasks.items() if key not in known]
     watch(0, len(missing))
     for done, block in enumerate(play_blocks(plan.venue, missing, workers), start=1):
-        store.add_block(block)  # it is on disk before the next is asked for
+        store.add(block)  # it is on disk before the next is asked for
         watch(done, len(missing))
     _record(plan, store, command)
     return len(missing)
@@ -128,15 +128,15 @@ def run(
 def register(plan: MatchPlan, store: Store) -> None:
     """Record the arena, everybody who plays, and the panel."""
     venue = plan.venue
-    store.add_arena(arena_record(venue.spec, venue.identity))
+    store.add(arena_record(venue.spec, venue.identity))
     for who in plan.players.values():
-        store.add_entrant(who.record(PLAY))
+        store.add(who.record(PLAY))
         if (weights := who.checkpoint) is not None:
             what = (weights.digest, who.entry.key, venue.identity, str(weights.path), asdict(weights.card))
-            store.add_checkpoint(CheckpointRecord(*what, time_now()))
+            store.add(CheckpointRecord(*what, time_now()))
     if plan.panel is not None:
         ids = tuple(venue.id(text) for text in plan.panel.members)
-        store.add_panel(PanelRecord(plan.panel.id, venue.identity, ids))
+        store.add(PanelRecord(plan.panel.id, venue.identity, ids))
 
 
 def _record(plan: MatchPlan, store: Store, command: str) -> None:
@@ -159,7 +159,7 @@ def _record(plan: MatchPlan, store: Store, command: str) -> None:
 def add_once(match: MatchRecord, store: Store) -> None:
     """Record a match, unless it was played before: then its first command and time stay."""
     if not any(known.id == match.id for known in store.matches(match.arena)):
-        store.add_match(match)
+        store.add(match)
 
 
 def time_now() -> str:
