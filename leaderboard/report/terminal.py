@@ -7,17 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from leaderboard.labels import short_id
-from leaderboard.report.cells import (
-    captions,
-    counted,
-    headline_of,
-    matrix_caption,
-    matrix_texts,
-    matrix_title,
-    partners,
-    shown,
-    texts,
-)
+from leaderboard.report import cells
 from leaderboard.report.layout import clean, intervals
 from leaderboard.report.sheet import Column, Sheet, labels
 from leaderboard.statistics.estimate import Estimate
@@ -37,20 +27,20 @@ def board_view(board: Board) -> RenderableType:
     title = Text(f"{clean(board.arena)}: {board.kind}, mode {board.mode}", style="bold")
     if not board.rows:
         return Group(title, Text(_NOTHING_LEARNED if board.mode == "learn" else _NOTHING_PLAYED))
-    lines = [counted(board), partners(board), board.rule, *captions(board)]
+    lines = [cells.counted(board), cells.partners(board), board.rule, *cells.captions(board)]
     sheet = Sheet(_board_columns(board), [row.side for row in board.rows])
     return Group(title, sheet, Text(), *(Text(line, style="dim") for line in lines))
 
 
 def crossplay_view(matrix: Crossplay) -> RenderableType:
     """A cross-play matrix: title, table and caption."""
-    title = Text(matrix_title(matrix), style="bold")
+    title = Text(cells.matrix_title(matrix), style="bold")
     if not matrix.entrants:
         return Group(title, Text("No blocks have been played in this mode yet."))
     numbers = [str(i + 1) for i in range(len(matrix.entrants))]
     columns = [Column("#", numbers, front=True), labels("entrant", matrix.labels)]
-    columns += [Column(name, cells) for name, *cells in zip(numbers, *matrix_texts(matrix), strict=True)]
-    return Group(title, Sheet(columns, below=False), Text(matrix_caption(matrix), style="dim"))
+    columns += [Column(name, column) for name, *column in zip(numbers, *cells.matrix_texts(matrix), strict=True)]
+    return Group(title, Sheet(columns, below=False), Text(cells.matrix_caption(matrix), style="dim"))
 
 
 def change_view(changes: Iterable[Change]) -> RenderableType:
@@ -81,15 +71,15 @@ def _board_columns(board: Board) -> list[Column]:
     ]
     if any(row.side for row in rows):
         columns.append(Column("side", [clean(row.side) for row in rows], left=True, worth=98, folds=False))
-    for column in shown(board):
-        cells = texts(column, board)
+    for column in cells.shown(board):
+        body = cells.texts(column, board)
         alarm = column.form == "alarm"
         columns.append(
             Column(
                 column.cooperative if column.cooperative and board.kind == "cooperative" else column.heading,
-                cells,
-                style="bold" if column.name == headline_of(board) else "",
-                worth=_ALARM if alarm and any(x != "0" for x in cells) else column.worth[board.kind != "competitive"],
+                body,
+                style="bold" if column.name == cells.headline_of(board) else "",
+                worth=_ALARM if alarm and any(x != "0" for x in body) else column.worth[board.kind != "competitive"],
                 group=column.group,
                 alarm=alarm,
                 folds=False,

@@ -25,15 +25,7 @@ from sqlalchemy import (
     Text,
 )
 
-from leaderboard.records import (
-    ArenaRecord,
-    CheckpointRecord,
-    EntrantRecord,
-    MatchRecord,
-    Measurement,
-    PanelRecord,
-    SubmissionRecord,
-)
+from leaderboard import records
 
 metadata = MetaData()
 # A seed may need 63 bits, and Integer means 32 of them on most servers.
@@ -85,13 +77,13 @@ def _facts(name: str, kind: type[Any], *more: Index, texts: Collection[str] = ()
 
 
 schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True), _column("name"))
-arena = _facts("arena", ArenaRecord)
-entrant = _facts("entrant", EntrantRecord, texts=["label"])
-checkpoint = _facts("checkpoint", CheckpointRecord, texts=["path"], loose=["arena"])
-panel = _facts("panel", PanelRecord)
-match = _facts("match", MatchRecord, Index("match_by_arena", "arena"), texts=["command"])
-measurement = _facts("measurement", Measurement)
-submission = _facts("submission", SubmissionRecord)
+arena = _facts("arena", records.ArenaRecord)
+entrant = _facts("entrant", records.EntrantRecord, texts=["label"])
+checkpoint = _facts("checkpoint", records.CheckpointRecord, texts=["path"], loose=["arena"])
+panel = _facts("panel", records.PanelRecord)
+match = _facts("match", records.MatchRecord, Index("match_by_arena", "arena"), texts=["command"])
+measurement = _facts("measurement", records.Measurement)
+submission = _facts("submission", records.SubmissionRecord)
 block = Table(
     "block",
     metadata,

@@ -16,14 +16,7 @@ import numpy as np
 
 from leaderboard.errors import StoreError
 from leaderboard.labels import unique_labels
-from leaderboard.records import (
-    RULES_VERSION,
-    ArenaRecord,
-    BlockRecord,
-    Measurement,
-    PanelRecord,
-    canonical,
-)
+from leaderboard.records import RULES_VERSION, ArenaRecord, BlockRecord, Measurement, PanelRecord, canonical
 from leaderboard.statistics.comparison import is_head_to_head, observations, player_name, rounds
 from leaderboard.statistics.counts import Counts
 from leaderboard.statistics.rating import Rating, fit, rank_intervals, trueskill_online
