@@ -44,9 +44,13 @@ def square(tell: Tell, number: int) -> dict[str, float]:
 
 
 class Squares(Figure):
-    name, title, source = "squares", "Squares", "Euclid, book II"
-    minutes, seeds, unit = (0.1, 0.1), (3, 2), "numbers"
+    name, unit = "squares", "numbers"
     interrupted = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        seeds = {"seeds_default": 3, "seeds_quick": 2}
+        return {"name": self.name, "title": "Squares", "source": "Euclid, book II"} | seeds
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         found = [Part(f"number {n}", square, {"number": n}) for n in range(seeds)]
