@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import Zoo
 from rich.console import Console
 
 from leaderboard.report import plots
+from tests.zoo.command_line import Zoo
 from zoo.papers.figure import Part, Reproduction
 from zoo.papers.maddpg import gradient_direction as figure
 from zoo.papers.maddpg import step_signs

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command_line import Refused, Zoo, fresh_checkpoint
 from rich.console import Console
 from scipy.stats import ttest_1samp
 
 from leaderboard.report import plots
+from tests.zoo.command_line import Refused, Zoo, fresh_checkpoint
 from zoo import papers
 from zoo.entry import checkpoint, entrant
 from zoo.entry.venue import ArenaChoice, Venue
@@ -416,6 +416,7 @@ def test_untrained_agents_go_through_every_figure(house: Path, name: str, monkey
     show(figure, report)
 
 
+@pytest.mark.learning
 def test_trained_agents_from_the_command_to_the_picture(house: Path, zoo: Zoo, tmp_path: Path) -> None:
     for agent in ("maddpg", "maddpg-inferred"):
         zoo(

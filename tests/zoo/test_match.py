@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import Zoo, contents, recorded
 
 from leaderboard.report.terminal import to_text
 from leaderboard.store.store import Store
+from tests.zoo.command_line import Zoo, contents, recorded
 from zoo import home
 from zoo.entry.entrant import Entrant, read_entrant
 from zoo.entry.registry import ArenaEntry, load_arena

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command_line import Refused, Zoo
 from PIL import Image
 
 from leaderboard.store.store import Store
+from tests.zoo.command_line import Refused, Zoo
 from zoo import home
 from zoo.play.replay import Frame, replay, strip, write_gif
 

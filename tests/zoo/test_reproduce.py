@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from command_line import Refused, Zoo
 from rich.console import Console
 
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
+from tests.zoo.command_line import Refused, Zoo
 from zoo import papers
 from zoo.entry.registry import load_arena
 from zoo.errors import UserError
@@ -219,6 +219,7 @@ def test_the_band_of_a_curve_is_students() -> None:
     assert (alone["low"], alone["high"]) == ([None], [None])
 
 
+@pytest.mark.learning
 def test_estimates_of_derivatives_rank_as_they_should() -> None:
     pairs = [dice_gradients.one_pair(lambda *_: None, seed, [64, 1_000]) for seed in (0, 1)]
 
