@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from command_line import Refused, Zoo
 from rich.console import Console
 
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
+from tests.zoo.command_line import Refused, Zoo
 from zoo import papers
 from zoo.entry.registry import load_arena
 from zoo.errors import UserError
 from zoo.papers import learning_runs
+from zoo.papers.dice import derivatives
 from zoo.papers.dice import gradients as dice_gradients
 from zoo.papers.figure import Figure, FigureRow, Part, Published, Reproduction, Tell
 from zoo.papers.lola import imp as lola_imp
@@ -44,9 +45,13 @@ def square(tell: Tell, number: int) -> dict[str, float]:
 
 
 class Squares(Figure):
-    name, title, source = "squares", "Squares", "Euclid, book II"
-    minutes, seeds, unit = (0.1, 0.1), (3, 2), "numbers"
+    name, unit = "squares", "numbers"
     interrupted = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        seeds = {"seeds_default": 3, "seeds_quick": 2}
+        return {"name": self.name, "title": "Squares", "source": "Euclid, book II"} | seeds
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         found = [Part(f"number {n}", square, {"number": n}) for n in range(seeds)]
@@ -215,6 +220,7 @@ def test_the_band_of_a_curve_is_students() -> None:
     assert (alone["low"], alone["high"]) == ([None], [None])
 
 
+@pytest.mark.learning
 def test_estimates_of_derivatives_rank_as_they_should() -> None:
     pairs = [dice_gradients.one_pair(lambda *_: None, seed, [64, 1_000]) for seed in (0, 1)]
 
@@ -237,9 +243,9 @@ def test_estimates_of_derivatives_rank_as_they_should() -> None:
 def test_the_exact_values_are_the_arenas() -> None:
     logits = torch.randn(2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     arena = load_arena("ipd").make(1)
-    policies = {seat: dice_gradients.LogitTable(own) for seat, own in zip(arena.spec.seats, logits, strict=True)}
-    exact = arena.value(policies, steps=dice_gradients.STEPS)["row"]
-    assert dice_gradients.Pair(logits).values()[0, 0].item() == pytest.approx(exact.item(), abs=1e-9)
+    policies = {seat: derivatives.LogitTable(own) for seat, own in zip(arena.spec.seats, logits, strict=True)}
+    exact = arena.value(policies, steps=derivatives.STEPS)["row"]
+    assert derivatives.Pair(logits).values()[0, 0].item() == pytest.approx(exact.item(), abs=1e-9)
 
 
 def test_the_list_says_what_there_is_and_how_long_it_takes(zoo: Zoo) -> None:

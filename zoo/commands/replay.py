@@ -43,7 +43,7 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
     with Store(home.records(), read_only=True) as store:
         found = replay(store, store.match(match), episode, seating)
     who = ", ".join(f"{label} is {seat}" for seat, label in found.seats.items())
-    title = f"{found.match.arena}, match {found.match.id}, episode {episode}, seating {seating}: {who}"
+    title = f"{found.match.arena}, match {found.match.id}, episode {episode}, rotation {seating}: {who}"
     console.print(Text(clean(title), style="bold"))
     for line in strip(found.frames, console.width):
         console.print(Text(line, no_wrap=True))

@@ -20,7 +20,7 @@ from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduc
 from zoo.papers.house import by_rule, folder_of, house, identity_of, rule_of, runs_of
 from zoo.papers.maddpg import games
 from zoo.papers.maddpg.games import Value, at, cards, mean_return, teams
-from zoo.papers.maddpg.tables import between
+from zoo.papers.maddpg.pairs import between
 from zoo.training.curve import RETURN as PER_STEP
 from zoo.training.run_folder import CURVE
 
@@ -59,11 +59,7 @@ class InferredPolicies(Figure):
     """MADDPG with inferred policies beside MADDPG with the true ones."""
 
     name = "maddpg-inferred"
-    title = "Inferred policies: what is lost when the others' policies are not known?"
-    source = "Lowe et al. 2017 (MADDPG), section 5.4 and figure 6"
-    minutes = (0.02, 0.01)
     unit = "games"
-    seeds = (5, 2)
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """In every arena for which policies were inferred, all runs of either rule, and their curves."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from zoo.papers.figure import FigureRow, Published, Results
 from zoo.papers.maddpg.games import at
-from zoo.papers.maddpg.tables import CrossTable, Measure, exchanged
+from zoo.papers.maddpg.pairs import exchanged
+from zoo.papers.maddpg.tables import CrossTable, Measure
 
 MADDPG, DDPG = "maddpg", "ddpg"
 PUBLISHED = {(MADDPG, DDPG): Published(16.1), (DDPG, MADDPG): Published(10.3)}
@@ -21,9 +22,6 @@ class PredatorPrey(CrossTable):
     """Cross table of MADDPG and DDPG in tag."""
 
     name = "maddpg-predator-prey"
-    title = "Predator and prey: touches an episode, MADDPG and DDPG against each other"
-    source = "Lowe et al. 2017 (MADDPG), section 5.2"
-    minutes = (0.2, 0.02)
     arena = "tag"
     rules = (MADDPG, DDPG)
     roles = (("adversary_0", "adversary_1", "adversary_2"), ("agent_0",))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
-from leaderboard.statistics.estimate import Estimate
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results
 from zoo.papers.house import HouseRun, by_rule, runs_of
 from zoo.papers.maddpg.games import (
+    RADII,
+    TABLE_RADII,
     Game,
     Outcome,
+    Share,
     Value,
     cards,
     commands,
@@ -27,27 +29,9 @@ from zoo.papers.maddpg.games import (
     seeds_of,
     settings,
     teams,
+    wider,
 )
-
-#: Training seeds of the first and of the second role.
-Pair = tuple[int, int]
-
-
-class Cell(NamedTuple):
-    """Games of one rule in the first role with one in the second; `own`: both of the same training run."""
-
-    first: str
-    second: str
-    own: bool
-
-    @property
-    def label(self) -> str:
-        """As a row's label."""
-        return f"{self.first} v own run" if self.own else f"{self.first} v {self.second}"
-
-
-#: What came out, by who met whom and in a cell by both training seeds.
-Cells = dict[Cell, dict[Pair, Outcome]]
+from zoo.papers.maddpg.pairs import Cell, Cells, Pair, over_pairs
 
 
 @dataclass(frozen=True)
@@ -60,6 +44,8 @@ class Measure:
     published: Mapping[tuple[str, str], Published]  # by the rules of the first and the second role
     better: Literal["", "higher", "lower"] = ""
     guess: float | None = None  # what guessing gives
+    targets: Mapping[str, float] = field(default_factory=dict)  # of ours, by the rule of the first role
+    share: Share | None = None  # where the number is a share within a radius: that within any other
 
     def published_for(self, cell: Cell) -> Published | None:
         """What was published for a cell: both sides learned together, which of one rule only a run with itself did."""
@@ -80,7 +66,6 @@ class HouseTable(Figure):
     panel_height: ClassVar[float]
     dots: ClassVar[str]  # what a dot in a panel stands for
     unit = "games"
-    seeds = (5, 2)
 
     @abstractmethod
     def cells(self, done: Results) -> Cells:
@@ -115,7 +100,12 @@ class HouseTable(Figure):
         values = {pair: measured.value(outcome) for pair, outcome in games.items()}
         ours = estimate.t(list(values.values())) if cell.own else over_pairs(values)
         group = f"{measured.words}; {self.versus}" if self.versus else measured.words
-        return FigureRow(self.label(cell), ours, measured.published_for(cell), group, measured.better)
+        note = ""
+        if measured.share is not None:
+            shares = np.array(by_radius(measured.share, games, TABLE_RADII[1:]))
+            note = wider(shares.mean(0))
+        target, published = measured.targets.get(cell.first), measured.published_for(cell)
+        return FigureRow(self.label(cell), ours, published, group, measured.better, at_least=target, note=note)
 
     def further(self, done: Results) -> list[FigureRow]:
         """Rows about more than a cell."""
@@ -254,37 +244,6 @@ class TeamTable(HouseTable):
         return Cell(rule, rule, True), values
 
 
-# Intervals over training seeds
-
-
-def over_pairs(values: Mapping[Pair, float]) -> Estimate:
-    """Mean over pairs of training seeds with its 95 % interval; the unit is the seed, of either role.
-
-    The variance of the mean is that of the means over the first of a pair, divided by their number, and that of the
-    means over the second in the same way; a role with one seed adds nothing.
-    """
-    levels: list[tuple[float, float]] = []
-    for role in (0, 1):
-        seeds = sorted({pair[role] for pair in values})
-        means = [np.mean([value for pair, value in values.items() if pair[role] == seed]) for seed in seeds]
-        if len(means) > 1:
-            levels.append((float(np.var(means, ddof=1)) / len(means), len(means) - 1))
-    return estimate.combined(float(np.mean(list(values.values()))), levels, len(values), "seeds of both roles")
-
-
-def between(
-    one: Mapping[int, Outcome], other: Mapping[int, Outcome], compare: Callable[[Outcome, Outcome], float]
-) -> Estimate:
-    """`compare` of every run of one rule with every run of another."""
-    return over_pairs({(a, b): compare(mine, theirs) for a, mine in one.items() for b, theirs in other.items()})
-
-
-def exchanged(cells: Cells, one: str, other: str, value: Value) -> Estimate | None:
-    """How much less `value` becomes where a run of rule `one` and one of `other` exchange their roles.
-
-    `one` has the first role before and the second after; None where the two have not met.
-    """
-    there, back = cells.get(Cell(one, other, False)), cells.get(Cell(other, one, False))
-    if there is None or back is None:
-        return None
-    return over_pairs({(a, b): value(there[a, b]) - value(back[b, a]) for a, b in there})
+def by_radius(share: Share, games: Mapping[Any, Outcome], radii: Sequence[float] = RADII) -> list[list[float]]:
+    """Of every game the shares within all radii, [games][radii]."""
+    return [[share(outcome, radius) for radius in radii] for outcome in games.values()]
