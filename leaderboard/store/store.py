@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, insert, select, true
@@ -41,6 +42,7 @@ _MAY_DIFFER: Mapping[type, set[str]] = {
     EntrantRecord: {"label", "provenance"},
     CheckpointRecord: {"path", "card", "created"},
     SubmissionRecord: {"created"},
+    MatchRecord: {field.name for field in fields(MatchRecord)},
 }
 _AT_ONCE = 500  # ids in one IN (...): far below every database's limit
 
@@ -101,8 +103,8 @@ class Store:
         """Adds a record, and says whether it was new; a measurement's identity is its content.
 
         What was recorded first under an id stays. The details of an arena, the label and provenance of an entrant,
-        and what tells where and when a checkpoint or a submission was made may differ from it; all else may not. A
-        block is added with all its seat results in one transaction: a process killed in it leaves no trace of it.
+        what tells where and when a checkpoint or a submission was made, and all of a match may differ from it; all
+        else may not. A block is added with all its seat results in one transaction: a process killed in it leaves no trace of it.
 
         Raises:
             StoreError: as for every method; also where the record differs from the one under its id. Of a block that
