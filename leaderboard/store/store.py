@@ -104,7 +104,8 @@ class Store:
 
         What was recorded first under an id stays. The details of an arena, the label and provenance of an entrant,
         what tells where and when a checkpoint or a submission was made, and all of a match may differ from it; all
-        else may not. A block is added with all its seat results in one transaction: a process killed in it leaves no trace of it.
+        else may not. A block is added with all its seat results in one transaction: a process killed in it leaves no
+        trace of it.
 
         Raises:
             StoreError: as for every method; also where the record differs from the one under its id. Of a block that
