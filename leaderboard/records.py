@@ -170,6 +170,10 @@ class MatchRecord:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+#: The arrays of a `SeatResult` and their types, which are little-endian everywhere.
+ARRAYS = {"returns": "<f8", "lengths": "<i4", "statuses": "u1"}
+
+
 @dataclass(frozen=True, eq=False)
 class SeatResult:
     """What one entrant did in one seat under one rotation of a block; k is the block's number of episodes.
@@ -203,7 +207,7 @@ class SeatResult:
 
     def __post_init__(self) -> None:
         where = f"seat {self.seat}, rotation {self.rotation}"
-        for name, dtype in (("returns", "<f8"), ("lengths", "<i4"), ("statuses", "u1")):
+        for name, dtype in ARRAYS.items():
             array = np.array(getattr(self, name), dtype=dtype)
             array.flags.writeable = False
             object.__setattr__(self, name, array)
@@ -215,33 +219,12 @@ class SeatResult:
             raise ValueError(f"{where}: status code {int(self.statuses.max())} is unknown")
 
     @classmethod
-    def from_bytes(
-        cls,
-        rotation: int,
-        seat: str,
-        entrant: str,
-        returns: bytes,
-        lengths: bytes,
-        statuses: bytes,
-        cpu_s: float,
-        isolation: str,
-        *,
-        metrics: Mapping[str, tuple[float, float, int]],
-    ) -> "SeatResult":
-        """A result from little-endian bytes that a `SeatResult` once gave: not copied and not checked again."""
+    def stored(cls, fields: Mapping[str, Any], metrics: Mapping[str, tuple[float, float, int]]) -> "SeatResult":
+        """A result from its fields by name, with the bytes of arrays: nothing is copied or checked again."""
         self = object.__new__(cls)
+        arrays = {name: np.frombuffer(fields[name], dtype) for name, dtype in ARRAYS.items()}
         # __dict__ at once: reading thousands of blocks spends its time here, and a frozen class sets one by one.
-        self.__dict__.update(
-            rotation=rotation,
-            seat=seat,
-            entrant=entrant,
-            returns=np.frombuffer(returns, "<f8"),
-            lengths=np.frombuffer(lengths, "<i4"),
-            statuses=np.frombuffer(statuses, "u1"),
-            metrics=metrics,
-            cpu_s=cpu_s,
-            isolation=isolation,
-        )
+        self.__dict__.update(fields, **arrays, metrics=metrics)
         return self
 
     def content(self) -> tuple[object, ...]:

@@ -33,18 +33,15 @@ PENDING_FILES = {
     "maddpg_ensembles.py",
     "match.py",
     "particle.py",
-    "robustness.py",
 }
 PENDING_FUNCTIONS = {
     "bench_training.py:plain",
-    "board.py:make_board",
     "crossplay.py:command",
     "exploit.py:command",
     "maddpg.py:__init__",
     "match.py:command",
     "matrix.py:play",
     "meta.py:measure_rule",
-    "returns.py:performances",
     "screen.py:rule_screen",
     "train.py:command",
 }

@@ -16,9 +16,9 @@ from leaderboard.views.board import Board, board
 from leaderboard.views.crossplay import Crossplay, read_crossplay
 from zoo import crossplay
 from zoo.entry.venue import ArenaChoice, Venue
-from zoo.exploit.bounds import Budget
+from zoo.exploit.bounds import measure
 from zoo.exploit.figures import Exploitability
-from zoo.exploit.measure import measure
+from zoo.exploit.trained import Budget
 from zoo.matches.match import Summary, public_board, summarise
 from zoo.matches.plan import MatchPlan, run
 from zoo.matches.tournament import each_once, prepare
@@ -114,9 +114,9 @@ def measure_exploitability(
         steps: environment steps that a responder may train for, where the exact response is unknown.
         seeds: responders of each kind.
         seed: all luck derives from it.
-        options: as in `zoo.exploit.measure.measure`.
+        options: as in `zoo.exploit.bounds.measure`.
     """
-    return measure(_opened(venue).choice, entrant, Budget(steps, seeds, seed), **options)
+    return measure(_opened(venue), entrant, Budget(steps, seeds, seed), **options)
 
 
 def read_board(store: Store, venue: Venue | str) -> Board:

@@ -35,16 +35,16 @@ def texts(column: BoardColumn, board: Board, *, markdown: bool = False) -> list[
     if column.form == "share":
         return [f"{part}/{whole}" for part, whole in values]
     if column.form == "marked":
-        return exploitability.cells([x for x, _ in values], [mark for _, mark in values], column.digits.default)
+        return exploitability.cells([x for x, _ in values], [mark for _, mark in values], column.digits)
     if column.form == "deviation":
-        return [f"{number(x, column.digits.default)} ({number(sd, column.digits.default)})" for x, sd in values]
+        return [f"{number(x, column.digits)} ({number(sd, column.digits)})" for x, sd in values]
     if column.form == "number":
-        return [number(x, column.digits.default) for x in values]
+        return [number(x, column.digits) for x in values]
     means, lows, highs = ([None if x is None else getattr(x, end) for x in values] for end in ("mean", "low", "high"))
-    default, least, most = column.digits
-    digits = min(max(decimals(half_widths(lows, highs), default=default), least), most)
-    if markdown and column.markdown_digits is not None:
-        digits = column.markdown_digits
+    least, most = column.bounds
+    # in Markdown a rating has as few decimals as it may have
+    digits = least if markdown and least else decimals(half_widths(lows, highs), default=column.digits)
+    digits = min(max(digits, least), most)
     return intervals(means, lows, highs, digits)
 
 

@@ -44,9 +44,9 @@ def to_markdown(table: Board | Crossplay) -> str:
 
 def _board_markdown(board: Board) -> str:
     rows = board.rows
-    columns = [column for column in shown(board) if column.markdown]
+    columns = [column for column in shown(board) if column.markdown != ""]
     # after the headline, what its rank may be
-    titles = [column.markdown for column in columns]
+    titles = [column.markdown or column.heading for column in columns]
     body = [texts(column, board, markdown=True) for column in columns]
     body = [[cell.strip() for cell in cells] if c.group else cells for c, cells in zip(columns, body, strict=True)]
     names = {"#": [str(row.rank) for row in rows], "entrant": [row.label for row in rows]}

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from leaderboard.statistics.counts import Counts
+from leaderboard.statistics.estimate import Z95
 from leaderboard.statistics.likelihood import Data, Floats, Peak, maximise
 
 BETA = 25.0 / 6.0
 CENTRE = 25.0
 DRAW_PROBABILITY = 0.10
-Z95 = 1.959963984540054
 
 _UNIT = float(np.sqrt(2.0)) * BETA
 # One imagined game between equals, drawn with TrueSkill's default probability.
@@ -49,15 +49,6 @@ class Skill:
     def conservative(self) -> float:
         """The mean less three sigma, by which TrueSkill boards rank."""
         return self.mu - 3.0 * self.sigma
-
-
-@dataclass(frozen=True)
-class Expected:
-    """Expected score of one player against another (win 1, draw 1/2) with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -118,17 +109,6 @@ class Rating:
         value, deviation = self._difference(first, second)
         return float(ndtr(value / deviation)) if deviation > 0 else 0.5
 
-    def expected_score(self, first: str, second: str) -> Expected:
-        """Expected score of `first` against `second`; the interval is that of their difference of skills."""
-        return Expected(*(float(self._score(x)) for x in self.difference(first, second)))
-
-    def expected_scores(self) -> tuple[Floats, Floats, Floats]:
-        """Expected scores [n, n] of row against column, and the ends of their 95 % intervals."""
-        d = self.skill[:, None] - self.skill[None, :]
-        variance = np.diagonal(self.covariance)
-        half = Z95 * np.sqrt(np.maximum(variance[:, None] + variance[None, :] - 2.0 * self.covariance, 0.0))
-        return self._score(d), self._score(d - half), self._score(d + half)
-
     def rank_intervals(self, among: Sequence[str] | None = None) -> dict[str, tuple[int, int]]:
         """95 % intervals of the ranks (1 is best), from draws of all skills together: ranks depend on each other."""
         names = self.players if among is None else tuple(among)
@@ -145,10 +125,6 @@ class Rating:
         i, j = self._index(first), self._index(second)
         variance = self.covariance[i, i] + self.covariance[j, j] - 2.0 * self.covariance[i, j]
         return float(self.skill[i] - self.skill[j]), float(np.sqrt(max(variance, 0.0)))
-
-    def _score(self, d: Floats | float) -> Floats:
-        win, no_loss = ndtr((d - self.margin) / _UNIT), ndtr((d + self.margin) / _UNIT)
-        return np.asarray((win + no_loss) / 2.0)
 
 
 def _skill(value: float, deviation: float) -> Skill:

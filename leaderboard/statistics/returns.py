@@ -77,28 +77,11 @@ def performances(
     series = tuple(sorted({(block.seed, block.first_episode, block.episodes) for block in ordered}))
     series_number = {key: i for i, key in enumerate(series)}
 
-    rows: list[tuple[int, int, int, int, int, int]] = []  # block, who, partner, side, series, k
-    result_row: list[int] = []  # the performance to which each seat result belongs
-    rotation: list[int] = []
-    for position, block in enumerate(ordered):
-        mine: dict[tuple[str, int], int] = {}
-        a, b = block.entrants
-        for result in block.results:
-            key = (result.entrant, side_of[result.seat] if sides else 0)
-            if key not in mine:
-                mine[key] = len(rows)
-                who, partner = number[result.entrant], number[b if result.entrant == a else a]
-                played = series_number[(block.seed, block.first_episode, block.episodes)]
-                rows.append((position, who, partner, key[1], played, block.episodes))
-            result_row.append(mine[key])
-            rotation.append(result.rotation)
-
-    table = np.array(rows, dtype=np.intp).reshape(-1, 6)
+    table, owner, rotation = _layout(ordered, number, side_of, series_number)
     length = table[:, 5]
     start = np.cumsum(length) - length
     results = [result for block in ordered for result in block.results]
-    owner = np.array(result_row, dtype=np.intp)
-    weight, rotations = _weights(owner, np.array(rotation, dtype=np.intp), len(rows))
+    weight, rotations = _weights(owner, rotation, len(table))
 
     k = length[owner]
     offset = np.cumsum(k) - k
@@ -111,7 +94,7 @@ def performances(
     share = np.repeat(weight, k)
     total = int(length.sum())
     own = np.bincount(target, weights=value * share, minlength=total)
-    faults = np.bincount(np.repeat(owner, k) * len(Status) + status, minlength=len(rows) * len(Status))
+    faults = np.bincount(np.repeat(owner, k) * len(Status) + status, minlength=len(table) * len(Status))
     first = np.array([key[:2] for key in series], dtype=np.intp).reshape(-1, 2)[np.repeat(table[:, 4], length)]
     return Performances(
         entrants=entrants,
@@ -125,12 +108,45 @@ def performances(
         series_of=table[:, 4],
         start=start,
         length=length,
-        mean=np.add.reduceat(own, start) / length if len(rows) else np.zeros(0),
+        mean=np.add.reduceat(own, start) / length if len(table) else np.zeros(0),
         per_step=np.bincount(target, weights=value / steps * share, minlength=total).astype(np.float64),
         episode=np.column_stack([first[:, 0], first[:, 1] + np.arange(total) - np.repeat(start, length)]),
-        faults=faults.reshape(len(rows), len(Status)),
+        faults=faults.reshape(len(table), len(Status)),
         games=length * rotations,
     )
+
+
+def _layout(
+    blocks: Sequence[BlockRecord],
+    number: Mapping[str, int],
+    side_of: Mapping[str, int],
+    series_number: Mapping[tuple[int, int, int], int],
+) -> tuple[Ints, Ints, Ints]:
+    """Performances [P, 6] (block, who, partner, side, series, episodes); of each seat result its own, and its rotation.
+
+    Args:
+        blocks: in their order.
+        number: {entrant: its number}.
+        side_of: {seat: number of its side}; empty where sides do not matter.
+        series_number: {series: its number}.
+    """
+    rows: list[tuple[int, int, int, int, int, int]] = []
+    owner: list[int] = []
+    rotation: list[int] = []
+    for position, block in enumerate(blocks):
+        mine: dict[tuple[str, int], int] = {}
+        a, b = block.entrants
+        for result in block.results:
+            key = (result.entrant, side_of[result.seat] if side_of else 0)
+            if key not in mine:
+                mine[key] = len(rows)
+                who, partner = number[result.entrant], number[b if result.entrant == a else a]
+                played = series_number[(block.seed, block.first_episode, block.episodes)]
+                rows.append((position, who, partner, key[1], played, block.episodes))
+            owner.append(mine[key])
+            rotation.append(result.rotation)
+    table = np.array(rows, dtype=np.intp).reshape(-1, 6)
+    return table, np.array(owner, dtype=np.intp), np.array(rotation, dtype=np.intp)
 
 
 def disjoint(blocks: Iterable[BlockRecord]) -> list[BlockRecord]:

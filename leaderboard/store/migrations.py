@@ -1,8 +1,8 @@
 """Brings a database to the present tables, in one transaction: after a failure it is what it was before.
 
-A new database gets the tables of `schema.py` at once. An older one gets, in order, each named step that it
-lacks. To change the tables: change `schema.py`, and append to `MIGRATIONS` the step that turns the previous tables
-into those. Steps use their own DDL and never `schema.py`, which moves on while a step must not.
+A new database gets the tables of `schema.py` at once. An older one gets, in order, each named step that it lacks. To
+change the tables: change a record or `schema.py`, and append to `MIGRATIONS` the step that turns the previous tables
+into the new ones. Steps use their own DDL and never `schema.py`, which moves on while a step must not.
 """
 
 from collections.abc import Callable

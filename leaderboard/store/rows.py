@@ -8,32 +8,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from leaderboard.records import (
-    ArenaRecord,
-    BlockRecord,
-    CheckpointRecord,
-    EntrantRecord,
-    MatchRecord,
-    Measurement,
-    PanelRecord,
-    SeatResult,
-    SubmissionRecord,
-    canonical,
-)
+from leaderboard.records import ARRAYS, BlockRecord, SeatResult, canonical
 from leaderboard.store import schema
 
-# The columns that hold JSON, by record type.
-_JSON: dict[type, tuple[str, ...]] = {
-    ArenaRecord: ("seats", "details"),
-    EntrantRecord: ("config", "mode", "provenance"),
-    CheckpointRecord: ("card",),
-    PanelRecord: ("entrants",),
-    MatchRecord: ("entrants", "blocks", "details"),
-    Measurement: ("details",),
-    SubmissionRecord: ("details",),
-}
-
-_RESULT = ("block", "metrics", "rotation", "seat", "entrant", "returns", "lengths", "statuses", "cpu_s", "isolation")
+_BLOCK = ("id", "arena", "mode", "seed", "first_episode", "episodes", "rules_version")
+_RESULT = ("rotation", "seat", "entrant", "returns", "lengths", "statuses", "cpu_s", "isolation")
 
 R = TypeVar("R")
 
@@ -41,14 +20,14 @@ R = TypeVar("R")
 def row_of(record: Any) -> dict[str, Any]:
     """The row of any record but a block."""
     row = {item.name: getattr(record, item.name) for item in fields(record)}
-    for name in _JSON[type(record)]:
+    for name in schema.JSON[type(record)]:
         row[name] = canonical(dict(row[name]) if isinstance(row[name], Mapping) else row[name])
     return row
 
 
 def record_of(kind: type[R], row: Mapping[str, Any]) -> R:
     """The record of type `kind` that `row_of` turned into this row."""
-    texts = {name: _tuples(json.loads(row[name])) for name in _JSON[kind]}
+    texts = {name: _tuples(json.loads(row[name])) for name in schema.JSON[kind]}
     names = (item.name for item in fields(kind))  # type: ignore[arg-type]
     return kind(**{name: texts.get(name, row[name]) for name in names})
 
@@ -62,36 +41,27 @@ def _tuples(value: Any) -> Any:
 
 def block_row(record: BlockRecord) -> dict[str, Any]:
     """The row of a block; its results are rows of their own."""
-    names = ("id", "arena", "mode", "seed", "first_episode", "episodes", "rules_version")
-    row = {name: getattr(record, name) for name in names}
+    row = {name: getattr(record, name) for name in _BLOCK}
     return row | {"first": record.entrants[0], "second": record.entrants[1]}
 
 
 def result_row(block: str, result: SeatResult) -> dict[str, Any]:
     """The row of one seat result of a block."""
-    return {
-        "block": block,
-        "rotation": result.rotation,
-        "seat": result.seat,
-        "entrant": result.entrant,
-        "returns": result.returns.tobytes(),
-        "lengths": result.lengths.tobytes(),
-        "statuses": result.statuses.tobytes(),
-        "metrics": canonical(dict(result.metrics)),
-        "cpu_s": result.cpu_s,
-        "isolation": result.isolation,
-    }
+    row = {name: getattr(result, name) for name in _RESULT}
+    arrays = {name: row[name].tobytes() for name in ARRAYS}
+    return row | arrays | {"block": block, "metrics": canonical(dict(result.metrics))}
 
 
 def read_results(connection: Connection, blocks: ColumnElement[bool]) -> dict[str, list[SeatResult]]:
     """The seat results of the blocks that fit the condition, by block id, in the order in which they were added."""
     table = schema.seat_result
-    query = select(*(table.c[name] for name in _RESULT)).join(schema.block).where(blocks).order_by(table.c.row)
-    found: dict[str, list[SeatResult]] = defaultdict(list)
-    for block, metrics, *game in connection.execute(query):
+    names = ("block", "metrics", *_RESULT)
+    query = select(*(table.c[name] for name in names)).join(schema.block).where(blocks).order_by(table.c.row)
+    results: dict[str, list[SeatResult]] = defaultdict(list)
+    for block, metrics, *values in connection.execute(query):
         figures = {k: tuple(v) for k, v in json.loads(metrics).items()} if metrics != "{}" else {}
-        found[block].append(SeatResult.from_bytes(*game, metrics=figures))
-    return found
+        results[block].append(SeatResult.stored(dict(zip(_RESULT, values, strict=True)), figures))
+    return results
 
 
 def read_blocks(connection: Connection, blocks: ColumnElement[bool]) -> list[BlockRecord]:
@@ -99,10 +69,9 @@ def read_blocks(connection: Connection, blocks: ColumnElement[bool]) -> list[Blo
     table = schema.block
     rows = connection.execute(select(table).where(blocks).order_by(table.c.id)).mappings().all()
     results = read_results(connection, blocks)
-    names = ("id", "arena", "mode", "seed", "first_episode", "episodes", "rules_version")
     return [
         BlockRecord(
-            **{name: row[name] for name in names},
+            **{name: row[name] for name in _BLOCK},
             entrants=(row["first"], row["second"]),
             results=tuple(results[row["id"]]),
         )

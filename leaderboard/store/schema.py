@@ -1,11 +1,14 @@
 """The tables, as SQLAlchemy Core knows them. Facts are only ever added; `view` alone may be overwritten.
 
-Portable types only (text, integers, floats, blobs), so that any database that SQLAlchemy speaks to will do. Mappings
-and tuples are kept as canonical JSON text: equal values are equal text, which makes adding a fact twice harmless.
-`row` numbers the rows in the order in which they came.
+A table of facts has a column for each field of its kind of record, see `leaderboard.records`; so a field that is added
+to a record needs a step in `migrations`, too. Mappings and tuples are kept as canonical JSON text: equal values are
+equal text, which makes adding a fact twice harmless. All types are portable (text, integers, floats, blobs), so that
+any database that SQLAlchemy speaks to will do. `row` numbers the rows in the order in which they came.
 """
 
-from typing import Any
+import dataclasses
+from collections.abc import Collection
+from typing import Any, get_args
 
 from sqlalchemy import (
     BigInteger,
@@ -22,177 +25,97 @@ from sqlalchemy import (
     Text,
 )
 
+from leaderboard.records import (
+    ArenaRecord,
+    CheckpointRecord,
+    EntrantRecord,
+    MatchRecord,
+    Measurement,
+    PanelRecord,
+    SubmissionRecord,
+)
+
 metadata = MetaData()
+# A seed may need 63 bits, and Integer means 32 of them on most servers.
+_TYPES: dict[Any, Any] = {str: String(200), int: BigInteger, float: Float(53), bool: Boolean, bytes: LargeBinary}
+#: The fields of a kind of record that are kept as JSON: all but single words and numbers.
+JSON: dict[type, list[str]] = {}
+
+
+def _plain(kind: Any) -> Any:
+    """The type itself of one that may be None."""
+    return next((part for part in get_args(kind) if part in _TYPES), kind) if type(None) in get_args(kind) else kind
 
 
 def _row() -> Column[Any]:
     return Column("row", Integer, primary_key=True, autoincrement=True)
 
 
-def _id() -> Column[Any]:
-    return Column("id", String(200), nullable=False, unique=True)
+def _column(name: str, kind: Any = str, refers: str = "") -> Column[Any]:
+    """A column for values of a Python type, which may be ids of another table."""
+    known = _TYPES.get(_plain(kind), Text)
+    return Column(name, known, *([ForeignKey(f"{refers}.id")] if refers else []), nullable=_plain(kind) is not kind)
 
 
-def _arena() -> Column[Any]:
-    return Column("arena", String(200), ForeignKey("arena.id"), nullable=False)
+def _facts(name: str, kind: type[Any], *more: Index, texts: Collection[str] = (), loose: Collection[str] = ()) -> Table:
+    """The table of a kind of record.
+
+    Args:
+        name: what it is called.
+        kind: the record.
+        more: its indices.
+        texts: fields of any length.
+        loose: fields that name an arena which need not be recorded.
+    """
+    fields = {field.name: Text if field.name in texts else field.type for field in dataclasses.fields(kind)}
+    fields.pop("id", None)
+    JSON[kind] = [field for field, hint in fields.items() if _plain(hint) not in {*_TYPES, Text}]
+    columns = [
+        _column(field, hint, "arena" if field == "arena" and field not in loose else "")
+        for field, hint in fields.items()
+    ]
+    return Table(name, metadata, _row(), Column("id", String(200), nullable=False, unique=True), *columns, *more)
 
 
-def _entrant(name: str) -> Column[Any]:
-    return Column(name, String(200), ForeignKey("entrant.id"), nullable=False)
-
-
-def _blob(name: str) -> Column[Any]:
-    return Column(name, LargeBinary, nullable=False)
-
-
-def _text(name: str) -> Column[Any]:
-    return Column(name, Text, nullable=False)
-
-
-def _word(name: str, nullable: bool = False) -> Column[Any]:
-    return Column(name, String(200), nullable=nullable)
-
-
-def _integer(name: str) -> Column[Any]:
-    # A seed may need 63 bits, and Integer means 32 of them on most servers.
-    return Column(name, BigInteger, nullable=False)
-
-
-def _double(name: str) -> Column[Any]:
-    return Column(name, Float(53), nullable=False)
-
-
-schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True), _word("name"))
-
-arena = Table(
-    "arena",
-    metadata,
-    _row(),
-    _id(),
-    _word("name"),
-    _word("kind"),
-    _text("seats"),
-    _double("draw_band"),
-    _double("forfeit"),
-    _double("gamma"),
-    _integer("max_steps"),
-    _text("details"),
-)
-
-entrant = Table(
-    "entrant",
-    metadata,
-    _row(),
-    _id(),
-    _text("label"),
-    _word("agent"),
-    _integer("behaviour"),
-    _text("config"),
-    _word("weights", nullable=True),
-    _text("mode"),
-    _text("provenance"),
-)
-
-checkpoint = Table(
-    "checkpoint",
-    metadata,
-    _row(),
-    _id(),
-    _word("agent"),
-    _word("arena"),
-    _text("path"),
-    _text("card"),
-    _word("created"),
-)
-
-panel = Table("panel", metadata, _row(), _id(), _arena(), _text("entrants"))
-
-match = Table(
-    "match",
-    metadata,
-    _row(),
-    _id(),
-    _arena(),
-    _text("entrants"),
-    _word("mode"),
-    _integer("seed"),
-    _integer("episodes"),
-    _text("blocks"),
-    _text("command"),
-    _word("created"),
-    _word("version"),
-    _text("details"),
-    Index("match_by_arena", "arena"),
-)
-
+schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True), _column("name"))
+arena = _facts("arena", ArenaRecord)
+entrant = _facts("entrant", EntrantRecord, texts=["label"])
+checkpoint = _facts("checkpoint", CheckpointRecord, texts=["path"], loose=["arena"])
+panel = _facts("panel", PanelRecord)
+match = _facts("match", MatchRecord, Index("match_by_arena", "arena"), texts=["command"])
+measurement = _facts("measurement", Measurement)
+submission = _facts("submission", SubmissionRecord)
 block = Table(
     "block",
     metadata,
     _row(),
-    _id(),
-    _arena(),
-    _entrant("first"),
-    _entrant("second"),
-    _word("mode"),
-    _integer("seed"),
-    _integer("first_episode"),
-    _integer("episodes"),
-    _integer("rules_version"),
+    Column("id", String(200), nullable=False, unique=True),
+    _column("arena", refers="arena"),
+    _column("first", refers="entrant"),
+    _column("second", refers="entrant"),
+    _column("mode"),
+    *(_column(name, int) for name in ("seed", "first_episode", "episodes", "rules_version")),
     Index("block_by_pairing", "arena", "mode", "first", "second"),
 )
-
 seat_result = Table(
     "seat_result",
     metadata,
     _row(),
-    Column("block", String(200), ForeignKey("block.id"), nullable=False),
-    _integer("rotation"),
-    _word("seat"),
-    _entrant("entrant"),
-    _blob("returns"),
-    _blob("lengths"),
-    _blob("statuses"),
-    _text("metrics"),
-    _double("cpu_s"),
-    _word("isolation"),
+    _column("block", refers="block"),
+    _column("rotation", int),
+    _column("seat"),
+    _column("entrant", refers="entrant"),
+    *(_column(name, bytes) for name in ("returns", "lengths", "statuses")),
+    _column("metrics", dict),
+    _column("cpu_s", float),
+    _column("isolation"),
     Index("seat_result_once", "block", "rotation", "seat", unique=True),
 )
-
-measurement = Table(
-    "measurement",
-    metadata,
-    _row(),
-    _id(),
-    _word("subject"),
-    _arena(),
-    _word("kind"),
-    _double("value"),
-    _double("low"),
-    _double("high"),
-    _integer("n"),
-    Column("exact", Boolean, nullable=False),
-    _integer("budget"),
-    _word("panel", nullable=True),
-    _text("details"),
-)
-
-submission = Table(
-    "submission",
-    metadata,
-    _row(),
-    _id(),
-    _word("entrant"),
-    _arena(),
-    _text("details"),
-    _word("created"),
-)
-
 view = Table(
     "view",
     metadata,
-    Column("arena", String(200), primary_key=True),
-    Column("mode", String(200), primary_key=True),
+    *(Column(name, String(200), primary_key=True) for name in ("arena", "mode")),
     Column("rules_version", Integer, primary_key=True),
-    _word("inputs"),
-    _text("body"),
+    _column("inputs"),
+    _column("body", dict),
 )

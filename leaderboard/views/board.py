@@ -27,7 +27,7 @@ from leaderboard.records import (
 from leaderboard.statistics.comparison import is_head_to_head, observations, player_name, rounds
 from leaderboard.statistics.counts import Counts
 from leaderboard.statistics.rating import Rating, fit, rank_intervals, trueskill_online
-from leaderboard.statistics.returns import OwnReturn, Performances, own_return, performances
+from leaderboard.statistics.returns import Performances, own_return, performances
 from leaderboard.views import strangers
 from leaderboard.views.columns import BY_NAME, COLUMNS, Facts, Standing, figure
 from leaderboard.views.exploitability import by_subject
@@ -222,13 +222,6 @@ def make_board(
         exploited=by_subject(measurements),
         with_strangers=strangers.by_subject(measurements, table.entrants),
     )
-    # With itself an entrant has a motive only where motives are mixed. Where it cooperates, others are held out;
-    # where it competes, its return against itself says nothing.
-    with_oneself = arena.kind == "mixed" and mode == "play"
-    rows: list[Row] = []
-    for side in table.sides:
-        own = own_return(table, members, side=side or None, with_oneself=with_oneself)
-        rows += _ranked(_standings(facts, side, own), names, rating)
     return Board(
         arena=arena.id,
         kind=arena.kind,
@@ -246,7 +239,7 @@ def make_board(
         draw_margin=figure(rating.margin) or 0.0,
         seed=seed,
         rules_version=RULES_VERSION,
-        rows=tuple(rows),
+        rows=tuple(row for side in table.sides for row in _ranked(_standings(facts, side, members, mode), names)),
     )
 
 
@@ -260,9 +253,13 @@ def _rated(
     return fit(counts), trueskill_online(rounds(comparisons), counts.draw_share)
 
 
-def _standings(facts: Facts, side: str, own: OwnReturn) -> list[Standing]:
+def _standings(facts: Facts, side: str, members: Sequence[str], mode: str) -> list[Standing]:
     """All entrants on one side."""
     table = facts.table
+    # With itself an entrant has a motive only where motives are mixed. Where it cooperates, others are held out;
+    # where it competes, its return against itself says nothing.
+    with_oneself = facts.arena.kind == "mixed" and mode == "play"
+    own = own_return(table, members, side=side or None, with_oneself=with_oneself)
     players = [player_name(entrant, side) for entrant in table.entrants]
     skills = facts.rating.skills(players) if players else {}
     here = table.side == table.sides.index(side)
@@ -277,12 +274,12 @@ def _record(standing: Standing) -> dict[str, Any]:
     return {key: value for column in COLUMNS for key, value in zip(column.keys, column.choose(standing), strict=True)}
 
 
-def _ranked(standings: Sequence[Standing], names: Mapping[str, str], rating: Rating) -> list[Row]:
+def _ranked(standings: Sequence[Standing], names: Mapping[str, str]) -> list[Row]:
     """The rows of one side with their ranks, best first."""
     if not standings:
         return []
     records = {standing.entrant: _record(standing) for standing in standings}
-    intervals, last = _rank_intervals(standings, records, rating)
+    intervals, last = _rank_intervals(standings, records)
 
     def place(entrant: str) -> tuple[bool, float]:
         headline = records[entrant]["headline"]
@@ -298,12 +295,12 @@ def _ranked(standings: Sequence[Standing], names: Mapping[str, str], rating: Rat
 
 
 def _rank_intervals(
-    standings: Sequence[Standing], records: Mapping[str, Mapping[str, Any]], rating: Rating
+    standings: Sequence[Standing], records: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, tuple[int, int]], set[str]]:
     """{entrant: interval of its rank}, and who comes last whatever its headline is."""
     if standings[0].facts.arena.kind == "competitive":
         players = {standing.entrant: standing.player for standing in standings}
-        ranks = rating.rank_intervals(list(players.values()))
+        ranks = standings[0].facts.rating.rank_intervals(list(players.values()))
         return {entrant: ranks[player] for entrant, player in players.items()}, set()
     # Only those who have met the whole panel can be compared; the others come last until they have.
     own, who = standings[0].own, list(records)

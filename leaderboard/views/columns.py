@@ -5,7 +5,7 @@ A new column is one more entry of `COLUMNS`; the reports need to know nothing of
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
@@ -70,15 +70,6 @@ class Standing:
         return player_name(self.entrant, self.side)
 
 
-class Digits(NamedTuple):
-    """Decimals: `default` where no interval says how many mean something, else as many as it says within the bounds."""
-
-    default: int
-    least: int = 0
-    most: int = 4
-
-
-THREE = Digits(3)
 _NEW = (CENTRE, CENTRE / 3.0)  # TrueSkill of a player without a game
 
 
@@ -90,9 +81,9 @@ class BoardColumn:
         keys: what its parts are called in JSON and CSV; the first one names the column.
         choose: the parts for a standing.
         form: how they are shown together.
-        heading, cooperative, markdown: what stands above it in a terminal, there where entrants cooperate, if that is
-            different, and in Markdown; "" where it is not shown.
-        digits: decimals; `markdown_digits` those in Markdown, where they differ.
+        heading, markdown, cooperative: what stands above it in a terminal, and, where they differ, in Markdown ("": it
+            is not shown there) and in a terminal where entrants cooperate.
+        digits: decimals where no interval says how many mean something; bounds: the fewest and the most otherwise.
         place: columns are shown in the order of this, then as they are declared; the headline is the first.
         worth: how long the column stays when width runs out, where entrants compete, and elsewhere.
         group: columns that stay together, and are shown only where anybody's value is known.
@@ -103,12 +94,12 @@ class BoardColumn:
     choose: Callable[[Standing], Sequence[Any]]
     form: Form = "hidden"
     heading: str = ""
-    markdown: str = ""
+    markdown: str | None = None
     cooperative: str = ""
-    digits: Digits = THREE
-    markdown_digits: int | None = None
+    digits: int = 3
+    bounds: tuple[int, int] = (0, 4)
     place: int = 3
-    worth: tuple[int, int] = (0, 0)
+    worth: tuple[int, int] = (40, 40)
     group: str = ""
     counted: str = ""
 
@@ -138,6 +129,18 @@ def interval(name: str) -> tuple[str, str, str]:
 
 def _rating(standing: Standing) -> list[float | None]:
     return [figure(x) for x in (standing.skill.mu, standing.skill.low, standing.skill.high)]
+
+
+def _conservative(standing: Standing) -> list[float | None]:
+    return [figure(standing.skill.conservative)]
+
+
+def _online(standing: Standing) -> list[float | None]:
+    return [figure(x) for x in standing.facts.online.get(standing.player, _NEW)]
+
+
+def _met(standing: Standing) -> list[int]:
+    return [int(x[standing.position]) for x in (standing.own.met, standing.own.partners)]
 
 
 def _own(standing: Standing) -> list[float | None]:
@@ -177,6 +180,9 @@ def _with_strangers(kind: str) -> Callable[[Standing], Sequence[Any]]:
     ]
 
 
+#: Number of opponents, and what is shown of each kind of measurement.
+_STRANGERS = {("strangers",): strangers.COUNT} | {interval(kind): name for kind, name in strangers.COLUMNS.items()}
+
 COLUMNS: tuple[BoardColumn, ...] = (
     BoardColumn(interval("headline"), _headline),
     BoardColumn(
@@ -184,99 +190,66 @@ COLUMNS: tuple[BoardColumn, ...] = (
         _rating,
         "interval",
         "mu [95 %]",
-        "mu [95 %]",
-        digits=Digits(1, 1, 2),
-        markdown_digits=1,
+        digits=1,
+        bounds=(1, 2),
         place=0,
         worth=(94, 80),
         counted="blocks",
     ),
     BoardColumn(("sigma",), lambda s: [figure(s.skill.sigma)]),
     BoardColumn(
-        ("conservative",),
-        lambda s: [figure(s.skill.conservative)],
-        "number",
-        "mu-3sigma",
-        "mu - 3 sigma",
-        digits=Digits(1),
-        place=1,
-        worth=(75, 50),
+        ("conservative",), _conservative, "number", "mu-3sigma", "mu - 3 sigma", digits=1, place=1, worth=(75, 50)
     ),
     BoardColumn(
         ("trueskill_mu", "trueskill_sigma"),
-        lambda s: [figure(x) for x in s.facts.online.get(s.player, _NEW)],
+        _online,
         "deviation",
         "TrueSkill",
         "TrueSkill mu (sigma)",
-        digits=Digits(1),
+        digits=1,
         place=1,
-        worth=(40, 40),
     ),
     BoardColumn(
         interval("own_return"),
         _own,
         "interval",
         "own return/step [95 %]",
-        "own return/step [95 %]",
-        "held-out return/step [95 %]",
+        cooperative="held-out return/step [95 %]",
         place=0,
         worth=(70, 94),
         counted="episodes",
     ),
     BoardColumn(("episodes",), lambda s: [int(s.own.n[s.position])]),
-    BoardColumn(
-        ("partners_met", "partners"),
-        lambda s: [int(s.own.met[s.position]), int(s.own.partners[s.position])],
-        "share",
-        "met",
-        "met",
-        worth=(60, 85),
-    ),
-    BoardColumn(
-        ("games",), lambda s: [int(s.facts.table.games[s.mine].sum())], "count", "games", "games", worth=(55, 55)
-    ),
-    BoardColumn(
-        ("blocks",), lambda s: [len(np.unique(s.facts.table.block[s.mine]))], "count", "blocks", worth=(30, 30)
-    ),
-    BoardColumn(("matches",), lambda s: [s.facts.matches.get(s.entrant, 0)], "count", "matches", worth=(20, 20)),
-    BoardColumn(("faults", "faults_by_status"), _faults, "alarm", "faults", "faults", worth=(45, 45)),
+    BoardColumn(("partners_met", "partners"), _met, "share", "met", worth=(60, 85)),
+    BoardColumn(("games",), _games, "count", "games", worth=(55, 55)),
+    BoardColumn(("blocks",), _blocks, "count", "blocks", "", worth=(30, 30)),
+    BoardColumn(("matches",), lambda s: [s.facts.matches.get(s.entrant, 0)], "count", "matches", "", worth=(20, 20)),
+    BoardColumn(("faults", "faults_by_status"), _faults, "alarm", "faults", worth=(45, 45)),
     *(
         BoardColumn(
             (kind, f"{kind}_mark"),
             _exploited(kind),
             "marked",
-            heading,
-            heading,
-            digits=Digits(4, 4),
+            name,
+            digits=4,
             place=2,
             worth=(65, 65),
             group="exploitability",
         )
-        for kind, heading in exploitability.COLUMNS.items()
-    ),
-    BoardColumn(
-        ("strangers",),
-        _with_strangers("strangers"),
-        "count",
-        strangers.COUNT,
-        strangers.COUNT,
-        place=2,
-        worth=(64, 64),
-        group="strangers",
+        for kind, name in exploitability.COLUMNS.items()
     ),
     *(
         BoardColumn(
-            interval(kind),
-            _with_strangers(kind),
-            "interval",
-            heading,
-            heading,
+            keys,
+            _with_strangers(keys[0]),
+            "interval" if len(keys) > 1 else "count",
+            name,
             place=2,
             worth=(64, 64),
             group="strangers",
             counted="strangers",
         )
-        for kind, heading in strangers.COLUMNS.items()
+        for keys, name in _STRANGERS.items()
     ),
 )
 BY_NAME: Mapping[str, BoardColumn] = {column.name: column for column in COLUMNS}

@@ -9,7 +9,6 @@ import pytest
 from command_line import AGENTS, ENVIRONMENTS, Refused, Said, Zoo
 
 from zoo.cli import main
-from zoo.entry import venue
 
 
 @pytest.fixture
@@ -52,7 +51,6 @@ def refused(zoo: Zoo) -> Refused:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that commands run in, with `mine.py` (agents), `envs.py` (environments) and `broken.py`."""
     monkeypatch.chdir(tmp_path)
-    venue.entrant.cache_clear()  # by names that mean something else in another folder
     for name, text in (("mine.py", AGENTS), ("envs.py", ENVIRONMENTS), ("broken.py", "raise OSError('worn out')")):
         Path(name).write_text(textwrap.dedent(text))
     return tmp_path

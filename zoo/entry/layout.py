@@ -1,4 +1,4 @@
-"""Plain tables and texts that lists and descriptions share."""
+"""Tables of texts, and docstrings, as lists and descriptions show them."""
 
 from __future__ import annotations
 
@@ -6,33 +6,34 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
+
+from leaderboard.report.sheet import frame
 
 if TYPE_CHECKING:
     from zoo.entry.settings import Field
 
 
 def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:
-    """A table with a line under its head and nothing else; the first column is never broken.
+    """A table of texts that take several lines where they must; the first column is never broken.
 
     Args:
         columns: headings.
         right: headings of the columns whose numbers stand to the right.
     """
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), header_style="bold")
+    table = frame()
     for number, name in enumerate(columns):
         table.add_column(name, no_wrap=number == 0, overflow="fold", justify="right" if name in right else "left")
     return table
 
 
-def facts(told: Mapping[str, str]) -> Table:
+def facts(values: Mapping[str, str]) -> Table:
     """Name and value, one a line."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+    table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="cyan")
     table.add_column(overflow="fold")
-    for name, value in told.items():
+    for name, value in values.items():
         table.add_row(name, value)
     return table
 

@@ -5,7 +5,6 @@ A command makes one and hands it down; a worker process makes its own from the t
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 from arenas.protocol import Arena
@@ -79,9 +78,3 @@ class Venue:
     def id(self, text: str) -> str:
         """The identity of the frozen entrant that `text` names here."""
         return self.entrant(text).id
-
-
-@functools.lru_cache(maxsize=64)
-def entrant(choice: ArenaChoice, text: str) -> Entrant:
-    """The entrant that `text` names in an arena; read once per process."""
-    return Venue(choice).entrant(text)

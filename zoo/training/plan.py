@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from agents.protocol import Agent, State
+from agents.protocol import Agent
 from agents.randomness import derive
 from arenas.protocol import ArenaSpec
-from zoo.entry.entrant import Entrant, read_entrant
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.entrant import Entrant
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError, nearest
 from zoo.play.table import SIGHTS, Sight, Table
 
@@ -89,13 +89,6 @@ class Setting:
         who = {"agent_id": self.entrant.id, "against_id": self.opponent.id if self.opponent else None}
         return {**asdict(self.plan), "arena": self.identity, **who}
 
-    def acting_state(self) -> State:
-        """What plays in the trained seats, keyed "SEAT/NAME"."""
-        state: State = {}
-        for agent in {id(a): a for a in self.learners.values()}.values():
-            state |= agent.acting_state()
-        return state
-
     def default_folder(self) -> Path:
         """checkpoints/ARENA/ENTRANT[-vs-OPPONENT]/seed-SEED."""
         plan = self.plan
@@ -110,12 +103,12 @@ def set_up(plan: Plan) -> Setting:
         UserError: no such arena, agent, seat or device; an agent that does not learn, or cannot here.
     """
     check_device(plan.device)
-    arena = plan.arena.make(plan.copies, plan.device)
-    identity = plan.arena.identity(arena)
-    entrant = read_entrant(plan.agent, arena, identity, learning=True)
+    venue = Venue(plan.arena)
+    entrant = venue.entrant(plan.agent, learning=True)
     if not entrant.entry.agent.learns:
         raise UserError(f"{entrant.entry.name} does not learn: there is nothing to train")
-    opponent = None if plan.against is None else read_entrant(plan.against, arena, identity)
+    opponent = None if plan.against is None else venue.entrant(plan.against)
+    arena, identity = venue.make(plan.copies, plan.device), venue.identity
     mine = tuple(arena.spec.seats) if opponent is None else _trained_seats(plan, arena.spec)
     learners = entrant.agents(arena.spec, mine, derive(plan.seed, "agent"), plan.device)
     players = dict(learners)

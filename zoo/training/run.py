@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from agents.protocol import State
 from zoo.entry import checkpoint as checkpoints
 from zoo.entry.checkpoint import CARD, RESUME, Card
 from zoo.errors import UserError
@@ -115,7 +116,7 @@ class _Run:
         return self.outcome("finished")
 
     def must_be_sane(self) -> None:
-        for name, tensor in self.setting.acting_state().items():
+        for name, tensor in acting_state(self.table).items():
             if tensor.is_floating_point() and not bool(tensor.abs().max() < _LIMIT):  # False also for NaN
                 raise UserError(
                     f"{self.setting.entrant.label}: the weights {name} are no longer finite after {self.steps:,} steps;"
@@ -134,7 +135,7 @@ class _Run:
             self.publish()
 
     def publish(self) -> None:
-        self.folder.publish(self.setting.acting_state(), self.card(), self.curve.all_rows())
+        self.folder.publish(acting_state(self.table), self.card(), self.curve.all_rows())
 
     def finish(self) -> None:
         self.publish()
@@ -188,6 +189,14 @@ class _Run:
                 figures[seat][metric] = value
         curves = {seat: self.curve.series(f"{seat}/{RETURN}") for seat in self.table.players}
         return Reading(self.steps, self.setting.rounds * self.table.steps_per_round, curves, figures)
+
+
+def acting_state(table: Table) -> State:
+    """What the learners of a table play, keyed "SEAT/NAME"."""
+    state: State = {}
+    for agent in table.learners.values():
+        state |= agent.acting_state()
+    return state
 
 
 def play_rounds(

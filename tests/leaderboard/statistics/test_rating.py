@@ -11,6 +11,7 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import spearmanr
 
 from leaderboard.statistics.counts import Counts
+from leaderboard.statistics.estimate import Z95
 from leaderboard.statistics.likelihood import Data, maximise, terms
 from leaderboard.statistics.rating import BETA, Rating, fit, rank_intervals, trueskill_online
 
@@ -31,10 +32,6 @@ def field(seed: int, spread: float, draws: float, n: int = 50, games: int = 5000
     return skill, margin, [(f"p{a:02}", f"p{b:02}", o) for a, b, o in zip(i, j, outcome.tolist(), strict=True)]
 
 
-def score(difference, margin):
-    return (ndtr((difference - margin) / C) + ndtr((difference + margin) / C)) / 2
-
-
 @pytest.mark.parametrize("name", FIELDS)
 def test_intervals_cover_the_truth_and_ranks_follow_it(name):
     spread, draws, bar = FIELDS[name]
@@ -44,9 +41,11 @@ def test_intervals_cover_the_truth_and_ranks_follow_it(name):
         started = time.process_time()
         rating = fit(Counts.of(results))
         spent.append(time.process_time() - started)
-        truth = score(skill[:, None] - skill[None, :], margin)
-        _, low, high = rating.expected_scores()
-        covered.append(((low <= truth) & (truth <= high))[np.triu_indices(50, 1)].mean())
+        pairs = list(combinations(range(50), 2))
+        apart = [rating.difference(rating.players[i], rating.players[j]) for i, j in pairs]
+        covered.append(
+            np.mean([low <= skill[i] - skill[j] <= high for (i, j), (_, low, high) in zip(pairs, apart, strict=True)])
+        )
         correlation.append(spearmanr(rating.skill, skill).statistic)
         assert rating.spread == pytest.approx(spread, rel=0.25)
         assert rating.margin == pytest.approx(margin, rel=0.2)
@@ -197,7 +196,6 @@ def test_nobody_and_a_newcomer():
     two = fit(Counts.of([], ["a", "b"]))
     assert two.skills()["a"].sigma == pytest.approx(25 / 3 / np.sqrt(2))  # relative to the mean of two
     assert two.rank_intervals() == {"a": (1, 2), "b": (1, 2)}
-    assert two.expected_score("a", "b").value == pytest.approx(0.5)
     assert two.probability_above("a", "b") == pytest.approx(0.5)
 
 
@@ -245,14 +243,12 @@ def test_skills_relative_to_a_group_or_an_anchor():
         rating.skills(anchor="z")
 
 
-def test_expected_scores_agree_with_each_other():
+def test_the_probability_to_be_above_agrees_with_the_difference():
     rating = fit(Counts.of(field(2, 5.0, 0.2, n=6, games=200)[2]))
-    value, low, high = rating.expected_scores()
-    one = rating.expected_score("p01", "p04")
-    assert (one.value, one.low, one.high) == pytest.approx((value[1, 4], low[1, 4], high[1, 4]))
-    assert value + value.T == pytest.approx(np.ones((6, 6)))
-    assert low + high.T == pytest.approx(np.ones((6, 6)))
-    assert one.value == pytest.approx(score(rating.skill[1] - rating.skill[4], rating.margin))
+    value, low, _ = rating.difference("p01", "p04")
+    above = rating.probability_above("p01", "p04")
+    assert above == pytest.approx(ndtr(value / ((value - low) / Z95)))
+    assert above + rating.probability_above("p04", "p01") == pytest.approx(1.0)
 
 
 def test_rank_intervals_come_from_the_joint_distribution():

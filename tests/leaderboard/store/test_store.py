@@ -22,7 +22,8 @@ from leaderboard.records import (
     PanelRecord,
     SubmissionRecord,
 )
-from leaderboard.store.store import Store, database, migrations, schema
+from leaderboard.store import database, migrations, schema
+from leaderboard.store.store import Store
 
 HERE = Path(__file__).parents[1]
 ROOT = Path(leaderboard.__file__).parents[1]
