@@ -164,14 +164,17 @@ def episode_returns(
             if who not in row_of or partner not in column_of:
                 continue
             for role, seats in roles.items():
-                cell = _own(block, who, seats, max_steps)
+                cell = own_returns(block, who, seats, max_steps)
                 if cell is not None:
                     found[role][there, row_of[who], column_of[partner]] = cell[here]
     return found
 
 
-def _own(block: BlockRecord, who: str, seats: Sequence[str], max_steps: int | None) -> Floats | None:
-    """Own return [episodes] of an entrant in a role of a block; None where it never plays it."""
+def own_returns(block: BlockRecord, who: str, seats: Sequence[str], max_steps: int | None) -> Floats | None:
+    """Own return [episodes] of an entrant in a role of a block; None where it never plays it.
+
+    With `max_steps` it is the return per step, and a spoiled episode counts so many steps.
+    """
     rotations: dict[int, list[SeatResult]] = {}
     for result in block.results:
         if result.entrant == who and result.seat in seats:

@@ -53,6 +53,7 @@ def test_an_advantage_is_aligned_with_the_others_by_the_mean_of_the_past_own_one
             past.append(float(mine[t, b]))
 
 
+@pytest.mark.learning
 def test_with_beta_0_and_no_partner_it_is_the_policy_gradient_of_its_own_return() -> None:
     arena = Coin(16)
     learner = agent(arena, ("red", "blue"), beta=0.0, sparring=0.0, entropy=0.0)
@@ -75,6 +76,7 @@ def test_with_beta_0_and_no_partner_it_is_the_policy_gradient_of_its_own_return(
         assert not torch.equal(p, before[name])
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize(("past", "rises"), [(1.0, True), (-1.0, False)])
 def test_what_is_good_for_the_other_is_reinforced_after_good_times_only(
     past: float, rises: bool, monkeypatch: pytest.MonkeyPatch
@@ -103,6 +105,7 @@ def test_seats_are_lent_to_the_partner_in_training_by_itself_only() -> None:
     assert "lent" not in one.begin(Seating("red", nobody, nobody, training=True))
 
 
+@pytest.mark.learning
 def test_the_partner_plays_where_the_seat_is_lent_and_learns_only_among_its_like() -> None:
     arena = Coin(64)
     learner = agent(arena, ("red", "blue"), sparring=0.5)

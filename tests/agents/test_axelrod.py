@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from zoo.entry.entrant import read_entrant
 from zoo.entry.registry import kind_of, load_agent, load_arena
 from zoo.errors import UserError
 
-pytest.importorskip("axelrod")
+pytestmark = pytest.mark.skipif(find_spec("axelrod") is None, reason="the Axelrod library is not installed")
 
 COPIES, LENGTH = 6, 30
 #: Deterministic and drawing luck, short and long memories, state machines, learners of their own, teams of others.

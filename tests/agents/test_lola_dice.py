@@ -60,6 +60,7 @@ def error(found: Tensor, true: Tensor) -> float:
     return float((found - true).detach().norm() / true.detach().norm())
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize(("payoffs", "seat"), list(itertools.product((EQUAL, UNEQUAL), SEATS)))
 @pytest.mark.parametrize("k", [1, 2])
 def test_what_the_other_learns_depends_on_me_as_the_exact_game_says(payoffs: Any, seat: str, k: int) -> None:
@@ -74,6 +75,7 @@ def test_what_the_other_learns_depends_on_me_as_the_exact_game_says(payoffs: Any
     assert error(jacobian(found, theta), jacobian(true, theta)) < 0.1
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("estimator", ["dice", "baseline"])
 def test_plain_dice_agrees_too_where_games_are_many(estimator: str) -> None:
     arena = game()
@@ -86,6 +88,7 @@ def test_plain_dice_agrees_too_where_games_are_many(estimator: str) -> None:
     assert error(jacobian(found, theta), jacobian(true, theta)) < 0.15
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("seat", SEATS)
 def test_the_surrogate_loss_takes_the_right_step_that_depends_on_nothing(seat: str) -> None:
     arena, other = game(), SEATS[SEATS[0] == seat]
@@ -98,6 +101,7 @@ def test_the_surrogate_loss_takes_the_right_step_that_depends_on_nothing(seat: s
     assert all(gradient(number, theta, keep=True)["w0"].eq(0).all() for number in found["w0"].flatten())
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize(("payoffs", "seat"), list(itertools.product((EQUAL, UNEQUAL), SEATS)))
 @pytest.mark.parametrize("k", [1, 2])
 def test_it_climbs_through_what_the_other_learns(
@@ -119,6 +123,7 @@ def test_it_climbs_through_what_the_other_learns(
     assert error(true(k - 1), true(k)) > 0.1  # or one step less would pass for it
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("nothing", [{"eta": 0.0}, {"look_aheads": 0}])
 @pytest.mark.parametrize(("arena", "settings"), [("ipd", {}), ("imp", {"weigh": "step"}), ("coin", {"hidden": 8})])
 def test_without_look_ahead_it_is_the_naive_learner_bit_for_bit(
@@ -142,6 +147,7 @@ def test_without_look_ahead_it_is_the_naive_learner_bit_for_bit(
     assert learned(LolaDice, LolaDice.Config(**settings)) != learned(Naive, Naive.Config(**shared))
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize(("sight", "rounds"), [("policies", 3), ("actions", 1)])
 def test_a_replica_learns_what_it_would_learn_alone(sight: Any, rounds: int) -> None:
     """Beyond the first round the games played differ, which only who infers its peer learns from."""
@@ -157,6 +163,7 @@ def test_a_replica_learns_what_it_would_learn_alone(sight: Any, rounds: int) -> 
         assert torch.allclose(alone, together, atol=1e-4)
 
 
+@pytest.mark.learning
 def test_a_hidden_peer_is_inferred_from_what_it_does() -> None:
     arena = IteratedPrisonersDilemma(32, max_steps=STEPS)
     players = made(LolaDice, arena) | {"column": AlwaysDefect.make(arena.spec, ("column",))}

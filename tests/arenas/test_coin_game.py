@@ -2,12 +2,12 @@ import math
 
 import pytest
 import torch
-from arena_play import FunctionPolicy, equal, play, simulated_returns, softmax_policy
 
 from arenas.coin import Coin
 from arenas.coin_two import CoinTwo
 from arenas.protocol import Action, TimeStep
 from arenas.tables.finite import Lookup
+from tests.arenas.arena_play import FunctionPolicy, equal, play, simulated_returns, softmax_policy
 
 RIGHT, LEFT, DOWN, UP = range(4)
 RED, BLUE = 0, 1

@@ -2,10 +2,10 @@ import math
 
 import pytest
 import torch
-from arena_play import play
 
 from arenas.coin_two import CoinTwo
 from arenas.protocol import Action, TimeStep
+from tests.arenas.arena_play import play
 
 RIGHT, LEFT, DOWN, UP, STAY = range(5)
 

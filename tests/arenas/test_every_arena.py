@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from arena_play import ARENAS, Segment, equal, play, resume
 
 from arenas.protocol import DONE, WORDS, Action, Arena
+from tests.arenas.arena_play import ARENAS, Segment, equal, play, resume
 
 T = 9
 

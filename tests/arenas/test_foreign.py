@@ -9,7 +9,6 @@ import numpy as np
 import pettingzoo
 import pytest
 import torch
-from arena_play import dealt, equal, play
 from gymnasium import spaces
 from pettingzoo.utils.conversions import parallel_to_aec
 
@@ -19,6 +18,7 @@ from arenas.luck import bits
 from arenas.matrix import IteratedPrisonersDilemma
 from arenas.matrix import parallel_env as matrix_env
 from arenas.protocol import DONE, INVALID, Action, ArenaError
+from tests.arenas.arena_play import dealt, equal, play
 
 CONNECT_FOUR, TAG = "pettingzoo:classic/connect_four_v3", "mpe2:simple_tag_v3"
 

@@ -4,11 +4,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from arena_play import LOPSIDED, FunctionPolicy, play, simulated_returns, softmax_policy
 
 from arenas.luck import below, bits
 from arenas.matrix import Chicken, IteratedMatchingPennies, IteratedPrisonersDilemma, Matrix, StagHunt
 from arenas.protocol import Action
+from tests.arenas.arena_play import LOPSIDED, FunctionPolicy, play, simulated_returns, softmax_policy
 
 SEATS = ("row", "column")
 # probability of cooperating: (start; CC, CD, DC, DD)

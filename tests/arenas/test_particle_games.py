@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_particle_parity import SCENARIOS, theirs
 from torch import Tensor
 
 from arenas.particle.adversary import Adversary
@@ -22,6 +21,7 @@ from arenas.particle.tag import Tag, bound
 from arenas.particle.world import Particles
 from arenas.particle.world_comm import WorldComm
 from arenas.protocol import WORDS, Action, TimeStep
+from tests.arenas.test_particle_parity import SCENARIOS, theirs
 
 GAMES = list(SCENARIOS.values())
 

@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from arena_play import ARENAS, LOPSIDED, Segment, play
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, render_test, seed_test
 
 import arenas.coin
@@ -15,6 +14,7 @@ import arenas.coin_two
 import arenas.matrix
 from arenas.foreign.face import agent_name, env, parallel_env
 from arenas.protocol import Arena, ArenaSpec, SeatSpec
+from tests.arenas.arena_play import ARENAS, LOPSIDED, Segment, play
 
 
 @pytest.fixture(params=ARENAS)

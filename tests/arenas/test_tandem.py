@@ -98,6 +98,7 @@ def test_nash_equilibria_are_the_line_and_no_other_point() -> None:
     assert min(slope(0.5, 0.4), slope(-1.0, 0.0), slope(2.0, 1.0)) > 0.5
 
 
+@pytest.mark.learning
 def test_lola_leaves_the_nash_line_for_a_place_where_both_lose() -> None:
     """The known result, by a simulation of the paper's update on the arena's own value.
 

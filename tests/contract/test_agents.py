@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import broken
 import pytest
 from _pytest.mark.structures import ParameterSet
 
 from agents.protocol import Agent
 from arenas.protocol import Arena
+from tests.contract import broken
 from zoo.check import AGENT_LAWS, Failed, Finding, NotApplicable, Passed, check_agent
 from zoo.entry.catalogue import refusal
 from zoo.entry.registry import AGENTS, ARENAS, load_agent, load_arena, names

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import broken_arenas
 import pytest
 
 import arenas.foreign.face
 from arenas.foreign.face import ArenaEnv
+from tests.contract import broken_arenas
 from zoo.check import ARENA_LAWS, Failed, Finding, NotApplicable, check_arena
 from zoo.entry.registry import ARENAS, names
 

@@ -6,8 +6,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from command_line import AGENTS, ENVIRONMENTS, Refused, Said, Zoo
 
+from tests.zoo.command_line import AGENTS, ENVIRONMENTS, Refused, Said, Zoo
 from zoo.cli import main
 
 

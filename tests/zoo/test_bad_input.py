@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 
+from tests.zoo.command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 from zoo.entry.checkpoint import CARD, WEIGHTS
 from zoo.entry.venue import ArenaChoice
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import fresh_checkpoint
 
+from tests.zoo.command_line import fresh_checkpoint
 from zoo.entry import checkpoint
 from zoo.entry.checkpoint import CARD, WEIGHTS, Card, Checkpoint, digest, load, save
 from zoo.entry.entrant import read_entrant

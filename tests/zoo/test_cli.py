@@ -12,7 +12,6 @@ import sys
 from importlib.metadata import EntryPoint
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 
 import click
 import pytest
@@ -97,14 +96,20 @@ def test_lists_import_nothing_that_they_list(arguments: list[str]) -> None:
     assert not loaded & {"torch", "numpy", "agents", "arenas", "pettingzoo", "scipy", "sqlalchemy"}
 
 
-@pytest.mark.parametrize("kept_in", [catalogue, papers])
-def test_the_kept_lists_say_what_the_classes_say(
-    kept_in: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = kept_in.KEPT.read_text()
-    monkeypatch.setattr(kept_in, "KEPT", tmp_path / "fresh.json")
-    kept_in.write()
-    assert kept == kept_in.KEPT.read_text(), f"python -c 'import {kept_in.__name__} as m; m.write()' writes it anew"
+def test_the_kept_lists_say_what_the_classes_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = catalogue.KEPT.read_text()
+    monkeypatch.setattr(catalogue, "KEPT", tmp_path / "fresh.json")
+    catalogue.write()
+    assert kept == catalogue.KEPT.read_text(), f"python -c 'import {catalogue.__name__} as m; m.write()' writes it anew"
+
+
+@pytest.mark.parametrize("name", papers.NAMES)
+def test_every_listed_figure_is_there_and_has_its_facts(name: str) -> None:
+    figure = papers.load(name)
+    assert (figure.name, figure.facts) == (name, papers.FIGURES[name])
+    facts = figure.facts.items()
+    assert all(fact > 0 for key, fact in facts if key not in ("name", "title", "source"))
+    assert {key for key, _ in facts} == papers.FIGURES[papers.NAMES[0]].keys()
 
 
 def test_json_has_one_spelling(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 
 from leaderboard.records import BlockRecord
 from leaderboard.store.store import Store
+from tests.zoo.command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 from zoo import crossplay, home
 from zoo.crossplay import BEST
 from zoo.entry import checkpoint, declared

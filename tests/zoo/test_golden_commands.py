@@ -20,6 +20,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from zoo.cli import main
 
 GOLDEN = Path(__file__).parent / "golden_commands.json"
@@ -98,6 +100,7 @@ def observed(home: Path) -> dict[str, Any]:
     return seen | {table: f"{len(rows)} {digest(rows)}" for table, rows in recorded(home / "records.sqlite")}
 
 
+@pytest.mark.learning
 def test_commands_say_and_record_what_they_did(zoo_home: str) -> None:
     assert observed(Path(zoo_home)) == json.loads(GOLDEN.read_text())
 

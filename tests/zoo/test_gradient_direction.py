@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import Zoo
 from rich.console import Console
 
 from leaderboard.report import plots
+from tests.zoo.command_line import Zoo
 from zoo.papers.figure import Part, Reproduction
 from zoo.papers.maddpg import gradient_direction as figure
-from zoo.papers.maddpg.gradient_direction import FIGURE, HALF, REWARDS, VARIANTS, products, shares
+from zoo.papers.maddpg import step_signs
+from zoo.papers.maddpg.gradient_direction import FIGURE, VARIANTS
+from zoo.papers.maddpg.step_signs import HALF, REWARDS, products, shares
 from zoo.papers.screen import report_screen
 
 THETAS = (HALF, Fraction(2, 3), figure.BESIDE)
@@ -38,7 +40,7 @@ def test_the_proposition_holds_for_the_reward_of_all_ones() -> None:
 
 @pytest.mark.parametrize("agents", range(1, 9))
 def test_the_reward_as_printed_has_no_gradient(agents: int) -> None:
-    assert figure.gradient(agents, HALF, REWARDS["all equal"]) == [0] * agents
+    assert step_signs.gradient(agents, HALF, REWARDS["all equal"]) == [0] * agents
     assert shares(products("score", agents, HALF, REWARDS["all equal"])) == (0, 1, 0)
 
 
@@ -56,9 +58,9 @@ def test_every_law_is_what_the_enumeration_finds(name: str) -> None:
 def test_the_gradient_is_that_of_the_objective(agents: int, theta: Fraction) -> None:
     """J = theta^N, plus (1 - theta)^N where all zeros are paid too."""
     ones, zeros = theta ** (agents - 1), (1 - theta) ** (agents - 1)
-    assert figure.objective(agents, theta, REWARDS["all ones"]) == theta**agents
-    assert figure.gradient(agents, theta, REWARDS["all ones"]) == [ones] * agents
-    assert figure.gradient(agents, theta, REWARDS["all equal"]) == [ones - zeros] * agents
+    assert step_signs.objective(agents, theta, REWARDS["all ones"]) == theta**agents
+    assert step_signs.gradient(agents, theta, REWARDS["all ones"]) == [ones] * agents
+    assert step_signs.gradient(agents, theta, REWARDS["all equal"]) == [ones - zeros] * agents
 
 
 @pytest.mark.parametrize("theta", THETAS)
@@ -66,11 +68,11 @@ def test_the_gradient_is_that_of_the_objective(agents: int, theta: Fraction) -> 
 @pytest.mark.parametrize("estimator", ["score", "critic", "baseline"])
 def test_every_step_is_unbiased(estimator: str, reward: str, theta: Fraction) -> None:
     agents, paid = 4, REWARDS[reward]
-    g, j = figure.gradient(agents, theta, paid), figure.objective(agents, theta, paid)
+    g, j = step_signs.gradient(agents, theta, paid), step_signs.objective(agents, theta, paid)
     total = [Fraction(0)] * agents
-    for joint in figure.joint_actions(agents):
-        step = figure.estimate(estimator, joint, theta, paid, j)
-        total = [t + figure.probability(joint, theta) * s for t, s in zip(total, step, strict=True)]
+    for joint in step_signs.joint_actions(agents):
+        step = step_signs.estimate(estimator, joint, theta, paid, j)
+        total = [t + step_signs.probability(joint, theta) * s for t, s in zip(total, step, strict=True)]
     assert total == g
     assert sum(p * d for p, d in products(estimator, agents, theta, paid)) == sum(x * x for x in g)
 
@@ -84,22 +86,22 @@ def test_a_baseline_makes_wrong_steps() -> None:
 def test_a_minibatch_is_the_mean_of_its_steps(estimator: str) -> None:
     """Held against the means themselves, vector by vector."""
     agents, draws, reward = 2, 3, REWARDS["all ones"]
-    g = figure.gradient(agents, HALF, reward)
+    g = step_signs.gradient(agents, HALF, reward)
     right = Fraction(0)
-    for batch in itertools.product(figure.joint_actions(agents), repeat=draws):
-        steps = [figure.estimate(estimator, joint, HALF, reward, Fraction(0)) for joint in batch]
+    for batch in itertools.product(step_signs.joint_actions(agents), repeat=draws):
+        steps = [step_signs.estimate(estimator, joint, HALF, reward, Fraction(0)) for joint in batch]
         middle = [sum(column, Fraction(0)) / draws for column in zip(*steps, strict=True)]
         if sum(x * y for x, y in zip(middle, g, strict=True)) > 0:
             right += Fraction(1, 2 ** (agents * draws))
     found = products(estimator, agents, HALF, reward)
-    assert shares(found, draws)[0] == right == figure.in_batch(shares(found)[0], draws)
+    assert shares(found, draws)[0] == right == step_signs.in_batch(shares(found)[0], draws)
 
 
 @pytest.mark.parametrize("right", [Fraction(1), Fraction(19, 20), Fraction(1, 2), Fraction(13, 4096)])
 def test_no_fewer_draws_would_do(right: Fraction) -> None:
-    draws = figure.draws_needed(right)
-    assert figure.in_batch(right, draws) >= figure.SURE
-    assert draws == 1 or figure.in_batch(right, draws - 1) < figure.SURE
+    draws = step_signs.draws_needed(right)
+    assert step_signs.in_batch(right, draws) >= step_signs.SURE
+    assert draws == 1 or step_signs.in_batch(right, draws - 1) < step_signs.SURE
 
 
 def test_rows_screen_and_picture_tell_fractions() -> None:

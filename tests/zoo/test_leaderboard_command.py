@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import Refused, Zoo
 
+from tests.zoo.command_line import Refused, Zoo
 from zoo.cli import main
 
 FORMATS = ("table", "json", "csv", "markdown")

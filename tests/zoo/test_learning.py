@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 
 from leaderboard.report.terminal import to_text
 from leaderboard.store.store import Store
+from tests.zoo.command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 from zoo import home
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.matches.learning import LearningMatch, LearningSummary, Schedule
@@ -124,6 +124,7 @@ def test_against_itself_there_are_two_learners(zoo: Zoo) -> None:
     assert told["curves"][f"{NAIVE} (1) as row"] != told["curves"][f"{NAIVE} (2) as column"]
 
 
+@pytest.mark.learning
 def test_against_a_script() -> None:
     told = played(match(NAIVE, "always-defect"))
     for line in told.seats:
@@ -192,6 +193,7 @@ def test_long_labels_are_cut_and_figures_never() -> None:
         assert text.count("█") >= 4
 
 
+@pytest.mark.learning
 def test_exact_runs_are_the_same_in_any_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def exact(runs: int) -> LearningSummary:
         return played(match("lola-exact", "naive-exact", runs=runs, rounds=20))

@@ -63,6 +63,7 @@ def test_a_table_learner_learns_from_every_step_and_an_exact_one_from_every_epis
         assert all(not torch.equal(then[name], t) for name, t in agent.acting_state().items())
 
 
+@pytest.mark.learning
 def test_a_seed_is_the_same_tournament_whatever_the_number_of_seeds(results: dict[str, Any]) -> None:
     alone = tournament(silent, "imp", 1, 3, 8)
     for who in LEARNERS:
@@ -71,11 +72,13 @@ def test_a_seed_is_the_same_tournament_whatever_the_number_of_seeds(results: dic
     assert sum(different) >= 4
 
 
+@pytest.mark.learning
 def test_nothing_is_won_in_matching_pennies_that_nobody_lost(results: dict[str, Any]) -> None:
     for pair, (row, column) in results["imp"]["pairs"].items():
         np.testing.assert_allclose(np.array(row) + np.array(column), 0, atol=1e-12, err_msg=pair)
 
 
+@pytest.mark.learning
 def test_the_report_ranks_by_what_was_earned_and_draws_both_games(results: dict[str, Any]) -> None:
     for rank, who in enumerate(("lola-exact", "wolf-phc", "phc", "jal-q", "naive-exact", "independent-q")):
         results["ipd"]["all"][who] = [-1.0 - rank, -1.25 - rank]

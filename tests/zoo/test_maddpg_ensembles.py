@@ -25,7 +25,7 @@ from zoo.entry import checkpoint, entrant
 from zoo.entry.checkpoint import Card
 from zoo.entry.entrant import Entrant, read_entrant
 from zoo.entry.registry import load_agent
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.papers.figure import Part, Reproduction
 from zoo.papers.maddpg import ensemble_games as ensembles
@@ -219,10 +219,10 @@ def test_an_ensemble_of_one_policy_twice_plays_like_it(tmp_path: Path) -> None:
     put(tmp_path / "same", ENSEMBLE, 0, same, k=2)
     put(tmp_path / "two", ENSEMBLE, 0, k=2)
     twins, two = (read(f"{ENSEMBLE}@{tmp_path / name}") for name in ("same", "two"))
-    arena = ArenaChoice("tag").make(8)
+    venue = Venue(ArenaChoice("tag"))
 
     def game(who: Entrant) -> Any:
-        return ensembles.earned(ensembles.play(arena, IDENTITY, who, read("pursuit")))
+        return ensembles.earned(ensembles.chase(venue, who, read("pursuit"), 8))
 
     assert game(twins) == game(sub_policy(twins, 0)) == game(sub_policy(twins, 1))
     whole, parts = game(two)["adversary"], [game(sub_policy(two, k))["adversary"] for k in (0, 1)]

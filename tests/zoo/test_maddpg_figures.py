@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command_line import Refused, Zoo, fresh_checkpoint
 from rich.console import Console
 from scipy.stats import ttest_1samp
 
 from leaderboard.report import plots
+from tests.zoo.command_line import Refused, Zoo, fresh_checkpoint
 from zoo import papers
 from zoo.entry import checkpoint, entrant
 from zoo.entry.venue import ArenaChoice, Venue
@@ -364,7 +364,8 @@ def test_a_game_is_what_a_match_plays(house: Path) -> None:
     for agent, seed in (("maddpg", 3), ("ddpg", 4)):
         fresh_checkpoint(house / "tag-v1" / agent, agent, choice, seed)
     game = dict.fromkeys(SEATS["tag"][:3], "maddpg") | {"agent_0": "ddpg"}
-    played = games.play("tag", game, 40)
+    venue = Venue(choice)
+    played = games.play(venue, {seat: venue.entrant(text) for seat, text in game.items()}, 40)
     identities = {text: entrant.read_entrant(text, choice.make(1), "tag-v1").id for text in ("maddpg", "ddpg")}
     texts = sorted(identities, key=identities.__getitem__)
     block = play_block(Venue(choice), Task((texts[0], texts[1]), 0, 0, 40))
@@ -379,8 +380,9 @@ def test_a_game_is_what_a_match_plays(house: Path) -> None:
 
 def test_shares_within_radii_are_of_the_end_of_the_episode(house: Path) -> None:
     fresh_checkpoint(house / "adversary-v1" / "maddpg", "maddpg", ArenaChoice("adversary"))
+    venue = Venue(ArenaChoice("adversary"))
     for script, least in (("informed-adversary", 0.5), ("maddpg", 0.0)):
-        played = games.play("adversary", dict.fromkeys(SEATS["adversary"], script), 200)
+        played = games.play(venue, dict.fromkeys(SEATS["adversary"], venue.entrant(script)), 200)
         told = maddpg_deception.summary(played)
         for by_name in told.values():
             assert by_name["within 0.1"] == pytest.approx(by_name["at_goal"])
@@ -414,6 +416,7 @@ def test_untrained_agents_go_through_every_figure(house: Path, name: str, monkey
     show(figure, report)
 
 
+@pytest.mark.learning
 def test_trained_agents_from_the_command_to_the_picture(house: Path, zoo: Zoo, tmp_path: Path) -> None:
     for agent in ("maddpg", "maddpg-inferred"):
         zoo(

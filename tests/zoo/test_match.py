@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import Zoo, contents, recorded
 
 from leaderboard.report.terminal import to_text
 from leaderboard.store.store import Store
+from tests.zoo.command_line import Zoo, contents, recorded
 from zoo import home
-from zoo.entry.entrant import Entrant
-from zoo.entry.registry import ArenaEntry
+from zoo.entry.entrant import Entrant, read_entrant
+from zoo.entry.registry import ArenaEntry, load_arena
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.matches.match import Summary, public_board, summarise
 from zoo.matches.plan import register, run
@@ -59,6 +60,24 @@ def test_both_sit_in_every_seat_against_each_other_themselves_and_the_panel(zoo:
                 wanted := [dict(zip(("red", "blue"), order, strict=True)) for order in (names, names[::-1])]
             )
             assert found[1] in wanted and found[0] != found[1]
+
+
+def test_a_match_looks_every_name_up_once(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: Counter[tuple[str, str]] = Counter()
+
+    def counted(original: Any) -> Any:
+        def look_up(text: str, *arguments: Any, **more: Any) -> Any:
+            looked_up[original.__name__, text] += 1
+            return original(text, *arguments, **more)
+
+        return look_up
+
+    for original in (load_arena, read_entrant):
+        for module in [m for m in sys.modules.values() if vars(m).get(original.__name__) is original]:
+            monkeypatch.setattr(module, original.__name__, counted(original))
+    zoo("match", "random", "greedy", "--arena", "coin", "--episodes", 10)
+    assert {("load_arena", "coin"), ("read_entrant", "random"), ("read_entrant", "greedy")} <= looked_up.keys()
+    assert set(looked_up.values()) == {1}, looked_up
 
 
 @pytest.mark.parametrize(

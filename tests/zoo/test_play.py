@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import Zoo, contents, recorded
 
 from agents.protocol import Memory, Policy, Seating
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
 from leaderboard.records import Status
+from tests.zoo.command_line import Zoo, contents, recorded
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play.blocks import Task, play_block, play_blocks

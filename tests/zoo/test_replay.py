@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command_line import Refused, Zoo
 from PIL import Image
 
 from leaderboard.store.store import Store
+from tests.zoo.command_line import Refused, Zoo
 from zoo import home
 from zoo.play.replay import Frame, replay, strip, write_gif
 
@@ -98,9 +98,9 @@ def test_no_picture_no_gif(tmp_path: Path) -> None:
         (("nothing",), "no match 'nothing'; the latest are: "),
         (("", "--no-gif"), "is ambiguous; it could be "),
         (("KEY", "--episode", 6), "has episodes 0 to 5, not 6"),
-        (("KEY", "--seating", 2), "has seatings 0 to 1, not 2"),
+        (("KEY", "--seating", 2), "has rotations 0 to 1, not 2"),
         (("KEY", "--episode", -1), "-1 is not in the range"),
-        (("LEARNING",), "is a learning match, of which no episode is kept"),
+        (("LEARNING",), "is a learning match, which keeps no episode"),
     ],
 )
 def test_what_cannot_be_shown_is_one_line(words: tuple[object, ...], line: str, zoo: Zoo, refused: Refused) -> None:

@@ -16,6 +16,7 @@ def runs(row: str, column: str, rounds: int = 3, replicas: int = 4, seed: int = 
     return run_replicas(IPD, {"row": row, "column": column}, rounds=rounds, replicas=replicas, seed=seed)
 
 
+@pytest.mark.learning
 def test_values_are_exact_and_come_again() -> None:
     told, again, other = (runs("naive-exact", "tit-for-tat", seed=seed) for seed in (0, 0, 1))
     assert told.exact
@@ -33,12 +34,14 @@ def test_rules_on_equal_seeds_start_from_equal_policies() -> None:
     )
 
 
+@pytest.mark.learning
 def test_more_replicas_leave_the_first_as_they_are() -> None:
     few, many = (runs("lola-exact", "lola-exact", replicas=replicas).values["row"] for replicas in (2, 5))
     assert np.allclose(few, many[:, :2], atol=1e-12)
     assert len(np.unique(many[0])) == 5
 
 
+@pytest.mark.learning
 def test_sampled_replicas_do_not_depend_on_their_number() -> None:
     few, many = (
         run_replicas(
@@ -62,6 +65,7 @@ def test_probabilities_are_those_of_the_final_policy() -> None:
     assert np.array_equal(runs("naive-exact", "tit-for-tat").probabilities("column")[0, :, 0], [1, 1, 0, 1, 0])
 
 
+@pytest.mark.learning
 def test_sampled_learners_with_a_memory_are_judged_by_what_they_got() -> None:
     texts = {"red": "naive,hidden=8", "blue": "greedy"}
     told = run_replicas(COIN, texts, rounds=2, replicas=3, copies=4, length=10)

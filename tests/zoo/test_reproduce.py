@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from command_line import Refused, Zoo
 from rich.console import Console
 
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
+from tests.zoo.command_line import Refused, Zoo
 from zoo import papers
 from zoo.entry.registry import load_arena
 from zoo.errors import UserError
@@ -44,9 +44,13 @@ def square(tell: Tell, number: int) -> dict[str, float]:
 
 
 class Squares(Figure):
-    name, title, source = "squares", "Squares", "Euclid, book II"
-    minutes, seeds, unit = (0.1, 0.1), (3, 2), "numbers"
+    name, unit = "squares", "numbers"
     interrupted = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        seeds = {"seeds_default": 3, "seeds_quick": 2}
+        return {"name": self.name, "title": "Squares", "source": "Euclid, book II"} | seeds
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         found = [Part(f"number {n}", square, {"number": n}) for n in range(seeds)]
@@ -215,6 +219,7 @@ def test_the_band_of_a_curve_is_students() -> None:
     assert (alone["low"], alone["high"]) == ([None], [None])
 
 
+@pytest.mark.learning
 def test_estimates_of_derivatives_rank_as_they_should() -> None:
     pairs = [dice_gradients.one_pair(lambda *_: None, seed, [64, 1_000]) for seed in (0, 1)]
 

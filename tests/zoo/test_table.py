@@ -230,12 +230,7 @@ def test_figures_of_a_whole_episode() -> None:
 
 
 def test_a_metric_without_events_is_nan() -> None:
-    class Still(AlwaysCooperate):
-        needs = frozenset({"discrete"})
-
-        def __init__(self, spec: Any, seats: Any, *rest: Any, **more: Any) -> None:
-            Agent.__init__(self, spec, seats, None, 0)
-
+    class Still(Agent):
         def act(self, timestep: Any, memory: Any) -> Any:
             return Action(torch.zeros(len(timestep.reward), dtype=torch.long)), memory
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Refused, Zoo, contents, recorded
 
 from leaderboard.errors import StoreError
 from leaderboard.store.store import Store
+from tests.zoo.command_line import Refused, Zoo, contents, recorded
 from zoo import home
 
 SHORT = ("--arena", "ipd", "--set", "arena.max_steps=10", "--episodes", 20)

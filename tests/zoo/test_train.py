@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import torch
-from training_runs import AGENTS, COIN, RESUMED, SPOILT, after, plan, saved_rounds, wait_for, weights
 
+from tests.zoo.training_runs import AGENTS, COIN, RESUMED, SPOILT, after, plan, saved_rounds, wait_for, weights
 from zoo.entry import checkpoint
 from zoo.entry.entrant import read_entrant
 from zoo.entry.venue import ArenaChoice

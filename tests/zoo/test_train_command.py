@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner
-from training_runs import IPD, after, plan, saved_rounds, wait_for, weights
 
+from tests.zoo.training_runs import IPD, after, plan, saved_rounds, wait_for, weights
 from zoo.cli import cli
 from zoo.commands.train import count
 from zoo.entry import checkpoint

@@ -33,7 +33,7 @@ Examples:
 @arena_options
 @click.option("--against", multiple=True, metavar="ENTRANT", help="A further opponent that is no entry; repeatable.")
 @click.option("--role", "only", multiple=True, metavar="ROLE", help="Show this role only; repeatable.")
-@click.option("--episodes", type=COUNT, help="Episodes of every pairing in each seating (default: the arena's).")
+@click.option("--episodes", type=COUNT, help="Episodes of every pairing in each rotation (default: the arena's).")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Only the public seed 0 reaches the board.")
 @click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks.")
 @click.option("--anchor-low", metavar="ENTRANT", help="Who is 0 on the normalised scale (default: the arena's).")

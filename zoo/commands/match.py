@@ -60,7 +60,7 @@ class Learning:
 @arena_options
 @grouped(
     "frozen",
-    click.option("--episodes", type=COUNT, help="Episodes in each seating (default: the arena's, 1000 in ours)."),
+    click.option("--episodes", type=COUNT, help="Episodes in each rotation (default: the arena's, 1000 in ours)."),
     click.option("--from", "first", type=click.IntRange(0), help="With --seed: the first episode (default: 0)."),
     click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks."),
     into=Frozen,
@@ -101,7 +101,7 @@ def command(
 ) -> None:
     """Play a match between entrants A and B and rate it.
 
-    Both play in every seating on paired seeds, against each other, themselves and the arena's panel; they are compared
+    Both play in every rotation on paired seeds, against each other, themselves and the arena's panel; they are compared
     by their own returns in the same seats, with the same partners, on the same seeds.
     """
     import json
@@ -177,6 +177,6 @@ def _learn(
 
     schedule = Schedule(options.rounds, options.copies, options.length or venue.spec.max_steps, options.sight)
     match = LearningMatch(venue, texts, schedule, options.runs, seed or 0)
-    with Progress("rounds", Console(stderr=True), quiet=quiet) as progress:
+    with Progress("rounds", Console(stderr=True), quiet=quiet, at_once=False) as progress:
         summary = match.play(store, typed(), progress.update, recorded=recorded)
     return summary, learning_screen(summary)

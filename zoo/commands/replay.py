@@ -43,7 +43,7 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
     with Store(home.records(), read_only=True) as store:
         replayed = replay(store, store.match(match), episode, seating)
     who = ", ".join(f"{label} is {seat}" for seat, label in replayed.seats.items())
-    title = f"{replayed.match.arena}, match {replayed.match.id}, episode {episode}, seating {seating}: {who}"
+    title = f"{replayed.match.arena}, match {replayed.match.id}, episode {episode}, rotation {seating}: {who}"
     console.print(Text(clean(title), style="bold"))
     for line in strip(replayed.frames, console.width):
         console.print(Text(line, no_wrap=True))

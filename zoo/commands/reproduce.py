@@ -66,7 +66,7 @@ def command(
     from zoo import papers
 
     if listed:
-        facts = papers.listed()
+        facts = list(papers.FIGURES.values())
         click.echo(json.dumps(facts, indent=1)) if as_json else Console().print(_list(facts))
         return
     if name is None:
@@ -75,7 +75,7 @@ def command(
         need("matplotlib", "the picture, which --plot none leaves out")
     figure = papers.load(name)
     folder = out or Path("reproduce") / name
-    count = seeds or figure.seeds[quick]
+    count = seeds or figure.facts["seeds_quick" if quick else "seeds_default"]
     report, run = _run(figure, folder, quick, count, workers, force)
     files = _write(figure, folder, report, run, plot)
     if as_json:
@@ -155,7 +155,7 @@ def _write(figure: Figure, folder: Path, report: Reproduction, run: dict[str, An
     from zoo.bench.speed import machine
     from zoo.entry.checkpoint import write_atomically
 
-    whole = figure.facts() | {"version": __version__, "machine": machine(), "run": run} | report.to_json()
+    whole = figure.facts | {"version": __version__, "machine": machine(), "run": run} | report.to_json()
     stem = f"{figure.name}-quick" if run["quick"] else figure.name  # beside the longer run's, not over them
     files = [folder / f"{stem}.json"]
     write_atomically(files[0], (json.dumps(whole, indent=1) + "\n").encode())

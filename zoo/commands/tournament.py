@@ -22,7 +22,7 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("entrants", nargs=-1, required=True, metavar="A B C ...")
 @arena_options
-@click.option("--episodes", type=COUNT, help="Episodes of every pairing in each seating.")
+@click.option("--episodes", type=COUNT, help="Episodes of every pairing in each rotation.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Only blocks of the public seed 0 are rated.")
 @click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks.")
 @click.option("--no-panel", is_flag=True, help="Leave out the pairings with the arena's panel.")

@@ -5,24 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import math
+from itertools import product
+
+import numpy as np
 
 from zoo.crossplay.report import CrossReport
 
-HEADER = (
-    "arena",
-    "role",
-    "row",
-    "row_id",
-    "row_group",
-    "column",
-    "column_id",
-    "column_group",
-    "held_out",
-    "mean",
-    "standard_error",
-    "n",
-    "normalised",
-)
+_WHO = "arena role row row_id row_group column column_id column_group held_out"
+HEADER = (*_WHO.split(), "mean", "standard_error", "n", "normalised")
 
 
 def to_csv(report: CrossReport) -> str:
@@ -32,15 +22,10 @@ def to_csv(report: CrossReport) -> str:
     writer.writerow(HEADER)
     matrix = report.matrix
     for role in matrix.roles:
-        mean, error, between = matrix.mean(role), matrix.standard_error(role), report.normalised(role)
-        for i, row in enumerate(matrix.rows):
-            for j, column in enumerate(matrix.columns):
-                figures = [x if math.isfinite(x) else "" for x in (mean[i, j], error[i, j], between[i, j])]
-                writer.writerow(
-                    [
-                        *(matrix.identity, role, row.label, row.id, row.kind_label),
-                        *(column.label, column.id, column.kind_label, int(matrix.held_out[i, j])),
-                        *(figures[0], figures[1], matrix.episodes, figures[2]),
-                    ]
-                )
+        figures = np.stack([matrix.mean(role), matrix.standard_error(role), report.normalised(role)])
+        for (i, row), (j, column) in product(enumerate(matrix.rows), enumerate(matrix.columns)):
+            mean, error, between = (x if math.isfinite(x) else "" for x in figures[:, i, j].tolist())
+            pair = [cell for one in (row, column) for cell in (one.label, one.id, one.kind_label)]
+            held_out = int(matrix.held_out[i, j])
+            writer.writerow([matrix.identity, role, *pair, held_out, mean, error, matrix.episodes, between])
     return out.getvalue()

@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from arenas.protocol import ArenaSpec
 from leaderboard.statistics.estimate import Floats
 from leaderboard.store.store import Store
 from leaderboard.views.crossplay import episode_returns
@@ -53,11 +52,6 @@ class CrossMatrix:
     def identity(self) -> str:
         """The arena, as records name it."""
         return self.venue.identity
-
-    @property
-    def spec(self) -> ArenaSpec:
-        """The arena's rules."""
-        return self.venue.spec
 
     def mean(self, role: str) -> Floats:
         """Mean return per episode, float [R, C]."""
@@ -118,7 +112,7 @@ def play(
         venue: the arena, and who enters there.
         rows: ENTRANT texts.
         columns: ENTRANT texts; None takes the rows.
-        episodes: E of every pairing in each seating; by default the arena's.
+        episodes: E of every pairing in each rotation; by default the arena's.
         seed: match seed; 0 is the public one, whose blocks are rated.
         workers: processes that play.
         store: records to read and to add to; None keeps nothing.
@@ -138,18 +132,13 @@ def play(
         played = run(plan, records, command, workers, watch)
         known = records.blocks(venue.identity, {*row_ids, *column_ids}, "play")
         blocks = [block for block in known if block.id in plan.tasks]
-    parts, steps = roles(venue.spec), venue.spec.max_steps
+    parts = roles(venue.spec)
+    what = (blocks, row_ids, column_ids, parts, plan.episodes)
+    rows_played, columns_played = (tuple(players[text] for text in named) for named in (rows, columns))
+    per_step = episode_returns(*what, max_steps=venue.spec.max_steps)
+    counts = (len(plan.tasks), played)
     return CrossMatrix(
-        venue=venue,
-        roles=parts,
-        rows=tuple(players[text] for text in rows),
-        columns=tuple(players[text] for text in columns),
-        seed=seed,
-        episodes=plan.episodes,
-        returns=episode_returns(blocks, row_ids, column_ids, parts, plan.episodes),
-        per_step=episode_returns(blocks, row_ids, column_ids, parts, plan.episodes, max_steps=steps),
-        blocks=len(plan.tasks),
-        played=played,
+        venue, parts, rows_played, columns_played, seed, plan.episodes, episode_returns(*what), per_step, *counts
     )
 
 

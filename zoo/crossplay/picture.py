@@ -32,7 +32,7 @@ def heat_map(report: CrossReport, only: Sequence[str] = ()) -> plots.Plot:
         _panel(plot, panel, report, role, rows, columns)
     plot.suptitle(
         f"Cross-play in {matrix.identity}\n{len(rows)} x {len(columns)} entrants, n ="
-        f" {plural(matrix.episodes, 'episode')} a cell and seating, seed {matrix.seed}",
+        f" {plural(matrix.episodes, 'episode')} a cell and rotation, seed {matrix.seed}",
         fontsize=10,
     )
     return plot

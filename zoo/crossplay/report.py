@@ -18,7 +18,7 @@ from zoo.entry.declared import BEST, Anchors
 from zoo.play.blocks import PUBLIC_SEED
 
 if TYPE_CHECKING:
-    from zoo.crossplay.figures import Entry, Group
+    from zoo.crossplay.figures import Entry, Group, Judged
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class CrossReport:
         matrix = self.matrix
         return {
             "arena": matrix.identity,
-            "kind": matrix.spec.kind,
+            "kind": matrix.venue.spec.kind,
             "seed": matrix.seed,
             "episodes": matrix.episodes,
             "alpha": self.alpha,
@@ -85,21 +85,22 @@ class CrossReport:
         """
         if self.matrix.seed != PUBLIC_SEED:
             return []
-        records = []
-        for player in dict.fromkeys(entry.player for entry in self.entries):
-            mine = [entry for entry in self.entries if entry.player == player]
-            if len(mine) == len(self.matrix.roles):
-                records += [m for kind in KINDS if (m := self._measurement(player, mine, kind)) is not None]
-        return records
+        by_player: dict[Contestant, list[Entry]] = {}
+        for entry in self.entries:
+            by_player.setdefault(entry.player, []).append(entry)
+        whole = [mine for mine in by_player.values() if len(mine) == len(self.matrix.roles)]
+        return [m for mine in whole for kind in KINDS if (m := self._measurement(mine, kind)) is not None]
 
-    def _measurement(self, player: Contestant, mine: Sequence[Entry], kind: str) -> Measurement | None:
-        steps = self._over_roles({entry.role: getattr(entry.per_step, KINDS[kind]) for entry in mine})
+    def _measurement(self, mine: Sequence[Entry], kind: str) -> Measurement | None:
+        """One figure of an entrant, from its entries in all roles."""
+        steps, between = (
+            self._over_roles({entry.role: getattr(getattr(entry, which), KINDS[kind], None) for entry in mine})
+            for which in ("per_step", "normalised")
+        )
         if steps is None:
             return None
         value, low, high = steps["all"]
-        matrix, between = self.matrix, None
-        if all(entry.normalised is not None for entry in mine):
-            between = self._over_roles({entry.role: getattr(entry.normalised, KINDS[kind]) for entry in mine})
+        matrix = self.matrix
         if between is not None:
             between["n"] = min(entry.normalised.opponents for entry in mine if entry.normalised is not None)
         opponents = sorted(c.id for c, out in zip(matrix.columns, matrix.held_out[mine[0].row], strict=True) if out)
@@ -115,45 +116,38 @@ class CrossReport:
             "normalised": between,
         }
         n = len(opponents)
-        budget = matrix.episodes * matrix.spec.max_steps * n
-        return Measurement(player.id, matrix.identity, kind, value, low, high, n, False, budget, None, details)
+        budget = matrix.episodes * matrix.venue.spec.max_steps * n
+        return Measurement(mine[0].player.id, matrix.identity, kind, value, low, high, n, False, budget, None, details)
 
     def _over_roles(self, figures: Mapping[str, Estimate | None]) -> dict[str, Any] | None:
         """{"all": [value, low, high], "sides": {side: the same}}, the mean over the roles and each side's own.
 
         An open interval is closed at the value. None unless the figure is known for every role.
         """
-        spans = {
-            role: [x.mean, x.mean if x.low is None else x.low, x.mean if x.high is None else x.high]
-            for role, x in figures.items()
-            if x is not None
-        }
-        if len(spans) < len(figures):
-            return None
+        spans = {}
+        for role, x in figures.items():
+            if x is None:
+                return None
+            spans[role] = [x.mean, x.mean if x.low is None else x.low, x.mean if x.high is None else x.high]
         sides = {
             side: span
             for role, span in spans.items()
-            for side, members in self.matrix.spec.sides().items()
+            for side, members in self.matrix.venue.spec.sides().items()
             if set(members) <= set(self.matrix.roles[role])
         }
         return {"all": np.mean(list(spans.values()), axis=0).tolist(), "sides": sides}
 
     def _pool(self) -> dict[str, Any]:
         """With whom, and between whom, normalised figures are: where these are equal, entrants can be compared."""
-        matrix, anchors = self.matrix, self.anchors
-        if anchors.high == BEST:
-            high = sorted(player.id for player in matrix.rows)
-        else:
-            high = [matrix.rows[matrix.row_of(anchors.high)].id]
-        low = None if anchors.low is None else matrix.rows[matrix.row_of(anchors.low)].id
+        matrix, anchors, venue = self.matrix, self.anchors, self.matrix.venue
+        high = sorted(player.id for player in matrix.rows) if anchors.high == BEST else [venue.id(anchors.high)]
+        low = None if anchors.low is None else venue.id(anchors.low)
         return {"opponents": sorted(column.id for column in matrix.columns), "low": low, "best_of": high}
 
 
 def _known(values: Floats) -> Any:
     """Nested lists with null for NaN."""
-    known = values.astype(object)
-    known[~np.isfinite(values)] = None
-    return known.tolist()
+    return np.where(np.isfinite(values), values.astype(object), None).tolist()
 
 
 def _plain(value: Any) -> Any:
@@ -166,24 +160,16 @@ def _plain(value: Any) -> Any:
 
 
 def _entry_json(entry: Entry) -> dict[str, Any]:
-    return {
-        "entrant": entry.player.label,
-        "entrant_id": entry.player.id,
-        "group": entry.player.kind_label,
-        "role": entry.role,
-        "raw": _plain(entry.raw),
-        "normalised": _plain(entry.normalised),
-        "worst_against": dict(zip(("raw", "normalised"), entry.worst_against, strict=True)),
-    }
+    player, worst = entry.player, dict(zip(("raw", "normalised"), entry.worst_against, strict=True))
+    who = {"entrant": player.label, "entrant_id": player.id, "group": player.kind_label, "role": entry.role}
+    return who | _figures_json(entry) | {"worst_against": worst}
 
 
 def _group_json(group: Group) -> dict[str, Any]:
-    return {
-        "group": group.label,
-        "role": group.role,
-        "members": list(group.members),
-        "raw": _plain(group.raw),
-        "normalised": _plain(group.normalised),
-        "partner_swap": _plain(group.swap),
-        "partner_swap_normalised": _plain(group.swap_normalised),
-    }
+    who = {"group": group.label, "role": group.role, "members": list(group.members)}
+    swap = {"partner_swap": _plain(group.swap), "partner_swap_normalised": _plain(group.swap_normalised)}
+    return who | _figures_json(group) | swap
+
+
+def _figures_json(judged: Judged) -> dict[str, Any]:
+    return {"raw": _plain(judged.raw), "normalised": _plain(judged.normalised)}

@@ -10,8 +10,8 @@ from rich.console import Group as Stack
 from rich.console import RenderableType
 from rich.text import Text
 
-from leaderboard.report.layout import clean, decimals, half_widths, intervals, number, plural
-from leaderboard.report.sheet import Column, Sheet, labels
+from leaderboard.report.layout import clean, decimals, number, plural
+from leaderboard.report.sheet import Column, Sheet, figures, labels
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import FEWEST_EPISODES, FEWEST_KINDS
 from zoo.crossplay.figures import Entry, Group
@@ -22,9 +22,9 @@ from zoo.entry.declared import BEST
 def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = ()) -> RenderableType:
     """The whole screen; `note` says how it came about, `only` which roles are shown."""
     matrix = report.matrix
-    title = Text(clean(f"Cross-play in {matrix.identity}, {matrix.spec.kind} game; "), style="bold")
+    title = Text(clean(f"Cross-play in {matrix.identity}, {matrix.venue.spec.kind} game; "), style="bold")
     title.append(
-        f"{len(matrix.rows)} x {len(matrix.columns)} entrants, {plural(matrix.episodes, 'episode')} in each seating,"
+        f"{len(matrix.rows)} x {len(matrix.columns)} entrants, {plural(matrix.episodes, 'episode')} in each rotation,"
         f" seed {matrix.seed}",
         "not bold",
     )
@@ -36,7 +36,7 @@ def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = 
         parts += [Text(line, style="dim") for line in _explained(report)]
     if any(len(group.members) > 1 for group in report.groups):
         parts += [Text(), Text("Groups: means over training seeds", style="bold"), _groups(report)]
-        parts += [Text(line, style="dim") for line in _groups_explained()]
+        parts += [Text(line, style="dim") for line in _GROUPS_EXPLAINED]
     if report.alone:
         parts += [Text(), Text(clean(f"Without figures, as nobody comes from another run: {', '.join(report.alone)}."))]
     return Stack(*parts, Text(), Text(note, style="dim"))
@@ -44,27 +44,18 @@ def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = 
 
 def _matrix(report: CrossReport, role: str) -> list[RenderableType]:
     matrix = report.matrix
-    mean, error = matrix.mean(role), matrix.standard_error(role)
+    mean, error, numbers = matrix.mean(role), matrix.standard_error(role), _numbers(report)
     digits = min(decimals(error.ravel().tolist()), 2)
-    sheet = Sheet(
-        [
-            labels("entrant", [_numbered(i, player.label) for i, player in enumerate(matrix.rows)]),
-            *(
-                Column(_numbers(report)[j], [number(x, digits) for x in mean[:, j].tolist()])
-                for j in range(len(matrix.columns))
-            ),
-        ]
-    )
+    names = labels("entrant", [_numbered(i, player.label) for i, player in enumerate(matrix.rows)])
+    cells = [[number(x, digits) for x in column] for column in mean.T.tolist()]
+    sheet = Sheet([names, *map(Column, numbers, cells)])
     known = error[np.isfinite(error)]
     worst = f"; standard error at most {number(float(known.max()), digits + 1)}" if known.size else ""
     where = "in one seat among partners" if len(matrix.roles) == 1 else f"as {role}"
     text = f"Return per episode of the row {where} when paired with the column of that number{worst}."
-    further = [f"{_numbers(report)[j]} {p.label}" for j, p in enumerate(matrix.columns) if p not in matrix.rows]
-    lines: list[RenderableType] = [
-        Text(clean(role if len(matrix.roles) > 1 else "One seat among partners"), style="bold"),
-        sheet,
-        Text(clean(text), style="dim"),
-    ]
+    further = [f"{n} {p.label}" for n, p in zip(numbers, matrix.columns, strict=True) if p not in matrix.rows]
+    title = Text(clean(role if len(matrix.roles) > 1 else "One seat among partners"), style="bold")
+    lines: list[RenderableType] = [title, sheet, Text(clean(text), style="dim")]
     if further:
         lines.append(Text(clean(f"Columns only: {', '.join(further)}."), style="dim"))
     return lines
@@ -102,7 +93,7 @@ def _groups(report: CrossReport) -> Sheet:
     if any(swaps):
         columns += [
             Column("other seeds", _plain(_each(swaps, "cross_play"))),
-            Column("drop [95 %]", _cells(_each(swaps, "drop"))),
+            _intervals("drop [95 %]", _each(swaps, "drop")),
             Column("R_-", _plain(_each(between, "correlation"), 2)),
             Column("others n", _plain(_each(between, "cross_play"), 2)),
         ]
@@ -116,20 +107,20 @@ def _figures(judged: Sequence[Entry] | Sequence[Group], against: Sequence[str] |
     columns = vs
     if any(between):
         columns = [
-            Column("worst n [95 %]", _cells(_each(between, "worst"), 2), style="bold"),
+            figures("worst n [95 %]", _each(between, "worst"), 2, style="bold"),
             *vs,
             Column("CVaR n", _plain(_each(between, "cvar", "mean"), 2)),
-            Column("mean n [95 %]", _cells(_each(between, "mean"), 2)),
+            figures("mean n [95 %]", _each(between, "mean"), 2),
         ]
         if any(_each(between, "gap")):
-            columns.append(Column("gap n [95 %]", _cells(_each(between, "gap"), 2)))
+            columns.append(figures("gap n [95 %]", _each(between, "gap"), 2))
     columns += [
-        Column("worst [95 %]", _cells(_each(raw, "worst"))),
+        _intervals("worst [95 %]", _each(raw, "worst")),
         Column("CVaR", _plain(_each(raw, "cvar", "mean"))),
-        Column("mean [95 %]", _cells(_each(raw, "mean"))),
+        _intervals("mean [95 %]", _each(raw, "mean")),
     ]
     if any(_each(raw, "own")):
-        columns += [Column("own", _plain(_each(raw, "own", "mean"))), Column("gap [95 %]", _cells(_each(raw, "gap")))]
+        columns += [Column("own", _plain(_each(raw, "own", "mean"))), _intervals("gap [95 %]", _each(raw, "gap"))]
     return columns
 
 
@@ -140,11 +131,10 @@ def _each(of: Sequence[object | None], *names: str) -> list[Any]:
     return list(of)
 
 
-def _cells(estimates: Sequence[Estimate | None], digits: int | None = None) -> list[str]:
-    values, lows, highs = (_each(estimates, end) for end in ("mean", "low", "high"))
-    if digits is None:
-        digits = min(max(decimals(half_widths(lows, highs), default=1), 1), 2)
-    return intervals(values, lows, highs, digits)
+def _intervals(header: str, estimates: Sequence[Estimate | None]) -> Column:
+    """Raw figures, with the digits that their intervals deserve."""
+    digits = decimals([x.half for x in estimates if x is not None], default=1)
+    return figures(header, estimates, min(max(digits, 1), 2))
 
 
 def _plain(values: Sequence[float | None], digits: int | None = None) -> list[str]:
@@ -193,24 +183,21 @@ def _explained(report: CrossReport) -> list[str]:
 def _intervals_explained(report: CrossReport) -> str:
     figures = [x for entry in report.entries for x in (entry.raw, entry.normalised) if x is not None]
     few = [x.kinds < FEWEST_KINDS for x in figures]
+    of_few = f"of fewer than {FEWEST_KINDS} kinds"
     if all(few):
-        return (
-            f"Intervals are for other episodes with exactly these opponents, as they are of fewer than {FEWEST_KINDS}"
-            " kinds."
-        )
+        return f"Intervals are for other episodes with exactly these opponents, as they are {of_few}."
     gap = " and gap" if any(x.gap is not None for x in figures) else ""
-    where = f" (for exactly these where they are of fewer than {FEWEST_KINDS} kinds)" if any(few) else ""
+    where = f" (for exactly these where they are {of_few})" if any(few) else ""
     return (
         f"Intervals of mean{gap} are for other opponents like these{where} and other episodes; those of worst case"
         " and CVaR for other episodes with these opponents."
     )
 
 
-def _groups_explained() -> list[str]:
-    return [
-        "A group is one agent with the same settings and training but for the seed; its intervals are for other seeds,"
-        " too.",
-        "own: self-play, with partners of the own run; other seeds: with those of the group's other runs; drop: what"
-        " that costs.",
-        "R_-: drop as a share of self-play, on the scale n (joint-policy correlation); others n: level without it.",
-    ]
+_GROUPS_EXPLAINED = (
+    "A group is one agent with the same settings and training but for the seed; its intervals are for other seeds,"
+    " too.",
+    "own: self-play, with partners of the own run; other seeds: with those of the group's other runs; drop: what"
+    " that costs.",
+    "R_-: drop as a share of self-play, on the scale n (joint-policy correlation); others n: level without it.",
+)

@@ -142,7 +142,7 @@ def _facts(venue: Venue) -> dict[str, str]:
         "kind": spec.kind,
         "episode": f"at most {plural(spec.max_steps, 'step')}",
         "discount": f"gamma {spec.gamma:g} in values; returns are compared undiscounted",
-        "match": f"{plural(spec.episodes, 'episode')} in each seating, in blocks of {spec.block}",
+        "match": f"{plural(spec.episodes, 'episode')} in each rotation, in blocks of {spec.block}",
         "forfeit": f"a seat that spoils its episode is given {spec.forfeit:g}",
         **drawn,
         "panel": f"{panel.id}: {', '.join(panel.members)}",

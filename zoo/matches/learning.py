@@ -1,6 +1,6 @@
 """Learning matches: both entrants learn while they play each other.
 
-The unit of evidence is a run: one training of both from their beginnings, in one seating, with its own seed. What
+The unit of evidence is a run: one training of both from their beginnings, in each rotation, with its own seed. What
 counts is the own return over the last tenth of the rounds; beside it stand the mean over all rounds, and the return of
 the two frozen at the end. Runs are recorded as blocks of one episode in mode "learn", so that they survive whatever
 happens, are never mixed with frozen play, and the same command goes on where it was stopped. Runs of exact learners are
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -23,26 +23,24 @@ from agents.protocol import Agent
 from agents.randomness import derive, derive_rows
 from leaderboard.labels import unique_labels
 from leaderboard.records import RULES_VERSION, BlockRecord, MatchRecord, SeatResult, block_id, canonical
-from leaderboard.statistics.estimate import Estimate, plain, t
+from leaderboard.statistics.estimate import Estimate, Part, t
 from leaderboard.store.store import Store
 from zoo import __version__
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
-from zoo.matches.match import verdict
+from zoo.matches.match import Heading, verdict
 from zoo.matches.plan import add_once, time_now
-from zoo.play.blocks import arena_record
+from zoo.play.blocks import arena_record, part_of
 from zoo.play.episodes import play_episodes
 from zoo.play.replicas import last_tenth
-from zoo.play.seating import Rotation, Seated, blame, rotations
+from zoo.play.seating import Rotation, Seated, agents_of, blame, rotations
 from zoo.play.table import Sight, Table
-from zoo.work.progress import Reading
+from zoo.work.progress import Reading, Watch
 
 #: Name, or seat, -> numbers.
 Floats = Mapping[str, NDArray[np.float64]]
 #: Seat -> name -> numbers [runs] of a round, or [runs, rounds].
 Curves = Mapping[str, Floats]
-#: Given the name of a run and where it stands.
-Watch = Callable[[str, Reading], None]
 ALL, FROZEN = "return_all_rounds", "return_frozen"
 _CURVE = "return_rounds_"
 _POINTS = 100  # of a recorded curve
@@ -76,15 +74,9 @@ class LearnerLine:
 
 
 @dataclass(frozen=True)
-class LearningSummary:
+class LearningSummary(Heading):
     """All figures of a learning match."""
 
-    match: str
-    arena: str
-    kind: str
-    mode: str
-    entrants: list[str]
-    entrant_ids: list[str]
     seed: int
     schedule: dict[str, Any]
     runs: int
@@ -94,16 +86,12 @@ class LearningSummary:
     verdict: str
     curves: dict[str, list[float]]  # "ENTRANT as SEAT" -> return per step over the rounds, mean over runs
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain data for `--json`."""
-        data: dict[str, Any] = plain(self)
-        return data
-
 
 class LearningMatch:
     """Two entrants that meet in a venue by a schedule.
 
-    `entrants` stand in the order of their ids, whatever order they were named in; numbers of entrants are places there.
+    `entrants` stand in the order of their ids, whatever order they were named in, and a rotation numbers them so; so
+    stand their `labels`, where an entrant that meets its like is numbered.
 
     Raises:
         UserError: no learner among the two, or an entrant that cannot play here.
@@ -119,9 +107,12 @@ class LearningMatch:
         self.entrants = sorted(named, key=lambda who: who.id_for(mode))
         self.ids = (self.entrants[0].id_for(mode), self.entrants[1].id_for(mode))
         self.order = (0, 1) if self.entrants[0] is named[0] else (1, 0)  # as they were named
-        # the same entrant twice are two learners of one kind; exchanging their seats changes nothing
-        ways = rotations(self.spec)
-        self.rotations = ways[:1] if self.ids[0] == self.ids[1] else ways
+        names = [who.label for who in self.entrants]
+        self.labels = list(unique_labels(self.ids, dict(zip(self.ids, names, strict=True))).values())
+        self.rotations = rotations(self.spec)
+        if self.ids[0] == self.ids[1]:  # two learners of one kind: exchanging their seats changes nothing
+            self.labels = [f"{name} ({number})" for number, name in enumerate(names, start=1)]
+            self.rotations = self.rotations[:1]
         what = [self.identity, list(self.ids), "learn", seed, runs, RULES_VERSION]
         self.match_id = hashlib.sha256(canonical(what).encode()).hexdigest()[:16]
 
@@ -153,16 +144,16 @@ class LearningMatch:
         return [range(run, run + 1) for run in missing]
 
     def _exact(self) -> bool:
-        """True where all who learn here do so from exact values, and from scratch."""
+        """Whether all who learn here learn from exact values, and from scratch."""
         learners = [who for who in self.entrants if who.entry.agent.learns]
         return all("value" in who.entry.agent.needs and who.checkpoint is None for who in learners)
 
     def _play_runs(self, runs: range, watch: Watch) -> list[list[SeatResult]]:
-        """Train both in every seating, each run from its own luck; the results of each."""
+        """Train both in every rotation, each run from its own luck; the results of each."""
         results: list[list[SeatResult]] = [[] for _ in runs]
         which = f"run {runs[0] + 1}" if len(runs) == 1 else f"runs 1 to {len(runs)}"
         for number, rotation in enumerate(self.rotations):
-            name = f"{which} of {self.runs}, seating {number + 1} of {len(self.rotations)}"
+            name = f"{which} of {self.runs}, rotation {number + 1} of {len(self.rotations)}"
             started = time.process_time()
             with blame(self.identity, self.entrants):
                 curves, frozen = self._learn(runs, rotation, lambda reading: watch(name, reading))  # noqa: B023
@@ -174,14 +165,11 @@ class LearningMatch:
         return results
 
     def _learn(self, runs: range, rotation: Rotation, show: Callable[[Reading], None]) -> tuple[Curves, Floats]:
-        """Train in one seating: seat -> name -> [runs, rounds], and seat -> return per step [runs], frozen."""
+        """Train in one rotation: seat -> name -> [runs, rounds], and seat -> return per step [runs], frozen."""
         together = self._exact()
         seed = derive(self.seed, "runs") if together else derive(self.seed, "run", runs[0])
         arena = self.venue.make(self.schedule.copies * len(runs))
-        players: dict[str, Agent] = {}
-        for who, entrant in enumerate(self.entrants):
-            seats = tuple(seat for seat, w in rotation.items() if w == who)
-            players |= entrant.agents(self.spec, seats, derive(seed, "fresh"), replicas=len(runs))
+        players = agents_of(self.entrants, self.spec, rotation, derive(seed, "fresh"), replicas=len(runs))
         table = Table(
             arena,
             self.identity,
@@ -193,7 +181,8 @@ class LearningMatch:
             runs=len(runs) if together else None,
         )
         rounds: list[Curves] = []
-        lines: dict[str, list[float]] = {f"{self._labels()[who]} as {seat}": [] for seat, who in rotation.items()}
+        names = {seat: f"{self.labels[who]} as {seat}" for seat, who in rotation.items()}
+        lines: dict[str, list[float]] = {name: [] for name in names.values()}
         for played in itertools.islice(table, self.schedule.rounds):
             rounds.append(played.by_run(len(runs)))
             if not all(np.isfinite(values["return_per_step"]).all() for values in rounds[-1].values()):
@@ -201,9 +190,9 @@ class LearningMatch:
                     f"{' against '.join(lines)}: returns are no longer finite after {played.number + 1} rounds in"
                     f" {self.identity}; smaller steps (lr, eta) may help"
                 )
-            for line, seat in zip(lines, rotation, strict=True):
-                lines[line].append(played.per_step[seat])
-            metrics = {line: played.metrics[seat] for line, seat in zip(lines, rotation, strict=True)}
+            for seat, name in names.items():
+                lines[name].append(played.per_step[seat])
+            metrics = {name: played.metrics[seat] for seat, name in names.items()}
             show(Reading(played.number + 1, self.schedule.rounds, lines, metrics))
         curves = {
             seat: {name: np.stack([played[seat][name] for played in rounds], axis=1) for name in rounds[0][seat]}
@@ -218,7 +207,7 @@ class LearningMatch:
         return {seat: np.asarray(share.view(runs, -1).mean(1).numpy()) for seat, share in played.per_step.items()}
 
     def _result(self, number: int, seat: str, entrant: str, curves: Floats, frozen: float, spent: float) -> SeatResult:
-        """What a run leaves of a seat; `curves` holds arrays [rounds]."""
+        """The record of one seat in one run; `curves` holds arrays [rounds]."""
         tail, steps = last_tenth(self.schedule.rounds), self.schedule.length
         per_step = curves["return_per_step"]
         metrics = {ALL: (float(per_step.mean()), 0.0, 1), FROZEN: (frozen, 0.0, 1)}
@@ -233,24 +222,12 @@ class LearningMatch:
             np.array([per_step[-tail:].mean() * steps]),
             np.array([steps], dtype=np.int32),
             np.zeros(1, dtype=np.uint8),
-            metrics | _curve_metrics(per_step.tolist()),
+            metrics | _curve_metrics(per_step),
             spent,
         )
 
-    def _while(self) -> str:
-        learners = [label for label, who in zip(self._labels(), self.entrants, strict=True) if who.entry.agent.learns]
-        return "while both learned" if len(learners) == 2 else f"while {learners[0]} learned"
-
-    def _labels(self) -> tuple[str, str]:
-        """What to call the two; an entrant that meets its like is numbered."""
-        if self.ids[0] == self.ids[1]:
-            return f"{self.entrants[0].label} (1)", f"{self.entrants[0].label} (2)"
-        named = unique_labels(self.ids, {k: who.label for k, who in zip(self.ids, self.entrants, strict=True)})
-        return named[self.ids[0]], named[self.ids[1]]
-
     def _summary(self, blocks: list[BlockRecord], recorded: bool) -> LearningSummary:
         blocks = sorted(blocks, key=lambda block: block.first_episode)
-        labels = self._labels()
         lines: list[LearnerLine] = []
         curves: dict[str, list[float]] = {}
         own: dict[int, list[list[float]]] = {0: [], 1: []}
@@ -262,15 +239,19 @@ class LearningMatch:
             ]
             last = [float(np.mean([r.returns[0] / r.lengths[0] for r in results])) for results in chosen]
             own[who].append(last)
-            names = [name for name in chosen[0][0].metrics if not name.startswith(_CURVE)]
-            metrics = {name: t(list(_over_runs(chosen, name))) for name in names}
+            metrics: dict[str, Estimate] = {}
+            for name in (name for name in chosen[0][0].metrics if not name.startswith(_CURVE)):
+                of_runs = [[r.metrics[name][0] for r in results if name in r.metrics] for results in chosen]
+                metrics[name] = t([float(np.mean(values)) for values in of_runs if values])
             whole, frozen = metrics.pop(ALL), metrics.pop(FROZEN)
-            lines.append(LearnerLine(labels[who], seat, t(last), whole, frozen, metrics))
+            lines.append(LearnerLine(self.labels[who], seat, t(last), whole, frozen, metrics))
             drawn = [_curve(result) for results in chosen for result in results]
-            curves[f"{labels[who]} as {seat}"] = np.mean(drawn, axis=0).tolist()
+            curves[f"{self.labels[who]} as {seat}"] = np.mean(drawn, axis=0).tolist()
         first, second = self.order
         difference = t(np.mean(own[first], axis=0) - np.mean(own[second], axis=0))
-        named = (labels[first], labels[second])
+        named = (self.labels[first], self.labels[second])
+        learners = [label for label, who in zip(self.labels, self.entrants, strict=True) if who.entry.agent.learns]
+        how = "while both learned" if len(learners) == 2 else f"while {learners[0]} learned"
         return LearningSummary(
             match=self.match_id,
             arena=self.identity,
@@ -284,29 +265,18 @@ class LearningMatch:
             recorded=recorded,
             seats=lines,
             difference=difference,
-            verdict=verdict(named, difference, "run", self._while()),
+            verdict=verdict(named, difference, "run", how),
             curves=curves,
         )
 
 
-def _over_runs(chosen: list[list[SeatResult]], name: str) -> Iterator[float]:
-    for results in chosen:
-        values = [r.metrics[name][0] for r in results if name in r.metrics]
-        if values:
-            yield float(np.mean(values))
-
-
-def _curve_metrics(per_step: list[float]) -> dict[str, tuple[float, float, int]]:
+def _curve_metrics(per_step: NDArray[np.float64]) -> dict[str, Part]:
     """A curve as it is recorded: the mean over each of at most `_POINTS` stretches of the rounds.
 
     It stands with the run's result, so that a match that was stopped and went on has its whole curves.
     """
-    points: dict[str, tuple[float, float, int]] = {}
-    for rounds in np.array_split(np.arange(len(per_step)), min(_POINTS, len(per_step))):
-        part = np.array(per_step)[rounds]
-        error = float(np.std(part, ddof=1) / len(part) ** 0.5) if len(part) > 1 else 0.0
-        points[f"{_CURVE}{rounds[0]}_to_{rounds[-1]}"] = (float(np.mean(part)), error, len(part))
-    return points
+    stretches = np.array_split(np.arange(len(per_step)), min(_POINTS, len(per_step)))
+    return {f"{_CURVE}{rounds[0]}_to_{rounds[-1]}": part_of(per_step[rounds]) for rounds in stretches}
 
 
 def _curve(result: SeatResult) -> list[float]:

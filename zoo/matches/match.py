@@ -1,4 +1,4 @@
-"""A match of two: every figure of it, from the records.
+"""Every figure of a match of two, from the records.
 
 Its pairings are those of the two, and those with the panel that make the two comparable. The screen and `--json` both
 print the `Summary`, so that neither can hold a figure that the other lacks.
@@ -6,21 +6,22 @@ print the `Summary`, so that neither can hold a figure that the other lacks.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from agents.protocol import DifferentiablePolicy
 from leaderboard.labels import unique_labels
 from leaderboard.records import BlockRecord, SeatResult, Status
 from leaderboard.statistics.estimate import Estimate, plain, pooled, t
 from leaderboard.statistics.returns import performances
 from leaderboard.store.store import Store
 from leaderboard.views.board import Board, Change, board, rating_change
+from leaderboard.views.crossplay import own_returns
 from zoo.matches.plan import MatchPlan
 from zoo.play.blocks import PUBLIC_SEED
-from zoo.play.seating import rotations
+from zoo.play.seating import agents_of, memoryless_policies, rotations
 
 
 @dataclass(frozen=True)
@@ -48,31 +49,37 @@ class Duplicate:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """All figures of a match."""
+class Heading:
+    """Which match it is, whatever its mode: its id, the arena and its kind, and the two as they were named."""
 
     match: str
     arena: str
     kind: str
     mode: str
-    entrants: list[str]
+    entrants: list[str]  # labels
     entrant_ids: list[str]
-    panel: str | None
-    seed: int
-    rated: bool
-    recorded: bool
-    first_episode: int
-    episodes: int  # per seating
-    steps: int  # environment steps of this match and its comparison
-    cpu_s: float  # of this invocation, which reads from the records what was played before
-    seats: list[SeatLine]
-    duplicate: Duplicate | None
-    rating: list[Change]
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `--json`."""
         data: dict[str, Any] = plain(self)
         return data
+
+
+@dataclass(frozen=True)
+class Summary(Heading):
+    """All figures of a match of frozen entrants."""
+
+    panel: str | None
+    seed: int
+    rated: bool
+    recorded: bool
+    first_episode: int
+    episodes: int  # per rotation
+    steps: int  # environment steps of this match and its comparison
+    cpu_s: float  # of this invocation, which reads from the records what was played before
+    seats: list[SeatLine]
+    duplicate: Duplicate | None
+    rating: list[Change]
 
 
 def public_board(store: Store, identity: str) -> Board | None:
@@ -118,45 +125,20 @@ def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: flo
 
 def _seat_lines(plan: MatchPlan, blocks: list[BlockRecord], labels: dict[str, str]) -> list[SeatLine]:
     """One line per entrant and seat of the pairing, over its blocks and the rotations that seat it there."""
-    groups: dict[tuple[str, str], list[list[SeatResult]]] = {}
-    for who in dict.fromkeys(w.id for w in plan.entrants):
-        for seat in plan.venue.spec.seats:
-            found = [[r for r in b.results if r.entrant == who and r.seat == seat] for b in blocks]
-            if any(found):
-                groups[who, seat] = found
-    exact = exact_values(plan)
+    spec, exact, lines = plan.venue.spec, exact_values(plan), []
     partner = {w.id: labels[o.id] for w, o in zip(plan.entrants, reversed(plan.entrants), strict=True)}
-    lines = []
-    for (who, seat), found in groups.items():
-        results = [result for block in found for result in block]
-        per_step = _per_episode(found, plan.venue.spec.max_steps)
+    for who, seat in ((who, seat) for who in partner for seat in spec.seats):
+        returns = [own_returns(block, who, (seat,), spec.max_steps) for block in blocks]
+        results = [r for block in blocks for r in block.results if r.entrant == who and r.seat == seat]
+        if not results:
+            continue
+        per_step = t(np.concatenate([of_block for of_block in returns if of_block is not None]))
         statuses = np.concatenate([r.statuses for r in results])
-        faults = {s.value: int((statuses == s.code).sum()) for s in Status if s is not Status.DONE}
-        lines.append(
-            SeatLine(
-                labels[who],
-                seat,
-                partner[who],
-                t(per_step),
-                exact.get((who, seat)),
-                _metrics(results),
-                {name: count for name, count in faults.items() if count},
-            )
-        )
+        counts = {status.value: int((statuses == status.code).sum()) for status in Status if status != Status.DONE}
+        faults = {name: count for name, count in counts.items() if count}
+        line = SeatLine(labels[who], seat, partner[who], per_step, exact.get((who, seat)), _metrics(results), faults)
+        lines.append(line)
     return lines
-
-
-def _per_episode(blocks: list[list[SeatResult]], max_steps: int) -> np.ndarray:
-    """Return per step of each episode, the mean over the rotations; a forfeit stands for a whole episode, as in tables.
-
-    `blocks` holds one seat's results of each block, one a rotation.
-    """
-
-    def per_step(result: SeatResult) -> np.ndarray:
-        spoiled = result.statuses != Status.DONE.code
-        return result.returns / np.maximum(np.where(spoiled, max_steps, result.lengths), 1)
-
-    return np.concatenate([np.mean([per_step(result) for result in block], axis=0) for block in blocks])
 
 
 def _metrics(results: list[SeatResult]) -> dict[str, Estimate]:
@@ -171,50 +153,39 @@ def exact_values(plan: MatchPlan) -> dict[tuple[str, str], float]:
     spec = plan.venue.spec
     if "value" not in spec.offers:
         return {}
-    pair = (plan.entrants[0], plan.entrants[-1])
-    found: dict[tuple[str, str], list[float]] = {}
+    pair = plan.entrants
+    values = defaultdict[tuple[str, str], list[float]](list)
     for rotation in rotations(spec, alone=pair[0].id == pair[1].id):
-        players: dict[str, DifferentiablePolicy] = {}
-        for who in set(rotation.values()):
-            seats = tuple(seat for seat, w in rotation.items() if w == who)
-            shown = {seat: agent.policy(seat) for seat, agent in pair[who].agents(spec, seats, 0).items()}
-            players |= {seat: policy for seat, policy in shown.items() if policy is not None and policy.memoryless}
-        if players.keys() != rotation.keys():
+        policies = memoryless_policies(agents_of(pair, spec, rotation, 0))
+        if policies is None:
             return {}
-        value = plan.venue.arena().value(players, steps=spec.max_steps, gamma=1.0)
+        value = plan.venue.arena().value(policies, steps=spec.max_steps, gamma=1.0)
         for seat, who in rotation.items():
-            found.setdefault((pair[who].id, seat), []).append(float(value[seat].mean()) / spec.max_steps)
-    return {key: sum(values) / len(values) for key, values in found.items()}
+            values[pair[who].id, seat].append(float(value[seat].mean()) / spec.max_steps)
+    return {key: sum(of_rotations) / len(of_rotations) for key, of_rotations in values.items()}
 
 
 def _duplicate(plan: MatchPlan, blocks: list[BlockRecord], labels: dict[str, str]) -> Duplicate:
     """Own returns of the two per episode, averaged over the partners whom both met, and their paired difference."""
     table = performances(blocks, max_steps=plan.venue.spec.max_steps)
-    first, second = (who.id for who in plan.entrants)
-    by_partner: dict[str, dict[str, dict[tuple[int, int], float]]] = {first: {}, second: {}}
+    first, second = pair = tuple(who.id for who in plan.entrants)
+    per_step = defaultdict[tuple[str, str], dict[tuple[int, ...], float]](dict)  # (who, partner) -> of each episode
     for p in range(len(table.who)):
-        who, partner = table.entrants[table.who[p]], table.entrants[table.partner[p]]
-        if who in by_partner:
-            span = slice(table.start[p], table.start[p] + table.length[p])
-            episodes = zip(map(tuple, table.episode[span].tolist()), table.per_step[span].tolist(), strict=True)
-            by_partner[who].setdefault(partner, {}).update(episodes)
-    partners = [x for x in by_partner[first] if x in by_partner[second]]
-    common = set.intersection(*(set(by_partner[w][p]) for w in (first, second) for p in partners))
-    order = sorted(common)
-    own = {w: np.mean([[by_partner[w][p][e] for e in order] for p in partners], axis=0) for w in (first, second)}
-    difference = t(own[first] - own[second])
+        span = slice(table.start[p], table.start[p] + table.length[p])
+        episodes = zip(map(tuple, table.episode[span].tolist()), table.per_step[span].tolist(), strict=True)
+        per_step[table.entrants[table.who[p]], table.entrants[table.partner[p]]].update(episodes)
+    partners = [partner for who, partner in per_step if who == first and (second, partner) in per_step]
+    common = sorted(set.intersection(*(set(per_step[who, partner]) for who in pair for partner in partners)))
+    own = [np.mean([[per_step[who, partner][e] for e in common] for partner in partners], axis=0) for who in pair]
+    difference = t(own[0] - own[1])
     names = {who.id: who.label for who in plan.players.values()}
+    how = "with the same partners, in the same seats, on the same seeds"
     return Duplicate(
-        [labels.get(p, names[p]) for p in sorted(partners, key=lambda p: (p in (first, second), names[p]))],
-        t(own[first]),
-        t(own[second]),
+        [labels.get(p, names[p]) for p in sorted(partners, key=lambda p: (p in pair, names[p]))],
+        t(own[0]),
+        t(own[1]),
         difference,
-        verdict(
-            (labels[first], labels[second]),
-            difference,
-            "episode",
-            "with the same partners, in the same seats, on the same seeds",
-        ),
+        verdict((labels[first], labels[second]), difference, "episode", how),
     )
 
 

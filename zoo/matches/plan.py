@@ -28,10 +28,10 @@ class MatchPlan:
     Attributes:
         venue: where.
         entrants: whose match it is, as they were named.
-        panel: the partners whom they meet besides, if any.
+        panel: the partners that the entrants meet in addition to each other; None where there are none.
         pairings: who meets whom; the first pairing is the match itself.
         seed: match seed.
-        first_episode, episodes: which episodes every pairing plays in each seating.
+        first_episode, episodes: which episodes every pairing plays in each rotation.
     """
 
     venue: Venue
@@ -51,12 +51,11 @@ class MatchPlan:
         """
         size, end = self.venue.spec.block, self.first_episode + self.episodes
         cuts = [self.first_episode, *range((self.first_episode // size + 1) * size, end, size), end]
-        spans = [(first, after - first) for first, after in itertools.pairwise(cuts)]
-        identity, seed, tasks = self.venue.identity, self.seed, {}
+        tasks = {}
         for pairing, ids in zip(self.pairings, self.ids, strict=True):
-            for first, count in spans:
-                key = block_id(identity, ids, "play", seed, first, count, RULES_VERSION)
-                tasks[key] = Task(pairing, seed, first, count)
+            for first, after in itertools.pairwise(cuts):
+                task = Task(pairing, self.seed, first, after - first)
+                tasks[block_id(self.venue.identity, ids, "play", task.seed, first, task.episodes)] = task
         return tasks
 
     @cached_property
@@ -66,7 +65,7 @@ class MatchPlan:
 
     @cached_property
     def players(self) -> dict[str, Entrant]:
-        """Text -> everybody who plays."""
+        """Text -> entrant, of everybody who plays."""
         return {text: self.venue.entrant(text) for pairing in self.pairings for text in pairing}
 
     @cached_property
@@ -87,7 +86,7 @@ def ordered(venue: Venue, pairs: Iterable[Pairing]) -> list[Pairing]:
 
 
 def unwatched(done: int, total: int) -> None:
-    """Shows nothing of how many blocks are done."""
+    """A `watch` of `run` that shows nothing."""
 
 
 def run(
@@ -106,7 +105,7 @@ def run(
         store: records to read and to add to.
         command: what was typed, for the records.
         workers: processes that play.
-        watch: told after every block how many of how many are done.
+        watch: called with the number of blocks that are done and of all that have to be played, after each.
 
     Returns:
         How many blocks were played now.
@@ -150,10 +149,7 @@ def _record(plan: MatchPlan, store: Store, command: str) -> None:
         "first_episode": plan.first_episode,
     }
     what = (tuple(who.id for who in plan.entrants), "play", plan.seed, plan.episodes, tuple(plan.tasks))
-    add_once(
-        MatchRecord(plan.match_id, plan.venue.identity, *what, command, time_now(), __version__, details),
-        store,
-    )
+    add_once(MatchRecord(plan.match_id, plan.venue.identity, *what, command, time_now(), __version__, details), store)
 
 
 def add_once(match: MatchRecord, store: Store) -> None:

@@ -27,7 +27,7 @@ def match_screen(summary: Summary, note: str = "") -> RenderableType:
     """The whole screen of a match; `note` is a remark on how it came about."""
     names = summary.entrants if len(set(summary.entrants)) > 1 else [summary.entrants[0], "itself"]
     title = Text(clean(f"{' against '.join(names)} in {summary.arena}, {summary.kind} game; "), style="bold")
-    title.append(f"{plural(summary.episodes, 'episode')} in each seating, seed {summary.seed}", "not bold")
+    title.append(f"{plural(summary.episodes, 'episode')} in each rotation, seed {summary.seed}", "not bold")
     if summary.first_episode:
         title.append(f", from episode {summary.first_episode} on", "not bold")
     parts: list[RenderableType] = [title, Text(), _seats(summary.seats)]

@@ -11,6 +11,7 @@ import numpy as np
 
 from leaderboard.report import plots
 from leaderboard.statistics.estimate import Estimate, deviation, of_deviation, plain, wilson
+from zoo.papers import FIGURES
 
 #: A part calls it while it works: how much is done, and of how much.
 Tell = Callable[[int, int], None]
@@ -131,30 +132,17 @@ class Part:
 
 
 class Figure(ABC):
-    """A published table or figure. Subclasses set the facts and write the three methods."""
+    """A published table or figure. Subclasses write the three methods; `figures.json` says the rest."""
 
     name: ClassVar[str]
-    title: ClassVar[str]
-    source: ClassVar[str]  # paper, and which table or figure
-    #: CPU minutes of one thread, measured: by default, and with --quick.
-    minutes: ClassVar[tuple[float, float]]
     unit: ClassVar[str] = "updates"  # what a part's progress counts
     #: Raised by one when the parts mean something else than before, so that kept results are not mixed up.
     revision: ClassVar[int] = 1
-    seeds: ClassVar[tuple[int, int]]  # how many by default, and with --quick
 
-    @classmethod
-    def facts(cls) -> dict[str, Json]:
-        """What the list of figures says of this one, as plain data."""
-        return {
-            "name": cls.name,
-            "title": cls.title,
-            "source": cls.source,
-            "cpu_minutes": cls.minutes[0],
-            "cpu_minutes_quick": cls.minutes[1],
-            "seeds_default": cls.seeds[0],
-            "seeds_quick": cls.seeds[1],
-        }
+    @property
+    def facts(self) -> dict[str, Json]:
+        """What the list of figures says of this one; `zoo.papers.FIGURES` says what there is."""
+        return FIGURES[self.name]
 
     @abstractmethod
     def parts(self, quick: bool, seeds: int) -> list[Part]:

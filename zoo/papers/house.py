@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.entry import checkpoint
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.papers.figure import Json
 
@@ -36,8 +36,7 @@ def rule_of(text: str) -> str:
 
 def identity_of(arena: str) -> str:
     """The identity of an arena with its default settings, under which the house keeps checkpoints."""
-    choice = ArenaChoice(arena)
-    return choice.identity(choice.make(1))
+    return Venue(ArenaChoice(arena)).identity
 
 
 def house(identity: str, agent: str, most: int) -> list[HouseRun]:

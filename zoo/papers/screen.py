@@ -15,8 +15,8 @@ from zoo.papers.figure import VERDICTS, Figure, FigureRow, Published, Reproducti
 
 def report_screen(figure: Figure, report: Reproduction, run: Mapping[str, Any]) -> RenderableType:
     """The published numbers beside ours; `run` says what it took and where the files are."""
-    title = Text(clean(figure.title), "bold")
-    title.append(f"; {figure.source}" + ("; --quick" if run["quick"] else ""), "not bold")
+    title = Text(clean(figure.facts["title"]), "bold")
+    title.append(f"; {figure.facts['source']}" + ("; --quick" if run["quick"] else ""), "not bold")
     parts: list[RenderableType] = [title]
     sizes = {row.ours.n for row in report.rows}
     for group in dict.fromkeys(row.group for row in report.rows):

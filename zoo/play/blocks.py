@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from torch import Tensor
+from numpy.typing import NDArray
 
 from arenas.protocol import ArenaSpec
 from leaderboard.records import RULES_VERSION, ArenaRecord, BlockRecord, SeatResult, block_id
+from leaderboard.statistics.estimate import Part
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.play.episodes import Played, play_episodes
 from zoo.play.seating import blame, episode_seeds, rotations, sit_down
@@ -78,16 +80,14 @@ def _result(played: Played, seat: str, rotation: int, owner: str) -> SeatResult:
         returns=played.returns[seat].cpu().numpy(),
         lengths=played.lengths.cpu().numpy(),
         statuses=played.statuses[seat].cpu().numpy(),
-        metrics={name: _summary(value) for name, value in played.metrics.get(seat, {}).items()},
+        metrics={name: part_of(value.cpu().numpy()) for name, value in played.metrics.get(seat, {}).items()},
         cpu_s=played.cpu_s / len(played.joint.seats),
         isolation="trusted",
     )
 
 
-def _summary(value: Tensor) -> tuple[float, float, int]:
-    """Mean, standard error and number of the episodes that say something."""
-    known = value[~value.isnan()].double().cpu().numpy()
+def part_of(values: NDArray[Any]) -> Part:
+    """Mean, standard error and number of those of the numbers [n] that are known; 0 where there are too few."""
+    known = values[~np.isnan(values)].astype(np.float64)
     n = len(known)
-    if n == 0:
-        return (0.0, 0.0, 0)
-    return (float(np.mean(known)), float(np.std(known, ddof=1) / n**0.5) if n > 1 else 0.0, n)
+    return float(np.mean(known)) if n else 0.0, float(np.std(known, ddof=1) / n**0.5) if n > 1 else 0.0, n

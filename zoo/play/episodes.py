@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from zoo.play.seating import Seated, seatings
 
 
 class Start(NamedTuple):
-    """The moment before the first step: seat -> memory, seat -> time step, and the state [B, S] if there is one."""
+    """A moment from which play goes on: seat -> memory, seat -> time step, and the state [B, S] if there is one."""
 
     memories: dict[str, Memory]
     timesteps: TimeSteps
@@ -114,6 +114,19 @@ def begin(seated: Seated, episodes: Tensor) -> Start:
     """Begin the episodes whose seeds are long [B], one in each copy; each is played once."""
     memories = {seat: seated.players[seat].begin(s) for seat, s in seatings(seated.rotation, episodes).items()}
     return Start(memories, *seated.arena.reset(episodes, autoreset=False))
+
+
+def last_moment(joint: JointTrajectory) -> tuple[TimeSteps, Tensor | None]:
+    """The last time step of every seat and the last state, laid out in memory as they are after a restore."""
+
+    def last(leaf: Any) -> Any:
+        if isinstance(leaf, Mapping):
+            return {name: last(value) for name, value in leaf.items()}
+        # arithmetic may round differently on a view than on a tensor of its own
+        return leaf[-1].clone(memory_format=torch.contiguous_format) if isinstance(leaf, Tensor) else leaf
+
+    steps = {seat: TimeStep(*(last(leaf) for leaf in t.timesteps)) for seat, t in joint.seats.items()}
+    return steps, last(joint.state)
 
 
 def play_episodes(seated: Seated, episodes: Tensor) -> Played:

@@ -14,7 +14,7 @@ def pack(tree: Any, name: str = "") -> tuple[dict[str, Tensor], Any]:
     """Copies of the tensors of `tree` by path ("memories/red/seed"), and the tree in JSON with their paths in place.
 
     Args:
-        tree: dicts with text keys, lists, tuples, tensors, numbers, texts and None, nested as you like.
+        tree: dicts with text keys, lists, tuples, tensors, numbers, texts and None, nested at will.
         name: the path of the tree itself.
 
     Raises:

@@ -1,6 +1,6 @@
 """The referee of frozen play: nobody plays an action that the rules do not know.
 
-An arena trusts its callers, so that training is fast. In a match a stranger may sit at the table: whoever acts
+An arena trusts its callers, so that training is fast. In a match a stranger may sit at the table: a seat that acts
 illegally has spoiled the row's episode from that step on, whatever happens in it afterwards.
 """
 
@@ -34,7 +34,7 @@ class Refereed(Policy):
         return self.player.begin(seating)
 
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
-        """The player's action where the rules know it, else the first that they do."""
+        """The player's action where it is legal, else the first legal one or no movement."""
         action, memory = self.player.act(timestep, memory)
         shape = (*timestep.reward.shape, *([] if self.seat.actions else [self.seat.action_dim]))
         if action.value.shape != shape:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from agents.rollout import rollout
-from arenas.protocol import Arena, ArenaError, TimeStep
+from arenas.protocol import Arena, ArenaError
 from leaderboard.records import BlockRecord, MatchRecord
 from leaderboard.store.store import Store
 from zoo.entry.settings import argument_fields
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
-from zoo.play.episodes import Start, begin
+from zoo.play.episodes import Start, begin, last_moment
 from zoo.play.referee import first_faults
 from zoo.play.seating import Seated, blame, episode_seeds, rotations, sit_down
 
@@ -58,16 +57,14 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
         store: the records.
         match: the match.
         episode: number from 0 within the match.
-        rotation: which seating, from 0.
+        rotation: its number, from 0.
 
     Raises:
-        UserError: no such episode or seating, or an entrant that is no longer who it was.
+        UserError: no such episode or rotation, or an entrant that has changed since.
     """
     about = match.details
     if match.mode != "play":
-        raise UserError(
-            f"match {match.id} is a learning match, of which no episode is kept: only matches without --learn replay"
-        )
+        raise UserError(f"match {match.id} is a learning match, which keeps no episode: replay one without --learn")
     venue = Venue(ArenaChoice(about["arena"], tuple(about["settings"]), tuple(about["wrap"])))
     pair = [venue.entrant(text) for text in about["pairing"]]
     ids = [who.id for who in pair]
@@ -79,7 +76,7 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
     arena = _drawing(venue, block.episodes)
     ways = rotations(arena.spec, alone=ids[0] == ids[1])
     if not 0 <= rotation < len(ways):
-        raise UserError(f"match {match.id} has seatings 0 to {len(ways) - 1}, not {rotation}")
+        raise UserError(f"match {match.id} has rotations 0 to {len(ways) - 1}, not {rotation}")
     row = about["first_episode"] + episode - block.first_episode
 
     episodes = episode_seeds(match.arena, block.seed, block.first_episode, block.episodes, arena.device)
@@ -95,10 +92,8 @@ def _drawing(venue: Venue, batch_size: int) -> Arena:
     """The arena, asked for pictures where that must be done before the game begins, as PettingZoo has it."""
     entry = venue.entry
     if "render_mode" in argument_fields(entry.factory) and "render_mode" not in entry.settings:
-        try:
+        with suppress(UserError):  # where it has no pictures it can still be played
             return replace(entry, settings={**entry.settings, "render_mode": "rgb_array"}).make(batch_size)
-        except UserError:  # it has no pictures; it can still be played
-            return entry.make(batch_size)
     return entry.make(batch_size)
 
 
@@ -109,8 +104,7 @@ def _frames(seated: Seated, begun: Start, row: int) -> list[Frame]:
     frames = [Frame(*_draw(arena, row), dict(returns))]
     while not all(bool(step.last[row]) for step in timesteps.values()):
         joint, memories = rollout(arena, seated.players, memories, timesteps, 1, state)
-        timesteps = {seat: _last(t.timesteps) for seat, t in joint.seats.items()}
-        state = None if joint.state is None else joint.state[-1]
+        timesteps, state = last_moment(joint)
         offenders = [seat for seat, step in first_faults(seated.players).items() if step[row] < len(frames)]
         if offenders:
             text = f"{frames[-1].text}\n{' and '.join(offenders)} acts illegally".lstrip()
@@ -129,20 +123,13 @@ def _block(store: Store, match: MatchRecord, pair: list[str], episode: int) -> B
     raise UserError(f"match {match.id} has no record of episode {episode}")
 
 
-def _last(steps: TimeStep) -> TimeStep:
-    leaves: list[Any] = [leaf[-1] if isinstance(leaf, torch.Tensor) else leaf for leaf in steps[:-1]]
-    return TimeStep._make([*leaves, {group: leaf[-1] for group, leaf in steps.common.items()}])
-
-
-def _draw(arena: object, row: int) -> tuple[str, np.ndarray | None]:
+def _draw(arena: Arena, row: int) -> tuple[str, np.ndarray | None]:
     """The board as text and as a picture, each where the game can be drawn so."""
-    drawn: list[str | np.ndarray | None] = []
+    drawn: dict[str, str | np.ndarray] = {}
     for mode in ("ansi", "rgb_array"):
-        try:
-            drawn.append(arena.render(row, mode))  # type: ignore[attr-defined]
-        except (ValueError, ArenaError):
-            drawn.append(None)
-    text, picture = drawn
+        with suppress(ValueError, ArenaError):
+            drawn[mode] = arena.render(row, mode)
+    text, picture = drawn.get("ansi"), drawn.get("rgb_array")
     return (text if isinstance(text, str) else "", picture if isinstance(picture, np.ndarray) else None)
 
 

@@ -16,12 +16,13 @@ import torch
 from numpy.typing import NDArray
 
 from agents.parts.policies.table import table_of
-from agents.protocol import Agent, DifferentiablePolicy
+from agents.protocol import Agent
 from agents.randomness import derive
 from arenas.protocol import Arena
 from zoo.entry.entrant import Entrant
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
+from zoo.play.seating import memoryless_policies
 from zoo.play.table import Sight, Table
 
 
@@ -110,8 +111,7 @@ def run_replicas(
 
 def is_exact(table: Table) -> bool:
     """Whether what the players of a table earn can be computed: the game has values and no policy a memory."""
-    known = "value" in table.arena.spec.offers
-    return known and all(_memoryless(player.policy(seat)) for seat, player in table.players.items())
+    return "value" in table.arena.spec.offers and memoryless_policies(table.players) is not None
 
 
 def payoffs(table: Table, replicas: int) -> Iterator[dict[str, NDArray[np.float64]]]:
@@ -127,9 +127,8 @@ def payoffs(table: Table, replicas: int) -> Iterator[dict[str, NDArray[np.float6
 
 
 def _exact_values(table: Table, replicas: int) -> dict[str, NDArray[np.float64]]:
-    policies = {seat: policy for seat, p in table.players.items() if (policy := p.policy(seat)) is not None}
     with torch.no_grad():
-        values = table.arena.value(policies)
+        values = table.arena.value(memoryless_policies(table.players) or {})
     per_step = 1 - table.arena.spec.gamma
     return {seat: np.broadcast_to((per_step * v).numpy(), (replicas,)).copy() for seat, v in values.items()}
 
@@ -141,7 +140,3 @@ def _learns(entrant: Entrant) -> bool:
     if not agent.replicated:
         raise UserError(f"{entrant.label} cannot be run as replicas: play its runs one by one")
     return True
-
-
-def _memoryless(policy: DifferentiablePolicy | None) -> bool:
-    return policy is not None and policy.memoryless

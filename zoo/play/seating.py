@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from agents.protocol import Policy, Seating
+from agents.protocol import Agent, DifferentiablePolicy, Policy, Seating
 from agents.randomness import bits, derive, derive_rows
 from arenas.protocol import Arena, ArenaError, ArenaSpec
 from zoo.entry.entrant import Entrant
@@ -67,12 +67,26 @@ def sit_down(arena: Arena, entrants: Sequence[Entrant], rotation: Rotation, seed
     Raises:
         UserError: an entrant refuses the game or breaks, or its checkpoint does not fit.
     """
-    players: dict[str, Policy] = {}
-    for who in sorted(set(rotation.values())):
-        seats = tuple(seat for seat, w in rotation.items() if w == who)
-        made = entrants[who].agents(arena.spec, seats, derive(seed, "fresh"), arena.device)
-        players |= {seat: Refereed(player, arena.spec.seats[seat]) for seat, player in made.items()}
-    return Seated(arena, players, rotation)
+    agents = agents_of(entrants, arena.spec, rotation, derive(seed, "fresh"), arena.device)
+    return Seated(arena, {seat: Refereed(agent, arena.spec.seats[seat]) for seat, agent in agents.items()}, rotation)
+
+
+def agents_of(
+    entrants: Sequence[Entrant], spec: ArenaSpec, rotation: Rotation, seed: int, device: str = "cpu", replicas: int = 1
+) -> dict[str, Agent]:
+    """Seat -> the agent of its entrant, see `Entrant.agents`; the seats of the first entrant come first."""
+    agents: dict[str, Agent] = {}
+    for number in sorted(set(rotation.values())):
+        seats = tuple(seat for seat, owner in rotation.items() if owner == number)
+        agents |= entrants[number].agents(spec, seats, seed, device, replicas)
+    return agents
+
+
+def memoryless_policies(agents: Mapping[str, Agent]) -> dict[str, DifferentiablePolicy] | None:
+    """Seat -> the policy of its agent; None where one has a memory or is not shown, so that no value is computed."""
+    shown = {seat: agent.policy(seat) for seat, agent in agents.items()}
+    policies = {seat: policy for seat, policy in shown.items() if policy is not None and policy.memoryless}
+    return policies if len(policies) == len(shown) else None
 
 
 def episode_seeds(identity: str, seed: int, first: int, count: int, device: str = "cpu") -> Tensor:
@@ -98,7 +112,7 @@ def luck(episodes: Tensor, *words: str) -> Tensor:
 
 @contextmanager
 def blame(identity: str, entrants: Sequence[Entrant]) -> Iterator[None]:
-    """Say in one line what broke in a match; agents and arenas may be anybody's, and fail in any way."""
+    """Say in one line what broke in a match; agents and arenas may be a stranger's and fail in any way."""
     try:
         yield
     except (UserError, ArenaError):

@@ -4,8 +4,8 @@ A round is T steps of B copies and one `learn` of every learner, all from the sa
 were when it was played, each cut to what it may see (`sight`):
 
     own       the time steps, actions and memories of its own seats
-    actions   besides, the time steps and actions of all seats, and the state where the arena shows it
-    policies  besides, the other seats' policies
+    actions   also the time steps and actions of all seats, and the state where the arena shows it
+    policies  also the other seats' policies
 
 The table knows no files, no terminal and no clock: saving, logging and progress bars consume its rounds.
 """
@@ -26,15 +26,15 @@ from agents.protocol import (
     DifferentiablePolicy,
     JointTrajectory,
     LearningContext,
-    Memory,
     Seating,
     Trajectory,
     missing_words,
 )
 from agents.randomness import derive, derive_rows
 from agents.rollout import rollout
-from arenas.protocol import WORDS, Arena, TimeStep, TimeSteps
+from arenas.protocol import WORDS, Arena, TimeStep
 from zoo.errors import UserError
+from zoo.play.episodes import Start, last_moment
 from zoo.play.packing import pack, unpack
 
 Sight = Literal["own", "actions", "policies"]
@@ -52,26 +52,16 @@ class Round:
     metrics: dict[str, dict[str, float]]  # seat -> arena metric -> mean over copies; NaN where no copy says anything
     learning: dict[tuple[str, ...], dict[str, float]]  # a learner's seats -> the metrics of its update
     counted: dict[str, Tensor] = field(default_factory=dict)  # seat -> long [B], steps that counted; on the CPU
-    told: dict[str, dict[str, Tensor]] = field(default_factory=dict)  # seat -> arena metric -> [B]; on the CPU
+    by_copy: dict[str, dict[str, Tensor]] = field(default_factory=dict)  # seat -> arena metric -> [B]; on the CPU
 
     def by_run(self, runs: int) -> dict[str, dict[str, NDArray[np.float64]]]:
         """Seat -> `return_per_step` and arena metrics -> [runs], where the copies are of so many runs, in order."""
-        found: dict[str, dict[str, NDArray[np.float64]]] = {}
+        means: dict[str, dict[str, NDArray[np.float64]]] = {}
         for seat, returns in self.returns.items():
-            counted = self.counted[seat].view(runs, -1).sum(1).clamp_min(1)
-            per_step = returns.view(runs, -1).sum(1) / counted
-            metrics = {n: v.double().view(runs, -1).nanmean(1) for n, v in self.told[seat].items()}
-            found[seat] = {n: np.asarray(v.numpy()) for n, v in {"return_per_step": per_step, **metrics}.items()}
-        return found
-
-
-@dataclass
-class _Game:
-    """Where play stands between two rounds of one long game."""
-
-    memories: dict[str, Memory]
-    timesteps: TimeSteps
-    state: Tensor | None
+            per_step = returns.view(runs, -1).sum(1) / self.counted[seat].view(runs, -1).sum(1).clamp_min(1)
+            metrics = {name: v.double().view(runs, -1).nanmean(1) for name, v in self.by_copy[seat].items()}
+            means[seat] = {name: v.numpy() for name, v in {"return_per_step": per_step, **metrics}.items()}
+        return means
 
 
 class Table:
@@ -123,7 +113,7 @@ class Table:
                 raise ValueError(f"{identity}: one agent fills {seats} but would learn in {sorted(teaching)} only")
             if teaching:
                 self.learners[seats] = agent
-        self._game: _Game | None = None
+        self._game: Start | None = None  # where play stands between two rounds of one long game
         for seats, agent in self.learners.items():
             self._admit(seats, agent)
 
@@ -145,13 +135,13 @@ class Table:
         """Play T steps in every copy, then let every learner learn once."""
         if self._game is None or self.fresh:
             self._game = self._begin()
-        joint, memories = rollout(
-            self.arena, self.players, self._game.memories, self._game.timesteps, self.length, self._game.state
-        )
-        self._game = _Game(memories, *_final(joint))
+        memories, timesteps, state = self._game
+        joint, memories = rollout(self.arena, self.players, memories, timesteps, self.length, state)
+        self._game = Start(memories, *last_moment(joint))
         shown = self._policies() if self.sight == "policies" else {}
+        seen = joint if "state" in self.words() else joint._replace(state=None)
         learned = {
-            seats: agent.learn(self._cut(joint, seats), self._context(seats, shown))
+            seats: agent.learn(cut(seen, seats, self.sight), self._context(seats, shown))
             for seats, agent in self.learners.items()
         }
         self.update += 1
@@ -171,21 +161,21 @@ class Table:
         if missing:
             meaning = "; ".join(f"{word}: {WORDS.get(word, 'a word of other arenas')}" for word in missing)
             raise UserError(f"{who} cannot learn in {self.identity} with sight {self.sight!r}: it needs {meaning}")
-        secret = [s for s in self.players if s not in seats and self.players[s].policy(s) is None]
+        shown = {seat: player.policy(seat) for seat, player in self.players.items()}
+        secret = [seat for seat, policy in shown.items() if policy is None and seat not in seats]
         if secret and "policies" in agent.needs_to_learn:
             raise UserError(
                 f"{who} cannot learn in {self.identity}: it needs policies, and {secret[0]} is played by"
                 f" {type(self.players[secret[0]]).__name__}, which shows none; enter a learner that infers them"
             )
-        if "value" in agent.needs:
-            shown = {seat: player.policy(seat) for seat, player in self.players.items()}
-            if deep := [seat for seat, policy in shown.items() if policy is not None and not policy.memoryless]:
-                raise UserError(
-                    f"{who} cannot learn in {self.identity}: exact values are of memoryless policies, and that of"
-                    f" {deep[0]} ({type(self.players[deep[0]]).__name__}) has a memory"
-                )
+        deep = [seat for seat, policy in shown.items() if policy is not None and not policy.memoryless]
+        if deep and "value" in agent.needs:
+            raise UserError(
+                f"{who} cannot learn in {self.identity}: exact values are of memoryless policies, and that of"
+                f" {deep[0]} ({type(self.players[deep[0]]).__name__}) has a memory"
+            )
 
-    def _begin(self) -> _Game:
+    def _begin(self) -> Start:
         """New episodes and new luck in every copy; of a run's B copies, copy b of round r plays episode r * B + b."""
         count, device = self.arena.batch_size // (self.runs or 1), self.arena.device
         first = self.update * count
@@ -196,24 +186,16 @@ class Table:
 
         timesteps, state = self.arena.reset(luck("episode"))
         learning = {seat for seats in self.learners for seat in seats}
-        memories = {
-            seat: player.begin(
-                Seating(
-                    seat, luck("seat", seat), luck("team", self.arena.spec.seats[seat].team), training=seat in learning
-                )
-            )
-            for seat, player in self.players.items()
-        }
-        return _Game(memories, timesteps, state)
+        memories = {}
+        for seat, player in self.players.items():
+            team = luck("team", self.arena.spec.seats[seat].team)
+            memories[seat] = player.begin(Seating(seat, luck("seat", seat), team, training=seat in learning))
+        return Start(memories, timesteps, state)
 
     def _policies(self) -> dict[str, DifferentiablePolicy]:
         """Every seat's policy as it is before anybody learns."""
-        found = {seat: player.policy(seat) for seat, player in self.players.items()}
-        return {seat: policy.frozen() for seat, policy in found.items() if policy is not None}
-
-    def _cut(self, joint: JointTrajectory, mine: tuple[str, ...]) -> JointTrajectory:
-        state = joint.state if "state" in self.words() else None
-        return cut(joint._replace(state=state), mine, self.sight)
+        shown = {seat: player.policy(seat) for seat, player in self.players.items()}
+        return {seat: policy.frozen() for seat, policy in shown.items() if policy is not None}
 
     def _context(self, seats: tuple[str, ...], shown: Mapping[str, DifferentiablePolicy]) -> LearningContext:
         # a twin of one's own each time: whatever a learner leaves in it is seen by nobody and needs no saving
@@ -227,19 +209,16 @@ class Table:
         )
 
     def _figures(self, joint: JointTrajectory, learned: dict[tuple[str, ...], dict[str, float]]) -> Round:
+        steps = {seat: trajectory.timesteps for seat, trajectory in joint.seats.items()}
         returns, per_step, counted = {}, {}, {}
-        for seat, trajectory in joint.seats.items():
-            on = ~trajectory.timesteps.last[:-1]
-            total = (trajectory.timesteps.reward[1:].double() * on).sum(0).cpu()
-            returns[seat], counted[seat] = total, on.sum(0).cpu()
-            per_step[seat] = float(total.sum() / on.sum().clamp_min(1).cpu())
-        told = self.arena.metrics(
-            {seat: trajectory.timesteps for seat, trajectory in joint.seats.items()},
-            {seat: trajectory.actions for seat, trajectory in joint.seats.items()},
-        )
-        metrics = {seat: {n: float(v.double().nanmean()) for n, v in found.items()} for seat, found in told.items()}
-        rows = {seat: {n: v.cpu() for n, v in found.items()} for seat, found in told.items()}
-        return Round(self.update - 1, self.steps_per_round, returns, per_step, metrics, learned, counted, rows)
+        for seat, step in steps.items():
+            on = ~step.last[:-1]
+            returns[seat], counted[seat] = (step.reward[1:].double() * on).sum(0).cpu(), on.sum(0).cpu()
+            per_step[seat] = float(returns[seat].sum() / counted[seat].sum().clamp_min(1))
+        noted = self.arena.metrics(steps, {seat: trajectory.actions for seat, trajectory in joint.seats.items()})
+        metrics = {seat: {name: float(v.double().nanmean()) for name, v in of.items()} for seat, of in noted.items()}
+        by_copy = {seat: {name: v.cpu() for name, v in of.items()} for seat, of in noted.items()}
+        return Round(self.update - 1, self.steps_per_round, returns, per_step, metrics, learned, counted, by_copy)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that later rounds depend on: copies of tensors by name, and the rest as JSON.
@@ -255,8 +234,7 @@ class Table:
                 "state": self._game.state,
             }
         learners = {"+".join(seats): agent.learning_state() for seats, agent in self.learners.items()}
-        tensors, numbers = pack({"update": self.update, "learners": learners, "game": game})
-        return tensors, numbers
+        return pack({"update": self.update, "learners": learners, "game": game})
 
     def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
         """Take over `state()` of a table that was built alike; the rounds that follow are the same to the bit.
@@ -273,7 +251,7 @@ class Table:
             self._begin()  # an arena may need a first reset before it can go back to a snapshot
             self.arena.restore(game["arena"])
             steps = {seat: TimeStep(**step) for seat, step in game["timesteps"].items()}
-            self._game = _Game(game["memories"], steps, game["state"])
+            self._game = Start(game["memories"], steps, game["state"])
 
 
 def cut(joint: JointTrajectory, mine: tuple[str, ...], sight: Sight) -> JointTrajectory:
@@ -285,16 +263,3 @@ def cut(joint: JointTrajectory, mine: tuple[str, ...], sight: Sight) -> JointTra
         for seat, t in joint.seats.items()
     }
     return JointTrajectory(seats, joint.state)
-
-
-def _final(joint: JointTrajectory) -> tuple[TimeSteps, Tensor | None]:
-    """The last time step of every seat and the last state, laid out in memory as they are after a restore."""
-
-    def last(leaf: Any) -> Any:
-        if isinstance(leaf, Mapping):
-            return {name: last(value) for name, value in leaf.items()}
-        # arithmetic may round differently on a view than on a tensor of its own
-        return leaf[-1].clone(memory_format=torch.contiguous_format) if isinstance(leaf, Tensor) else leaf
-
-    steps = {seat: TimeStep(*(last(leaf) for leaf in t.timesteps)) for seat, t in joint.seats.items()}
-    return steps, last(joint.state)

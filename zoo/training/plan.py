@@ -28,7 +28,7 @@ class Plan:
     """What is trained, where, and for how long; equal plans give equal weights.
 
     Without `against` the agent plays itself: every seat is filled by learners of its kind. Otherwise it sits in `seats`
-    (by default the seats of the first party, or the first seat where there is one side) and the frozen `against` in the
+    (by default the seats of the first role, or the first seat where there is one side) and the frozen `against` in the
     rest.
 
     Raises:

@@ -123,12 +123,20 @@ class Progress:
         console: where to; standard output by default.
         quiet: show nothing.
         every: seconds between plain lines where the console is no terminal.
+        at_once: print the first plain line of a run at its first reading, not after `every` seconds.
     """
 
     def __init__(
-        self, unit: str = "steps", console: Console | None = None, *, quiet: bool = False, every: float = 5.0
+        self,
+        unit: str = "steps",
+        console: Console | None = None,
+        *,
+        quiet: bool = False,
+        every: float = 5.0,
+        at_once: bool = True,
     ) -> None:
-        self.unit, self.console, self.quiet, self.every = unit, console or Console(), quiet, every
+        self.unit, self.console, self.quiet = unit, console or Console(), quiet
+        self.every, self.at_once = every, at_once
         self._runs: dict[str, _Run] = {}
         self._shown: dict[str, float] = {}
         self._drawn = -math.inf
@@ -159,7 +167,7 @@ class Progress:
             if new or now - self._drawn >= _REFRESH or reading.done >= reading.total:
                 self._drawn = now
                 self._live.update(self.picture(), refresh=True)
-        elif now - self._shown.get(key, -math.inf) >= self.every:
+        elif now - self._shown.setdefault(key, -math.inf if self.at_once else now) >= self.every:
             self._shown[key] = now
             self.say(self.line(key))
 

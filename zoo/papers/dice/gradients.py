@@ -225,11 +225,7 @@ class DiceGradients(Figure):
     """Correlation of estimated with exact derivatives against the number of episodes."""
 
     name = "dice-gradients"
-    title = "Estimated and exact derivatives on the iterated prisoner's dilemma"
-    source = "Foerster et al. 2018 (DiCE), estimator figure; Farquhar et al. 2019 for loaded DiCE"
-    minutes = (4.9, 0.2)
     unit = "episodes"
-    seeds = (10, 3)
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """One for each pair of policies."""

@@ -73,10 +73,6 @@ class DiceLookahead(Figure):
     """How far one must look ahead to cooperate."""
 
     name = "dice-lookahead"
-    title = "LOLA-DiCE with K look-aheads in the iterated prisoner's dilemma"
-    source = "Foerster et al. 2018 (DiCE), learning curves; the authors' run files"
-    minutes = (4.2, 0.9)
-    seeds = (5, 2)
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """A method, all seeds in one batch; --quick leaves out the longest look-ahead and half of the updates."""

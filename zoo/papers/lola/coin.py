@@ -55,11 +55,7 @@ class LolaCoin(Figure):
     """Own-colour share and return of every rule with house checkpoints."""
 
     name = "lola-coin"
-    title = "Who picks up whose coins: the house's agents in the coin game"
-    source = "Foerster et al. 2018 (LOLA), figure 5"
-    minutes = (1.0, 0.1)
     unit = "episodes"
-    seeds = (3, 1)
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """A checkpoint against a partner."""

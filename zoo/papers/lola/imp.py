@@ -21,10 +21,6 @@ class LolaImp(SelfPlay):
     """Naive and LOLA learners in matching pennies."""
 
     name = "lola-imp"
-    title = "Naive and LOLA learners with their like in iterated matching pennies"
-    source = "Foerster et al. 2018 (LOLA), table 3"
-    minutes = (5.2, 1.1)
-    seeds = (50, 10)
     arena = "imp"
     gamma = 0.9
     measure = "%Nash"

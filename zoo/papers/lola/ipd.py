@@ -22,10 +22,6 @@ class LolaIpd(SelfPlay):
     """Naive and LOLA learners in the prisoner's dilemma."""
 
     name = "lola-ipd"
-    title = "Naive and LOLA learners with their like in the iterated prisoner's dilemma"
-    source = "Foerster et al. 2018 (LOLA), table 3"
-    minutes = (18.0, 3.6)
-    seeds = (50, 10)
     arena = "ipd"
     gamma = 0.96
     measure = "%TFT"

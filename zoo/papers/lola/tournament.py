@@ -210,11 +210,7 @@ class LolaTournament(Figure):
     """The round robin of six learners in two games."""
 
     name = "lola-tournament"
-    title = "Round robin of LOLA and the learners of its time"
-    source = "Foerster et al. 2018 (LOLA), figure 4"
-    minutes = (10.3, 1.9)
     unit = "episodes"
-    seeds = (20, 5)
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """One for each game; all seeds of it are played at once."""

@@ -8,50 +8,41 @@ both bodies' radii. So shares within other radii, the mean distance and the retu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
 from leaderboard.report import plots
-from zoo.papers.figure import FigureRow, Json, Published, Reproduction, Results, Tell
-from zoo.papers.maddpg.games import RADII, TOLD_RADII, Game, Outcome, at, play_all, teams, wider, within_radii
-from zoo.papers.maddpg.tables import Cell, Measure, Pair, TeamTable
+from zoo.papers.figure import Json, Published, Reproduction, Results
+from zoo.papers.maddpg.games import RADII, at, share, teams
+from zoo.papers.maddpg.tables import Measure, TeamTable, by_radius
 
 MADDPG = "maddpg"
 TARGET = 0.84
-PUBLISHED = {(MADDPG, MADDPG): Published(TARGET)}
 LISTENER, INFORMED = "listener_0", "informed-listener"
-#: Share of episodes at whose end the listener is within .1 of the goal.
-reached = at(LISTENER, "at_goal")
-
-
-def measure(tell: Tell, arena: str, games: list[Game], weights: dict[str, str], episodes: int) -> Json:
-    """`games.measure`, and the shares of episodes with the listener within every radius."""
-    return play_all(tell, arena, games, episodes, within_radii)
-
-
-def within(outcome: Outcome, radius: float) -> float:
-    """Share of episodes at whose end the listener is so near to the goal."""
-    return outcome[LISTENER][f"within {radius:g}"]
+#: Share of episodes at whose end the listener is within .1 of the goal, and within any radius.
+reached, within = at(LISTENER, "at_goal"), share(LISTENER)
 
 
 class CooperativeCommunication(TeamTable):
     """Success of the listener by algorithm, speaker and listener of one run."""
 
     name = "maddpg-communication"
-    title = "Cooperative communication: does the listener find what only the speaker knows?"
-    source = "Lowe et al. 2017 (MADDPG), section 5.2"
-    minutes = (0.03, 0.01)
     arena = "speaker-listener"
     seats = ("speaker_0", LISTENER)
     rules = (MADDPG, "maddpg-inferred", "ddpg", "iql", "actor-critic", "reinforce")
     scripts = (INFORMED, "random")
     labels = MappingProxyType({"maddpg-inferred": "inferred", INFORMED: "script"})
-    function = staticmethod(measure)
     measures = (
-        Measure("within .1 at the end", "listener within .1 of the goal at the end", reached, PUBLISHED, "higher"),
+        Measure(
+            "within .1 at the end",
+            "listener within .1 of the goal at the end",
+            reached,
+            {(MADDPG, MADDPG): Published(TARGET)},
+            "higher",
+            targets={MADDPG: TARGET},
+            share=within,
+        ),
         Measure("distance at the end", "distance from listener to goal at the end", at(LISTENER, "distance"), {}),
         Measure("return of an episode", "return of an episode, the same for both", at(LISTENER, "return"), {}),
     )
@@ -61,20 +52,9 @@ class CooperativeCommunication(TeamTable):
         "Inferred: maddpg-inferred. Script: its speaker names the goal's colour, and its listener goes there.",
     )
 
-    def row(self, measured: Measure, cell: Cell, games: Mapping[Pair, Outcome]) -> FigureRow:
-        """Success has shares within greater radii beside it, and MADDPG's a target."""
-        row = super().row(measured, cell, games)
-        if measured.value is not reached:
-            return row
-        more = [float(np.mean([within(one, radius) for one in games.values()])) for radius in TOLD_RADII[1:]]
-        return replace(row, note=wider(more), at_least=TARGET if cell.first == MADDPG else None)
-
     def data(self, done: Results) -> dict[str, Json]:
         """And of every rule the shares by radius for each of its runs."""
-        shares = [
-            [rule, [[within(outcome, radius) for radius in RADII] for outcome in by_seed.values()]]
-            for rule, by_seed in teams(done).items()
-        ]
+        shares = [[rule, by_radius(within, by_seed)] for rule, by_seed in teams(done).items()]
         return super().data(done) | {"radii": list(RADII), "shares": shares}
 
     def plot(self, report: Reproduction) -> plots.Plot:

@@ -28,9 +28,6 @@ class CovertCommunication(CrossTable):
     """Cross table of MADDPG and DDPG in crypto."""
 
     name = "maddpg-covert"
-    title = "Covert communication: does Bob understand what Eve does not?"
-    source = "Lowe et al. 2017 (MADDPG), section 5.2"
-    minutes = (0.12, 0.02)
     arena = "crypto"
     rules = (MADDPG, DDPG)
     roles = (("bob_0", "alice_0"), ("eve_0",))

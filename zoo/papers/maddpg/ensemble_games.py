@@ -17,15 +17,14 @@ from agents.parts.policies.categorical import CategoricalPolicy
 from arenas.protocol import Arena
 from zoo.crossplay import roles
 from zoo.entry import checkpoint
-from zoo.entry.entrant import Entrant, read_entrant
+from zoo.entry.entrant import Entrant
 from zoo.entry.registry import load_agent
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.papers.figure import Json, Tell
 from zoo.papers.house import facts
-from zoo.papers.maddpg.games import play_game
+from zoo.papers.maddpg.games import play
 from zoo.play.episodes import Played
-from zoo.work.pool import limit_threads
 
 ARENA = "tag"
 SINGLE = "maddpg"
@@ -60,10 +59,11 @@ def sub_policy(ensemble: Entrant, k: int) -> Entrant:
     return Entrant(f"{ensemble.label}, sub-policy {k}", entry, config, part)
 
 
-def play(arena: Arena, identity: str, predators: Entrant, prey: Entrant) -> Played:
-    """Play the first episodes of the public seed, as many as the arena has copies."""
+def chase(venue: Venue, predators: Entrant, prey: Entrant, episodes: int) -> Played:
+    """Play the first episodes of the public seed."""
     who = dict(zip(ROLES, (predators, prey), strict=True))
-    return play_game(arena, identity, {seat: who[role] for role, seats in roles(arena.spec).items() for seat in seats})
+    by_seat = {seat: who[role] for role, seats in roles(venue.spec).items() for seat in seats}
+    return play(venue, by_seat, episodes)
 
 
 def earned(played: Played) -> Batches:
@@ -78,25 +78,23 @@ def earned(played: Played) -> Batches:
 
 def hunt(tell: Tell, predators: str, prey: list[str], weights: dict[str, str], episodes: int) -> Json:
     """One run's predators with everybody's prey: {"games": `Batches` of each, "cards": {entrant: facts}}."""
-    arena, identity = _arena(episodes)
-    hunter = read_entrant(predators, arena, identity)
+    venue = Venue(ArenaChoice(ARENA))
     games = []
     for at, text in enumerate(prey):
-        games.append(earned(play(arena, identity, hunter, read_entrant(text, arena, identity))))
+        games.append(earned(chase(venue, venue.entrant(predators), venue.entrant(text), episodes)))
         tell(at + 1, len(prey))
-    return {"games": games, "cards": {predators: facts(identity, predators)}}
+    return {"games": games, "cards": {predators: facts(venue.identity, predators)}}
 
 
 def alone(tell: Tell, ensemble: str, k: int, others: list[str], weights: dict[str, str], episodes: int) -> Json:
     """Each sub-policy of an ensemble by itself with everybody, in both roles: {"games": {role: [K][C] batches}}."""
-    arena, identity = _arena(episodes)
-    whole = read_entrant(ensemble, arena, identity)
+    venue = Venue(ArenaChoice(ARENA))
     games: dict[str, list[list[list[float]]]] = {role: [[] for _ in range(k)] for role in ROLES}
     tasks = list(itertools.product(ROLES, range(k), others))
     for done, (role, at, text) in enumerate(tasks):
-        pair = [sub_policy(whole, at), read_entrant(text, arena, identity)]
+        pair = [sub_policy(venue.entrant(ensemble), at), venue.entrant(text)]
         predators, prey = pair if role == "adversary" else reversed(pair)
-        games[role][at].append(earned(play(arena, identity, predators, prey))[role])
+        games[role][at].append(earned(chase(venue, predators, prey, episodes))[role])
         tell(done + 1, len(tasks))
     return {"games": games, "cards": {}}
 
@@ -112,11 +110,12 @@ def watch(tell: Tell, ensembles: list[str], singles: list[str], k: int, weights:
         {"softmax" and "played": {"inside": {role: [n][pairs] of an ensemble's sub-policies}, "between": {role: [n][n]
         of the single policies}}, "observations": how many of each seat, "cards": {}}.
     """
-    arena, identity = _arena(episodes)
+    venue = Venue(ArenaChoice(ARENA))
+    arena = venue.arena()
     seen: dict[str, list[Tensor]] = {seat: [] for seat in arena.spec.seats}
-    entrants = {text: read_entrant(text, arena, identity) for text in (*ensembles, *singles)}
+    entrants = {text: venue.entrant(text) for text in (*ensembles, *singles)}
     for at, who in enumerate(entrants.values()):
-        for seat, steps in play(arena, identity, who, who).steps.items():
+        for seat, steps in chase(venue, who, who, episodes).steps.items():
             seen[seat].append(steps.observation[:-1].flatten(0, 1))
         tell(at + 1, len(entrants))
     observations = {seat: torch.cat(of_seat) for seat, of_seat in seen.items()}
@@ -157,10 +156,3 @@ def probabilities(
 def apart(one: Mapping[str, Tensor], other: Mapping[str, Tensor], seats: Sequence[str]) -> float:
     """Total variation distance 1/2 sum |p - q|, mean over observations and seats: 0 the same, 1 never the same."""
     return float(np.mean([float((one[s] - other[s]).abs().sum(-1).mean() / 2) for s in seats]))
-
-
-def _arena(episodes: int) -> tuple[Arena, str]:
-    limit_threads()
-    choice = ArenaChoice(ARENA)
-    arena = choice.make(episodes)
-    return arena, choice.identity(arena)

@@ -68,11 +68,7 @@ class PolicyEnsembles(Figure):
     """The ensemble and its three controls in tag, in both roles."""
 
     name = "maddpg-ensembles"
-    title = "Are policy ensembles more robust? Predator and prey against strangers"
-    source = "Lowe et al. 2017 (MADDPG), section 4.3 and figure 3"
-    minutes = (1.9, 0.4)
     unit = "games"
-    seeds = (5, 3)
     revision = 2
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from torch import Tensor
 
-from arenas.protocol import Arena
-from zoo.entry.entrant import Entrant, read_entrant
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.entrant import Entrant
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.papers.figure import Json, Part, Results, Tell, seed_words
 from zoo.papers.house import HouseRun, facts, identity_of
 from zoo.play.blocks import PUBLIC_SEED
@@ -28,56 +27,43 @@ Outcome = dict[str, dict[str, float]]
 Summary = Callable[[Played], Outcome]
 #: A number of a game.
 Value = Callable[[Outcome], float]
+#: A share of episodes, within a radius.
+Share = Callable[[Outcome, float], float]
 EPISODES, QUICK_EPISODES = 1000, 250
 #: Distances within which somebody counts as having arrived; those in tables, the first is that of the arenas' metrics.
 RADII = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
-TOLD_RADII = (0.1, 0.2, 0.3)
+TABLE_RADII = (0.1, 0.2, 0.3)
 
 
-def play(arena: str, game: Game, episodes: int) -> Played:
-    """Play a game once in every episode, all at the same time.
+def play(venue: Venue, entrants: Mapping[str, Entrant], episodes: int) -> Played:
+    """Play the first episodes of the public seed, all at the same time; `entrants` by seat.
 
     Raises:
         UserError: an entrant cannot play here, or breaks.
         ArenaError: the environment breaks.
     """
     limit_threads()
-    choice = ArenaChoice(arena)
-    made = choice.make(episodes)
-    identity = choice.identity(made)
-    entrants = {text: read_entrant(text, made, identity) for text in dict.fromkeys(game.values())}
-    return play_game(made, identity, {seat: entrants[text] for seat, text in game.items()})
-
-
-def play_game(arena: Arena, identity: str, entrants: Mapping[str, Entrant]) -> Played:
-    """Play the first episodes of the public seed, one in each copy of the arena; `entrants` by seat.
-
-    Raises:
-        UserError: an entrant cannot play here, or breaks.
-        ArenaError: the environment breaks.
-    """
+    arena, identity = venue.arena(episodes), venue.identity
     distinct = {who.id: who for who in entrants.values()}
     numbers = {who: number for number, who in enumerate(distinct)}
     rotation = {seat: numbers[entrants[seat].id] for seat in arena.spec.seats}
     with blame(identity, list(distinct.values())):
         seated = sit_down(arena, list(distinct.values()), rotation, PUBLIC_SEED)
-        return play_episodes(seated, episode_seeds(identity, PUBLIC_SEED, 0, arena.batch_size))
+        return play_episodes(seated, episode_seeds(identity, PUBLIC_SEED, 0, episodes))
 
 
 def summed_up(played: Played) -> Outcome:
-    """Seat -> mean over episodes of the return and of every metric."""
-    return {
-        seat: {"return": float(returns.mean())}
-        | {name: float(value.double().nanmean()) for name, value in played.metrics.get(seat, {}).items()}
-        for seat, returns in played.returns.items()
-    }
+    """Seat -> mean over episodes of the return and of every metric.
 
-
-def within_radii(played: Played) -> Outcome:
-    """`summed_up`, and for every radius R the share of episodes with a `distance` below it, "within R"."""
-    outcome = summed_up(played)
-    for seat, by_name in outcome.items():
-        by_name |= shares_within(played.metrics[seat]["distance"])
+    Where a seat has a `distance`, then for every radius R also the share of episodes with one below it, "within R".
+    """
+    outcome: Outcome = {}
+    for seat, returns in played.returns.items():
+        metrics = played.metrics.get(seat, {})
+        means = {name: float(value.double().nanmean()) for name, value in metrics.items()}
+        outcome[seat] = {"return": float(returns.mean())} | means
+        if "distance" in metrics:
+            outcome[seat] |= shares_within(metrics["distance"])
     return outcome
 
 
@@ -86,8 +72,18 @@ def shares_within(distance: Tensor, words: str = "within") -> dict[str, float]:
     return {f"{words} {radius:g}": float((distance < radius).double().mean()) for radius in RADII}
 
 
+def share(seat: str, words: str = "within") -> Share:
+    """A share of episodes by the radius, as `shares_within` calls it."""
+    return lambda outcome, radius: outcome[seat][f"{words} {radius:g}"]
+
+
+def within(share: Share, radius: float) -> Value:
+    """The share within one radius."""
+    return lambda outcome: share(outcome, radius)
+
+
 def wider(shares: Iterable[float], sign: str = "") -> str:
-    """A row's note of the shares within the second and third of `TOLD_RADII`."""
+    """A row's note of the shares within the second and third of `TABLE_RADII`."""
     return f"within .2 and .3 {'/'.join(f'{share:{sign}.2f}' for share in shares)}"
 
 
@@ -98,13 +94,14 @@ def measure(tell: Tell, arena: str, games: list[Game], weights: dict[str, str], 
 
 def play_all(tell: Tell, arena: str, games: list[Game], episodes: int, summary: Summary) -> Json:
     """`measure` with another summary of a game."""
+    venue = Venue(ArenaChoice(arena))
     outcomes: list[Outcome] = []
     for number, game in enumerate(games):
-        outcomes.append(summary(play(arena, game, episodes)))
+        entrants = {seat: venue.entrant(text) for seat, text in game.items()}
+        outcomes.append(summary(play(venue, entrants, episodes)))
         tell(number + 1, len(games))
     texts = dict.fromkeys(text for game in games for text in game.values())
-    identity = identity_of(arena)
-    return {"games": outcomes, "cards": {text: facts(identity, text) for text in texts}}
+    return {"games": outcomes, "cards": {text: facts(venue.identity, text) for text in texts}}
 
 
 def part(

@@ -59,11 +59,7 @@ class InferredPolicies(Figure):
     """MADDPG with inferred policies beside MADDPG with the true ones."""
 
     name = "maddpg-inferred"
-    title = "Inferred policies: what is lost when the others' policies are not known?"
-    source = "Lowe et al. 2017 (MADDPG), section 5.4 and figure 6"
-    minutes = (0.02, 0.01)
     unit = "games"
-    seeds = (5, 2)
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """In every arena for which policies were inferred, all runs of either rule, and their curves."""

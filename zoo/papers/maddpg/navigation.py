@@ -7,7 +7,6 @@ That teams break when one member comes from another training run is known of pre
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -15,8 +14,8 @@ import numpy as np
 from leaderboard.report import plots
 from zoo.papers.figure import FigureRow, Json, Part, Published, Reproduction, Results
 from zoo.papers.house import by_rule, runs_of
-from zoo.papers.maddpg.games import Outcome, at, cards, mean_return, outcomes_of, teams
-from zoo.papers.maddpg.tables import Cell, Measure, Pair, TeamTable, between, over_pairs
+from zoo.papers.maddpg.games import at, cards, mean_return, outcomes_of, teams
+from zoo.papers.maddpg.tables import Measure, Pair, TeamTable, between, over_pairs
 
 MADDPG, DDPG = "maddpg", "ddpg"
 TARGET = -12.0
@@ -32,15 +31,12 @@ class CooperativeNavigation(TeamTable):
     """Distance, collisions and return by algorithm, and with strangers."""
 
     name = "maddpg-navigation"
-    title = "Cooperative navigation: distance, collisions, and teams with a stranger"
-    source = "Lowe et al. 2017 (MADDPG), section 5.2"
-    minutes = (0.5, 0.04)
     arena = "spread"
     seats = SEATS
     rules = (MADDPG, DDPG, "maddpg-ensemble", "iql")
     scripts = ("assignment", "random")
     measures = (
-        Measure("return per agent", "return per agent of an episode", mean_return, {}),
+        Measure("return per agent", "return per agent of an episode", mean_return, {}, targets={MADDPG: TARGET}),
         Measure("distance", "distance of landmarks to the nearest agent, summed over the three", distance, {}),
         Measure("collisions an episode", "collisions an episode, pairs that overlap", collisions, {}),
     )
@@ -68,11 +64,6 @@ class CooperativeNavigation(TeamTable):
             if len(own) > 1
         ]
         return [*super().parts(quick, seeds), *mixed]
-
-    def row(self, measured: Measure, cell: Cell, games: Mapping[Pair, Outcome]) -> FigureRow:
-        """MADDPG's return has a target."""
-        row = super().row(measured, cell, games)
-        return replace(row, at_least=TARGET) if measured.value is mean_return and cell.first == MADDPG else row
 
     def further(self, done: Results) -> list[FigureRow]:
         """The paper's words as a ratio, and what strangers cost."""

@@ -21,9 +21,6 @@ class PredatorPrey(CrossTable):
     """Cross table of MADDPG and DDPG in tag."""
 
     name = "maddpg-predator-prey"
-    title = "Predator and prey: touches an episode, MADDPG and DDPG against each other"
-    source = "Lowe et al. 2017 (MADDPG), section 5.2"
-    minutes = (0.2, 0.02)
     arena = "tag"
     rules = (MADDPG, DDPG)
     roles = (("adversary_0", "adversary_1", "adversary_2"), ("agent_0",))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,11 @@ from leaderboard.statistics.estimate import Estimate
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results
 from zoo.papers.house import HouseRun, by_rule, runs_of
 from zoo.papers.maddpg.games import (
+    RADII,
+    TABLE_RADII,
     Game,
     Outcome,
+    Share,
     Value,
     cards,
     commands,
@@ -27,6 +30,7 @@ from zoo.papers.maddpg.games import (
     seeds_of,
     settings,
     teams,
+    wider,
 )
 
 #: Training seeds of the first and of the second role.
@@ -60,6 +64,8 @@ class Measure:
     published: Mapping[tuple[str, str], Published]  # by the rules of the first and the second role
     better: Literal["", "higher", "lower"] = ""
     guess: float | None = None  # what guessing gives
+    targets: Mapping[str, float] = field(default_factory=dict)  # of ours, by the rule of the first role
+    share: Share | None = None  # where the number is a share within a radius: that within any other
 
     def published_for(self, cell: Cell) -> Published | None:
         """What was published for a cell: both sides learned together, which of one rule only a run with itself did."""
@@ -80,7 +86,6 @@ class HouseTable(Figure):
     panel_height: ClassVar[float]
     dots: ClassVar[str]  # what a dot in a panel stands for
     unit = "games"
-    seeds = (5, 2)
 
     @abstractmethod
     def cells(self, done: Results) -> Cells:
@@ -115,7 +120,12 @@ class HouseTable(Figure):
         values = {pair: measured.value(outcome) for pair, outcome in games.items()}
         ours = estimate.t(list(values.values())) if cell.own else over_pairs(values)
         group = f"{measured.words}; {self.versus}" if self.versus else measured.words
-        return FigureRow(self.label(cell), ours, measured.published_for(cell), group, measured.better)
+        note = ""
+        if measured.share is not None:
+            shares = np.array(by_radius(measured.share, games, TABLE_RADII[1:]))
+            note = wider(shares.mean(0))
+        target, published = measured.targets.get(cell.first), measured.published_for(cell)
+        return FigureRow(self.label(cell), ours, published, group, measured.better, at_least=target, note=note)
 
     def further(self, done: Results) -> list[FigureRow]:
         """Rows about more than a cell."""
@@ -252,6 +262,11 @@ class TeamTable(HouseTable):
         """The cell and its numbers again."""
         rule, values = datum
         return Cell(rule, rule, True), values
+
+
+def by_radius(share: Share, games: Mapping[Any, Outcome], radii: Sequence[float] = RADII) -> list[list[float]]:
+    """Of every game the shares within all radii, [games][radii]."""
+    return [[share(outcome, radius) for radius in radii] for outcome in games.values()]
 
 
 # Intervals over training seeds
