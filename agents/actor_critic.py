@@ -21,11 +21,9 @@ with no ratio to clip as in PPO.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
-from agents.parts.checks import not_negative, within_one
 from agents.parts.gradients import gradient, leaves
 from agents.parts.optimizers import Adam
 from agents.parts.returns import advantages
@@ -34,28 +32,24 @@ from agents.parts.team import Team
 from agents.protocol import State
 from agents.randomness import derive
 from agents.reinforce import PolicyGradient, PolicyGradientConfig
+from arenas.settings import Amount, Count, Share
 
 
 @dataclass(frozen=True)
 class CriticConfig(PolicyGradientConfig):
     """Settings of `actor-critic`."""
 
-    lr: float = 0.001  # Adam's step size of the policies; ours
-    entropy: float = 0.01  # weight of the policy's entropy (nats), beside advantages in units of reward; as in `naive`
-    parts: int = 8  # groups of games in a round, each of which makes one step; ours
-    critic_lr: float = 0.003  # Adam's step size of the values; ours
-    lambda_: float = 0.95  # of the generalised advantage estimate; 0: one step, 1: the return less the value
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        not_negative(self, "critic_lr")
-        within_one(self, "lambda_")
+    lr: Amount = 0.001  # Adam's step size of the policies; ours
+    entropy: Amount = 0.01  # weight of the policy's entropy (nats), beside advantages in units of reward; as in `naive`
+    parts: Count = 8  # groups of games in a round, each of which makes one step; ours
+    critic_lr: Amount = 0.003  # Adam's step size of the values; ours
+    lambda_: Share = 0.95  # of the generalised advantage estimate; 0: one step, 1: the return less the value
 
 
 class ActorCritic(PolicyGradient):
     """Independent actor-critic for all the seats that it owns."""
 
-    Config: ClassVar[type] = CriticConfig
+    Config = CriticConfig
     config: CriticConfig
 
     def build(self, seed: int) -> None:
@@ -77,6 +71,5 @@ class ActorCritic(PolicyGradient):
         return advantage, {"value_error": float(loss.detach().mean())}
 
     def learning_state(self) -> State:
-        """Besides policies and optimiser, the critics and their optimiser."""
-        critics = {f"critic/{name}": p for name, p in self.critics.parameters.items()}
-        return super().learning_state() | critics | self.critic_step.state("critic_step")
+        """Policies, critics, and the optimisers of both."""
+        return super().learning_state() | self.critics.state("critic") | self.critic_step.state("critic_step")

@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -40,35 +40,31 @@ from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam
 from agents.parts.policies.categorical import CategoricalPolicy
 from agents.parts.policies.traces import TracePolicy
+from agents.parts.policy_agent import PolicyAgent
 from agents.parts.returns import advantages, playing
-from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State, Trajectory
+from agents.protocol import JointTrajectory, LearningContext, Memory, Seating, State, Trajectory
 from agents.randomness import derive, uniform
 from arenas.protocol import Action, TimeStep
+from arenas.settings import Checked, Count, Share
 
 _LOT = 1 << 40  # the draw of a seat's luck that decides who fills it; far beyond those that choose actions
 
 
 @dataclass(frozen=True)
-class AdvantageAlignmentConfig:
+class AdvantageAlignmentConfig(Checked):
     """Settings of `advantage-alignment`."""
 
     beta: float = 1.2  # weight of the others' advantages; 0: own return alone
     spite: float = 0.0  # weight of the past's mean where it is negative; 1: the paper's rule, 0: own return alone there
-    sparring: float = 0.25  # part of the seats lent to the sparring partner in training by itself; 0: none
+    sparring: Share = 0.25  # part of the seats lent to the sparring partner in training by itself; 0: none
     lr: float = 0.002  # Adam's step size for the policies
     critic_lr: float = 0.003  # Adam's step size for the values; 0.03 where returns are far from 0, as in ipd (see head)
     anneal: int = 400  # updates after which lr and entropy have fallen to half, 1 / (1 + update / anneal); 0: they stay
     gamma: float = 0.96  # discount per step
     lambda_: float = 0.95  # of the generalised advantage estimate
     entropy: float = 0.1  # weight of the policy's entropy (nats), beside advantages of standard deviation 1
-    hidden: int = 64  # units of the one hidden layer
+    hidden: Count = 64  # units of the one hidden layer
     recall: Literal["auto", "none", "traces"] = "auto"  # auto: traces unless the observation tells the last actions
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.sparring <= 1:
-            raise ValueError(f"sparring is a part of the seats, from 0 to 1, got {self.sparring}")
-        if self.hidden < 1:
-            raise ValueError(f"hidden must be at least 1, got {self.hidden}")
 
 
 def past_mean(advantage: Tensor, first: Tensor) -> Tensor:
@@ -89,10 +85,10 @@ def aligned(mine: Tensor, others: Tensor, first: Tensor, beta: float, gamma: flo
     return mine + beta * gamma * (past.clamp_min(0) + spite * past.clamp_max(0)) * others
 
 
-class AdvantageAlignment(Agent):
+class AdvantageAlignment(PolicyAgent):
     """A policy gradient that weighs the other's advantage by how well it fared itself."""
 
-    Config: ClassVar[type] = AdvantageAlignmentConfig
+    Config = AdvantageAlignmentConfig
     needs_to_learn = frozenset({"joint"})
     owns = "side"
     learns = True
@@ -103,6 +99,7 @@ class AdvantageAlignment(Agent):
         spec, config = self.spec, self.config
         self.traces = config.recall == "traces" or (config.recall == "auto" and "matrix" not in spec.offers)
         self.actor, self.partner = (self._policy(self.seats[0], derive(seed, who)) for who in ("actor", "partner"))
+        self.policies = dict.fromkeys(self.seats, self.actor)
         self.readers = {seat: self._policy(seat, 0) for seat in spec.seats}  # their features count, not their weights
         # the critics need no products of observation and traces, which come last among the features
         width = TracePolicy.plain_width if self.traces else partial(CategoricalPolicy.width, recall="none")
@@ -137,10 +134,6 @@ class AdvantageAlignment(Agent):
             other, _ = self.partner.act(timestep, memory)
             action = Action(torch.where(memory["lent"], other.value, action.value))
         return action, following
-
-    def policy(self, seat: str) -> CategoricalPolicy | TracePolicy:
-        """The actor."""
-        return self.actor
 
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
         """One step of the values, of the actor and, where it met its like, of the partner on the segment played."""
@@ -220,10 +213,6 @@ class AdvantageAlignment(Agent):
         step.lr = self.config.lr / fallen
         step.descend({name: -g for name, g in gradient(value, theta).items()})
         return float((spread / count.clamp_min(1)).detach())
-
-    def acting_state(self) -> State:
-        """The actor's parameters, under the name of every seat that it plays."""
-        return {f"{seat}/{name}": p for seat in self.seats for name, p in self.actor.parameters.items()}
 
     def learning_state(self) -> State:
         """Actor, partner, critics and all optimisers."""

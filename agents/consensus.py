@@ -11,29 +11,24 @@ Departures: gamma is called `weight` here, as gamma is the discount everywhere e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from agents.parts.checks import not_negative
-from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, simultaneous
+from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, plus, simultaneous, together
 from agents.parts.gradients import constant, gradient
 from agents.protocol import Parameters
+from arenas.settings import Amount
 
 
 @dataclass(frozen=True)
 class ConsensusConfig(ExactConfig):
     """Settings of `consensus`."""
 
-    weight: float = 1.0  # gamma of the paper: weight of the norm's gradient; 0 is the naive learner
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        not_negative(self, "weight")
+    weight: Amount = 1.0  # gamma of the paper: weight of the norm's gradient; 0 is the naive learner
 
 
 class Consensus(ExactAgent):
     """Consensus optimisation: seeks points where nobody's exact gradient is left."""
 
-    Config: ClassVar[type] = ConsensusConfig
+    Config = ConsensusConfig
     config: ConsensusConfig
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:
@@ -42,5 +37,5 @@ class Consensus(ExactAgent):
         if not self.config.weight:
             return gradient(v[0].sum(), theta[0])
         own = simultaneous(v, theta)
-        norm = 0.5 * (inner(own[0], own[0]) + inner(own[1], own[1])).sum()
+        norm = 0.5 * together(own, own).sum()
         return plus(constant(own[0]), gradient(norm, theta[0]), -self.config.weight)

@@ -17,9 +17,6 @@ dilemma cooperate far more when they learn from whole episodes than when they le
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -27,16 +24,11 @@ from agents.parts.tabular import TabularAgent, TabularConfig, greedy, q_step
 from agents.protocol import JointTrajectory, LearningContext
 
 
-@dataclass(frozen=True)
-class IndependentQConfig(TabularConfig):
-    """Settings of `independent-q`."""
-
-
 class IndependentQ(TabularAgent):
     """A tabular Q-learner that looks at its own seat alone."""
 
-    Config: ClassVar[type] = IndependentQConfig
-    config: IndependentQConfig
+    Config = TabularConfig
+    config: TabularConfig
 
     def mixture(self) -> Tensor:
         """The action of the highest value."""

@@ -26,12 +26,11 @@ after another. The seats of one learner learn from the same transitions, each fr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from agents.parts.checks import at_least_one, not_negative, positive, within_one
 from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import masked
 from agents.parts.networks import mlp
@@ -43,32 +42,27 @@ from agents.parts.team import Team, apply
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State
 from agents.randomness import Draws, categorical, deal, derive, generator
 from arenas.protocol import Action, TimeStep
+from arenas.settings import Checked, Count, Positive, Share, ShareOrNone, Whole
 
 
 @dataclass(frozen=True)
-class IqlConfig:
+class IqlConfig(Checked):
     """Settings of `iql`; the numbers are those of Lowe et al. unless said otherwise."""
 
-    lr: float = 0.003  # Adam's step size; ours (paper 0.01)
-    gamma: float | None = None  # discount per step; none: the arena's (paper 0.95)
-    tau: float = 0.01  # part of the new parameters that enters the targets at each update
-    batch: int = 1024  # transitions in an update
-    rate: float = 0.01  # updates of every seat per transition stored
-    warmup: int = 4096  # transitions before the first update (paper: 25,600)
-    capacity: int = 100_000  # transitions kept (paper: 1,000,000)
+    lr: Positive = 0.003  # Adam's step size; ours (paper 0.01)
+    gamma: ShareOrNone = None  # discount per step; none: the arena's (paper 0.95)
+    tau: Share = 0.01  # part of the new parameters that enters the targets at each update
+    batch: Count = 1024  # transitions in an update
+    rate: Positive = 0.01  # updates of every seat per transition stored
+    warmup: Whole = 4096  # transitions before the first update (paper: 25,600)
+    capacity: Count = 100_000  # transitions kept (paper: 1,000,000)
     loss: Literal["squared", "huber"] = "squared"  # see the head of this file
     double: bool = False  # the online network chooses the action whose target value counts
-    clip: float = 10.0  # largest norm of each tensor's gradient; ours (paper 0.5, which learns more slowly here)
-    hidden: int = 64  # units in each of the two hidden layers
-    epsilon: float = 1.0  # how often it draws an action uniformly while it trains, at first (Mnih et al.)
-    epsilon_last: float = 0.05  # what that falls to; ours (Mnih et al. 0.1)
-    epsilon_steps: int = 100_000  # transitions over which it falls, linearly; ours (Mnih et al. 1,000,000)
-
-    def __post_init__(self) -> None:
-        at_least_one(self, "batch", "capacity", "hidden", "epsilon_steps")
-        positive(self, "lr", "rate", "clip")
-        not_negative(self, "warmup")
-        within_one(self, "tau", "epsilon", "epsilon_last", "gamma")
+    clip: Positive = 10.0  # largest norm of each tensor's gradient; ours (paper 0.5, which learns more slowly here)
+    hidden: Count = 64  # units in each of the two hidden layers
+    epsilon: Share = 1.0  # how often it draws an action uniformly while it trains, at first (Mnih et al.)
+    epsilon_last: Share = 0.05  # what that falls to; ours (Mnih et al. 0.1)
+    epsilon_steps: Count = 100_000  # transitions over which it falls, linearly; ours (Mnih et al. 1,000,000)
 
 
 def td_target(reward: Tensor, discount: Tensor, value: Tensor, chooser: Tensor, gamma: float) -> Tensor:
@@ -103,7 +97,7 @@ class Iql(Agent):
     Shapes: N seats, B transitions, A actions of the seat that has most.
     """
 
-    Config: ClassVar[type] = IqlConfig
+    Config = IqlConfig
     owns = "all"
     learns = True
     config: IqlConfig
@@ -216,6 +210,5 @@ class Iql(Agent):
     def learning_state(self) -> State:
         """Q networks and targets, the optimiser, the replay, and the updates owed."""
         state = self.acting_state() | self.replay.state("replay") | self.optimizer.state("step")
-        for name, team in (("q", self.q), ("target", self.target)):
-            state |= {f"{name}/{n}": p for n, p in team.parameters.items()}
+        state |= self.q.state("q") | self.target.state("target")
         return state | {"owed": self.owed, "learned": self.learned}

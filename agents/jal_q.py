@@ -22,9 +22,6 @@ from a segment plays from the next segment on; with one copy and segments of one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -32,11 +29,6 @@ from agents.parts.tabular import TabularAgent, TabularConfig, greedy
 from agents.protocol import JointTrajectory, LearningContext, State
 
 _UNSEEN = 1e-12  # the count that every action begins with, so that an unseen state is uniform
-
-
-@dataclass(frozen=True)
-class JalQConfig(TabularConfig):
-    """Settings of `jal-q`."""
 
 
 def expected(q: Tensor, counts: Tensor) -> Tensor:
@@ -47,9 +39,9 @@ def expected(q: Tensor, counts: Tensor) -> Tensor:
 class JalQ(TabularAgent):
     """A tabular Q-learner of joint actions that counts what the other does."""
 
-    Config: ClassVar[type] = JalQConfig
+    Config = TabularConfig
     needs_to_learn = frozenset({"joint"})
-    config: JalQConfig
+    config: TabularConfig
 
     def build(self, seed: int) -> None:
         """Q of joint actions, and counts of what the other does."""

@@ -24,32 +24,27 @@ shaping terms are added.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
 from agents.naive import objective
 from agents.parts.actor_critic import ActorCriticAgent, ActorCriticConfig
-from agents.parts.checks import not_negative
 from agents.parts.dice import loaded_dice
 from agents.parts.gradients import constant, dot, gradient, leaves
 from agents.parts.opponents import Opponents
 from agents.protocol import JointTrajectory, LearningContext, Parameters, State
 from agents.randomness import derive
+from arenas.settings import Amount, Whole
 
 
 @dataclass(frozen=True)
 class LolaConfig(ActorCriticConfig):
     """Settings of `lola`."""
 
-    eta: float = 1.0  # the step that the other is expected to take, per unit of its gradient; 0 is the naive learner
-    decay: float = 0.96  # how an action's part in later states fades, per step (see loaded_dice); keep it at gamma
-    model_lr: float = 0.01  # Adam's step size for the policies fitted to hidden peers
-    model_steps: int = 4  # steps of that fit a round
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        not_negative(self, "eta", "decay", "model_lr", "model_steps")
+    eta: Amount = 1.0  # the step that the other is expected to take, per unit of its gradient; 0 is the naive learner
+    decay: Amount = 0.96  # how an action's part in later states fades, per step (see loaded_dice); keep it at gamma
+    model_lr: Amount = 0.01  # Adam's step size for the policies fitted to hidden peers
+    model_steps: Whole = 4  # steps of that fit a round
 
 
 def value(log_prob: Tensor, advantage: Tensor, first: Tensor, decay: float) -> Tensor:
@@ -70,7 +65,7 @@ def shaping(v_1: Tensor, v_2: Tensor, theta_1: Parameters, theta_2: Parameters) 
 class Lola(ActorCriticAgent):
     """LOLA: a policy-gradient learner that shapes the next step of the others."""
 
-    Config: ClassVar[type] = LolaConfig
+    Config = LolaConfig
     needs_to_learn = frozenset({"joint"})
     config: LolaConfig
 

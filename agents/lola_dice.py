@@ -28,13 +28,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from agents.naive import Naive, NaiveConfig
-from agents.parts.checks import not_negative
+from agents.naive import Naive
+from agents.parts.actor_critic import ActorCriticConfig
 from agents.parts.dice import dice, dice_with_baseline, loaded_dice
 from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import mlp
@@ -53,31 +53,28 @@ from agents.protocol import (
 from agents.randomness import derive, derive_rows
 from agents.rollout import rollout
 from arenas.protocol import Arena, ArenaSpec
+from arenas.settings import Amount, Whole
 
 Estimator = Literal["loaded", "dice", "baseline", "surrogate"]
 
 
 @dataclass(frozen=True)
-class LolaDiceConfig(NaiveConfig):
+class LolaDiceConfig(ActorCriticConfig):
     """Settings of `lola-dice`; the defaults are for tables in iterated matrix games."""
 
-    lr: float = 0.1  # delta, the step size for the policy
+    lr: Amount = 0.1  # delta, the step size for the policy
     optimizer: Literal["adam", "sgd"] = "sgd"  # of the policy; sgd: plain steps, as in the paper
-    critic_lr: float = 1.0  # Adam's step size for the values, which go to -50 in the prisoner's dilemma
-    entropy: float = 0.0  # weight of the policy's entropy (nats), beside advantages in units of reward
+    critic_lr: Amount = 1.0  # Adam's step size for the values, which go to -50 in the prisoner's dilemma
+    entropy: Amount = 0.0  # weight of the policy's entropy (nats), beside advantages in units of reward
     weigh: Literal["step", "start"] = "start"  # all steps alike, or by gamma^t from the episode's start
-    hidden: int = 0  # units of the one hidden layer; 0: a table
-    init: float = 0.0  # standard deviation of the first logits where hidden is 0
-    eta: float = 0.3  # the step that the other is expected to take, per unit of its gradient; 0 is the naive learner
-    look_aheads: int = 1  # K, the look-aheads in which it takes that step, each of eta / K; 0 is the naive learner
+    hidden: Whole = 0  # units of the one hidden layer; 0: a table
+    init: Amount = 0.0  # standard deviation of the first logits where hidden is 0
+    eta: Amount = 0.3  # the step that the other is expected to take, per unit of its gradient; 0 is the naive learner
+    look_aheads: Whole = 1  # K, the look-aheads in which it takes that step, each of eta / K; 0 is the naive learner
     estimator: Estimator = "loaded"  # of L: loaded DiCE, DiCE, DiCE with the paper's baseline, surrogate loss
-    imagined: int = 0  # games imagined per step, for each replica; 0: as many as were played
-    model_lr: float = 0.1  # Adam's step size for the policy fitted to a hidden peer
-    model_steps: int = 4  # steps of that fit a round
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        not_negative(self, "eta", "model_lr", "model_steps")
+    imagined: Whole = 0  # games imagined per step, for each replica; 0: as many as were played
+    model_lr: Amount = 0.1  # Adam's step size for the policy fitted to a hidden peer
+    model_steps: Whole = 4  # steps of that fit a round
 
 
 @dataclass(frozen=True)
@@ -107,17 +104,19 @@ class LolaDice(Naive):
     """LOLA-DiCE: a policy gradient through K imagined learning steps of the other.
 
     Raises:
-        ValueError: the game has not two players, a negative number of look-aheads or of imagined games, or an
-            estimator from whole returns where steps are weighed alike.
+        ValueError: the game has not two players, or an estimator from whole returns where steps are weighed alike.
     """
 
-    Config: ClassVar[type] = LolaDiceConfig
+    Config = LolaDiceConfig
     needs_to_learn = frozenset({"joint", "simulator"})
     config: LolaDiceConfig
 
     def build(self, seed: int) -> None:
         """Actor and critic, and a model of the other."""
-        _refuse(self.spec, self.config)
+        if len(self.spec.seats) != 2:
+            raise ValueError(f"look-aheads are for games of two players, {self.spec.name} has {len(self.spec.seats)}")
+        if self.config.weigh == "step" and self.config.estimator in ("dice", "baseline"):
+            raise ValueError(f"estimator={self.config.estimator} values games from their start: set weigh=start")
         super().build(seed)
         (self.other,) = (seat for seat in self.spec.seats if seat != self.seat)
         model = self.new_policy(self.other, derive(seed, "model", self.other))
@@ -218,15 +217,4 @@ class LolaDice(Naive):
 class LolaSl(LolaDice):
     """LOLA-DiCE without the magic box: its look-ahead shapes nothing."""
 
-    Config: ClassVar[type] = LolaSlConfig
-
-
-def _refuse(spec: ArenaSpec, config: LolaDiceConfig) -> None:
-    if len(spec.seats) != 2:
-        raise ValueError(f"look-aheads are for games of two players, {spec.name} has {len(spec.seats)}")
-    if config.look_aheads < 0:
-        raise ValueError(f"look_aheads must be 0 (naive) or more, got {config.look_aheads}")
-    if config.imagined < 0:
-        raise ValueError(f"imagined must be 0 (as many games as are played) or more, got {config.imagined}")
-    if config.weigh == "step" and config.estimator in ("dice", "baseline"):
-        raise ValueError(f"estimator={config.estimator} values games from their start: set weigh=start")
+    Config = LolaSlConfig

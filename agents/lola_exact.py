@@ -20,12 +20,12 @@ Departures: none in the first-order form.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
-from agents.parts.checks import not_negative
-from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, of_players, plus
+from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, swapped
 from agents.parts.gradients import constant, gradient
 from agents.protocol import Parameters
+from arenas.settings import Amount, Whole
 
 Form = Literal["first-order", "taylor", "unrolled"]
 
@@ -34,23 +34,16 @@ Form = Literal["first-order", "taylor", "unrolled"]
 class LolaExactConfig(ExactConfig):
     """Settings of `lola-exact`."""
 
-    eta: float = 1.0  # the step that the other is expected to take, per unit of its gradient; 0 is the naive learner
-    order: int = 1  # 0: the naive learner, 1: LOLA, k: expects the other to be of order k - 1
+    eta: Amount = 1.0  # the step that the other is expected to take, per unit of its gradient; 0 is the naive learner
+    order: Whole = 1  # 0: the naive learner, 1: LOLA, k: expects the other to be of order k - 1
     form: Form = "first-order"  # what is expanded and what is held constant, see above
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        not_negative(self, "eta")
-        if self.order < 0:
-            raise ValueError(f"order must be 0 (naive), 1 (LOLA) or more, got {self.order}")
 
 
 def direction(values: Values, theta: Pair, eta: float, order: int, form: Form, *, higher: bool = False) -> Parameters:
     """The direction of the first player as a learner of this order and form; with graph where `higher`."""
     if not order or not eta:
         return gradient(values(*theta)[0].sum(), theta[0], higher=higher)
-    swapped, reversed_theta = of_players(values, theta, swap=True)
-    step = direction(swapped, reversed_theta, eta, order - 1, form, higher=True)
+    step = direction(*swapped(values, theta), eta, order - 1, form, higher=True)
     if form == "unrolled":
         return gradient(values(theta[0], plus(theta[1], step, eta))[0].sum(), theta[0], higher=higher)
     own = values(*theta)[0].sum()
@@ -63,7 +56,7 @@ def direction(values: Values, theta: Pair, eta: float, order: int, form: Form, *
 class LolaExact(ExactAgent):
     """LOLA with exact derivatives: shapes the other's next step."""
 
-    Config: ClassVar[type] = LolaExactConfig
+    Config = LolaExactConfig
     config: LolaExactConfig
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:

@@ -15,29 +15,24 @@ Departures: none.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from agents.parts.checks import not_negative
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner
 from agents.parts.gradients import constant, gradient
 from agents.protocol import Parameters
+from arenas.settings import Amount
 
 
 @dataclass(frozen=True)
 class LookAheadConfig(ExactConfig):
     """Settings of `lookahead`."""
 
-    eta: float = 1.0  # the step that the other is expected to take, per unit of its gradient; 0 is the naive learner
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        not_negative(self, "eta")
+    eta: Amount = 1.0  # the step that the other is expected to take, per unit of its gradient; 0 is the naive learner
 
 
 class LookAhead(ExactAgent):
     """LookAhead: answers the other's next step, exactly, without shaping it."""
 
-    Config: ClassVar[type] = LookAheadConfig
+    Config = LookAheadConfig
     config: LookAheadConfig
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:

@@ -48,62 +48,57 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from agents.parts.checks import at_least_one, not_negative, positive, within_one
 from agents.parts.departed import DEPARTED
 from agents.parts.exploration import explore
 from agents.parts.gradients import leaves
 from agents.parts.policies.categorical import MODE
 from agents.parts.policies.deterministic import DeterministicPolicy
 from agents.parts.policies.relaxed import Relaxation
+from agents.parts.policy_agent import PolicyAgent
 from agents.parts.replay import Replay
 from agents.parts.team import Trained, apply
 from agents.parts.transitions import Batch, Reader, critic_target
-from agents.protocol import Agent, DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Seating, State
+from agents.protocol import DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Seating, State
 from agents.randomness import derive, generator
 from arenas.protocol import Action, TimeStep
+from arenas.settings import Amount, Checked, Count, Positive, Share, ShareOrNone, Whole
 
 
 @dataclass(frozen=True)
-class MaddpgConfig:
+class MaddpgConfig(Checked):
     """Settings of `maddpg`; the numbers are the paper's appendix and its code unless said otherwise."""
 
-    lr: float = 0.003  # Adam's step size of the actors; ours (paper 0.01, at which logits saturate early)
-    critic_lr: float = 0.003  # Adam's step size of the critics; ours (paper 0.01)
-    anneal: int = 0  # transitions over which both step sizes fall linearly to a twentieth; 0: they stay (paper)
-    gamma: float | None = None  # discount per step; none: the arena's (paper 0.95)
-    tau: float = 0.01  # part of the new parameters that enters the targets at each update
-    batch: int = 1024  # transitions in an update
-    rate: float = 0.01  # updates of every seat per transition stored
-    warmup: int = 4096  # transitions before the first update (paper: 25,600)
-    capacity: int = 200_000  # transitions kept (paper: 1,000,000)
-    temperature: float = 1.0  # of the Gumbel-softmax
+    lr: Positive = 0.003  # Adam's step size of the actors; ours (paper 0.01, at which logits saturate early)
+    critic_lr: Positive = 0.003  # Adam's step size of the critics; ours (paper 0.01)
+    anneal: Whole = 0  # transitions over which both step sizes fall linearly to a twentieth; 0: they stay (paper)
+    gamma: ShareOrNone = None  # discount per step; none: the arena's (paper 0.95)
+    tau: Share = 0.01  # part of the new parameters that enters the targets at each update
+    batch: Count = 1024  # transitions in an update
+    rate: Positive = 0.01  # updates of every seat per transition stored
+    warmup: Whole = 4096  # transitions before the first update (paper: 25,600)
+    capacity: Count = 200_000  # transitions kept (paper: 1,000,000)
+    temperature: Positive = 1.0  # of the Gumbel-softmax
     sample: Literal["soft", "hard", "mean"] = "mean"  # the own action in the actor's loss; see the head of this file
     target: Relaxation = "mean"  # the target actions in the critic's loss: as `sample`, or argmax
     others: Literal["replay", "current"] = "replay"  # the others' actions in the actor's loss: as played, or as now
     standardise: bool = False  # rewards centred and divided by their deviation in the replay
-    regulariser: float = 0.001  # weight of the mean squared logit in the actor's loss
-    clip: float = 0.5  # largest norm of each tensor's gradient
-    hidden: int = 64  # units in each of the two hidden layers
-    epsilon: float = 0.0  # share of uniform actions while it trains, where they are discrete; the paper has none
-    noise: float = 0.3  # standard deviation of exploration where actions are continuous; ours
-    noise_last: float = 0.05  # what it falls to
-    noise_steps: int = 500_000  # transitions over which it falls, linearly
+    regulariser: Amount = 0.001  # weight of the mean squared logit in the actor's loss
+    clip: Positive = 0.5  # largest norm of each tensor's gradient
+    hidden: Count = 64  # units in each of the two hidden layers
+    epsilon: Share = 0.0  # share of uniform actions while it trains, where they are discrete; the paper has none
+    noise: Amount = 0.3  # standard deviation of exploration where actions are continuous; ours
+    noise_last: Amount = 0.05  # what it falls to
+    noise_steps: Count = 500_000  # transitions over which it falls, linearly
     play: Literal["mode", "sample"] = "mode"  # when not training, where actions are discrete
 
-    def __post_init__(self) -> None:
-        at_least_one(self, "batch", "capacity", "hidden", "noise_steps")
-        positive(self, "temperature", "lr", "critic_lr", "rate", "clip")
-        not_negative(self, "warmup", "regulariser", "noise", "noise_last", "anneal")
-        within_one(self, "tau", "gamma", "epsilon")
 
-
-class Maddpg(Agent):
+class Maddpg(PolicyAgent):
     """MADDPG: actors of their own and central critics for all the seats that it owns.
 
     Shapes: N own seats, S seats that the critics read, B transitions (a batch: see `agents.parts.transitions`).
     """
 
-    Config: ClassVar[type] = MaddpgConfig
+    Config = MaddpgConfig
     departed = DEPARTED["maddpg"]
     needs = frozenset()
     needs_to_learn = frozenset({"joint"})
@@ -260,10 +255,6 @@ class Maddpg(Agent):
         fresh or from a checkpoint it shows what it is frozen to.
         """
         return (self.policies if self.trains else self.playing)[seat]
-
-    def acting_state(self) -> State:
-        """The actors' parameters."""
-        return {f"{seat}/{name}": p for seat, policy in self.policies.items() for name, p in policy.parameters.items()}
 
     def learning_state(self) -> State:
         """Networks with their targets and optimisers, the replay, and the updates owed."""

@@ -17,7 +17,7 @@ Departures: those of `maddpg`. The K replays lie in one ring, whose transitions 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -31,20 +31,16 @@ from agents.parts.transitions import Batch
 from agents.protocol import DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Seating
 from agents.randomness import below, bits, derive, generator
 from arenas.protocol import Action, TimeStep
+from arenas.settings import Count
 
 
 @dataclass(frozen=True)
 class EnsembleConfig(MaddpgConfig):
     """Settings of `maddpg-ensemble`."""
 
-    k: int = 3  # K, sub-policies a seat (paper: 3 in keep-away and navigation, 2 in predator-prey)
+    k: Count = 3  # K, sub-policies a seat (paper: 3 in keep-away and navigation, 2 in predator-prey)
     draw: Literal["team", "seat"] = "team"  # the seats that draw k together
     critics: Literal["shared", "own"] = "shared"  # by the K sub-policies
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.k < 1:
-            raise ValueError(f"k is the number of sub-policies and at least 1, got {self.k}")
 
 
 class MaddpgEnsemble(Maddpg):
@@ -54,7 +50,7 @@ class MaddpgEnsemble(Maddpg):
     [G, B, ...]. The rest as in `Maddpg`.
     """
 
-    Config: ClassVar[type] = EnsembleConfig
+    Config = EnsembleConfig
     departed = DEPARTED["maddpg-ensemble"]
     extras = ("k",)
     config: EnsembleConfig

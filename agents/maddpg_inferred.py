@@ -18,32 +18,26 @@ is a Gaussian of fixed width, whose entropy is constant.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from agents.maddpg import Maddpg, MaddpgConfig
-from agents.parts.checks import not_negative, positive
 from agents.parts.departed import DEPARTED
 from agents.parts.gradients import leaves
 from agents.parts.team import Trained, apply
 from agents.parts.transitions import Batch
 from agents.protocol import LearningContext, State
 from agents.randomness import derive
+from arenas.settings import Amount, Positive
 
 
 @dataclass(frozen=True)
 class InferredConfig(MaddpgConfig):
     """Settings of `maddpg-inferred`."""
 
-    model_lr: float = 0.01  # Adam's step size of the inferred policies
-    entropy: float = 0.001  # lambda of equation 7
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(self, "model_lr")
-        not_negative(self, "entropy")
+    model_lr: Positive = 0.01  # Adam's step size of the inferred policies
+    entropy: Amount = 0.001  # lambda of equation 7
 
 
 class MaddpgInferred(Maddpg):
@@ -52,7 +46,7 @@ class MaddpgInferred(Maddpg):
     Shapes: P = N (S - 1) models, of every own seat one of every other seat that is read; the rest as in `Maddpg`.
     """
 
-    Config: ClassVar[type] = InferredConfig
+    Config = InferredConfig
     departed = DEPARTED["maddpg-inferred"]
     config: InferredConfig
 

@@ -13,19 +13,11 @@ of recollection (the sign of the last reward) where the paper's coin agents are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 from torch import Tensor
 
 from agents.parts.actor_critic import ActorCriticAgent, ActorCriticConfig
 from agents.parts.gradients import gradient, leaves
 from agents.protocol import JointTrajectory, LearningContext
-
-
-@dataclass(frozen=True)
-class NaiveConfig(ActorCriticConfig):
-    """Settings of `naive`."""
 
 
 def objective(log_prob: Tensor, advantage: Tensor) -> Tensor:
@@ -36,8 +28,8 @@ def objective(log_prob: Tensor, advantage: Tensor) -> Tensor:
 class Naive(ActorCriticAgent):
     """A policy-gradient learner with a value baseline."""
 
-    Config: ClassVar[type] = NaiveConfig
-    config: NaiveConfig
+    Config = ActorCriticConfig
+    config: ActorCriticConfig
 
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
         """One step of the value and one of the policy on the segment just played."""

@@ -13,23 +13,15 @@ Departures: none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values
 from agents.parts.gradients import gradient
 from agents.protocol import Parameters
 
 
-@dataclass(frozen=True)
-class NaiveExactConfig(ExactConfig):
-    """Settings of `naive-exact`."""
-
-
 class NaiveExact(ExactAgent):
     """Gradient ascent on its own exact value."""
 
-    Config: ClassVar[type] = NaiveExactConfig
+    Config = ExactConfig
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:
         """grad_1 V_1."""

@@ -27,42 +27,31 @@ published.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from agents.parts.tabular import TabularAgent, TabularConfig, decayed, q_step
+from agents.parts.tabular import Rate, TabularAgent, TabularConfig, decayed, q_step
 from agents.protocol import JointTrajectory, LearningContext, State
+from arenas.settings import Amount, Range
 
 
 @dataclass(frozen=True)
 class PhcConfig(TabularConfig):
     """Settings of `phc`; the numbers are those of LOLA's published code."""
 
-    delta: float = 5e-5  # step of the policy, which falls as 1 / (1 / delta + delta_decay t)
-    delta_decay: float = 1.0  # see delta; 0: it stays
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.delta <= 1 or self.delta_decay < 0:
-            raise ValueError(
-                f"delta must be in (0, 1] and delta_decay at least 0, got {self.delta}, {self.delta_decay}"
-            )
+    delta: Rate = 5e-5  # step of the policy, which falls as 1 / (1 / delta + delta_decay t)
+    delta_decay: Amount = 1.0  # see delta; 0: it stays
 
 
 @dataclass(frozen=True)
 class WolfPhcConfig(PhcConfig):
     """Settings of `wolf-phc`; the numbers are those of LOLA's published code."""
 
-    delta: float = 0.01  # delta_win, which falls as 1 / (1 / delta + delta_decay t)
-    delta_decay: float = 5e-5  # see delta; 0: it stays
-    lose: float = 2.0  # delta_lose / delta_win
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.lose < 1:
-            raise ValueError(f"lose is delta_lose / delta_win and at least 1, got {self.lose}")
+    delta: Rate = 0.01  # delta_win, which falls as 1 / (1 / delta + delta_decay t)
+    delta_decay: Amount = 5e-5  # see delta; 0: it stays
+    lose: Annotated[float, Range(1)] = 2.0  # delta_lose / delta_win
 
 
 def climb(policy: Tensor, q: Tensor, delta: Tensor) -> None:
@@ -75,7 +64,7 @@ def climb(policy: Tensor, q: Tensor, delta: Tensor) -> None:
 class Phc(TabularAgent):
     """Policy hill climbing: Q-learning with a policy that moves in small steps."""
 
-    Config: ClassVar[type] = PhcConfig
+    Config = PhcConfig
     config: PhcConfig
 
     def build(self, seed: int) -> None:
@@ -118,7 +107,7 @@ class Phc(TabularAgent):
 class WolfPhc(Phc):
     """WoLF: policy hill climbing, slowly while it wins and fast while it loses."""
 
-    Config: ClassVar[type] = WolfPhcConfig
+    Config = WolfPhcConfig
     config: WolfPhcConfig
 
     def build(self, seed: int) -> None:

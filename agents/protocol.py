@@ -20,6 +20,8 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 import torch
 from torch import Tensor
 
+from agents.parts.logits import taken
+from agents.parts.returns import playing
 from arenas.protocol import Action, Arena, ArenaSpec, SeatSpec, TimeStep
 
 #: Everything but the parameters that play depends on: tensors [B, ...] and numbers, by name. Never mutated.
@@ -86,13 +88,16 @@ class DifferentiablePolicy(Policy):
     def outputs(self, trajectory: Trajectory) -> Tensor:
         """Logits [T + 1, B, A], or means [T + 1, B, D] where actions are continuous."""
 
-    @abstractmethod
     def log_prob(self, trajectory: Trajectory) -> Tensor:
         """Log-probability [T, B] of the actions taken, 0 where the seat was inactive or the episode over.
 
         Raises:
             ValueError: the policy is not `stochastic`.
         """
+        if not self.stochastic:
+            raise ValueError(f"{type(self).__name__} draws nothing, so its actions have no log-probability")
+        log_pi = self.outputs(trajectory)[:-1].log_softmax(-1)
+        return taken(log_pi, trajectory.actions.value) * playing(trajectory.timesteps)
 
     @abstractmethod
     def with_parameters(self, parameters: Parameters) -> Self:

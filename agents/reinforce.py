@@ -25,53 +25,44 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from agents.naive import objective
-from agents.parts.checks import at_least_one, not_negative, positive, within_one
 from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, masked, taken
 from agents.parts.optimizers import Adam
 from agents.parts.policies.categorical import CategoricalPolicy
 from agents.parts.policies.deterministic import sizes
+from agents.parts.policy_agent import PolicyAgent
 from agents.parts.returns import advantages
 from agents.parts.segments import Segment, across, together
 from agents.parts.team import Team
-from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State
+from agents.protocol import JointTrajectory, LearningContext, Memory, Seating, State
 from agents.randomness import derive
-from arenas.protocol import Action, TimeStep
+from arenas.protocol import TimeStep
+from arenas.settings import Amount, Checked, Count, Positive, Share, ShareOrNone
 
 
 @dataclass(frozen=True)
-class PolicyGradientConfig:
+class PolicyGradientConfig(Checked):
     """Settings of the independent policy gradients."""
 
-    lr: float = 0.003  # Adam's step size of the policies; ours
-    gamma: float | None = None  # discount per step; none: the arena's (Lowe et al. 0.95)
-    entropy: float = 0.0  # weight of the policy's entropy (nats), beside returns in units of reward
-    parts: int = 1  # groups of games in a round, each of which makes one step
-    clip: float = 0.5  # largest norm of each tensor's gradient (Lowe et al.)
-    hidden: int = 64  # units in each of the two hidden layers (Lowe et al.)
-
-    def __post_init__(self) -> None:
-        not_negative(self, "lr", "entropy")
-        at_least_one(self, "parts", "hidden")
-        positive(self, "clip")
-        within_one(self, "gamma")
+    lr: Amount = 0.003  # Adam's step size of the policies; ours
+    gamma: ShareOrNone = None  # discount per step; none: the arena's (Lowe et al. 0.95)
+    entropy: Amount = 0.0  # weight of the policy's entropy (nats), beside returns in units of reward
+    parts: Count = 1  # groups of games in a round, each of which makes one step
+    clip: Positive = 0.5  # largest norm of each tensor's gradient (Lowe et al.)
+    hidden: Count = 64  # units in each of the two hidden layers (Lowe et al.)
 
 
 @dataclass(frozen=True)
 class ReinforceConfig(PolicyGradientConfig):
     """Settings of `reinforce`."""
 
-    baseline: float = 0.0  # what is kept of the moving average of returns at each step; 0: no baseline
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        within_one(self, "baseline")
+    baseline: Share = 0.0  # what is kept of the moving average of returns at each step; 0: no baseline
 
 
 def returns(timesteps: TimeStep, gamma: float) -> Tensor:
@@ -79,7 +70,7 @@ def returns(timesteps: TimeStep, gamma: float) -> Tensor:
     return advantages(timesteps, torch.zeros_like(timesteps.reward), gamma, 1.0)
 
 
-class PolicyGradient(Agent):
+class PolicyGradient(PolicyAgent):
     """A policy gradient for all the seats that it owns; what an action is praised for is left to `credit`.
 
     Shapes: T steps, N seats, B copies, A actions of the seat that has most.
@@ -101,14 +92,6 @@ class PolicyGradient(Agent):
         """The policy's memory, and the number of the seat among ours."""
         return self.policies[seating.seat].begin(seating) | {"seat": self.seats.index(seating.seat)}
 
-    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
-        """Draw from the seat's policy."""
-        return self.policies[self.seats[memory["seat"]]].act(timestep, memory)
-
-    def policy(self, seat: str) -> CategoricalPolicy:
-        """The policy as peers may see it."""
-        return self.policies[seat]
-
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
         """One step of all seats' policies for each part of the round."""
         metrics: dict[str, float] = {}
@@ -129,20 +112,15 @@ class PolicyGradient(Agent):
     def credit(self, segment: Segment) -> tuple[Tensor, dict[str, float]]:
         """What each action is praised for [T, N, B], 0 where it did not count, and metrics."""
 
-    def acting_state(self) -> State:
-        """The policies' parameters."""
-        return {f"{seat}/{name}": p for n, seat in enumerate(self.seats) for name, p in self.actors.of(n).items()}
-
     def learning_state(self) -> State:
         """Policies and their optimiser."""
-        actors = {f"actor/{name}": p for name, p in self.actors.parameters.items()}
-        return self.acting_state() | actors | self.actor_step.state("actor_step")
+        return self.acting_state() | self.actors.state("actor") | self.actor_step.state("actor_step")
 
 
 class Reinforce(PolicyGradient):
     """REINFORCE for all the seats that it owns."""
 
-    Config: ClassVar[type] = ReinforceConfig
+    Config = ReinforceConfig
     config: ReinforceConfig
 
     def build(self, seed: int) -> None:
@@ -162,5 +140,5 @@ class Reinforce(PolicyGradient):
         return praise, {"return": float(mean.mean())}
 
     def learning_state(self) -> State:
-        """Besides policies and optimiser, the average of returns."""
+        """Policies, their optimiser, and the average of returns."""
         return super().learning_state() | {"average": self.average}

@@ -14,24 +14,19 @@ Departures: each player works lambda's sign out for itself from both players' pa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from agents.parts.checks import not_negative
-from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, simultaneous
+from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, simultaneous, together
 from agents.parts.gradients import constant, gradient
 from agents.protocol import Parameters
+from arenas.settings import Amount
 
 
 @dataclass(frozen=True)
 class SgaConfig(ExactConfig):
     """Settings of `sga`."""
 
-    weight: float = 1.0  # |lambda|; 0 is the naive learner
+    weight: Amount = 1.0  # |lambda|; 0 is the naive learner
     epsilon: float = 0.1  # of the sign: which way it goes where the game does not tell
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        not_negative(self, "weight")
 
 
 def hessian_products(values: Values, theta: Pair) -> tuple[Pair, Pair, Pair]:
@@ -44,7 +39,7 @@ def hessian_products(values: Values, theta: Pair) -> tuple[Pair, Pair, Pair]:
         slopes = [gradient(v[i].sum(), theta[j], higher=True) for j in (0, 1)]
         along = sum((inner(slopes[j], constants[j]).sum() for j in (0, 1)), start=v[i].new_zeros(()))
         forward.append(gradient(along, theta[i], keep=True))
-    half = 0.5 * (inner(own[0], own[0]) + inner(own[1], own[1])).sum()
+    half = 0.5 * together(own, own).sum()
     backward = [gradient(half, theta[j], keep=True) for j in (0, 1)]
     xi = ({n: -g for n, g in constants[0].items()}, {n: -g for n, g in constants[1].items()})
     return xi, (forward[0], forward[1]), (backward[0], backward[1])
@@ -53,7 +48,7 @@ def hessian_products(values: Values, theta: Pair) -> tuple[Pair, Pair, Pair]:
 class Sga(ExactAgent):
     """Symplectic gradient adjustment: damps the rotation of the game's dynamics."""
 
-    Config: ClassVar[type] = SgaConfig
+    Config = SgaConfig
     config: SgaConfig
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:
@@ -61,10 +56,9 @@ class Sga(ExactAgent):
         if not self.config.weight:
             return gradient(values(*theta)[0].sum(), theta[0])
         xi, forward, backward = hessian_products(values, theta)
-        turn = [{n: (backward[i][n] - forward[i][n]) / 2 for n in xi[i]} for i in (0, 1)]  # A^T xi
+        mine, theirs = ({n: (backward[i][n] - forward[i][n]) / 2 for n in xi[i]} for i in (0, 1))
+        turn = (mine, theirs)  # A^T xi
         size = sum(p[0].numel() for player in theta for p in player.values())
-        uphill = inner(xi[0], backward[0]) + inner(xi[1], backward[1])
-        aligned = inner(turn[0], backward[0]) + inner(turn[1], backward[1])
-        sign = (uphill * aligned / size + self.config.epsilon).sign()
+        sign = (together(xi, backward) * together(turn, backward) / size + self.config.epsilon).sign()
         ascent = {n: -g for n, g in xi[0].items()}
         return plus(ascent, turn[0], -self.config.weight * sign)

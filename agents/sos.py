@@ -19,30 +19,24 @@ Departures: each player works p out for itself from both players' parameters, as
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from agents.parts.checks import not_negative
-from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, of_players, plus, simultaneous
+from agents.parts.exact import ExactAgent, ExactConfig, Pair, Values, inner, plus, simultaneous, swapped, together
 from agents.parts.gradients import constant, gradient
 from agents.protocol import Parameters
+from arenas.settings import Amount, Range
 
 
 @dataclass(frozen=True)
 class SosConfig(ExactConfig):
     """Settings of `sos`."""
 
-    eta: float = 1.0  # alpha: the step that the other is expected to take; 0 is the naive learner
-    a: float = 0.5  # how far shaping may turn the step away from LookAhead's, in (0, 1)
-    b: float = 0.1  # norm of the game's gradient below which shaping fades
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        not_negative(self, "eta", "b")
-        if not 0 < self.a < 1:
-            raise ValueError(f"a must be in (0, 1), got {self.a}")
+    eta: Amount = 1.0  # alpha: the step that the other is expected to take; 0 is the naive learner
+    a: Annotated[float, Range(0, 1, "()")] = 0.5  # how far shaping may turn the step away from LookAhead's
+    b: Amount = 0.1  # norm of the game's gradient below which shaping fades
 
 
 def parts(values: Values, theta: Pair, eta: float) -> tuple[Parameters, Parameters]:
@@ -57,11 +51,9 @@ def parts(values: Values, theta: Pair, eta: float) -> tuple[Parameters, Paramete
 
 def trust(ahead: Pair, shaping: Pair, own: Pair, a: float, b: float) -> Tensor:
     """The trust p of every replica, [R], from both players' ascents."""
-    agreement = inner(shaping[0], ahead[0]) + inner(shaping[1], ahead[1])
-    length = inner(ahead[0], ahead[0]) + inner(ahead[1], ahead[1])
+    agreement, length, square = together(shaping, ahead), together(ahead, ahead), together(own, own)
     safe = torch.where(agreement < 0, agreement, -1.0)
     p_1 = torch.where(agreement >= 0, 1.0, (-a * length / safe).clamp_max(1.0))
-    square = inner(own[0], own[0]) + inner(own[1], own[1])
     p_2 = torch.where(square.sqrt() < b, square, 1.0)
     return torch.minimum(p_1, p_2)
 
@@ -69,7 +61,7 @@ def trust(ahead: Pair, shaping: Pair, own: Pair, a: float, b: float) -> Tensor:
 class Sos(ExactAgent):
     """Stable opponent shaping: LookAhead, and as much of LOLA's shaping as is safe."""
 
-    Config: ClassVar[type] = SosConfig
+    Config = SosConfig
     config: SosConfig
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:
@@ -79,6 +71,6 @@ class Sos(ExactAgent):
         if not eta:
             return gradient(v[0].sum(), theta[0])
         own = simultaneous(v, theta)
-        mine, theirs = (parts(*of_players(values, theta, swap=swap), eta) for swap in (False, True))
+        mine, theirs = parts(values, theta, eta), parts(*swapped(values, theta), eta)
         p = trust((mine[0], theirs[0]), (mine[1], theirs[1]), own, self.config.a, self.config.b)
         return plus(mine[0], mine[1], p.detach())

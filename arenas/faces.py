@@ -22,19 +22,14 @@ def faces(
 ) -> tuple[Callable[..., AECEnv[str, Any, Any]], Callable[..., ParallelEnv[str, Any, Any]]]:
     """`env` and `parallel_env` of an arena; both take `render_mode`, another `game` of the family, and settings."""
 
-    def env(render_mode: str | None = None, game: type[Arena] = arena, **settings: Any) -> AECEnv[str, Any, Any]:
-        from arenas.foreign.face import env as make
+    def face(form: str, interface: str) -> Callable[..., Any]:
+        def make(render_mode: str | None = None, game: type[Arena] = arena, **settings: Any) -> Any:
+            from arenas.foreign import face
 
-        return make(game, render_mode, **settings)
+            return getattr(face, form)(game, render_mode, **settings)
 
-    def parallel_env(
-        render_mode: str | None = None, game: type[Arena] = arena, **settings: Any
-    ) -> ParallelEnv[str, Any, Any]:
-        from arenas.foreign.face import parallel_env as make
+        make.__doc__ = f"The game as PettingZoo's {interface} environment `{arena.name.replace('-', '_')}`."
+        make.__module__, make.__name__, make.__qualname__ = arena.__module__, form, form
+        return make
 
-        return make(game, render_mode, **settings)
-
-    for face, interface in ((env, "AEC"), (parallel_env, "parallel")):
-        face.__doc__ = f"The game as PettingZoo's {interface} environment `{arena.name.replace('-', '_')}`."
-        face.__module__, face.__qualname__ = arena.__module__, face.__name__
-    return env, parallel_env
+    return face("env", "AEC"), face("parallel_env", "parallel")

@@ -59,7 +59,7 @@ def _high_bits(random: Tensor) -> Tensor:
 
 
 class Stream:
-    """`bits` and `below` for counters asked one after another, computed ahead in blocks.
+    """`below(bits(seed, counter), n)` for counters asked one after another, computed ahead in blocks.
 
     Nothing but a cache: it gives the same numbers in any order of asking.
     """
@@ -69,25 +69,13 @@ class Stream:
         self._mixed = deal(seed)
         self._ahead = max(1, min(64, 65536 // max(1, len(seed))))
         self._start = 0
-        self._bits: tuple[Tensor, ...] = ()
         self._high: tuple[Tensor, ...] = ()
-
-    def _offset(self, counter: int) -> int:
-        """Where `counter` lies in the block, which is drawn anew where it does not."""
-        offset = counter - self._start
-        if 0 <= offset < len(self._bits):
-            return offset
-        counters = torch.arange(counter, counter + self._ahead, device=self.seed.device).unsqueeze(1)
-        block = _mix(self._mixed + counters * _GOLDEN)
-        self._start, self._bits, self._high = counter, block.unbind(), _high_bits(block).unbind()
-        return 0
-
-    def at(self, counter: int) -> Tensor:
-        """`bits(seed, counter)`, long [B]."""
-        offset = self._offset(counter)
-        return self._bits[offset]
 
     def below(self, counter: int, n: int | Tensor) -> Tensor:
         """`below(bits(seed, counter), n)`, long [B]."""
-        offset = self._offset(counter)
+        offset = counter - self._start
+        if not 0 <= offset < len(self._high):
+            counters = torch.arange(counter, counter + self._ahead, device=self.seed.device).unsqueeze(1)
+            self._start, offset = counter, 0
+            self._high = _high_bits(dealt_bits(self._mixed, counters)).unbind()
         return (self._high[offset] * n) >> 31

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from arenas.faces import faces
 from arenas.protocol import Action, ArenaSpec, Kind, SeatSpec, TimeStep
+from arenas.settings import Checked, Count, Share
 from arenas.tables.finite import Chain, FiniteGame, Lookup
 
 Payoffs = str | Sequence[Sequence[Sequence[float]]]  # [A1][A2][2], or the same as JSON text
@@ -40,15 +41,11 @@ _RED, _GREEN, _INK = np.array([200, 60, 50]), np.array([70, 160, 80]), (30, 30, 
 
 
 @dataclass(frozen=True)
-class RepeatedSettings:
+class RepeatedSettings(Checked):
     """Settings of the matrix games by name."""
 
-    max_steps: int = 150  # T, steps per episode
-    gamma: float = 0.96  # discount per step
-
-    def __post_init__(self) -> None:
-        if self.max_steps < 1 or not 0 <= self.gamma <= 1:
-            raise ValueError(f"max_steps must be at least 1, gamma in [0, 1]; got {self.max_steps} and {self.gamma}")
+    max_steps: Count = 150  # T, steps per episode
+    gamma: Share = 0.96  # discount per step
 
 
 @dataclass(frozen=True)
@@ -194,7 +191,7 @@ class IteratedPrisonersDilemma(MatrixGame):
 class PenniesSettings(RepeatedSettings):
     """Settings of `imp`."""
 
-    gamma: float = 0.9  # discount per step
+    gamma: Share = 0.9  # discount per step
 
 
 class IteratedMatchingPennies(MatrixGame):

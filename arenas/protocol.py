@@ -102,7 +102,7 @@ class ArenaSpec:
     def roles(self) -> tuple[tuple[str, ...], ...]:
         """Seats that one entrant fills where two meet, in the order of `seats`.
 
-        Where there is one side, all seats are one role, of which either entrant takes a part. Otherwise the roles
+        Where there is one side, all seats are one role, and either entrant takes a part of it. Otherwise the roles
         are the teams, where there are several and no side belongs to two of them (predators and prey; two seats that
         share a key, and a third that listens in), else the sides (a speaker and a listener).
         """
@@ -142,12 +142,20 @@ class Action(NamedTuple):
     extras: Mapping[str, Tensor] = {}  # name -> [B, ...]
 
 
+def moment(seen: Tensor, actions: int = 0, reward: Tensor | None = None, *, first: bool = False) -> TimeStep:
+    """A time step within an episode, or at its start, that shows `seen` [B, *O]; all of the `actions` are legal."""
+    one = torch.ones(len(seen), device=seen.device)
+    yes, no = one.bool(), one < 0
+    mask = yes.unsqueeze(1).expand(-1, actions) if actions else None
+    return TimeStep(seen, mask, 0 * one if reward is None else reward, one, yes if first else no, no, yes)
+
+
 TimeSteps = dict[str, TimeStep]
 Snapshot = dict[str, Any]
 
 
-class MemorylessPolicy(Protocol):
-    """What `Arena.value` asks of a policy: action probabilities as a function of the current time step alone."""
+class ValuedPolicy(Protocol):
+    """What `Arena.value` asks of every policy."""
 
     @property
     def memoryless(self) -> bool:
@@ -159,24 +167,18 @@ class MemorylessPolicy(Protocol):
         """R, the number of independent parameter sets; row b of a batch belongs to replica b // (B / R)."""
         ...
 
+
+class MemorylessPolicy(ValuedPolicy, Protocol):
+    """What `Arena.value` asks of a policy: action probabilities as a function of the current time step alone."""
+
     def probabilities(self, timestep: TimeStep) -> Tensor:
         """Action probabilities [B, A], differentiable in the policy's parameters."""
         ...
 
 
 @runtime_checkable
-class MeanPolicy(Protocol):
+class MeanPolicy(ValuedPolicy, Protocol):
     """What `Arena.value` asks of a policy where actions are continuous: its mean action, which a point policy plays."""
-
-    @property
-    def memoryless(self) -> bool:
-        """As in `MemorylessPolicy`."""
-        ...
-
-    @property
-    def replicas(self) -> int:
-        """As in `MemorylessPolicy`."""
-        ...
 
     def means(self, timestep: TimeStep) -> Tensor:
         """Mean actions [B, D] in units of [-1, 1], differentiable in the policy's parameters."""
@@ -201,6 +203,7 @@ class Arena(ABC):
         batch_size: B.
         device: where the tensors live.
         settings: the values of the settings.
+        kept: names of what the rest of the game depends on, each of an attribute with an underscore before it.
 
     Raises:
         ValueError: a setting that makes no game.
@@ -209,6 +212,7 @@ class Arena(ABC):
 
     name: ClassVar[str]
     Settings: ClassVar[type] = NoSettings
+    kept: ClassVar[tuple[str, ...]] = ()
     spec: ArenaSpec
     batch_size: int
     device: str
@@ -246,13 +250,35 @@ class Arena(ABC):
         """A fresh game of `batch_size` copies under the same rules, sharing no state with this one."""
         return type(self)(batch_size, device=self.device, **vars(self.settings))
 
-    @abstractmethod
     def snapshot(self) -> Snapshot:
-        """Everything that the rest of the game depends on, as tensors and numbers."""
+        """Everything that the rest of the game depends on, as tensors and numbers: what `kept` names.
 
-    @abstractmethod
+        Tensors are shared, so that play must not write into them.
+
+        Raises:
+            ValueError: the arena cannot be rolled back.
+        """
+        if not self.kept:
+            raise ValueError(f"{self.spec.name} keeps no snapshots: its class names nothing in `kept`")
+        return {name: getattr(self, f"_{name}") for name in self.kept}
+
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to `snapshot`; the same actions then give the same game."""
+        for name, kept in snapshot.items():
+            setattr(self, f"_{name}", kept)
+
+    def fitting_replicas(self, policies: Mapping[str, ValuedPolicy]) -> None:
+        """Refuse policies that cannot be valued together; those of one replica meet every replica of the others.
+
+        Raises:
+            ValueError: a policy has a memory, or two have different numbers of replicas, none of them 1.
+        """
+        for seat in self.spec.seats:
+            if not policies[seat].memoryless:
+                raise ValueError(f"{self.spec.name}: the policy of {seat} has a memory, so it has no exact value")
+        replicas = {policies[seat].replicas for seat in self.spec.seats} - {1}
+        if len(replicas) > 1:
+            raise ValueError(f"{self.spec.name}: policies of {sorted(replicas)} replicas do not fit together")
 
     def value(
         self, policies: Mapping[str, MemorylessPolicy], *, steps: int | None = None, gamma: float | None = None

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Annotated, cast
 
 import numpy as np
 import torch
@@ -38,10 +38,10 @@ from arenas.protocol import (
     MeanPolicy,
     MemorylessPolicy,
     SeatSpec,
-    Snapshot,
     TimeStep,
     TimeSteps,
 )
+from arenas.settings import Checked, Range
 
 SEATS = ("front", "rear")
 _PIXELS = 96
@@ -55,14 +55,10 @@ def payoffs(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class TandemSettings:
+class TandemSettings(Checked):
     """Settings of `tandem`."""
 
-    bound: float = 10.0  # the largest |x| that can be played, above 0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.bound < float("inf"):
-            raise ValueError(f"bound must be above 0 and finite, got {self.bound}")
+    bound: Annotated[float, Range(ends="()")] = 10.0  # the largest |x| that can be played, above 0
 
 
 class Tandem(Arena):
@@ -71,6 +67,7 @@ class Tandem(Arena):
     name = "tandem-v1"
     Settings = TandemSettings
     settings: TandemSettings
+    kept = ("moves", "over", "autoreset")
 
     def build(self) -> None:
         """Set the rules; see `Arena.build`."""
@@ -113,14 +110,6 @@ class Tandem(Arena):
             for seat, reward in zip(SEATS, paid.unbind(1), strict=True)
         }
 
-    def snapshot(self) -> Snapshot:
-        """What was played, and whether it is over."""
-        return {"moves": self._moves, "over": self._over, "autoreset": self._autoreset}
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Go back to `snapshot`."""
-        self._moves, self._over, self._autoreset = snapshot["moves"], snapshot["over"], snapshot["autoreset"]
-
     def value(
         self, policies: Mapping[str, MemorylessPolicy], *, steps: int | None = None, gamma: float | None = None
     ) -> dict[str, Tensor]:
@@ -132,20 +121,16 @@ class Tandem(Arena):
         Raises:
             ValueError: a policy has a memory or no means, or the numbers of replicas do not fit.
         """
+        self.fitting_replicas(policies)
         moves = []
         for seat in SEATS:
             policy = policies[seat]
-            if not policy.memoryless:
-                raise ValueError(f"{self.spec.name}: the policy of {seat} has a memory, so it has no one mean action")
             if not isinstance(policy, MeanPolicy):
                 raise ValueError(
                     f"{self.spec.name}: the policy of {seat} has no method means(timestep), which is valued"
                 )
             moment = self.twin(policy.replicas)._begin()[0][seat]
             moves.append(self.bound * cast(MeanPolicy, policy).means(moment).double().squeeze(-1))
-        replicas = {len(move) for move in moves} - {1}
-        if len(replicas) > 1:
-            raise ValueError(f"{self.spec.name}: policies of {sorted(replicas)} replicas do not fit together")
         return dict(zip(SEATS, payoffs(moves[0], moves[1]), strict=True))
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:

@@ -18,8 +18,8 @@ MAY_IMPORT = {
     "leaderboard": set(),
     "zoo": {"arenas", "agents", "leaderboard"},
 }
-#: What agents may know of arenas: the words and the luck, no game.
-KNOWN_OF_ARENAS = {"arenas.protocol", "arenas.luck"}
+#: What agents may know of arenas: the words, the luck, and the ranges of settings, but no game.
+KNOWN_OF_ARENAS = {"arenas.protocol", "arenas.luck", "arenas.settings"}
 #: Also an English word and a module of Python's; the anchor of every panel.
 ORDINARY = {"random"}
 

@@ -3,47 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
 
-from agents.parts.checks import not_negative
 from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam, GradientDescent
 from agents.parts.policies.categorical import CategoricalPolicy, RecallSetting, recall_for
+from agents.parts.policy_agent import PolicyAgent
 from agents.parts.returns import advantages, playing, steps_since_start
-from agents.protocol import Agent, JointTrajectory, Memory, Parameters, Seating, State
+from agents.protocol import JointTrajectory, Parameters, State
 from agents.randomness import derive
-from arenas.protocol import Action, TimeStep
+from arenas.settings import Amount, Checked, Range, Whole
+
+Weigh = Literal["step", "start"]
 
 
 @dataclass(frozen=True)
-class ActorCriticConfig:
+class ActorCriticConfig(Checked):
     """Settings of every policy-gradient learner here."""
 
-    lr: float = 0.002  # step size for the policy
+    lr: Amount = 0.002  # step size for the policy
     optimizer: Literal["adam", "sgd"] = "adam"  # of the policy; sgd: plain steps along the gradient, as in the papers
-    critic_lr: float = 0.003  # Adam's step size for the value
-    anneal: int = 0  # updates after which lr has fallen to half, lr / (1 + update / anneal); 0: it stays
-    gamma: float = 0.96  # discount per step; LOLA's for ipd and coin
-    lambda_: float = 0.95  # of the generalised advantage estimate
-    entropy: float = 0.01  # weight of the policy's entropy (nats), beside advantages in units of reward
-    weigh: Literal["step", "start"] = (
-        "step"  # all steps alike, or by gamma^t from the episode's start, as in the papers
-    )
-    hidden: int = 64  # units of the one hidden layer; 0: A - 1 logits linear in the observation, on one-hots a table
-    init: float = 1.0  # standard deviation of the first logits where hidden is 0; 1 as in LOLA's paper
+    critic_lr: Amount = 0.003  # Adam's step size for the value
+    anneal: Whole = 0  # updates after which lr has fallen to half, lr / (1 + update / anneal); 0: it stays
+    gamma: Annotated[float, Range(0, 1, "[)")] = 0.96  # discount per step; LOLA's for ipd and coin
+    lambda_: Amount = 0.95  # of the generalised advantage estimate
+    entropy: Amount = 0.01  # weight of the policy's entropy (nats), beside advantages in units of reward
+    weigh: Weigh = "step"  # all steps alike, or by gamma^t from the episode's start, as in the papers
+    hidden: Whole = 64  # units of the one hidden layer; 0: A - 1 logits linear in the observation, on one-hots a table
+    init: Amount = 1.0  # standard deviation of the first logits where hidden is 0; 1 as in LOLA's paper
     recall: RecallSetting = "auto"  # what of the past the policy knows beyond the observation
 
-    def __post_init__(self) -> None:
-        not_negative(self, "lr", "critic_lr", "anneal", "lambda_", "entropy", "hidden", "init")
-        if not 0 <= self.gamma < 1:
-            raise ValueError(f"gamma must be in [0, 1), got {self.gamma}")
 
-
-class ActorCriticAgent(Agent):
+class ActorCriticAgent(PolicyAgent):
     """An agent of one seat with a `CategoricalPolicy` and a critic.
 
     The critic gives one value for each of the seats `valued`, from what those seats see; for a learner of its own
@@ -60,6 +55,7 @@ class ActorCriticAgent(Agent):
         self.recall = recall_for(self.config.recall, self.spec)
         self.valued = self.seats_to_value()
         self.actor = self.new_policy(self.seat, derive(seed, "actor"))
+        self.policies = {self.seat: self.actor}
         wide = sum(CategoricalPolicy.width(self.spec.seats[s], self.recall) for s in self.valued)
         sizes = [wide, *self._hidden(), len(self.valued)]
         self.critic = mlp_parameters(
@@ -89,18 +85,6 @@ class ActorCriticAgent(Agent):
 
     def _hidden(self) -> list[int]:
         return [self.config.hidden] if self.config.hidden else []
-
-    def begin(self, seating: Seating) -> Memory:
-        """The policy's memory: luck, step counter and, where rewards are recalled, the mood."""
-        return self.actor.begin(seating)
-
-    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
-        """Draw from the policy."""
-        return self.actor.act(timestep, memory)
-
-    def policy(self, seat: str) -> CategoricalPolicy:
-        """The policy as peers may see it."""
-        return self.actor
 
     def ascend(self, gradients: Parameters, update: int) -> None:
         """One step of the policy along `gradients`, by the step size that is due at this update."""
@@ -132,10 +116,6 @@ class ActorCriticAgent(Agent):
         loss = loss / (values.shape[1] // self.replicas)  # games per replica
         self.critic_step.descend(gradient(loss, phi))
         return advantage, float(loss.detach()) / self.replicas / len(self.valued)
-
-    def acting_state(self) -> State:
-        """The policy's parameters."""
-        return {f"{self.seat}/{name}": p for name, p in self.actor.parameters.items()}
 
     def learning_state(self) -> State:
         """Policy, value and both optimisers."""

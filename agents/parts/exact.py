@@ -9,28 +9,25 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from agents.parts.checks import not_negative
 from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import table_parameters
 from agents.parts.policies.categorical import CategoricalPolicy
 from agents.parts.policies.point import PointPolicy
+from agents.parts.policy_agent import PolicyAgent
 from agents.protocol import (
-    Agent,
     DifferentiablePolicy,
     JointTrajectory,
     LearningContext,
-    Memory,
     Parameters,
-    Seating,
-    State,
 )
 from agents.randomness import derive
-from arenas.protocol import Action, Arena, TimeStep
+from arenas.protocol import Arena
+from arenas.settings import Amount, Checked
 
 #: Both players' parameters, mine first.
 Pair = tuple[Parameters, Parameters]
@@ -39,20 +36,15 @@ Values = Callable[[Parameters, Parameters], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
-class ExactConfig:
+class ExactConfig(Checked):
     """Settings of every exact learner."""
 
-    lr: float = 1.0  # delta: the own step per unit of gradient, V being 1 / (1 - gamma) times the return per step
-    init: float = 1.0  # standard deviation of the first logits, or actions where these are continuous
-
-    def __post_init__(self) -> None:
-        not_negative(self, "lr", "init")
+    lr: Amount = 1.0  # delta: the own step per unit of gradient, V being 1 / (1 - gamma) times the return per step
+    init: Amount = 1.0  # standard deviation of the first logits, or actions where these are continuous
 
 
-def of_players(values: Values, theta: Pair, *, swap: bool = False) -> tuple[Values, Pair]:
-    """The same game as the other player sees it, where `swap`."""
-    if not swap:
-        return values, theta
+def swapped(values: Values, theta: Pair) -> tuple[Values, Pair]:
+    """The same game as the other player sees it."""
     return (lambda mine, other: values(other, mine)[::-1]), (theta[1], theta[0])
 
 
@@ -61,6 +53,11 @@ def inner(a: Parameters, b: Parameters) -> Tensor:
     if not a:
         return torch.zeros((), dtype=torch.float64)
     return torch.stack([(a[name] * b[name]).flatten(1).sum(1) for name in a]).sum(0)
+
+
+def together(a: Pair, b: Pair) -> Tensor:
+    """Inner product over both players, [R]."""
+    return inner(a[0], b[0]) + inner(a[1], b[1])
 
 
 def plus(a: Parameters, b: Parameters, scale: float | Tensor = 1.0) -> Parameters:
@@ -77,14 +74,14 @@ def simultaneous(v: tuple[Tensor, Tensor], theta: Pair) -> Pair:
     return gradient(v[0].sum(), theta[0], higher=True), gradient(v[1].sum(), theta[1], higher=True)
 
 
-class ExactAgent(Agent):
+class ExactAgent(PolicyAgent):
     """A learner of one seat of a two-player game whose exact value is known; subclasses write `ascent`."""
 
     learns = True
     replicated = True
     needs = frozenset({"value"})
     needs_to_learn = frozenset({"simulator", "policies"})
-    Config: ClassVar[type] = ExactConfig
+    Config = ExactConfig
     config: Any
 
     def build(self, seed: int) -> None:
@@ -104,6 +101,7 @@ class ExactAgent(Agent):
         else:
             first = table_parameters(1, mine.action_dim, **draw)
             self.actor = PointPolicy({"action": first["w0"].squeeze(1).double()}, mine)
+        self.policies = {self.seat: self.actor}
 
     @abstractmethod
     def ascent(self, values: Values, theta: Pair) -> Parameters:
@@ -126,22 +124,6 @@ class ExactAgent(Agent):
     def _wide(self, parameters: Parameters) -> Parameters:
         """A peer's parameters with a replica axis as long as ours, so that each of its copies has one of us."""
         return {name: p.expand(self.replicas, *p.shape[1:]) if p.shape[0] == 1 else p for name, p in parameters.items()}
-
-    def begin(self, seating: Seating) -> Memory:
-        """The policy's memory."""
-        return self.actor.begin(seating)
-
-    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
-        """Draw from the policy."""
-        return self.actor.act(timestep, memory)
-
-    def policy(self, seat: str) -> DifferentiablePolicy:
-        """The policy as peers may see it."""
-        return self.actor
-
-    def acting_state(self) -> State:
-        """The logits, or the action."""
-        return {f"{self.seat}/{name}": p for name, p in self.actor.parameters.items()}
 
 
 def game(arena: Arena, policies: Mapping[str, DifferentiablePolicy], seats: tuple[str, str]) -> Values:

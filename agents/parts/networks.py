@@ -32,7 +32,6 @@ def mlp_parameters(
     *,
     seed: int,
     replicas: int = 1,
-    prefix: str = "",
     last_scale: float = 1.0,
     device: str = "cpu",
 ) -> Parameters:
@@ -48,17 +47,17 @@ def mlp_parameters(
                 gain = last_scale if layer == len(sizes) - 2 else 2**0.5
                 weight = torch.empty(wide, narrow)
                 torch.nn.init.orthogonal_(weight, gain)
-                parameters[f"{prefix}w{layer}"] = weight
-                parameters[f"{prefix}b{layer}"] = torch.zeros(1, narrow)
+                parameters[f"w{layer}"] = weight
+                parameters[f"b{layer}"] = torch.zeros(1, narrow)
         replica_parameters.append(parameters)
     return {name: torch.stack([p[name] for p in replica_parameters]).to(device) for name in replica_parameters[0]}
 
 
-def mlp(parameters: Parameters, x: Tensor, prefix: str = "") -> Tensor:
+def mlp(parameters: Parameters, x: Tensor) -> Tensor:
     """Apply the layers of `mlp_parameters` with ReLU between them: [..., B, in] -> [..., B, out]."""
-    layers = sum(name.startswith(f"{prefix}w") for name in parameters)
+    layers = sum(name.startswith("w") for name in parameters)
     for layer in range(layers):
-        x = linear(x, parameters[f"{prefix}w{layer}"], parameters.get(f"{prefix}b{layer}"))
+        x = linear(x, parameters[f"w{layer}"], parameters.get(f"b{layer}"))
         if layer < layers - 1:
             x = x.relu()
     return x

@@ -2,7 +2,7 @@
 
 Foerster et al. 2018 (LOLA), section 4.4: theta_2 is estimated by maximum likelihood, argmax sum_t log pi_2(a_t | s_t)
 (equation 4.8), here by some steps of Adam a round, each on the segment just played, so that the model follows a policy
-that changes. Whoever learns by it need not know which of the two it was given.
+that changes. A learner need not know which of the two it was given.
 """
 
 from __future__ import annotations

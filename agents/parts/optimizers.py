@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+_DECAY = 0.9, 0.999  # of Adam's first and second moment
+
 
 class GradientDescent:
     """Plain steps on the tensors of `parameters`, changed in place.
@@ -36,7 +38,6 @@ class Adam:
     Args:
         parameters: name -> tensor.
         lr: step size.
-        betas: decay of the first and second moment.
         clip: largest norm of each tensor's gradient, per replica (its first axis); None leaves gradients as they are.
     """
 
@@ -44,10 +45,9 @@ class Adam:
         self,
         parameters: Mapping[str, Tensor],
         lr: float,
-        betas: tuple[float, float] = (0.9, 0.999),
         clip: float | None = None,
     ) -> None:
-        self._parameters, self.lr, self._betas, self._clip = dict(parameters), lr, betas, clip
+        self._parameters, self.lr, self._clip = dict(parameters), lr, clip
         self._count = torch.zeros(())
         self._mean = {name: torch.zeros_like(p) for name, p in self._parameters.items()}
         self._square = {name: torch.zeros_like(p) for name, p in self._parameters.items()}
@@ -57,7 +57,7 @@ class Adam:
         """One step against `gradients`."""
         self._count += 1
         count = float(self._count)
-        (b1, b2) = self._betas
+        b1, b2 = _DECAY
         step = self.lr / (1 - b1**count)
         for name, parameter in self._parameters.items():
             gradient = gradients[name]

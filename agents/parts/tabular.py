@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,27 +21,21 @@ from agents.parts.returns import playing
 from agents.protocol import Agent, JointTrajectory, Memory, Seating, State
 from agents.randomness import derive, generator
 from arenas.protocol import Action, TimeStep
+from arenas.settings import Amount, Checked, Range, Share
+
+#: The first of step sizes that fall.
+Rate = Annotated[float, Range(0, 1, "(]")]
 
 
 @dataclass(frozen=True)
-class TabularConfig:
+class TabularConfig(Checked):
     """Settings of every learner with a table of action values; the numbers are those of LOLA's published code."""
 
-    alpha: float = 0.01  # step size of Q, which falls as 1 / (1 / alpha + alpha_decay t) with the steps t learned from
-    alpha_decay: float = 1e-4  # see alpha; 0: it stays
-    epsilon: float = 0.05  # how often it draws an action uniformly while it trains
-    gamma: float = 0.96  # discount per step
-    init: float = 1.0  # standard deviation of the first Q around 0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.alpha <= 1 or self.alpha_decay < 0:
-            raise ValueError(
-                f"alpha must be in (0, 1] and alpha_decay at least 0, got {self.alpha}, {self.alpha_decay}"
-            )
-        if not 0 <= self.epsilon <= 1 or not 0 <= self.gamma <= 1:
-            raise ValueError(f"epsilon and gamma must be in [0, 1], got {self.epsilon} and {self.gamma}")
-        if self.init < 0:
-            raise ValueError(f"init is a standard deviation and at least 0, got {self.init}")
+    alpha: Rate = 0.01  # step size of Q, which falls as 1 / (1 / alpha + alpha_decay t) with the steps t learned from
+    alpha_decay: Amount = 1e-4  # see alpha; 0: it stays
+    epsilon: Share = 0.05  # how often it draws an action uniformly while it trains
+    gamma: Share = 0.96  # discount per step
+    init: Amount = 1.0  # standard deviation of the first Q around 0
 
 
 class Experience(NamedTuple):

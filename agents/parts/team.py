@@ -61,6 +61,10 @@ class Team:
             views[f"b{layer}"] = self.parameters[f"b{layer}"][number : number + 1, :, :narrow]
         return views
 
+    def state(self, name: str) -> Parameters:
+        """The stack, stored as `name`; live, not copies."""
+        return {f"{name}/{n}": p for n, p in self.parameters.items()}
+
     def copy(self) -> Team:
         """The same networks with weights of their own: targets, to begin with."""
         twin = object.__new__(Team)
@@ -101,9 +105,7 @@ class Trained:
 
     def state(self, name: str) -> Parameters:
         """Networks, slow copies and optimiser, stored as `name`."""
-        state = {f"{name}/{n}": p for n, p in self.team.parameters.items()}
-        state |= {f"target/{name}/{n}": p for n, p in self.slow.parameters.items()}
-        return state | self.optimizer.state(f"step/{name}")
+        return self.team.state(name) | self.slow.state(f"target/{name}") | self.optimizer.state(f"step/{name}")
 
 
 def apply(parameters: Parameters, x: Tensor) -> Tensor:

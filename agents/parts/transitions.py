@@ -30,7 +30,7 @@ from agents.parts.policies.relaxed import Relaxation, relaxed
 from agents.parts.returns import playing
 from agents.parts.team import Team, padded, real
 from agents.protocol import DifferentiablePolicy, JointTrajectory
-from arenas.protocol import ArenaSpec, TimeStep
+from arenas.protocol import ArenaSpec, moment
 
 Batch = dict[str, Tensor]
 
@@ -210,12 +210,6 @@ class Reader:
         if isinstance(policy, CategoricalPolicy):
             action = relaxed(policy.scores(observation), how, self.config.temperature, luck)
         else:
-            action = policy.means(_moment(observation))
+            action = policy.means(moment(observation))
         wide = max(self.acts)
         return torch.nn.functional.pad(action, (0, wide - action.shape[-1])).view(*seen.shape[:-1], wide)
-
-
-def _moment(observation: Tensor) -> TimeStep:
-    """A time step that shows these observations and nothing else."""
-    one = torch.ones(len(observation), device=observation.device)
-    return TimeStep(observation, None, 0 * one, one, one < 0, one < 0, one > 0)

@@ -36,7 +36,7 @@ import torch
 from torch import Tensor
 
 from agents.parts.logits import masked
-from agents.parts.policies.scripted import Scripted, ScriptedPolicy
+from agents.parts.policies.scripted import Scripted
 from agents.protocol import Agent, Memory
 from agents.scripts.stable_baselines3 import (
     ELSEWHERE,
@@ -48,7 +48,7 @@ from agents.scripts.stable_baselines3 import (
     layout_of,
     numbers_in,
 )
-from arenas.protocol import Action, ArenaSpec, TimeStep
+from arenas.protocol import Action, ArenaSpec, TimeStep, moment
 
 _TRIED = 3  # made-up observations
 _TOLERANCE = 1e-4  # between a row alone and among others, relative to the largest output
@@ -153,10 +153,6 @@ class Imported(Scripted):
             return super().act(timestep, memory)
         return Action(self._outputs(timestep, self._by_row).clamp(-1, 1)), {**memory, "step": memory["step"] + 1}
 
-    def policy(self, seat: str) -> ScriptedPolicy | None:  # type: ignore[override]
-        """The model as peers and exact values may see it, where actions are discrete."""
-        return super().policy(seat) if self.seat_spec().actions else None
-
     @classmethod
     def _file(cls, spec: ArenaSpec, seat: str) -> str:
         return cls.per_seat.get(seat) or cls.per_seat.get(spec.seats[seat].side) or cls.file
@@ -227,10 +223,7 @@ class Imported(Scripted):
         low, high = max(own.bounds[0], -1.0), min(own.bounds[1], 1.0)
         count = _TRIED * math.prod(own.observation)
         seen = torch.linspace(low, high, count, device=self.device).view(_TRIED, *own.observation)
-        zeros = torch.zeros(_TRIED, device=self.device)
-        yes = torch.ones(_TRIED, dtype=torch.bool, device=self.device)
-        mask = yes.unsqueeze(1).expand(-1, own.actions) if own.actions else None
-        return TimeStep(seen, mask, zeros, zeros + 1, yes, ~yes, yes)
+        return moment(seen, own.actions, first=True)
 
 
 def _flattened(timestep: TimeStep) -> TimeStep:

@@ -2,22 +2,24 @@
 
 A memory-one strategy is (start; CC, CD, DC, DD): how likely it cooperates at first, and after each outcome of the last
 round, own action before the other's (Nowak and Sigmund 1993; Axelrod 1984 for tit-for-tat and grim). They sit in any
-iterated two-player matrix game with two actions a seat. Besides the classics stand any five probabilities, and the
-extortioners of Press and Dyson (2012), "Iterated Prisoner's Dilemma contains strategies that dominate any evolutionary
-opponent", in the form for discounted games of Hilbe, Traulsen and Sigmund (2015), "Partners or rivals?".
+iterated two-player matrix game with two actions a seat. In addition to the classics there are any five probabilities,
+and the extortioners of Press and Dyson (2012), "Iterated Prisoner's Dilemma contains strategies that dominate any
+evolutionary opponent", in the form for discounted games of Hilbe, Traulsen and Sigmund (2015), "Partners or rivals?".
 """
 
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from typing import ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from agents.parts.policies.scripted import Scripted
 from arenas.protocol import TimeStep
+from arenas.settings import Checked, Range, Share
 
+Factor = Annotated[float, Range(1)]
 Cooperation = tuple[float, float, float, float, float]
 
 
@@ -70,25 +72,20 @@ class WinStayLoseShift(MemoryOne):
 
 
 @dataclass(frozen=True)
-class GivenConfig:
+class GivenConfig(Checked):
     """Settings of `memory-one`; by default generous tit-for-tat (Nowak and Sigmund 1992)."""
 
-    start: float = 1.0  # probability of cooperating at first
-    cc: float = 1.0  # after both cooperated
-    cd: float = 1 / 3  # after it cooperated and the other defected
-    dc: float = 1.0  # after it defected and the other cooperated
-    dd: float = 1 / 3  # after both defected
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} is a probability, got {value}")
+    start: Share = 1.0  # probability of cooperating at first
+    cc: Share = 1.0  # after both cooperated
+    cd: Share = 1 / 3  # after it cooperated and the other defected
+    dc: Share = 1.0  # after it defected and the other cooperated
+    dd: Share = 1 / 3  # after both defected
 
 
 class Given(MemoryOne):
     """Cooperates with given probabilities at the start and after CC, CD, DC and DD."""
 
-    Config: ClassVar[type] = GivenConfig
+    Config = GivenConfig
 
     def build(self, seed: int) -> None:
         """The table that the settings give."""
@@ -97,19 +94,18 @@ class Given(MemoryOne):
 
 
 @dataclass(frozen=True)
-class ExtortConfig:
+class ExtortConfig(Checked):
     """Settings of `zd-extort`; the payoffs are by default those of the prisoner's dilemma here."""
 
-    factor: float = 3.0  # chi: of what both earn above mutual defection it takes so many times the other's share
-    slope: float = 0.5  # where phi lies in the range that gives probabilities: 0 least, 1 largest
+    factor: Factor = 3.0  # chi: of what both earn above mutual defection it takes so many times the other's share
+    slope: Share = 0.5  # where phi lies in the range that gives probabilities: 0 least, 1 largest
     temptation: float = 0.0  # T, paid to a defector against a cooperator
     reward: float = -1.0  # R, for mutual cooperation
     punishment: float = -2.0  # P, for mutual defection
     sucker: float = -3.0  # S, paid to a cooperator against a defector
 
     def __post_init__(self) -> None:
-        if not self.factor >= 1 or not 0 <= self.slope <= 1:
-            raise ValueError(f"factor must be at least 1 and slope in [0, 1], got {self.factor} and {self.slope}")
+        super().__post_init__()
         if not self.temptation > self.reward > self.punishment > self.sucker:
             raise ValueError(
                 "the payoffs are no prisoner's dilemma: temptation > reward > punishment > sucker is asked"
@@ -143,7 +139,7 @@ class Extort(MemoryOne):
     Whatever the other does, it earns `factor` times what the other earns above mutual defection.
     """
 
-    Config: ClassVar[type] = ExtortConfig
+    Config = ExtortConfig
 
     def build(self, seed: int) -> None:
         """The table that extorts at the arena's discount."""

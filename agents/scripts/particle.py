@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from agents.parts.policies.scripted import Scripted, ScriptedPolicy
+from agents.parts.policies.scripted import Scripted
 from agents.protocol import Memory
 from arenas.protocol import Action, TimeStep
 
@@ -67,10 +67,6 @@ class ParticleScript(Scripted):
         chosen, wide = self.choose(timestep.observation), self.seat_spec().action_dim
         value = 2 * one_hot(chosen, wide).float() - 1 if wide else chosen
         return Action(value), {**memory, "step": memory["step"] + 1}
-
-    def policy(self, seat: str) -> ScriptedPolicy | None:  # type: ignore[override]
-        """The script, where actions are discrete."""
-        return super().policy(seat) if self.spec.seats[seat].actions else None
 
 
 class Still(ParticleScript):
@@ -158,13 +154,15 @@ class Pursuit(ParticleScript):
 class Informed(ParticleScript):
     """Goes to the goal. A seat that does not see it goes to the landmark nearest to a seat that may see it."""
 
+    still = _STILL  # ways that are shorter are not worth a push
+
     @abstractmethod
     def way(self, seen: Tensor) -> Tensor:
         """From the seat to where it wants to be, [..., 2]."""
 
     def choose(self, seen: Tensor) -> Tensor:
         """Towards that place."""
-        return push(self.way(seen))
+        return push(self.way(seen), self.still)
 
 
 class InformedAdversary(Informed):
@@ -174,6 +172,7 @@ class InformedAdversary(Informed):
     """
 
     needs = frozenset({"particle", "adversary"})
+    still = 0.1  # a wider rest, as one cannot brake
 
     def way(self, seen: Tensor) -> Tensor:
         """Observed: the goal (by good agents), landmarks, the other agents."""
@@ -182,10 +181,6 @@ class InformedAdversary(Informed):
             return seen[..., :2]
         landmarks = (seen.shape[-1] - 2 * others) // 2
         return _beside(points(seen, 0, landmarks), points(seen, 2 * landmarks, others))
-
-    def choose(self, seen: Tensor) -> Tensor:
-        """Towards that place, with a wider rest, as one cannot brake."""
-        return push(self.way(seen), still=0.1)
 
 
 class InformedPush(Informed):

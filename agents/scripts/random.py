@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from agents.parts.policies.scripted import Scripted, ScriptedPolicy
+from agents.parts.policies.scripted import Scripted
 from agents.protocol import Memory
 from agents.randomness import uniform
 from arenas.protocol import Action, TimeStep
@@ -31,7 +31,3 @@ class Random(Scripted):
         lanes = torch.arange(width, device=memory["seed"].device) + memory["step"] * width
         value = 2 * uniform(memory["seed"].unsqueeze(-1), lanes) - 1
         return Action(value), {**memory, "step": memory["step"] + 1}
-
-    def policy(self, seat: str) -> ScriptedPolicy | None:  # type: ignore[override]
-        """The script, where actions are discrete."""
-        return super().policy(seat) if self.spec.seats[seat].actions else None

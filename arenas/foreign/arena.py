@@ -13,14 +13,14 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from arenas.foreign.copies import Copy, ParallelCopy, blame, copy_of, maker, wrapper
-from arenas.foreign.spaces import Encoder, action_mask, action_width, encoder, environment_action
+from arenas.foreign.spaces import action_mask, action_width, encoder, environment_action
 from arenas.luck import bits
 from arenas.protocol import (
     DONE,
@@ -31,7 +31,6 @@ from arenas.protocol import (
     ArenaSpec,
     Kind,
     SeatSpec,
-    Snapshot,
     TimeStep,
     TimeSteps,
 )
@@ -40,22 +39,19 @@ _CAP = 1000  # steps of an episode where neither the environment nor the user sa
 _SEED_MASK = 0x7FFFFFFF  # environments take seeds below 2^31
 
 
-@dataclass
 class _Seat:
     """What a seat saw and got last, row by row, and what is remembered of its episode."""
 
-    agent: Any  # its name in the environment
-    action_space: Any
-    encoder: Encoder
-    actions: int  # A, or 0
-    seen: np.ndarray  # float32 [B, *O]
-    legal: np.ndarray  # bool [B, A]
-    reward: np.ndarray  # float32 [B]
-    discount: np.ndarray  # float32 [B]
-    active: np.ndarray  # bool [B]
-    alive: np.ndarray  # bool [B], False once it has left the game
-    total: np.ndarray  # float64 [B], return so far
-    fault: np.ndarray  # long [B]
+    def __init__(self, env: Any, agent: Any, rows: int) -> None:
+        self.agent, self.action_space = agent, env.action_space(agent)
+        self.encoder = encoder(env.observation_space(agent))
+        self.actions = action_width(self.action_space)[0]  # A, or 0
+        self.seen = np.zeros((rows, *self.encoder[0]), np.float32)
+        self.legal = np.ones((rows, self.actions), bool)
+        self.reward, self.discount = np.zeros(rows, np.float32), np.ones(rows, np.float32)
+        self.active, self.alive = np.zeros(rows, bool), np.ones(rows, bool)  # alive until it has left the game
+        self.total = np.zeros(rows)  # return so far
+        self.fault = np.full(rows, DONE)
 
     def may(self, row: int, value: np.ndarray) -> bool:
         """Whether the rules know this action, a number or a vector [D]."""
@@ -130,7 +126,7 @@ class Foreign(Arena):
                 self._copies.append(copy_of(name, made))
             first = self._copies[0]
             modes = first.env.metadata.get("render_modes", [])
-            self._seats = {str(agent): _seat(first.env, agent, self.batch_size) for agent in first.env.possible_agents}
+            self._seats = {str(agent): _Seat(first.env, agent, self.batch_size) for agent in first.env.possible_agents}
         if rules.render_mode not in (None, *modes):
             raise ValueError(f"{name}: render_mode must be one of {', '.join(modes)}; got {rules.render_mode!r}")
         if len({seat.actions == 0 for seat in self._seats.values()}) > 1:
@@ -270,41 +266,13 @@ class Foreign(Arena):
         for copy in self._copies:
             copy.env.close()
 
-    def twin(self, batch_size: int) -> Self:
-        """Not offered."""
-        self._refuse()
-
-    def snapshot(self) -> Snapshot:
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         """Not offered: copies of PettingZoo's environments lose the game."""
-        self._refuse()
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Not offered."""
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
         raise ValueError(
             f"{self.spec.name} is a PettingZoo environment: it offers no simulator (twin, snapshot, restore)"
         )
 
-
-def _seat(env: Any, agent: Any, rows: int) -> _Seat:
-    encode, action_space = encoder(env.observation_space(agent)), env.action_space(agent)
-    actions = action_width(action_space)[0]
-    return _Seat(
-        agent=agent,
-        action_space=action_space,
-        encoder=encode,
-        actions=actions,
-        seen=np.zeros((rows, *encode[0]), np.float32),
-        legal=np.ones((rows, actions), bool),
-        reward=np.zeros(rows, np.float32),
-        discount=np.ones(rows, np.float32),
-        active=np.zeros(rows, bool),
-        alive=np.ones(rows, bool),
-        total=np.zeros(rows),
-        fault=np.full(rows, DONE),
-    )
+    twin = snapshot = restore = _refuse
 
 
 def _seat_specs(name: str, seats: Mapping[str, _Seat], sides: str, *, cooperative: bool) -> dict[str, SeatSpec]:

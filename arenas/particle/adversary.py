@@ -24,18 +24,14 @@ from arenas.particle.measures import REACHED, arrival, at_end, flock, points
 from arenas.particle.scene import Body, Colour, Player, Scene
 from arenas.particle.world import Particles, ParticleSettings
 from arenas.protocol import Action, TimeStep
+from arenas.settings import Count
 
 
 @dataclass(frozen=True)
 class AdversarySettings(ParticleSettings):
     """Settings of `adversary`."""
 
-    agents: int = 2  # good agents, and landmarks, at least 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.agents < 1:
-            raise ValueError(f"agents must be at least 1, got {self.agents}")
+    agents: Count = 2  # good agents, and landmarks, at least 1
 
 
 class Adversary(Particles):

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from arenas.faces import faces
 from arenas.particle.scene import Body, Colour, Player, Scene
@@ -50,14 +51,8 @@ class Crypto(Particles):
             forfeit=-8.0,
         )
 
-    def build(self) -> None:
-        """Make the constants of this scenario too; see `Particles.build`."""
-        super().build()
-        self._vectors = torch.eye(_SYMBOLS, dtype=torch.float64, device=self.device)
-
     def _deal(self) -> None:
-        goal, key = self._goals
-        self._constants = torch.cat((self._vectors[:, goal], self._vectors[:, key]))
+        self._constants = one_hot(self._goals, _SYMBOLS).double().transpose(1, 2).flatten(0, 1)
 
     def _columns(self) -> list[list[int]]:
         goal, key = ([self._extra(first + k) for k in range(_SYMBOLS)] for first in (0, _SYMBOLS))
@@ -65,7 +60,7 @@ class Crypto(Particles):
         return [heard, key + heard, goal + key]
 
     def _pay(self) -> Tensor:
-        goal = self._vectors[:, self._goals[0]].unsqueeze(1)
+        goal = one_hot(self._goals[0], _SYMBOLS).t().unsqueeze(1)
         said = self._said[:, :2]  # by Eve and by Bob, [4, 2, B]
         eve, bob = ((said - goal).square().sum(0) * (said != 0).any(0)).unbind()
         return torch.stack((-eve, eve - bob, eve - bob))

@@ -46,15 +46,10 @@ class Push(Particles):
             forfeit=-8.0,
         )
 
-    def build(self) -> None:
-        """Make the constants of this scenario too; see `Particles.build`."""
-        super().build()
-        self._agent_colour = self._real(_AGENT).t().contiguous()
-        landmarks = self._real(_LANDMARKS)
-        self._landmark_colours = landmarks.view(-1, 1).expand(-1, self.batch_size)
-
     def _deal(self) -> None:
-        self._constants = torch.cat((self._agent_colour[:, self._goals[0]], self._landmark_colours))
+        agent = self._real(_AGENT).t()[:, self._goals[0]]
+        landmarks = self._landmark_colours.t().reshape(-1, 1).expand(-1, self.batch_size)
+        self._constants = torch.cat((agent, landmarks))
 
     def _columns(self) -> list[list[int]]:
         landmarks, goal, colour = [2, 3], 4, [self._extra(k) for k in range(9)]

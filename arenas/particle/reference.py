@@ -24,6 +24,7 @@ from arenas.particle.measures import arrival, points
 from arenas.particle.scene import Body, Colour, Player, Scene
 from arenas.particle.world import Particles, ParticleSettings
 from arenas.protocol import Action, TimeStep
+from arenas.settings import Share
 
 _COLOURS = ((0.75, 0.25, 0.25), (0.25, 0.75, 0.25), (0.25, 0.25, 0.75))
 _SYMBOLS = 10
@@ -33,12 +34,7 @@ _SYMBOLS = 10
 class ReferenceSettings(ParticleSettings):
     """Settings of `reference`."""
 
-    local_ratio: float = 0.5  # weight of the goal that the agent itself knows of; without meaning under physics=openai
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.local_ratio <= 1:
-            raise ValueError(f"local_ratio must be in [0, 1], got {self.local_ratio}")
+    local_ratio: Share = 0.5  # weight of the goal that the agent itself knows of; without meaning under physics=openai
 
 
 class Reference(Particles):
@@ -60,13 +56,8 @@ class Reference(Particles):
             forfeit=-8.0 * scale,
         )
 
-    def build(self) -> None:
-        """Make the constants of this scenario too; see `Particles.build`."""
-        super().build()
-        self._colour_of = self._real(_COLOURS).t().contiguous()
-
     def _deal(self) -> None:
-        self._constants = self._colour_of[:, self._goals.flatten()].view(3, 2, -1).transpose(0, 1).flatten(0, 1)
+        self._constants = self._landmark_colours[:, self._goals.flatten()].view(3, 2, -1).transpose(0, 1).flatten(0, 1)
 
     def _columns(self) -> list[list[int]]:
         return [

@@ -58,7 +58,7 @@ class Scene:
         redrawn: how many landmarks, the last, mpe2 draws a second time.
         draw_band: for an episode of 25 steps. Two standard errors of the difference between the mean returns of two
             equal players over a block of 1,000 episodes, 2 sqrt(2 / 1000) times the standard deviation of a return,
-            measured in random play at the default settings, of the party where it is least. Luck that both share makes
+            measured in random play at the default settings, of the role where it is least. Luck that both share makes
             the true difference smaller.
         forfeit: per step of an episode of 25 steps: at least twice what the worst constant play loses on average.
             An agent that runs away gets farther the longer it runs, so it grows as the cube of the steps beyond.

@@ -44,13 +44,8 @@ class SpeakerListener(Particles):
             forfeit=-20.0 * scale,
         )
 
-    def build(self) -> None:
-        """Make the constants of this scenario too; see `Particles.build`."""
-        super().build()
-        self._colour_of = self._real(_COLOURS).t().contiguous()
-
     def _deal(self) -> None:
-        self._constants = self._colour_of[:, self._goals[0]]
+        self._constants = self._landmark_colours[:, self._goals[0]]
 
     def _columns(self) -> list[list[int]]:
         speaker = [self._extra(k) for k in range(3)]

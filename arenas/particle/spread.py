@@ -26,21 +26,15 @@ from arenas.particle.measures import REACHED, at_end, flock, per_step, points
 from arenas.particle.scene import Body, Player, Scene
 from arenas.particle.world import Particles, ParticleSettings
 from arenas.protocol import Action, TimeStep
+from arenas.settings import Count, Share
 
 
 @dataclass(frozen=True)
 class SpreadSettings(ParticleSettings):
     """Settings of `spread`."""
 
-    agents: int = 3  # N, of agents and of landmarks, at least 1
-    local_ratio: float = 0.5  # weight of the agent's own overlaps, in [0, 1]; without meaning under physics=openai
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.agents < 1 or not 0 <= self.local_ratio <= 1:
-            raise ValueError(
-                f"agents must be at least 1 and local_ratio in [0, 1], got {self.agents} and {self.local_ratio}"
-            )
+    agents: Count = 3  # N, of agents and of landmarks, at least 1
+    local_ratio: Share = 0.5  # weight of the agent's own overlaps, in [0, 1]; without meaning under physics=openai
 
 
 class Spread(Particles):
@@ -62,10 +56,8 @@ class Spread(Particles):
             forfeit=-8.0 * scale,
         )
 
-    def build(self) -> None:
-        """Make the constants of this scenario too; see `Particles.build`."""
-        super().build()
-        self._constants = torch.zeros(1, self.batch_size, dtype=torch.float64, device=self.device)
+    def _deal(self) -> None:
+        self._constants = self._unpaid[:1]  # zeros
 
     def _columns(self) -> list[list[int]]:
         n = self._n

@@ -23,6 +23,7 @@ from arenas.particle.measures import flock, per_step
 from arenas.particle.scene import Body, Player, Scene
 from arenas.particle.world import Particles, ParticleSettings
 from arenas.protocol import Action, TimeStep
+from arenas.settings import Count, Whole
 
 
 def bound(distance: Tensor) -> Tensor:
@@ -33,44 +34,13 @@ def bound(distance: Tensor) -> Tensor:
     return torch.minimum((distance - 0.9) * 10, torch.exp(2 * distance - 2)).clamp(0, 10)
 
 
-def contacts(arena: Particles, step: TimeStep, start: int, hunters: int) -> dict[str, Tensor]:
-    """`contacts` and `contact_steps` of an episode.
-
-    `contacts` counts pairs of a predator and a prey that overlap, once a step each; `contact_steps` counts the steps
-    with at least one. Both are the mean of a step times the episode's steps.
-
-    Args:
-        arena: the game, predators first.
-        step: time steps of the first seat, which sees all agents.
-        start: where the ways to the other agents begin in its observation.
-        hunters: number of predators.
-    """
-    players = arena.scene.players
-    places = flock(step.observation, start, len(players))
-    reach = torch.tensor([[a.size + b.size for b in players[hunters:]] for a in players[:hunters]], device=arena.device)
-    apart = (places[..., :hunters, None, :] - places[..., None, hunters:, :]).norm(dim=-1)
-    touches = (apart < reach).sum((-1, -2))
-    return {
-        "contacts": arena.spec.max_steps * per_step(step, touches),
-        "contact_steps": arena.spec.max_steps * per_step(step, touches > 0),
-    }
-
-
 @dataclass(frozen=True)
 class TagSettings(ParticleSettings):
     """Settings of `tag`."""
 
-    adversaries: int = 3  # predators, at least 1
-    agents: int = 1  # prey, at least 1
-    obstacles: int = 2  # immovable discs
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.adversaries < 1 or self.agents < 1 or self.obstacles < 0:
-            raise ValueError(
-                f"adversaries and agents must be at least 1 and obstacles at least 0, got {self.adversaries},"
-                f" {self.agents} and {self.obstacles}"
-            )
+    adversaries: Count = 3  # predators, at least 1
+    agents: Count = 1  # prey, at least 1
+    obstacles: Whole = 2  # immovable discs
 
 
 class Tag(Particles):
@@ -107,15 +77,33 @@ class Tag(Particles):
         ]
 
     def _pay(self) -> Tensor:
+        touches, across, up = self._caught(10)
+        return torch.cat((touches.sum(0).expand(self.settings.adversaries, -1), -touches - across - up))
+
+    def _caught(self, price: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Of each prey [prey, B]: what it pays for touches, and for being far out along x and along y."""
         hunters, n = self.settings.adversaries, self._n
         near = self._dist[:hunters, hunters:] < self._reach[:hunters, hunters:]
-        touches = 10 * near.sum(0, dtype=torch.float64)  # [prey, B]
         across, up = bound(self._pos[:, hunters:n].abs()).unbind()
-        return torch.cat((touches.sum(0).expand(hunters, -1), -touches - across - up))
+        return price * near.sum(0, dtype=torch.float64), across, up
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
-        """The same for all: `contacts` and `contact_steps`, see `contacts`."""
-        measured = contacts(self, steps["adversary_0"], 4 + 2 * self._l, self.settings.adversaries)
+        """`contacts` and `contact_steps` of an episode, the same for all.
+
+        `contacts` counts pairs of a predator and a prey that overlap, once a step each; `contact_steps` counts the
+        steps with at least one. Both are the mean of a step times the episode's steps.
+        """
+        hunters, players = self.settings.adversaries, self.scene.players
+        step = steps[players[0].name]  # the first seat sees all agents
+        places = flock(step.observation, 4 + 2 * self._l, len(players))
+        reach = [[a.size + b.size for b in players[hunters:]] for a in players[:hunters]]
+        apart = (places[..., :hunters, None, :] - places[..., None, hunters:, :]).norm(dim=-1)
+        touches = (apart < torch.tensor(reach, device=self.device)).sum((-1, -2))
+        steps_played = self.spec.max_steps
+        measured = {
+            "contacts": steps_played * per_step(step, touches),
+            "contact_steps": steps_played * per_step(step, touches > 0),
+        }
         return dict.fromkeys(self.spec.seats, measured)
 
 

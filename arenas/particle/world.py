@@ -40,6 +40,7 @@ from arenas.luck import below, bits
 from arenas.particle.picture import describe, picture, word
 from arenas.particle.scene import MOVES, Colour, Scene
 from arenas.protocol import Action, Arena, ArenaSpec, SeatSpec, Snapshot, TimeStep, TimeSteps
+from arenas.settings import Checked, Count
 
 Physics = Literal["mpe2", "openai"]
 Luck = Literal["fast", "mpe2"]
@@ -49,22 +50,20 @@ _DT, _KEPT = 0.1, 1 - 0.25  # seconds a step; share of the velocity that damping
 _STIFFNESS, _MARGIN = 100.0, 1e-3
 _FAR = -600.0  # margins between two bodies at which exp is 1e-261, for beyond it underflows, fifty times as slowly
 _PUSH = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # x and y of each move in mpe2
-_GAME = ("pos", "vel", "said", "paid", "goals", "start", "seed", "episode", "t", "autoreset")  # what a snapshot keeps
 _SEED_MASK = (1 << 63) - 1  # numpy wants seeds that are not negative
 
 
 @dataclass(frozen=True)
-class ParticleSettings:
+class ParticleSettings(Checked):
     """Settings that all particle worlds have."""
 
     continuous: bool = False  # whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones
-    max_steps: int = 25  # T, steps per episode
+    max_steps: Count = 25  # T, steps per episode
     physics: Physics = "mpe2"  # "mpe2", or "openai" for the conventions of 2017
     luck: Luck = "fast"  # "fast", or "mpe2" to start as mpe2 does with the same seed
 
     def __post_init__(self) -> None:
-        if self.max_steps < 1:
-            raise ValueError(f"max_steps must be at least 1, got {self.max_steps}")
+        super().__post_init__()
         for setting, known in (("physics", PHYSICS), ("luck", LUCKS)):
             if getattr(self, setting) not in known:
                 raise ValueError(f"{setting} must be one of {', '.join(known)}, got {getattr(self, setting)!r}")
@@ -79,6 +78,7 @@ class Particles(Arena):
 
     Settings: ClassVar[type] = ParticleSettings
     settings: ParticleSettings
+    kept = ("pos", "vel", "said", "paid", "goals", "start", "seed", "episode", "t", "autoreset")
 
     def build(self) -> None:
         """Set the rules and make the constant tensors; see `Arena.build`."""
@@ -158,6 +158,7 @@ class Particles(Arena):
         self._yes, self._no = true.expand(batch), (~true).expand(batch)
         self._full = torch.ones((), device=device).expand(batch)
         self._masks = [None if self.continuous else true.expand(batch, len(own)) for own in codes]
+        self._landmark_colours = real([body.colour for body in scene.landmarks]).t().contiguous()  # [3, L]
         self._constants: Tensor | None = None
         self._goals = torch.zeros(len(scene.goals), batch, dtype=torch.long, device=device)
 
@@ -374,14 +375,9 @@ class Particles(Arena):
         span = float(self._start[..., : len(bodies), row].abs().max())
         return picture(places, sizes, self._colours(goals), span, words)
 
-    def snapshot(self) -> Snapshot:
-        """Places, velocities, what was said and paid, the goals, the clock and the luck."""
-        return {name: getattr(self, f"_{name}") for name in _GAME}
-
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to `snapshot`."""
-        for name, kept in snapshot.items():
-            setattr(self, f"_{name}", kept)
+        super().restore(snapshot)
         self._deal()
         self._measure()
         self._state = self._look()

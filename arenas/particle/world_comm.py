@@ -16,7 +16,6 @@ Per seat and episode of 25 steps of random play predators earn about 3, prey -25
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -24,33 +23,24 @@ from torch import Tensor
 
 from arenas.faces import faces
 from arenas.particle.scene import Body, Player, Scene
-from arenas.particle.tag import bound, contacts
-from arenas.particle.world import Particles, ParticleSettings
-from arenas.protocol import Action, TimeStep
+from arenas.particle.tag import Tag, TagSettings
+from arenas.settings import Count, Whole
 
 _SYMBOLS = 4
 
 
 @dataclass(frozen=True)
-class WorldCommSettings(ParticleSettings):
+class WorldCommSettings(TagSettings):
     """Settings of `world-comm`."""
 
-    adversaries: int = 4  # predators with their leader, at least 1
-    agents: int = 2  # prey, at least 1
-    obstacles: int = 1  # immovable discs
-    food: int = 2  # what prey is paid to touch, at least 1
-    forests: int = 2  # where agents hide
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if min(self.adversaries, self.agents, self.food) < 1 or min(self.obstacles, self.forests) < 0:
-            raise ValueError(
-                "adversaries, agents and food must be at least 1, obstacles and forests at least 0, got"
-                f" {self.adversaries}, {self.agents}, {self.food}, {self.obstacles} and {self.forests}"
-            )
+    adversaries: Count = 4  # predators with their leader, at least 1
+    agents: Count = 2  # prey, at least 1
+    obstacles: Whole = 1  # immovable discs
+    food: Count = 2  # what prey is paid to touch, at least 1
+    forests: Whole = 2  # where agents hide
 
 
-class WorldComm(Particles):
+class WorldComm(Tag):
     """Predators with a leader, prey, food and forests."""
 
     name = "world-comm-v1"
@@ -80,12 +70,6 @@ class WorldComm(Particles):
             forfeit=-40.0,
         )
 
-    def build(self) -> None:
-        """Make the constants of this scenario too; see `Particles.build`."""
-        super().build()
-        n = self._n
-        self._seen_from = torch.tensor([c + (c >= i) for c in range(n - 1) for i in range(n)], device=self.device)
-
     def _columns(self) -> list[list[int]]:
         n, prey = self._n, range(self.settings.adversaries, self._n)
         hidden = n * self.settings.forests  # first row of what may be hidden: the flags of the forests come before
@@ -108,11 +92,12 @@ class WorldComm(Particles):
     def _extras(self) -> Tensor:
         """Flags of the forests [F * N], then ways and velocities of others with zeros where they are hidden."""
         n, batch = self._n, self.batch_size
+        others = self._others[: (n - 1) * n]
         inside = self._within(self.settings.obstacles + self.settings.food, self.settings.forests)  # [F, N, B]
-        theirs = inside.index_select(1, self._seen_from).view(self.settings.forests, n - 1, n, batch)
+        theirs = inside.index_select(1, others).view(self.settings.forests, n - 1, n, batch)
         shared = (inside.unsqueeze(1) & theirs).any(0)
         visible = shared | ~(inside.any(0) | theirs.any(0))  # [N - 1, N, B]
-        velocities = self._vel.index_select(1, self._seen_from).view(2, n - 1, n, batch)
+        velocities = self._vel.index_select(1, others).view(2, n - 1, n, batch)
         seen = torch.stack((self._rel[:, : n - 1], velocities)) * visible
         return torch.cat((inside.double().flatten(0, 1) * 2 - 1, seen.view(-1, batch)))
 
@@ -123,20 +108,13 @@ class WorldComm(Particles):
 
     def _pay(self) -> Tensor:
         hunters, n = self.settings.adversaries, self._n
-        caught = self._dist[:hunters, hunters:] < self._reach[:hunters, hunters:]
-        touches = 5 * caught.sum(0, dtype=torch.float64)  # [prey, B]
+        touches, across, up = self._caught(5)
         near = self._dist[hunters - 1 : n - 1, :hunters].amin(0)  # of predators to the nearest prey
-        across, up = bound(self._pos[:, hunters:n].abs()).unbind()
         eaten = 2 * self._within(self.settings.obstacles, self.settings.food)[:, hunters:].sum(0, dtype=torch.float64)
         first = n - 1 + self.settings.obstacles
         hungry = 0.05 * self._dist[first : first + self.settings.food, hunters:].amin(0)
         prey = -touches - 2 * across - 2 * up + eaten + (hungry if self.settings.physics == "openai" else -hungry)
         return torch.cat((touches.sum(0) - 0.1 * near, prey))
-
-    def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
-        """The same for all: `contacts` and `contact_steps`, see `arenas.particle.tag.contacts`."""
-        measured = contacts(self, steps["leadadversary_0"], 4 + 2 * self._l, self.settings.adversaries)
-        return dict.fromkeys(self.spec.seats, measured)
 
 
 env, parallel_env = faces(WorldComm)

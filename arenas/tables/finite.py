@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from arenas.luck import Stream
-from arenas.protocol import Action, Arena, ArenaSpec, MemorylessPolicy, Snapshot, TimeStep, TimeSteps
+from arenas.protocol import Action, Arena, ArenaSpec, MemorylessPolicy, Snapshot, TimeStep, TimeSteps, moment
 
 
 class Lookup:
@@ -56,6 +56,8 @@ class Chain(NamedTuple):
 
 class FiniteGame(Arena):
     """Base of the games that are tables; a game's `build` calls `tabulate`."""
+
+    kept = ("position", "seed", "clock", "t", "autoreset")
 
     def tabulate(self, spec: ArenaSpec, positions: int) -> None:
         """Make the tables of a game with these rules, where every seat chooses one of `actions`, and S positions."""
@@ -102,8 +104,8 @@ class FiniteGame(Arena):
 
     def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
         """Start an episode in every row; see `Arena.reset`."""
-        self._luck = Stream(seed.to(self.device))
-        self._autoreset = autoreset
+        self._seed, self._autoreset = seed.to(self.device), autoreset
+        self._luck = Stream(self._seed)
         self._clock = 0  # counts draws and never goes back, so that later episodes of a row have new luck
         return self._begin()
 
@@ -140,21 +142,10 @@ class FiniteGame(Arena):
         twin._lay_out(batch_size)
         return twin
 
-    def snapshot(self) -> Snapshot:
-        """Positions and luck; tensors are shared, as play never writes into them."""
-        return {
-            "position": self._position,
-            "seed": self._luck.seed,
-            "clock": self._clock,
-            "t": self._t,
-            "autoreset": self._autoreset,
-        }
-
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to `snapshot`."""
-        self._position = snapshot["position"]
-        self._luck = Stream(snapshot["seed"])
-        self._clock, self._t, self._autoreset = snapshot["clock"], snapshot["t"], snapshot["autoreset"]
+        super().restore(snapshot)
+        self._luck = Stream(self._seed)
 
     @cached_property
     def valued(self) -> tuple[Chain, Tensor, Tensor]:
@@ -194,20 +185,12 @@ class FiniteGame(Arena):
 
     def _joint_probabilities(self, policies: Mapping[str, MemorylessPolicy], views: Tensor) -> Tensor:
         """Probabilities float64 [R, n, J] of the joint actions at n positions with these views [n, N, *O]."""
-        for seat in self.spec.seats:
-            if not policies[seat].memoryless:
-                raise ValueError(f"{self.spec.name}: the policy of {seat} has a memory, so its value is not a chain's")
-        replicas = {policies[seat].replicas for seat in self.spec.seats} - {1}
-        if len(replicas) > 1:
-            raise ValueError(f"{self.spec.name}: policies of {sorted(replicas)} replicas do not fit together")
+        self.fitting_replicas(policies)
         n = len(views)
         joint = torch.ones(1, n, 1, dtype=torch.float64, device=self.device)
         for number, (seat, width) in enumerate(zip(self.spec.seats, self._widths, strict=True)):
             r = policies[seat].replicas
-            seen = torch.cat([views[:, number]] * r)
-            one = torch.ones(r * n, device=self.device)
-            yes, no = one.bool(), torch.zeros_like(one).bool()
-            moment = TimeStep(seen, yes.unsqueeze(1).expand(-1, width), 0 * one, one, no, no, yes)
-            own = policies[seat].probabilities(moment).double().view(r, n, width)
+            seen = moment(torch.cat([views[:, number]] * r), width)
+            own = policies[seat].probabilities(seen).double().view(r, n, width)
             joint = (joint.unsqueeze(-1) * own.unsqueeze(-2)).flatten(-2)
         return joint

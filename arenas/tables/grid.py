@@ -8,13 +8,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
+from arenas.settings import Checked, Count, Range
 from arenas.tables.finite import FiniteGame
 
 SEATS = ("red", "blue")
@@ -28,16 +29,15 @@ _SCALE = 24  # pixels a cell
 
 
 @dataclass(frozen=True)
-class CoinSettings:
+class CoinSettings(Checked):
     """Settings of the coin games."""
 
-    size: int = 3  # n, at least 2 (3 in the papers)
-    max_steps: int = 150  # T, steps per episode (150 in LOLA and DiCE, 50 in POLA)
+    size: Annotated[int, Range(2)] = 3  # n, at least 2 (3 in the papers)
+    max_steps: Count = 150  # T, steps per episode (150 in LOLA and DiCE, 50 in POLA)
     view: str = "centred"  # how a seat sees the board: centred, channels or shared
 
     def __post_init__(self) -> None:
-        if self.size < 2 or self.max_steps < 1:
-            raise ValueError(f"size must be at least 2 and max_steps at least 1, got {self.size} and {self.max_steps}")
+        super().__post_init__()
         if self.view not in VIEWS:
             raise ValueError(f"view must be one of {', '.join(VIEWS)}, got {self.view!r}")
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from arenas.protocol import TimeStep
+from arenas.protocol import TimeStep, ValuedPolicy, moment
 from arenas.tables.finite import FiniteGame
 
 Floats = NDArray[np.float64]
@@ -32,13 +32,8 @@ _DENSE = 2000  # states up to which a linear system is solved directly; beyond, 
 _TIE = 1e-10  # relative to the largest value: what differs by less is equal
 
 
-class FinitePolicy(Protocol):
-    """What is asked of a fixed policy: a finite automaton that is driven by the time steps of its seat."""
-
-    @property
-    def replicas(self) -> int:
-        """R, the number of independent parameter sets; only one can be fixed."""
-        ...
+class FinitePolicy(ValuedPolicy, Protocol):
+    """What is asked of a fixed policy: a finite automaton of one replica, driven by the time steps of its seat."""
 
     @property
     def states(self) -> int:
@@ -142,8 +137,8 @@ class Control:
         choice: Whole = np.zeros(self.states, dtype=np.int64)
         for objective in objectives:
             reward = self.pay @ np.array([objective.get(seat, 0.0) for seat in self.seats])
-            choice, value = self._iterate(reward, allowed)
-            gain = self._action_values(reward, value)
+            choice, value = best_choice(self.move, reward, self.gamma, allowed)
+            gain = reward + self.gamma * (self.move @ value).reshape(reward.shape)
             allowed = allowed & (gain >= value[:, None] - tie(value))
             first = float(self.start @ value) if first is None else first
         return Response(self.of(choice), (1 - self.gamma) * (first or 0.0), choice)
@@ -151,7 +146,7 @@ class Control:
     def of(self, choice: Whole) -> dict[str, float]:
         """What every seat earns per step where the free seats act by `choice` [X]."""
         states = np.arange(self.states)
-        value = self._value(choice, self.pay[states, choice])
+        value = discounted(self.move[states * self.actions + choice], self.pay[states, choice], self.gamma)
         return dict(zip(self.seats, ((1 - self.gamma) * (self.start @ value)).tolist(), strict=True))
 
     def within(self, steps: int, objective: Mapping[str, float]) -> float:
@@ -162,31 +157,9 @@ class Control:
             value = (reward + (self.move @ value).reshape(reward.shape)).max(1)
         return float(self.start @ value) / steps
 
-    def _under(self, choice: Whole) -> sparse.csr_matrix:
-        return self.move[np.arange(self.states) * self.actions + choice]
-
-    def _action_values(self, reward: Floats, value: Floats) -> Floats:
-        ahead: Floats = (self.move @ value).reshape(reward.shape)
-        return reward + self.gamma * ahead
-
-    def _value(self, choice: Whole, reward: Floats) -> Floats:
-        return discounted(self._under(choice), reward, self.gamma)
-
-    def _iterate(self, reward: Floats, allowed: Mask) -> tuple[Whole, Floats]:
-        """Policy iteration among the allowed actions [X, A]: the choice [X] and its value [X]."""
-        choice = np.where(allowed, reward, -np.inf).argmax(1)
-        states = np.arange(self.states)
-        while True:
-            value = self._value(choice, reward[states, choice])
-            gain = np.where(allowed, self._action_values(reward, value), -np.inf)
-            better = gain.max(1) > gain[states, choice] + tie(value)
-            if not better.any():
-                return choice, value
-            choice = np.where(better, gain.argmax(1), choice)
-
 
 class _Automaton:
-    """A policy with its memory as tables over the positions, of which its seat sees `views` [S, *O]."""
+    """A policy with its memory as tables over the positions; its seat sees `views` [S, *O] of them."""
 
     def __init__(self, policy: FinitePolicy, views: Tensor, width: int) -> None:
         self.policy, self.views, self.width, self.states = policy, views, width, policy.states
@@ -194,33 +167,23 @@ class _Automaton:
     @torch.no_grad()
     def probabilities(self) -> Floats:
         """[k, S, A], each row adding up to 1 in double precision."""
-        n = len(self.views)
-        probabilities = []
-        for state in range(self.states):
-            moment = self._moment(self.views, torch.zeros(n, device=self.views.device), first=False)
-            held = torch.full((n,), state, device=self.views.device)
-            probabilities.append(self.policy.probabilities_in(held, moment).double().cpu().numpy())
-        table = np.stack(probabilities)
+        seen = moment(self.views, self.width)
+        held = [torch.full_like(seen.reward, state).long() for state in range(self.states)]
+        table = np.stack([self.policy.probabilities_in(state, seen).double().cpu().numpy() for state in held])
         return np.asarray(table / table.sum(-1, keepdims=True))
 
     @torch.no_grad()
     def after(self, position: Tensor, reward: Tensor) -> Whole:
         """The state [k, E] on arriving at `position` [E] with `reward` [E]."""
-        moment = self._moment(self.views[position], reward.float(), first=False)
+        arrived = moment(self.views[position], self.width, reward.float())
         held = [torch.full_like(position, state) for state in range(self.states)]
-        return np.stack([self.policy.remember(state, moment).cpu().numpy() for state in held])
+        return np.stack([self.policy.remember(state, arrived).cpu().numpy() for state in held])
 
     @torch.no_grad()
     def begin(self) -> Whole:
         """The state [S] in which it acts where an episode begins."""
-        nothing = torch.zeros(len(self.views), device=self.views.device)
-        moment = self._moment(self.views, nothing, first=True)
-        return np.asarray(self.policy.remember(torch.zeros_like(nothing).long(), moment).cpu().numpy())
-
-    def _moment(self, seen: Tensor, reward: Tensor, *, first: bool) -> TimeStep:
-        yes = torch.ones_like(reward).bool()
-        mask = yes.unsqueeze(1).expand(-1, self.width)
-        return TimeStep(seen, mask, reward, torch.ones_like(reward), yes if first else ~yes, ~yes, yes)
+        start = moment(self.views, self.width, first=True)
+        return np.asarray(self.policy.remember(torch.zeros_like(start.first).long(), start).cpu().numpy())
 
 
 def discounted(move: sparse.csr_matrix, reward: Floats, gamma: float) -> Floats:
@@ -234,6 +197,29 @@ def discounted(move: sparse.csr_matrix, reward: Floats, gamma: float) -> Floats:
         if np.abs(ahead - value).max() <= 1e-14 * max(1.0, np.abs(ahead).max()):
             return np.asarray(ahead)
         value = ahead
+
+
+def best_choice(
+    move: sparse.csr_matrix, reward: Floats, gamma: float, allowed: Mask | None = None
+) -> tuple[Whole, Floats]:
+    """Policy iteration among the allowed actions [X, A]: the best choice [X] and its value [X].
+
+    Args:
+        move: [X * A, X], where each action leads.
+        reward: [X, A].
+        gamma: discount per step.
+        allowed: [X, A]; None allows all.
+    """
+    states = np.arange(len(reward))
+    barred = 0.0 if allowed is None else np.where(allowed, 0.0, -np.inf)
+    choice = (reward + barred).argmax(1)
+    while True:
+        value = discounted(move[states * reward.shape[1] + choice], reward[states, choice], gamma)
+        gain = reward + gamma * (move @ value).reshape(reward.shape) + barred
+        better = gain.max(1) > gain[states, choice] + tie(value)
+        if not better.any():
+            return choice, value
+        choice = np.where(better, gain.argmax(1), choice)
 
 
 def earned(game: FiniteGame, policies: Mapping[str, FinitePolicy], gamma: float | None = None) -> dict[str, float]:

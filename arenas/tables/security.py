@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from arenas.tables.finite import FiniteGame
-from arenas.tables.response import Control, Floats, Whole, discounted, tie
+from arenas.tables.response import Control, Floats, Whole, best_choice, discounted
 
 _NEWTON, _SHAPLEY = 25, 200  # steps at most
 
@@ -100,15 +100,8 @@ class _ZeroSum:
         gather = sparse.csr_matrix((weight.ravel(), (rows.ravel(), np.arange(self.pay.size))), shape=shape)
         move, pay = gather @ self.move, (gather @ self.pay.ravel()).reshape(self.n, actions)
         sign = -1.0 if own else 1.0
-        states = np.arange(self.n)
-        choice = (sign * pay).argmax(1)
-        while True:
-            value = discounted(move[states * actions + choice], pay[states, choice], self.gamma)
-            gain = sign * (pay + self.gamma * (move @ value).reshape(pay.shape))
-            better = gain.max(1) > gain[states, choice] + tie(value)
-            if not better.any():
-                return float((1 - self.gamma) * (self.start @ value))
-            choice = np.where(better, gain.argmax(1), choice)
+        _, value = best_choice(move, sign * pay, self.gamma)
+        return float((1 - self.gamma) * (self.start @ (sign * value)))
 
 
 def security(game: FiniteGame, seat: str, gamma: float | None = None, tolerance: float = 1e-6) -> Security:

@@ -108,8 +108,9 @@ class Store:
         return self._add(schema.panel, row_of(record))
 
     def add_match(self, record: MatchRecord) -> bool:
-        """Adds a match."""
-        return self._add(schema.match, row_of(record))
+        """Adds a match, unless it was played before: then all that was recorded first stays."""
+        row = row_of(record)
+        return self._add(schema.match, row, ignore=row.keys())
 
     def add_measurement(self, record: Measurement) -> bool:
         """Adds a measurement; its identity is its content."""

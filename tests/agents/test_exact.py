@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from agents.lola_exact import direction
-from agents.parts.exact import ExactAgent, Pair, Values, game, of_players, simultaneous
+from agents.parts.exact import ExactAgent, Pair, Values, game, simultaneous, swapped
 from agents.parts.gradients import leaves
 from agents.parts.policies.categorical import CategoricalPolicy
 from agents.protocol import LearningContext
@@ -158,7 +158,7 @@ def test_the_rules_are_their_formulas_on_the_whole_hessian(name: str) -> None:
     ]
     chi = torch.cat((off[n:, :n].T @ slopes[0][n:], off[:n, n:].T @ slopes[1][:n]))
     xi_0 = xi - alpha * off @ xi
-    mine, theirs = (parts(*of_players(values, theta, swap=swap), alpha) for swap in (False, True))
+    mine, theirs = parts(values, theta, alpha), parts(*swapped(values, theta), alpha)
     ahead, shaping = (mine[0], theirs[0]), (mine[1], theirs[1])
     assert torch.allclose(vector(ahead), -xi_0, rtol=1e-8, atol=1e-8)
     assert torch.allclose(vector(shaping), alpha * chi, rtol=1e-8, atol=1e-8)
@@ -186,8 +186,8 @@ def test_second_order_lola_expects_a_lola_learner() -> None:
     values, theta, _ = at("ipd", ("row", "column"), seed=5)
     eta = 0.5
     v = values(*theta)
-    swapped, reversed_theta = of_players(values, theta, swap=True)
-    expected = direction(swapped, reversed_theta, eta, 1, "first-order", higher=True)["w0"]
+    other_view, reversed_theta = swapped(values, theta)
+    expected = direction(other_view, reversed_theta, eta, 1, "first-order", higher=True)["w0"]
     influence = torch.autograd.grad(v[0].sum(), theta[1]["w0"], retain_graph=True)[0]
     wanted = torch.autograd.grad(v[0].sum() + eta * (influence * expected).sum(), theta[0]["w0"])[0]
     assert torch.allclose(direction(values, theta, eta, 2, "first-order")["w0"], wanted)
@@ -266,7 +266,7 @@ def test_a_script_shown_is_learned_against() -> None:
     [
         ("lola-exact", "ipd", "actions", "it needs policies"),
         ("lola-exact", "coin-two", "policies", "needs value"),
-        ("lola-exact,order=-1", "ipd", "policies", "order must be 0"),
+        ("lola-exact,order=-1", "ipd", "policies", "order must be at least 0"),
         ("lola-exact,eta=-1", "ipd", "policies", "lola-exact: eta must be at least 0, got -1"),
         ("sos,a=2", "ipd", "policies", "a must be in .0, 1., got 2"),
         ("sga,weight=-1", "ipd", "policies", "weight must be at least 0"),

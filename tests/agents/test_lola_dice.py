@@ -177,8 +177,8 @@ def test_a_hidden_peer_is_inferred_from_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("settings", "fault"),
     [
-        ({"look_aheads": -1}, "look_aheads must be 0"),
-        ({"imagined": -5}, "imagined must be 0"),
+        ({"look_aheads": -1}, "look_aheads must be at least 0"),
+        ({"imagined": -5}, "imagined must be at least 0"),
         ({"estimator": "dice", "weigh": "step"}, "estimator=dice"),
     ],
 )

@@ -376,7 +376,7 @@ def test_inferred_policies_find_the_true_ones() -> None:
 @pytest.mark.parametrize(
     ("kind", "settings", "fault"),
     [
-        (MaddpgEnsemble, {"k": 0}, "k is the number of sub-policies"),
+        (MaddpgEnsemble, {"k": 0}, "k must be at least 1"),
         (Maddpg, {"batch": 0}, "batch must be at least 1"),
         (Maddpg, {"temperature": 0.0}, "temperature must be above 0"),
         (Maddpg, {"gamma": 1.5}, "gamma must be in"),

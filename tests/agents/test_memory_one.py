@@ -36,7 +36,7 @@ def test_given_probabilities_are_the_strategy():
 
 
 def test_what_is_no_strategy_is_refused():
-    with pytest.raises(ValueError, match="cd is a probability"):
+    with pytest.raises(ValueError, match=r"cd must be in \[0, 1\], got 1\.5"):
         GivenConfig(cd=1.5)
     with pytest.raises(ValueError, match="factor must be at least 1"):
         ExtortConfig(factor=0.5)

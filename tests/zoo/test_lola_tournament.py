@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from zoo.papers.figure import Part
-from zoo.papers.lola.tournament import FIGURE, GAMES, LEARNERS, PAIRS, Hall, tournament
+from zoo.papers.lola.hall import LEARNERS, PAIRS, Hall
+from zoo.papers.lola.tournament import FIGURE, GAMES, tournament
 
 ALWAYS = 40.0  # a logit
 

@@ -31,7 +31,8 @@ from zoo.papers.figure import Part, Reproduction
 from zoo.papers.maddpg import ensemble_games as ensembles
 from zoo.papers.maddpg.ensemble_games import SINGLE, sub_policy
 from zoo.papers.maddpg.ensemble_returns import ENSEMBLE, LONGER, OTHER
-from zoo.papers.maddpg.ensembles import FIGURE, verdict
+from zoo.papers.maddpg.ensemble_rows import verdict
+from zoo.papers.maddpg.ensembles import FIGURE
 from zoo.papers.run import key
 from zoo.papers.screen import report_screen
 

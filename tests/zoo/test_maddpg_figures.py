@@ -26,7 +26,7 @@ from zoo.papers.maddpg import deception as maddpg_deception
 from zoo.papers.maddpg import games
 from zoo.papers.maddpg import inferred as maddpg_inferred
 from zoo.papers.maddpg.games import Game, Outcome
-from zoo.papers.maddpg.tables import over_pairs
+from zoo.papers.maddpg.pairs import over_pairs
 from zoo.papers.screen import report_screen
 from zoo.play.blocks import Task, play_block
 

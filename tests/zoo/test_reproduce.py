@@ -23,6 +23,7 @@ from zoo import papers
 from zoo.entry.registry import load_arena
 from zoo.errors import UserError
 from zoo.papers import learning_runs
+from zoo.papers.dice import derivatives
 from zoo.papers.dice import gradients as dice_gradients
 from zoo.papers.figure import Figure, FigureRow, Part, Published, Reproduction, Tell
 from zoo.papers.lola import imp as lola_imp
@@ -242,9 +243,9 @@ def test_estimates_of_derivatives_rank_as_they_should() -> None:
 def test_the_exact_values_are_the_arenas() -> None:
     logits = torch.randn(2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     arena = load_arena("ipd").make(1)
-    policies = {seat: dice_gradients.LogitTable(own) for seat, own in zip(arena.spec.seats, logits, strict=True)}
-    exact = arena.value(policies, steps=dice_gradients.STEPS)["row"]
-    assert dice_gradients.Pair(logits).values()[0, 0].item() == pytest.approx(exact.item(), abs=1e-9)
+    policies = {seat: derivatives.LogitTable(own) for seat, own in zip(arena.spec.seats, logits, strict=True)}
+    exact = arena.value(policies, steps=derivatives.STEPS)["row"]
+    assert derivatives.Pair(logits).values()[0, 0].item() == pytest.approx(exact.item(), abs=1e-9)
 
 
 def test_the_list_says_what_there_is_and_how_long_it_takes(zoo: Zoo) -> None:

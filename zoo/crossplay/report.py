@@ -147,7 +147,9 @@ class CrossReport:
 
 def _known(values: Floats) -> Any:
     """Nested lists with null for NaN."""
-    return np.where(np.isfinite(values), values.astype(object), None).tolist()
+    known = values.astype(object)
+    known[~np.isfinite(values)] = None
+    return known.tolist()
 
 
 def _plain(value: Any) -> Any:

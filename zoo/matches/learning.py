@@ -29,7 +29,7 @@ from zoo import __version__
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.matches.match import Heading, verdict
-from zoo.matches.plan import add_once, time_now
+from zoo.matches.plan import time_now
 from zoo.play.blocks import arena_record, part_of
 from zoo.play.episodes import play_episodes
 from zoo.play.replicas import last_tenth
@@ -129,7 +129,8 @@ class LearningMatch:
                 if keys[run] not in known:
                     store.add_block(BlockRecord(keys[run], *blocks[run], results=tuple(results)))
         what = (self.match_id, self.identity, self.ids, "learn", self.seed, self.runs, tuple(keys))
-        add_once(MatchRecord(*what, command, time_now(), __version__, {"schedule": asdict(self.schedule)}), store)
+        details = {"schedule": asdict(self.schedule)}
+        store.add_match(MatchRecord(*what, command, time_now(), __version__, details))
         played = [block for block in store.blocks(self.identity, set(self.ids), "learn") if block.id in keys]
         return self._summary(played, recorded)
 

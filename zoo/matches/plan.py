@@ -149,13 +149,8 @@ def _record(plan: MatchPlan, store: Store, command: str) -> None:
         "first_episode": plan.first_episode,
     }
     what = (tuple(who.id for who in plan.entrants), "play", plan.seed, plan.episodes, tuple(plan.tasks))
-    add_once(MatchRecord(plan.match_id, plan.venue.identity, *what, command, time_now(), __version__, details), store)
-
-
-def add_once(match: MatchRecord, store: Store) -> None:
-    """Record a match, unless it was played before: then its first command and time stay."""
-    if not any(known.id == match.id for known in store.matches(match.arena)):
-        store.add_match(match)
+    record = MatchRecord(plan.match_id, plan.venue.identity, *what, command, time_now(), __version__, details)
+    store.add_match(record)
 
 
 def time_now() -> str:

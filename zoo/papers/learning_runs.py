@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from leaderboard.report.plots import line_of
+from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import merged, pooled
 from zoo.entry.venue import ArenaChoice
-from zoo.papers.figure import Json, Tell
+from zoo.papers.figure import FigureRow, Json, Tell, spread
 from zoo.play.replicas import run_replicas
 
 POINTS = 100  # of a kept curve
@@ -87,6 +88,15 @@ def _merged(curves: Sequence[Json]) -> Json:
         "error": [error if runs > 1 else None for _, error, _ in points],
         "runs": runs,
     }
+
+
+def seat_rows(label: str, seats: Sequence[np.ndarray], group: str) -> list[FigureRow]:
+    """A row for the higher seat of every run and one for the lower, as a mean over both hides who is exploited.
+
+    `seats` are what both earned, [R] each, and `group` has a gap for "higher" or "lower".
+    """
+    both = {"higher": np.maximum(*seats), "lower": np.minimum(*seats)}
+    return [FigureRow(label, estimate.t(x), None, group.format(word), sd=spread(x)) for word, x in both.items()]
 
 
 def band(curve: Json) -> dict[str, Any]:

@@ -26,8 +26,8 @@ def report_screen(figure: Figure, report: Reproduction, run: Mapping[str, Any]) 
     if any(row.published for row in report.rows):
         parts.append(Text(f"Verdicts: {VERDICTS}", "dim"))
     parts += [Text(clean(note), "dim") for note in report.notes]
-    told = f", n = {sizes.pop():,}" if len(sizes) == 1 else ""
-    drawn = f"Seeds {report.seeds}{told}; 95 % intervals over seeds" if report.seeds else "Exact, without seeds"
+    count = f", n = {sizes.pop():,}" if len(sizes) == 1 else ""
+    drawn = f"Seeds {report.seeds}{count}; 95 % intervals over seeds" if report.seeds else "Exact, without seeds"
     settings = ", ".join(f"{name} {_plain(value)}" for name, value in report.settings.items())
     workers = plural(run["workers"], "worker")
     spent = f"{run['cpu_s']:.0f} CPU s in {plural(run['parts'], 'part')} ({run['kept']} kept from before)"
@@ -43,14 +43,11 @@ def _plain(value: Any) -> str:
 
 
 def _sheet(rows: Sequence[FigureRow], counts: bool) -> Sheet:
-    halves = [
-        (row.ours.high - row.ours.low) / 2 if row.ours.low is not None and row.ours.high is not None else None
-        for row in rows
-    ]
-    digits = max(2, decimals(halves, default=3))
+    digits = max(2, decimals([row.ours.half for row in rows], default=3))
     columns = [labels("", [row.label for row in rows])]
     if any(row.published for row in rows):
-        columns.append(Column("published", [_published(row.published) for row in rows]))
+        cells = [_published(row.published) if row.published else MISSING for row in rows]
+        columns.append(Column("published", cells))
     headings = dict.fromkeys(heading for row in rows for heading in row.exact)
     for heading in headings:
         columns.append(Column(heading, [row.exact.get(heading, MISSING) for row in rows], style="bold"))
@@ -76,11 +73,9 @@ def _noted(rows: Sequence[FigureRow]) -> list[Text]:
     while len(notes) > 1 and all(len(words) > same + 1 and words[same] == notes[0][same] for words in notes):
         same += 1
     head = " ".join(notes[0][:same]) or "noted"
-    told = "; ".join(f"{row.label} {' '.join(words[same:])}" for row, words in zip(rows, notes, strict=True) if words)
-    return [Text(clean(f"{head}: {told}"), "dim")]
+    said = "; ".join(f"{row.label} {' '.join(words[same:])}" for row, words in zip(rows, notes, strict=True) if words)
+    return [Text(clean(f"{head}: {said}"), "dim")]
 
 
-def _published(told: Published | None) -> str:
-    if told is None:
-        return MISSING
-    return f"{told.value:g} ({told.basis})" if told.basis else f"{told.value:g}"
+def _published(number: Published) -> str:
+    return f"{number.value:g}" + (f" ({number.basis})" if number.basis else "")

@@ -101,12 +101,12 @@ def run_replicas(
             learning.append(seat)
         players |= entrant.agents(arena.spec, (seat,), derive(seed, "fresh"), replicas=replicas)
     table = Table(arena, identity, players, learning, sight=sight, length=length, seed=seed, runs=replicas)
-    values: dict[str, list[NDArray[np.float64]]] = {seat: [] for seat in players}
-    for done, paid in enumerate(itertools.islice(payoffs(table, replicas), rounds), start=1):
-        for seat, per_step in paid.items():
-            values[seat].append(per_step)
-        watch(done)
-    return Runs({seat: np.array(v) for seat, v in values.items()}, is_exact(table), players, arena)
+    paid: list[dict[str, NDArray[np.float64]]] = []
+    for of_round in itertools.islice(payoffs(table, replicas), rounds):
+        paid.append(of_round)
+        watch(len(paid))
+    values = {seat: np.array([of_round[seat] for of_round in paid]) for seat in players}
+    return Runs(values, is_exact(table), players, arena)
 
 
 def is_exact(table: Table) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal, Self
 import torch
 from torch import Tensor
 
-from agents.parts.logits import entropy, masked, taken
+from agents.parts.logits import entropy, masked
 from agents.parts.networks import mlp, mlp_parameters, table_parameters
 from agents.parts.returns import playing
 from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
@@ -124,24 +124,22 @@ class CategoricalPolicy(DifferentiablePolicy):
 
     def features(self, trajectory: Trajectory) -> Tensor:
         """What the network sees at every time step, float32 [T + 1, B, F]."""
-        steps = trajectory.timesteps
-        return self._features(steps.observation, self._moods(trajectory) if self.recall == "reward" else None)
+        return self._features(trajectory.timesteps.observation, self._moods(trajectory))
 
     def outputs(self, trajectory: Trajectory) -> Tensor:
         """Logits [T + 1, B, A], -inf where an action is illegal."""
-        return masked(self._scores(self.features(trajectory)), trajectory.timesteps.action_mask)
-
-    def log_prob(self, trajectory: Trajectory) -> Tensor:
-        """Log-probability [T, B] of the actions taken, 0 where they did not count."""
-        log_pi = self.outputs(trajectory)[:-1].log_softmax(-1)
-        return taken(log_pi, trajectory.actions.value) * playing(trajectory.timesteps)
+        steps = trajectory.timesteps
+        return self._logits(steps.observation, self._moods(trajectory), steps.action_mask)
 
     def entropy(self, trajectory: Trajectory) -> Tensor:
         """Entropy [T, B] of the policy in nats, 0 where the action did not count."""
         log_pi = self.outputs(trajectory)[:-1].log_softmax(-1)
         return entropy(log_pi) * playing(trajectory.timesteps)
 
-    def _moods(self, trajectory: Trajectory) -> Tensor:
+    def _moods(self, trajectory: Trajectory) -> Tensor | None:
+        """The mood at every time step [T + 1, B], where rewards are recalled."""
+        if self.recall == "none":
+            return None
         steps = trajectory.timesteps
         # a stranger's memory is not ours to see; at the start of an episode nothing is lost by that
         mood = trajectory.memory["mood"] if trajectory.memory else torch.zeros_like(steps.reward[0])
@@ -157,16 +155,12 @@ class CategoricalPolicy(DifferentiablePolicy):
             return flat
         return torch.cat((flat, torch.stack((mood < 0, mood > 0), dim=-1).to(self._dtype)), dim=-1)
 
-    def scores(self, observation: Tensor) -> Tensor:
-        """Logits [..., A] of observations [..., B, *O], before any mask, of a policy without recollection."""
-        return self._scores(self._features(observation, None))
-
-    def _logits(self, observation: Tensor, mood: Tensor | None, mask: Tensor | None) -> Tensor:
-        return masked(self._scores(self._features(observation, mood)), mask)
-
-    def _scores(self, features: Tensor) -> Tensor:
-        """Logits [..., A] of features [..., B, F]."""
-        scores = mlp(self.parameters, features)
+    def scores(self, observation: Tensor, mood: Tensor | None = None) -> Tensor:
+        """Logits [..., A] of observations [..., B, *O] before any mask; `mood` [..., B] where rewards are recalled."""
+        scores = mlp(self.parameters, self._features(observation, mood))
         if self.sharpness != 1.0:
             scores = scores * self.sharpness
         return torch.nn.functional.pad(scores, (0, 1)) if "b0" not in self.parameters else scores
+
+    def _logits(self, observation: Tensor, mood: Tensor | None, mask: Tensor | None) -> Tensor:
+        return masked(self.scores(observation, mood), mask)

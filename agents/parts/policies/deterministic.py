@@ -37,16 +37,11 @@ class DeterministicPolicy(DifferentiablePolicy):
             [-1, 1].
     """
 
-    stochastic = False
+    memoryless, stochastic = True, False
 
     def __init__(self, parameters: Parameters, spec: SeatSpec, noise: float = 0.0) -> None:
         self.parameters, self.spec, self.noise = parameters, spec, noise
         self.replicas = parameters["w0"].shape[0]
-
-    @property
-    def memoryless(self) -> bool:
-        """Always."""
-        return True
 
     def begin(self, seating: Seating) -> Memory:
         """Luck, step counter and whether to explore."""
@@ -70,14 +65,6 @@ class DeterministicPolicy(DifferentiablePolicy):
 
     def _mean(self, observation: Tensor) -> Tensor:
         return mlp(self.parameters, observation.flatten(-len(self.spec.observation))).tanh()
-
-    def log_prob(self, trajectory: Trajectory) -> Tensor:
-        """There is none.
-
-        Raises:
-            ValueError: always, as the means are played as they are.
-        """
-        raise ValueError("a deterministic policy has no log-probability")
 
     def with_parameters(self, parameters: Parameters) -> Self:
         """The same policy reading other parameters."""

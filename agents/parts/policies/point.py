@@ -19,16 +19,11 @@ class PointPolicy(DifferentiablePolicy):
         spec: the seat's spec.
     """
 
-    stochastic = False
+    memoryless, stochastic = True, False
 
     def __init__(self, parameters: Parameters, spec: SeatSpec) -> None:
         self.parameters, self.spec = parameters, spec
         self.replicas = parameters["action"].shape[0]
-
-    @property
-    def memoryless(self) -> bool:
-        """Always."""
-        return True
 
     def begin(self, seating: Seating) -> Memory:
         """Nothing to remember and nothing to draw."""
@@ -48,14 +43,6 @@ class PointPolicy(DifferentiablePolicy):
         steps = trajectory.timesteps
         now = self.parameters["action"].repeat_interleave(steps.reward.shape[1] // self.replicas, dim=0)
         return now.expand(len(steps.reward), *now.shape)
-
-    def log_prob(self, trajectory: Trajectory) -> Tensor:
-        """There is none.
-
-        Raises:
-            ValueError: always, as nothing is drawn.
-        """
-        raise ValueError("a policy that draws nothing has no log-probability")
 
     def with_parameters(self, parameters: Parameters) -> Self:
         """The same policy reading other parameters."""

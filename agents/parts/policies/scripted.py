@@ -26,22 +26,19 @@ class Scripted(Agent):
         draw = uniform(memory["seed"], memory["step"])
         return Action(categorical(self.probabilities(timestep), draw)), {**memory, "step": memory["step"] + 1}
 
-    def policy(self, seat: str) -> ScriptedPolicy:
-        """The script as peers and exact values may see it."""
-        return ScriptedPolicy(self)
+    def policy(self, seat: str) -> ScriptedPolicy | None:
+        """The script as peers and exact values may see it, where actions are discrete."""
+        return ScriptedPolicy(self) if self.spec.seats[seat].actions else None
 
 
 class ScriptedPolicy(DifferentiablePolicy):
     """A script in the form of a differentiable policy without parameters."""
 
+    memoryless = True
+
     def __init__(self, agent: Scripted) -> None:
         self.parameters: Parameters = {}
         self._agent = agent
-
-    @property
-    def memoryless(self) -> bool:
-        """Scripts see the present alone."""
-        return True
 
     def begin(self, seating: Seating) -> Memory:
         """The memory of the script that plays."""

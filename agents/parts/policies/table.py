@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from agents.parts.returns import playing
 from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
 from agents.randomness import deal, dealt_bits, fraction
-from arenas.protocol import Action, SeatSpec, TimeStep
+from arenas.protocol import Action, SeatSpec, TimeStep, moment
 
 _LEAST = 1e-17  # stands for probability 0 in a logarithm; a double softmax gives it back as 0 beside a 1
 _HALF_BIT = 2.0**-25  # puts the 24-bit draws in the middle of their bins, off the ends of [0, 1]
@@ -35,11 +35,9 @@ def first_rows(copies: int, states: int, replicas: int, device: str) -> Tensor:
 def table_of(policy: DifferentiablePolicy, spec: SeatSpec) -> Tensor:
     """Action probabilities float64 [R, O, A] of a memoryless policy at the O one-hot observations of its seat."""
     size, width = spec.observation[0], spec.actions
-    yes = torch.ones(size * policy.replicas, dtype=torch.bool)
-    seen = torch.eye(size).repeat(policy.replicas, 1)
-    moment = TimeStep(seen, yes.unsqueeze(1).expand(-1, width), 0.0 * yes, 1.0 * yes, ~yes, ~yes, yes)
+    seen = moment(torch.eye(size).repeat(policy.replicas, 1), width)
     with torch.no_grad():
-        return policy.probabilities(moment).double().view(policy.replicas, size, width)
+        return policy.probabilities(seen).double().view(policy.replicas, size, width)
 
 
 def _draws(luck: Tensor, step: int) -> Tensor:
@@ -81,20 +79,17 @@ class TablePolicy(DifferentiablePolicy):
         parameters: {"logits": [R, S, A - 1]}.
     """
 
+    memoryless = True
+
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
         self.replicas = parameters["logits"].shape[0]
 
     @classmethod
     def of(cls, probabilities: Tensor) -> Self:
-        """The policy with these probabilities [R, S, A], of which it keeps no tensor."""
+        """The policy with these probabilities [R, S, A]; it keeps no tensor of theirs."""
         logs = probabilities.detach().double().clamp_min(_LEAST).log()
         return cls({"logits": logs[..., :-1] - logs[..., -1:]})
-
-    @property
-    def memoryless(self) -> bool:
-        """Nothing but the current observation matters."""
-        return True
 
     def with_parameters(self, parameters: Parameters) -> Self:
         """The same policy reading other parameters."""

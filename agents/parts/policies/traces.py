@@ -9,9 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from agents.parts.logits import masked, taken
+from agents.parts.logits import masked
 from agents.parts.networks import mlp, mlp_parameters
-from agents.parts.returns import playing
 from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
 from agents.randomness import categorical, deal, dealt_bits, fraction
 from arenas.protocol import Action, SeatSpec, TimeStep
@@ -43,6 +42,8 @@ class TracePolicy(DifferentiablePolicy):
         spec: the seat's spec.
     """
 
+    memoryless = False
+
     def __init__(self, parameters: Parameters, spec: SeatSpec) -> None:
         self.parameters, self.spec = parameters, spec
 
@@ -61,11 +62,6 @@ class TracePolicy(DifferentiablePolicy):
     def plain_width(spec: SeatSpec) -> int:
         """Number of features before the products begin."""
         return math.prod(spec.observation) + 2 * len(DECAYS)
-
-    @property
-    def memoryless(self) -> bool:
-        """Rewards are recalled."""
-        return False
 
     def with_parameters(self, parameters: Parameters) -> Self:
         """The same policy reading other parameters."""
@@ -99,11 +95,6 @@ class TracePolicy(DifferentiablePolicy):
     def outputs(self, trajectory: Trajectory) -> Tensor:
         """Logits [T + 1, B, A], -inf where an action is illegal."""
         return masked(mlp(self.parameters, self.features(trajectory)), trajectory.timesteps.action_mask)
-
-    def log_prob(self, trajectory: Trajectory) -> Tensor:
-        """Log-probability [T, B] of the actions taken, 0 where they did not count."""
-        log_pi = self.outputs(trajectory)[:-1].log_softmax(-1)
-        return taken(log_pi, trajectory.actions.value) * playing(trajectory.timesteps)
 
     def _features(self, observation: Tensor, traces: Tensor) -> Tensor:
         flat = observation.flatten(-len(self.spec.observation))

@@ -16,21 +16,9 @@ from agents.protocol import Agent
 from agents.randomness import derive
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
-from zoo.entry.entrant import read_entrant
-from zoo.entry.venue import ArenaChoice
-from zoo.papers.figure import (
-    Figure,
-    FigureRow,
-    Json,
-    Part,
-    Published,
-    Reproduction,
-    Results,
-    Tell,
-    seed_words,
-    spread,
-)
-from zoo.papers.learning_runs import band, thinned
+from zoo.entry.venue import ArenaChoice, Venue
+from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell, seed_words, spread
+from zoo.papers.learning_runs import band, seat_rows, thinned
 from zoo.play.table import Table
 
 GAMES, UPDATES, TAIL = 64, 200, 20
@@ -48,14 +36,12 @@ METHODS: dict[str, tuple[str, float | None, float]] = {
 
 def learn_with_like(tell: Tell, entrant: str, updates: int, games: int, replicas: int, seed: int) -> Json:
     """`replicas` runs of self-play; by seat the mean reward per step expected at every update, [updates, R]."""
-    choice = ArenaChoice("ipd")
-    arena = choice.make(replicas * games)
-    identity = choice.identity(arena)
-    read = read_entrant(entrant, arena, identity, learning=True)
+    venue = Venue(ArenaChoice("ipd"))
+    arena, learner = venue.make(replicas * games), venue.entrant(entrant, learning=True)
     players: dict[str, Agent] = {}
     for seat in arena.spec.seats:
-        players |= read.agents(arena.spec, (seat,), derive(seed, "fresh"), replicas=replicas)
-    table = Table(arena, identity, players, list(players), length=None, seed=seed)
+        players |= learner.agents(arena.spec, (seat,), derive(seed, "fresh"), replicas=replicas)
+    table = Table(arena, venue.identity, players, list(players), length=None, seed=seed)
     steps = arena.spec.max_steps
     values: dict[str, list[list[float]]] = {seat: [] for seat in players}
     for done in range(updates):
@@ -92,16 +78,13 @@ class DiceLookahead(Figure):
         for part, result in done:
             _, value, sd = METHODS[part.name]
             values = {seat: np.array(numbers) for seat, numbers in result.items()}
-            tails = {seat: v[-TAIL:].mean(0) for seat, v in values.items()}
-            row, column = tails["row"], tails["column"]
+            row, column = (values[seat][-TAIL:].mean(0) for seat in ("row", "column"))
             pair = (row + column) / 2
             note = ", ".join(f"{a:.2f}/{b:.2f}" for a, b in zip(row[:5], column[:5], strict=True))
             ours, published = estimate.t(pair), _published(value, sd)
             group = "mean of both seats"
             rows.append(FigureRow(part.name, ours, published, group, "higher", note=note, sd=spread(pair)))
-            for word, seat in (("higher", np.maximum(row, column)), ("lower", np.minimum(row, column))):
-                group = f"the {word} seat of each run"
-                each.append(FigureRow(part.name, estimate.t(seat), None, group, sd=spread(seat)))
+            each += seat_rows(part.name, (row, column), "the {} seat of each run")
             if "LOLA" in part.name:
                 cooperating = estimate.wilson(int((pair >= COOPERATES).sum()), len(pair))
                 group = f"share of runs whose mean is at least {COOPERATES:g}"

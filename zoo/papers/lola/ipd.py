@@ -9,6 +9,7 @@ import numpy as np
 
 from leaderboard.statistics import estimate
 from zoo.papers.figure import FigureRow, Published, spread
+from zoo.papers.learning_runs import seat_rows
 from zoo.papers.lola.self_play import RUNS, Rule, SelfPlay
 
 #: What tit-for-tat does at start, CC, CD, DC, DD: the probability of cooperating.
@@ -53,10 +54,7 @@ class LolaIpd(SelfPlay):
         pair = (tails[0] + tails[1]) / 2
         published = Published.of_runs(rule.value, rule.sd, RUNS) if rule.sd else Published(rule.value, basis="sd 0")
         rows = [FigureRow(rule.name, estimate.t(pair), published, "R, return per step", "higher", sd=spread(pair))]
-        for word, seat in (("higher", np.maximum(*tails)), ("lower", np.minimum(*tails))):
-            group = f"R of the {word} seat of each run"
-            rows.append(FigureRow(rule.name, estimate.t(seat), None, group, sd=spread(seat)))
-        return rows
+        return rows + seat_rows(rule.name, tails, "R of the {} seat of each run")
 
 
 FIGURE = LolaIpd()

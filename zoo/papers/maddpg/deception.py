@@ -29,7 +29,8 @@ from zoo.papers.maddpg.games import (
     wider,
     within,
 )
-from zoo.papers.maddpg.tables import Cell, CrossTable, Measure, by_radius, exchanged
+from zoo.papers.maddpg.pairs import Cell, exchanged
+from zoo.papers.maddpg.tables import CrossTable, Measure, by_radius
 from zoo.play.episodes import Played
 
 MADDPG, DDPG = "maddpg", "ddpg"

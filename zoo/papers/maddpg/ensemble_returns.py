@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from leaderboard.statistics import robustness
 from leaderboard.statistics.estimate import Estimate, Floats
 from leaderboard.statistics.resampling import Jackknife, Measured, average
-from leaderboard.statistics.robustness import CVAR, OWN, Selection, measure
+from leaderboard.statistics.robustness import OWN, Selection, measure
 from zoo.entry import checkpoint
 from zoo.entry.declared import BEST, anchors_for
 from zoo.entry.venue import ArenaChoice, Venue
@@ -18,10 +19,11 @@ from zoo.errors import UserError
 from zoo.papers.figure import Results
 from zoo.papers.house import HouseRun, folder_of, runs_of
 from zoo.papers.maddpg.ensemble_games import ARENA, ROLES, SINGLE, alone, hunt, watch
-from zoo.papers.maddpg.tables import over_pairs
+from zoo.papers.maddpg.pairs import over_pairs
 
 ENSEMBLE, LONGER, OTHER = "maddpg-ensemble", "maddpg@twice", "ddpg"
 RULES = (ENSEMBLE, SINGLE, LONGER, OTHER)
+CVAR = "CVaR"  # the heading
 SCRIPTS = ("pursuit", "still", "random")
 
 
@@ -109,7 +111,7 @@ class EnsembleReturns:
         def of(rule: str, values: Floats, mixed: bool = False) -> dict[str, Measured]:
             own = values[:, range(values.shape[1]), self.rows(rule)]
             figures = measure(values, self.who.selection(mixed=mixed), kinds, own=own, by=Jackknife())
-            return {"CVaR" if name == CVAR else name: figure for name, figure in figures.items() if name != OWN}
+            return {CVAR if name == robustness.CVAR else name: x for name, x in figures.items() if name != OWN}
 
         values = {rule: self.values[role][:, self.rows(rule)] for rule in (ENSEMBLE, SINGLE, LONGER)}
         return {

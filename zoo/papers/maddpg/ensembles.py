@@ -18,50 +18,27 @@ from typing import Any
 import numpy as np
 
 from leaderboard.report import plots
-from leaderboard.report.layout import number
-from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
-from leaderboard.statistics.robustness import ALPHA, MEAN, WORST
-from zoo.entry.declared import BEST, Anchors, anchors_for
+from leaderboard.statistics.robustness import MEAN, WORST
+from zoo.entry.declared import anchors_for
 from zoo.entry.venue import ArenaChoice, Venue
-from zoo.papers.figure import Figure, FigureRow, Part, Reproduction, Results
+from zoo.papers.figure import Figure, Part, Reproduction, Results
 from zoo.papers.maddpg import games
 from zoo.papers.maddpg.ensemble_games import ARENA, ROLES, SINGLE, WAYS, alone, hunt, watch
-from zoo.papers.maddpg.ensemble_returns import ENSEMBLE, SCRIPTS, EnsembleReturns, lineup
+from zoo.papers.maddpg.ensemble_returns import CVAR, ENSEMBLE, EnsembleReturns, lineup
+from zoo.papers.maddpg.ensemble_rows import (
+    Line,
+    cluster_rows,
+    clusters_of,
+    diversity_of,
+    diversity_rows,
+    notes_of,
+    robustness_rows,
+    sub_policy_rows,
+)
 
-CVAR = "CVaR"
 EPISODES, QUICK_EPISODES = 1000, 200
 WATCHED, QUICK_WATCHED = 20, 4  # episodes of every run's own game whose observations show the diversity
-CLUSTERS = {
-    "single v single": (SINGLE, SINGLE),
-    "ensemble v single": (ENSEMBLE, SINGLE),
-    "single v ensemble": (SINGLE, ENSEMBLE),
-    "ensemble v ensemble": (ENSEMBLE, ENSEMBLE),
-}
-GAIN = "gain over single v single"
-MORE, LESS, UNKNOWN = "more robust", "less robust", "no difference shown"
-#: Column or name -> estimate, in one line of a table.
-Line = Mapping[str, Estimate]
-
-
-def verdict(differences: Line) -> str:
-    """In words what the intervals of the differences in mean, worst case and CVaR show."""
-    more = [name for name, x in differences.items() if x.low is not None and x.low > 0]
-    less = [name for name, x in differences.items() if x.high is not None and x.high < 0]
-    if more and less:
-        return ", ".join([*(f"+{name}" for name in more), *(f"-{name}" for name in less)])
-    for words, names in ((MORE, more), (LESS, less)):
-        if names:
-            return words if len(names) == len(differences) else f"{words}: {', '.join(names)}"
-    return UNKNOWN
-
-
-def _cells(line: Line, *, sign: bool = False) -> dict[str, str]:
-    cells = {}
-    for name, x in line.items():
-        half = "" if x.high is None else f" ±{number(x.high - x.mean, 2)}"
-        cells[name] = f"{'+' if sign and x.mean > 0 else ''}{number(x.mean, 2)}{half}"
-    return cells
 
 
 class PolicyEnsembles(Figure):
@@ -91,24 +68,20 @@ class PolicyEnsembles(Figure):
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """The differences, the entries, the paper's comparison, the sub-policies and their diversity."""
         returns = EnsembleReturns(done, lineup(seeds))
-        figures = {role: returns.figures(role) for role in ROLES}
-        apart = {
-            role: {
+        apart: dict[str, dict[str, Line]] = {}
+        entries: dict[str, dict[str, Line]] = {}
+        for role in ROLES:
+            lines = returns.figures(role)
+            entries[role] = {entry: {name: x.estimate() for name, x in line.items()} for entry, line in lines.items()}
+            apart[role] = {
                 control: {
-                    name: (of_entry[ENSEMBLE][name] - of_entry[control][name]).estimate()
-                    for name in (MEAN, WORST, CVAR)
+                    name: (lines[ENSEMBLE][name] - lines[control][name]).estimate() for name in (MEAN, WORST, CVAR)
                 }
                 for control in returns.controls
             }
-            for role, of_entry in figures.items()
-        }
-        entries = {
-            role: {entry: {name: x.estimate() for name, x in line.items()} for entry, line in of_entry.items()}
-            for role, of_entry in figures.items()
-        }
         anchors = anchors_for(Venue(ArenaChoice(ARENA)))
-        clusters = _clusters(returns, anchors)
-        diversity = {way: _diversity(returns, way) for way in WAYS}
+        clusters = clusters_of(returns, anchors)
+        diversity = {way: diversity_of(returns, way) for way in WAYS}
         kinds, table = returns.table()
         data = {
             "k": returns.who.k,
@@ -121,13 +94,13 @@ class PolicyEnsembles(Figure):
             "table": table,
         }
         rows = [
-            *_robustness_rows(apart, entries),
-            *_cluster_rows(clusters, anchors),
-            *_sub_policies(returns),
-            *_diversity_rows(diversity),
+            *robustness_rows(apart, entries),
+            *cluster_rows(clusters, anchors),
+            *sub_policy_rows(returns),
+            *diversity_rows(diversity),
         ]
         hunts = [(part, result) for part, result in done if part.function is hunt]
-        notes = _notes(returns, apart, clusters)
+        notes = notes_of(returns, apart, clusters)
         return Reproduction(rows, games.settings(ARENA, hunts), games.seeds_of(hunts), notes, data)
 
     def plot(self, report: Reproduction) -> plots.Plot:
@@ -140,132 +113,6 @@ class PolicyEnsembles(Figure):
         _draw_table(plot, axes[3], report.data["kinds"], report.data["table"])
         plots.legend_below(plot, axes[:3], 3)
         return plot
-
-
-def _robustness_rows(
-    apart: Mapping[str, Mapping[str, Line]], entries: Mapping[str, Mapping[str, Line]]
-) -> list[FigureRow]:
-    """The ensemble less its controls, with the verdict; then every entry by itself."""
-    rows = []
-    for role, words in ROLES.items():
-        heading = f"Is it more robust? As {words}: {ENSEMBLE} less control, ±95 %"
-        for control, line in apart[role].items():
-            cells = _cells(line, sign=True) | {"verdict": verdict(line)}
-            rows.append(FigureRow(control, line[WORST], None, heading, "higher", exact=cells))
-    for role, words in ROLES.items():
-        heading = f"As {words}, with strangers: return of a seat an episode ±95 %"
-        for entry, line in entries[role].items():
-            rows.append(FigureRow(entry, line[MEAN], None, heading, "higher", exact=_cells(line)))
-    return rows
-
-
-def _low(anchors: Anchors) -> str:
-    return anchors.low or SCRIPTS[-1]
-
-
-def _clusters(returns: EnsembleReturns, anchors: Anchors) -> dict[str, Line]:
-    scores = {role: returns.scores(role, _low(anchors), anchors.high) for role in ROLES}
-    clusters: dict[str, Line] = {
-        label: {
-            "agents": returns.cluster(scores["agent"], agents, adversaries),
-            "adversaries": returns.cluster(scores["adversary"], adversaries, agents),
-        }
-        for label, (agents, adversaries) in CLUSTERS.items()
-    }
-    clusters[GAIN] = {
-        "agents": returns.cluster(scores["agent"], ENSEMBLE, SINGLE, SINGLE),
-        "adversaries": returns.cluster(scores["adversary"], ENSEMBLE, SINGLE, SINGLE),
-    }
-    return clusters
-
-
-def _cluster_rows(clusters: Mapping[str, Line], anchors: Anchors) -> list[FigureRow]:
-    high = "best of these" if anchors.high == BEST else anchors.high
-    heading = f"Figure 3 (bars only), agents v adversaries: score, 0 {_low(anchors)}, 1 {high}"
-    return [
-        FigureRow(label, line["agents"], None, heading, "higher", exact=_cells(line, sign=label not in CLUSTERS))
-        for label, line in clusters.items()
-    ]
-
-
-def _sub_policies(returns: EnsembleReturns) -> list[FigureRow]:
-    """By training seed the mean with strangers of the ensemble, and of each of its sub-policies by itself."""
-    heading = "Every ensemble, and each of its sub-policies alone: mean with strangers"
-    seeds, run_of = returns.who.seeds, returns.who.run_of
-    rows = []
-    for role, words in ROLES.items():
-        parts = returns.alone[role].mean(0)  # [n, K, C]
-        lines = {"whole": returns.values[role].mean(0)[returns.rows(ENSEMBLE)]}  # [n, C]
-        lines |= {f"sub-policy {k}": parts[:, k] for k in range(returns.who.k)}
-        for line, values in lines.items():
-            means = [float(row[[run != at for run in run_of]].mean()) for at, row in enumerate(values)]
-            cells = {f"seed {seed}": number(x, 2) for seed, x in zip(seeds, means, strict=True)}
-            rows.append(FigureRow(f"{words}, {line}", estimate.t(means), None, heading, "higher", exact=cells))
-    return rows
-
-
-def _diversity(returns: EnsembleReturns, way: str) -> dict[str, Line]:
-    inside, between = {}, {}
-    for role, words in ROLES.items():
-        inside[words] = estimate.t([float(np.mean(pairs)) for pairs in returns.watched[way]["inside"][role]])
-        square = np.array(returns.watched[way]["between"][role])
-        without = [np.delete(np.delete(square, s, 0), s, 1) for s in range(len(square))]
-        value, *left = (float(x[~np.eye(len(x), dtype=bool)].mean()) for x in (square, *without))
-        between[words] = estimate.jackknife(value, left)
-    return {"sub-policies of one ensemble": inside, f"{SINGLE} of different seeds": between}
-
-
-def _diversity_rows(diversity: Mapping[str, Mapping[str, Line]]) -> list[FigureRow]:
-    return [
-        FigureRow(
-            label,
-            line["predators"],
-            None,
-            f"Diversity {words}: total variation distance, 0 the same, 1 never",
-            exact=_cells(line),
-        )
-        for way, words in WAYS.items()
-        for label, line in diversity[way].items()
-    ]
-
-
-def _notes(
-    returns: EnsembleReturns, apart: Mapping[str, Mapping[str, Line]], clusters: Mapping[str, Line]
-) -> list[str]:
-    who, strangers = returns.who, returns.who.selection(mixed=True).held_out
-    n, k = len(who.seeds), who.k
-    robust = [
-        words for role, words in ROLES.items() if all((line[WORST].low or 0.0) > 0 for line in apart[role].values())
-    ]
-    halves = {
-        words: max(x.high - x.mean for line in apart[role].values() for x in line.values() if x.high is not None)
-        for role, words in ROLES.items()
-    }
-    gain = clusters[GAIN]["agents"]
-    beat = "are shown to" if gain.low is not None and gain.low > 0 else "are not shown to"
-    everybody = ", ".join([*who.runs, *(run.rule for run in who.scripts)])
-    widths = " and ".join(f"{number(half, 1)} as {words}" for words, half in halves.items())
-    return [
-        f"Answer: as {' and as '.join(robust)} the ensemble's worst case is shown to be better than all controls'."
-        if robust
-        else "Answer: in neither role is the ensemble's worst case shown to be better than all three controls'.",
-        f"Strangers of {k} seeds: everybody of the other seeds ({everybody}), {strangers[0].sum()}, the same for all"
-        f" entries; mean over all {len(strangers)} choices of {k} of {n} seeds. worst: the least; CVaR: mean of the"
-        f" worst {ALPHA:.0%}; both chosen on one half of the episodes and estimated on the other, both ways, averaged;"
-        " gap: with the own run's other side less mean.",
-        f"{returns.mixture}: {k} {SINGLE} of different seeds, one drawn per team and episode. Its return is exactly"
-        " its members' mean: so it has the mean and gap of one, and in truth never less in worst case and CVaR.",
-        "Intervals are over seeds (with all mixtures that hold one), episodes, and for mean and gap kinds of"
-        f" opponents; none is corrected for the {len(ROLES) * len(returns.controls) * 3} comparisons. {n} seeds"
-        f" leave half-widths of up to {widths}: smaller differences cannot be ruled out.",
-        f"The paper: ensemble agents beat single adversaries by a large margin. Here agents {beat} score more"
-        " against single adversaries if they are an ensemble.",
-        f"K = {k}{', as in the paper' if k == 2 else ' (paper 2)'}. Discrete actions, executed hard (its code:"
-        f" soft); mpe2's world; a sub-policy gets 1/{k} of the steps and updates; a shared critic; TV over"
-        f" {returns.watched['observations']:,} observations of a seat in the runs' own games.",
-        "Not run: continuous actions, K = 3, the paper's keep-away and navigation; for trained exploiters see"
-        f" `zoo exploit {ENSEMBLE} --arena {ARENA}`.",
-    ]
 
 
 def _triples(tree: Mapping[str, Any] | Estimate) -> Any:

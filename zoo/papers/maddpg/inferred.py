@@ -20,7 +20,7 @@ from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduc
 from zoo.papers.house import by_rule, folder_of, house, identity_of, rule_of, runs_of
 from zoo.papers.maddpg import games
 from zoo.papers.maddpg.games import Value, at, cards, mean_return, teams
-from zoo.papers.maddpg.tables import between
+from zoo.papers.maddpg.pairs import between
 from zoo.training.curve import RETURN as PER_STEP
 from zoo.training.run_folder import CURVE
 

@@ -15,7 +15,8 @@ from leaderboard.report import plots
 from zoo.papers.figure import FigureRow, Json, Part, Published, Reproduction, Results
 from zoo.papers.house import by_rule, runs_of
 from zoo.papers.maddpg.games import at, cards, mean_return, outcomes_of, teams
-from zoo.papers.maddpg.tables import Measure, Pair, TeamTable, between, over_pairs
+from zoo.papers.maddpg.pairs import Pair, between, over_pairs
+from zoo.papers.maddpg.tables import Measure, TeamTable
 
 MADDPG, DDPG = "maddpg", "ddpg"
 TARGET = -12.0

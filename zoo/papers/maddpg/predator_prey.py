@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from zoo.papers.figure import FigureRow, Published, Results
 from zoo.papers.maddpg.games import at
-from zoo.papers.maddpg.tables import CrossTable, Measure, exchanged
+from zoo.papers.maddpg.pairs import exchanged
+from zoo.papers.maddpg.tables import CrossTable, Measure
 
 MADDPG, DDPG = "maddpg", "ddpg"
 PUBLISHED = {(MADDPG, DDPG): Published(16.1), (DDPG, MADDPG): Published(10.3)}
