@@ -1,11 +1,15 @@
 """Texts of reports: digits, aligned intervals, and labels that are safe to print."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from leaderboard.statistics.estimate import Estimate
+if TYPE_CHECKING:
+    from leaderboard.statistics.estimate import Estimate
 
 MISSING = "-"
 

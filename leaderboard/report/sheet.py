@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.cells import cell_len
@@ -29,7 +30,9 @@ from rich.table import Table
 from rich.text import Text
 
 from leaderboard.report.layout import MISSING, clean, intervals, number, shortened, telling_width
-from leaderboard.statistics.estimate import Estimate
+
+if TYPE_CHECKING:
+    from leaderboard.statistics.estimate import Estimate
 
 _GAP = 2  # spaces between columns
 _SHORTEST = 16  # a label is not cut below that while there is another way
