@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from leaderboard.report.layout import MISSING, clean, decimals, half_widths, intervals, number, plural
+import numpy as np
+
+from leaderboard.report.layout import MISSING, aligned, clean, decimals, intervals, number, plural
 from leaderboard.views import exploitability, strangers
 from leaderboard.views.board import Board
 from leaderboard.views.columns import COLUMNS, BoardColumn
+from leaderboard.views.crossplay import Crossplay
 
 
 def shown(board: Board) -> list[BoardColumn]:
@@ -35,17 +38,21 @@ def texts(column: BoardColumn, board: Board, *, markdown: bool = False) -> list[
     if column.form == "share":
         return [f"{part}/{whole}" for part, whole in values]
     if column.form == "marked":
-        return exploitability.cells([x for x, _ in values], [mark for _, mark in values], column.digits)
+        return marked(values, column.digits)
     if column.form == "deviation":
         return [f"{number(x, column.digits)} ({number(sd, column.digits)})" for x, sd in values]
     if column.form == "number":
         return [number(x, column.digits) for x in values]
-    means, lows, highs = ([None if x is None else getattr(x, end) for x in values] for end in ("mean", "low", "high"))
     least, most = column.bounds
     # in Markdown a rating has as few decimals as it may have
-    digits = least if markdown and least else decimals(half_widths(lows, highs), default=column.digits)
-    digits = min(max(digits, least), most)
-    return intervals(means, lows, highs, digits)
+    digits = least if markdown and least else decimals((x.half for x in values if x is not None), column.digits)
+    return intervals(values, min(max(digits, least), most))
+
+
+def marked(values: Sequence[tuple[float | None, str | None]], digits: int = 4) -> list[str]:
+    """Numbers below each other behind the signs of their marks, such as ">= 0.1961"."""
+    numbers = aligned([number(value, digits) for value, _ in values])
+    return [exploitability.SIGNS.get(mark or "", "") + text for (_, mark), text in zip(values, numbers, strict=True)]
 
 
 def captions(board: Board) -> list[str]:
@@ -66,6 +73,31 @@ def partners(board: Board) -> str:
     """With whom the entrants were judged, as a sentence."""
     members = ", ".join(map(clean, board.panel_members))
     return f"Panel {clean(board.panel)}: {members}." if board.panel else "No panel yet: every entrant is a partner."
+
+
+def matrix_title(matrix: Crossplay) -> str:
+    """Which matrix it is."""
+    side = f", row plays {clean(matrix.side)}" if matrix.side else ""
+    return f"{clean(matrix.arena)}: cross-play{side}"
+
+
+def matrix_texts(matrix: Crossplay) -> list[list[str]]:
+    """The cells of a cross-play matrix, row by row."""
+    digits = decimals(matrix.standard_error.ravel().tolist())
+    return [[number(x, digits) for x in row] for row in matrix.mean.tolist()]
+
+
+def matrix_caption(matrix: Crossplay) -> str:
+    """What the cells of a cross-play matrix are, and how sure they are."""
+    met = matrix.n[matrix.n > 0]
+    errors = matrix.standard_error[np.isfinite(matrix.standard_error)]
+    n = f"{met.min():,} to {met.max():,}" if met.size and met.min() < met.max() else f"{met.max(initial=0):,}"
+    digits = decimals(matrix.standard_error.ravel().tolist()) + 1
+    worst = f"standard error at most {number(float(errors.max()), digits)}" if errors.size else "no interval yet"
+    return (
+        "Mean own return per step of the row when paired with the column of that number; self-play on the diagonal."
+        f" n = {n} episodes per cell, each the mean over all seat rotations; {worst}."
+    )
 
 
 def _known(value: Any) -> bool:

@@ -1,9 +1,15 @@
 """Texts of reports: digits, aligned intervals, and labels that are safe to print."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
+
+if TYPE_CHECKING:
+    from leaderboard.statistics.estimate import Estimate
 
 MISSING = "-"
 
@@ -53,22 +59,14 @@ def aligned(texts: Sequence[str]) -> list[str]:
     return [text.rjust(width) for text in texts]
 
 
-def intervals(
-    values: Sequence[float | None], lows: Sequence[float | None], highs: Sequence[float | None], digits: int
-) -> list[str]:
+def intervals(estimates: Sequence[Estimate | None], digits: int) -> list[str]:
     """Texts "value [low, high]" with all values, lows and highs below each other; an unknown interval is left out."""
-    value = aligned([number(x, digits) for x in values])
-    low = aligned([number(x, digits) for x in lows])
-    high = aligned([number(x, digits) for x in highs])
+    ends = [(None, None, None) if x is None else (x.mean, x.low, x.high) for x in estimates]
+    values, lows, highs = (aligned([number(x[end], digits) for x in ends]) for end in range(3))
     return [
-        v.strip() if a.strip() == b.strip() == MISSING else f"{v} [{a}, {b}]"
-        for v, a, b in zip(value, low, high, strict=True)
+        value.strip() if low.strip() == high.strip() == MISSING else f"{value} [{low}, {high}]"
+        for value, low, high in zip(values, lows, highs, strict=True)
     ]
-
-
-def half_widths(lows: Sequence[float | None], highs: Sequence[float | None]) -> list[float | None]:
-    """Half the width of each interval, None where it is open."""
-    return [None if a is None or b is None else (b - a) / 2.0 for a, b in zip(lows, highs, strict=True)]
 
 
 def plural(n: int, word: str) -> str:

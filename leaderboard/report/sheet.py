@@ -1,14 +1,27 @@
 """The one way in which tables are laid out in a terminal of any width.
 
-A sheet has labels in front and figures behind. Figures are never cut. Where the width does not hold all of them, labels
-are cut in the middle, and then the least worthy figures go into a further table below, with the labels in front again.
+A `Sheet` has columns of finished cells: labels in front and figures behind. Figures are never cut. Where the width does
+not hold all of them, labels are cut in the middle, and then the least worthy figures go into a further table below,
+with the labels in front again. A sheet is a rich renderable, so it is printed by a console and stands in a `Group`.
+
+    Column      one column: a header, a text for each row, and how it behaves when width runs out
+    labels      a column of names, cleaned of control characters
+    figures     a column of estimates, "0.312 [0.309, 0.315]", aligned below each other
+    spreads     a column of estimates, "0.312 ±0.003"
+    Sheet       the columns together; `sections` draws lines between groups of rows
+    frame       an empty table of the same look, for texts that take several lines
+
+For example, two entrants with their returns and the number of their faults:
+
+    sheet = Sheet([labels("entrant", ["lola", "naive"]), figures("return", [t(a), t(b)]), Column("faults", ["0", "2"])])
+    rich.console.Console().print(sheet)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.cells import cell_len
@@ -17,6 +30,9 @@ from rich.table import Table
 from rich.text import Text
 
 from leaderboard.report.layout import MISSING, clean, intervals, number, shortened, telling_width
+
+if TYPE_CHECKING:
+    from leaderboard.statistics.estimate import Estimate
 
 _GAP = 2  # spaces between columns
 _SHORTEST = 16  # a label is not cut below that while there is another way
@@ -152,39 +168,17 @@ def _named(headers: Sequence[str]) -> str:
     return ", ".join(headers)
 
 
-class Interval(Protocol):
-    """A number with its interval."""
-
-    @property
-    def mean(self) -> float:
-        """The number."""
-
-    @property
-    def low(self) -> float | None:
-        """The lower end."""
-
-    @property
-    def high(self) -> float | None:
-        """The upper end."""
-
-    @property
-    def n(self) -> int:
-        """The units behind it; 0 where it is unknown."""
-
-
 def labels(header: str, cells: Iterable[str]) -> Column:
     """A column of names."""
     return Column(header, [clean(cell) for cell in cells], label=True)
 
 
-def figures(header: str, values: Sequence[Interval | None], digits: int = 4, *, style: str = "") -> Column:
+def figures(header: str, values: Sequence[Estimate | None], digits: int = 4, *, style: str = "") -> Column:
     """A column of means with their intervals, "0.312 [0.309, 0.315]"."""
-    known = [(None, None, None) if x is None or x.n == 0 else (x.mean, x.low, x.high) for x in values]
-    means, lows, highs = zip(*known, strict=True)
-    return Column(header, intervals(means, lows, highs, digits), style=style)
+    return Column(header, intervals([x if x is not None and x.n else None for x in values], digits), style=style)
 
 
-def spreads(header: str, values: Sequence[Interval | None], digits: int = 3, *, style: str = "") -> Column:
+def spreads(header: str, values: Sequence[Estimate | None], digits: int = 3, *, style: str = "") -> Column:
     """A column of means with half their intervals, "0.312 ±0.003"."""
     cells = []
     for x in values:

@@ -3,18 +3,26 @@
 import csv
 import io
 import json
-import math
 from typing import Any
 
-from leaderboard.report.cells import captions, counted, partners, shown, texts
-from leaderboard.report.layout import clean, decimals, number
+from leaderboard.report.cells import (
+    captions,
+    counted,
+    matrix_caption,
+    matrix_texts,
+    matrix_title,
+    partners,
+    shown,
+    texts,
+)
+from leaderboard.report.layout import clean
 from leaderboard.views.board import KEYS, Board
 from leaderboard.views.crossplay import Crossplay
 
 
 def to_json(table: Board | Crossplay) -> str:
     """JSON with every figure, indented, ending in a line break; what is not known is null."""
-    return json.dumps(_data(table), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(table.plain(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def to_csv(table: Board | Crossplay) -> str:
@@ -28,12 +36,13 @@ def to_csv(table: Board | Crossplay) -> str:
             writer.writerow([*terms, *map(_cell, row.to_json().values())])
         return out.getvalue()
     writer.writerow(["arena", "side", "row", "row_id", "column", "column_id", "mean", "standard_error", "n"])
+    data = table.plain()
     for i, row_id in enumerate(table.entrants):
         for j, column_id in enumerate(table.entrants):
             if table.n[i, j]:
                 who = [table.labels[i], row_id, table.labels[j], column_id]
-                figures = [_known(float(table.mean[i, j])), _known(float(table.standard_error[i, j]))]
-                writer.writerow([table.arena, table.side, *who, *figures, int(table.n[i, j])])
+                figures = [data[name][i][j] for name in ("mean", "standard_error", "n")]
+                writer.writerow([table.arena, table.side, *who, *figures])
     return out.getvalue()
 
 
@@ -62,20 +71,11 @@ def _board_markdown(board: Board) -> str:
 
 
 def _matrix_markdown(matrix: Crossplay) -> str:
-    digits = decimals(matrix.standard_error.ravel().tolist())
-    header = ["#", "entrant", *(str(j + 1) for j in range(len(matrix.entrants)))]
-    body = [
-        [str(i + 1), label, *(number(x, digits) for x in matrix.mean[i].tolist())]
-        for i, label in enumerate(matrix.labels)
-    ]
-    side = f", row plays {matrix.side}" if matrix.side else ""
-    met = matrix.n[matrix.n > 0]
-    caption = (
-        "Mean own return per step of the row when paired with the column of that number; self-play on the diagonal. "
-        f"n = {met.min(initial=met.max(initial=0)):,} to {met.max(initial=0):,} episodes per cell."
-    )
-    title = f"### {clean(matrix.arena)}: cross-play{clean(side)}"
-    return "\n\n".join([title, _markdown(header, body, {"entrant"}), caption]) + "\n"
+    numbers = [str(i + 1) for i in range(len(matrix.entrants))]
+    lines = zip(numbers, matrix.labels, matrix_texts(matrix), strict=True)
+    body = [[place, label, *cells] for place, label, cells in lines]
+    table = _markdown(["#", "entrant", *numbers], body, {"entrant"})
+    return "\n\n".join([f"### {matrix_title(matrix)}", table, matrix_caption(matrix)]) + "\n"
 
 
 def _markdown(header: list[str], body: list[list[str]], left: set[str]) -> str:
@@ -87,24 +87,6 @@ def _escaped(cell: str) -> str:
     return clean(cell).replace("|", "\\|")
 
 
-def _data(table: Board | Crossplay) -> dict[str, Any]:
-    if isinstance(table, Board):
-        return table.plain()
-    return {
-        "arena": table.arena,
-        "side": table.side,
-        "entrants": list(table.entrants),
-        "labels": list(table.labels),
-        "mean": [[_known(x) for x in row] for row in table.mean.tolist()],
-        "standard_error": [[_known(x) for x in row] for row in table.standard_error.tolist()],
-        "n": table.n.tolist(),
-    }
-
-
 def _cell(value: Any) -> Any:
     """A value in CSV, where {name: number} is one text."""
     return " ".join(f"{k}={v}" for k, v in sorted(value.items())) if isinstance(value, dict) else value
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -58,11 +58,16 @@ class Counts:
         outcome = np.array([row[2] for row in rows], dtype=np.intp)
         weight = np.array([row[3] for row in rows], dtype=np.float64)
         better, worse = np.where(outcome < 0, second, first), np.where(outcome < 0, first, second)
-        return cls(
-            names,
-            _summed(better, worse, weight, outcome != 0, n),
-            _summed(np.minimum(first, second), np.maximum(first, second), weight, outcome == 0, n, symmetric=True),
-        )
+
+        def summed(row: NDArray[np.intp], column: NDArray[np.intp], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+            cell = (row * n + column)[chosen]
+            # Adding up in order of size, not of arrival, gives the same bits whatever the order of arrival was.
+            order = np.lexsort((weight[chosen], cell))
+            total = np.bincount(cell[order], weights=weight[chosen][order], minlength=n * n)
+            return total.astype(np.float64).reshape(n, n)
+
+        draws = summed(np.minimum(first, second), np.maximum(first, second), outcome == 0)
+        return cls(names, summed(better, worse, outcome != 0), draws + draws.T)
 
     def sorted(self) -> "Counts":
         """The same counts with the players in the order of their names."""
@@ -77,19 +82,3 @@ class Counts:
         draws = float(self.draws.sum()) / 2.0
         total = draws + float(self.wins.sum())
         return draws / total if total else float("nan")
-
-
-def _summed(
-    row: NDArray[np.intp],
-    column: NDArray[np.intp],
-    weight: NDArray[np.float64],
-    chosen: NDArray[np.bool_],
-    n: int,
-    symmetric: bool = False,
-) -> NDArray[np.float64]:
-    cell = (row * n + column)[chosen]
-    # Adding up in order of size, not of arrival, gives the same bits whatever the order of arrival was.
-    order = np.lexsort((weight[chosen], cell))
-    total = np.bincount(cell[order], weights=weight[chosen][order], minlength=n * n)
-    matrix = total.astype(np.float64).reshape(n, n)
-    return matrix + matrix.T if symmetric else matrix

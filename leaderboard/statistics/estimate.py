@@ -1,6 +1,8 @@
 """A number with its 95 % interval, and every way in which the zoo makes one.
 
-All functions are pure, take independent numbers (or their summaries) and return an `Estimate`. Which one to take:
+An `Estimate` is a number (`mean`), the ends of its interval (`low`, `high`), the number of independent units behind it
+(`n`) and the way in which the interval was made (`method`). All functions are pure, take independent numbers or their
+summaries, and return an `Estimate`. Which one to take:
 
     t           the mean of n numbers, Student's; calibrated for any n where the mean is about normal
     welch       the difference of the means of two independent samples (Welch 1947)
@@ -13,6 +15,14 @@ All functions are pure, take independent numbers (or their summaries) and return
     exact       a computed number: its interval is the number
 
 Fewer than two numbers say nothing of their spread: then `low` and `high` are None.
+
+For example, the mean return of four training seeds, and how much better they do than three others:
+
+    >>> ours = t([0.2, 0.4, 0.3, 0.5])
+    >>> f"{ours.mean:.2f} [{ours.low:.2f}, {ours.high:.2f}], n = {ours.n}"
+    '0.35 [0.14, 0.56], n = 4'
+    >>> welch([0.2, 0.4, 0.3, 0.5], [0.1, 0.2, 0.1]).contains(0.0)
+    False
 """
 
 import math

@@ -140,9 +140,9 @@ def rank_intervals(value: Floats, covariance: Floats) -> list[tuple[int, int]]:
     """
     n = len(value)
     known = np.flatnonzero(np.isfinite(value) & np.isfinite(np.diagonal(covariance)))
-    found = [(1, n)] * n
+    intervals = [(1, n)] * n
     if not known.size:
-        return found
+        return intervals
     # eigh, not Cholesky: a covariance from fewer episodes than entrants is singular.
     scale, axes = np.linalg.eigh(covariance[np.ix_(known, known)])
     draws = np.random.Generator(np.random.PCG64(_SEED)).standard_normal((_SAMPLES, len(known)))
@@ -152,8 +152,8 @@ def rank_intervals(value: Floats, covariance: Floats) -> list[tuple[int, int]]:
     rank.sort(axis=0)
     low, high = rank[int(0.025 * _SAMPLES)], rank[int(np.ceil(0.975 * _SAMPLES)) - 1] + (n - len(known))
     for position, a, b in zip(known.tolist(), low.tolist(), high.tolist(), strict=True):
-        found[position] = (a, b)
-    return found
+        intervals[position] = (a, b)
+    return intervals
 
 
 def fit(counts: Counts) -> Rating:

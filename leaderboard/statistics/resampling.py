@@ -11,7 +11,7 @@ Student's t with the degrees of freedom of Welch and Satterthwaite. There are tw
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,21 +20,6 @@ from leaderboard.statistics.estimate import Estimate, Floats, combined, jackknif
 DRAWS = 1000
 """Bootstrap samples of each level: the standard error of a standard error is then 2 %."""
 _BINS = 1000  # episodes are resampled in at most so many bins, which bounds time and memory
-
-
-class Resampling(Protocol):
-    """A way of resampling n units in D samples."""
-
-    name: ClassVar[str]
-
-    def weights(self, units: int, stream: int = 0) -> Floats:
-        """How often each unit counts in each sample, float [D, units]; streams are independent of each other."""
-
-    def together(self, means: Sequence[Floats], samples: Sequence[Floats]) -> list[Floats]:
-        """Samples [D, ...] of each of several independent parts, side by side, from their means and own samples."""
-
-    def variance(self, samples: Floats) -> float:
-        """Variance of a figure from its samples [D]."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +31,15 @@ class Bootstrap:
     name: ClassVar[str] = "bootstrap in levels"
 
     def weights(self, units: int, stream: int = 0) -> Floats:
-        """See `Resampling`; read-only."""
+        """How often each unit counts in each sample, float [D, units], read-only; streams are independent."""
         return _drawn(units, self.draws, self.seed + stream)
 
     def together(self, means: Sequence[Floats], samples: Sequence[Floats]) -> list[Floats]:
-        """All parts are drawn anew in every sample."""
+        """Samples [D, ...] of several independent parts, side by side: all are drawn anew in every sample."""
         return list(samples)
 
     def variance(self, samples: Floats) -> float:
-        """The samples' own."""
+        """Variance of a figure: that of its samples [D]."""
         return float(samples.var())
 
 
@@ -65,19 +50,22 @@ class Jackknife:
     name: ClassVar[str] = "jackknife in levels"
 
     def weights(self, units: int, stream: int = 0) -> Floats:
-        """See `Resampling`."""
+        """How often each unit counts in each sample, float [D, units]."""
         return np.asarray(1.0 - np.eye(units))
 
     def together(self, means: Sequence[Floats], samples: Sequence[Floats]) -> list[Floats]:
-        """A unit is left out of one part while the others are whole."""
+        """Samples [D, ...] of several independent parts: a unit is left out of one while the others are whole."""
         return [
             np.concatenate([x if i == j else np.broadcast_to(mean, x.shape) for j, x in enumerate(samples)])
             for i, mean in enumerate(means)
         ]
 
     def variance(self, samples: Floats) -> float:
-        """The samples' sum of squares, times (n - 1) / n."""
+        """Variance of a figure: the sum of squares of its samples [D], times (n - 1) / n."""
         return jackknife_variance(samples)
+
+
+Resampling = Bootstrap | Jackknife
 
 
 @functools.lru_cache(maxsize=32)

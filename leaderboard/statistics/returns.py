@@ -7,16 +7,17 @@ self-play it filled all of them, so the mean goes over all seats.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from leaderboard.records import BlockRecord, Status
+from leaderboard.records import BlockRecord, SeatResult, Status
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -71,31 +72,21 @@ def performances(
     """
     ordered = disjoint(block for _, block in sorted({block.id: block for block in blocks}.items()))
     entrants = tuple(sorted({entrant for block in ordered for entrant in block.entrants}))
-    number = {entrant: i for i, entrant in enumerate(entrants)}
     side_names = tuple(sorted(set(sides.values()))) if sides else ("",)
     side_of = {seat: side_names.index(side) for seat, side in sides.items()} if sides else {}
     series = tuple(sorted({(block.seed, block.first_episode, block.episodes) for block in ordered}))
-    series_number = {key: i for i, key in enumerate(series)}
-
-    table, owner, rotation = _layout(ordered, number, side_of, series_number)
-    length = table[:, 5]
-    start = np.cumsum(length) - length
-    results = [result for block in ordered for result in block.results]
+    table, owner, rotation = _layout(ordered, _numbers(entrants), side_of, _numbers(series))
     weight, rotations = _weights(owner, rotation, len(table))
 
-    k = length[owner]
-    offset = np.cumsum(k) - k
-    within = np.arange(int(k.sum())) - np.repeat(offset, k)
-    target = np.repeat(start[owner], k) + within
-    value = _joined([result.returns for result in results], np.float64)
-    steps = _joined([result.lengths for result in results], np.intp)
-    status = _joined([result.statuses for result in results], np.intp)
-    steps = np.maximum(np.where(status != Status.DONE.code, np.maximum(steps, max_steps), steps), 1)
-    share = np.repeat(weight, k)
-    total = int(length.sum())
-    own = np.bincount(target, weights=value * share, minlength=total)
+    length = table[:, 5]
+    total, start, k = int(length.sum()), np.cumsum(length) - length, length[owner]
+    at, share = _ranges(start[owner], k), np.repeat(weight, k)
+    results = [result for block in ordered for result in block.results]
+    value, status = _joined(results, "returns", np.float64), _joined(results, "statuses", np.intp)
+    steps = counted_steps(_joined(results, "lengths", np.intp), status, max_steps)
+    own = np.bincount(at, weights=value * share, minlength=total)
     faults = np.bincount(np.repeat(owner, k) * len(Status) + status, minlength=len(table) * len(Status))
-    first = np.array([key[:2] for key in series], dtype=np.intp).reshape(-1, 2)[np.repeat(table[:, 4], length)]
+    first = np.array([key[:2] for key in series], dtype=np.intp).reshape(-1, 2)[table[:, 4]]
     return Performances(
         entrants=entrants,
         sides=side_names,
@@ -109,11 +100,27 @@ def performances(
         start=start,
         length=length,
         mean=np.add.reduceat(own, start) / length if len(table) else np.zeros(0),
-        per_step=np.bincount(target, weights=value / steps * share, minlength=total).astype(np.float64),
-        episode=np.column_stack([first[:, 0], first[:, 1] + np.arange(total) - np.repeat(start, length)]),
+        per_step=np.bincount(at, weights=value / steps * share, minlength=total).astype(np.float64),
+        episode=np.column_stack([np.repeat(first[:, 0], length), _ranges(first[:, 1], length)]),
         faults=faults.reshape(len(table), len(Status)),
         games=length * rotations,
     )
+
+
+def counted_steps(lengths: NDArray[Any], statuses: NDArray[Any], max_steps: int) -> NDArray[Any]:
+    """Steps over which each episode's return is spread, see `performances`."""
+    spoiled = statuses != Status.DONE.code
+    return np.asarray(np.maximum(np.where(spoiled, np.maximum(lengths, max_steps), lengths), 1))
+
+
+def _numbers(values: Iterable[T]) -> dict[T, int]:
+    """The position of each value."""
+    return {value: i for i, value in enumerate(values)}
+
+
+def _ranges(start: Ints, length: Ints) -> Ints:
+    """The whole numbers from each start on, as many as its length says, one range after the other."""
+    return np.asarray(np.arange(int(length.sum())) + np.repeat(start - (np.cumsum(length) - length), length))
 
 
 def _layout(
@@ -176,8 +183,8 @@ def _weights(owner: Ints, rotation: Ints, rows: int) -> tuple[Floats, Ints]:
     return 1.0 / (seats[owner, rotation] * rotations[owner]), rotations
 
 
-def _joined(arrays: Sequence[NDArray[Any]], dtype: type) -> NDArray[Any]:
-    return np.concatenate([np.zeros(0, dtype), *arrays], dtype=dtype)
+def _joined(results: Iterable[SeatResult], name: str, dtype: type) -> NDArray[Any]:
+    return np.concatenate([np.zeros(0, dtype), *(getattr(result, name) for result in results)], dtype=dtype)
 
 
 @dataclass(frozen=True)

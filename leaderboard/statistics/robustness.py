@@ -235,15 +235,15 @@ def robustness(
         ValueError: shapes do not fit, a counted value is not finite, or a run has no opponent held out.
     """
     figures = measure(values, Selection.runs(held_out), kinds, own=own, alpha=alpha, by=by)
-    found = {name: figure.estimate() for name, figure in figures.items()}
+    estimates = {name: figure.estimate() for name, figure in figures.items()}
     lists = [np.flatnonzero(row).tolist() for row in held_out]
     cells = binned(np.where(held_out, values, 0.0))[0].sum(axis=0) / len(values)
     return Robustness(
-        mean=found[MEAN],
-        worst=found[WORST],
-        cvar=found[CVAR],
-        own=found.get(OWN),
-        gap=found.get(GAP),
+        mean=estimates[MEAN],
+        worst=estimates[WORST],
+        cvar=estimates[CVAR],
+        own=estimates.get(OWN),
+        gap=estimates.get(GAP),
         worst_at=tuple(at[int(np.argmin(cells[i, at]))] for i, at in enumerate(lists)),
         opponents=min(len(at) for at in lists),
         kinds=len({kinds[c] for at in lists for c in at}),
@@ -284,8 +284,8 @@ def difference(
         measure(v[:, :, at], Selection.runs(np.ones((v.shape[1], len(at)), np.bool_)), shown, alpha=alpha, by=by)
         for v in (first, second)
     )
-    found = {name: (x - _other_runs(other[name])).estimate() for name, x in one.items()}
-    return Difference(found[MEAN], found[WORST], found[CVAR], len(at))
+    estimates = {name: (x - _other_runs(other[name])).estimate() for name, x in one.items()}
+    return Difference(estimates[MEAN], estimates[WORST], estimates[CVAR], len(at))
 
 
 def _other_runs(figure: Measured) -> Measured:
@@ -370,15 +370,15 @@ def _of_rows(
     """
     lists = [np.flatnonzero(row).tolist() for row in who.held_out]
     apart = [(who.mean(halves[0], row, at), who.mean(halves[1], row, at)) for row, at in enumerate(lists)]
-    found = {
+    figures = {
         MEAN: np.stack([who.mean(cells, row, at).mean(-1) for row, at in enumerate(lists)], axis=-1),
         WORST: np.stack([crossed(*x, 1 / x[0].shape[-1]) for x in apart], axis=-1),
         CVAR: np.stack([crossed(*x, alpha) for x in apart], axis=-1),
     }
     if with_own:
-        found[OWN] = np.stack([who.mean(cells, row, -1) for row in range(len(lists))], axis=-1)
-        found[GAP] = found[OWN] - found[MEAN]
-    return found
+        figures[OWN] = np.stack([who.mean(cells, row, -1) for row in range(len(lists))], axis=-1)
+        figures[GAP] = figures[OWN] - figures[MEAN]
+    return figures
 
 
 def _by_opponents(cells: Floats, who: Selection, kinds: Sequence[str], names: Sequence[str], by: Resampling) -> Floats:

@@ -41,13 +41,8 @@ def parse(url_or_path: str | os.PathLike[str]) -> URL:
     try:
         return make_url(text)
     except ArgumentError:
-        raise StoreError("the address is not a URL of the form dialect://user:password@host/name") from None
-
-
-def shown(url_or_path: str | os.PathLike[str]) -> str:
-    """What to call an address that may not be one: a path as it is, of a URL only the beginning (no password)."""
-    scheme, separator, _ = os.fspath(url_or_path).partition("://")
-    return f"{scheme}{separator}..." if separator else scheme
+        scheme = text.partition("://")[0]  # what follows may hold a password
+        raise StoreError(f"{scheme}://...: the address is not a URL like dialect://user:password@host/name") from None
 
 
 def name_of(url: URL) -> str:

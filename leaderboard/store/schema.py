@@ -25,21 +25,15 @@ from sqlalchemy import (
     Text,
 )
 
-from leaderboard.records import (
-    ArenaRecord,
-    CheckpointRecord,
-    EntrantRecord,
-    MatchRecord,
-    Measurement,
-    PanelRecord,
-    SubmissionRecord,
-)
+from leaderboard import records
 
 metadata = MetaData()
 # A seed may need 63 bits, and Integer means 32 of them on most servers.
 _TYPES: dict[Any, Any] = {str: String(200), int: BigInteger, float: Float(53), bool: Boolean, bytes: LargeBinary}
-#: The fields of a kind of record that are kept as JSON: all but single words and numbers.
+TABLES: dict[type, Table] = {}
+"""The table of each kind of record but blocks."""
 JSON: dict[type, list[str]] = {}
+"""The fields of a kind of record that are kept as JSON: all but single words and numbers."""
 
 
 def _plain(kind: Any) -> Any:
@@ -49,6 +43,10 @@ def _plain(kind: Any) -> Any:
 
 def _row() -> Column[Any]:
     return Column("row", Integer, primary_key=True, autoincrement=True)
+
+
+def _id() -> Column[Any]:
+    return Column("id", String(200), nullable=False, unique=True)
 
 
 def _column(name: str, kind: Any = str, refers: str = "") -> Column[Any]:
@@ -74,22 +72,23 @@ def _facts(name: str, kind: type[Any], *more: Index, texts: Collection[str] = ()
         _column(field, hint, "arena" if field == "arena" and field not in loose else "")
         for field, hint in fields.items()
     ]
-    return Table(name, metadata, _row(), Column("id", String(200), nullable=False, unique=True), *columns, *more)
+    TABLES[kind] = Table(name, metadata, _row(), _id(), *columns, *more)
+    return TABLES[kind]
 
 
 schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True), _column("name"))
-arena = _facts("arena", ArenaRecord)
-entrant = _facts("entrant", EntrantRecord, texts=["label"])
-checkpoint = _facts("checkpoint", CheckpointRecord, texts=["path"], loose=["arena"])
-panel = _facts("panel", PanelRecord)
-match = _facts("match", MatchRecord, Index("match_by_arena", "arena"), texts=["command"])
-measurement = _facts("measurement", Measurement)
-submission = _facts("submission", SubmissionRecord)
+arena = _facts("arena", records.ArenaRecord)
+entrant = _facts("entrant", records.EntrantRecord, texts=["label"])
+checkpoint = _facts("checkpoint", records.CheckpointRecord, texts=["path"], loose=["arena"])
+panel = _facts("panel", records.PanelRecord)
+match = _facts("match", records.MatchRecord, Index("match_by_arena", "arena"), texts=["command"])
+measurement = _facts("measurement", records.Measurement)
+submission = _facts("submission", records.SubmissionRecord)
 block = Table(
     "block",
     metadata,
     _row(),
-    Column("id", String(200), nullable=False, unique=True),
+    _id(),
     _column("arena", refers="arena"),
     _column("first", refers="entrant"),
     _column("second", refers="entrant"),

@@ -8,9 +8,10 @@ import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self
+from dataclasses import fields
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Select, Table, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, delete, insert, select, true
 from sqlalchemy.exc import IntegrityError
 
 from leaderboard.errors import StoreError
@@ -29,10 +30,20 @@ from leaderboard.records import (
     canonical,
 )
 from leaderboard.store import schema
-from leaderboard.store.database import name_of, open_engine, parse, plain_words, shown
+from leaderboard.store.database import name_of, open_engine, parse, plain_words
 from leaderboard.store.migrations import check_version, current_version, migrate, version_of
 from leaderboard.store.rows import block_row, read_blocks, read_results, record_of, result_row, row_of, same_results
 
+R = TypeVar("R")
+#: All that is recorded besides blocks.
+Fact = ArenaRecord | EntrantRecord | CheckpointRecord | PanelRecord | MatchRecord | Measurement | SubmissionRecord
+_MAY_DIFFER: Mapping[type, set[str]] = {
+    ArenaRecord: {"details"},
+    EntrantRecord: {"label", "provenance"},
+    CheckpointRecord: {"path", "card", "created"},
+    SubmissionRecord: {"created"},
+    MatchRecord: {field.name for field in fields(MatchRecord)},
+}
 _AT_ONCE = 500  # ids in one IN (...): far below every database's limit
 
 
@@ -50,8 +61,7 @@ class Store:
 
     def __init__(self, url_or_path: str | os.PathLike[str], *, read_only: bool = False) -> None:
         self.read_only = read_only
-        with plain_words(shown(url_or_path)):
-            url = parse(url_or_path)
+        url = parse(url_or_path)
         self.name = name_of(url)
         with plain_words(self.name):
             self._engine = open_engine(url, read_only)
@@ -89,58 +99,30 @@ class Store:
             with self._engine.execution_options(writes=True).begin() as connection:
                 yield connection
 
-    # Adding. Each takes one record, and returns whether it was new.
+    def add(self, record: Fact | BlockRecord) -> bool:
+        """Adds a record, and says whether it was new; a measurement's identity is its content.
 
-    def add_arena(self, record: ArenaRecord) -> bool:
-        """Adds an arena; its `details` may differ from those recorded, its rules may not."""
-        return self._add(schema.arena, row_of(record), ignore={"details"})
-
-    def add_entrant(self, record: EntrantRecord) -> bool:
-        """Adds an entrant; the label and provenance recorded first stay."""
-        return self._add(schema.entrant, row_of(record), ignore={"label", "provenance"})
-
-    def add_checkpoint(self, record: CheckpointRecord) -> bool:
-        """Adds a checkpoint; the place, card and time recorded first stay."""
-        return self._add(schema.checkpoint, row_of(record), ignore={"path", "card", "created"})
-
-    def add_panel(self, record: PanelRecord) -> bool:
-        """Adds a panel; the newest of an arena is the one in force."""
-        return self._add(schema.panel, row_of(record))
-
-    def add_match(self, record: MatchRecord) -> bool:
-        """Adds a match, unless it was played before: then all that was recorded first stays."""
-        row = row_of(record)
-        return self._add(schema.match, row, ignore=row.keys())
-
-    def add_measurement(self, record: Measurement) -> bool:
-        """Adds a measurement; its identity is its content."""
-        row = row_of(record)
-        return self._add(schema.measurement, {"id": hashlib.sha256(canonical(row).encode()).hexdigest(), **row})
-
-    def add_submission(self, record: SubmissionRecord) -> bool:
-        """Adds a submission; the time recorded first stays."""
-        return self._add(schema.submission, row_of(record), ignore={"created"})
-
-    def add_block(self, record: BlockRecord) -> bool:
-        """Adds a block with all its seat results in one transaction: a process killed in it leaves no trace of it.
+        What was recorded first under an id stays. The details of an arena, the label and provenance of an entrant,
+        what tells where and when a checkpoint or a submission was made, and all of a match may differ from it; all
+        else may not. A block is added with all its seat results in one transaction: a process killed in it leaves no
+        trace of it.
 
         Raises:
-            StoreError: as for every method; also where the same block was recorded with other results, which means
-                that an agent or arena is not deterministic. Processor time and isolation may differ.
-            ValueError: the block's id is not `block_id` of its content.
+            StoreError: as for every method; also where the record differs from the one under its id. Of a block that
+                means that an agent or arena is not deterministic; processor time and isolation may differ.
+            ValueError: a block's id is not `block_id` of its content.
         """
-        what = (record.arena, record.entrants, record.mode, record.seed, record.first_episode, record.episodes)
-        if record.id != block_id(*what, record.rules_version):
-            raise ValueError(f"block {record.id[:16]}: the id does not belong to this content")
-        return self._add(schema.block, block_row(record), results=record.results)
-
-    def _add(
-        self,
-        table: Table,
-        row: Mapping[str, Any],
-        ignore: Collection[str] = (),
-        results: tuple[SeatResult, ...] = (),
-    ) -> bool:
+        results: tuple[SeatResult, ...] = ()
+        if isinstance(record, BlockRecord):
+            what = (record.arena, record.entrants, record.mode, record.seed, record.first_episode, record.episodes)
+            if record.id != block_id(*what, record.rules_version):
+                raise ValueError(f"block {record.id[:16]}: the id does not belong to this content")
+            table, row, results = schema.block, block_row(record), record.results
+        else:
+            table, row = schema.TABLES[type(record)], row_of(record)
+            if isinstance(record, Measurement):
+                row["id"] = hashlib.sha256(canonical(row).encode()).hexdigest()
+        ignore = _MAY_DIFFER.get(type(record), set())
         try:
             return self._add_once(table, row, ignore, results)
         except StoreError as error:
@@ -174,37 +156,29 @@ class Store:
 
     def arenas(self) -> list[ArenaRecord]:
         """All arenas, sorted by id."""
-        return [record_of(ArenaRecord, row) for row in self._rows(select(schema.arena).order_by(schema.arena.c.id))]
+        return sorted(self._records(ArenaRecord), key=lambda record: record.id)
 
     def arena(self, arena: str) -> ArenaRecord:
         """One arena; a StoreError lists those that there are."""
-        for row in self._rows(select(schema.arena).where(schema.arena.c.id == arena)):
-            return record_of(ArenaRecord, row)
+        for record in self._records(ArenaRecord, id=arena):
+            return record
         known = ", ".join(record.id for record in self.arenas()) or "none; play a match first"
         raise StoreError(f"{self.name}: no records of arena {arena!r}; recorded are: {known}")
 
     def entrants(self, ids: Iterable[str] | None = None) -> list[EntrantRecord]:
         """The entrants with these ids (all where None; unknown ids are passed over), sorted by id."""
-        table = schema.entrant
-        if ids is None:
-            rows = self._rows(select(table))
-        else:
-            rows = [r for some in _chunks(ids) for r in self._rows(select(table).where(table.c.id.in_(some)))]
-        return sorted((record_of(EntrantRecord, row) for row in rows), key=lambda e: e.id)
+        column = schema.entrant.c.id
+        conditions = [true()] if ids is None else [column.in_(some) for some in _chunks(ids)]
+        records = [record for condition in conditions for record in self._records(EntrantRecord, condition)]
+        return sorted(records, key=lambda record: record.id)
 
     def checkpoints(self, arena: str | None = None) -> list[CheckpointRecord]:
         """The checkpoints (of one arena), in the order in which they were added."""
-        query = select(schema.checkpoint).order_by(schema.checkpoint.c.row)
-        query = query if arena is None else query.where(schema.checkpoint.c.arena == arena)
-        return [record_of(CheckpointRecord, row) for row in self._rows(query)]
+        return self._records(CheckpointRecord, arena=arena)
 
     def panel(self, arena: str) -> PanelRecord | None:
         """The panel added last, None where the arena has none."""
-        table = schema.panel
-        query = select(table).where(table.c.arena == arena).order_by(table.c.row.desc()).limit(1)
-        for row in self._rows(query):
-            return record_of(PanelRecord, row)
-        return None
+        return next(reversed(self._records(PanelRecord, arena=arena)), None)
 
     def blocks(self, arena: str, entrants: Collection[str] | None = None, mode: str | None = None) -> list[BlockRecord]:
         """The blocks of an arena, sorted by id; with `entrants` only those in which nobody else plays."""
@@ -226,13 +200,9 @@ class Store:
         self, arena: str, mode: str, seed: int | None = None, rules_version: int = RULES_VERSION
     ) -> list[str]:
         """Ids of all blocks of one arena, mode and rules version (and seed), sorted: cheap, no result is read."""
-        table = schema.block
-        query = select(table.c.id).where(
-            table.c.arena == arena, table.c.mode == mode, table.c.rules_version == rules_version
-        )
-        if seed is not None:
-            query = query.where(table.c.seed == seed)
-        return [row["id"] for row in self._rows(query.order_by(table.c.id))]
+        column = schema.block.c.id
+        chosen = _equal(schema.block, arena=arena, mode=mode, rules_version=rules_version, seed=seed)
+        return [row["id"] for row in self._rows(select(column).where(*chosen).order_by(column))]
 
     def next_episode(
         self, arena: str, entrants: tuple[str, str], mode: str, seed: int, rules_version: int = RULES_VERSION
@@ -240,10 +210,10 @@ class Store:
         """First episode number that the pairing's blocks under this seed do not cover without a gap from 0."""
         table = schema.block
         first, second = sorted(entrants)
-        query = select(table.c.first_episode, table.c.episodes).where(
-            *(table.c.arena == arena, table.c.mode == mode, table.c.first == first, table.c.second == second),
-            *(table.c.seed == seed, table.c.rules_version == rules_version),
+        pairing = _equal(
+            table, arena=arena, mode=mode, first=first, second=second, seed=seed, rules_version=rules_version
         )
+        query = select(table.c.first_episode, table.c.episodes).where(*pairing)
         covered = 0
         for row in self._rows(query.order_by(table.c.first_episode)):
             if row["first_episode"] > covered:
@@ -253,61 +223,58 @@ class Store:
 
     def match(self, prefix: str) -> MatchRecord:
         """The match whose id begins like this; a StoreError lists the candidates where it is not exactly one."""
-        table = schema.match
-        query = select(table).where(table.c.id.startswith(prefix, autoescape=True)).order_by(table.c.row)
-        found = [record_of(MatchRecord, row) for row in self._rows(query)]
-        exact = [record for record in found if record.id == prefix]
-        if len(exact or found) == 1:
-            return (exact or found)[0]
-        if found:
-            raise StoreError(f"{self.name}: match {prefix!r} is ambiguous; it could be {_listing(found)}")
+        candidates = self._records(MatchRecord, schema.match.c.id.startswith(prefix, autoescape=True))
+        exact = [record for record in candidates if record.id == prefix]
+        if len(exact or candidates) == 1:
+            return (exact or candidates)[0]
+        if candidates:
+            raise StoreError(f"{self.name}: match {prefix!r} is ambiguous; it could be {_listing(candidates)}")
         known = _listing(self.matches()) or "none; play a match first"
         raise StoreError(f"{self.name}: no match {prefix!r}; the latest are: {known}")
 
     def matches(self, arena: str | None = None) -> list[MatchRecord]:
         """The matches (of one arena), in the order in which they were added."""
-        query = select(schema.match).order_by(schema.match.c.row)
-        query = query if arena is None else query.where(schema.match.c.arena == arena)
-        return [record_of(MatchRecord, row) for row in self._rows(query)]
+        return self._records(MatchRecord, arena=arena)
 
     def measurements(
         self, arena: str | None = None, subject: str | None = None, kind: str | None = None
     ) -> list[Measurement]:
         """The measurements that fit, in the order in which they were added."""
-        query = select(schema.measurement).order_by(schema.measurement.c.row)
-        for name, value in (("arena", arena), ("subject", subject), ("kind", kind)):
-            if value is not None:
-                query = query.where(schema.measurement.c[name] == value)
-        return [record_of(Measurement, row) for row in self._rows(query)]
+        return self._records(Measurement, arena=arena, subject=subject, kind=kind)
 
     def submissions(self, arena: str | None = None) -> list[SubmissionRecord]:
         """The submissions (to one arena), in the order in which they were added."""
-        query = select(schema.submission).order_by(schema.submission.c.row)
-        query = query if arena is None else query.where(schema.submission.c.arena == arena)
-        return [record_of(SubmissionRecord, row) for row in self._rows(query)]
+        return self._records(SubmissionRecord, arena=arena)
 
     # The cache of views: the one thing here that may be overwritten, since it can be computed again.
 
     def cached_view(self, arena: str, mode: str, rules_version: int, inputs: str) -> str | None:
         """The view computed last, if it was computed from exactly these inputs (a hash)."""
-        table = schema.view
-        query = select(table.c.body).where(
-            *(table.c.arena == arena, table.c.mode == mode),
-            *(table.c.rules_version == rules_version, table.c.inputs == inputs),
-        )
-        return next((row["body"] for row in self._rows(query)), None)
+        same = _equal(schema.view, arena=arena, mode=mode, rules_version=rules_version, inputs=inputs)
+        return next((row["body"] for row in self._rows(select(schema.view.c.body).where(*same))), None)
 
     def cache_view(self, arena: str, mode: str, rules_version: int, inputs: str, body: str) -> None:
         """Keeps a computed view in the place of the one before it."""
         table = schema.view
         key = {"arena": arena, "mode": mode, "rules_version": rules_version}
         with self._writing() as connection:
-            connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
+            connection.execute(delete(table).where(*_equal(table, **key)))
             connection.execute(insert(table).values(**key, inputs=inputs, body=body))
+
+    def _records(self, kind: type[R], /, *conditions: ColumnElement[bool], **values: Any) -> list[R]:
+        """The records of a kind that fit the conditions and values, see `_equal`, in the order of their addition."""
+        table = schema.TABLES[kind]
+        query = select(table).where(*conditions, *_equal(table, **values)).order_by(table.c.row)
+        return [record_of(kind, row) for row in self._rows(query)]
 
     def _rows(self, query: Select[Any]) -> list[Mapping[str, Any]]:
         with self._reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _equal(table: Table, **values: Any) -> list[ColumnElement[bool]]:
+    """The conditions that columns have these values; None stands for any."""
+    return [table.c[name] == value for name, value in values.items() if value is not None]
 
 
 def _check_readable(connection: Connection) -> None:

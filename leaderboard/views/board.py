@@ -16,14 +16,7 @@ import numpy as np
 
 from leaderboard.errors import StoreError
 from leaderboard.labels import unique_labels
-from leaderboard.records import (
-    RULES_VERSION,
-    ArenaRecord,
-    BlockRecord,
-    Measurement,
-    PanelRecord,
-    canonical,
-)
+from leaderboard.records import RULES_VERSION, ArenaRecord, BlockRecord, Measurement, PanelRecord, canonical
 from leaderboard.statistics.comparison import is_head_to_head, observations, player_name, rounds
 from leaderboard.statistics.counts import Counts
 from leaderboard.statistics.rating import Rating, fit, rank_intervals, trueskill_online
@@ -160,8 +153,8 @@ def board(
     # Who plays is recorded before its blocks, and its label stays; a panel may name entrants that are not recorded yet.
     members = [[entrant, labels.get(entrant)] for entrant in panel.entrants] if panel else None
     measured = store.measurements(arena_id)
-    told = [asdict(measurement) for measurement in measured]
-    depends_on = [_VIEW, seed, panel and panel.id, members, sorted(match.id for match in matches), ids, *told]
+    facts = [asdict(measurement) for measurement in measured]
+    depends_on = [_VIEW, seed, panel and panel.id, members, sorted(match.id for match in matches), ids, *facts]
     inputs = hashlib.sha256(canonical([*key, *depends_on]).encode()).hexdigest()
     if not rebuild and (text := store.cached_view(*key, inputs)) is not None:
         return Board.from_json(text)
@@ -249,7 +242,7 @@ def _rated(
     """The fit of all comparisons, and classical TrueSkill."""
     comparisons = observations(arena, blocks, members)
     players = [player_name(entrant, side) for side in table.sides for entrant in table.entrants]
-    counts = Counts.of([(c.first, c.second, c.outcome, c.weight) for c in comparisons], players)
+    counts = Counts.of([comparison[:4] for comparison in comparisons], players)
     return fit(counts), trueskill_online(rounds(comparisons), counts.draw_share)
 
 
@@ -381,15 +374,6 @@ def rating_change(before: Board, after: Board, entrants: Iterable[str]) -> list[
     for row in after.rows:
         if row.entrant in wanted:
             was = old.get((row.entrant, row.side))
-            changes.append(
-                Change(
-                    label=row.label,
-                    entrant=row.entrant,
-                    side=row.side,
-                    mu_before=was["mu"].mean if was else None,
-                    mu_after=row["mu"].mean,
-                    rank_before=was.rank if was else None,
-                    rank_after=row.rank,
-                )
-            )
+            mu, rank = (was["mu"].mean, was.rank) if was else (None, None)
+            changes.append(Change(row.label, row.entrant, row.side, mu, row["mu"].mean, rank, row.rank))
     return changes

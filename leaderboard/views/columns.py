@@ -5,6 +5,7 @@ A new column is one more entry of `COLUMNS`; the reports need to know nothing of
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -68,6 +69,13 @@ class Standing:
     def player(self) -> str:
         """What the rating calls it."""
         return player_name(self.entrant, self.side)
+
+    @cached_property
+    def measured(self) -> Mapping[str, Sequence[Any]]:
+        """What is shown of its measurements, by the first key of the column."""
+        seats = [seat for seat, side in self.facts.arena.seats if self.side and side == self.side]
+        exploited = exploitability.shown(self.facts.exploited.get(self.entrant, ()), seats, self.side)
+        return {**exploited, **strangers.shown(self.facts.with_strangers.get(self.entrant, ()), self.side)}
 
 
 _NEW = (CENTRE, CENTRE / 3.0)  # TrueSkill of a player without a game
@@ -166,18 +174,8 @@ def _faults(standing: Standing) -> tuple[int, dict[str, int]]:
     return sum(faults.values()), {status: count for status, count in faults.items() if count}
 
 
-def _exploited(kind: str) -> Callable[[Standing], Sequence[Any]]:
-    def choose(standing: Standing) -> Sequence[Any]:
-        seats = [seat for seat, side in standing.facts.arena.seats if standing.side and side == standing.side]
-        return exploitability.shown(standing.facts.exploited.get(standing.entrant, ()), seats, standing.side)[kind]
-
-    return choose
-
-
-def _with_strangers(kind: str) -> Callable[[Standing], Sequence[Any]]:
-    return lambda standing: strangers.shown(standing.facts.with_strangers.get(standing.entrant, ()), standing.side)[
-        kind
-    ]
+def _measured(name: str) -> Callable[[Standing], Sequence[Any]]:
+    return lambda standing: standing.measured[name]
 
 
 #: Number of opponents, and what is shown of each kind of measurement.
@@ -228,7 +226,7 @@ COLUMNS: tuple[BoardColumn, ...] = (
     *(
         BoardColumn(
             (kind, f"{kind}_mark"),
-            _exploited(kind),
+            _measured(kind),
             "marked",
             name,
             digits=4,
@@ -241,7 +239,7 @@ COLUMNS: tuple[BoardColumn, ...] = (
     *(
         BoardColumn(
             keys,
-            _with_strangers(keys[0]),
+            _measured(keys[0]),
             "interval" if len(keys) > 1 else "count",
             name,
             place=2,

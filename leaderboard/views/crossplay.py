@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from leaderboard.labels import unique_labels
-from leaderboard.records import RULES_VERSION, BlockRecord, SeatResult, Status
-from leaderboard.statistics.returns import Floats, Ints, performances
+from leaderboard.records import RULES_VERSION, BlockRecord, SeatResult
+from leaderboard.statistics.returns import Floats, Ints, counted_steps, performances
 
 if TYPE_CHECKING:
     from leaderboard.store.store import Store
@@ -35,6 +35,13 @@ class Crossplay:
     mean: Floats
     standard_error: Floats
     n: Ints
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data for JSON; what is not known is None."""
+        figures = {"mean": self.mean, "standard_error": self.standard_error}
+        known = {name: np.where(np.isfinite(x), x, None).tolist() for name, x in figures.items()}  # type: ignore[call-overload]
+        names = {"entrants": list(self.entrants), "labels": list(self.labels)}
+        return {"arena": self.arena, "side": self.side, **names, **known, "n": self.n.tolist()}
 
 
 def crossplay(
@@ -153,7 +160,7 @@ def episode_returns(
             spread over at least these many steps, see `returns.performances`.
     """
     row_of, column_of = {who: i for i, who in enumerate(rows)}, {who: i for i, who in enumerate(columns)}
-    found = {role: np.full((episodes, len(rows), len(columns)), np.nan) for role in roles}
+    returns = {role: np.full((episodes, len(rows), len(columns)), np.nan) for role in roles}
     for block in blocks:
         a, b = block.entrants
         start, end = max(block.first_episode, first), min(block.first_episode + block.episodes, first + episodes)
@@ -166,8 +173,8 @@ def episode_returns(
             for role, seats in roles.items():
                 cell = own_returns(block, who, seats, max_steps)
                 if cell is not None:
-                    found[role][there, row_of[who], column_of[partner]] = cell[here]
-    return found
+                    returns[role][there, row_of[who], column_of[partner]] = cell[here]
+    return returns
 
 
 def own_returns(block: BlockRecord, who: str, seats: Sequence[str], max_steps: int | None) -> Floats | None:
@@ -182,17 +189,15 @@ def own_returns(block: BlockRecord, who: str, seats: Sequence[str], max_steps: i
     if not rotations:
         return None
     fewest = min(map(len, rotations.values()))
-    told = [
+    returns = [
         np.mean([_return(result, max_steps) for result in results], axis=0)
         for results in rotations.values()
         if len(results) == fewest
     ]
-    return np.asarray(np.mean(told, axis=0))
+    return np.asarray(np.mean(returns, axis=0))
 
 
 def _return(result: SeatResult, max_steps: int | None) -> Floats:
     if max_steps is None:
         return result.returns
-    spoiled = result.statuses != Status.DONE.code
-    steps = np.where(spoiled, np.maximum(result.lengths, max_steps), result.lengths)
-    return np.asarray(result.returns / np.maximum(steps, 1))
+    return np.asarray(result.returns / counted_steps(result.lengths, result.statuses, max_steps))

@@ -43,12 +43,11 @@ def by_subject(measurements: Iterable[Measurement], entrants: Collection[str]) -
         if measurement.kind in COLUMNS and known and measurement.subject in entrants:
             pool = canonical(measurement.details["pool"])
             pools[pool] = [*pools.pop(pool, ()), measurement]  # the pool that was measured last is the last
-    found: dict[str, list[Measurement]] = {}
-    if pools:
-        _, _, shared = max((len({m.subject for m in told}), at, told) for at, told in enumerate(pools.values()))
-        for measurement in shared:
-            found.setdefault(measurement.subject, []).append(measurement)
-    return found
+    subjects: dict[str, list[Measurement]] = {}
+    # of equal pools the one that was measured last
+    for measurement in max(reversed(pools.values()), key=lambda pool: len({m.subject for m in pool}), default=()):
+        subjects.setdefault(measurement.subject, []).append(measurement)
+    return subjects
 
 
 def shown(measurements: Sequence[Measurement], side: str = "") -> dict[str, Sequence[Any]]:

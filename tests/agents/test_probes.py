@@ -27,10 +27,12 @@ by what it plays without exploration.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
+from _pytest.mark.structures import ParameterSet
 from torch import Tensor
 
 from agents.lola import Lola
@@ -64,6 +66,17 @@ SETTINGS = {
 }
 ROUNDS = 40
 LEARNERS = [name for name in names(AGENTS) if load_agent(name).agent.learns]
+#: Arena, script, and the share of cooperation that is best against it.
+SCRIPTS = [("ipd", "always-cooperate", 0.0), ("ipd", "always-defect", 0.0), ("stag-hunt", "always-cooperate", 1.0)]
+#: Variants of one algorithm, which take seconds each: the usual run has one of them for each script.
+VARIANTS = ["maddpg", "maddpg-inferred", "maddpg-ensemble"]
+
+
+def probes() -> Iterator[ParameterSet]:
+    """Every learner with every script; `slow` are the variants whose turn it is not."""
+    for (place, script), name in itertools.product(enumerate(SCRIPTS), LEARNERS):
+        usual = name not in VARIANTS or VARIANTS.index(name) == place
+        yield pytest.param(name, *script, marks=() if usual else pytest.mark.slow)
 
 
 def play(agent: str, arena: str, against: str | None, rounds: int, seed: int = 0, copies: int = 64) -> Table:
@@ -81,11 +94,7 @@ def learned_share(table: Table, metric: str) -> float:
 
 
 @pytest.mark.learning
-@pytest.mark.parametrize("name", LEARNERS)
-@pytest.mark.parametrize(
-    ("arena", "against", "best"),
-    [("ipd", "always-cooperate", 0.0), ("ipd", "always-defect", 0.0), ("stag-hunt", "always-cooperate", 1.0)],
-)
+@pytest.mark.parametrize(("name", "arena", "against", "best"), list(probes()))
 def test_every_learner_finds_the_best_reply_to_a_script(name: str, arena: str, against: str, best: float) -> None:
     table = play(",".join([name, *SETTINGS.get(name, [])]), arena, against, ROUNDS)
     assert learned_share(table, "cooperation") == pytest.approx(best, abs=0.05)

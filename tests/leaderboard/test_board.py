@@ -28,13 +28,13 @@ def blocks(make):
 @pytest.fixture
 def store(tmp_path, make, blocks):
     with Store(tmp_path / "records.db") as store:
-        store.add_arena(make.arena())
+        store.add(make.arena())
         for name in SKILL:
-            store.add_entrant(make.entrant(name, f"agent {name}"))
-        store.add_panel(PANEL)
+            store.add(make.entrant(name, f"agent {name}"))
+        store.add(PANEL)
         for block in blocks:
-            store.add_block(block)
-        store.add_match(make.match("m1", blocks[:4]))
+            store.add(block)
+        store.add(make.match("m1", blocks[:4]))
         yield store
 
 
@@ -73,11 +73,11 @@ def test_rebuilding_overwrites_the_cache(store):
 
 def test_the_cache_ends_with_what_it_was_made_of(store, make):
     before = board(store, "coin-v1")
-    store.add_match(make.match("m2", store.blocks("coin-v1")[:1]))
+    store.add(make.match("m2", store.blocks("coin-v1")[:1]))
     assert board(store, "coin-v1").matches == before.matches + 1
-    store.add_panel(PanelRecord("coin-v1/panel-2", "coin-v1", ("c", "d")))
+    store.add(PanelRecord("coin-v1/panel-2", "coin-v1", ("c", "d")))
     assert board(store, "coin-v1").panel == "coin-v1/panel-2"
-    store.add_block(make.block(("a", "c"), lambda *_: [1.0, 2.0], first=100))
+    store.add(make.block(("a", "c"), lambda *_: [1.0, 2.0], first=100))
     assert board(store, "coin-v1").blocks == before.blocks + 1
     assert board(store, "coin-v1", seed=0).blocks == before.blocks + 1
     assert board(store, "coin-v1", seed=1).rows == ()
@@ -104,8 +104,8 @@ def test_a_cache_that_cannot_be_written_hides_no_board(store, monkeypatch):
 
 def test_modes_and_rules_versions_are_never_mixed(store, make):
     before = board(store, "coin-v1").to_json()
-    store.add_block(make.block(("a", "b"), lambda *_: [50.0], mode="learn"))
-    store.add_block(make.block(("a", "b"), lambda *_: [50.0], first=50, rules_version=2))
+    store.add(make.block(("a", "b"), lambda *_: [50.0], mode="learn"))
+    store.add(make.block(("a", "b"), lambda *_: [50.0], first=50, rules_version=2))
     assert board(store, "coin-v1", rebuild=True).to_json() == before
     assert [row.entrant for row in board(store, "coin-v1", "learn").rows] == ["a", "b"]
 

@@ -97,7 +97,7 @@ def test_stopped_and_typed_again_it_has_every_figure_and_curve(tmp_path: Path, m
     whole = played(match(runs=3))
     monkeypatch.setenv("ZOO_HOME", str(tmp_path / "other"))
     home.records()
-    add, left = Store.add_block, 2
+    add, left = Store.add, 2
 
     def stop(store: Store, block: object) -> bool:
         nonlocal left
@@ -107,7 +107,7 @@ def test_stopped_and_typed_again_it_has_every_figure_and_curve(tmp_path: Path, m
         return add(store, block)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "add_block", stop)
+        patch.setattr(Store, "add", stop)
         with pytest.raises(KeyboardInterrupt):
             played(match(runs=3))
     assert len(recorded(NAME)) == 2

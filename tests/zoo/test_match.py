@@ -133,11 +133,11 @@ def test_match_that_was_stopped_is_finished_first() -> None:
         plan = prepare(venue, ("greedy", "cooperator"), store, episodes=20, onward=True)
         register(plan, store)
         first = next(iter(plan.tasks.values()))
-        store.add_block(play_block(venue, first))
+        store.add(play_block(venue, first))
         again = prepare(venue, ("greedy", "cooperator"), store, episodes=20, onward=True)
         assert again.tasks == plan.tasks
         for task in plan.tasks.values():
-            store.add_block(play_block(venue, task))
+            store.add(play_block(venue, task))
         assert prepare(venue, ("greedy", "cooperator"), store, episodes=20, onward=True).first_episode == 20
 
 

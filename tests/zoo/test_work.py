@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from zoo.errors import UserError
-from zoo.work.pool import Contact, Job, name_of, work, work_off
+from zoo.work.pool import Contact, Job, name_of, work
 
 
 class Odd(Exception):
@@ -28,7 +28,7 @@ def square(contact: Contact, number: int) -> int:
     return number**2
 
 
-def half(number: int) -> float:
+def half(contact: Contact, number: int) -> float:
     if number % 2:
         raise UserError(f"{number} is odd")
     return number / 2
@@ -66,13 +66,14 @@ def test_the_results_do_not_depend_on_the_number_of_workers(workers: int) -> Non
     found = work(jobs(square, 1, 2, 3), workers, watch=lambda job, value: news.append((job.key, value)))
     assert sorted((job.key, result) for job, result in found) == [("1", 1), ("2", 4), ("3", 9)]
     assert ("1", {"number": 1}) in news
-    assert sorted(work_off(half, [2, 4, 6], workers)) == [(2, 1.0), (4, 2.0), (6, 3.0)]
+    halves = [(job.key, result) for job, result in work(jobs(half, 2, 4, 6), workers)]
+    assert sorted(halves) == [("2", 1.0), ("4", 2.0), ("6", 3.0)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_a_job_raises_is_raised_where_it_was_asked_for(workers: int) -> None:
     with pytest.raises(UserError, match="3 is odd"):
-        list(work_off(half, [2, 3, 4], workers))
+        list(work(jobs(half, 2, 3, 4), workers))
     with pytest.raises((Odd, RuntimeError), match="1 and 2"):
         list(work(jobs(odd, 1, 1), workers))
 

@@ -14,9 +14,9 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,59 +96,53 @@ class Clock:
 def count() -> int:
     """How many measurements `measure` takes."""
     agents = [load_agent(name).agent for name in names(AGENTS)]
-    learners = sum(agent.learns for agent in agents)
-    imagining = sum(_imagines(agent) for agent in agents)
-    particles = len(PARTICLES) * (1 + len(PARTICLE_COPIES))
-    return len(ARENAS) * len(COPIES) + 1 + particles + len(agents) + learners + imagining + 2 + 1 + 1
+    of_agents = len(agents) + sum(agent.learns for agent in agents) + sum(map(_imagines, agents))
+    return len(ARENAS) * len(COPIES) + 1 + len(PARTICLES) * (1 + len(PARTICLE_COPIES)) + of_agents + 2 + 1 + 1
 
 
 def measure(quick: bool = False) -> Iterator[Speed]:
     """All measurements, one after another; `quick` repeats less."""
     clock = Clock(3, 0.02) if quick else Clock()
+    once = Clock(1 if quick else 3, 0.0)
     rates: dict[tuple[str, int], float] = {}
     for name, copies in itertools.product(ARENAS, COPIES):
         call = clock.seconds(stepping(load_arena(name).make(copies)))
         rates[name, copies] = copies / call
         yield Speed("arena", name, {"copies": copies, "steps / CPU s": copies / call, "us / call": 1e6 * call})
-    face = 1 / clock.seconds(pettingzoo_loop(ARENAS[0]))
+    face = 1 / clock.seconds(parallel_loop(parallel_env(load_arena(ARENAS[0]).factory)))
     faster = {f"{copies:,} copies: times faster": rates[ARENAS[0], copies] / face for copies in (COPIES[0], COPIES[-1])}
     yield Speed("face", ARENAS[0], {"steps / CPU s": face, **faster})
     for name in PARTICLES:
         yield from _particles(name, clock)
-    for name in names(AGENTS):
-        yield Speed("agent", name, _agent(load_agent(name), clock, quick))
-    for name in names(AGENTS):
-        if load_agent(name).agent.learns:
-            yield Speed("learning", name, _learning(load_agent(name), quick))
-    plain = Clock(1 if quick else 3, 0.0).seconds(plain_update(*IMAGINED))
-    for name in names(AGENTS):
-        if _imagines(load_agent(name).agent):
-            yield Speed("imagining", name, _update(load_agent(name), quick, plain))
-    yield from _training(Clock(1, 0.0) if quick else Clock(3, 0.0))
+    entries = [load_agent(name) for name in names(AGENTS)]
+    yield from (Speed("agent", entry.name, _agent(entry, clock, once)) for entry in entries)
+    rounds = once if quick else Clock(3, 0.3)
+    yield from (Speed("learning", entry.name, _learning(entry, rounds)) for entry in entries if entry.agent.learns)
+    plain, updates = once.seconds(plain_update(*IMAGINED)), Clock(1 if quick else 5, 0.0)
+    imagining = [entry for entry in entries if _imagines(entry.agent)]
+    yield from (Speed("imagining", entry.name, _update(entry, updates, plain)) for entry in imagining)
+    yield from _training(once)
     yield Speed("planning", f"{FIELD} entrants in {PLANNED}", _planning())
     counts = synthetic_results()
-    yield Speed(
-        "rating", "fit", {"players": PLAYERS, "results": RESULTS, "ms": 1e3 * clock.seconds(lambda: fit(counts))}
-    )
+    fitting = 1e3 * clock.seconds(lambda: fit(counts))
+    yield Speed("rating", "fit", {"players": PLAYERS, "results": RESULTS, "ms": fitting})
 
 
 def stepping(arena: Arena) -> Callable[[], object]:
     """One step of an arena under actions drawn beforehand; time steps of all seats are made."""
     arena.reset(derive_rows(0, arena.batch_size))
-    drawn: list[dict[str, Action]] = []
-    for number in range(_JOINT):
-        actions = {}
-        for seat, spec in arena.spec.seats.items():
-            luck = bits(derive_rows(1, arena.batch_size, seat), number)
-            actions[seat] = Action(below(luck, spec.actions))
-        drawn.append(actions)
+
+    def joint(number: int) -> dict[str, Action]:
+        luck = {seat: bits(derive_rows(1, arena.batch_size, seat), number) for seat in arena.spec.seats}
+        return {seat: Action(below(luck[seat], spec.actions)) for seat, spec in arena.spec.seats.items()}
+
+    drawn = [joint(number) for number in range(_JOINT)]
     following = itertools.cycle(drawn)
     return lambda: arena.step(next(following))
 
 
-def pettingzoo_loop(name: str) -> Callable[[], object]:
-    """One step of PettingZoo's own loop in an arena's parallel face; a finished episode is reset on the way."""
-    env = parallel_env(load_arena(name).factory)
+def parallel_loop(env: Any) -> Callable[[], object]:
+    """One step of PettingZoo's own loop in a parallel environment; a finished episode is reset on the way."""
     env.reset(seed=0)
     following = itertools.cycle(_drawn_for(env))
 
@@ -187,21 +181,12 @@ def _training(clock: Clock) -> Iterator[Speed]:
 
 
 def mpe2_parallel_loop(module: str) -> Callable[[], object]:
-    """One step of all agents of mpe2's parallel environment; a finished episode is reset on the way."""
-    env = importlib.import_module(f"mpe2.{module}").parallel_env()
-    env.reset(seed=0)
-    following = itertools.cycle(_drawn_for(env))
-
-    def step() -> None:
-        if not env.agents:
-            env.reset()
-        env.step(next(following))
-
-    return step
+    """One step of all agents of mpe2's parallel environment."""
+    return parallel_loop(importlib.import_module(f"mpe2.{module}").parallel_env())
 
 
 def mpe2_aec_loop(module: str) -> Callable[[], object]:
-    """One step of all agents of mpe2's AEC environment, each told its observation before; resets as above."""
+    """One step of all agents of mpe2's AEC environment, each shown its observation before; resets as above."""
     env = importlib.import_module(f"mpe2.{module}").env()
     env.reset(seed=0)
     following = itertools.cycle(_drawn_for(env))
@@ -228,17 +213,14 @@ def _place(entry: AgentEntry) -> str | None:
     return next((name for name in ARENAS if not refusal(entry, load_arena(name).make(1))), None)
 
 
-def _agent(entry: AgentEntry, clock: Clock, quick: bool) -> dict[str, float]:
+def _agent(entry: AgentEntry, clock: Clock, once: Clock) -> dict[str, float]:
     """Microseconds per `act` at several batch sizes, and whole episodes against itself per CPU second."""
     place = _place(entry)
     if place is None:
         return {}
-    figures = {}
-    for copies in BATCHES:
-        arena = load_arena(place).make(copies)
-        figures[f"B = {copies}"] = 1e6 * clock.seconds(acting(entry, arena))
-    arena, episodes = load_arena(place).make(BLOCK), derive_rows(0, BLOCK)
-    once = Clock(1 if quick else 3, 0.0)
+    game = load_arena(place)
+    figures = {f"B = {copies}": 1e6 * clock.seconds(acting(entry, game.make(copies))) for copies in BATCHES}
+    arena, episodes = game.make(BLOCK), derive_rows(0, BLOCK)
     figures["episodes / CPU s"] = BLOCK / once.seconds(lambda: play_episodes(_seated(entry, arena), episodes))
     return figures
 
@@ -250,18 +232,16 @@ def _planning() -> dict[str, float]:
     except UserError:
         return {}
     started = time.process_time()
-    venue = Venue(ArenaChoice(PLANNED))
+    venue, entering = Venue(ArenaChoice(PLANNED)), []
+    for text in texts:
+        with suppress(UserError):  # it cannot play there
+            venue.entrant(text)
+            entering.append(text)
+        if len(entering) == FIELD:
+            break
     with Store(":memory:") as store:
-        plan = prepare(venue, list(itertools.islice(filter(partial(_enters, venue), texts), FIELD)), store)
+        plan = prepare(venue, entering, store)
     return {"pairings": len(plan.pairings), "blocks": len(plan.tasks), "CPU s": time.process_time() - started}
-
-
-def _enters(venue: Venue, text: str) -> bool:
-    """Whether an entrant can play there."""
-    try:
-        return bool(venue.id(text))
-    except UserError:
-        return False
 
 
 def _fresh(entry: AgentEntry, arena: Arena) -> dict[str, Agent]:
@@ -273,29 +253,35 @@ def acting(entry: AgentEntry, arena: Arena) -> Callable[[], object]:
     """One `act` of a fresh agent in the arena's first seat, on its first time step."""
     seat = next(iter(arena.spec.seats))
     agent = _fresh(entry, arena)[seat]
-    told, _ = arena.reset(derive_rows(0, arena.batch_size))
+    steps, _ = arena.reset(derive_rows(0, arena.batch_size))
     memory = agent.begin(seatings({seat: 0}, derive_rows(0, arena.batch_size))[seat])
-    return lambda: agent.act(told[seat], memory)
+    return lambda: agent.act(steps[seat], memory)
 
 
 def _seated(entry: AgentEntry, arena: Arena) -> Seated:
     return Seated(arena, _fresh(entry, arena), dict.fromkeys(arena.spec.seats, 0))
 
 
-def _learning(entry: AgentEntry, quick: bool) -> dict[str, float]:
+def _with_and_without(
+    entry: AgentEntry, arena: Arena, seats: Sequence[str], length: int, clock: Clock, warmup: int
+) -> tuple[float, float]:
+    """CPU seconds of a round of self-play in which the agents in some seats learn, and of one in which nobody does."""
+    team = _fresh(entry, arena)
+    learning, idle = (Table(arena, arena.spec.name, team, who, length=length) for who in (seats, ()))
+    for _ in range(warmup):
+        learning.play_round()
+    return clock.seconds(learning.play_round), clock.seconds(idle.play_round)
+
+
+def _learning(entry: AgentEntry, clock: Clock) -> dict[str, float]:
     """Rounds of self-play per CPU second under default settings, and the share of the time that learning took."""
     place = _place(entry)
     if place is None:
         return {}
     copies, length = ROUND
     arena = load_arena(place).make(copies)
-    team = _fresh(entry, arena)
-    learning = Table(arena, place, team, tuple(arena.spec.seats), length=length)
-    idle = Table(arena, place, team, (), length=length)
-    for _ in range(3):
-        learning.play_round()  # learners that wait for a full memory begin
-    clock = Clock(1 if quick else 3, 0.0 if quick else 0.3)
-    whole, played = clock.seconds(learning.play_round), clock.seconds(idle.play_round)
+    # after three rounds, learners that wait for a full memory have begun
+    whole, played = _with_and_without(entry, arena, tuple(arena.spec.seats), length, clock, warmup=3)
     return {
         "rounds / CPU s": 1 / whole,
         "steps / CPU s": copies * length / whole,
@@ -308,19 +294,14 @@ def _imagines(agent: type[Agent]) -> bool:
     return "simulator" in agent.needs_to_learn and "value" not in agent.needs  # exact learners roll nothing out
 
 
-def _update(entry: AgentEntry, quick: bool, plain: float) -> dict[str, float]:
+def _update(entry: AgentEntry, clock: Clock, plain: float) -> dict[str, float]:
     """CPU seconds of one agent's update under default settings, its roll-outs included, beside a plain one's."""
     copies, length = IMAGINED
     arena = load_arena("ipd").make(copies)
     if refusal(entry, arena):
         return {}
-    team = _fresh(entry, arena)
-    seat = next(iter(arena.spec.seats))
-    clock = Clock(1 if quick else 5, 0.0)
     # who learns may also be what plays, so one round is taken less another without learning
-    whole, played = (
-        clock.seconds(Table(arena, "ipd", team, seats, length=length).play_round) for seats in ([seat], [])
-    )
+    whole, played = _with_and_without(entry, arena, tuple(arena.spec.seats)[:1], length, clock, warmup=0)
     taken = max(whole - played, 1e-9)
     return {"CPU s / update": taken, "plain CPU s / update": plain, "times faster": plain / taken}
 
@@ -375,8 +356,11 @@ def synthetic_results() -> Counts:
 
 def machine() -> dict[str, Any]:
     """What the figures were taken on."""
+    info = Path("/proc/cpuinfo")  # of Linux; elsewhere the platform module knows as much as there is
+    lines = info.read_text().splitlines() if info.is_file() else []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return {
-        "cpu": _cpu_model(),
+        "cpu": next(models, "") or platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
@@ -384,10 +368,3 @@ def machine() -> dict[str, Any]:
         "numpy": np.__version__,
         "system": f"{platform.system()} {platform.machine()}",
     }
-
-
-def _cpu_model() -> str:
-    info = Path("/proc/cpuinfo")  # where Linux tells; elsewhere the platform module knows as much as there is
-    lines = info.read_text().splitlines() if info.is_file() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.nn.functional import gumbel_softmax
 
+from agents.randomness import initialise
 from zoo.entry.venue import ArenaChoice
 from zoo.training.plan import Plan, set_up
 
@@ -30,19 +32,9 @@ def rounds() -> tuple[Callable[[], object], int]:
     return table.play_round, table.steps_per_round
 
 
-def _network(wide: int, narrow: int, luck: torch.Generator) -> Any:
-    layers = [(wide, 64), (64, 64), (64, narrow)]
-    parts: list[Any] = []
-    for number, (into, out) in enumerate(layers):
-        layer: Any = torch.nn.Linear(into, out)
-        layer.weight.data.uniform_(-(into**-0.5), into**-0.5, generator=luck)
-        parts += [layer, torch.nn.ReLU()] if number < 2 else [layer]
-    return torch.nn.Sequential(*parts)
-
-
-def _soft(logits: torch.Tensor, luck: torch.Generator) -> torch.Tensor:
-    noise = -(-torch.rand(logits.shape, generator=luck).clamp_min(1e-20).log()).log()
-    return (logits + noise).softmax(-1)
+def _network(wide: int, narrow: int) -> Any:
+    linear, relu = torch.nn.Linear, torch.nn.ReLU
+    return torch.nn.Sequential(linear(wide, 64), relu(), linear(64, 64), relu(), linear(64, narrow))
 
 
 def _descend(loss: torch.Tensor, network: Any, optimizer: torch.optim.Optimizer) -> None:
@@ -57,24 +49,23 @@ def plain() -> Callable[[], object]:
     env = importlib.import_module("mpe2.simple_spread_v3").parallel_env()
     seen, _ = env.reset(seed=0)
     seats = list(env.possible_agents)
-    luck = torch.Generator().manual_seed(0)
-
-    actors, slow_actors = ({s: _network(18, 5, luck) for s in seats} for _ in range(2))
-    critics, slow_critics = ({s: _network(69, 1, luck) for s in seats} for _ in range(2))
+    with initialise(0):
+        actors, slow_actors = ({s: _network(18, 5) for s in seats} for _ in range(2))
+        critics, slow_critics = ({s: _network(69, 1) for s in seats} for _ in range(2))
     steps = {s: [torch.optim.Adam(n[s].parameters(), 0.01) for n in (actors, critics)] for s in seats}
-    stored = {s: [torch.randn(_STORED, w, generator=luck) for w in (18, 5, 1, 18)] for s in seats}
+    stored = {s: [torch.randn(_STORED, w) for w in (18, 5, 1, 18)] for s in seats}
 
     def update(seat: str) -> None:
-        rows = torch.randint(_STORED, (_BATCH,), generator=luck)
+        rows = torch.randint(_STORED, (_BATCH,))
         batch = {s: [leaf[rows] for leaf in stored[s]] for s in seats}
         with torch.no_grad():
-            ahead = [*(batch[s][3] for s in seats), *(_soft(slow_actors[s](batch[s][3]), luck) for s in seats)]
+            ahead = [*(batch[s][3] for s in seats), *(gumbel_softmax(slow_actors[s](batch[s][3])) for s in seats)]
             target = batch[seat][2] + 0.95 * slow_critics[seat](torch.cat(ahead, 1))
         now = [batch[s][0] for s in seats]
         value = critics[seat](torch.cat([*now, *(batch[s][1] for s in seats)], 1))
         _descend((value - target).square().mean(), critics[seat], steps[seat][1])
         logits = actors[seat](batch[seat][0])
-        done = [_soft(logits, luck) if s == seat else batch[s][1] for s in seats]
+        done = [gumbel_softmax(logits) if s == seat else batch[s][1] for s in seats]
         _descend(-critics[seat](torch.cat([*now, *done], 1)).mean(), actors[seat], steps[seat][0])
         for fast, slow in ((actors, slow_actors), (critics, slow_critics)):
             for mine, theirs in zip(slow[seat].parameters(), fast[seat].parameters(), strict=True):
@@ -85,7 +76,7 @@ def plain() -> Callable[[], object]:
         for number in range(_HUNDRED):
             with torch.no_grad():
                 logits = {s: actors[s](torch.from_numpy(seen[s]).unsqueeze(0)) for s in seats}
-            chosen = {s: int(_soft(logit, luck).argmax()) for s, logit in logits.items()}
+            chosen = {s: int(gumbel_softmax(logit).argmax()) for s, logit in logits.items()}
             before = seen
             seen, paid, *_ = env.step(chosen)
             for s in seats:

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.protocol import Agent
 from agents.randomness import derive_rows
 from arenas.luck import bits
 from arenas.protocol import Action, SeatSpec, TimeStep
 from zoo.check.data import clone, difference, leaves
-from zoo.check.subject import ROWS, Game, Specimen, follow, unlike
-from zoo.check.verdict import Verdict, judge
+from zoo.check.rules import ROWS
+from zoo.check.subject import Game, Specimen, follow, unlike
+from zoo.check.verdict import Faults
 
 #: Words that any game may offer. An agent that needs another word knows the rules of one family of games. Masks there
 #: forbid nothing, so such an agent is shown no made-up masks.
@@ -23,18 +23,15 @@ GENERAL = frozenset({"discrete", "continuous", "channel", "common", "state", "si
 TOLERANCE = 1e-5  # between continuous actions of batches of different size
 
 
-def plays_legally(subject: Specimen) -> Verdict:
+def plays_legally(subject: Specimen) -> Faults:
     """0: actions are of the right type, shape and range, respect masks, and carry extras with a row per copy."""
     for seat in subject.places():
-        game = subject.game(3)
-        for variant, what in _variants(subject, game, seat):
+        for variant, what in _variants(subject, subject.game(3), seat):
             play = follow({seat: subject.make((seat,))}, variant)
+            names = play.actions[0][seat].extras.keys()
             for t, (steps, actions) in enumerate(zip(variant.moments, play.actions, strict=True)):
-                names = play.actions[0][seat].extras.keys()
-                fault = illegal(actions[seat], steps[seat], subject.spec.seats[seat], names)
-                if fault:
-                    return judge(f"act in seat {seat}, {what}, moment {t}: {fault}")
-    return judge(None)
+                for fault in illegal(actions[seat], steps[seat], subject.spec.seats[seat], names):
+                    yield f"act in seat {seat}, {what}, moment {t}: {fault}"
 
 
 def _variants(subject: Specimen, game: Game, seat: str) -> Iterator[tuple[Game, str]]:
@@ -63,8 +60,8 @@ def _masked(step: TimeStep, t: int) -> TimeStep:
     return step._replace(action_mask=torch.where(step.active.unsqueeze(1), allowed, True))
 
 
-def illegal(action: Any, step: TimeStep, seat: SeatSpec, extras: Any) -> str | None:
-    """What is wrong with an action, or None.
+def illegal(action: Any, step: TimeStep, seat: SeatSpec, extras: Any) -> Iterator[str]:
+    """What is wrong with an action.
 
     Args:
         action: what `act` returned.
@@ -74,100 +71,81 @@ def illegal(action: Any, step: TimeStep, seat: SeatSpec, extras: Any) -> str | N
     """
     copies = len(step.reward)
     if not isinstance(action, Action):
-        return f"it returned {type(action).__name__} in place of an arenas.protocol.Action"
+        yield f"it returned {type(action).__name__} in place of an arenas.protocol.Action"
     if not isinstance(action.value, Tensor):
-        return f"the value is {type(action.value).__name__}, expected a tensor"
+        yield f"the value is {type(action.value).__name__}, expected a tensor"
     type_, shape = (torch.long, (copies,)) if seat.actions else (torch.float32, (copies, seat.action_dim))
     if action.value.dtype != type_ or action.value.shape != shape:
-        got = f"{action.value.dtype} {list(action.value.shape)}"
-        return f"the value is {got}, expected {type_} {list(shape)}"
+        yield f"the value is {action.value.dtype} {list(action.value.shape)}, expected {type_} {list(shape)}"
     if seat.actions:
         if not ((action.value >= 0) & (action.value < seat.actions)).all():
-            return f"an action is outside 0 .. {seat.actions - 1}"
-        if step.action_mask is not None:
-            allowed = step.action_mask.gather(1, action.value.unsqueeze(1)).squeeze(1)
-            if not allowed.all():
-                return "a forbidden action was taken: give it probability 0 where timestep.action_mask is False"
+            yield f"an action is outside 0 .. {seat.actions - 1}"
+        if step.action_mask is not None and not step.action_mask.gather(1, action.value.unsqueeze(1)).all():
+            yield "a forbidden action was taken: give it probability 0 where timestep.action_mask is False"
     elif not ((action.value >= -1) & (action.value <= 1)).all():
-        return "a number is outside [-1, 1] or not finite: squash or clamp the value, the arena scales it"
+        yield "a number is outside [-1, 1] or not finite: squash or clamp the value, the arena scales it"
     if seat.message_dim and (action.message is None or action.message.shape != (copies, seat.message_dim)):
-        return f"it should send a message float32 [{copies}, {seat.message_dim}]"
+        yield f"it should send a message float32 [{copies}, {seat.message_dim}]"
     if action.extras.keys() != extras:
-        return f"extras {sorted(action.extras)} differ from the first moment's {sorted(extras)}: always send the same"
+        yield f"extras {sorted(action.extras)} differ from the first moment's {sorted(extras)}: always send the same"
     for name, note in action.extras.items():
         if not isinstance(note, Tensor) or note.dim() == 0 or len(note) != copies:
-            return f"extras[{name!r}] should be a tensor [B, ...] with a row per copy"
-    return None
+            yield f"extras[{name!r}] should be a tensor [B, ...] with a row per copy"
 
 
-def act_sees_a_seat(subject: Specimen) -> Verdict:
+def act_sees_a_seat(subject: Specimen) -> Faults:
     """1: `act` takes a time step and a memory, and what other seats see does not reach it; `learn` sees the table."""
-    return judge(_signatures(subject.entry.agent) or _peeks(subject))
-
-
-def _signatures(agent: type[Agent]) -> str | None:
     for name, expected in (("begin", "seating"), ("act", "timestep, memory"), ("learn", "joint, context")):
-        parameters = list(inspect.signature(getattr(agent, name)).parameters)[1:]
+        parameters = list(inspect.signature(getattr(subject.entry.agent, name)).parameters)[1:]
         if len(parameters) != expected.count(",") + 1:
-            return f"{name}(self, {', '.join(parameters)}) should be {name}(self, {expected}) and take nothing else"
-    return None
-
-
-def _peeks(subject: Specimen) -> str | None:
-    if len(subject.spec.seats) < 2:
-        return None
+            yield f"{name}(self, {', '.join(parameters)}) should be {name}(self, {expected}) and take nothing else"
     game, stranger = subject.game(4), subject.game(5)
     plain = follow(subject.team(), game)
     for seat in subject.spec.seats:
         others = [other for other in subject.spec.seats if other != seat]
         changed = game.seats({other: [steps[other] for steps in stranger.moments] for other in others})
-        again = follow(subject.team(), changed)
-        if where := unlike(plain, again, seat):
-            return (
+        if where := unlike(plain, follow(subject.team(), changed), seat):
+            yield (
                 f"act plays otherwise ({where}) when only the other seats' time steps are changed: all that it knows"
                 " must come from its own time step and memory"
             )
-    return None
 
 
-def memory_is_the_only_state(subject: Specimen) -> Verdict:
+def memory_is_the_only_state(subject: Specimen) -> Faults:
     """2: same time step and memory, same action; interleaved games stay apart; neither is changed by `act`."""
     for seat in subject.places():
-        fault = _untouched(subject, seat) or _repeats(subject, seat) or _interleaves(subject, seat)
-        if fault:
-            return judge(f"act in seat {seat} {fault}")
-    return judge(None)
+        for look in (_untouched, _repeats, _interleaves):
+            for fault in look(subject, seat):
+                yield f"act in seat {seat} {fault}"
 
 
-def _untouched(subject: Specimen, seat: str) -> str | None:
+def _untouched(subject: Specimen, seat: str) -> Iterator[str]:
     agent, game = subject.make((seat,)), subject.game(6)
     memory = agent.begin(game.seatings[seat])
     for steps in game.moments:
         before, shown = clone(memory), clone(steps[seat])
         _, following = agent.act(steps[seat], memory)
         if where := difference(before, memory):
-            return f"changed memory{where} in place: return a new dict, as in {{**memory, 'step': memory['step'] + 1}}"
+            yield f"changed memory{where} in place: return a new dict, as in {{**memory, 'step': memory['step'] + 1}}"
         if where := difference(shown, steps[seat]):
-            return f"wrote into timestep{where}: it belongs to the arena"
+            yield f"wrote into timestep{where}: it belongs to the arena"
         memory = following
-    return None
 
 
-def _repeats(subject: Specimen, seat: str) -> str | None:
+def _repeats(subject: Specimen, seat: str) -> Iterator[str]:
     """The same moments again, backwards, so that something else was always played in between."""
     agent, game = subject.make((seat,)), subject.game(6)
     play = follow({seat: agent}, game)
     for t in reversed(range(len(game.moments))):
-        action, following = agent.act(game.moments[t][seat], play.memories[t][seat])
-        if difference(action, play.actions[t][seat]) or difference(following, play.memories[t + 1][seat]):
-            return (
+        again = agent.act(game.moments[t][seat], play.memories[t][seat])
+        if difference(again, (play.actions[t][seat], play.memories[t + 1][seat])):
+            yield (
                 f"gave another action or memory for the same time step and memory (moment {t}, asked again): keep all"
                 " state in the memory, and draw from memory['seed'] and memory['step']"
             )
-    return None
 
 
-def _interleaves(subject: Specimen, seat: str) -> str | None:
+def _interleaves(subject: Specimen, seat: str) -> Iterator[str]:
     games = [subject.game(6), subject.game(7)]
     alone = [follow({seat: subject.make((seat,))}, game) for game in games]
     shared = subject.make((seat,))
@@ -176,31 +154,34 @@ def _interleaves(subject: Specimen, seat: str) -> str | None:
         for number, game in enumerate(games):
             action, memories[number] = shared.act(game.moments[t][seat], memories[number])
             if difference(action, alone[number].actions[t][seat]):
-                return f"played otherwise at moment {t} with another game in between: keep nothing on self"
-    return None
+                yield f"played otherwise at moment {t} with another game in between: keep nothing on self"
 
 
-def rows_are_strangers(subject: Specimen) -> Verdict:
+def rows_are_strangers(subject: Specimen) -> Faults:
     """4: any batch size; what happens in one row changes no other; rows may change places."""
     batch, double = list(range(ROWS)), subject.game(8, copies=2 * ROWS)
+    others = [b for b in batch if b != 3]
     changed = [ROWS + b if b == 3 else b for b in batch]
     turned = [(5 * b + 2) % ROWS for b in batch]
+    # rows that play, which of their rows must play like which rows of the whole batch, and what it means otherwise.
+    plays = [
+        *(([b], [0], [b], f"row {b} of a batch of {ROWS} plays otherwise alone (B = 1)") for b in batch),
+        (changed, others, others, "a change in row 3 changed another row's action"),
+        (turned, batch, turned, "rows that change places play otherwise"),
+    ]
     for seat in subject.places():
 
-        def play(index: list[int], seat: str = seat) -> list[Tensor]:
+        def play(index: list[int], seat: str = seat) -> Tensor:
             done = follow({seat: subject.make((seat,))}, double.rows(index)).actions
-            return [_value_and_message(actions[seat]) for actions in done]
+            return torch.stack([_value_and_message(actions[seat]) for actions in done])
 
         whole = play(batch)
-        for b in batch:
-            if fault := _unlike(whole, play([b]), [b], [0]):
-                return judge(f"act in seat {seat}: row {b} of a batch of {ROWS} plays otherwise alone (B = 1), {fault}")
-        others = [b for b in batch if b != 3]
-        if fault := _unlike(whole, play(changed), others, others):
-            return judge(f"act in seat {seat}: a change in row 3 changed another row's action, {fault}")
-        if fault := _unlike(whole, play(turned), turned, batch):
-            return judge(f"act in seat {seat}: rows that change places play otherwise, {fault}")
-    return judge(None)
+        for index, its, like, fault in plays:
+            alike = ((play(index)[:, its] - whole[:, like]).abs() <= TOLERANCE).flatten(1).all(1)
+            if not alike.all():
+                where = f"at moment {alike.tolist().index(False)}"
+                mend = "compute and draw every row by itself (luck from memory['seed'])"
+                yield f"act in seat {seat}: {fault}, {where}: {mend}"
 
 
 def _value_and_message(action: Action) -> Tensor:
@@ -209,27 +190,16 @@ def _value_and_message(action: Action) -> Tensor:
     return value if action.message is None else torch.cat((value, action.message.double()), dim=1)
 
 
-def _unlike(a: list[Tensor], b: list[Tensor], mine: list[int], others: list[int]) -> str | None:
-    """Where rows `mine` of one play differ from rows `others` of another."""
-    for t, (one, two) in enumerate(zip(a, b, strict=True)):
-        if not torch.allclose(one[mine], two[others], rtol=0, atol=TOLERANCE):
-            return f"at moment {t}: compute and draw every row by itself (luck from memory['seed'])"
-    return None
-
-
-def memory_is_data(subject: Specimen) -> Verdict:
+def memory_is_data(subject: Specimen) -> Faults:
     """6: every leaf of a memory is a tensor [B, ...] or a number, and rows of it can be taken."""
-    game = subject.game(9)
-    play = follow(subject.team(), game)
-    for t, memories in enumerate(play.memories):
+    for t, memories in enumerate(follow(subject.team(), subject.game(9)).memories):
         for seat, memory in memories.items():
             if not isinstance(memory, dict):
-                return judge(f"the memory of seat {seat} is {type(memory).__name__}, expected a dict")
+                yield f"the memory of seat {seat} is {type(memory).__name__}, expected a dict"
             for path, leaf in leaves(memory):
                 if fault := _no_data(leaf):
                     when = "begin" if t == 0 else f"act, moment {t - 1},"
-                    return judge(f"after {when} memory{path} of seat {seat} {fault}")
-    return judge(None)
+                    yield f"after {when} memory{path} of seat {seat} {fault}"
 
 
 def _no_data(leaf: Any) -> str | None:

@@ -13,17 +13,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import IO
 
 import torch
 
 from agents.protocol import Agent
 from zoo.check.data import digest
-from zoo.check.subject import ROWS, Game, Specimen, follow, subject
+from zoo.check.rules import ROWS
+from zoo.check.subject import Game, Specimen, follow, subject
 from zoo.check.verdict import one_line
 
 SEED = 21
+#: PYTHONHASHSEED of the other process.
+HASH_SEED = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
 _DECIMALS = 3  # of continuous actions: their last digits are noise and say nothing about behaviour
 
 
@@ -50,81 +53,52 @@ def _played(team: Mapping[str, Agent], game: Game) -> str:
     return digest([{seat: a.value for seat, a in actions.items()} for actions in play.actions], _DECIMALS)
 
 
-class Elsewhere:
-    """A running process that takes fingerprints.
+def fingerprint_elsewhere(subject: Specimen) -> Fingerprint:
+    """What `fingerprint` gives in the other process.
 
-    Attributes:
-        hash_seed: the PYTHONHASHSEED under which it runs.
+    Raises:
+        ChildProcessError: the agent failed there, or ended the process.
     """
-
-    def __init__(self) -> None:
-        self.hash_seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
-        path = os.pathsep.join(place for place in sys.path if place)
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],
-            env={**os.environ, "PYTHONHASHSEED": self.hash_seed, "PYTHONPATH": path},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def fingerprint(self, subject: Specimen) -> Fingerprint:
-        """What `fingerprint` finds there.
-
-        Raises:
-            ChildProcessError: the agent failed there, or ended the process.
-        """
-        agent, arena, settings = subject.texts
-        request = {"agent": agent, "arena": arena, "settings": settings, "threads": torch.get_num_threads()}
-        asks, answers = self._pipes()
-        try:
-            asks.write(json.dumps(request) + "\n")
-            asks.flush()
-            answer = answers.readline()
-        except BrokenPipeError:
-            answer = ""
-        if not answer:
-            other_process.cache_clear()  # the next subject gets a fresh one
-            raise ChildProcessError(f"another process that played this agent ended with code {self._process.wait()}")
-        reply = json.loads(answer)
-        if "error" in reply:
-            raise ChildProcessError(f"in another process: {reply['error']}")
-        return Fingerprint(**reply)
-
-    def close(self) -> None:
-        """End the process."""
-        for pipe in self._pipes():
-            pipe.close()
-        self._process.wait()
-
-    def _pipes(self) -> tuple[IO[str], IO[str]]:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        return self._process.stdin, self._process.stdout
+    choice, process = subject.venue.choice, other_process()
+    assert process.stdin is not None and process.stdout is not None
+    request = {"agent": subject.text, "arena": choice.name, "settings": choice.settings}
+    answer = ""
+    with suppress(BrokenPipeError):
+        process.stdin.write(json.dumps({**request, "threads": torch.get_num_threads()}) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+    if not answer:
+        other_process.cache_clear()  # the next subject gets a fresh one
+        raise ChildProcessError(f"another process that played this agent ended with code {process.wait()}")
+    reply = json.loads(answer)
+    if "error" in reply:
+        raise ChildProcessError(f"in another process: {reply['error']}")
+    return Fingerprint(**reply)
 
 
 @functools.cache
-def other_process() -> Elsewhere:
+def other_process() -> subprocess.Popen[str]:
     """The other process, started when first asked for and shared from then on: starting takes seconds."""
-    elsewhere = Elsewhere()
-    atexit.register(elsewhere.close)
-    return elsewhere
-
-
-def serve(requests: IO[str], replies: IO[str]) -> None:
-    """Answer requests until there are no more."""
-    for line in requests:
-        request = json.loads(line)
-        torch.set_num_threads(request["threads"])
-        try:
-            there = subject(request["agent"], request["arena"], request["settings"])
-            reply = asdict(fingerprint(there))
-        except Exception as error:
-            reply = {"error": one_line(error)}
-        replies.write(json.dumps(reply) + "\n")
-        replies.flush()
+    path = os.pathsep.join(folder for folder in sys.path if folder)
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],
+        env={**os.environ, "PYTHONHASHSEED": HASH_SEED, "PYTHONPATH": path},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    atexit.register(process.communicate)  # which closes its input and waits for its end
+    return process
 
 
 def main() -> None:
-    """Serve standard input and output."""
+    """Answer the requests of standard input until there are no more."""
     replies, sys.stdout = sys.stdout, sys.stderr  # what agents print must not get between the replies
-    serve(sys.stdin, replies)
+    for line in sys.stdin:
+        request = json.loads(line)
+        torch.set_num_threads(request.pop("threads"))
+        try:
+            reply = asdict(fingerprint(subject(**request)))
+        except Exception as error:
+            reply = {"error": one_line(error)}
+        print(json.dumps(reply), file=replies, flush=True)

@@ -6,7 +6,9 @@ import contextlib
 import io
 import itertools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,12 @@ import torch
 from torch import Tensor
 
 from agents.parts.gradients import leaves as fresh_leaves
-from arenas.protocol import Arena, TimeStep
 from zoo.check.data import difference, leaves, rows
 from zoo.check.luck import scrambled
 from zoo.check.rules import ROWS, STEPS, Record, Rules, go_on, strangers
 from zoo.check.stranger import Stranger
 from zoo.check.telling import wrong_clock, wrong_record, wrong_spec
-from zoo.check.verdict import NotApplicable, Verdict, judge, one_line
+from zoo.check.verdict import Faults, NotApplicable, one_line
 
 MANY = 4096  # episodes behind a mean
 SIGMAS = 4.0  # standard errors within which two means count as equal; equal ones are farther apart once in 16,000
@@ -28,44 +29,41 @@ SIGHT_SIGMAS = 6.0  # the same for thousands of means at once
 LONG = 300  # steps after which the law no longer waits for the end of an episode
 
 
-def spec_is_true(rules: Rules) -> Verdict:
+def spec_is_true(rules: Rules) -> Faults:
     """1: shapes, types, masks, flags, bounds and offered words are as the spec says."""
     with rules.arena() as arena:
-        return judge(wrong_spec(arena) or wrong_record(arena.spec, rules.play(arena, 1)))
+        yield from wrong_spec(arena)
+        yield from wrong_record(arena.spec, rules.play(arena, 1))
 
 
-def seeds_reproduce(rules: Rules) -> Verdict:
+def seeds_reproduce(rules: Rules) -> Faults:
     """2: equal seeds and actions give equal games, in this object and in another, whatever else draws luck."""
     with scrambled(1), rules.arena() as arena:
-        first = rules.play(arena, 2)
-        again = rules.play(arena, 2)
+        first, again = rules.play(arena, 2), rules.play(arena, 2)
     with scrambled(2), rules.arena() as other:
         elsewhere = rules.play(other, 2)
     for record, where in ((again, "after another reset"), (elsewhere, "in another object")):
         if at := difference(first.shown(), record.shown()):
-            return judge(f"the same seeds gave another game {where} ({at}): draw all luck from the seed given to reset")
-    return judge(None)
+            yield f"the same seeds gave another game {where} ({at}): draw all luck from the seed given to reset"
 
 
-def rows_are_independent(rules: Rules) -> Verdict:
+def rows_are_independent(rules: Rules) -> Faults:
     """3: a row plays the same game in any batch, at any place, whatever its neighbours do."""
     batch = list(range(ROWS))
+    others = [b for b in batch if b != 3]
+    turned = [(5 * b + 2) % ROWS for b in batch]
     with rules.arena() as arena:
         whole = rules.play(arena, 3)
         changed = rules.play(arena, 3, rows=[ROWS if b == 3 else b for b in batch])
-        turned = [(5 * b + 2) % ROWS for b in batch]
         moved = rules.play(arena, 3, rows=turned)
-    with rules.arena(1) as single:
-        alone = {b: rules.play(single, 3, rows=[b]) for b in (0, 3)}
-    others = [b for b in batch if b != 3]
     if at := difference(_rows(whole, others), _rows(changed, others)):
-        return judge(f"other seeds and actions in row 3 changed another row ({at})")
+        yield f"other seeds and actions in row 3 changed another row ({at})"
     if at := difference(_rows(whole, turned), _rows(moved, batch)):
-        return judge(f"rows that change places play other games ({at}): luck must come from the row's seed alone")
-    for b, record in alone.items():
-        if at := difference(_rows(whole, [b]), record.shown()):
-            return judge(f"row {b} of a batch of {ROWS} plays another game alone (B = 1; {at})")
-    return judge(None)
+        yield f"rows that change places play other games ({at}): luck must come from the row's seed alone"
+    with rules.arena(1) as single:
+        for b in (0, 3):
+            if at := difference(_rows(whole, [b]), rules.play(single, 3, rows=[b]).shown()):
+                yield f"row {b} of a batch of {ROWS} plays another game alone (B = 1; {at})"
 
 
 def _rows(record: Record, index: list[int]) -> list[object]:
@@ -74,29 +72,24 @@ def _rows(record: Record, index: list[int]) -> list[object]:
     return [moments, [None if state is None else state[index] for state in record.states]]
 
 
-def faces_agree(rules: Rules) -> Verdict:
+def faces_agree(rules: Rules) -> Faults:
     """4: PettingZoo's face plays the same game, and passes PettingZoo's own tests."""
     from arenas.foreign.face import env, parallel_env
 
-    settings = {**rules.entry.fixed, **rules.entry.settings}
+    entry = rules.venue.entry
     with rules.arena(1) as arena:
         if any(seat.message_dim for seat in arena.spec.seats.values()):
-            return NotApplicable("its seats send messages, for which PettingZoo has no word")
+            yield NotApplicable("its seats send messages, for which PettingZoo has no word")
         record = rules.play(arena, 4, autoreset=False, until_over=True)
-
-    def parallel() -> Any:
-        return parallel_env(rules.entry.factory, **settings)
-
-    face = parallel()
-    fault = _tells_otherwise(face, record, int(rules.seeds(4, 1)))
-    face.close()
-    if fault:
-        return judge(f"the PettingZoo face plays another game than the batch of one: {fault}")
-    return judge(_pettingzoo(parallel, lambda: env(rules.entry.factory, **settings)))
+    parallel = partial(parallel_env, entry.factory, **entry.fixed, **entry.settings)
+    with contextlib.closing(parallel()) as face:
+        for fault in _shows_otherwise(face, record, int(rules.seeds(4, 1))):
+            yield f"the PettingZoo face plays another game than the batch of one: {fault}"
+    yield from _pettingzoo(parallel, partial(env, entry.factory, **entry.fixed, **entry.settings))
 
 
-def _tells_otherwise(face: Any, record: Record, seed: int) -> str | None:
-    """Where the parallel face tells something else than the record of a batch of one, or None."""
+def _shows_otherwise(face: Any, record: Record, seed: int) -> Iterator[str]:
+    """Where the parallel face shows something else than the record of a batch of one."""
     agents = list(face.possible_agents)
     seats = dict(zip(agents, record.moments[0], strict=True))
     living, (seen, _) = agents, face.reset(seed=seed)
@@ -106,21 +99,20 @@ def _tells_otherwise(face: Any, record: Record, seed: int) -> str | None:
             step = moment[seats[agent]]
             over = bool(step.last) or not step.discount
             if not np.array_equal(seen[agent], step.observation[0].numpy()):
-                return f"observation of {agent} at moment {t}"
+                yield f"observation of {agent} at moment {t}"
             if rewards[agent] != float(step.reward):
-                return f"reward of {agent} at moment {t}: {rewards[agent]} and {float(step.reward)}"
+                yield f"reward of {agent} at moment {t}: {rewards[agent]} and {float(step.reward)}"
             if (ended[agent], cut[agent]) != (not step.discount, over and bool(step.discount)):
-                return f"termination or truncation of {agent} at moment {t}"
+                yield f"termination or truncation of {agent} at moment {t}"
         living = list(face.agents)
         if t == len(record.actions) or not living:
-            return None
+            return
         chosen = {agent: record.actions[t][seats[agent]].value[0].numpy() for agent in living}
         seen, rewards, ended, cut, _ = face.step(chosen)
-    return None
 
 
-def _pettingzoo(parallel: Callable[[], Any], aec: Callable[[], Any]) -> str | None:
-    """The first of PettingZoo's tests that fails, with what it says, or None."""
+def _pettingzoo(parallel: Callable[[], Any], aec: Callable[[], Any]) -> Iterator[str]:
+    """The PettingZoo tests that fail, with what they say."""
     from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
 
     tests: dict[str, Callable[[], Any]] = {
@@ -136,35 +128,27 @@ def _pettingzoo(parallel: Callable[[], Any], aec: Callable[[], Any]) -> str | No
                 warnings.simplefilter("ignore")
                 test()
         except Exception as error:
-            return f"pettingzoo.test.{name}: {' '.join(str(error).split()) or type(error).__name__}"
-    return None
+            yield f"pettingzoo.test.{name}: {' '.join(str(error).split()) or type(error).__name__}"
 
 
-def seats_are_exchangeable(rules: Rules) -> Verdict:
+def seats_are_exchangeable(rules: Rules) -> Faults:
     """5: two players of a side may change places, and then earn and see what they did before."""
-    with rules.arena(1) as arena:
-        spec, foreign = arena.spec, hasattr(arena, "package")
+    spec = rules.venue.spec
     pairs = [pair for seats in spec.sides().values() for pair in itertools.pairwise(seats)]
     if not pairs:
-        return NotApplicable("no side has two seats")
+        yield NotApplicable("no side has two seats")
+    form = attrgetter("observation", "actions", "action_dim", "message_dim")
     for one, two in pairs:
-        a, b = spec.seats[one], spec.seats[two]
-        if (a.observation, a.actions, a.action_dim, a.message_dim) != (
-            b.observation,
-            b.actions,
-            b.action_dim,
-            b.message_dim,
-        ):
-            return judge(
-                f"seats {one} and {two} are of one side but see or do different things: give each its own side"
-            )
-    if foreign:
-        return NotApplicable("a PettingZoo environment does not say whether it matters who moves first")
-    return judge(next((fault for pair in pairs if (fault := _changes_places(rules, *pair))), None))
+        if form(spec.seats[one]) != form(spec.seats[two]):
+            yield f"seats {one} and {two} are of one side but see or do different things: give each its own side"
+    if hasattr(rules.venue.arena(), "package"):
+        yield NotApplicable("a PettingZoo environment does not say whether it matters who moves first")
+    for one, two in pairs:
+        yield from _changes_places(rules, one, two)
 
 
-def _changes_places(rules: Rules, one: str, two: str) -> str | None:
-    """What a player earns or sees otherwise in seat `two` than in seat `one`, or None."""
+def _changes_places(rules: Rules, one: str, two: str) -> Iterator[str]:
+    """What a player earns or sees otherwise in seat `two` than in seat `one`."""
     with rules.arena(MANY) as arena:
         rest = strangers(arena, seed=3)
         p, q = (Stranger(arena.spec, one, seed, device=arena.device) for seed in (1, 2))
@@ -174,17 +158,15 @@ def _changes_places(rules: Rules, one: str, two: str) -> str | None:
     for mine, others in ((one, two), (two, one)):
         a, b = here.returns()[mine], there.returns()[others]
         if _apart(a, b) > SIGMAS:
-            return (
+            yield (
                 f"a player earns {a.mean():.3f} in seat {mine}, and {b.mean():.3f} in seat {others} after changing"
                 f" places with its partner ({MANY} episodes): make the rules symmetric, or give each seat its own side"
             )
-        seen, seen_there = (_sights(record, seat) for record, seat in ((here, mine), (there, others)))
-        if _apart(seen, seen_there) > SIGHT_SIGMAS:
-            return (
+        if _apart(_sights(here, mine), _sights(there, others)) > SIGHT_SIGMAS:
+            yield (
                 f"a player sees other things in seat {mine} than in seat {others}: make observations egocentric"
                 " (mine, then yours), or give each seat its own side"
             )
-    return None
 
 
 def _sights(record: Record, seat: str) -> Tensor:
@@ -201,110 +183,90 @@ def _apart(a: Tensor, b: Tensor) -> float:
     return float((difference / error.clamp_min(1e-9)).max())
 
 
-def snapshots_restore(rules: Rules) -> Verdict:
+def snapshots_restore(rules: Rules) -> Faults:
     """6: after `restore` the same actions give the same game, whatever was played in between."""
     with rules.arena() as arena:
         if "simulator" not in arena.spec.offers:
-            return NotApplicable("it is no simulator")
+            yield NotApplicable("it is no simulator")
         record = rules.play(arena, 7, 4)
         snapshot = arena.snapshot()
         for path, leaf in leaves(snapshot):
             if not isinstance(leaf, Tensor | bool | int | float):
-                return judge(
-                    f"the snapshot holds a {type(leaf).__name__} at {path}: only tensors and numbers can be kept"
-                )
+                yield f"the snapshot holds a {type(leaf).__name__} at {path}: only tensors and numbers can be kept"
         ahead = go_on(arena, record, STEPS)
         rules.play(arena, 8)
         arena.restore(snapshot)
-        at = difference(ahead.shown(), go_on(arena, record, STEPS).shown())
-    return judge(
-        f"after restore the same actions gave another game ({at}): snapshot must hold all of it" if at else None
-    )
+        if at := difference(ahead.shown(), go_on(arena, record, STEPS).shown()):
+            yield f"after restore the same actions gave another game ({at}): snapshot must hold all of it"
 
 
-def episodes_end(rules: Rules) -> Verdict:
+def episodes_end(rules: Rules) -> Faults:
     """7: a finished row starts anew on the next step with autoreset, and rests without."""
+    spec = rules.venue.spec
+    steps = min(2 * spec.max_steps + 3, LONG)
     with rules.arena() as arena:
-        steps = min(2 * arena.spec.max_steps + 3, LONG)
         again, once = rules.play(arena, 9, steps), rules.play(arena, 9, steps, autoreset=False)
-        spec = arena.spec
-    ends = torch.stack([next(iter(moment.values())).last for moment in once.moments])
-    if not ends.any():
-        return NotApplicable(f"no episode ended within {steps} steps")
-    if fault := wrong_clock(spec, again):
-        return judge(f"with autoreset, {fault}")
+    ends = [next(iter(moment.values())).last for moment in once.moments]
+    if not torch.stack(ends).any():
+        yield NotApplicable(f"no episode ended within {steps} steps")
+    for fault in wrong_clock(spec, again):
+        yield f"with autoreset, {fault}"
     over = torch.zeros(ROWS, dtype=torch.bool)
     for t, moment in enumerate(once.moments):
         for seat, step in moment.items():
-            if over.any() and _awake(step, over):
-                return judge(
+            if (step.active | step.first | (step.reward != 0))[over].any():
+                yield (
                     f"without autoreset, seat {seat} is active, paid or starts anew at moment {t}, after its episode:"
                     " a row plays one episode and is inactive from then on, with reward 0"
                 )
         over |= ends[t]
-    return judge(None)
 
 
-def _awake(step: TimeStep, over: Tensor) -> bool:
-    return bool((step.active | step.first | (step.reward != 0))[over].any())
-
-
-def device_is_honoured(rules: Rules) -> Verdict:
+def device_is_honoured(rules: Rules) -> Faults:
     """8: all tensors live on the device asked for, and none is made on torch's default device."""
-    devices = ["cpu"] + ["cuda"] * torch.cuda.is_available()
-    for device in devices:
+    for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
         with rules.arena(device=device) as arena:
             if (arena.device, arena.batch_size) != (device, ROWS):
-                return judge(
-                    f"device and batch_size are {arena.device} and {arena.batch_size}, asked for {device} and {ROWS}"
-                )
+                yield f"device and batch_size are {arena.device} and {arena.batch_size}, asked for {device} and {ROWS}"
             record = rules.play(arena, 10)
             for path, leaf in leaves(record.shown()):
                 if isinstance(leaf, Tensor) and leaf.device.type != device:
-                    return judge(f"{path} lives on {leaf.device}, asked for {device}")
-            if fault := _makes_elsewhere(arena, rules.seeds(10, ROWS).to(device), record):
-                return judge(fault)
-    return judge(None)
+                    yield f"{path} lives on {leaf.device}, asked for {device}"
+            # played again where torch's default device holds no numbers, what is made there gives itself away
+            mend = "reset or step makes a tensor on torch's default device: make it with device=self.device"
+            seeds = rules.seeds(10, ROWS).to(device)
+            try:
+                with torch.device("meta"):
+                    shown = [arena.reset(seeds), *(arena.step(actions) for actions in record.actions)]
+            except (RuntimeError, NotImplementedError) as error:
+                yield f"{mend} ({one_line(error)})"
+            if any(isinstance(leaf, Tensor) and leaf.is_meta for _, leaf in leaves(shown)):
+                yield mend
 
 
-def _makes_elsewhere(arena: Arena, seeds: Tensor, record: Record) -> str | None:
-    """Play the record again where torch's default device holds no numbers: what is made there gives itself away."""
-    mend = "reset or step makes a tensor on torch's default device: make it with device=self.device"
-    try:
-        with torch.device("meta"):
-            shown = [arena.reset(seeds), *(arena.step(actions) for actions in record.actions)]
-    except (RuntimeError, NotImplementedError) as error:
-        return f"{mend} ({one_line(error)})"
-    lost = any(isinstance(leaf, Tensor) and leaf.is_meta for _, leaf in leaves(shown))
-    return mend if lost else None
-
-
-def twins_are_strangers(rules: Rules) -> Verdict:
+def twins_are_strangers(rules: Rules) -> Faults:
     """9: a twin plays the same rules in any number of copies, and neither disturbs the other."""
-    with rules.arena() as arena:
-        if "simulator" not in arena.spec.offers:
-            return NotApplicable("it is no simulator")
-        undisturbed = rules.play(arena, 11)
     copies = ROWS - 2
-    with rules.arena(copies) as smaller:
-        same = rules.play(smaller, 11)
+    with rules.arena() as arena, rules.arena(copies) as smaller:
+        if "simulator" not in arena.spec.offers:
+            yield NotApplicable("it is no simulator")
+        undisturbed, same = rules.play(arena, 11), rules.play(smaller, 11)
     with rules.arena() as arena:
         twin = arena.twin(copies)
         if (type(twin), twin.batch_size, twin.spec) != (type(arena), copies, arena.spec):
-            return judge(f"twin({copies}) gave {type(twin).__name__} with {twin.batch_size} copies, or other rules")
+            yield f"twin({copies}) gave {type(twin).__name__} with {twin.batch_size} copies, or other rules"
         mine, its = rules.play(arena, 11, 4), rules.play(twin, 11, 3)
         mine, its = go_on(arena, mine, STEPS - 4), go_on(twin, its, STEPS - 3)
     if at := difference(undisturbed.shown(), mine.shown()):
-        return judge(f"playing in a twin changed this game ({at}): share no state")
-    at = difference(same.shown(), its.shown())
-    return judge(f"a twin plays another game than the first does with the same seeds ({at})" if at else None)
+        yield f"playing in a twin changed this game ({at}): share no state"
+    if at := difference(same.shown(), its.shown()):
+        yield f"a twin plays another game than the first does with the same seeds ({at})"
 
 
-def value_is_exact(rules: Rules) -> Verdict:
+def value_is_exact(rules: Rules) -> Faults:
     """10: where an exact value is offered, it is the mean of many episodes, and differentiable."""
-    with rules.arena(1) as arena:
-        if "value" not in arena.spec.offers:
-            return NotApplicable("it offers no exact value")
+    if "value" not in rules.venue.spec.offers:
+        yield NotApplicable("it offers no exact value")
     with rules.arena(MANY) as arena:
         # where actions are continuous the value is that of the means, so that is what is played
         players = strangers(arena, seed=1, deviation=0.0)
@@ -315,12 +277,11 @@ def value_is_exact(rules: Rules) -> Verdict:
     for seat, total in record.returns().items():
         error = float(total.std()) / MANY**0.5
         if exact[seat].shape != (1,) or abs(float(exact[seat].detach()) - float(total.mean())) > SIGMAS * error + 1e-4:
-            return judge(
+            yield (
                 f"value gives {exact[seat].tolist()} for seat {seat}, and {MANY} episodes {total.mean():.4f} on average"
                 f" (standard error {error:.4f})"
             )
     total = torch.stack(list(exact.values())).sum()
     parameters = [p for of_seat in theta.values() for p in of_seat.values()]
     if not total.requires_grad or any(g is None for g in torch.autograd.grad(total, parameters, allow_unused=True)):
-        return judge("value does not depend on the parameters of all policies: keep the graph")
-    return judge(None)
+        yield "value does not depend on the parameters of all policies: keep the graph"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from zoo.check import acting, border, games, learning, luck
-from zoo.check.rules import Rules
-from zoo.check.subject import Specimen, short, subject
+from zoo.check.rules import Rules, shortened
+from zoo.check.subject import Specimen, subject
 from zoo.check.verdict import Finding, Law, hold
 from zoo.entry.catalogue import refusal
-from zoo.entry.registry import load_arena
+from zoo.entry.venue import ArenaChoice
 from zoo.errors import UserError
 
 LUCK, BY_LUCK = "5", frozenset({"1", "2", "4", "7", "8", "10"})  # an agent that breaks law 5 breaks these by it
@@ -61,6 +61,4 @@ def check_arena(arena: str, settings: Sequence[str] = (), wrap: tuple[str, ...] 
     Raises:
         UserError: an unknown name or field, or values that do not fit.
     """
-    entry = short(load_arena(arena, list(settings), wrap), _ARENA_LENGTH)
-    entry.make(1).close()  # what it refuses is a fault of input, not of the arena
-    return hold(ARENA_LAWS, Rules(entry))
+    return hold(ARENA_LAWS, Rules(shortened(ArenaChoice(arena, tuple(settings), wrap), _ARENA_LENGTH)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,18 +33,23 @@ class Examination:
     @property
     def passed(self) -> bool:
         """True where no law is broken."""
-        return not any(isinstance(f.verdict, Failed) for findings in self.findings.values() for f in findings)
+        return not self.broken
+
+    @property
+    def broken(self) -> dict[str, str]:
+        """Number of every law that is broken -> the first reason."""
+        failed = [f for findings in self.findings.values() for f in findings if isinstance(f.verdict, Failed)]
+        return {f.number: f.verdict.reason for f in reversed(failed)}
 
     @property
     def root_cause(self) -> str | None:
         """The fault to mend first, where it makes other laws fail too: luck from a generator that everybody shares."""
-        broken = [f for findings in self.findings.values() for f in findings if isinstance(f.verdict, Failed)]
-        reason = next((f.verdict.reason for f in broken if f.number == LUCK), None)
-        others = sorted({f.number for f in broken} & BY_LUCK, key=int)
-        if self.kind == "arena" or reason is None or not others:
+        broken = self.broken
+        others = sorted(broken.keys() & BY_LUCK, key=int)
+        if self.kind == "arena" or LUCK not in broken or not others:
             return None
         laws = f"law {others[0]}" if len(others) == 1 else f"laws {', '.join(others[:-1])} and {others[-1]}"
-        return f"Begin with law {LUCK}: {reason}. Then check again: that may be all that breaks {laws}."
+        return f"Begin with law {LUCK}: {broken[LUCK]}. Then check again: that may be all that breaks {laws}."
 
     def to_json(self) -> dict[str, Any]:
         """The whole report as plain data."""
@@ -83,21 +88,15 @@ def examine(
         UserError: unknown names or fields, values that do not fit, or an agent that can play nowhere.
     """
     report = Examination(name, kind)
-    if kind == "arena":
-        yield from _collect(report, name, check_arena(name, settings, wrap))
-        return
-    places = [arena] if arena else playable(name, report.left_out)
+    places = [name] if kind == "arena" else [arena] if arena else playable(name, report.left_out)
     if not places:
         known = "; ".join(f"{place} {why}" for place, why in report.left_out.items())
         raise UserError(f"{name} can play no registered arena ({known}): name one with --arena")
     for place in places:
-        yield from _collect(report, place, check_agent(name, place, settings))
-
-
-def _collect(report: Examination, arena: str, findings: Iterable[Finding]) -> Iterator[Examination]:
-    for finding in findings:
-        report.findings.setdefault(arena, []).append(finding)
-        yield report
+        findings = check_arena(name, settings, wrap) if kind == "arena" else check_agent(name, place, settings)
+        for finding in findings:
+            report.findings.setdefault(place, []).append(finding)
+            yield report
 
 
 def screen(report: Examination) -> RenderableType:
@@ -108,12 +107,10 @@ def screen(report: Examination) -> RenderableType:
             arena: f.verdict for arena, findings in report.findings.items() for f in findings if f.number == law.number
         }
         table.add_row(law.number, law.title, _verdicts(verdicts))
-    counts = f"{len(report.findings)} arenas" if len(report.findings) > 1 else f"{next(iter(report.findings))}"
-    title = f"{report.name} in {counts}" if report.kind == "agent" else report.name
-    if len(report.findings) > 1:
-        title += f": {', '.join(report.findings)}"
-    laws = {f.number for findings in report.findings.values() for f in findings if isinstance(f.verdict, Failed)}
-    count = "1 law is broken." if len(laws) == 1 else f"{len(laws)} laws are broken."
+    places = list(report.findings)
+    several = f"{len(places)} arenas: {', '.join(places)}" if len(places) > 1 else places[0]
+    title = f"{report.name} in {several}" if report.kind == "agent" else report.name
+    count = "1 law is broken." if len(report.broken) == 1 else f"{len(report.broken)} laws are broken."
     closing = Text("Every law holds.", "green") if report.passed else Text(count, "bold red")
     left_out = "; ".join(f"{arena} {why}" for arena, why in report.left_out.items())
     notes = [Text(f"Not checked in other arenas: {left_out}.", "dim")] if left_out else []

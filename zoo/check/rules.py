@@ -5,6 +5,7 @@ Shapes: T steps, B copies.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from agents.randomness import derive_rows
 from arenas.protocol import Action, Arena, TimeSteps
 from zoo.check.data import clone
 from zoo.check.stranger import DEVIATION, Stranger
-from zoo.entry.registry import ArenaEntry
+from zoo.entry.registry import load_arena
+from zoo.entry.settings import argument_fields
+from zoo.entry.venue import ArenaChoice, Venue
+from zoo.errors import UserError
 
 ROWS, STEPS = 7, 13
 _LARGEST = 2**63 - 1
@@ -45,12 +49,12 @@ class Record:
 class Rules:
     """An arena as it was asked for, its episodes short where it lets us choose."""
 
-    entry: ArenaEntry
+    venue: Venue
 
     @contextmanager
     def arena(self, copies: int = ROWS, device: str = "cpu") -> Iterator[Arena]:
         """A fresh arena, closed afterwards."""
-        arena = self.entry.make(copies, device)
+        arena = self.venue.make(copies, device)
         try:
             yield arena
         finally:
@@ -77,16 +81,52 @@ class Rules:
         count = max(index) + 1
         table = strangers(arena) if players is None else players
         luck = {seat: derive_rows(seed, count, "seat", seat)[index].to(arena.device) for seat in table}
-        memories = {seat: policy.begin(Seating(seat, luck[seat], luck[seat])) for seat, policy in table.items()}
-        moment, state = arena.reset(self.seeds(seed, count)[index].to(arena.device), autoreset=autoreset)
-        record = Record([clone(moment)], [clone(state)], [], memories)
-        return go_on(arena, record, steps, table, until_over=until_over)
+        seatings = {seat: Seating(seat, luck[seat], luck[seat]) for seat in table}
+        start = begin(arena, self.seeds(seed, count)[index].to(arena.device), table, seatings, autoreset=autoreset)
+        return go_on(arena, start, steps, table, until_over=until_over)
+
+
+def shortened(choice: ArenaChoice, length: int) -> Venue:
+    """The arena with episodes of `length` steps; as it is where it has no such setting, was given one, or refuses.
+
+    Raises:
+        UserError: the arena is unknown, or refuses the settings that were given.
+    """
+    entry = load_arena(choice.name, list(choice.settings), choice.wrap)
+    if "max_steps" in argument_fields(entry.factory) and "max_steps" not in entry.settings:
+        try:
+            return Venue(dataclasses.replace(choice, settings=(*choice.settings, f"max_steps={length}")))
+        except UserError:
+            pass  # this game has no episodes of that length
+    return Venue(choice)
 
 
 def strangers(arena: Arena, *, seed: int = 0, deviation: float = DEVIATION) -> dict[str, Stranger]:
     """A stranger in every seat; seats that see and do the same get the same one."""
     spec = arena.spec
     return {seat: Stranger(spec, seat, seed, device=arena.device, deviation=deviation) for seat in spec.seats}
+
+
+def act_all(
+    table: Mapping[str, Policy], steps: TimeSteps, memories: Mapping[str, Memory]
+) -> tuple[dict[str, Action], dict[str, Memory]]:
+    """What every seat does, in the table's order, and what it remembers then."""
+    both = {seat: policy.act(steps[seat], memories[seat]) for seat, policy in table.items()}
+    return {seat: action for seat, (action, _) in both.items()}, {seat: memory for seat, (_, memory) in both.items()}
+
+
+def begin(
+    arena: Arena,
+    seeds: Tensor,
+    table: Mapping[str, Policy],
+    seatings: Mapping[str, Seating],
+    *,
+    autoreset: bool = True,
+) -> Record:
+    """The first moment of a game, to be carried on by `go_on`."""
+    memories = {seat: policy.begin(seatings[seat]) for seat, policy in table.items()}
+    moment, state = arena.reset(seeds, autoreset=autoreset)
+    return Record([clone(moment)], [clone(state)], [], memories)
 
 
 def go_on(
@@ -99,9 +139,7 @@ def go_on(
         moment = longer.moments[-1]
         if until_over and all(bool(step.last.all()) for step in moment.values()):
             break
-        actions: dict[str, Action] = {}
-        for seat, policy in players.items():
-            actions[seat], longer.memories[seat] = policy.act(moment[seat], longer.memories[seat])
+        actions, longer.memories = act_all(players, moment, longer.memories)
         moment, state = arena.step(actions)
         longer.moments.append(clone(moment))
         longer.states.append(clone(state))

@@ -6,26 +6,26 @@ Shapes: T moments, B copies.
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.protocol import Agent, DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Policy, Seating
 from agents.randomness import derive, derive_rows
 from agents.rollout import rollout
 from arenas.protocol import Action, Arena, ArenaSpec, TimeStep, TimeSteps
 from zoo.check.data import clone, difference, rows
+from zoo.check.rules import ROWS, act_all, begin, go_on, shortened, strangers
 from zoo.check.stranger import Stranger
 from zoo.entry.entrant import Entrant
-from zoo.entry.registry import AgentEntry, ArenaEntry, load_agent, load_arena
-from zoo.entry.settings import argument_fields, split
-from zoo.errors import UserError
+from zoo.entry.registry import AgentEntry, load_agent
+from zoo.entry.settings import split
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.play.table import SIGHTS, Sight, cut
 
 COPIES, STEPS = 8, 16  # of a round of learning
-ROWS, MOMENTS = 7, 8  # of a game that is played along
+MOMENTS = 8  # of a game that is played along, in `ROWS` copies
 LENGTH = 5  # steps of an episode where the arena lets us choose: a round then sees several ends
 LARGEST = 32  # whole-number settings above it are cut to it: batches, buffers, layers, warm-ups
 PATIENCE = 8  # rounds in which a learner should have learned something
@@ -68,14 +68,12 @@ class Play:
 
 def follow(table: Mapping[str, Policy], game: Game) -> Play:
     """Play along: at every moment each seat acts, in the table's order."""
-    current = {seat: policy.begin(game.seatings[seat]) for seat, policy in table.items()}
-    play = Play([], [dict(current)])
+    memories = {seat: policy.begin(game.seatings[seat]) for seat, policy in table.items()}
+    play = Play([], [memories])
     for steps in game.moments:
-        actions: dict[str, Action] = {}
-        for seat, policy in table.items():
-            actions[seat], current[seat] = policy.act(steps[seat], current[seat])
+        actions, memories = act_all(table, steps, memories)
         play.actions.append(actions)
-        play.memories.append(dict(current))
+        play.memories.append(memories)
     return play
 
 
@@ -88,32 +86,36 @@ def unlike(a: Play, b: Play, *seats: str) -> str | None:
     return None
 
 
+class Lesson(NamedTuple):
+    """What one agent learns from after a round."""
+
+    agent: Agent
+    seen: JointTrajectory
+    context: LearningContext
+
+    def learn(self) -> dict[str, float]:
+        """Let the agent learn; returns its metrics."""
+        return self.agent.learn(self.seen, self.context)
+
+
 @dataclass(frozen=True)
 class Specimen:
-    """An agent class with a config, and an arena that it can play.
+    """An agent class with a config, and an arena that it can play; `text` is the agent as it was typed."""
 
-    `texts` are agent, arena and the arena's settings as they were typed, so that another process can read them again.
-    """
-
+    text: str
     entry: AgentEntry
     config: Any
-    arena_entry: ArenaEntry
-    texts: tuple[str, str, tuple[str, ...]]
+    venue: Venue
 
     @property
     def arena(self) -> Arena:
         """The arena with `COPIES` copies."""
-        return self._arena(COPIES)
-
-    @cached_property
-    def _arena(self) -> Callable[[int], Arena]:
-        """The arena by number of copies; some take long to make."""
-        return functools.cache(self.arena_entry.make)
+        return self.venue.arena(COPIES)
 
     @property
     def spec(self) -> ArenaSpec:
         """The arena's spec."""
-        return self.arena.spec
+        return self.venue.spec
 
     @property
     def needs(self) -> frozenset[str]:
@@ -143,19 +145,10 @@ class Specimen:
 
     def game(self, seed: int, *, copies: int = ROWS, training: bool = False) -> Game:
         """A game of strangers, `MOMENTS` long: past an episode's end where the arena lets that be short."""
-        arena = self._arena(copies)
-        table = {seat: Stranger(arena.spec, seat, seed) for seat in arena.spec.seats}
-        seatings = self.seatings(seed, copies, training=training)
-        steps, _ = arena.reset(derive_rows(seed, copies, "game"))
-        seen = [clone(steps)]
-        memories = {seat: policy.begin(seatings[seat]) for seat, policy in table.items()}
-        while len(seen) < MOMENTS:
-            actions: dict[str, Action] = {}
-            for seat, policy in table.items():
-                actions[seat], memories[seat] = policy.act(steps[seat], memories[seat])
-            steps, _ = arena.step(actions)
-            seen.append(clone(steps))
-        return Game(seen, seatings)
+        arena, seatings = self.venue.arena(copies), self.seatings(seed, copies, training=training)
+        table = strangers(arena, seed=seed)
+        start = begin(arena, derive_rows(seed, copies, "game"), table, seatings)
+        return Game(go_on(arena, start, MOMENTS - 1, table).moments, seatings)
 
     def round(self, table: Mapping[str, Policy], seed: int) -> JointTrajectory:
         """A segment of `STEPS` steps in `COPIES` copies, as in training."""
@@ -171,38 +164,31 @@ class Specimen:
             return SIGHTS[2:]
         return SIGHTS[1:] if self.needs & {"joint", "state"} else SIGHTS
 
-    def cut(self, joint: JointTrajectory, seats: tuple[str, ...], sight: Sight) -> JointTrajectory:
-        """What a learner in `seats` may see of a segment, and no state that it did not ask for."""
-        return cut(joint._replace(state=joint.state if "state" in self.needs else None), seats, sight)
+    def lessons(
+        self, table: Mapping[str, Policy], rounds: int, *, seed: int = 11, first: int = 0, sight: Sight = SIGHTS[-1]
+    ) -> Iterator[list[Lesson]]:
+        """Rounds, each followed by a lesson for every agent at the table from the same segment; in the seats' order.
 
-    def context(
-        self, seats: tuple[str, ...], seed: int, update: int, table: Mapping[str, Policy], sight: Sight
-    ) -> LearningContext:
-        """A context whose peers are frozen policies of the table's other seats: theirs, or a stranger's."""
-        peers = (
-            {seat: _shown(policy, seat, self.spec) for seat, policy in table.items() if seat not in seats}
-            if sight == "policies"
-            else {}
-        )
-        simulator = self.arena.twin(COPIES) if "simulator" in self.spec.offers else None
-        return LearningContext(seats, derive(seed, "update", update), update, peers, simulator)
-
-    def teach(
-        self, table: Mapping[str, Policy], rounds: int, *, seed: int = 11, first: int = 0, sight: Sight | None = None
-    ) -> list[dict[str, float]]:
-        """Rounds after each of which every agent at the table learns from the same segment; returns the metrics.
-
-        Learners see all that there is to see, unless `sight` says otherwise.
+        An agent sees what `sight` allows, and no state that it did not ask for. Its peers are frozen policies of the
+        other seats, theirs or a stranger's.
         """
-        shown = sight or SIGHTS[-1]
-        metrics = []
+        agents = {id(agent): agent for agent in table.values() if isinstance(agent, Agent)}.values()
         for update in range(first, first + rounds):
             joint = self.round(table, derive(seed, update))
-            agents = {id(agent): agent for agent in table.values() if isinstance(agent, Agent)}.values()
-            contexts = [self.context(agent.seats, seed, update, table, shown) for agent in agents]
-            for agent, context in zip(agents, contexts, strict=True):
-                metrics.append(agent.learn(self.cut(joint, agent.seats, shown), context))
-        return metrics
+            if "state" not in self.needs:
+                joint = joint._replace(state=None)
+            lessons = []
+            for agent in agents:
+                others = [seat for seat in table if sight == "policies" and seat not in agent.seats]
+                peers = {seat: _shown(table[seat], seat, self.spec) for seat in others}
+                twin = self.arena.twin(COPIES) if "simulator" in self.spec.offers else None
+                context = LearningContext(agent.seats, derive(seed, "update", update), update, peers, twin)
+                lessons.append(Lesson(agent, cut(joint, agent.seats, sight), context))
+            yield lessons
+
+    def teach(self, table: Mapping[str, Policy], rounds: int, **how: Any) -> list[dict[str, float]]:
+        """Give all `lessons`; returns the metrics."""
+        return [lesson.learn() for lessons in self.lessons(table, rounds, **how) for lesson in lessons]
 
     @cached_property
     def rounds(self) -> int:
@@ -240,8 +226,8 @@ def subject(agent: str, arena: str, settings: Sequence[str] = ()) -> Specimen:
     name, *assignments = split(agent)
     entry = load_agent(name)
     given = {text.partition("=")[0].strip() for text in assignments}
-    game = short(load_arena(arena, list(settings)), LENGTH)
-    return Specimen(entry, _small(entry.config(assignments), given), game, (agent, arena, tuple(settings)))
+    venue = shortened(ArenaChoice(arena, tuple(settings)), LENGTH)
+    return Specimen(agent, entry, _small(entry.config(assignments), given), venue)
 
 
 def _small(config: Any, given: set[str]) -> Any:
@@ -257,18 +243,6 @@ def _small(config: Any, given: set[str]) -> Any:
         return dataclasses.replace(config, **values)
     except ValueError:
         return config
-
-
-def short(entry: ArenaEntry, length: int) -> ArenaEntry:
-    """The arena with episodes of `length` steps; as it is where it has no such setting, was given one, or refuses."""
-    if "max_steps" not in argument_fields(entry.factory) or "max_steps" in entry.settings:
-        return entry
-    shorter = dataclasses.replace(entry, settings={**entry.settings, "max_steps": length})
-    try:
-        shorter.make(1).close()
-    except UserError:
-        return entry
-    return shorter
 
 
 def _shown(policy: Policy, seat: str, spec: ArenaSpec) -> DifferentiablePolicy:

@@ -1,10 +1,10 @@
-"""Is what an arena says of itself true? Its spec, and every time step that it shows."""
+"""Is what an arena says of itself true? Each function yields what is wrong with a spec or a record, if anything."""
 
 from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -22,47 +22,46 @@ _PROMISES: dict[str, Callable[[ArenaSpec], bool]] = {
 }
 
 
-def wrong_spec(arena: Arena) -> str | None:
-    """What is wrong with an arena's spec, or None."""
+def wrong_spec(arena: Arena) -> Iterator[str]:
+    """What is wrong with an arena's spec."""
     spec = arena.spec
     own_name = re.sub(r"-v\d+$", "", spec.name)
     if not hasattr(arena, "package") and own_name == spec.name:
-        return f"the name {spec.name!r} has no version: a changed rule is a new version, as in {spec.name}-v1"
+        yield f"the name {spec.name!r} has no version: a changed rule is a new version, as in {spec.name}-v1"
     if not spec.seats:
-        return "it has no seats"
+        yield "it has no seats"
     if spec.kind not in typing.get_args(Kind):
-        return f"kind is {spec.kind!r}, expected one of {', '.join(typing.get_args(Kind))}"
+        yield f"kind is {spec.kind!r}, expected one of {', '.join(typing.get_args(Kind))}"
     if spec.max_steps < 1 or not 0 <= spec.gamma <= 1:
-        return f"max_steps must be at least 1 and gamma in [0, 1], they are {spec.max_steps} and {spec.gamma}"
-    unknown = sorted(spec.offers - WORDS.keys() - {own_name})
-    if unknown:
-        known = ", ".join(sorted(WORDS.keys() | {own_name}))
-        return f"offers has the word {unknown[0]!r}; known are the protocol's and the game's own: {known}"
+        yield f"max_steps must be at least 1 and gamma in [0, 1], they are {spec.max_steps} and {spec.gamma}"
+    known = WORDS.keys() | {own_name}
+    for word in sorted(spec.offers - known):
+        yield f"offers has the word {word!r}; known are the protocol's and the game's own: {', '.join(sorted(known))}"
     for word, true in _PROMISES.items():
         if (word in spec.offers) != true(spec):
-            lacks = "its spec has none" if word in spec.offers else "its spec has it"
-            return f"{word!r} {'is' if word in spec.offers else 'is not'} in offers ({WORDS[word]}), but {lacks}"
+            offered, has = ("is", "has none") if word in spec.offers else ("is not", "has it")
+            yield f"{word!r} {offered} in offers ({WORDS[word]}), but its spec {has}"
     for group, members in spec.groups.items():
         if not set(members) <= spec.seats.keys():
-            return f"group {group!r} has members that are no seats: {', '.join(members)}"
-    return None
+            yield f"group {group!r} has members that are no seats: {', '.join(members)}"
 
 
-def wrong_record(spec: ArenaSpec, record: Record) -> str | None:
-    """What is wrong with what a game showed to each seat at each moment, or None."""
+def wrong_record(spec: ArenaSpec, record: Record) -> Iterator[str]:
+    """What is wrong with what a game showed to each seat at each moment."""
     for t, (moment, state) in enumerate(zip(record.moments, record.states, strict=True)):
         if moment.keys() != spec.seats.keys():
-            return f"moment {t}: time steps for {', '.join(moment)}, expected {', '.join(spec.seats)}"
+            yield f"moment {t}: time steps for {', '.join(moment)}, expected {', '.join(spec.seats)}"
         for seat, step in moment.items():
-            if fault := wrong_step(step, spec.seats[seat], spec):
-                return f"moment {t}, seat {seat}: {fault}"
-        if fault := _wrong_state(state, spec):
-            return f"moment {t}: {fault}"
-    return None
+            for fault in wrong_step(step, spec.seats[seat], spec):
+                yield f"moment {t}, seat {seat}: {fault}"
+        shown = None if state is None else f"{state.dtype} {list(state.shape)}"
+        expected = f"{torch.float32} {[ROWS, spec.state_dim]}" if spec.state_dim else None
+        if shown != expected:
+            yield f"moment {t}: the global state is {shown}, but state_dim is {spec.state_dim}: expected {expected}"
 
 
-def wrong_clock(spec: ArenaSpec, record: Record) -> str | None:
-    """What is wrong with the episodes of a game with autoreset, or None.
+def wrong_clock(spec: ArenaSpec, record: Record) -> Iterator[str]:
+    """What is wrong with the episodes of a game with autoreset.
 
     An episode begins at the start and after each end, and nowhere else; for all seats at once; none is too long.
     """
@@ -71,17 +70,16 @@ def wrong_clock(spec: ArenaSpec, record: Record) -> str | None:
         steps = list(moment.values())
         for step in steps[1:]:
             if not torch.equal(step.first, steps[0].first) or not torch.equal(step.last, steps[0].last):
-                return f"moment {t}: seats disagree about first or last: an episode begins and ends for all of them"
+                yield f"moment {t}: seats disagree about first or last: an episode begins and ends for all of them"
         if not torch.equal(steps[0].first, age == 0):
-            return f"moment {t}: first must be True at the start and on the step after last, and nowhere else"
+            yield f"moment {t}: first must be True at the start and on the step after last, and nowhere else"
         age = torch.where(steps[0].last, 0, age + 1)
         if (age > spec.max_steps).any():
-            return f"an episode is longer than max_steps = {spec.max_steps}: tell last, with discount 1 if time ran out"
-    return None
+            yield f"an episode is longer than max_steps = {spec.max_steps}: set last, with discount 1 if time ran out"
 
 
-def wrong_step(step: TimeStep, seat: SeatSpec, spec: ArenaSpec) -> str | None:
-    """What is wrong with one seat's time step in `ROWS` copies, or None."""
+def wrong_step(step: TimeStep, seat: SeatSpec, spec: ArenaSpec) -> Iterator[str]:
+    """What is wrong with one seat's time step in `ROWS` copies."""
     expected: list[tuple[str, Tensor | None, torch.dtype, tuple[int, ...]]] = [
         ("observation", step.observation, torch.float32, seat.observation),
         ("reward", step.reward, torch.float32, ()),
@@ -99,28 +97,18 @@ def wrong_step(step: TimeStep, seat: SeatSpec, spec: ArenaSpec) -> str | None:
     for name, tensor, dtype, shape in expected:
         if not isinstance(tensor, Tensor) or tensor.dtype != dtype or tensor.shape != (ROWS, *shape):
             got = f"{tensor.dtype} {list(tensor.shape)}" if isinstance(tensor, Tensor) else repr(tensor)
-            return f"{name} is {got}, expected {dtype} {[ROWS, *shape]}"
+            yield f"{name} is {got}, expected {dtype} {[ROWS, *shape]}"
     low, high = seat.bounds
     seen = step.observation
     if not (seen.isfinite().all() and (seen >= low).all() and (seen <= high).all()):
-        return f"an observation is not finite or outside its bounds [{low}, {high}]"
+        yield f"an observation is not finite or outside its bounds [{low}, {high}]"
     if not step.reward.isfinite().all() or not ((step.discount >= 0) & (step.discount <= 1)).all():
-        return "a reward is not finite, or a discount outside [0, 1]"
+        yield "a reward is not finite, or a discount outside [0, 1]"
     if step.reward[step.first].count_nonzero() or (step.discount[step.first] != 1).any():
-        return "reward must be 0 and discount 1 where first: no step led there"
+        yield "reward must be 0 and discount 1 where first: no step led there"
     if (step.active & step.last).any():
-        return "a row is active where its episode is over (last)"
+        yield "a row is active where its episode is over (last)"
     if step.action_mask is not None and not step.action_mask[~step.active].all():
-        return "an action is forbidden in a row that is not active, where the action is ignored"
+        yield "an action is forbidden in a row that is not active, where the action is ignored"
     if step.action_mask is not None and not step.action_mask.any(-1).all():
-        return "no action at all is legal"
-    return None
-
-
-def _wrong_state(state: Tensor | None, spec: ArenaSpec) -> str | None:
-    if spec.state_dim == 0:
-        return None if state is None else "it tells a global state, but state_dim is 0"
-    if state is None or state.dtype != torch.float32 or state.shape != (ROWS, spec.state_dim):
-        got = None if state is None else f"{state.dtype} {list(state.shape)}"
-        return f"the global state is {got}, expected torch.float32 {[ROWS, spec.state_dim]}"
-    return None
+        yield "no action at all is legal"

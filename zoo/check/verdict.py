@@ -21,7 +21,7 @@ class Passed:
 
 @dataclass(frozen=True)
 class Failed:
-    """The law is broken; the reason tells how, and how to mend it."""
+    """The law is broken; the reason says how, and how to mend it."""
 
     reason: str
     word = "failed"
@@ -29,27 +29,25 @@ class Failed:
 
 @dataclass(frozen=True)
 class NotApplicable:
-    """The law has nothing to say here; the reason tells why."""
+    """The law has nothing to say here; the reason says why."""
 
     reason: str
     word = "not applicable"
 
 
 Verdict = Passed | Failed | NotApplicable
-
-
-def judge(fault: str | None) -> Verdict:
-    """`Failed` with the fault, or `Passed` where there is none."""
-    return Passed() if fault is None else Failed(fault)
+#: What a law yields: a fault in one sentence, or that it does not apply. The first thing that it yields is its verdict,
+#: and the law is asked no further; a law that yields nothing holds.
+Faults = Iterator[str | NotApplicable]
 
 
 @dataclass(frozen=True)
 class Law(Generic[Subject]):
-    """One law: its number, its title, and the function that holds it against a subject."""
+    """One law: its number, its title, and the function that looks for faults of a subject."""
 
     number: str
     title: str
-    holds: Callable[[Subject], Verdict]
+    faults: Callable[[Subject], Faults]
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,11 @@ def hold(laws: Iterable[Law[Subject]], subject: Subject) -> Iterator[Finding]:
     """
     failed: dict[str, str] = {}
     for law in laws:
+        verdict: Verdict = Passed()
         try:
-            verdict = law.holds(subject)
+            for fault in law.faults(subject):
+                verdict = Failed(fault) if isinstance(fault, str) else fault
+                break
         except Exception as error:
             line = one_line(error)
             known = next((number for number, reason in failed.items() if line in reason), None)

@@ -100,7 +100,7 @@ def command(
         )
         report = crossplay.report(matrix, anchors, entries=rows, only=only, alpha=alpha)
         for measurement in report.measurements():
-            store.add_measurement(measurement)
+            store.add(measurement)
     spent, files = time.process_time() - started, _files(report, only, table, plot)
     if as_json:
         counts = {"blocks": matrix.blocks, "played": matrix.played, "cpu_s": spent}

@@ -31,7 +31,7 @@ def command(arena: str | None, form: str, learn: bool, all_seeds: bool, rebuild:
     """Show an arena's leaderboard.
 
     Entrants are ranked by what is right for the kind of game, over the arena's panel; every figure says what it
-    is made of. Ratings are computed from the match records, in any order of which they are the same to the byte.
+    is made of. Ratings are computed from the match records and are the same to the byte in any order of these.
     JSON is one object where --arena names one arena, else a list.
     """
     import json
@@ -57,20 +57,20 @@ def command(arena: str | None, form: str, learn: bool, all_seeds: bool, rebuild:
         raise UserError(f"{store.name}: no match of this kind is recorded yet; play one first")
     if form == "table":
         console = Console()
-        for number, found in enumerate(boards):
+        for number, standings in enumerate(boards):
             if number:
                 console.print()
-            console.print(board_view(found))
+            console.print(board_view(standings))
     elif form == "json":
-        texts = [tables.to_json(found) for found in boards]
+        texts = [tables.to_json(standings) for standings in boards]
         whole = json.dumps([json.loads(text) for text in texts], indent=2, ensure_ascii=False) + "\n"
         click.echo(texts[0] if arena is not None and len(texts) == 1 else whole, nl=False)
     elif form == "csv":
         header, *_ = tables.to_csv(boards[0]).partition("\n")
         click.echo(header)
-        click.echo("".join(tables.to_csv(found).partition("\n")[2] for found in boards), nl=False)
+        click.echo("".join(tables.to_csv(standings).partition("\n")[2] for standings in boards), nl=False)
     else:
-        click.echo("\n".join(tables.to_markdown(found) for found in boards), nl=False)
+        click.echo("\n".join(tables.to_markdown(standings) for standings in boards), nl=False)
 
 
 def _identities(arenas: list[ArenaRecord], arena: str | None) -> list[str]:

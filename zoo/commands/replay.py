@@ -41,23 +41,23 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
     limit_threads()
     console = Console(highlight=False)
     with Store(home.records(), read_only=True) as store:
-        found = replay(store, store.match(match), episode, seating)
-    who = ", ".join(f"{label} is {seat}" for seat, label in found.seats.items())
-    title = f"{found.match.arena}, match {found.match.id}, episode {episode}, rotation {seating}: {who}"
+        replayed = replay(store, store.match(match), episode, seating)
+    who = ", ".join(f"{label} is {seat}" for seat, label in replayed.seats.items())
+    title = f"{replayed.match.arena}, match {replayed.match.id}, episode {episode}, rotation {seating}: {who}"
     console.print(Text(clean(title), style="bold"))
-    for line in strip(found.frames, console.width):
+    for line in strip(replayed.frames, console.width):
         console.print(Text(line, no_wrap=True))
-    for seat, total in found.frames[-1].returns.items():
-        line = f"{found.seats[seat]} as {seat}: return {total:g} in {plural(len(found.frames) - 1, 'step')}"
+    for seat, total in replayed.frames[-1].returns.items():
+        line = f"{replayed.seats[seat]} as {seat}: return {total:g} in {plural(len(replayed.frames) - 1, 'step')}"
         console.print(Text(clean(line)))
-    if not found.agrees:
+    if not replayed.agrees:
         raise UserError(
-            f"the episode played again differs from the record ({found.recorded}): the installation has changed"
+            f"the episode played again differs from the record ({replayed.recorded}): the installation has changed"
         )
     console.print("The episode played again agrees with the record.")
     if not no_gif:
-        path = gif or Path(f"{found.match.id}-{episode}-{seating}.gif")
-        if write_gif(found.frames, path):
+        path = gif or Path(f"{replayed.match.id}-{episode}-{seating}.gif")
+        if write_gif(replayed.frames, path):
             console.print(Text(f"Wrote {clean(str(path))}"))
         else:
-            console.print(Text(f"{clean(found.match.arena)} cannot be drawn, so there is no GIF."))
+            console.print(Text(f"{clean(replayed.match.arena)} cannot be drawn, so there is no GIF."))

@@ -233,7 +233,4 @@ def _summary(outcomes: Sequence[Outcome]) -> Sheet:
 def _next(plan: Plan, outcome: Outcome) -> str:
     """A match that enters the new checkpoint."""
     name = plan.agent.partition("@")[0].partition(",")[0]
-    words = ["zoo", "match", f"{name}@{outcome.folder}", plan.against or "random", "--arena", plan.arena.name]
-    words += [word for setting in plan.arena.settings for word in ("--set", f"arena.{setting}")]
-    words += [word for wrapper in plan.arena.wrap for word in ("--wrap", wrapper)]
-    return shlex.join(words)
+    return shlex.join(["zoo", "match", f"{name}@{outcome.folder}", plan.against or "random", *plan.arena.words])

@@ -123,7 +123,7 @@ def load(folder: Path) -> Checkpoint:
         if raw.get("format") != _FORMAT:
             raise UserError(f"checkpoint {folder} has format {raw.get('format')}, this version reads {_FORMAT}")
         card = Card(**raw)
-    except (OSError, ValueError, TypeError, AttributeError) as error:  # of which JSON that is none is a ValueError
+    except (OSError, ValueError, TypeError, AttributeError) as error:  # a text that is no JSON is a ValueError
         raise UserError(f"checkpoint {folder} is broken: {CARD}: {error}") from error
     for name, kind in _KINDS.items():
         if not isinstance(getattr(card, name), kind):

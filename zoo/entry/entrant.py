@@ -111,10 +111,10 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
     missing = missing_words(entry.agent, arena.spec.offers)
     if missing:
         raise UserError(f"{name} cannot play {identity}: it needs {', '.join(missing)}, which the arena does not offer")
-    read(assignments, config_fields(entry.agent.Config()), name)  # a field that is unknown is told before anything else
-    found = None
+    read(assignments, config_fields(entry.agent.Config()), name)  # an unknown field is named before anything else
+    loaded = None
     if at:
-        found = checkpoints.load(_find(where, name, arena.spec.name))
+        loaded = checkpoints.load(_find(where, name, arena.spec.name))
     elif entry.agent.learns and not learning:
         house = HOUSE / identity / name
         if not (house / checkpoints.CARD).is_file():
@@ -122,38 +122,38 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
                 f"{name} has no house checkpoint for {identity}: train one with"
                 f" `zoo train {who} --arena {_asked(identity)}` and enter it as {name}@FOLDER"
             )
-        found = checkpoints.load(house)
-    if found is None:
+        loaded = checkpoints.load(house)
+    if loaded is None:
         return Entrant(text, entry, entry.config(assignments), None)
-    if found.card.agent != name and found.card.agent != entry.key:
-        raise UserError(f"checkpoint {found.path} is of {found.card.agent}, not of {name}")
-    if found.card.behaviour != entry.agent.behaviour:
+    if loaded.card.agent != name and loaded.card.agent != entry.key:
+        raise UserError(f"checkpoint {loaded.path} is of {loaded.card.agent}, not of {name}")
+    if loaded.card.behaviour != entry.agent.behaviour:
         raise UserError(
-            f"checkpoint {found.path} was made by behaviour {found.card.behaviour} of {name}, this is"
+            f"checkpoint {loaded.path} was made by behaviour {loaded.card.behaviour} of {name}, this is"
             f" {entry.agent.behaviour}: train it again"
         )
-    if found.card.arena != identity:
-        raise UserError(f"checkpoint {found.path} was trained in {found.card.arena}, this is {identity}")
+    if loaded.card.arena != identity:
+        raise UserError(f"checkpoint {loaded.path} was trained in {loaded.card.arena}, this is {identity}")
     stored = [
         f"{key}={value if isinstance(value, str) else json.dumps(value)}"
-        for key, value in _remaining(found, name, entry.agent.departed).items()
+        for key, value in _remaining(loaded, name, entry.agent.departed).items()
     ]
-    return Entrant(text, entry, entry.config([*stored, *assignments]), found)
+    return Entrant(text, entry, entry.config([*stored, *assignments]), loaded)
 
 
-def _remaining(found: Checkpoint, name: str, departed: Mapping[str, Any]) -> dict[str, Any]:
+def _remaining(loaded: Checkpoint, name: str, departed: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a card without those that have left the agent's config, where they have the value that stayed.
 
     Raises:
         UserError: the card has another value, which the agent no longer offers.
     """
     for key, value in departed.items():
-        if found.card.config.get(key, value) != value:
+        if loaded.card.config.get(key, value) != value:
             raise UserError(
-                f"checkpoint {found.path} has {key}={found.card.config[key]}, and {name} now always has"
+                f"checkpoint {loaded.path} has {key}={loaded.card.config[key]}, and {name} now always has"
                 f" {key}={value}: enter it as the agent that has this setting"
             )
-    return {key: value for key, value in found.card.config.items() if key not in departed}
+    return {key: value for key, value in loaded.card.config.items() if key not in departed}
 
 
 def _find(where: str, name: str, arena: str) -> Path:

@@ -11,9 +11,11 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.entry.settings import argument_fields, canonical, config_fields, read
@@ -125,18 +127,13 @@ def load_agent(text: str) -> AgentEntry:
     """
     from agents.protocol import Agent
 
-    known = names(AGENTS)
-    if text in known:
-        loaded, key = _load_point(known[text]), text
-    elif text.partition(":")[0] in LIBRARIES and ":" in text:
+    if _of_library(text):
         loaded, key = _load_foreign_agent(text)
-    elif ":" in text:
-        loaded, key = _load_path(text)
     else:
-        raise UserError(f"unknown agent {text!r}; {nearest(text, known)}")
+        loaded, key = _load(text, AGENTS)
     if not (isinstance(loaded, type) and issubclass(loaded, Agent)):
         raise UserError(f"{text} is not an agent: expected a subclass of agents.protocol.Agent")
-    return AgentEntry(text, _with_files(text, key, loaded), loaded)
+    return AgentEntry(text, _with_files(text, key or text, loaded), loaded)
 
 
 def _with_files(text: str, key: str, agent: type[Agent]) -> str:
@@ -159,13 +156,13 @@ def kind_of(text: str) -> Literal["agent", "arena"]:
     from agents.protocol import Agent
 
     agents, arenas = names(AGENTS), names(ARENAS)
-    if text in agents or (":" in text and text.partition(":")[0] in LIBRARIES):
+    if text in agents or _of_library(text):
         return "agent"
     if text in arenas or text.partition(":")[0] in FOREIGN:
         return "arena"
     if ":" not in text:
         raise UserError(f"unknown agent or arena {text!r}; {nearest(text, [*agents, *arenas])}")
-    loaded, _ = _load_path(text)
+    loaded, _ = _load(text, ARENAS)
     return "agent" if isinstance(loaded, type) and issubclass(loaded, Agent) else "arena"
 
 
@@ -179,33 +176,33 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
     Raises:
         UserError: unknown name (with the nearest), unknown field, or a value that does not fit.
     """
-    known = names(ARENAS)
-    scheme = text.partition(":")[0]
+    from arenas.protocol import Arena
+
+    factory: Any = None
     fixed: dict[str, Any] = {}
-    key = ""
-    if text in known:
-        factory = _load_point(known[text])
-    elif scheme in FOREIGN:
-        factory, fixed = _foreign(), {"env": text}
-    elif ":" in text:
-        factory, key = _load_path(text)
+    if text.partition(":")[0] in FOREIGN:
+        key, fixed = "", {"env": text}
+    else:
+        factory, key = _load(text, ARENAS)
         if not callable(factory):
             raise UserError(
                 f"{text} is no arena: expected a subclass of arenas.protocol.Arena, or a function that"
                 " makes a PettingZoo environment"
             )
-        if not _makes_arena(factory):
+        if key and not (isinstance(factory, type) and issubclass(factory, Arena)):
             # the function's own name may be another file's; the file (its hash is in the key) and the attribute are not
-            factory, fixed = _foreign(), {"env": factory, "name": Path(text).name}
-    else:
-        raise UserError(f"unknown arena {text!r}; {nearest(text, known)}")
+            fixed = {"env": factory, "name": Path(text).name}
+    if fixed:
+        from arenas.foreign.arena import Foreign
+
+        factory = Foreign
     if wrap:
-        if "env" not in fixed:
+        if not fixed:
             raise UserError(f"--wrap needs a PettingZoo environment, and {text} is an arena of its own")
         fixed["wrap"] = tuple(wrap)
     fields = {name: f for name, f in argument_fields(factory).items() if name not in ("env", "name", "wrap")}
     # what `Foreign` does not know itself is for the environment, which may take arguments of its own
-    values = read(assignments or [], fields, f"arena {text}", further="env" in fixed)
+    values = read(assignments or [], fields, f"arena {text}", further=bool(fixed))
     return ArenaEntry(text, factory, values, fixed, key)
 
 
@@ -225,6 +222,11 @@ def library(scheme: str) -> Any:
     return module
 
 
+def _of_library(text: str) -> bool:
+    scheme, colon, _ = text.partition(":")
+    return bool(colon) and scheme in LIBRARIES
+
+
 def _load_foreign_agent(text: str) -> tuple[Any, str]:
     """A library's agent, and its name with the library's version."""
     scheme, _, name = text.partition(":")
@@ -240,63 +242,59 @@ def _load_foreign_agent(text: str) -> tuple[Any, str]:
         raise UserError(str(error)) from error
 
 
-def _foreign() -> Any:
-    from arenas.foreign.arena import Foreign
-
-    return Foreign
-
-
-def _makes_arena(thing: Any) -> bool:
-    from arenas.protocol import Arena
-
-    return isinstance(thing, type) and issubclass(thing, Arena)
-
-
 def _owner(point: importlib.metadata.EntryPoint) -> str:
     return f"{point.dist.name if point.dist else 'an unknown package'} ({point.value})"
 
 
-def _load_point(point: importlib.metadata.EntryPoint) -> Any:
+@contextmanager
+def _importing(what: str, module: str = "") -> Iterator[None]:
+    """An import inside, which may fail in any way where a third party wrote it; then `module` is forgotten."""
     try:
-        return point.load()
-    except (Exception, SystemExit) as error:  # a third party's module may fail in any way
-        raise UserError(f"{point.name} ({point.value}) cannot be imported: {_one_line(error)}") from error
+        yield
+    except (Exception, SystemExit) as error:
+        sys.modules.pop(module, None)
+        raise UserError(f"{what} cannot be imported: {_one_line(error)}") from error
 
 
-def _load_path(text: str) -> tuple[Any, str]:
-    """The object that `module:attribute` or `path.py:attribute` names, and a key for its code."""
+def _load(text: str, group: str) -> tuple[Any, str]:
+    """What a name, `module:attribute` or `path.py:attribute` stands for, and a key for its code ("": registered)."""
+    if point := names(group).get(text):
+        with _importing(f"{point.name} ({point.value})"):
+            return point.load(), ""
+    if ":" not in text:
+        raise UserError(f"unknown {group.removeprefix('zoo.').rstrip('s')} {text!r}; {nearest(text, names(group))}")
     place, _, attribute = text.rpartition(":")
     if place.endswith(".py"):
-        path = Path(place).expanduser()
-        if not path.is_file():
-            raise UserError(f"there is no file {place}")
-        try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-        except OSError as error:
-            raise UserError(f"cannot read {place}: {error.strerror or error}") from error
-        # a copy in another folder is a module of its own: it may read other files beside it
-        name = f"zoo_file_{digest}_{hashlib.sha256(bytes(path.resolve())).hexdigest()[:16]}"
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise UserError(f"{place} cannot be imported")
-        module = sys.modules.get(name) or importlib.util.module_from_spec(spec)
+        module, digest = _load_file(place)
         key = f"sha256-{digest}:{attribute}"
-        loader = spec.loader if name not in sys.modules else None
     else:
-        module, loader, key, name = None, None, text, place
-    try:
-        if module is None:
+        key = text
+        with _importing(place):
             module = importlib.import_module(place)
-        elif loader is not None:
-            sys.modules[name] = module
-            loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        sys.modules.pop(name, None)
-        raise UserError(f"{place} cannot be imported: {_one_line(error)}") from error
     if not hasattr(module, attribute):
         public = [n for n in vars(module) if not n.startswith("_")]
         raise UserError(f"{place} has no {attribute!r}; {nearest(attribute, public)}")
     return getattr(module, attribute), key
+
+
+def _load_file(place: str) -> tuple[ModuleType, str]:
+    """The module that a file holds, imported once a process, and a hash of the file."""
+    path = Path(place).expanduser()
+    if not path.is_file():
+        raise UserError(f"there is no file {place}")
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise UserError(f"cannot read {place}: {error.strerror or error}") from error
+    # a copy in another folder is a module of its own: it may read other files beside it
+    name = f"zoo_file_{digest}_{hashlib.sha256(bytes(path.resolve())).hexdigest()[:16]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None  # every file *.py has them
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        with _importing(place, name):
+            spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name], digest
 
 
 def _one_line(error: BaseException) -> str:

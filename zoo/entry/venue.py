@@ -22,6 +22,12 @@ class ArenaChoice:
     settings: tuple[str, ...] = ()
     wrap: tuple[str, ...] = ()
 
+    @property
+    def words(self) -> list[str]:
+        """The arena as the options of a command."""
+        sets = [word for setting in self.settings for word in ("--set", f"arena.{setting}")]
+        return ["--arena", self.name, *sets, *(word for wrapper in self.wrap for word in ("--wrap", wrapper))]
+
     def make(self, batch_size: int, device: str = "cpu") -> Arena:
         """A fresh arena."""
         return load_arena(self.name, list(self.settings), self.wrap).make(batch_size, device)

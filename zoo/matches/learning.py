@@ -118,19 +118,19 @@ class LearningMatch:
 
     def play(self, store: Store, command: str, watch: Watch, *, recorded: bool) -> LearningSummary:
         """Play the runs that are not recorded yet, record each as it ends, and sum up."""
-        store.add_arena(arena_record(self.spec, self.identity))
+        store.add(arena_record(self.spec, self.identity))
         for who in self.entrants:
-            store.add_entrant(who.record(self.schedule.mode()))
+            store.add(who.record(self.schedule.mode()))
         blocks = [(self.identity, self.ids, "learn", self.seed, run, 1, RULES_VERSION) for run in range(self.runs)]
         keys = [block_id(*what) for what in blocks]
         known = store.has_blocks(keys)
         for runs in self._batches([run for run, key in enumerate(keys) if key not in known]):
             for run, results in zip(runs, self._play_runs(runs, watch), strict=True):
                 if keys[run] not in known:
-                    store.add_block(BlockRecord(keys[run], *blocks[run], results=tuple(results)))
+                    store.add(BlockRecord(keys[run], *blocks[run], results=tuple(results)))
         what = (self.match_id, self.identity, self.ids, "learn", self.seed, self.runs, tuple(keys))
         details = {"schedule": asdict(self.schedule)}
-        store.add_match(MatchRecord(*what, command, time_now(), __version__, details))
+        store.add(MatchRecord(*what, command, time_now(), __version__, details))
         played = [block for block in store.blocks(self.identity, set(self.ids), "learn") if block.id in keys]
         return self._summary(played, recorded)
 

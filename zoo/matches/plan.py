@@ -118,7 +118,7 @@ def run(
     missing = [task for key, task in plan.tasks.items() if key not in known]
     watch(0, len(missing))
     for done, block in enumerate(play_blocks(plan.venue, missing, workers), start=1):
-        store.add_block(block)  # it is on disk before the next is asked for
+        store.add(block)  # it is on disk before the next is asked for
         watch(done, len(missing))
     _record(plan, store, command)
     return len(missing)
@@ -127,15 +127,15 @@ def run(
 def register(plan: MatchPlan, store: Store) -> None:
     """Record the arena, everybody who plays, and the panel."""
     venue = plan.venue
-    store.add_arena(arena_record(venue.spec, venue.identity))
+    store.add(arena_record(venue.spec, venue.identity))
     for who in plan.players.values():
-        store.add_entrant(who.record(PLAY))
+        store.add(who.record(PLAY))
         if (weights := who.checkpoint) is not None:
             what = (weights.digest, who.entry.key, venue.identity, str(weights.path), asdict(weights.card))
-            store.add_checkpoint(CheckpointRecord(*what, time_now()))
+            store.add(CheckpointRecord(*what, time_now()))
     if plan.panel is not None:
         ids = tuple(venue.id(text) for text in plan.panel.members)
-        store.add_panel(PanelRecord(plan.panel.id, venue.identity, ids))
+        store.add(PanelRecord(plan.panel.id, venue.identity, ids))
 
 
 def _record(plan: MatchPlan, store: Store, command: str) -> None:
@@ -150,7 +150,7 @@ def _record(plan: MatchPlan, store: Store, command: str) -> None:
     }
     what = (tuple(who.id for who in plan.entrants), "play", plan.seed, plan.episodes, tuple(plan.tasks))
     record = MatchRecord(plan.match_id, plan.venue.identity, *what, command, time_now(), __version__, details)
-    store.add_match(record)
+    store.add(record)
 
 
 def time_now() -> str:

@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from leaderboard.report.layout import clean, half_widths, number, plural
+from leaderboard.report.layout import clean, number, plural
 from leaderboard.report.sheet import Column, Sheet, figures, labels, spreads
 from leaderboard.report.terminal import change_view
 from zoo.work.progress import sparkline
@@ -90,9 +90,9 @@ def learning_screen(summary: LearningSummary) -> RenderableType:
 
 def _seats(lines: list[SeatLine]) -> Sheet:
     metrics = list(dict.fromkeys(name for line in lines for name in line.metrics))
-    widths = half_widths([line.per_step.low for line in lines], [line.per_step.high for line in lines])
+    halves = [line.per_step.half for line in lines]
     # play without chance has no spread that would tell how many digits mean something: as many as the exact value has
-    digits = 6 if all(width is not None and width < 1e-9 for width in widths) else 4
+    digits = 6 if all(half is not None and half < 1e-9 for half in halves) else 4
     columns = [
         labels("entrant", [line.entrant for line in lines]),
         labels("seat", [line.seat for line in lines]),
@@ -101,8 +101,8 @@ def _seats(lines: list[SeatLine]) -> Sheet:
     if any(line.exact is not None for line in lines):
         columns.append(Column("exact, undiscounted", [number(line.exact, 6) for line in lines]))
     if any(line.faults for line in lines):
-        told = [", ".join(f"{count} {status}" for status, count in line.faults.items()) or "0" for line in lines]
-        columns.append(Column("faults", told, style="red"))
+        faults = [", ".join(f"{count} {status}" for status, count in line.faults.items()) or "0" for line in lines]
+        columns.append(Column("faults", faults, style="red"))
     for name in metrics:
         columns.append(spreads(name.replace("_", " "), [line.metrics.get(name) for line in lines]))
     return Sheet(columns)

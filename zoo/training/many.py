@@ -61,12 +61,4 @@ def train_all(
 
 
 def _train(contact: Contact, run: TrainingRun) -> Outcome:
-    return train(
-        run.plan,
-        run.out,
-        force=run.force,
-        keep_resume=run.keep_resume,
-        save_every=run.save_every,
-        stop=contact.stopped,
-        watch=contact.tell,
-    )
+    return train(**vars(run), stop=contact.stopped, watch=contact.tell)

@@ -57,9 +57,7 @@ class Plan:
 
     def command(self) -> str:
         """The command that makes this run again, without the options that are at their defaults."""
-        words = ["zoo", "train", self.agent, "--arena", self.arena.name]
-        words += [word for setting in self.arena.settings for word in ("--set", f"arena.{setting}")]
-        words += [word for wrapper in self.arena.wrap for word in ("--wrap", wrapper)]
+        words = ["zoo", "train", self.agent, *self.arena.words]
         words += [word for seat in self.seats for word in ("--seat", seat)]
         for field in fields(self):
             value = getattr(self, field.name)

@@ -83,7 +83,7 @@ class RunFolder:
             UserError: the folder holds another run, or what it holds is broken.
         """
         if (self.path / RESUME / STATE).exists():
-            notes = self._read(tensors=False).notes
+            notes = self.load(tensors=False).notes
             self._must_be_this(notes["run"], "an unfinished run")
             return "unfinished" if notes["rounds"] < notes["of"] else "finished"
         if not (self.path / CARD).exists():
@@ -106,15 +106,12 @@ class RunFolder:
             " or start anew with --force"
         )
 
-    def load(self) -> Saved:
+    def load(self, *, tensors: bool = True) -> Saved:
         """What `keep` wrote last.
 
         Raises:
             UserError: it is broken.
         """
-        return self._read(tensors=True)
-
-    def _read(self, *, tensors: bool) -> Saved:
         path = self.path / RESUME / STATE
         saved = read_state(path, _CURE, tensors=tensors)
         if saved.notes.get("format") != _FORMAT or not {"run", "rounds", "of"} <= saved.notes.keys():

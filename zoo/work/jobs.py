@@ -95,7 +95,7 @@ def do(
         results: where they are kept.
         workers: processes.
         force: do them all again.
-        watch: told a job's news.
+        watch: given a job and its news.
 
     Raises:
         UserError: a result cannot be written, or a worker was ended from outside.

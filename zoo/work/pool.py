@@ -31,12 +31,9 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol
 
 from zoo.errors import UserError
-
-Piece = TypeVar("Piece")
-Result = TypeVar("Result")
 
 _STOP = b""
 _BREATH = 0.2  # seconds between two pieces of news of a job, and between two looks at `stop`
@@ -113,7 +110,7 @@ def work(
         jobs: what to do, begun in this order.
         workers: processes.
         stop: once it says True, no job is begun, and those at work are stopped.
-        watch: told a job's news.
+        watch: given a job and its news.
 
     Raises:
         UserError: a worker was ended from outside.
@@ -146,23 +143,6 @@ def work(
         pool.close()
     if fault is not None:
         raise fault
-
-
-def work_off(
-    function: Callable[[Piece], Result], todo: Sequence[Piece], workers: int
-) -> Iterator[tuple[Piece, Result]]:
-    """Pieces of work with their results as they come, for a function that neither tells news nor can be stopped.
-
-    Raises:
-        UserError: a worker was ended from outside; and whatever `function` raises.
-    """
-    jobs = [Job(str(number), f"{__name__}:_alone", (name_of(function), piece)) for number, piece in enumerate(todo)]
-    for job, result in work(jobs, workers):
-        yield todo[int(job.key)], result
-
-
-def _alone(contact: Contact, function: str, piece: Any) -> Any:
-    return function_of(function)(piece)
 
 
 def _made(make: Callable[..., Any], *arguments: Any) -> Any:
@@ -358,11 +338,11 @@ def _teller(pipe: Connection) -> Callable[[Any], None]:
 
 def _portable(error: BaseException) -> Exception:
     """An exception that survives the pipe, with the traceback of the worker as a note."""
-    told = "".join(traceback.format_exception(error))
+    text = "".join(traceback.format_exception(error))
     try:
         if isinstance(error, Exception) and isinstance(pickle.loads(pickle.dumps(error)), type(error)):
-            error.add_note(f"in a worker process:\n{told}")
+            error.add_note(f"in a worker process:\n{text}")
             return error
     except Exception:  # its class cannot be made again from its arguments
         pass
-    return RuntimeError(told)
+    return RuntimeError(text)

@@ -11,6 +11,7 @@ from leaderboard.records import PanelRecord, Status
 from leaderboard.report.layout import clean, decimals, intervals, number, plural
 from leaderboard.report.tables import to_csv, to_json, to_markdown
 from leaderboard.report.terminal import board_view, change_view, crossplay_view, to_text
+from leaderboard.statistics.estimate import Estimate
 from leaderboard.views.board import make_board, rating_change
 from leaderboard.views.crossplay import crossplay
 
@@ -167,6 +168,7 @@ def test_numbers(value, digits, text):
 def test_digits_follow_the_uncertainty():
     assert [decimals([spread]) for spread in (30.0, 2.4, 0.24, 0.024, 1e-9)] == [0, 1, 2, 3, 4]
     assert decimals([None, float("nan"), 0.0], default=3) == 3
-    assert intervals([1.0, -10.0], [0.5, None], [1.5, 2.0], 1) == ["  1.0 [0.5, 1.5]", "-10.0 [  -, 2.0]"]
+    estimates = [Estimate(1.0, 0.5, 1.5, 2), Estimate(-10.0, None, 2.0, 2)]
+    assert intervals(estimates, 1) == ["  1.0 [0.5, 1.5]", "-10.0 [  -, 2.0]"]
     assert (plural(1, "match"), plural(2000, "match"), plural(0, "block")) == ("1 match", "2,000 matches", "0 blocks")
     assert clean("a\tb\x00é") == "a?b?é"

@@ -37,9 +37,9 @@ def path(tmp_path):
 @pytest.fixture
 def store(path, make):
     with Store(path) as store:
-        store.add_arena(make.arena())
+        store.add(make.arena())
         for name in "abc":
-            store.add_entrant(make.entrant(name))
+            store.add(make.entrant(name))
         yield store
 
 
@@ -68,14 +68,14 @@ def test_every_record_comes_back_as_it_was(store, make):
     submission = SubmissionRecord("s1", "a", "coin-v1", {"files": ["agent.py"]}, "2026-01-01T00:00:00Z")
     assert all(
         [
-            store.add_arena(arena),
-            store.add_entrant(entrant),
-            store.add_checkpoint(checkpoint),
-            store.add_panel(panel),
-            store.add_block(block),
-            store.add_match(match),
-            store.add_measurement(measurement),
-            store.add_submission(submission),
+            store.add(arena),
+            store.add(entrant),
+            store.add(checkpoint),
+            store.add(panel),
+            store.add(block),
+            store.add(match),
+            store.add(measurement),
+            store.add(submission),
         ]
     )
     assert store.arena("rps-v1") == arena
@@ -97,21 +97,21 @@ def test_every_record_comes_back_as_it_was(store, make):
 def test_seat_results_keep_every_bit(store, make):
     returns = np.array([0.1, -1e-300, 12345.678901234567])
     block = make.block(("a", "a"), lambda *_: returns)
-    store.add_block(block)
+    store.add(block)
     result = store.blocks("coin-v1")[0].results[0]
     assert result.returns.tobytes() == returns.tobytes()
     assert (result.lengths.tolist(), result.statuses.tolist(), result.cpu_s) == ([10, 10, 10], [0, 0, 0], 0.25)
 
 
 def test_returns_are_one_little_endian_blob(store, path, make):
-    store.add_block(make.block(("a", "b"), flat(1.0)))
+    store.add(make.block(("a", "b"), flat(1.0)))
     (blob,) = sqlite3.connect(path).execute("select returns from seat_result limit 1").fetchone()
     assert blob == np.array([1.0, 2.0], "<f8").tobytes()
 
 
 def test_the_newest_panel_is_in_force(store):
-    store.add_panel(PanelRecord("coin-v1/panel-9", "coin-v1", ("a",)))
-    store.add_panel(PanelRecord("coin-v1/panel-10", "coin-v1", ("b",)))
+    store.add(PanelRecord("coin-v1/panel-9", "coin-v1", ("a",)))
+    store.add(PanelRecord("coin-v1/panel-10", "coin-v1", ("b",)))
     assert store.panel("coin-v1").id == "coin-v1/panel-10"
 
 
@@ -119,7 +119,7 @@ def test_blocks_are_sorted_and_chosen(store, make):
     pairs = [("a", "a"), ("a", "b"), ("b", "c"), ("a", "c")]
     blocks = [make.block(pair, flat(0.0)) for pair in pairs] + [make.block(("a", "b"), flat(0.0), mode="learn")]
     for block in blocks:
-        store.add_block(block)
+        store.add(block)
     ids = sorted(block.id for block in blocks)
     assert [block.id for block in store.blocks("coin-v1")] == ids
     assert {block.entrants for block in store.blocks("coin-v1", entrants=["a", "b"])} == {("a", "a"), ("a", "b")}
@@ -131,7 +131,7 @@ def test_blocks_are_sorted_and_chosen(store, make):
 
 def test_has_blocks_takes_thousands_of_ids(store, make):
     block = make.block(("a", "b"), flat(0.0))
-    store.add_block(block)
+    store.add(block)
     assert store.has_blocks([f"{i:064x}" for i in range(3000)] + [block.id]) == {block.id}
     assert store.has_blocks([]) == set()
 
@@ -142,11 +142,11 @@ def test_next_episode_is_the_first_gap(store, make):
 
     assert following() == 0
     for first in (0, 2, 6):
-        store.add_block(make.block(("a", "b"), flat(0.0), first=first))
+        store.add(make.block(("a", "b"), flat(0.0), first=first))
     assert following() == 4
-    store.add_block(make.block(("a", "b"), flat(0.0), first=4))
+    store.add(make.block(("a", "b"), flat(0.0), first=4))
     assert following() == 8
-    store.add_block(make.block(("a", "b"), lambda *_: [0.0] * 20))
+    store.add(make.block(("a", "b"), lambda *_: [0.0] * 20))
     assert following() == 20  # the later starts of shorter blocks take nothing back
     assert following(seed=1) == following(mode="learn") == following(entrants=("a", "a")) == 0
     assert following(rules_version=99) == 0
@@ -155,7 +155,7 @@ def test_next_episode_is_the_first_gap(store, make):
 def test_matches_are_found_by_prefix(store, make):
     block = make.block(("a", "b"), flat(0.0))
     for name in ("abc1", "abc2", "abc", "x_y"):
-        store.add_match(make.match(name, [block]))
+        store.add(make.match(name, [block]))
     assert store.match("abc2").id == "abc2"
     assert store.match("abc").id == "abc"
     with pytest.raises(StoreError) as error:
@@ -181,12 +181,12 @@ def test_adding_twice_adds_once(store, make):
     panel = PanelRecord("coin-v1/panel-1", "coin-v1", ("a",))
     measurement = Measurement("a", "coin-v1", "regret", 1.0, 1.0, 1.0, 1, True, 0)
     for add, record, again in [
-        (store.add_block, block, slower),
-        (store.add_panel, panel, panel),
-        (store.add_match, make.match("m", [block]), make.match("m", [block])),
-        (store.add_measurement, measurement, measurement),
-        (store.add_entrant, make.entrant("n", "new"), make.entrant("n", "other label", provenance={"commit": "2"})),
-        (store.add_arena, make.arena(id="x-v1"), make.arena(id="x-v1", details={"more": 1})),
+        (store.add, block, slower),
+        (store.add, panel, panel),
+        (store.add, make.match("m", [block]), make.match("m", [block])),
+        (store.add, measurement, measurement),
+        (store.add, make.entrant("n", "new"), make.entrant("n", "other label", provenance={"commit": "2"})),
+        (store.add, make.arena(id="x-v1"), make.arena(id="x-v1", details={"more": 1})),
     ]:
         assert add(record)
         assert not add(again)
@@ -196,24 +196,24 @@ def test_adding_twice_adds_once(store, make):
 
 
 def test_a_contradiction_is_refused_and_nothing_changes(store, make):
-    store.add_block(make.block(("a", "b"), flat(0.0)))
+    store.add(make.block(("a", "b"), flat(0.0)))
     with pytest.raises(StoreError, match=r"already recorded with other content \(results\)"):
-        store.add_block(make.block(("a", "b"), flat(5.0)))
+        store.add(make.block(("a", "b"), flat(5.0)))
     with pytest.raises(StoreError, match=r"entrant a is already recorded with other content \(config\)"):
-        store.add_entrant(make.entrant("a", config={"lr": 1.0}))
+        store.add(make.entrant("a", config={"lr": 1.0}))
     with pytest.raises(StoreError, match=r"\(draw_band\)"):
-        store.add_arena(make.arena(draw_band=1.0))
+        store.add(make.arena(draw_band=1.0))
     assert store.blocks("coin-v1")[0].results[0].returns[0] == 0.0
 
 
 def test_a_block_with_a_false_id_is_refused(store, make):
     with pytest.raises(ValueError, match="the id does not belong to this content"):
-        store.add_block(replace(make.block(("a", "b"), flat(0.0)), seed=5))
+        store.add(replace(make.block(("a", "b"), flat(0.0)), seed=5))
 
 
 def test_a_block_of_strangers_is_refused_whole(store, make):
     with pytest.raises(StoreError, match="arena or entrant that it does not know"):
-        store.add_block(make.block(("a", "z"), flat(0.0)))
+        store.add(make.block(("a", "z"), flat(0.0)))
     assert store.blocks("coin-v1") == []
 
 
@@ -235,9 +235,9 @@ def nth(number):
     return block(("a", "b"), lambda who, partner, seat, rotation: [number, 0.5], first=2 * number)
 
 store = Store(sys.argv[1])
-store.add_arena(arena())
-store.add_entrant(entrant("a"))
-store.add_entrant(entrant("b"))
+store.add(arena())
+store.add(entrant("a"))
+store.add(entrant("b"))
 """
 
 
@@ -256,7 +256,7 @@ def test_a_process_killed_at_any_moment_leaves_whole_blocks_and_is_resumed(path)
 first = store.next_episode("coin-v1", ("a", "b"), "play", 0) // 2
 print(first, flush=True)
 for number in range(first, 10_000):
-    store.add_block(nth(number))
+    store.add(nth(number))
     print(number, flush=True)
 """
     known = 0
@@ -279,7 +279,7 @@ for number in range(first, 10_000):
 
 def test_a_process_killed_inside_the_transaction_leaves_nothing(path):
     code = """
-store.add_block(nth(0))
+store.add(nth(0))
 rows = []
 def dies(block, result):
     rows.append(result)
@@ -287,7 +287,7 @@ def dies(block, result):
         os.kill(os.getpid(), signal.SIGKILL)
     return {}
 leaderboard.store.store.result_row = dies
-store.add_block(nth(1))
+store.add(nth(1))
 """
     child = start(code, path)
     child.communicate()
@@ -299,7 +299,7 @@ store.add_block(nth(1))
 
 
 def test_two_processes_create_and_fill_one_file_at_once(path):
-    code = "print(sum(store.add_block(nth(i)) for i in range(int(sys.argv[2]), int(sys.argv[3]))))"
+    code = "print(sum(store.add(nth(i)) for i in range(int(sys.argv[2]), int(sys.argv[3]))))"
     children = [start(code, path, 0, 60), start(code, path, 30, 90)]
     added = [int(child.communicate()[0]) for child in children]
     assert [child.returncode for child in children] == [0, 0]
@@ -311,7 +311,7 @@ def test_two_processes_create_and_fill_one_file_at_once(path):
 
 
 def test_a_reader_sees_what_was_there_while_another_writes(path, store, make):
-    store.add_block(make.block(("a", "b"), flat(0.0)))
+    store.add(make.block(("a", "b"), flat(0.0)))
     with Store(path, read_only=True) as reader, store._writing() as connection:
         connection.execute(schema.panel.insert().values(id="p", arena="coin-v1", entrants="[]"))
         assert len(reader.blocks("coin-v1")) == 1
@@ -332,11 +332,11 @@ def test_reading_what_is_not_there(path):
 
 def test_a_read_only_store_reads_but_refuses_to_add(path, store, make):
     block = make.block(("a", "b"), flat(0.0))
-    store.add_block(block)
+    store.add(block)
     with Store(path, read_only=True) as reader:
         assert reader.blocks("coin-v1") == [block]
         with pytest.raises(StoreError, match="opened for reading only; open it again without read_only"):
-            reader.add_entrant(make.entrant("n"))
+            reader.add(make.entrant("n"))
         with (
             pytest.raises(StoreError, match="is read-only; make the file and its folder writable"),
             reader._reading() as c,
@@ -346,7 +346,7 @@ def test_a_read_only_store_reads_but_refuses_to_add(path, store, make):
 
 def test_a_read_only_folder_can_be_read(path, make, monkeypatch):
     with Store(path) as store:
-        store.add_arena(make.arena())
+        store.add(make.arena())
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     monkeypatch.setattr(database.os, "access", lambda *_: False)
     with Store(path, read_only=True) as reader:
@@ -387,9 +387,9 @@ def test_a_folder_a_missing_folder_and_no_path(tmp_path):
 
 def test_a_damaged_file(path, make):
     with Store(path) as store:
-        store.add_arena(make.arena())
+        store.add(make.arena())
         for i in range(200):
-            store.add_entrant(make.entrant(f"{i:064d}"))
+            store.add(make.entrant(f"{i:064d}"))
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * (path.stat().st_size - 8192))
@@ -404,12 +404,12 @@ def test_a_full_disk_loses_nothing(path, store, make):
         connection.execute(text(f"PRAGMA max_page_count = {pages + 2}"))
     big = make.block(("a", "b"), lambda *_: np.arange(5000.0))
     with pytest.raises(StoreError) as error:
-        store.add_block(big)
+        store.add(big)
     assert "the disk is full; free some space and repeat" in one_line(error)
     with store._reading() as connection:
         connection.execute(text("PRAGMA max_page_count = 100000"))
     assert store.blocks("coin-v1") == []
-    assert store.add_block(big)
+    assert store.add(big)
 
 
 def test_a_busy_database(path, store, make, monkeypatch):
@@ -435,10 +435,10 @@ def test_addresses_that_are_none():
 
 def test_a_sqlalchemy_url_is_taken_as_it_is(path, make):
     with Store(f"sqlite:///{path}") as store:
-        store.add_arena(make.arena())
+        store.add(make.arena())
     assert path.exists()
     with Store("sqlite://") as store:
-        store.add_arena(make.arena())
+        store.add(make.arena())
         assert [arena.id for arena in store.arenas()] == ["coin-v1"]
 
 
@@ -518,9 +518,9 @@ def test_thousands_of_blocks_are_read_in_well_under_a_second(path, make):
     from leaderboard.store.rows import block_row, result_row
 
     with Store(path) as store:
-        store.add_arena(make.arena())
+        store.add(make.arena())
         for name in names:
-            store.add_entrant(make.entrant(name))
+            store.add(make.entrant(name))
         rows, results = [], []
         for number in range(5000):
             block = f"{number:064x}"

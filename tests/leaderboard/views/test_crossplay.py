@@ -58,11 +58,11 @@ def test_one_episode_has_no_standard_error(make):
 
 def test_from_the_store(tmp_path, make, blocks):
     with Store(tmp_path / "records.db") as store:
-        store.add_arena(make.arena())
-        store.add_entrant(make.entrant("a", "zoe"))
-        store.add_entrant(make.entrant("b", "adam"))
+        store.add(make.arena())
+        store.add(make.entrant("a", "zoe"))
+        store.add(make.entrant("b", "adam"))
         for block in [*blocks, make.block(("a", "b"), own, first=4, rules_version=9)]:
-            store.add_block(block)
+            store.add(block)
         matrix = read_crossplay(store, "coin-v1")
         assert (matrix.entrants, matrix.labels, matrix.arena) == (("b", "a"), ("adam", "zoe"), "coin-v1")
         assert matrix.n.tolist() == [[4, 4], [4, 4]]

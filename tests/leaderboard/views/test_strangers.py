@@ -98,14 +98,14 @@ def test_without_measurements_there_are_no_columns(make) -> None:
 
 def test_a_new_measurement_renews_the_cached_board(make, told: list[Measurement]) -> None:
     with Store(":memory:") as store:
-        store.add_arena(make.arena())
+        store.add(make.arena())
         for name in ("a", "b"):
-            store.add_entrant(make.entrant(name))
+            store.add(make.entrant(name))
         for block in make.noisy_blocks({"a": 0.0, "b": 1.0}):
-            store.add_block(block)
+            store.add(block)
         assert {row.record["strangers_mean"] for row in board(store, "coin-v1").rows} == {None}
         for measurement in told:
-            store.add_measurement(measurement)
+            store.add(measurement)
         assert {row.entrant: row.record["strangers_mean"] for row in board(store, "coin-v1").rows} == {
             "a": 0.5,
             "b": None,

@@ -1,0 +1,167 @@
+"""What `zoo agents` and `zoo arenas` print: the lists, and descriptions of one agent or one arena.
+
+A list must appear at once, so whatever imports torch is imported in the descriptions alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from leaderboard.report.layout import plural
+from zoo.entry import catalogue
+from zoo.entry.declared import panel_for
+from zoo.entry.layout import facts, plain_table, reflowed, settings_table
+from zoo.entry.registry import LIBRARIES, AgentEntry, load_arena
+from zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from arenas.protocol import ArenaSpec
+    from zoo.entry.venue import ArenaChoice, Venue
+
+_WIDE = 110  # columns from which on the list says what an agent needs
+_NAMED = 3  # arenas that are named in the list; more are counted
+_SHORT = 6  # letters of a seat's name up to which the list names both of a game's seats
+
+
+def agents_listed(width: int) -> RenderableType:
+    """All registered agents, for a terminal of `width` columns."""
+    needs = ["needs"] if width >= _WIDE else []
+    table = plain_table("name", "what it is", *needs, "house checkpoints")
+    table.columns[-1].max_width = None if needs else 16  # the description needs the rest
+    for name, agent in catalogue.agent_list().items():
+        if "fault" in agent:
+            table.add_row(name, Text(agent["fault"], "red"))
+            continue
+        arenas = agent["house_checkpoints"]
+        trained = ", ".join(arenas) if len(arenas) <= _NAMED else f"{len(arenas)} arenas"
+        wants = [", ".join(agent["needs"]) or "nothing"] if needs else []
+        checkpoints = Text(trained or "none yet") if agent["learns"] else Text("does not learn", "dim")
+        table.add_row(name, agent["summary"], *wants, checkpoints)
+    closing = (
+        "Describe one: zoo agents NAME. Your own: path/to/file.py:Class, see the README."
+        f" Of other libraries: zoo agents {', '.join(LIBRARIES)}."
+    )
+    return Group(table, Text(), Text(closing, "dim"))
+
+
+def library_listed(scheme: str) -> RenderableType:
+    """The agents of a library, those that play before those that are refused."""
+    known = catalogue.foreigners(scheme)
+    playing, refused = plain_table("name", "what it is"), plain_table("refused", "reason")
+    for one in known:
+        if one.refusal is None:
+            playing.add_row(one.name, Text(one.summary))
+        else:
+            refused.add_row(one.name, Text(one.refusal))
+    count = playing.row_count
+    closing = f"{count} play, {len(known) - count} are refused. Describe one: zoo agents {scheme}:NAME."
+    return Group(playing, Text(), refused, Text(), Text(closing, "dim"))
+
+
+def agent_described(entry: AgentEntry) -> RenderableType:
+    """One agent: its paper, needs, facts and settings."""
+    from arenas.protocol import WORDS
+
+    agent = entry.agent
+    owned = {"seat": "one seat each", "side": "all seats of its side", "all": "all seats that it fills"}
+    properties = {
+        "owns": owned[agent.owns],
+        "behaviour": str(agent.behaviour),
+        "plays in": ", ".join(catalogue.playable(entry.name, left_out={})) or "none of the registered arenas",
+    }
+    if agent.learns:
+        properties["house checkpoints"] = ", ".join(catalogue.house_checkpoints(entry.name)) or "none yet"
+    needs = {word: WORDS.get(word, "a word of other arenas") for word in sorted(agent.needs)}
+    needs |= {f"{word} (to learn)": WORDS.get(word, "") for word in sorted(agent.needs_to_learn)}
+    return Group(
+        *_head(entry.name, agent),
+        *_part("Needs", facts(needs) if needs else Text("nothing")),
+        *_part("Facts", facts(properties)),
+        *_part(f"Settings, as in {entry.name},field=value", settings_table(catalogue.agent_settings(entry))),
+    )
+
+
+def arenas_listed() -> RenderableType:
+    """All registered arenas."""
+    table = plain_table("name", "what it is", "kind", "seats", "actions")
+    for name, arena in catalogue.arena_list().items():
+        if "fault" in arena:
+            table.add_row(name, Text(arena["fault"], "red"))
+        elif "note" in arena:
+            table.add_row(name, Text(arena["summary"]).append(f" ({arena['note']})", "dim"))
+        else:
+            seats = arena["seats"]
+            actions = ", ".join(dict.fromkeys(_actions(**sizes) for sizes in seats.values()))
+            few = len(seats) == 2 and max(map(len, seats)) <= _SHORT
+            named = ", ".join(seats) if few else f"{len(seats)} seats"
+            table.add_row(name, arena["summary"], arena["kind"], named, actions)
+    closing = "Any PettingZoo environment is one too: pettingzoo:NAME, mpe2:NAME, or path/to/file.py:env."
+    return Group(table, Text(), Text(closing, "dim"))
+
+
+def arena_described(choice: ArenaChoice) -> RenderableType:
+    """One arena: its rules, seats, offers and settings; rules and settings alone where it cannot be made as it is."""
+    from arenas.protocol import WORDS
+    from zoo.entry.venue import Venue
+
+    entry = load_arena(choice.name, list(choice.settings), choice.wrap)
+    head = _head(entry.name, entry.factory)
+    fields = settings_table(catalogue.arena_settings(entry))
+    settings = _part(f"Settings, as in --arena {entry.name} --set arena.FIELD=VALUE", fields)
+    try:
+        venue = Venue(choice)
+    except UserError as error:
+        return Group(*head, *settings, Text(f"\n{error}", "dim"))
+    own = "the game itself, for agents that know it"
+    offers = {word: WORDS.get(word, own) for word in sorted(venue.spec.offers)}
+    return Group(
+        *head,
+        *_part("Facts", facts(_facts(venue))),
+        *_part("Seats", _seats(venue.spec)),
+        *_part("Offers", facts(offers)),
+        *settings,
+    )
+
+
+def _head(name: str, thing: Any) -> list[RenderableType]:
+    return [Text.assemble((name, "bold"), f"  {catalogue.summary(thing)}\n"), reflowed(catalogue.story(thing))]
+
+
+def _part(title: str, content: RenderableType) -> list[RenderableType]:
+    return [Text(f"\n{title}", "bold"), content]
+
+
+def _facts(venue: Venue) -> dict[str, str]:
+    spec, identity, panel = venue.spec, venue.identity, panel_for(venue)
+    drawn = {"draw": f"returns closer than {spec.draw_band:.3g}"} if spec.draw_band else {}
+    return {
+        "identity": identity,
+        "kind": spec.kind,
+        "episode": f"at most {plural(spec.max_steps, 'step')}",
+        "discount": f"gamma {spec.gamma:g} in values; returns are compared undiscounted",
+        "match": f"{plural(spec.episodes, 'episode')} in each rotation, in blocks of {spec.block}",
+        "forfeit": f"a seat that spoils its episode is given {spec.forfeit:g}",
+        **drawn,
+        "panel": f"{panel.id}: {', '.join(panel.members)}",
+        "house entrants": ", ".join(catalogue.house_entrants(identity)) or "none yet",
+        "agents": ", ".join(catalogue.players(venue.arena())),
+    }
+
+
+def _seats(spec: ArenaSpec) -> RenderableType:
+    table = plain_table("seat", "side", "team", "observation", "actions")
+    for name, seat in spec.seats.items():
+        actions = _actions(seat.actions, seat.action_dim)
+        if seat.message_dim:
+            actions += f", messages of {plural(seat.message_dim, 'number')}"
+        table.add_row(name, seat.side, seat.team or "its own", " x ".join(map(str, seat.observation)), actions)
+    return table
+
+
+def _actions(actions: int, action_dim: int) -> str:
+    if actions:
+        return plural(actions, "action")
+    return f"{plural(action_dim, 'number')} in [-1, 1]"
