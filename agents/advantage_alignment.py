@@ -41,8 +41,8 @@ from agents.parts.optimizers import Adam
 from agents.parts.policies.categorical import CategoricalPolicy
 from agents.parts.policies.traces import TracePolicy
 from agents.parts.policy_agent import PolicyAgent
-from agents.parts.returns import advantages, playing
-from agents.protocol import JointTrajectory, LearningContext, Memory, Seating, State, Trajectory
+from agents.parts.returns import advantages
+from agents.protocol import JointTrajectory, LearningContext, Memory, Seating, State, Trajectory, playing
 from agents.randomness import derive, uniform
 from arenas.protocol import Action, TimeStep
 from arenas.settings import Checked, Count, Share

@@ -20,8 +20,6 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from agents.parts.logits import taken
-from agents.parts.returns import playing
 from arenas.protocol import Action, Arena, ArenaSpec, SeatSpec, TimeStep
 
 #: Everything but the parameters that play depends on: tensors [B, ...] and numbers, by name. Never mutated.
@@ -71,6 +69,11 @@ class JointTrajectory(NamedTuple):
     state: Tensor | None = None  # float32 [T + 1, B, S]
 
 
+def playing(timesteps: TimeStep) -> Tensor:
+    """float32 [T, B]: 1 where the action at t counted (the episode was on and the seat active), else 0."""
+    return (timesteps.active[:-1] & ~timesteps.last[:-1]).float()
+
+
 class DifferentiablePolicy(Policy):
     """A policy as a function of a parameter dict, so that others can differentiate through it."""
 
@@ -97,7 +100,8 @@ class DifferentiablePolicy(Policy):
         if not self.stochastic:
             raise ValueError(f"{type(self).__name__} draws nothing, so its actions have no log-probability")
         log_pi = self.outputs(trajectory)[:-1].log_softmax(-1)
-        return taken(log_pi, trajectory.actions.value) * playing(trajectory.timesteps)
+        chosen = log_pi.gather(-1, trajectory.actions.value.unsqueeze(-1)).squeeze(-1)
+        return chosen * playing(trajectory.timesteps)
 
     @abstractmethod
     def with_parameters(self, parameters: Parameters) -> Self:

@@ -13,8 +13,8 @@ from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam, GradientDescent
 from agents.parts.policies.categorical import CategoricalPolicy, RecallSetting, recall_for
 from agents.parts.policy_agent import PolicyAgent
-from agents.parts.returns import advantages, playing, steps_since_start
-from agents.protocol import JointTrajectory, Parameters, State
+from agents.parts.returns import advantages, steps_since_start
+from agents.protocol import JointTrajectory, Parameters, State, playing
 from agents.randomness import derive
 from arenas.settings import Amount, Checked, Range, Whole
 

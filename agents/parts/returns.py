@@ -5,12 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from agents.protocol import playing
 from arenas.protocol import TimeStep
-
-
-def playing(timesteps: TimeStep) -> Tensor:
-    """float32 [T, B]: 1 where the action at t counted (the episode was on and the seat active), else 0."""
-    return (timesteps.active[:-1] & ~timesteps.last[:-1]).float()
 
 
 def steps_since_start(first: Tensor) -> Tensor:

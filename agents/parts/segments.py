@@ -12,9 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from agents.parts.returns import playing
 from agents.parts.team import apply, padded
-from agents.protocol import JointTrajectory, Parameters
+from agents.protocol import JointTrajectory, Parameters, playing
 from arenas.protocol import TimeStep
 
 #: Messages, who hears them, and common knowledge.

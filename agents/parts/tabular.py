@@ -17,8 +17,7 @@ import torch
 from torch import Tensor
 
 from agents.parts.policies.table import TablePolicy, begin, bounds, draw, table_rows
-from agents.parts.returns import playing
-from agents.protocol import Agent, JointTrajectory, Memory, Seating, State
+from agents.protocol import Agent, JointTrajectory, Memory, Seating, State, playing
 from agents.randomness import derive, generator
 from arenas.protocol import Action, TimeStep
 from arenas.settings import Amount, Checked, Range, Share

@@ -27,9 +27,8 @@ from agents.parts.logits import masked
 from agents.parts.policies.categorical import CategoricalPolicy
 from agents.parts.policies.deterministic import DeterministicPolicy, sizes
 from agents.parts.policies.relaxed import Relaxation, relaxed
-from agents.parts.returns import playing
 from agents.parts.team import Team, padded, real
-from agents.protocol import DifferentiablePolicy, JointTrajectory
+from agents.protocol import DifferentiablePolicy, JointTrajectory, playing
 from arenas.protocol import ArenaSpec, moment
 
 Batch = dict[str, Tensor]

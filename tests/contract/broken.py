@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from agents.parts.networks import mlp, mlp_parameters
-from agents.parts.returns import playing
 from agents.protocol import (
     Agent,
     DifferentiablePolicy,
@@ -24,6 +23,7 @@ from agents.protocol import (
     Seating,
     State,
     Trajectory,
+    playing,
 )
 from agents.randomness import categorical, derive, uniform
 from arenas.protocol import Action, ArenaSpec, TimeStep

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from agents.parts.networks import linear, mlp_parameters
-from agents.parts.returns import playing
-from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
+from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory, playing
 from agents.randomness import categorical, uniform
 from arenas.protocol import Action, ArenaSpec, TimeStep
 

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from agents.parts.logits import entropy, masked
 from agents.parts.networks import mlp, mlp_parameters, table_parameters
-from agents.parts.returns import playing
-from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
+from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory, playing
 from agents.randomness import Draws, categorical, deal
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
 

@@ -8,8 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from agents.parts.returns import playing
-from agents.protocol import Agent, DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
+from agents.protocol import Agent, DifferentiablePolicy, Memory, Parameters, Seating, Trajectory, playing
 from agents.randomness import categorical, uniform
 from arenas.protocol import Action, TimeStep
 

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from agents.parts.returns import playing
-from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory
+from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory, playing
 from agents.randomness import deal, dealt_bits, fraction
 from arenas.protocol import Action, SeatSpec, TimeStep, moment
 
