@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from leaderboard.records import BlockRecord
 from leaderboard.report.terminal import to_text
-from leaderboard.store.store import Store
+from leaderboard.store.store import Fact, Store
 from tests.zoo.command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 from zoo import home
 from zoo.entry.venue import ArenaChoice, Venue
@@ -99,12 +100,12 @@ def test_stopped_and_typed_again_it_has_every_figure_and_curve(tmp_path: Path, m
     home.records()
     add, left = Store.add, 2
 
-    def stop(store: Store, block: object) -> bool:
+    def stop(store: Store, record: Fact | BlockRecord) -> bool:
         nonlocal left
-        left -= 1
+        left -= isinstance(record, BlockRecord)
         if left < 0:
             raise KeyboardInterrupt
-        return add(store, block)  # type: ignore[arg-type]
+        return add(store, record)
 
     with monkeypatch.context() as patch:
         patch.setattr(Store, "add", stop)
