@@ -98,11 +98,12 @@ def test_stop_ends_what_cannot_be_stopped_and_begins_nothing_more(tmp_path: Path
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_when_their_parent_does(number: int, tmp_path: Path) -> None:
     code = f"""
-import sys
+import signal, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_work import Job, endless, name_of, waits, work
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     jobs = [Job("endless", name_of(endless), ({str(tmp_path / "endless")!r},)),
             Job("waits", name_of(waits), ({str(tmp_path / "waits")!r},), stops=True)]
     try:
