@@ -56,7 +56,10 @@ def saved_rounds(folder: Path) -> int:
     """How many rounds the run in `folder` would go on from; 0 where there is none."""
     if not (folder / "resume" / "state.safetensors").exists():
         return 0
-    return RunFolder(folder, {}).load().notes["rounds"]
+    try:
+        return RunFolder(folder, {}).load().notes["rounds"]
+    except RuntimeError:  # safetensors opens a file twice, and a run that is on has replaced it between
+        return saved_rounds(folder)
 
 
 def wait_for(condition: Any, process: subprocess.Popen[str]) -> None:
