@@ -11,7 +11,7 @@ partner that was met for the fewest episodes decides the degrees of freedom: the
 No figure of an entrant depends on who else is compared, to the last bit: others may enter without moving anybody.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -45,6 +45,7 @@ class PanelMeans:
         value: float [n], weighted mean own return over the partners that were met; NaN for one who has met none.
         freedom: float [n], degrees of freedom of its interval; 0 where nothing tells how much episodes differ.
         influence: float [n, E], what each episode adds to the headline's error; squares sum to its variance.
+        of_episode: float [n, E], the panel mean of each episode; NaN where not all partners that were met played it.
         episodes: int [n], number of different episodes behind it.
         met: bool [n, m], which partners the entrant has met.
         weight: float [n], sum of the weights of those.
@@ -53,6 +54,7 @@ class PanelMeans:
     value: Floats
     freedom: Floats
     influence: Floats
+    of_episode: Floats
     episodes: Ints
     met: NDArray[np.bool_]
     weight: Floats
@@ -83,20 +85,24 @@ class PanelMeans:
             return 0.5 + 0.5 * float(np.sign(difference))
         return float(stdtr(freedom, difference / error))
 
-    def rank_intervals(self) -> list[tuple[int, int]]:
+    def rank_intervals(self, among: Sequence[int] | Ints | None = None) -> list[tuple[int, int]]:
         """95 % intervals of the ranks (1 is best), from draws of all headlines together: they share partners and luck.
+
+        Args:
+            among: positions of those who are ranked; None for all.
 
         The draws are Student's, with the degrees of freedom of each headline, and always the same ones. One whose
         interval is unknown may have any rank, so it gets (1, n), and may push the others down by one each.
         """
-        n = len(self.value)
-        known = np.flatnonzero(np.isfinite(self.value) & (self.freedom > 0))
+        chosen = np.arange(len(self.value)) if among is None else np.asarray(among, dtype=np.intp)
+        n = len(chosen)
+        known = np.flatnonzero(np.isfinite(self.value[chosen]) & (self.freedom[chosen] > 0))
         intervals = [(1, n)] * n
         if not known.size:
             return intervals
-        value, freedom = self.value[known], self.freedom[known]
+        value, freedom = self.value[chosen[known]], self.freedom[chosen[known]]
         generator = np.random.Generator(np.random.PCG64(_SEED))
-        axes = _axes(self.influence[known])
+        axes = _axes(self.influence[chosen[known]])
         noise = generator.standard_normal((_SAMPLES, axes.shape[1])) @ axes.T
         # One chi-squared draw a sample, read at each one's degrees of freedom, keeps what they share together.
         heavy = np.sqrt(freedom / _chi_squared(generator.random(_SAMPLES), freedom))
@@ -163,14 +169,15 @@ def gather(cells: Iterable[Cell], n: int, weights: Floats, episodes: int) -> Pan
         episodes: number E of different episodes.
     """
     total, fewest = np.zeros(n), np.full(n, np.inf)
-    met, seen = np.zeros((n, len(weights)), dtype=bool), np.zeros((n, episodes), dtype=bool)
-    influence = np.zeros((n, episodes))
+    met, seen = np.zeros((n, len(weights)), dtype=bool), np.zeros((n, episodes), dtype=np.int32)
+    influence, of_episode = np.zeros((n, episodes)), np.zeros((n, episodes))
     for i, j, at, own in cells:
         count = len(own)
         mean = float(own.mean())
         met[i, j] = True
         total[i] += weights[j] * mean
-        seen[i, at] = True
+        seen[i, at] += 1
+        of_episode[i, at] += weights[j] * own
         fewest[i] = min(fewest[i], count)
         if count > 1:
             # The square root of n/(n-1) turns the spread around the sample mean into that around the true one.
@@ -180,5 +187,7 @@ def gather(cells: Iterable[Cell], n: int, weights: Floats, episodes: int) -> Pan
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(weight > 0, total / weight, np.nan)
         influence /= np.where(weight > 0, weight, 1.0)[:, None]
+        of_episode /= np.where(weight > 0, weight, 1.0)[:, None]
+    of_episode[seen < np.maximum(met.sum(axis=1), 1)[:, None]] = np.nan
     freedom = np.where(np.isfinite(fewest), fewest - 1.0, 0.0)
-    return PanelMeans(value, freedom, influence, seen.sum(axis=1), met, weight)
+    return PanelMeans(value, freedom, influence, of_episode, (seen > 0).sum(axis=1), met, weight)
