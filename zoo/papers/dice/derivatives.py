@@ -58,7 +58,6 @@ class LogitTable:
 
 def exact(arena: Arena, logits: Tensor) -> tuple[Tensor, Tensor]:
     """Gradient [10] and Hessian [10, 10] of the row player's value over T steps, by the arena."""
-
     theta = logits.flatten().clone().requires_grad_()
     policies = {seat: LogitTable(own) for seat, own in zip(arena.spec.seats, theta.view(2, 5), strict=True)}
     first, *_ = arena.value(policies, steps=STEPS, gamma=GAMMA).values()
