@@ -154,6 +154,8 @@ class PanelRecord:
         weights: {side: weight of each member as a partner of those on that side}; empty for equal weights.
         scale: {side: (mean, standard deviation) of the members' headlines}, which mu puts at 25 and 25/3.
         anchors: {side: (low, high)} own returns between which the headline is scaled; empty where there are none.
+        texts: how the members are named as entrants; empty where a file of the house names them.
+        details: how weights and scale were computed, for readers.
     """
 
     id: str
@@ -162,6 +164,8 @@ class PanelRecord:
     weights: Mapping[str, Sequence[float]] = field(default_factory=dict)
     scale: Mapping[str, Sequence[float]] = field(default_factory=dict)
     anchors: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

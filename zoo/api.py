@@ -20,7 +20,8 @@ from zoo.exploit.bounds import measure
 from zoo.exploit.figures import Exploitability
 from zoo.exploit.trained import Budget
 from zoo.matches.match import Summary, public_board, summarise
-from zoo.matches.plan import MatchPlan, run
+from zoo.matches.panel import panel_of
+from zoo.matches.plan import MatchPlan, Work, run
 from zoo.matches.tournament import each_once, prepare
 from zoo.play.blocks import PUBLIC_SEED
 from zoo.training.plan import Plan
@@ -135,6 +136,7 @@ def _records(store: Store | None) -> AbstractContextManager[Store]:
 
 def _play(venue: Venue, texts: Sequence[str], store: Store, workers: int, **options: Any) -> MatchPlan:
     limit_threads()
-    plan = prepare(venue, texts, store, **options)
-    run(plan, store, workers=workers)
+    work = Work(workers=workers)
+    plan = prepare(venue, texts, store, panel_of(venue, store, work), **options)
+    run(plan, store, work)
     return plan

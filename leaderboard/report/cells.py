@@ -51,8 +51,14 @@ def heading(column: BoardColumn, board: Board) -> str:
     return f"{text}{unit} [95 %]" if column.form == "interval" and "[95 %]" not in text else f"{text}{unit}"
 
 
-def texts(column: BoardColumn, board: Board, *, markdown: bool = False) -> list[str]:
-    """The column's cells, figures below each other; returns per step where all episodes have one length."""
+def texts(column: BoardColumn, board: Board, *, few: bool = False) -> list[str]:
+    """The column's cells, figures below each other; returns per step where all episodes have one length.
+
+    Args:
+        column: which.
+        board: of which board.
+        few: as few decimals as do, for narrow tables.
+    """
     values: Sequence[Any] = [row[column.name] for row in board.rows]
     unit = float(board.length) if column.returns and board.length else 1.0
     if column.form == "name":
@@ -67,12 +73,12 @@ def texts(column: BoardColumn, board: Board, *, markdown: bool = False) -> list[
     if column.form == "deviation":
         return [f"{number(x, column.digits)} ({number(sd, column.digits)})" for x, sd in values]
     if column.form == "number":
-        return [number(None if x is None else x / unit, column.digits) for x in values]
+        digits = min(column.digits, 3) if few else column.digits
+        return [number(None if x is None else x / unit, digits) for x in values]
     estimates = [None if x is None else scaled(x, unit) for x in values]
     least, most = column.bounds
-    # in Markdown a rating has as few decimals as it may have
-    digits = least if markdown and least else decimals((x.half for x in estimates if x is not None), column.digits)
-    return intervals(estimates, min(max(digits, least), most))
+    digits = decimals((x.half for x in estimates if x is not None), column.digits)
+    return intervals(estimates, (least or min(digits, 3)) if few else min(max(digits, least), most))
 
 
 def scaled(x: Estimate, unit: float) -> Estimate:

@@ -60,7 +60,7 @@ def _board_markdown(board: Board) -> str:
     rows = board.rows
     columns = [column for column in shown(board) if column.name not in _NOT_IN_MARKDOWN]
     titles = [heading(column, board) for column in columns]
-    body = [[cell.strip() for cell in texts(column, board, markdown=True)] for column in columns]
+    body = [[cell.strip() for cell in texts(column, board, few=True)] for column in columns]
     names = {"entrant": [row.label for row in rows]}
     if board.headline:
         names = {"#": [MISSING if row.rank is None else str(row.rank) for row in rows], **names}

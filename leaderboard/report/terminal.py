@@ -41,7 +41,7 @@ def board_view(board: Board, *, wide: bool = False, columns: Sequence[str] | Non
     ranked = [row.rank is not None for row in board.rows]
     sections = [f"{row.side} {known}" for row, known in zip(board.rows, ranked, strict=True)]
     apart = [] if all(ranked) or board.headline == "" else [Text(_UNQUALIFIED, style="dim")]
-    sheet = Sheet(_board_columns(board, chosen), sections)
+    sheet = Sheet(_board_columns(board, chosen, few=not wide), sections)
     return Group(title, sheet, *apart, Text(), *(Text(line, style="dim") for line in lines))
 
 
@@ -78,7 +78,7 @@ def to_text(view: RenderableType, width: int = 100) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
-def _board_columns(board: Board, shown: Sequence[BoardColumn]) -> list[Column]:
+def _board_columns(board: Board, shown: Sequence[BoardColumn], few: bool) -> list[Column]:
     rows = board.rows
     ranks = [None if row.rank is None else Estimate(row.rank, row.rank_low, row.rank_high, 1, "rank") for row in rows]
     columns = [labels("entrant", [row.label for row in rows])]
@@ -90,7 +90,7 @@ def _board_columns(board: Board, shown: Sequence[BoardColumn]) -> list[Column]:
         columns.append(
             Column(
                 cells.heading(column, board),
-                cells.texts(column, board),
+                cells.texts(column, board, few=few),
                 style="bold" if column.name == board.headline else "",
                 worth=90 - place,
                 left=column.form == "name",

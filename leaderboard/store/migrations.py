@@ -29,8 +29,8 @@ class Migration:
 def _content_hashes_and_tallies(connection: Connection) -> None:
     """Every fact gets the hash of its content, panels get weights and scales, and pairings their tallies."""
     facts = ("arena", "entrant", "checkpoint", "panel", "match", "measurement", "submission")
-    for column in ("weights", "scale", "anchors"):
-        connection.exec_driver_sql(f"ALTER TABLE panel ADD COLUMN {column} TEXT NOT NULL DEFAULT '{{}}'")
+    for column, empty in (("weights", "{}"), ("scale", "{}"), ("anchors", "{}"), ("texts", "[]"), ("details", "{}")):
+        connection.exec_driver_sql(f"ALTER TABLE panel ADD COLUMN {column} TEXT NOT NULL DEFAULT '{empty}'")
     for table in (*facts, "block"):
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN content VARCHAR(200) NOT NULL DEFAULT ''")
     for table in facts:

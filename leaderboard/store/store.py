@@ -5,6 +5,7 @@ otherwise. Adding a fact twice adds it once. A fact that contradicts the one rec
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -177,6 +178,11 @@ class Store:
         records = [record for condition in conditions for record in self._records(EntrantRecord, condition)]
         return sorted(records, key=lambda record: record.id)
 
+    def labels(self) -> dict[str, str]:
+        """What every entrant is called, by its id."""
+        columns = schema.entrant.c
+        return {row["id"]: row["label"] for row in self._rows(select(columns.id, columns.label))}
+
     def checkpoints(self, arena: str | None = None) -> list[CheckpointRecord]:
         """The checkpoints (of one arena), in the order in which they were added."""
         return self._records(CheckpointRecord, arena=arena)
@@ -240,6 +246,13 @@ class Store:
             n, last = connection.execute(select(func.count(), func.max(table.c.row)).where(*same)).one()
         return n, last or 0
 
+    def blocks_of(self, ids: Iterable[str]) -> list[BlockRecord]:
+        """The blocks with these ids, sorted by id; those that are not recorded are passed over."""
+        column = schema.block.c.id
+        with self._reading() as connection:
+            blocks = [block for some in _chunks(ids) for block in read_blocks(connection, column.in_(some))]
+        return sorted(blocks, key=lambda block: block.id)
+
     def has_blocks(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are recorded."""
         column = schema.block.c.id
@@ -284,6 +297,12 @@ class Store:
     def matches(self, arena: str | None = None) -> list[MatchRecord]:
         """The matches (of one arena), in the order in which they were added."""
         return self._records(MatchRecord, arena=arena)
+
+    def match_entrants(self, arena: str, mode: str) -> list[tuple[str, ...]]:
+        """Whose match each was, of one arena and mode, in the order in which they were added."""
+        table = schema.match
+        query = select(table.c.entrants).where(*_equal(table, arena=arena, mode=mode)).order_by(table.c.row)
+        return [tuple(json.loads(row["entrants"])) for row in self._rows(query)]
 
     def measurements(
         self, arena: str | None = None, subject: str | None = None, kind: str | None = None

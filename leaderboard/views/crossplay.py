@@ -136,7 +136,7 @@ def read_crossplay(
     """
     record = store.arena(arena)
     tallies = store.tallies(arena, mode, seed, entrants)
-    labels = {entrant.id: entrant.label for entrant in store.entrants()}
+    labels = store.labels()
     if entrants is None:
         played = {entrant for tally in tallies for entrant in (tally.first, tally.second)}
         entrants = sorted(played, key=lambda entrant: (labels.get(entrant, entrant), entrant))

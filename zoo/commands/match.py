@@ -14,6 +14,7 @@ from zoo.commands.options import (
     grouped,
     json_option,
     no_record_option,
+    panel_option,
     refuse,
     typed,
     workers_option,
@@ -43,7 +44,7 @@ Examples:
 """
 
 
-_FROZEN = ("episodes", "first", "workers")
+_FROZEN = ("episodes", "first", "workers", "panel")
 _LEARNING = ("rounds", "copies", "length", "runs", "sight")
 
 
@@ -68,6 +69,7 @@ class Meeting:
     click.option("--episodes", type=COUNT, help="Episodes in each rotation (default: the arena's, 1000 in ours)."),
     click.option("--from", "first", type=click.IntRange(0), help="With --seed: the first episode (default: 0)."),
     workers_option,
+    panel_option,
 )
 @click.option("--seed", type=SEED, help="Play this seed from episode 0 (default: the next public episodes).")
 @click.option("--learn", is_flag=True, help="Both learn while they play, from scratch or from @CHECKPOINT.")
@@ -132,19 +134,27 @@ def command(
         Console().print(screen)
 
 
-def _play(meeting: Meeting, *, episodes: int | None, first: int | None, workers: int) -> tuple[Summary, RenderableType]:
+def _play(
+    meeting: Meeting, *, episodes: int | None, first: int | None, workers: int, panel: tuple[str, ...]
+) -> tuple[Summary, RenderableType]:
     """A match of frozen entrants."""
     import time
 
     from zoo.matches.match import public_board, summarise
-    from zoo.matches.plan import run
+    from zoo.matches.panel import panel_of
+    from zoo.matches.plan import Work, run
     from zoo.matches.screen import match_screen
     from zoo.matches.tournament import prepare
 
     store, seed, onward = meeting.store, meeting.seed or 0, meeting.seed is None
-    plan = prepare(meeting.venue, meeting.texts, store, episodes=episodes, seed=seed, first=first or 0, onward=onward)
-    before = public_board(store, meeting.venue.identity)
-    played = run(plan, store, typed(), workers, meeting.watch)
+    venue, work = meeting.venue, Work(typed(), workers, meeting.watch)
+    for text in meeting.texts:
+        venue.entrant(text)  # refused before anything is played
+    partners = panel_of(venue, store, work, members=panel)
+    which = (episodes, seed, first or 0, onward)
+    plan = prepare(venue, meeting.texts, store, partners, *which)
+    before = public_board(store, venue.identity)
+    played = run(plan, store, work)
     summary = summarise(plan, store, before, cpu_s=time.process_time(), recorded=meeting.recorded)
     note = "from the records, nothing was added" if not played else "in part from the records"
     return summary, match_screen(summary, "" if played == len(plan.tasks) else note)

@@ -34,6 +34,22 @@ no_record_option = click.option("--no-record", is_flag=True, help="Leave records
 workers_option = click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks.")
 
 
+def _texts(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """ENTRANT texts between commas; a text with settings holds commas itself, so each of those has a '='."""
+    texts: list[str] = []
+    for part in value.split(",") if value else ():
+        if texts and "=" in part and not part.partition("=")[0].count("@"):
+            texts[-1] += f",{part}"
+        elif part.strip():
+            texts.append(part.strip())
+    return tuple(texts)
+
+
+panel_option = click.option(
+    "--panel", metavar="A,B,C", callback=_texts, help="Give the game a panel of these partners, and record it."
+)
+
+
 def format_options(function: F) -> F:
     """--format, and --json, which is `--format json` in the spelling of every other command."""
 

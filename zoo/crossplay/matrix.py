@@ -17,7 +17,7 @@ from leaderboard.views.crossplay import episode_returns
 from zoo.crossplay.players import Contestant, check, contestants, roles
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
-from zoo.matches.plan import MatchPlan, ordered, run
+from zoo.matches.plan import MatchPlan, Work, ordered, run
 from zoo.matches.tournament import each_once
 from zoo.play.blocks import PUBLIC_SEED
 from zoo.work.pool import limit_threads
@@ -137,7 +137,7 @@ def play(
     players = contestants(venue, texts)
     of_rows, of_columns = (tuple(players[text] for text in named) for named in (rows, columns))
     with Store(":memory:") if store is None else nullcontext(store) as records:
-        played = run(plan, records, command, workers, watch)
+        played = run(plan, records, Work(command, workers, watch))
         known = records.blocks(venue.identity, {player.id for player in players.values()}, "play")
     blocks = [block for block in known if block.id in plan.tasks]
     parts = roles(venue.spec)
