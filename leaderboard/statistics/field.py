@@ -73,6 +73,14 @@ class Field:
         known = np.column_stack([self.mean, np.full(len(self.entrants), np.nan)])[:, column]
         return np.where(self.headline.met, known, np.nan)
 
+    @cached_property
+    def everybody(self) -> Floats:
+        """Mean own return over all others that each has met, each equally, [n]; NaN for one who has met nobody."""
+        others = np.where(np.eye(len(self.entrants), dtype=np.bool_), np.nan, self.mean)
+        met = np.isfinite(others)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.where(met, others, 0.0).sum(axis=1) / met.sum(axis=1))
+
     def reweighted(self, weights: Floats) -> Floats:
         """Headlines under other weights of the partners, [n]."""
         counted = self.headline.met * weights

@@ -166,10 +166,7 @@ def _won(standing: Standing) -> list[float | None]:
 
 
 def _everybody(standing: Standing) -> list[float | None]:
-    """Mean own return over all others that it met, each equally."""
-    field, i = standing.field, standing.position
-    others = np.delete(field.mean[i], i)
-    return [figure(np.nanmean(others)) if np.isfinite(others).any() else None]
+    return [figure(standing.field.everybody[standing.position])]
 
 
 def _uniform(standing: Standing) -> list[float | None]:

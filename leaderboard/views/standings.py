@@ -118,7 +118,7 @@ def _by_returns(terms: Terms, field: Field) -> Ranked:
         skill = _skill(field, i, scale)
         standing = _standing(terms, field, i, skill, online, sure, sound)
         standings.append((standing, _place(value, i, order, intervals[i])))
-    apart = sorted(set(range(len(field.entrants))) - set(order), key=lambda i: (terms.names[field.entrants[i]], i))
+    apart = [i for i in _order(terms, field, field.everybody) if i not in set(order)]
     standings += [(_standing(terms, field, i, None, online, None, sound), None) for i in apart]
     first_place = _first_place(terms, field, order) if order else None
     changed = sound is not None and order != sorted(order, key=lambda i: (-sound[i], order.index(i)))

@@ -85,7 +85,9 @@ def panel_for(venue: Venue) -> Panel | None:
     if newest is None:
         return None
     name, content = newest
-    content = content if "members" in content else {"members": content}  # the oldest versions: members, equally weighted
+    content = (
+        content if "members" in content else {"members": content}
+    )  # the oldest versions: members, equally weighted
     members = _checked(venue, f"panel {name}", content["members"], "the panel")
     return Panel(name, members, *(content.get(key, {}) for key in ("weights", "scale", "anchors", "details")))
 
