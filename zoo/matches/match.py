@@ -198,10 +198,8 @@ def _by_games(tallies: list[Tally], ids: tuple[str, str], names: tuple[str, str]
         said = f"{names[0]} and {names[1]} cannot be told apart by {games:,} games: {drawn:,} were drawn"
         said = said if drawn else f"{names[0]} and {names[1]} cannot be told apart by {games:,} games"
     else:
-        said = (
-            f"{better} won {100 * max(share, 1 - share):.1f} % of {games:,} games against {worse}"
+        said = f"{better} won {100 * max(share, 1 - share):.1f} % of {games:,} games against {worse}"
         said += ", a draw counting half" if drawn else ""
-        )
     return Comparison("", "games won", [], first, second, difference, said)
 
 
