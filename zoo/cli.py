@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "exploit": "Measure how exploitable an agent is.",
     "train": "Train an agent and keep its checkpoint.",
     "replay": "Show an episode of a recorded match and write a GIF.",
+    "verify": "Check the records, and play recorded blocks again.",
     "reproduce": "Run a published table or figure and show it beside ours.",
     "agents": "List the agents, or describe one.",
     "arenas": "List the arenas, or describe one.",

@@ -30,7 +30,7 @@ from leaderboard.records import (
     canonical,
 )
 from leaderboard.statistics.tally import Tally
-from leaderboard.store import schema, tallies
+from leaderboard.store import audit, schema, tallies
 from leaderboard.store.database import name_of, open_engine, parse, plain_words
 from leaderboard.store.migrations import check_version, current_version, migrate, version_of
 from leaderboard.store.rows import block_rows, content, read_blocks, record_of, row_of, same_results
@@ -237,6 +237,11 @@ class Store:
                 same = {**where, **dict(zip(("first", "second", "seed"), key, strict=True))}
                 kept += tallies.again(connection, record, same)
         return kept
+
+    def unsound(self) -> list[str]:
+        """A line for every record that was damaged or edited; empty where all are as they were recorded."""
+        with self._reading() as connection:
+            return list(audit.unsound(connection))
 
     def block_state(self, arena: str, mode: str, seed: int | None = None) -> tuple[int, int]:
         """Number of the blocks that a board counts, and of the last row: the same only while no block was added."""
