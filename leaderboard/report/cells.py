@@ -1,6 +1,7 @@
 """The columns of a board as texts, for terminals and for Markdown."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,16 @@ def shown(board: Board, names: Sequence[str] | None = None) -> list[BoardColumn]
 def narrow(board: Board) -> list[BoardColumn]:
     """The columns of the one table that fits a narrow terminal; those that would be empty throughout are left out."""
     columns = [column for column in shown(board) if column.narrow or (not board.panel and column.name == "everybody")]
+    # The rating has its interval where it decides; elsewhere it is the headline's.
+    columns = [replace(c, form="number", heading="mu") if c.name == "mu" != board.headline else c for c in columns]
     return [column for column in columns if any(_told(row[column.name]) for row in board.rows)]
+
+
+def unranked(board: Board) -> str:
+    """Who has not met the whole panel yet, as a sentence; empty where everybody has, or where nobody is ranked."""
+    rows = [row for row in board.rows if row.rank is None] if board.headline else []
+    names = ", ".join(f"{clean(row.label)} ({row['partners_met'][0]}/{row['partners_met'][1]})" for row in rows)
+    return f"Not ranked, as they have not met all members of the panel: {names}." if names else ""
 
 
 def is_rated(board: Board) -> bool:
@@ -74,7 +84,8 @@ def texts(column: BoardColumn, board: Board, *, few: bool = False) -> list[str]:
         return [f"{number(x, column.digits)} ({number(sd, column.digits)})" for x, sd in values]
     if column.form == "number":
         digits = min(column.digits, 3) if few else column.digits
-        return [number(None if x is None else x / unit, digits) for x in values]
+        plain = [x.mean if isinstance(x, Estimate) else x for x in values]
+        return [number(None if x is None else x / unit, digits) for x in plain]
     estimates = [None if x is None else scaled(x, unit) for x in values]
     least, most = column.bounds
     digits = decimals((x.half for x in estimates if x is not None), column.digits)
