@@ -227,5 +227,5 @@ class AdvantageAlignment(PolicyAgent):
 def _lent(trajectory: Trajectory) -> Tensor:
     """Bool [B]: True where a sparring partner filled the seat."""
     nowhere = torch.zeros_like(trajectory.timesteps.first[0])
-    lent: Tensor = trajectory.memory.get("lent", nowhere) if trajectory.memory else nowhere
+    lent: Tensor = (trajectory.memory or {}).get("lent", nowhere)
     return lent

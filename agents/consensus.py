@@ -33,9 +33,6 @@ class Consensus(ExactAgent):
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:
         """-(xi + gamma H^T xi) of the first player."""
-        v = values(*theta)
-        if not self.config.weight:
-            return gradient(v[0].sum(), theta[0])
-        own = simultaneous(v, theta)
+        own = simultaneous(values(*theta), theta)
         norm = 0.5 * together(own, own).sum()
         return plus(constant(own[0]), gradient(norm, theta[0]), -self.config.weight)

@@ -31,14 +31,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from agents.parts.gradients import gradient, leaves
-from agents.parts.logits import masked
+from agents.parts.gradients import leaves
+from agents.parts.logits import masked, taken
 from agents.parts.networks import mlp
-from agents.parts.optimizers import Adam
 from agents.parts.policies.deterministic import sizes
 from agents.parts.replay import Replay
 from agents.parts.segments import together
-from agents.parts.team import Team, apply
+from agents.parts.team import Team, Trained, apply
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State
 from agents.randomness import Draws, categorical, deal, derive, generator
 from arenas.protocol import Action, TimeStep
@@ -81,7 +80,7 @@ def td_target(reward: Tensor, discount: Tensor, value: Tensor, chooser: Tensor, 
 
 def td_error(q: Tensor, action: Tensor, target: Tensor) -> Tensor:
     """Error y - Q(o, a) [...] of values Q(o, .) [..., A] and actions long [...]."""
-    return target - q.gather(-1, action.unsqueeze(-1)).squeeze(-1)
+    return target - taken(q, action)
 
 
 def epsilon_greedy(q: Tensor, epsilon: float) -> Tensor:
@@ -105,9 +104,8 @@ class Iql(Agent):
     def build(self, seed: int) -> None:
         """Q networks, their targets, and an empty replay."""
         layers = [sizes(self.spec.seats[s], [self.config.hidden, self.config.hidden]) for s in self.seats]
-        self.q = Team(layers, [derive(seed, "q", s) for s in self.seats], last_scale=0.01, device=self.device)
-        self.target = self.q.copy()
-        self.optimizer = Adam(self.q.parameters, self.config.lr, clip=self.config.clip)
+        q = Team(layers, [derive(seed, "q", s) for s in self.seats], last_scale=0.01, device=self.device)
+        self.networks = Trained(q, self.config.lr, self.config.clip)
         self.replay = Replay(self.config.capacity, self._example(max(w[0] for w in layers), max(w[-1] for w in layers)))
         self.owed = torch.zeros((), dtype=torch.float64)  # updates earned by transitions and not yet made
         self.learned = torch.zeros((), dtype=torch.long)  # transitions stored
@@ -123,7 +121,7 @@ class Iql(Agent):
     @torch.no_grad()
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """The best action of the seat's own network; in training a uniform one with probability epsilon."""
-        scores = mlp(self.q.of(memory["seat"]), timestep.observation.flatten(1))
+        scores = mlp(self.networks.team.of(memory["seat"]), timestep.observation.flatten(1))
         q = masked(scores, timestep.action_mask)
         following = {**memory, "step": memory["step"] + 1}
         if not memory["training"]:
@@ -162,21 +160,20 @@ class Iql(Agent):
         )
         gamma = self.spec.gamma if self.config.gamma is None else self.config.gamma
         with torch.no_grad():
-            value = masked(apply(self.target.parameters, following), legal)
-            chooser = value
+            value = chooser = masked(apply(self.networks.slow.parameters, following), legal)
             if self.config.double:
-                chooser = masked(apply(self.q.parameters, following), legal)
+                chooser = masked(apply(self.networks.team.parameters, following), legal)
             target = td_target(reward, discount, value, chooser, gamma)
 
-        theta = leaves(self.q.parameters)
+        theta = leaves(self.networks.team.parameters)
         q = apply(theta, seen)
         error = td_error(q, action, target)
         cost = error.square()
         if self.config.loss == "huber":
             cost = torch.where(error.abs() <= 1, cost / 2, error.abs() - 0.5)
         loss = (cost * counted).sum(1) / counted.sum(1).clamp_min(1)
-        self.optimizer.descend(gradient(loss.sum(), theta))
-        self.target.follow(self.q, self.config.tau)
+        self.networks.descend(loss.sum(), theta)
+        self.networks.follow(self.config.tau)
         return {"loss": float(loss.detach().mean()), "value": float(target.mean())}
 
     def _rows(self, joint: JointTrajectory) -> dict[str, Tensor]:
@@ -205,10 +202,12 @@ class Iql(Agent):
 
     def acting_state(self) -> State:
         """The Q networks' parameters."""
-        return {f"{seat}/{name}": p for n, seat in enumerate(self.seats) for name, p in self.q.of(n).items()}
+        team = self.networks.team
+        return {f"{seat}/{name}": p for n, seat in enumerate(self.seats) for name, p in team.of(n).items()}
 
     def learning_state(self) -> State:
         """Q networks and targets, the optimiser, the replay, and the updates owed."""
-        state = self.acting_state() | self.replay.state("replay") | self.optimizer.state("step")
-        state |= self.q.state("q") | self.target.state("target")
+        networks = self.networks
+        state = self.acting_state() | self.replay.state("replay") | networks.optimizer.state("step")
+        state |= networks.team.state("q") | networks.slow.state("target")
         return state | {"owed": self.owed, "learned": self.learned}

@@ -113,12 +113,10 @@ class MaddpgEnsemble(Maddpg):
         how = self.config.target if at == "next" else self.config.sample
         seen = batch[at].movedim(2, 0).flatten(1, 2)[self.reader.own]  # [N, G * B, O]
         played = batch["k"][..., self.reader.own].movedim(2, 0).flatten(1).unsqueeze(-1)  # [N, G * B, 1]
-        chosen: Tensor | None = None
-        for k, actors in enumerate(self.actors):
-            out = apply((actors.slow if at == "next" else actors.team).parameters, seen)
-            action = self.reader.action(out, how, luck, self.reader.own)
-            chosen = action if chosen is None else action.where(played == k, chosen)
-        assert chosen is not None  # K is at least 1
+        teams = [actors.slow if at == "next" else actors.team for actors in self.actors]
+        outputs = [apply(team.parameters, seen) for team in teams]
+        actions = torch.stack([self.reader.action(out, how, luck, self.reader.own) for out in outputs])
+        chosen = actions.take_along_dim(played.unsqueeze(0), dim=0)
         return chosen.view(len(seen), *batch[at].shape[:2], -1).movedim(0, 2)
 
     def made_by(self) -> list[list[Tensor]]:

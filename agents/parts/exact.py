@@ -19,12 +19,7 @@ from agents.parts.networks import table_parameters
 from agents.parts.policies.categorical import CategoricalPolicy
 from agents.parts.policies.point import PointPolicy
 from agents.parts.policy_agent import PolicyAgent
-from agents.protocol import (
-    DifferentiablePolicy,
-    JointTrajectory,
-    LearningContext,
-    Parameters,
-)
+from agents.protocol import DifferentiablePolicy, JointTrajectory, LearningContext, Parameters
 from agents.randomness import derive
 from arenas.protocol import Arena
 from arenas.settings import Amount, Checked

@@ -28,12 +28,7 @@ def table_parameters(
 
 
 def mlp_parameters(
-    sizes: Sequence[int],
-    *,
-    seed: int,
-    replicas: int = 1,
-    last_scale: float = 1.0,
-    device: str = "cpu",
+    sizes: Sequence[int], *, seed: int, replicas: int = 1, last_scale: float = 1.0, device: str = "cpu"
 ) -> Parameters:
     """Weights `w0` [R, in, out] and biases `b0` [R, 1, out], ...; orthogonal, gain sqrt(2), the last `last_scale`.
 

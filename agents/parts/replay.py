@@ -62,7 +62,5 @@ class Replay:
 
 def _zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
     """Zeros of the type and on the device of `like`, which cost nothing while nothing is written (frozen play)."""
-    if like.device.type != "cpu":
-        return torch.zeros(shape, dtype=like.dtype, device=like.device)
     # NumPy asks the system for empty pages, which it hands out when they are written; torch writes them all at once
-    return torch.from_numpy(np.zeros(shape, dtype=like[:0].numpy().dtype))
+    return torch.from_numpy(np.zeros(shape, dtype=like[:0].cpu().numpy().dtype)).to(like.device)
