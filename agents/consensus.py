@@ -33,6 +33,9 @@ class Consensus(ExactAgent):
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:
         """-(xi + gamma H^T xi) of the first player."""
-        own = simultaneous(values(*theta), theta)
+        v = values(*theta)
+        if not self.config.weight:
+            return gradient(v[0].sum(), theta[0])
+        own = simultaneous(v, theta)
         norm = 0.5 * together(own, own).sum()
         return plus(constant(own[0]), gradient(norm, theta[0]), -self.config.weight)

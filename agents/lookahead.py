@@ -38,6 +38,8 @@ class LookAhead(ExactAgent):
     def ascent(self, values: Values, theta: Pair) -> Parameters:
         """The gradient of my value where the other will be, to first order in its step."""
         v_1, v_2 = values(*theta)
+        if not self.config.eta:
+            return gradient(v_1.sum(), theta[0])
         influence = gradient(v_1.sum(), theta[1], higher=True)
         step = constant(gradient(v_2.sum(), theta[1], keep=True))
         return gradient(v_1.sum() + self.config.eta * inner(influence, step).sum(), theta[0])

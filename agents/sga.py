@@ -53,6 +53,8 @@ class Sga(ExactAgent):
 
     def ascent(self, values: Values, theta: Pair) -> Parameters:
         """-(xi + lambda A^T xi) of the first player."""
+        if not self.config.weight:
+            return gradient(values(*theta)[0].sum(), theta[0])
         xi, forward, backward = hessian_products(values, theta)
         mine, theirs = ({n: (backward[i][n] - forward[i][n]) / 2 for n in xi[i]} for i in (0, 1))
         turn = (mine, theirs)  # A^T xi

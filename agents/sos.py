@@ -67,7 +67,10 @@ class Sos(ExactAgent):
     def ascent(self, values: Values, theta: Pair) -> Parameters:
         """LookAhead's ascent plus p times the shaping."""
         eta = self.config.eta
-        own = simultaneous(values(*theta), theta)
+        v = values(*theta)
+        if not eta:
+            return gradient(v[0].sum(), theta[0])
+        own = simultaneous(v, theta)
         mine, theirs = parts(values, theta, eta), parts(*swapped(values, theta), eta)
         p = trust((mine[0], theirs[0]), (mine[1], theirs[1]), own, self.config.a, self.config.b)
         return plus(mine[0], mine[1], p.detach())

@@ -68,14 +68,12 @@ ROUNDS = 40
 LEARNERS = [name for name in names(AGENTS) if load_agent(name).agent.learns]
 #: Arena, script, and the share of cooperation that is best against it.
 SCRIPTS = [("ipd", "always-cooperate", 0.0), ("ipd", "always-defect", 0.0), ("stag-hunt", "always-cooperate", 1.0)]
-#: Variants of one algorithm, which take seconds each: the usual run has one of them for each script.
-VARIANTS = ["maddpg", "maddpg-inferred", "maddpg-ensemble"]
 
 
 def probes() -> Iterator[ParameterSet]:
-    """Every learner with every script; `slow` are the variants whose turn it is not."""
-    for (place, script), name in itertools.product(enumerate(SCRIPTS), LEARNERS):
-        usual = name not in VARIANTS or VARIANTS.index(name) == place
+    """Every learner with every script; `slow` but for one script a learner, in turn."""
+    for (turn, script), (number, name) in itertools.product(enumerate(SCRIPTS), enumerate(LEARNERS)):
+        usual = number % len(SCRIPTS) == turn
         yield pytest.param(name, *script, marks=() if usual else pytest.mark.slow)
 
 
