@@ -43,6 +43,9 @@ from agents.randomness import Draws, categorical, deal, derive, generator
 from arenas.protocol import Action, TimeStep
 from arenas.settings import Checked, Count, Positive, Share, ShareOrNone, Whole
 
+#: The fields of a transition.
+_FIELDS = ("observation", "next", "action", "reward", "discount", "counted", "legal")
+
 
 @dataclass(frozen=True)
 class IqlConfig(Checked):
@@ -154,10 +157,7 @@ class Iql(Agent):
 
     def _update(self, rows: dict[str, Tensor]) -> dict[str, float]:
         """One step of all seats' networks on transitions [B, N, ...]."""
-        seen, following, action, reward, discount, counted, legal = (
-            rows[name].movedim(1, 0)
-            for name in ("observation", "next", "action", "reward", "discount", "counted", "legal")
-        )
+        seen, following, action, reward, discount, counted, legal = (rows[name].movedim(1, 0) for name in _FIELDS)
         gamma = self.spec.gamma if self.config.gamma is None else self.config.gamma
         with torch.no_grad():
             value = chooser = masked(apply(self.networks.slow.parameters, following), legal)
@@ -180,25 +180,17 @@ class Iql(Agent):
         """Transitions of a segment [B, N, ...], those that counted for any seat."""
         segment = together(joint, self.seats)
         steps, counted = segment.timesteps, segment.counted
-        rows = {
-            "observation": steps.observation[:-1],
-            "next": steps.observation[1:],
-            "action": segment.actions,
-            "reward": steps.reward[1:],
-            "discount": steps.discount[1:],
-            "counted": counted,
-            "legal": segment.legal[1:],
-        }
+        before, after = steps.observation[:-1], steps.observation[1:]
+        leaves = (before, after, segment.actions, steps.reward[1:], steps.discount[1:], counted, segment.legal[1:])
         on = counted.amax(1).bool()
-        return {name: leaf.movedim(1, 2)[on] for name, leaf in rows.items()}
+        return {name: leaf.movedim(1, 2)[on] for name, leaf in zip(_FIELDS, leaves, strict=True)}
 
     def _example(self, observation: int, actions: int) -> dict[str, Tensor]:
-        n = len(self.seats)
-        shapes = {"observation": (n, observation), "next": (n, observation), "reward": (n,), "discount": (n,)}
-        rows = {name: torch.zeros(1, *shape, device=self.device) for name, shape in shapes.items()}
-        rows["action"] = torch.zeros(1, n, dtype=torch.long, device=self.device)
-        rows["legal"] = torch.zeros(1, n, actions, dtype=torch.bool, device=self.device)
-        return rows | {"counted": torch.zeros(1, n, device=self.device)}
+        """One transition of zeros, which shows shapes and types."""
+        last = {"observation": (observation,), "next": (observation,), "legal": (actions,)}
+        kinds = {"action": torch.long, "legal": torch.bool}
+        shapes = {name: (1, len(self.seats), *last.get(name, ())) for name in _FIELDS}
+        return {n: torch.zeros(shape, dtype=kinds.get(n), device=self.device) for n, shape in shapes.items()}
 
     def acting_state(self) -> State:
         """The Q networks' parameters."""

@@ -45,9 +45,7 @@ def swapped(values: Values, theta: Pair) -> tuple[Values, Pair]:
 
 def inner(a: Parameters, b: Parameters) -> Tensor:
     """Inner product of two parameter dicts in every replica, [R]; a single 0 where they are empty."""
-    if not a:
-        return torch.zeros((), dtype=torch.float64)
-    return torch.stack([(a[name] * b[name]).flatten(1).sum(1) for name in a]).sum(0)
+    return sum(((a[name] * b[name]).flatten(1).sum(1) for name in a), start=torch.zeros((), dtype=torch.float64))
 
 
 def together(a: Pair, b: Pair) -> Tensor:

@@ -35,7 +35,7 @@ PLAYABLE = {
 }
 
 
-#: A learner for every game of more than two seats; several seats take seconds.
+#: A learner for every game of more than two seats, where the laws take seconds.
 CROWDED = {
     "adversary": "lola",
     "crypto": "maddpg-inferred",
@@ -46,12 +46,13 @@ CROWDED = {
 
 
 def pairs() -> Iterator[ParameterSet]:
-    """Every agent in every arena; `slow` but for `CROWDED` and one arena an agent: in turn, of two seats if it can."""
+    """Every agent in every arena; `slow` but for one arena an agent: by `CROWDED`, or in turn one of two seats."""
     for number, (agent, arenas) in enumerate(PLAYABLE.items()):
-        small = [arena for arena in arenas if len(GAMES[arena].spec.seats) == 2] or arenas
+        crowded = [arena for arena in arenas if CROWDED.get(arena) == agent]
+        usual = crowded or [arena for arena in arenas if len(GAMES[arena].spec.seats) == 2] or arenas
         for arena in arenas:
-            usual = arena == small[(number + 3) % len(small)] or CROWDED.get(arena) == agent
-            yield pytest.param(agent, arena, marks=() if usual else pytest.mark.slow)
+            held = arena == usual[(number + 4) % len(usual)]
+            yield pytest.param(agent, arena, marks=() if held else pytest.mark.slow)
 
 
 PAIRS = list(pairs())
