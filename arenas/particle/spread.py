@@ -57,7 +57,7 @@ class Spread(Particles):
         )
 
     def _deal(self) -> None:
-        self._constants = self._unpaid[:1]  # zeros
+        self._constants = self._nothing[:, :1].t()  # zeros
 
     def _columns(self) -> list[list[int]]:
         n = self._n

@@ -127,16 +127,17 @@ class CoinGame(FiniteGame):
             }
         return result
 
-    def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
-        """The board as text, or as a picture uint8 [24 n, 24 n, 3]."""
-        size, cells = self.settings.size, [int(cell) for cell in self._pieces(self._position[row : row + 1])]
-        agents = dict(zip(SEATS, cells[:2], strict=True))
+    def _board(self, row: int) -> tuple[dict[str, int], dict[str, int]]:
+        """Cells of a row's agents, and of the coins that lie on the board."""
+        cells = [int(cell) for cell in self._pieces(self._position[row : row + 1])]
         coins = {seat: cell for seat, cell in zip(SEATS, cells[2:], strict=True) if cell != NOWHERE}
-        if mode == "ansi":
-            return draw_text(size, agents, coins, f"step {self._t} of {self.spec.max_steps}")
-        if mode == "rgb_array":
-            return draw_picture(size, agents, coins)
-        return super().render(row, mode)
+        return dict(zip(SEATS, cells[:2], strict=True)), coins
+
+    def _text(self, row: int) -> str:
+        return draw_text(self.settings.size, *self._board(row), f"step {self._t} of {self.spec.max_steps}")
+
+    def _picture(self, row: int) -> np.ndarray:
+        return draw_picture(self.settings.size, *self._board(row))
 
 
 def move_table(size: int, actions: int, device: str) -> Tensor:
