@@ -21,6 +21,12 @@ def flock(seen: Tensor, start: int, count: int) -> Tensor:
     return torch.cat((seen.new_zeros(*seen.shape[:-1], 1, 2), others), dim=-2)
 
 
+def distance_to(number: Tensor, ways: Tensor) -> Tensor:
+    """Length [...] of the way that has this number, long [...], among `ways` [..., count, 2]."""
+    length: Tensor = ways.take_along_dim(number[..., None, None], -2).squeeze(-2).norm(dim=-1)
+    return length
+
+
 def at_end(step: TimeStep, value: Tensor) -> Tensor:
     """What `value` [T + 1, B] is where an episode ends, its mean where several do, NaN where none does: [B]."""
     return (value * step.last).sum(0) / step.last.sum(0)

@@ -43,10 +43,6 @@ from arenas.particle.scene import MOVES, Colour, Scene
 from arenas.protocol import Action, ArenaSpec, SeatSpec, Snapshot, TimeSteps
 from arenas.settings import Checked, Count
 
-Physics = Literal["mpe2", "openai"]
-Luck = Literal["fast", "mpe2"]
-
-PHYSICS, LUCKS = ("mpe2", "openai"), ("fast", "mpe2")
 _DT, _KEPT = 0.1, 1 - 0.25  # seconds a step; share of the velocity that damping leaves
 _STIFFNESS, _MARGIN = 100.0, 1e-3
 _FAR = -600.0  # margins between two bodies at which exp is 1e-261, for beyond it underflows, fifty times as slowly
@@ -60,14 +56,8 @@ class ParticleSettings(Checked):
 
     continuous: bool = False  # whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones
     max_steps: Count = 25  # T, steps per episode
-    physics: Physics = "mpe2"  # "mpe2", or "openai" for the conventions of 2017
-    luck: Luck = "fast"  # "fast", or "mpe2" to start as mpe2 does with the same seed
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for setting, known in (("physics", PHYSICS), ("luck", LUCKS)):
-            if getattr(self, setting) not in known:
-                raise ValueError(f"{setting} must be one of {', '.join(known)}, got {getattr(self, setting)!r}")
+    physics: Literal["mpe2", "openai"] = "mpe2"  # "mpe2", or "openai" for the conventions of 2017
+    luck: Literal["fast", "mpe2"] = "fast"  # "fast", or "mpe2" to start as mpe2 does with the same seed
 
 
 class Particles(Lockstep):
@@ -180,7 +170,10 @@ class Particles(Lockstep):
 
     def _colours(self, goals: list[int]) -> list[Colour]:
         """Colours of agents and landmarks, the colours of bodies unless goals say otherwise."""
-        return [body.colour for body in (*self.scene.players, *self.scene.landmarks)]
+        colours = [body.colour for body in (*self.scene.players, *self.scene.landmarks)]
+        for agent, (goal, by_landmark) in self.scene.goal_colours.items():
+            colours[agent] = by_landmark[goals[goal]]
+        return colours
 
     def _deal(self) -> None:
         """An episode begins: set `_constants`, rows [X, B] that stay the same in an episode, from `_goals`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from arenas.settings import Checked, Count, Range
 from arenas.tables.finite import FiniteGame
 
 SEATS = ("red", "blue")
-VIEWS = ("centred", "channels", "shared")
 #: Row and column change of each action: right, left, down, up (the order of the coin game's authors), stay.
 MOVES = ((0, 1), (0, -1), (1, 0), (-1, 0), (0, 0))
 COLOURS: Mapping[str, tuple[int, int, int]] = {"red": (200, 60, 50), "blue": (60, 90, 200)}
@@ -34,12 +33,7 @@ class CoinSettings(Checked):
 
     size: Annotated[int, Range(2)] = 3  # n, at least 2 (3 in the papers)
     max_steps: Count = 150  # T, steps per episode (150 in LOLA and DiCE, 50 in POLA)
-    view: str = "centred"  # how a seat sees the board: centred, channels or shared
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.view not in VIEWS:
-            raise ValueError(f"view must be one of {', '.join(VIEWS)}, got {self.view!r}")
+    view: Literal["centred", "channels", "shared"] = "centred"  # how a seat sees the board
 
 
 class CoinGame(FiniteGame):
