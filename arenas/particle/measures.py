@@ -1,4 +1,4 @@
-"""What the metrics of the particle worlds are made of: places and averages of what a seat saw, [T + 1, B, ...]."""
+"""What the metrics of the particle worlds are made of: positions and averages of what a seat saw, [T + 1, B, ...]."""
 
 from __future__ import annotations
 

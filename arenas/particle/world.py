@@ -8,7 +8,7 @@ away from the other by 100 * k * log(1 + exp(-(d - d_min) / k)), k = 0.001, with
 d_min the sum of their radii. All masses are 1. Then position += velocity * dt with the old velocity, then velocity =
 0.75 * velocity + force * dt, then velocities above an agent's top speed are cut to it. Symbols that are said in a step
 are heard in the next observation. Two agents on exactly the same spot have no direction to push: as in mpe2 that is not
-a number; places drawn from 2^53 make it no event.
+a number; positions drawn from 2^53 make it no event.
 
 `physics="openai"` are the conventions of 2017, for comparison with the paper: velocity first and then position with the
 new one, action 1 pushes towards +x (in mpe2 towards -x) and 3 towards +y, and the rewards that the scenarios name.
@@ -113,7 +113,7 @@ class Particles(Lockstep):
         self._movers = sum(player.thrust > 0 for player in scene.players)
         solid = sum(body.solid for body in scene.landmarks)
         self._solid = self._n - 1 + solid if scene.players[0].solid else 0
-        self._points = self._n + self._entities + self._c * self._n  # velocities, places, others as seen from agents
+        self._points = self._n + self._entities + self._c * self._n  # velocities, positions, others as seen from agents
 
     def _equip(self, scene: Scene) -> None:
         """Make the constant tensors."""
@@ -189,7 +189,7 @@ class Particles(Lockstep):
         """Rows of an agent's velocity."""
         return self._point(agent)
 
-    def _place(self, entity: int) -> list[int]:
+    def _position(self, entity: int) -> list[int]:
         """Rows of an entity's position."""
         return self._point(self._n + entity)
 
@@ -200,6 +200,11 @@ class Particles(Lockstep):
     def _all_relative(self, agent: int, entities: Sequence[int]) -> list[int]:
         """Rows of the ways to several entities, itself left out."""
         return [row for entity in entities if entity != agent for row in self._relative(agent, entity)]
+
+    def _surroundings(self, agent: int) -> list[int]:
+        """Rows of an agent's velocity and position, and of its ways to the landmarks and to the other agents."""
+        ways = self._all_relative(agent, [*range(self._n, self._n + self._l), *range(self._n)])
+        return self._velocity(agent) + self._position(agent) + ways
 
     def _heard(self, talker: int) -> list[int]:
         """Rows of what a talker said."""
@@ -219,17 +224,17 @@ class Particles(Lockstep):
     def _open(self) -> None:
         """The row's next episode: a pure function of its seed and the episode's number."""
         self._episode += 1
-        self._goals, places = self._fast_luck() if self.settings.luck == "fast" else self._mpe2_luck()
+        self._goals, positions = self._fast_luck() if self.settings.luck == "fast" else self._mpe2_luck()
         if self.scene.goals:
             where = self._n + self._goals
-            places = torch.cat((places, places.gather(1, where.expand(2, -1, -1))), dim=1)
-        self._pos = self._start = places
+            positions = torch.cat((positions, positions.gather(1, where.expand(2, -1, -1))), dim=1)
+        self._pos = self._start = positions
         self._vel, self._said = self._still, self._silence
         self._deal()
         self._measure()
 
     def _fast_luck(self) -> tuple[Tensor, Tensor]:
-        """Goals long [G, B] and places float64 [2, N + L, B] in one draw."""
+        """Goals long [G, B] and positions float64 [2, N + L, B] in one draw."""
         lanes = bits(bits(self._seed, self._episode).unsqueeze(0), self._lanes)
         goals = len(self.scene.goals)
         unit = ((lanes[goals:] >> 11) & ((1 << 53) - 1)).double() * 2.0**-52 - 1  # in [-1, 1)
@@ -247,8 +252,8 @@ class Particles(Lockstep):
                 landmarks[-scene.redrawn :] = draw.uniform(-scene.span, scene.span, (scene.redrawn, 2))
             rows.append((goals, np.concatenate((agents, landmarks))))
         picked = torch.tensor([goals for goals, _ in rows], dtype=torch.long, device=self.device)
-        places = torch.as_tensor(np.stack([places for _, places in rows], axis=-1), device=self.device)
-        return picked.t().contiguous(), places.transpose(0, 1).contiguous()
+        positions = torch.as_tensor(np.stack([positions for _, positions in rows], axis=-1), device=self.device)
+        return picked.t().contiguous(), positions.transpose(0, 1).contiguous()
 
     def _measure(self) -> None:
         """The ways from agents to others [2, C, N, B], and their lengths [C, N, B]."""

@@ -128,10 +128,36 @@ class CoinGame(FiniteGame):
         return dict(zip(SEATS, cells[:2], strict=True)), coins
 
     def _text(self, row: int) -> str:
-        return draw_text(self.settings.size, *self._board(row), f"step {self._t} of {self.spec.max_steps}")
+        """Capital letter an agent, small letter a coin of that colour, all letters where they meet."""
+        size, (agents, coins) = self.settings.size, self._board(row)
+        cells = ["" for _ in range(size * size)]
+        for colour, cell in agents.items():
+            cells[cell] += colour[0].upper()
+        for colour, cell in coins.items():
+            cells[cell] += colour[0].lower()
+        width = 1 + max(3, *map(len, cells))
+        lines = [cells[r * size : (r + 1) * size] for r in range(size)]
+        drawn = ["".join((cell or ".").center(width) for cell in line).rstrip() for line in lines]
+        return "\n".join([*drawn, f"step {self._t} of {self.spec.max_steps}"])
 
     def _picture(self, row: int) -> np.ndarray:
-        return draw_picture(self.settings.size, *self._board(row))
+        """uint8 [24 n, 24 n, 3]: agents are squares, coins are discs, and two that share a cell get half."""
+        size, (agents, coins) = self.settings.size, self._board(row)
+        picture = np.full((size * _SCALE, size * _SCALE, 3), 245, dtype=np.uint8)
+        picture[::_SCALE] = picture[:, ::_SCALE] = 215
+        y, x = np.mgrid[:_SCALE, :_SCALE] - (_SCALE - 1) / 2
+        for pieces, coin in ((agents, False), (coins, True)):
+            shared = len(set(pieces.values())) < len(pieces)
+            for number, (colour, cell) in enumerate(pieces.items()):
+                top, left = cell // size * _SCALE, cell % size * _SCALE
+                tile = picture[top : top + _SCALE, left : left + _SCALE]
+                half = (x < 0) == (number == 0) if shared else np.ones_like(x, dtype=bool)
+                if coin:
+                    tile[half & (np.hypot(x, y) < 7)] = 30  # a dark rim, so that a coin shows on its own colour
+                    tile[half & (np.hypot(x, y) < 5.5)] = COLOURS[colour]
+                else:
+                    tile[half & (np.maximum(abs(x), abs(y)) < _SCALE / 2 - 3)] = COLOURS[colour]
+        return picture
 
 
 def move_table(size: int, actions: int, device: str) -> Tensor:
@@ -149,34 +175,3 @@ def relative_table(size: int, centre: int, device: str) -> Tensor:
     down = (rows - rows.unsqueeze(1) + centre) % size
     right = (columns - columns.unsqueeze(1) + centre) % size
     return (down * size + right).flatten()
-
-
-def draw_text(size: int, agents: Mapping[str, int], coins: Mapping[str, int], caption: str) -> str:
-    """A board as text: capital letter an agent, small letter a coin of that colour, all letters where they meet."""
-    cells = ["" for _ in range(size * size)]
-    for colour, cell in agents.items():
-        cells[cell] += colour[0].upper()
-    for colour, cell in coins.items():
-        cells[cell] += colour[0].lower()
-    width = 1 + max(3, *map(len, cells))
-    rows = ["".join((c or ".").center(width) for c in cells[r * size : (r + 1) * size]).rstrip() for r in range(size)]
-    return "\n".join([*rows, caption])
-
-
-def draw_picture(size: int, agents: Mapping[str, int], coins: Mapping[str, int]) -> np.ndarray:
-    """A board as uint8 [24 n, 24 n, 3]: agents are squares, coins are discs, and two that share a cell get half."""
-    picture = np.full((size * _SCALE, size * _SCALE, 3), 245, dtype=np.uint8)
-    picture[::_SCALE] = picture[:, ::_SCALE] = 215
-    y, x = np.mgrid[:_SCALE, :_SCALE] - (_SCALE - 1) / 2
-    for pieces, coin in ((agents, False), (coins, True)):
-        shared = len(set(pieces.values())) < len(pieces)
-        for number, (colour, cell) in enumerate(pieces.items()):
-            top, left = cell // size * _SCALE, cell % size * _SCALE
-            tile = picture[top : top + _SCALE, left : left + _SCALE]
-            half = (x < 0) == (number == 0) if shared else np.ones_like(x, dtype=bool)
-            if coin:
-                tile[half & (np.hypot(x, y) < 7)] = 30  # a dark rim, so that a coin shows on its own colour
-                tile[half & (np.hypot(x, y) < 5.5)] = COLOURS[colour]
-            else:
-                tile[half & (np.maximum(abs(x), abs(y)) < _SCALE / 2 - 3)] = COLOURS[colour]
-    return picture
