@@ -25,6 +25,7 @@ from zoo.errors import UserError
 
 ROWS, STEPS = 7, 13
 _LARGEST = 2**63 - 1
+Players = Mapping[str, Policy]  # by seat
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Rules:
         *,
         rows: Sequence[int] | None = None,
         autoreset: bool = True,
-        players: Mapping[str, Policy] | None = None,
+        players: Players | None = None,
         until_over: bool = False,
     ) -> Record:
         """A game from the start; rows `rows` of the seed's, by default the first B."""
@@ -103,7 +104,7 @@ def strangers(arena: Arena, *, seed: int = 0, deviation: float = DEVIATION) -> d
 
 
 def act_all(
-    table: Mapping[str, Policy], steps: TimeSteps, memories: Mapping[str, Memory]
+    table: Players, steps: TimeSteps, memories: Mapping[str, Memory]
 ) -> tuple[dict[str, Action], dict[str, Memory]]:
     """What every seat does, in the table's order, and what it remembers then."""
     both = {seat: policy.act(steps[seat], memories[seat]) for seat, policy in table.items()}
@@ -111,12 +112,7 @@ def act_all(
 
 
 def begin(
-    arena: Arena,
-    seeds: Tensor,
-    table: Mapping[str, Policy],
-    seatings: Mapping[str, Seating],
-    *,
-    autoreset: bool = True,
+    arena: Arena, seeds: Tensor, table: Players, seatings: Mapping[str, Seating], *, autoreset: bool = True
 ) -> Record:
     """The first moment of a game, to be carried on by `go_on`."""
     memories = {seat: policy.begin(seatings[seat]) for seat, policy in table.items()}
@@ -125,7 +121,7 @@ def begin(
 
 
 def go_on(
-    arena: Arena, record: Record, steps: int, table: Mapping[str, Policy] | None = None, *, until_over: bool = False
+    arena: Arena, record: Record, steps: int, table: Players | None = None, *, until_over: bool = False
 ) -> Record:
     """A record with up to `steps` more steps; the one given stays as it is."""
     players = strangers(arena) if table is None else table
