@@ -46,40 +46,34 @@ class Record:
         return {seat: torch.stack([m[seat].reward for m in self.moments]).double().sum(0) for seat in self.moments[0]}
 
 
-@dataclass(frozen=True)
-class Rules:
-    """An arena as it was asked for, its episodes short where it lets us choose."""
+def fresh(venue: Venue, copies: int = ROWS, device: str = "cpu") -> closing[Arena]:
+    """A fresh arena, closed afterwards."""
+    return closing(venue.make(copies, device))
 
-    venue: Venue
 
-    def arena(self, copies: int = ROWS, device: str = "cpu") -> closing[Arena]:
-        """A fresh arena, closed afterwards."""
-        return closing(self.venue.make(copies, device))
+def seeds_of(seed: int, count: int) -> Tensor:
+    """Seeds of rows 0 .. `count` - 1, long, none of them negative: PettingZoo's environments take no others."""
+    return derive_rows(seed, count, "game") & _LARGEST
 
-    @staticmethod
-    def seeds(seed: int, count: int) -> Tensor:
-        """Seeds of rows 0 .. `count` - 1, long, none of them negative: PettingZoo's environments take no others."""
-        return derive_rows(seed, count, "game") & _LARGEST
 
-    def play(
-        self,
-        arena: Arena,
-        seed: int,
-        steps: int = STEPS,
-        *,
-        rows: Sequence[int] | None = None,
-        autoreset: bool = True,
-        players: Players | None = None,
-        until_over: bool = False,
-    ) -> Record:
-        """A game from the start; rows `rows` of the seed's, by default the first B."""
-        index = list(range(arena.batch_size) if rows is None else rows)
-        count = max(index) + 1
-        table = strangers(arena) if players is None else players
-        luck = {seat: derive_rows(seed, count, "seat", seat)[index].to(arena.device) for seat in table}
-        seatings = {seat: Seating(seat, luck[seat], luck[seat]) for seat in table}
-        start = begin(arena, self.seeds(seed, count)[index].to(arena.device), table, seatings, autoreset=autoreset)
-        return go_on(arena, start, steps, table, until_over=until_over)
+def play(
+    arena: Arena,
+    seed: int,
+    steps: int = STEPS,
+    *,
+    rows: Sequence[int] | None = None,
+    autoreset: bool = True,
+    players: Players | None = None,
+    until_over: bool = False,
+) -> Record:
+    """A game from the start; rows `rows` of the seed's, by default the first B."""
+    index = list(range(arena.batch_size) if rows is None else rows)
+    count = max(index) + 1
+    table = strangers(arena) if players is None else players
+    luck = {seat: derive_rows(seed, count, "seat", seat)[index].to(arena.device) for seat in table}
+    seatings = {seat: Seating(seat, luck[seat], luck[seat]) for seat in table}
+    start = begin(arena, seeds_of(seed, count)[index].to(arena.device), table, seatings, autoreset=autoreset)
+    return go_on(arena, start, steps, table, until_over=until_over)
 
 
 def shortened(choice: ArenaChoice, length: int) -> Venue:

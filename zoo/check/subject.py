@@ -139,7 +139,7 @@ class Specimen:
         return {seat: self.make((seat,), derive(seed, seat)) for seat in self.spec.seats}
 
     def seatings(self, seed: int, copies: int, *, training: bool = False) -> dict[str, Seating]:
-        """Luck for every seat; that of a row depends on its number only."""
+        """Luck for every seat; the luck of a row depends on its number only."""
         team = derive_rows(seed, copies, "team")
         return {s: Seating(s, derive_rows(seed, copies, "seat", s), team, training) for s in self.spec.seats}
 
