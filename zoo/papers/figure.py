@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from leaderboard.report import plots
-from leaderboard.statistics.estimate import Estimate, deviation, of_deviation, plain, wilson
+from leaderboard.statistics.estimate import Estimate, deviation, of_deviation, plain, t, wilson
 from zoo.papers import FIGURES
 
 #: A part calls it while it works: how much is done, and of how much.
@@ -160,6 +160,18 @@ class Figure(ABC):
 def spread(values: Sequence[float] | np.ndarray) -> float | None:
     """Standard deviation over runs; None with fewer than two."""
     return float(np.std(np.asarray(values, dtype=float), ddof=1)) if len(values) > 1 else None
+
+
+def over_runs(
+    label: str,
+    values: np.ndarray,
+    published: Published | None,
+    group: str,
+    better: Literal["", "higher", "lower"] = "",
+    note: str = "",
+) -> FigureRow:
+    """The row of a number that every run gave: its mean with Student's interval, and its standard deviation."""
+    return FigureRow(label, t(values), published, group, better, note=note, sd=spread(values))
 
 
 def seed_words(count: int) -> str:

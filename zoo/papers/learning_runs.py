@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from leaderboard.report import plots
 from leaderboard.report.plots import line_of
-from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import merged, pooled
 from zoo.entry.venue import ArenaChoice
-from zoo.papers.figure import FigureRow, Json, Tell, spread
+from zoo.papers.figure import FigureRow, Json, Tell, over_runs
 from zoo.play.replicas import run_replicas
 
 POINTS = 100  # of a kept curve
@@ -96,10 +96,23 @@ def seat_rows(label: str, seats: Sequence[np.ndarray], group: str) -> list[Figur
     `seats` are what both earned, [R] each, and `group` has a gap for "higher" or "lower".
     """
     both = {"higher": np.maximum(*seats), "lower": np.minimum(*seats)}
-    return [FigureRow(label, estimate.t(x), None, group.format(word), sd=spread(x)) for word, x in both.items()]
+    return [over_runs(label, x, None, group.format(word)) for word, x in both.items()]
 
 
 def band(curve: Json) -> dict[str, Any]:
     """A thinned curve as `plots.curve` takes it: updates, means, and the ends of Student's 95 % interval over runs."""
     points = zip(curve["mean"], curve["error"], strict=True)
     return {"x": curve["update"], **line_of([pooled([(mean, error or 0.0, curve["runs"])]) for mean, error in points])}
+
+
+def draw_rows(panel: plots.Axes, rows: Sequence[FigureRow], source: str) -> None:
+    """Our means as dots with their intervals, and what was published as a dash, from left to right."""
+    for at, row in enumerate(rows):
+        ours = row.ours
+        if ours.low is not None and ours.high is not None:
+            panel.plot([at, at], [ours.low, ours.high], color=plots.COLOURS[0], linewidth=4, alpha=0.35)
+        panel.plot(at, ours.mean, "o", color=plots.COLOURS[0], label="ours, 95 % interval", markersize=5)
+        if row.published is not None:
+            plots.published_mark(panel, at, row.published.value, source, half=0.35, colour="0.25")
+    panel.set_xticks(range(len(rows)), [row.label for row in rows])
+    panel.grid(axis="x", visible=False)

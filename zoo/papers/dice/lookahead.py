@@ -17,7 +17,18 @@ from agents.randomness import derive
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.entry.venue import ArenaChoice, Venue
-from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell, seed_words, spread
+from zoo.papers.figure import (
+    Figure,
+    FigureRow,
+    Json,
+    Part,
+    Published,
+    Reproduction,
+    Results,
+    Tell,
+    over_runs,
+    seed_words,
+)
 from zoo.papers.learning_runs import band, seat_rows, thinned
 from zoo.play.table import Table
 
@@ -25,7 +36,7 @@ GAMES, UPDATES, TAIL = 64, 200, 20
 _RATES = "lr=0.1,eta=0.3"  # eta is shared by the K look-aheads
 COOPERATES = -1.2  # a run has learned to cooperate where the mean of both seats is at least that
 #: Method -> entrant, published mean over the last 20 updates and its standard deviation over 5 runs.
-METHODS: dict[str, tuple[str, float | None, float]] = {
+METHODS = {
     "naive": (f"lola-dice,{_RATES},look_aheads=0", -1.991, 0.001),
     "SL, K = 1": (f"lola-sl,{_RATES},look_aheads=1", -1.990, 0.001),
     "LOLA-DiCE, K = 1": (f"lola-dice,{_RATES},look_aheads=1", -1.182, 0.057),
@@ -81,9 +92,7 @@ class DiceLookahead(Figure):
             row, column = (values[seat][-TAIL:].mean(0) for seat in ("row", "column"))
             pair = (row + column) / 2
             note = ", ".join(f"{a:.2f}/{b:.2f}" for a, b in zip(row[:5], column[:5], strict=True))
-            ours, published = estimate.t(pair), _published(value, sd)
-            group = "mean of both seats"
-            rows.append(FigureRow(part.name, ours, published, group, "higher", note=note, sd=spread(pair)))
+            rows.append(over_runs(part.name, pair, _published(value, sd), "mean of both seats", "higher", note))
             each += seat_rows(part.name, (row, column), "the {} seat of each run")
             if "LOLA" in part.name:
                 cooperating = estimate.wilson(int((pair >= COOPERATES).sum()), len(pair))
@@ -108,23 +117,21 @@ class DiceLookahead(Figure):
             "updates": updates,
             **{part.name: part.settings["entrant"] for part, _ in done},
         }
-        return Reproduction(
-            [*rows, *count, *each], settings, seed_words(seeds), notes, {"curves": curves, "updates": updates}
-        )
+        data = {"curves": curves, "updates": updates}
+        return Reproduction([*rows, *count, *each], settings, seed_words(seeds), notes, data)
 
     def plot(self, report: Reproduction) -> plots.Plot:
         """The pairs' means on the left, every run's two seats on the right."""
         plot, (left, right) = plots.panels(2, width=5.2, height=4.0, share_y=True)
+        updates = report.data["updates"]
         for number, (name, shown) in enumerate(report.data["curves"].items()):
             colour = plots.COLOURS[number]
             plots.curve(left, **band(shown["pair"]), label=name, colour=colour)
             _, value, _ = METHODS[name]
-            if value is not None:
-                left.plot([0.9 * report.data["updates"], report.data["updates"]], [value] * 2, "--", color=colour)
+            left.plot([0.9 * updates, updates], [value] * 2, "--", color=colour)
             for run in shown["seats"] if "LOLA" in name else ():
                 for values in run:
-                    x = np.linspace(1, report.data["updates"], len(values))
-                    right.plot(x, values, color=colour, linewidth=0.7, alpha=0.8)
+                    right.plot(np.linspace(1, updates, len(values)), values, color=colour, linewidth=0.7, alpha=0.8)
         left.plot([], [], "--", color="0.35", label="published, last 20 updates")
         left.set(title="mean of both seats", xlabel="update", ylabel="reward per step", ylim=(-2.1, -0.9))
         right.set(title="each seat of each run, LOLA-DiCE", xlabel="update")
@@ -132,10 +139,8 @@ class DiceLookahead(Figure):
         return plot
 
 
-def _published(value: float | None, sd: float) -> Published | None:
+def _published(value: float, sd: float) -> Published:
     """Over the authors' 5 runs; +-.01 where these do not differ."""
-    if not value:
-        return None
     return Published(value, value - 0.01, value + 0.01, "+-0.01") if sd <= 0.001 else Published.of_runs(value, sd, 5)
 
 

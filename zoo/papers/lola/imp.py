@@ -10,7 +10,7 @@ import numpy as np
 
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
-from zoo.papers.figure import FigureRow, Published, Reproduction, spread
+from zoo.papers.figure import FigureRow, Published, Reproduction, over_runs, spread
 from zoo.papers.lola.self_play import RUNS, Rule, SelfPlay
 
 NEAR = 0.1  # of 1/2
@@ -56,7 +56,7 @@ class LolaImp(SelfPlay):
         """The row player's mean, and its spread over runs beside the table's."""
         row, sd = tails[0], spread(tails[0])
         published = Published.of_runs(rule.value, rule.sd, RUNS)
-        rows = [FigureRow(rule.name, estimate.t(row), published, "R, row player's return per step", sd=sd)]
+        rows = [over_runs(rule.name, row, published, "R, row player's return per step")]
         if sd is not None:
             published = Published.of_deviation(rule.sd, RUNS)
             rows.append(FigureRow(rule.name, estimate.deviation(sd, len(row)), published, "sd of R over runs"))

@@ -7,8 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from leaderboard.statistics import estimate
-from zoo.papers.figure import FigureRow, Published, spread
+from zoo.papers.figure import FigureRow, Published, over_runs
 from zoo.papers.learning_runs import seat_rows
 from zoo.papers.lola.self_play import RUNS, Rule, SelfPlay
 
@@ -53,7 +52,7 @@ class LolaIpd(SelfPlay):
         """The pair's mean beside the table, and the higher and the lower seat."""
         pair = (tails[0] + tails[1]) / 2
         published = Published.of_runs(rule.value, rule.sd, RUNS) if rule.sd else Published(rule.value, basis="sd 0")
-        rows = [FigureRow(rule.name, estimate.t(pair), published, "R, return per step", "higher", sd=spread(pair))]
+        rows = [over_runs(rule.name, pair, published, "R, return per step", "higher")]
         return rows + seat_rows(rule.name, tails, "R of the {} seat of each run")
 
 
