@@ -11,7 +11,7 @@ import numpy as np
 
 from leaderboard.report import plots
 from leaderboard.statistics.estimate import Estimate, deviation, of_deviation, plain, t, wilson
-from zoo.papers import FIGURES
+from zoo.papers import FIGURES, REMARKS
 
 #: A part calls it while it works: how much is done, and of how much.
 Tell = Callable[[int, int], None]
@@ -143,6 +143,11 @@ class Figure(ABC):
     def facts(self) -> dict[str, Json]:
         """What the list of figures says of this one; `zoo.papers.FIGURES` says what there is."""
         return FIGURES[self.name]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be said of this figure whatever came out."""
+        return REMARKS[self.name]
 
     @abstractmethod
     def parts(self, quick: bool, seeds: int) -> list[Part]:

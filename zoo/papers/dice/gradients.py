@@ -121,13 +121,9 @@ class DiceGradients(Figure):
         rows = [row for size in sorted({1_000, max(sizes)} & set(sizes)) for row in _rows(curves, sizes, size)]
         zero = all(result["surrogate"]["mixed"]["zero"] for result in results)
         notes = [
-            "SL: surrogate loss; DiCE+b: DiCE with baseline; loaded: loaded DiCE with exact values, or fitted ones.",
-            "Pearson's correlation over the entries of the row player's gradient [10], Hessian [10, 10] and its mixed"
-            " block [5, 5]; mean over the disjoint samples that the largest one holds, interval over pairs.",
+            *self.remarks,
             f"The mixed block of the surrogate loss is {'exactly 0 in every set' if zero else 'NOT 0'}"
             " of episodes, so that its correlation does not exist.",
-            "The paper's numbers are for 100,000 samples and from a secondary source; their rounding bounds"
-            " what agrees.",
             "Exact values, of the baseline too: of the two policies. Fitted values: means per state over"
             f" {FITTED} other episodes, generalised advantages with lambda {LAMBDA:g}.",
         ]

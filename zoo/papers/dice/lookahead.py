@@ -98,19 +98,14 @@ class DiceLookahead(Figure):
                 cooperating = estimate.wilson(int((pair >= COOPERATES).sum()), len(pair))
                 group = f"share of runs whose mean is at least {COOPERATES:g}"
                 count.append(FigureRow(part.name, cooperating, None, group, "higher", at_least=0.8))
-            curves[part.name] = {
-                "pair": thinned((values["row"] + values["column"]) / 2),
-                "seats": [
-                    [v[:, run].tolist()[:: max(1, len(v) // 50)] for v in values.values()] for run in range(seeds)
-                ],
-            }
+            every = max(1, len(values["row"]) // 50)
+            seats = [[v[::every, run].tolist() for v in values.values()] for run in range(seeds)]
+            curves[part.name] = {"pair": thinned((values["row"] + values["column"]) / 2), "seats": seats}
         updates = done[0][0].settings["updates"]
         notes = [
             f"Mean reward per step over 150 steps, expected, over the last {TAIL} of {updates} updates"
             f" (published: of 200). Noted: row/column of the first runs.",
-            "The published intervals: t over 5 runs; +-0.01 where their spread is .001. The authors' settings are not"
-            " known with certainty: theirs is DiCE without baseline, ours loaded DiCE with generalised advantages.",
-            "In ours `eta` is divided among the K look-aheads, each a step of eta / K; the paper takes K full steps.",
+            *self.remarks,
         ]
         settings = {
             "game": f"ipd, {GAMES} episodes of 150 steps an update",

@@ -87,8 +87,7 @@ class LolaCoin(Figure):
                     rows.append(FigureRow(f"{rule}, {seat}", estimate.t(runs[what]), published, group, "higher"))
         notes = [
             f"Two cooperators earn {COOPERATORS:.3f} per step each; an exact best response to greedy earns .000.",
-            "Own colour alone does not show reciprocity: read it beside the return against greedy.",
-            "The interval is over training seeds; where there is one checkpoint there is none.",
+            *self.remarks,
         ]
         settings = {"game": "coin, 3x3, 150 steps", "episodes a seating": done[0][0].settings["episodes"]}
         data = {"rows": [[*key, *runs.values()] for key, runs in figures.items()]}

@@ -33,15 +33,6 @@ class LolaImp(SelfPlay):
         Rule("LOLA-PG", f"lola,{_TABLE},eta=1,decay=1", True, 93.2, 0.0, 0.06),
     )
 
-    notes = (
-        f"%Nash (the paper does not define it): a player at one of its five observations is at the equilibrium"
-        f" where it plays heads with probability 1/2 +- {NEAR:g}; mean over observations, players and runs."
-        " Stricter: runs in which both are there at all five.",
-        f"The paper's intervals: Wilson's for %Nash as a share of {RUNS} runs. R is the row player's return, 0 at"
-        " the equilibrium; what tells is its standard deviation over runs, whose 95 % interval is by chi-squared.",
-        "NL-PG and LOLA-PG see 128 episodes an update with step size .3 where the paper's saw 4,000 with 1.",
-    )
-
     def agreement(self, policies: np.ndarray) -> np.ndarray:
         """Share of observations and players near 1/2."""
         return np.asarray((np.abs(policies - 0.5) < NEAR).mean((1, 2)))

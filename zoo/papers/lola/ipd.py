@@ -34,15 +34,6 @@ class LolaIpd(SelfPlay):
         Rule("LOLA-PG", f"lola,{_TABLE},eta=1,decay=1", True, 66.4, -1.17, 0.34),
     )
 
-    notes = (
-        "%TFT (the paper does not define it): the probability that both do what tit-for-tat does, mean over the"
-        " five observations start, CC, CD, DC, DD. A pair of defectors has 20 %, as the table's NL-PG has.",
-        f"The paper's intervals: Wilson's for %TFT as a share of {RUNS} runs, t for the return.",
-        "Return: (1 - gamma) V, mean over the last tenth of the updates and both seats; the higher seat and the"
-        " lower are told apart, as a mean over the pair hides who is exploited.",
-        "NL-PG and LOLA-PG see 512 episodes an update with step size .3 where the paper's saw 4,000 with 1.",
-    )
-
     def agreement(self, policies: np.ndarray) -> np.ndarray:
         """Both play tit-for-tat: mean over what the row player sees."""
         match = np.where(TIT_FOR_TAT == 1, policies, 1 - policies)  # [R, 2, 5]

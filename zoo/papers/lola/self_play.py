@@ -36,7 +36,6 @@ class SelfPlay(Figure):
     gamma: ClassVar[float]
     rules: ClassVar[tuple[Rule, ...]]
     measure: ClassVar[str]  # "%TFT"
-    notes: ClassVar[Sequence[str]]  # the criterion in words, and caveats
     updates: ClassVar[dict[bool, int]]  # sampled or not -> updates
     copies: ClassVar[int]  # episodes that an update of a sampled rule sees
     exact_factor: ClassVar[int] = 4  # so many runs of an exact rule where a sampled one has one: they cost little
@@ -89,7 +88,7 @@ class SelfPlay(Figure):
             "updates": f"{self.updates[False]} exact, {self.updates[True]} of {self.copies} episodes sampled",
         }
         words = f"{seed_words(seeds)} (exact: {seed_words(self.exact_factor * seeds)})"
-        return Reproduction([*rows, *returns], settings, words, self.notes, {"curves": curves})
+        return Reproduction([*rows, *returns], settings, words, self.remarks, {"curves": curves})
 
     def draw_learning(self, left: plots.Axes, report: Reproduction) -> None:
         """Learning curves of both seats."""

@@ -84,17 +84,7 @@ class LolaTournament(Figure):
         """Every learner's average in both games, and how LOLA stands among the others."""
         results = {part.settings["game"]: result for part, result in done}
         rows = [row for game, result in results.items() for row in _rows(game, result)]
-        notes = [
-            *(_standing(game, result) for game, result in results.items()),
-            "The paper gives a figure and no numbers: what it says of it stands beside ours in words.",
-            "Reward per step, averaged over six partners (itself among them) and 200 steps; a row is the mean over all"
-            " episodes, its note that over the last tenth.",
-            "NL-Q, JAL-Q, PHC and WoLF-PHC learn from every transition with the step sizes of the paper's code, and"
-            " explore with probability 0.05; the exact learners make one step after each episode (delta = eta = 1) from"
-            " the policies that are played, exploration included.",
-            "The paper's code shows both seats the same view of the state, and shows LOLA a Q-learner's softmax; here"
-            " every seat has its own view, and what is shown is what is played.",
-        ]
+        notes = [*(_standing(game, result) for game, result in results.items()), *self.remarks]
         settings = {
             "episodes": EPISODES if not quick else QUICK,
             "steps": STEPS,

@@ -115,18 +115,7 @@ class GradientDirection(Figure):
         rows += _batch_rows(listed, batches)
         needed = {name: step_signs.draws_needed(listed[name][-1][0]) for name in NEVER_WRONG}
         notes = [
-            "A step g_hat is right where <g_hat, g> > 0, g the true gradient of J = E[R]. Everybody plays 1 with"
-            " probability theta = 1/2 and g_hat comes from one joint action, unless a line says otherwise.",
-            "Published: P(> 0) is proportional to 0.5^N, for R = 1[a_1 = ... = a_N]. With that reward J = theta^N +"
-            " (1 - theta)^N has gradient 0 at 1/2, so that no step is right. The proposition holds, as an equality,"
-            " for R = 1[all a_i = 1]; or for the printed reward in the limit theta -> 1/2, where wrong steps are then"
-            " as many as right ones.",
-            "Central critic: the expectation over the own action, with the others' actions as sampled, of an exact Q;"
-            " the paper gives no number for it. A learned critic must first have met the reward, in a joint action of"
-            " probability 2^-N. The score function times Q(a) would gain nothing: here Q is R.",
-            "The proposition leaves out baselines, under which the sign tells little: without reward a step goes"
-            " against the majority, right or wrong, and is as small as the baseline. E<g_hat, g> is |g|^2 for all"
-            " three.",
+            *self.remarks,
             "It leaves out minibatches too: the mean of M draws is right with probability 1 - (1 - P(> 0))^M. At"
             f" N = {agents}, 19 in 20 steps are right from M = {needed['score']:,} on, with the critic from"
             f" M = {needed['critic']:,} on.",

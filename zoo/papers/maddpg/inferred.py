@@ -114,9 +114,7 @@ class InferredPolicies(Figure):
             without += [f"{text} in {arena}" for text in known if text not in curves]
             arenas[arena] = {"bars": bars, "curves": list(curves.values())}
         notes = [
-            "The paper: same success, and a divergence that stays fairly large (axis 0 to 1.4, over 7,000 iterations),"
-            " of the listener's policy as the speaker infers it. Ours is the mean over all pairs of seats, and over the"
-            " last tenth of training.",
+            *self.remarks,
             *([f"No learning curve is kept of {', '.join(without)}."] if without else []),
             *games.missing(RULES, played),
             *UNLIKE,
