@@ -1,4 +1,4 @@
-"""What a figure is, and what comes out of it: findings, each a published number beside ours, with a verdict."""
+"""What a figure is, and what comes out of it: rows, each with a published number beside ours and a verdict."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from leaderboard.report import plots
 from leaderboard.statistics.estimate import Estimate, deviation, of_deviation, plain, t, wilson
 from zoo.papers import FIGURES, REMARKS
 
-#: A part calls it while it works: how much is done, and of how much.
+#: What a part calls while it works: how much is done, and of how much.
 Tell = Callable[[int, int], None]
 #: A part's settings and result: plain JSON.
 Json = Any
@@ -21,8 +21,8 @@ NO_NUMBER = "no number published"
 #: What the verdicts mean.
 VERDICTS = (
     "agrees: our mean lies within the published bounds, or, where there are none, our interval holds the published"
-    " value (holds it). better by, worse by, misses by: neither; how far our mean is from the nearest bound, or from"
-    " the value."
+    " value (holds it). better by, worse by, misses by: neither is so; how far our mean is from the nearest bound, or"
+    " from the value."
 )
 
 
@@ -75,7 +75,7 @@ class FigureRow:
 
     @property
     def verdict(self) -> str:
-        """Does ours agree with what was published, or by how much does it miss it? `VERDICTS` explains the words."""
+        """Whether ours agrees with what was published, or by how much it misses; `VERDICTS` explains the words."""
         published, ours = self.published, self.ours.mean
         if published is None:
             return NO_NUMBER
@@ -136,7 +136,7 @@ class Figure(ABC):
 
     name: ClassVar[str]
     unit: ClassVar[str] = "updates"  # what a part's progress counts
-    #: Raised by one when the parts mean something else than before, so that kept results are not mixed up.
+    #: Is raised by one when parts mean something else than before, so that kept results are not mixed up.
     revision: ClassVar[int] = 1
 
     @property

@@ -1,8 +1,8 @@
-"""Does a figure's parts, here or in worker processes, and keeps each as it is done.
+"""Does the parts of a figure, here or in worker processes, and keeps the result of each as soon as it is done.
 
 A part's result lies in `parts/KEY.json` of the figure's folder. KEY is a hash of the version, the figure and its
 revision, the function and the settings: the same command goes on where it was stopped, whatever stopped it, and a
-changed setting is a part of its own.
+part with another setting is another part.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from zoo.work.progress import Reading, Watch
 
 
 def key(figure: Figure, part: Part) -> str:
-    """Under which name a part is kept."""
+    """The name under which a part's result is kept."""
     return key_of(__version__, figure.name, figure.revision, part.function.__qualname__, dict(part.settings))
 
 

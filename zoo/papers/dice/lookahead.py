@@ -1,7 +1,7 @@
 """LOLA-DiCE with K look-aheads beside the naive learner and the surrogate loss: the learning curves of DiCE.
 
-The iterated prisoner's dilemma, 64 episodes of 150 steps an update, 200 updates, both seats alike. Figures are the
-exact expectation of the mean reward per step over an episode, so that no evaluation noise is in them. The published
+The iterated prisoner's dilemma, 64 episodes of 150 steps an update, 200 updates, both seats alike. What is shown is the
+exact expectation of the mean reward per step over an episode, so that it holds no noise of an evaluation. The published
 numbers are means over the last 20 updates of the authors' own run files.
 """
 
@@ -34,7 +34,7 @@ from zoo.play.table import Table
 
 GAMES, UPDATES, TAIL = 64, 200, 20
 _RATES = "lr=0.1,eta=0.3"  # eta is shared by the K look-aheads
-COOPERATES = -1.2  # a run has learned to cooperate where the mean of both seats is at least that
+COOPERATES = -1.2  # the least mean of both seats with which a run counts as one that has learned to cooperate
 #: Method -> entrant, published mean over the last 20 updates and its standard deviation over 5 runs.
 METHODS = {
     "naive": (f"lola-dice,{_RATES},look_aheads=0", -1.991, 0.001),
@@ -46,7 +46,7 @@ METHODS = {
 
 
 def learn_with_like(tell: Tell, entrant: str, updates: int, games: int, replicas: int, seed: int) -> Json:
-    """`replicas` runs of self-play; by seat the mean reward per step expected at every update, [updates, R]."""
+    """Seat -> the expected mean reward per step at every update, [updates, R], in `replicas` runs of self-play."""
     venue = Venue(ArenaChoice("ipd"))
     arena, learner = venue.make(replicas * games), venue.entrant(entrant, learning=True)
     players: dict[str, Agent] = {}
@@ -72,7 +72,7 @@ class DiceLookahead(Figure):
     name = "dice-lookahead"
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
-        """A method, all seeds in one batch; --quick leaves out the longest look-ahead and half of the updates."""
+        """A part for each method, with all seeds; --quick leaves out the longest look-ahead and half of the updates."""
         settings = {"updates": UPDATES // 2 if quick else UPDATES, "games": GAMES, "replicas": seeds, "seed": 0}
         return [
             Part(name, learn_with_like, {"entrant": entrant, **settings})
@@ -81,7 +81,7 @@ class DiceLookahead(Figure):
         ]
 
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
-        """Both seats' mean beside the published, every run's seats, and how many runs cooperate."""
+        """The mean of both seats beside the published one, both seats of the runs, and how many runs cooperate."""
         rows: list[FigureRow] = []
         each: list[FigureRow] = []
         count: list[FigureRow] = []
@@ -135,7 +135,7 @@ class DiceLookahead(Figure):
 
 
 def _published(value: float, sd: float) -> Published:
-    """Over the authors' 5 runs; +-.01 where these do not differ."""
+    """The mean of the authors' 5 runs; +- .01 agrees with it where these do not differ."""
     return Published(value, value - 0.01, value + 0.01, "+-0.01") if sd <= 0.001 else Published.of_runs(value, sd, 5)
 
 

@@ -1,9 +1,9 @@
-"""The coin game: what every rule's house checkpoints do with their like, against greedy and against the cooperator.
+"""The coin game: what the house checkpoints of every rule do with their like, with greedy and with the cooperator.
 
 LOLA's figure 5 shows the share of coins of one's own colour that learners pick up with their like. That share alone
-does not tell a reciprocator from a victim, so the return stands beside it, and both against two scripts that never
-learn: greedy takes every coin, the cooperator only its own. A seed is a training seed of the house's, whose card holds
-the command that trained it; nothing is trained here.
+does not separate a reciprocator from a victim. So the return stands beside it, and both are shown with two scripts that
+never learn: greedy takes every coin, the cooperator only its own. A seed is a training seed of the house's, whose card
+holds the command that trained it; nothing is trained here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ARENA, IDENTITY = "coin", "coin-v1"
 OWN = "own_colour_share"
 #: What is measured, in words.
 WORDS = {"own": "share of own-colour coins", "return": "return per step"}
-#: What is met, and the entrant; None is the like.
+#: Partner, in words -> its entrant; None is the like.
 PARTNERS = {"its like": None, "greedy": "greedy", "cooperator": "cooperator"}
 #: Rule -> share of own-colour coins with its like, read off figure 5 to about .05.
 FIGURE_5 = {
@@ -37,9 +37,9 @@ COOPERATORS = 0.33297
 
 
 def measure(tell: Tell, entrant: str, weights: str, partner: str | None, episodes: int) -> Json:
-    """By seat the entrant's return per step and share of own-colour coins, against `partner` or its like.
+    """Seat -> the entrant's return per step and share of own-colour coins, with `partner` or its like.
 
-    `weights` only tells the checkpoint's contents apart.
+    `weights` only make the part's key depend on the checkpoint's contents.
     """
     venue = Venue(ArenaChoice(ARENA))
     pair = sorted((entrant, partner or entrant), key=venue.id)
@@ -60,7 +60,7 @@ class LolaCoin(Figure):
     unit = "episodes"
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
-        """A checkpoint against a partner."""
+        """A part for each checkpoint and partner."""
         episodes = 250 if quick else 1000
         parts = []
         runs = [run for agent in house_entrants(IDENTITY) for run in house(IDENTITY, agent, seeds)]
@@ -70,7 +70,7 @@ class LolaCoin(Figure):
         return parts
 
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
-        """Share and return of every rule in every seat against each partner, mean over training seeds."""
+        """Share and return of every rule in every seat with each partner, mean over training seeds."""
         figures: dict[tuple[str, str, str], dict[str, list[float]]] = {}
         for part, result in done:
             rule, met = rule_of(part.settings["entrant"]), part.name.partition(" and ")[2]

@@ -1,4 +1,4 @@
-"""Iterated matching pennies in LOLA's table 3: who converges to the mixed equilibrium."""
+"""Iterated matching pennies in LOLA's table 3: which learners converge to the mixed equilibrium."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LolaImp(SelfPlay):
         return np.asarray((np.abs(policies - 0.5) < NEAR).mean((1, 2)))
 
     def more_rows(self, rule: Rule, policies: np.ndarray) -> list[FigureRow]:
-        """Runs that have wholly converged."""
+        """The share of runs in which all probabilities have converged."""
         there = self.agreement(policies) == 1
         ours = estimate.wilson(int(there.sum()), len(there))
         return [FigureRow(rule.name, ours, None, "runs in which all ten probabilities are there")]
@@ -54,7 +54,7 @@ class LolaImp(SelfPlay):
         return rows
 
     def draw_learning(self, left: plots.Axes, report: Reproduction) -> None:
-        """The spread of the row player's return over runs: the mean is 0 for everybody."""
+        """The spread of the row player's return over runs: the mean is 0 for every learner."""
         for number, rule in enumerate(self.rules):
             curve = report.data["curves"][rule.name]["row"]
             sds = [(x, e * sqrt(curve["runs"])) for x, e in zip(curve["update"], curve["error"], strict=True) if e]

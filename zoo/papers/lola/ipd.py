@@ -1,4 +1,4 @@
-"""The iterated prisoner's dilemma in LOLA's table 3: who ends in tit-for-tat, and what they earn."""
+"""The iterated prisoner's dilemma in LOLA's table 3: which learners end in tit-for-tat, and what they earn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoo.papers.lola.self_play import RUNS, Rule, SelfPlay
 
 #: What tit-for-tat does at start, CC, CD, DC, DD: the probability of cooperating.
 TIT_FOR_TAT = np.array([1.0, 1.0, 0.0, 1.0, 0.0])
-#: The column player's view of what the row player sees.
+#: Observation of the row player -> that of the column player at the same time.
 SWAP = [0, 1, 3, 2, 4]
 _TABLE = "hidden=0,optimizer=sgd,weigh=start,entropy=0,lr=0.3,critic_lr=1"
 

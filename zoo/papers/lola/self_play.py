@@ -1,4 +1,4 @@
-"""What LOLA's table 3 holds for a game: naive and LOLA learners, exact and by policy gradients, each with its like."""
+"""LOLA's table 3 for a game: naive and LOLA learners, exact and by policy gradients, each learns with its like."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Rule:
 
 
 class SelfPlay(Figure):
-    """The table for one game; subclasses say the game, the rules and what agreement means."""
+    """The table for one game. Subclasses say which game, which rules, and what agreement means."""
 
     arena: ClassVar[str]
     gamma: ClassVar[float]
@@ -38,15 +38,15 @@ class SelfPlay(Figure):
     measure: ClassVar[str]  # "%TFT"
     updates: ClassVar[dict[bool, int]]  # sampled or not -> updates
     copies: ClassVar[int]  # episodes that an update of a sampled rule sees
-    exact_factor: ClassVar[int] = 4  # so many runs of an exact rule where a sampled one has one: they cost little
+    exact_factor: ClassVar[int] = 4  # runs of an exact rule for each run of a sampled one, as they cost little
 
     @abstractmethod
     def agreement(self, policies: np.ndarray) -> np.ndarray:
-        """%TFT or %Nash of every run, [R], from probabilities of action 0, [R, 2, 5], each in its own view."""
+        """%TFT or %Nash of every run, [R], from the probabilities of action 0, [R, 2, 5], in each seat's own view."""
 
     @abstractmethod
     def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[FigureRow]:
-        """Rows about the return per step, from both seats' means over the last tenth, [R] each."""
+        """Rows about the return per step; `tails`, [R] each, are both seats' means over the last updates."""
 
     def more_rows(self, rule: Rule, policies: np.ndarray) -> list[FigureRow]:
         """Further rows for a rule."""
