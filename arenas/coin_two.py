@@ -37,9 +37,7 @@ class CoinTwo(CoinGame):
         positions, device = self.settings.size**8, self.device
         self.lay_board(_ACTIONS, positions)
         transitions = positions * _ACTIONS**2
-        self._first = Lookup(lambda transition: self._successors(transition)[0], transitions, device)
-        self._stride = Lookup(lambda transition: self._successors(transition)[1], transitions, device)
-        self._count = Lookup(lambda transition: self._successors(transition)[2], transitions, device)
+        self._next = Lookup(lambda transition: torch.stack(self._successors(transition), dim=1), transitions, device)
 
     def _pieces(self, position: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         agents, coins = position // self._cells**2, position % self._cells**2
@@ -65,7 +63,8 @@ class CoinTwo(CoinGame):
 
     def _advance(self, transition: Tensor) -> Tensor:
         """The agents have moved; coins that were taken lie on new cells."""
-        return self._first(transition) + self._stride(transition) * self._draw(self._count(transition))
+        first, stride, count = self._next(transition).unbind(1)
+        return first + stride * self._draw(count)
 
 
 env, parallel_env = faces(CoinTwo)

@@ -229,15 +229,7 @@ class Imported(Scripted):
 def _flattened(timestep: TimeStep) -> TimeStep:
     """One leading axis [B] in place of several."""
     lead = timestep.reward.dim()
-    if lead == 1:
-        return timestep
-
-    def flat(leaf: Any) -> Any:
-        if isinstance(leaf, Mapping):
-            return {name: flat(value) for name, value in leaf.items()}
-        return leaf if leaf is None else leaf.flatten(0, lead - 1)
-
-    return TimeStep(*map(flat, timestep))
+    return timestep if lead == 1 else timestep.each(lambda leaf: leaf.flatten(0, lead - 1))
 
 
 def _last_line(error: BaseException) -> str:

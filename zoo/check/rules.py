@@ -6,8 +6,8 @@ Shapes: T steps, B copies.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import torch
@@ -51,14 +51,9 @@ class Rules:
 
     venue: Venue
 
-    @contextmanager
-    def arena(self, copies: int = ROWS, device: str = "cpu") -> Iterator[Arena]:
+    def arena(self, copies: int = ROWS, device: str = "cpu") -> closing[Arena]:
         """A fresh arena, closed afterwards."""
-        arena = self.venue.make(copies, device)
-        try:
-            yield arena
-        finally:
-            arena.close()
+        return closing(self.venue.make(copies, device))
 
     @staticmethod
     def seeds(seed: int, count: int) -> Tensor:

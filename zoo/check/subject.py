@@ -130,7 +130,7 @@ class Specimen:
         """Seat -> agent of the class for every seat; objects own seats as the class says."""
         return Entrant(self.entry.name, self.entry, self.config, None).agents(self.spec, tuple(self.spec.seats), seed)
 
-    def places(self) -> list[str]:
+    def first_seats(self) -> list[str]:
         """One seat of each side."""
         return [seats[0] for seats in self.spec.sides().values()]
 
@@ -165,12 +165,19 @@ class Specimen:
         return SIGHTS[1:] if self.needs & {"joint", "state"} else SIGHTS
 
     def lessons(
-        self, table: Mapping[str, Policy], rounds: int, *, seed: int = 11, first: int = 0, sight: Sight = SIGHTS[-1]
-    ) -> Iterator[list[Lesson]]:
-        """Rounds, each followed by a lesson for every agent at the table from the same segment; in the seats' order.
+        self,
+        table: Mapping[str, Policy],
+        rounds: int,
+        *,
+        seed: int = 11,
+        first: int = 0,
+        sight: Sight = SIGHTS[-1],
+        order: int = 1,
+    ) -> Iterator[Lesson]:
+        """Rounds, each followed by a lesson for every agent at the table from the same segment.
 
         An agent sees what `sight` allows, and no state that it did not ask for. Its peers are frozen policies of the
-        other seats, theirs or a stranger's.
+        other seats, theirs or a stranger's. Agents learn in the order of the seats, or backwards where `order` is -1.
         """
         agents = {id(agent): agent for agent in table.values() if isinstance(agent, Agent)}.values()
         for update in range(first, first + rounds):
@@ -184,11 +191,11 @@ class Specimen:
                 twin = self.arena.twin(COPIES) if "simulator" in self.spec.offers else None
                 context = LearningContext(agent.seats, derive(seed, "update", update), update, peers, twin)
                 lessons.append(Lesson(agent, cut(joint, agent.seats, sight), context))
-            yield lessons
+            yield from lessons[::order]
 
     def teach(self, table: Mapping[str, Policy], rounds: int, **how: Any) -> list[dict[str, float]]:
         """Give all `lessons`; returns the metrics."""
-        return [lesson.learn() for lessons in self.lessons(table, rounds, **how) for lesson in lessons]
+        return [lesson.learn() for lesson in self.lessons(table, rounds, **how)]
 
     @cached_property
     def rounds(self) -> int:
