@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from zoo.work.jobs import Done
 
 EPILOG = """\b
-Every part that is done is kept in the folder, so that the same command goes on
-after Ctrl-C or kill -9. The folder holds NAME.json and the plot in the end,
-NAME-quick.json and its plot with --quick.
+Finished parts are kept in the folder, so that the same command goes on after
+Ctrl-C or kill -9. At the end the folder holds NAME.json and the plot; with
+--quick these are NAME-quick.json and its plot.
 
 \b
 Examples:
@@ -32,7 +32,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("name", metavar="NAME", required=False)
-@click.option("--list", "listed", is_flag=True, help="Say what there is and how long it takes.")
+@click.option("--list", "listed", is_flag=True, help="List the figures and how long each takes.")
 @click.option("--quick", is_flag=True, help="A smaller version: fewer seeds, samples or updates.")
 @click.option("--seeds", type=COUNT, help="How many seeds, 0 the first (default: see the figure).")
 @click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that work side by side.")
@@ -57,7 +57,7 @@ def command(
 ) -> None:
     """Run a published table or figure and show it beside ours.
 
-    Each line says what was published, what came out here with its 95 % interval over seeds, and whether the two agree.
+    Each line holds the published figure, our figure with its 95 % interval over seeds, and whether the two agree.
     """
     import json
 
