@@ -11,7 +11,7 @@ Shapes: T steps, B copies, A actions, D width of a continuous action, R replicas
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -69,12 +69,6 @@ class JointTrajectory(NamedTuple):
     state: Tensor | None = None  # float32 [T + 1, B, S]
 
 
-def each_leaf(timestep: TimeStep, change: Callable[[Tensor], Tensor]) -> TimeStep:
-    """The time step with every tensor in it changed."""
-    leaves: list[Any] = [None if leaf is None else change(leaf) for leaf in timestep[:-1]]
-    return TimeStep._make([*leaves, {group: change(leaf) for group, leaf in timestep.common.items()}])
-
-
 def playing(timesteps: TimeStep) -> Tensor:
     """float32 [T, B]: 1 where the action at t counted (the episode was on and the seat active), else 0."""
     return (timesteps.active[:-1] & ~timesteps.last[:-1]).float()
@@ -127,7 +121,7 @@ class DifferentiablePolicy(Policy):
 
     def _outputs_now(self, timestep: TimeStep) -> Tensor:
         """`outputs` of one time step, [B, A] or [B, D]."""
-        stacked = each_leaf(timestep, lambda leaf: leaf.unsqueeze(0))
+        stacked = timestep.each(lambda leaf: leaf.unsqueeze(0))
         nothing = Action(torch.zeros((0, len(timestep.reward)), dtype=torch.long, device=timestep.reward.device))
         return self.outputs(Trajectory(stacked, nothing)).squeeze(0)
 

@@ -6,8 +6,8 @@ a store nothing is kept. Faults of input are `UserError`s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +128,9 @@ def _opened(venue: Venue | str) -> Venue:
     return venue if isinstance(venue, Venue) else open_venue(venue)
 
 
-@contextmanager
-def _records(store: Store | None) -> Iterator[Store]:
+def _records(store: Store | None) -> AbstractContextManager[Store]:
     """The store, or one that lasts as long as the context."""
-    if store is not None:
-        yield store
-    else:
-        with Store(":memory:") as passing:
-            yield passing
+    return Store(":memory:") if store is None else nullcontext(store)
 
 
 def _play(venue: Venue, texts: Sequence[str], store: Store, workers: int, **options: Any) -> MatchPlan:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from agents.parts.team import apply, padded
-from agents.protocol import JointTrajectory, Parameters, each_leaf, playing
+from agents.protocol import JointTrajectory, Parameters, playing
 from arenas.protocol import TimeStep
 
 #: Messages, who hears them, and common knowledge.
@@ -34,7 +34,7 @@ class Segment(NamedTuple):
 
     def copies(self, which: slice) -> Segment:
         """The segment of some copies."""
-        cut = each_leaf(self.timesteps, lambda leaf: leaf[:, :, which])
+        cut = self.timesteps.each(lambda leaf: leaf[:, :, which])
         return Segment(cut, self.legal[:, :, which], self.actions[:, :, which])
 
     def parts(self, count: int) -> Iterator[Segment]:

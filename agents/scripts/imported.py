@@ -37,7 +37,7 @@ from torch import Tensor
 
 from agents.parts.logits import masked
 from agents.parts.policies.scripted import Scripted
-from agents.protocol import Agent, Memory, each_leaf
+from agents.protocol import Agent, Memory
 from agents.scripts import stable_baselines3 as sb3
 from arenas.protocol import Action, ArenaSpec, TimeStep, moment
 
@@ -130,7 +130,7 @@ class Imported(Scripted):
     def probabilities(self, timestep: TimeStep) -> Tensor:
         """Action probabilities [..., A] for the leading shape of the time step; what is forbidden has 0."""
         lead = timestep.reward.shape
-        flat = each_leaf(timestep, lambda leaf: leaf.flatten(0, len(lead) - 1))
+        flat = timestep.each(lambda leaf: leaf.flatten(0, len(lead) - 1))
         logits = masked(self._outputs(flat, self._by_row), flat.action_mask)
         if self.deterministic:
             chosen = torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).float()

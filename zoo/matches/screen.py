@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from leaderboard.report.layout import clean, number, plural
@@ -19,7 +16,6 @@ if TYPE_CHECKING:
     from zoo.matches.learning import LearningSummary
     from zoo.matches.match import Duplicate, SeatLine, Summary
 
-T = TypeVar("T")
 _CURVE = 40  # cells of a learning curve
 
 
@@ -130,34 +126,3 @@ def _duplicate(summary: Summary, duplicate: Duplicate) -> RenderableType:
 
 def _kept(summary: Summary | LearningSummary) -> str:
     return f"match {summary.match}" if summary.recorded else f"match {summary.match}, not recorded"
-
-
-@contextmanager
-def progress(total: int, what: str, *, quiet: bool = False) -> Iterator[Progress]:
-    """A progress bar on standard error, which goes when it is done; nothing where `quiet` or no terminal."""
-    console = Console(stderr=True)
-    columns = [
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    ]
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
-        bar.add_task(what, total=total)
-        yield bar
-
-
-def watch(items: Iterable[T], total: int, what: str, *, quiet: bool = False) -> Iterator[T]:
-    """The items, with a progress bar of `total` steps beside them."""
-    with progress(total, what, quiet=quiet) as bar:
-        for item in items:
-            yield item
-            bar.advance(bar.task_ids[0])
-
-
-@contextmanager
-def block_bar(*, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """What `zoo.matches.plan.run` calls with the blocks that are done and all blocks, shown as a progress bar."""
-    with progress(0, "blocks", quiet=quiet) as bar:
-        yield lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total)

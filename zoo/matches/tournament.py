@@ -21,11 +21,6 @@ def round_robin(texts: Sequence[str], members: Sequence[str] = ()) -> Iterator[P
     yield from ((text, member) for member in members for text in texts)
 
 
-def rectangle(rows: Sequence[str], columns: Sequence[str]) -> Iterator[Pairing]:
-    """Every row with every column."""
-    yield from itertools.product(rows, columns)
-
-
 def prepare(
     venue: Venue,
     texts: Sequence[str],

@@ -1,4 +1,4 @@
-"""What ensembles and their controls earned in tag, and how robust that makes each of them."""
+"""What ensembles and their controls earned in tag, and how robust each of them is."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from leaderboard.statistics import robustness
 from leaderboard.statistics.estimate import Estimate, Floats
 from leaderboard.statistics.resampling import Jackknife, Measured, average
 from leaderboard.statistics.robustness import OWN, Selection, measure
-from zoo.entry import checkpoint
 from zoo.entry.declared import BEST, anchors_for
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.papers.figure import Results
-from zoo.papers.house import HouseRun, folder_of, runs_of
+from zoo.papers.house import HouseRun, card_of, runs_of
 from zoo.papers.maddpg.ensemble_games import ARENA, ROLES, SINGLE, alone, hunt, watch
-from zoo.papers.maddpg.pairs import over_pairs
+from zoo.papers.tables import over_pairs
 
 ENSEMBLE, LONGER, OTHER = "maddpg-ensemble", "maddpg@twice", "ddpg"
 RULES = (ENSEMBLE, SINGLE, LONGER, OTHER)
@@ -47,7 +46,7 @@ class Lineup:
 
     @property
     def run_of(self) -> list[int | None]:
-        """Of each of everybody the place of its training seed among the n; None for a script."""
+        """For each of `everybody` the position of its training seed among the n; None for a script."""
         return [self.seeds.index(run.seed) if run.weights else None for run in self.everybody]
 
     def selection(self, *, mixed: bool = False) -> Selection:
@@ -66,8 +65,7 @@ def lineup(most: int) -> Lineup:
     by_rule = {rule: runs_of(ARENA, [rule], 10**6) for rule in RULES}
     seeds = sorted(set.intersection(*({run.seed for run in runs} for runs in by_rule.values())))[:most]
     kept = {rule: tuple(run for run in runs if run.seed in seeds) for rule, runs in by_rule.items()}
-    cards = [checkpoint.load(folder_of(identity, run.entrant)).card for run in by_rule[ENSEMBLE]]
-    numbers = sorted({card.config["k"] for card in cards})
+    numbers = sorted({card_of(identity, run.entrant)["config"]["k"] for run in by_rule[ENSEMBLE]})
     if len(numbers) > 1:
         different = ", ".join(map(str, numbers))
         raise UserError(f"the house's {ENSEMBLE} of {identity} have different numbers of sub-policies: {different}")
@@ -82,7 +80,7 @@ def lineup(most: int) -> Lineup:
 
 
 class EnsembleReturns:
-    """What everybody earned: of each role the returns of rows with columns in batches, by `Lineup.everybody`."""
+    """What everybody earned in each role: returns of rows with columns in batches, both in the order of `everybody`."""
 
     def __init__(self, done: Results, who: Lineup) -> None:
         self.who = who
@@ -101,7 +99,7 @@ class EnsembleReturns:
         (self.watched,) = (result for part, result in done if part.function is watch)
 
     def rows(self, rule: str) -> list[int]:
-        """The places of a rule's runs, or of a script, among everybody."""
+        """The positions of a rule's runs, or of a script, in `everybody`."""
         return [at for at, run in enumerate(self.who.everybody) if run.rule == rule]
 
     def figures(self, role: str) -> dict[str, dict[str, Measured]]:

@@ -1,6 +1,7 @@
 """How likely a sampled policy gradient points the right way: the proposition of MADDPG, by exact enumeration.
 
-`step_signs` says what is listed, and which steps are right. Each estimator is held against a law in closed form.
+`step_signs` says what is listed, and which steps are right. The probabilities of each estimator are compared with a
+law in closed form.
 """
 
 from __future__ import annotations
@@ -12,85 +13,62 @@ from fractions import Fraction
 from typing import Any
 
 from leaderboard.report import plots
-from leaderboard.statistics.estimate import within
+from leaderboard.statistics import estimate
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell
-from zoo.papers.maddpg.step_signs import (
-    HALF,
-    REWARDS,
-    Steps,
-    draws_needed,
-    in_batch,
-    law_of_baseline,
-    law_of_critic,
-    law_of_equal,
-    law_of_ones,
-    products,
-    shares,
-)
+from zoo.papers.maddpg import step_signs
+from zoo.papers.maddpg.step_signs import HALF, Steps, in_batch
 
 AGENTS, QUICK = 12, 8
 BESIDE = Fraction(513, 1024)  # where the reward as printed has a gradient
-BITS = 12  # of what is listed for minibatches: agents x draws
-#: Draws of the minibatches that are plotted; the last is the paper's.
+BITS = 12  # agents x draws: the largest minibatches that are listed
+#: How many draws the plotted minibatches have; the last is the paper's.
 BATCHES = (1, 32, 1024)
-SHOWN = (2, 4, 8, 12)  # numbers of agents in the table; all of the estimators in `NEVER_WRONG`
+SHOWN = (2, 4, 8, 12)  # numbers of agents in the table; for the estimators in `NEVER_WRONG` it shows all
 NEVER_WRONG = {"score": "score function", "critic": "central critic"}
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What is listed, and the law that it is held against."""
+    """An estimator with a reward, and the law in closed form that its probabilities are compared with."""
 
     title: str
     estimator: str
     reward: str
     law: Callable[[int, Fraction], Steps]
-    words: str  # the law
+    words: str  # the law, as the table says it
     theta: Fraction = HALF
 
     @property
     def published(self) -> bool:
-        """Whether the paper says 0.5^N of it."""
+        """Whether the paper gives a number for it, 0.5^N."""
         return self.estimator == "score" and self.theta == HALF
 
 
 _ONES = "R = 1[all a_i = 1]"
+_EACH_WAY = "P(> 0) = theta^N, P(< 0) = (1 - theta)^N"
+_BELOW = "P(> 0) = P(fewer ones than zeros) + 2^-N"
 _BASELINE = f"score function with baseline E[R], {_ONES}"
 _PRINTED = "score function, reward as printed, R = 1[a_1 = ... = a_N]"
-_EACH_WAY = "P(> 0) = theta^N, P(< 0) = (1 - theta)^N"
-VARIANTS: Mapping[str, Variant] = {
-    "score": Variant(f"score function, {_ONES}", "score", "all ones", law_of_ones, "P(> 0) = 2^-N"),
-    "critic": Variant(f"central critic, {_ONES}", "critic", "all ones", law_of_critic, "P(> 0) = (N + 1) 2^-N"),
-    "baseline": Variant(_BASELINE, "baseline", "all ones", law_of_baseline, "P(> 0) = P(fewer ones than zeros) + 2^-N"),
-    "printed": Variant(_PRINTED, "score", "all equal", law_of_equal, "P(= 0) = 1"),
-    "beside": Variant(
-        f"the same at theta = 1/2 + {BESIDE - HALF}", "score", "all equal", law_of_equal, _EACH_WAY, BESIDE
+_NEAR = f"the same at theta = 1/2 + {BESIDE - HALF}"
+VARIANTS = {
+    "score": Variant(f"score function, {_ONES}", "score", "all ones", step_signs.law_of_ones, "P(> 0) = 2^-N"),
+    "critic": Variant(
+        f"central critic, {_ONES}", "critic", "all ones", step_signs.law_of_critic, "P(> 0) = (N + 1) 2^-N"
     ),
+    "baseline": Variant(_BASELINE, "baseline", "all ones", step_signs.law_of_baseline, _BELOW),
+    "printed": Variant(_PRINTED, "score", "all equal", step_signs.law_of_equal, "P(= 0) = 1"),
+    "beside": Variant(_NEAR, "score", "all equal", step_signs.law_of_equal, _EACH_WAY, BESIDE),
 }
 
 
-def list_steps(tell: Tell, estimator: str, reward: str, theta: str, agents: int) -> Json:
-    """The three probabilities as fractions for N = 1 to `agents`."""
+def list_steps(tell: Tell, estimator: str, reward: str, theta: str, sizes: list[list[int]]) -> Json:
+    """The three probabilities as fractions for every size, a number of agents N and one of draws M."""
     steps = []
-    for count in range(1, agents + 1):
-        steps.append(_texts(shares(products(estimator, count, Fraction(theta), REWARDS[reward]))))
-        tell(count, agents)
+    for agents, draws in sizes:
+        pairs = step_signs.products(estimator, agents, Fraction(theta), step_signs.REWARDS[reward])
+        steps.append(list(map(str, step_signs.shares(pairs, draws))))
+        tell(len(steps), len(sizes))
     return steps
-
-
-def list_batches(tell: Tell, estimator: str, reward: str, bits: int) -> Json:
-    """The same for minibatches of M >= 2 draws, wherever N M <= `bits`."""
-    sizes = [(count, draws) for count in range(1, bits) for draws in range(2, bits // count + 1)]
-    batches = []
-    for number, (count, draws) in enumerate(sizes):
-        steps = shares(products(estimator, count, HALF, REWARDS[reward]), draws)
-        batches.append({"agents": count, "draws": draws, "steps": _texts(steps)})
-        tell(number + 1, len(sizes))
-    return batches
-
-
-def _texts(steps: Steps) -> list[str]:
-    return [str(p) for p in steps]
 
 
 def _steps(texts: Sequence[str]) -> Steps:
@@ -105,20 +83,18 @@ class GradientDirection(Figure):
     unit = "enumerations"
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
-        """One for each variant, and the minibatches of the two estimators that are never wrong."""
+        """A part for each variant, and one for the minibatches of each estimator that is never wrong."""
         agents, bits = (QUICK, QUICK) if quick else (AGENTS, BITS)
-
-        def settings(variant: Variant) -> dict[str, Json]:
-            return {"estimator": variant.estimator, "reward": variant.reward}
-
-        parts = [
-            Part(name, list_steps, settings(v) | {"theta": str(v.theta), "agents": agents})
-            for name, v in VARIANTS.items()
-        ]
-        batches = [
-            Part(f"{name}, batches", list_batches, settings(VARIANTS[name]) | {"bits": bits}) for name in NEVER_WRONG
-        ]
-        return [*parts, *batches]
+        single = [[count, 1] for count in range(1, agents + 1)]
+        several = [[count, draws] for count in range(1, bits) for draws in range(2, bits // count + 1)]
+        listed = [(name, name, single) for name in VARIANTS]
+        listed += [(f"{name}, batches", name, several) for name in NEVER_WRONG]
+        parts = []
+        for title, name, sizes in listed:
+            v = VARIANTS[name]
+            settings = {"estimator": v.estimator, "reward": v.reward, "theta": str(v.theta), "sizes": sizes}
+            parts.append(Part(title, list_steps, settings))
+        return parts
 
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """Fractions beside the proposition."""
@@ -132,22 +108,15 @@ class GradientDirection(Figure):
             group = f"{variant.title}: {variant.words}, {held}"
             shown = [n for n in range(1, agents + 1) if n in SHOWN or name in NEVER_WRONG]
             rows += [_row(group, variant, n, listed[name][n - 1]) for n in shown]
-        batches = {name: results[f"{name}, batches"] for name in NEVER_WRONG}
+        sizes = {part.name: part.settings["sizes"] for part, _ in done}
+        batches: dict[str, list[Json]] = {}
+        for name in NEVER_WRONG:
+            listing = zip(sizes[f"{name}, batches"], results[f"{name}, batches"], strict=True)
+            batches[name] = [{"agents": n, "draws": m, "steps": steps} for (n, m), steps in listing]
         rows += _batch_rows(listed, batches)
-        needed = {name: draws_needed(listed[name][-1][0]) for name in NEVER_WRONG}
+        needed = {name: step_signs.draws_needed(listed[name][-1][0]) for name in NEVER_WRONG}
         notes = [
-            "A step g_hat is right where <g_hat, g> > 0, g the true gradient of J = E[R]. Everybody plays 1 with"
-            " probability theta = 1/2 and g_hat comes from one joint action, unless a line says otherwise.",
-            "Published: P(> 0) is proportional to 0.5^N, for R = 1[a_1 = ... = a_N]. With that reward J = theta^N +"
-            " (1 - theta)^N has gradient 0 at 1/2, so that no step is right. The proposition holds, as an equality,"
-            " for R = 1[all a_i = 1]; or for the printed reward in the limit theta -> 1/2, where wrong steps are then"
-            " as many as right ones.",
-            "Central critic: the expectation over the own action, with the others' actions as sampled, of an exact Q;"
-            " the paper gives no number for it. A learned critic must first have met the reward, in a joint action of"
-            " probability 2^-N. The score function times Q(a) would gain nothing: here Q is R.",
-            "The proposition leaves out baselines, under which the sign tells little: without reward a step goes"
-            " against the majority, right or wrong, and is as small as the baseline. E<g_hat, g> is |g|^2 for all"
-            " three.",
+            *self.remarks,
             "It leaves out minibatches too: the mean of M draws is right with probability 1 - (1 - P(> 0))^M. At"
             f" N = {agents}, 19 in 20 steps are right from M = {needed['score']:,} on, with the critic from"
             f" M = {needed['critic']:,} on.",
@@ -201,14 +170,14 @@ def _row(group: str, variant: Variant, agents: int, steps: Steps) -> FigureRow:
     published = Published(half, half, half, f"0.5^{agents}") if variant.published else None
     exact = dict(zip(("P(> 0)", "P(= 0)", "P(< 0)"), map(str, steps), strict=True))
     if variant.theta != HALF and steps == variant.law(agents, variant.theta):
-        # written out they would have a hundred digits
+        # written out these fractions would have a hundred digits
         powers = (f"({variant.theta})^{agents}", "the rest", f"({1 - variant.theta})^{agents}")
         exact = dict(zip(exact, powers, strict=True))
-    return _exact_row(f"N = {agents}", steps[0], group, exact, published)
+    return FigureRow(f"N = {agents}", estimate.t([float(steps[0])]), published, group, exact=exact)
 
 
 def _batch_rows(listed: Mapping[str, Sequence[Steps]], batches: Mapping[str, Any]) -> list[FigureRow]:
-    """Of some numbers of agents the largest minibatch that was listed."""
+    """Rows of the largest minibatches that were listed, for some numbers of agents."""
     right: list[tuple[str, Fraction]] = []
     same = []
     for name, label in NEVER_WRONG.items():
@@ -220,13 +189,7 @@ def _batch_rows(listed: Mapping[str, Sequence[Steps]], batches: Mapping[str, Any
         right += [largest[agents] for agents in (2, 4, 6) if agents in largest]
     law = "1 - (1 - P(> 0))^M, so at every N and M listed" if all(same) else "NOT 1 - (1 - P(> 0))^M"
     group = f"mean of M draws, {_ONES}: {law}"
-    return [_exact_row(label, p, group, {"P(> 0)": str(p)}) for label, p in right]
-
-
-def _exact_row(
-    label: str, p: Fraction, group: str, exact: Mapping[str, str], published: Published | None = None
-) -> FigureRow:
-    return FigureRow(label, within(float(p), None, 1, "exact"), published, group, exact=exact)
+    return [FigureRow(label, estimate.t([float(p)]), None, group, exact={"P(> 0)": str(p)}) for label, p in right]
 
 
 FIGURE = GradientDirection()
