@@ -28,7 +28,7 @@ COMMANDS: dict[str, str] = {
     "reproduce": "Run a published table or figure and show it beside ours.",
     "agents": "List the agents, or describe one.",
     "arenas": "List the arenas, or describe one.",
-    "check": "Hold an agent or an arena against the zoo's laws.",
+    "check": "Check whether an agent or an arena keeps the zoo's laws.",
     "bench": "Measure the speed of this installation.",
 }
 
