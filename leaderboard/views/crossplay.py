@@ -168,7 +168,7 @@ def episode_returns(
         episodes: how many episodes, from number `first` on; those that were not played are NaN.
         first: number of the first episode.
         arena: given, a competitive game on one side has games won in the place of returns: 1 for an episode that the
-            row won, 1/2 for one that was drawn, the mean over the rotations; NaN with itself.
+            row won, 1/2 for one that was drawn, the mean over the rotations; 1/2 with itself.
     """
     row_of, column_of = {who: i for i, who in enumerate(rows)}, {who: i for i, who in enumerate(columns)}
     returns = {role: np.full((episodes, len(rows), len(columns)), np.nan) for role in roles}
@@ -183,8 +183,7 @@ def episode_returns(
                 continue
             for role, seats in roles.items():
                 mine = [result for result in block.results if result.seat in seats]
-                scored = arena is not None and is_head_to_head(arena)
-                cell = scores(block.results, who, partner, arena) if scored and arena else own_returns(mine, who)
+                cell = scores(block, who, arena) if arena and is_head_to_head(arena) else own_returns(mine, who)
                 if cell is not None:
                     returns[role][there, row_of[who], column_of[partner]] = cell[here]
     return returns
