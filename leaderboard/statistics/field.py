@@ -57,8 +57,10 @@ class Field:
     @cached_property
     def wanted(self) -> NDArray[np.bool_]:
         """Which partners each entrant has to meet, bool [n, m]."""
-        oneself = np.array([[who == partner for partner in self.partners] for who in self.entrants], dtype=np.bool_)
-        return np.ones(oneself.shape, dtype=np.bool_) if self.with_oneself else ~oneself
+        wanted = np.ones((len(self.entrants), len(self.partners)), dtype=np.bool_)
+        if not self.with_oneself:
+            wanted[:] = [[who != partner for partner in self.partners] for who in self.entrants]
+        return wanted
 
     @cached_property
     def whole(self) -> NDArray[np.bool_]:

@@ -32,7 +32,7 @@ from leaderboard.statistics.tally import Tally
 from leaderboard.store import schema, tallies
 from leaderboard.store.database import name_of, open_engine, parse, plain_words
 from leaderboard.store.migrations import check_version, current_version, migrate, version_of
-from leaderboard.store.rows import block_rows, content, read_blocks, record_of, row_of, same_results
+from leaderboard.store.rows import block_rows, content, digest, read_blocks, record_of, row_of, same_results
 
 R = TypeVar("R")
 #: All that is recorded besides blocks.
@@ -298,17 +298,19 @@ class Store:
     # The cache of views: the one thing here that may be overwritten, since it can be computed again.
 
     def cached_view(self, arena: str, mode: str, rules_version: int, inputs: str) -> str | None:
-        """The view computed last, if it was computed from exactly these inputs (a hash)."""
+        """The view computed last, if it was computed from exactly these inputs (a hash), and not edited since."""
         same = _equal(schema.view, arena=arena, mode=mode, rules_version=rules_version, inputs=inputs)
-        return next((row["body"] for row in self._rows(select(schema.view.c.body).where(*same))), None)
+        kept = next((str(row["body"]) for row in self._rows(select(schema.view.c.body).where(*same))), "")
+        seal, _, body = kept.partition("\n")
+        return body if seal == digest([body]) else None
 
     def cache_view(self, arena: str, mode: str, rules_version: int, inputs: str, body: str) -> None:
-        """Keeps a computed view in the place of the one before it."""
+        """Keeps a computed view, with the hash of its text, in the place of the one before it."""
         table = schema.view
         key = {"arena": arena, "mode": mode, "rules_version": rules_version}
         with self._writing() as connection:
             connection.execute(delete(table).where(*_equal(table, **key)))
-            connection.execute(insert(table).values(**key, inputs=inputs, body=body))
+            connection.execute(insert(table).values(**key, inputs=inputs, body=f"{digest([body])}\n{body}"))
 
     def _records(self, kind: type[R], /, *conditions: ColumnElement[bool], **values: Any) -> list[R]:
         """The records of a kind that fit the conditions and values, see `_equal`, in the order of their addition."""

@@ -116,8 +116,8 @@ def clones(blocks: Sequence[BlockRecord], original: str, names: Sequence[str]) -
         others = [who for who in played.entrants if who != original]
         if len(others) == 2:
             continue
-        pairs = [(name, others[0]) for name in names] if others else combinations_with_replacement([original, *names], 2)
-        for pair in pairs:
+        among = combinations_with_replacement([original, *names], 2)
+        for pair in [(name, others[0]) for name in names] if others else among:
             if pair == (original, original):
                 continue
             first, second = sorted(pair)

@@ -1,7 +1,7 @@
 """What the entrants of a pairing got from each other, worked out by hand, for each kind of game."""
 
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -196,7 +196,7 @@ def test_tallies_that_follow_each_other_are_put_together_to_the_same_digits(make
 
     whole = make.tally(cut(0, 40), arena)
     for cuts in ([0, 40], [0, 3, 40], [0, 1, 2, 17, 23, 40]):
-        blocks = [cut(first, end) for first, end in zip(cuts, cuts[1:], strict=False)]
+        blocks = [cut(first, end) for first, end in pairwise(cuts)]
         for order in (blocks, blocks[::-1]):
             (tally,) = make.tallies(order, arena)
             assert same(tally, replace(whole, blocks=len(blocks), steps=(1, cuts[-2] + 1)))
