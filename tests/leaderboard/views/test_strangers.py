@@ -12,7 +12,7 @@ from leaderboard.records import Measurement
 from leaderboard.report import tables
 from leaderboard.report.terminal import board_view, to_text
 from leaderboard.store.store import Store
-from leaderboard.views.board import board, make_board
+from leaderboard.views.board import board
 from leaderboard.views.strangers import COLUMNS, by_subject, shown
 
 
@@ -77,9 +77,9 @@ def told() -> list[Measurement]:
 
 def test_every_form_shows_the_columns(make, told: list[Measurement]) -> None:
     blocks = make.noisy_blocks({"a": 0.0, "b": 1.0})
-    found = make_board(make.arena(), blocks, measurements=told)
+    found = make.board(make.arena(), blocks, make.panel("a", "b"), measurements=told)
     for width in (80, 120):
-        lines = to_text(board_view(found), width).splitlines()
+        lines = to_text(board_view(found, wide=True), width).splitlines()
         assert max(map(len, lines)) <= width
         assert all(any(name in line for line in lines) for name in COLUMNS.values())
         assert any("-0.25 [-0.35, -0.15]" in line for line in lines)
@@ -92,8 +92,8 @@ def test_every_form_shows_the_columns(make, told: list[Measurement]) -> None:
 
 
 def test_without_measurements_there_are_no_columns(make) -> None:
-    found = make_board(make.arena(), make.noisy_blocks({"a": 0.0, "b": 1.0}))
-    assert "strangers" not in to_text(board_view(found), 200)
+    found = make.board(make.arena(), make.noisy_blocks({"a": 0.0, "b": 1.0}))
+    assert "strangers" not in to_text(board_view(found, wide=True), 200)
 
 
 def test_a_new_measurement_renews_the_cached_board(make, told: list[Measurement]) -> None:
