@@ -12,7 +12,7 @@ from leaderboard.statistics.field import MOST_SERIES, Field, field_of
 from leaderboard.statistics.panel_means import Floats
 from leaderboard.statistics.rating import CENTRE, Rating, Skill, fit, trueskill_online
 from leaderboard.statistics.tally import Tally, is_head_to_head
-from leaderboard.views.columns import NEW, Standing, figure
+from leaderboard.views.columns import Standing, figure
 
 #: Standard deviation of the members' headlines on TrueSkill's scale.
 SPREAD = CENTRE / 3.0
@@ -51,8 +51,8 @@ class Terms:
         """Of the members as partners of those on this side; they add up to 1."""
         if self.panel is None:
             return []
-        n = len(self.panel.entrants)
-        return [float(x) for x in self.panel.weights.get(side, [1.0 / n] * n)]
+        members = self.panel.entrants
+        return [float(x) for x in self.panel.weights.get(side, [1.0 / len(members) for _ in members])]
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _standing(
         field,
         i,
         skill,
-        online.get(who, NEW),
+        online.get(who, (None, None)),
         above_next,
         None if sound is None else float(sound[i]),
         (float(anchors[0]), float(anchors[1])) if anchors else None,

@@ -227,7 +227,7 @@ def test_sides_are_ranked_apart(make):
         ("prey", 2, "a"),
     ]
     assert sum(row.record["mu"] for row in made.rows if row.side == "prey") == pytest.approx(50.0)
-    assert (made.blocks, made.games) == (3, 2 * 3 * 2 * 2)
+    assert (made.blocks, made.games) == (3, 3 * 2 * 2)
 
 
 def test_who_has_not_met_the_whole_panel_comes_last_without_a_rank(make, blocks):
