@@ -67,7 +67,6 @@ class Standing:
         }
 
 
-
 @dataclass(frozen=True)
 class BoardColumn:
     """One column.

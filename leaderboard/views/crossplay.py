@@ -87,7 +87,7 @@ def _cells(tallies: Iterable[Tally], arena: ArenaRecord, entrants: Sequence[str]
     size, at = len(entrants), {entrant: i for i, entrant in enumerate(entrants)}
     results: dict[tuple[int, int], list[Floats]] = defaultdict(list)
     n = np.zeros((size, size), dtype=np.intp)
-    for tally in sorted(tallies, key=lambda tally: (tally.seed, tally.start)):
+    for tally in tallies:
         if tally.first in at and tally.second in at:
             ways = {(at[tally.first], at[tally.second]): 0, (at[tally.second], at[tally.first]): 1}
             for cell, place in ways.items() if tally.first != tally.second else [((at[tally.first],) * 2, 0)]:
@@ -97,7 +97,7 @@ def _cells(tallies: Iterable[Tally], arena: ArenaRecord, entrants: Sequence[str]
     mean, error = np.full((size, size), np.nan), np.full((size, size), np.nan)
     for cell, parts in results.items():
         if n[cell]:
-            every = np.concatenate(parts)
+            every = np.sort(np.concatenate(parts))  # the same digits in any order
             mean[cell] = every.mean()
             error[cell] = every.std(ddof=1) / n[cell] ** 0.5 if n[cell] > 1 else np.nan
     return mean, error, n
