@@ -183,7 +183,8 @@ class Store:
 
     def panel(self, arena: str) -> PanelRecord | None:
         """The panel added last, None where the arena has none."""
-        return next(reversed(self._records(PanelRecord, arena=arena)), None)
+        # All are read: one whose arena was edited is found, not passed over.
+        return next((panel for panel in reversed(self._records(PanelRecord)) if panel.arena == arena), None)
 
     def blocks(self, arena: str, entrants: Collection[str] | None = None, mode: str | None = None) -> list[BlockRecord]:
         """The blocks of an arena, sorted by id; with `entrants` only those in which nobody else plays."""
@@ -215,19 +216,20 @@ class Store:
         """
         where = {"arena": arena, "mode": mode, "rules_version": rules_version}
         where |= {} if seed is None else {"seed": seed}
+        record = self.arena(arena)
         with self._reading() as connection:
-            made, wrong = tallies.read(connection, where, partners)
+            made, wrong = tallies.read(connection, record, where, partners)
         if not wrong:
             return made
-        record = self.arena(arena)
         if not self.read_only:
             with self._writing() as connection:
-                tallies.rebuild(connection, record, {k: v for k, v in where.items() if k != "seed"}, sorted(wrong))
+                whole = {name: value for name, value in where.items() if name != "seed"}
+                tallies.rebuild(connection, record, whole, sorted(wrong, key=str))
             with self._reading() as connection:
-                return tallies.read(connection, where, partners)[0]
+                return tallies.read(connection, record, where, partners)[0]
         kept = [tally for tally in made if (tally.first, tally.second, tally.seed) not in wrong]
         with self._reading() as connection:
-            for key in sorted(wrong):
+            for key in sorted(wrong, key=str):
                 same = {**where, **dict(zip(("first", "second", "seed"), key, strict=True))}
                 kept += tallies.again(connection, record, same)
         return kept

@@ -121,8 +121,14 @@ def _by_returns(terms: Terms, field: Field) -> Ranked:
     apart = sorted(set(range(len(field.entrants))) - set(order), key=lambda i: (terms.names[field.entrants[i]], i))
     standings += [(_standing(terms, field, i, None, online, None, sound), None) for i in apart]
     first_place = _first_place(terms, field, order) if order else None
-    changed = sound is not None and order != sorted(order, key=lambda i: (-sound[i], order.index(i)))
+    changed = sound is not None and _reordered(order, sound)
     return Ranked(field.side, standings, None, scale, first_place, changed)
+
+
+def _reordered(order: Sequence[int], score: Floats) -> bool:
+    """Whether those who have a score would stand in another order by it."""
+    known = [(i, x) for i in order if (x := figure(score[i])) is not None]
+    return known != sorted(known, key=lambda pair: -pair[1])
 
 
 def _standing(
