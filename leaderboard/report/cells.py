@@ -35,11 +35,14 @@ def shown(board: Board, names: Sequence[str] | None = None) -> list[BoardColumn]
 
 
 def narrow(board: Board) -> list[BoardColumn]:
-    """The columns of the one table that fits a narrow terminal; those that would be empty throughout are left out."""
+    """The columns of the one table that fits a narrow terminal; those that would be empty throughout are left out.
+
+    Where mu is the headline in another unit its interval is, too, and is left out.
+    """
     columns = [column for column in shown(board) if column.narrow or (not board.panel and column.name == "everybody")]
-    # The rating has its interval where it decides; elsewhere it is the headline's.
-    columns = [replace(c, form="number", heading="mu") if c.name == "mu" != board.headline else c for c in columns]
-    return [column for column in columns if any(_told(row[column.name]) for row in board.rows)]
+    known = [column for column in columns if any(_told(row[column.name]) for row in board.rows)]
+    bare = replace(BY_NAME["mu"], form="number", heading="mu")
+    return [bare if column.name == "mu" and not is_rated(board) else column for column in known]
 
 
 def unranked(board: Board) -> str:
@@ -56,7 +59,7 @@ def is_rated(board: Board) -> bool:
 
 def heading(column: BoardColumn, board: Board) -> str:
     """What stands above a column, with the unit of returns."""
-    text = (column.titles or {}).get(board.kind, column.heading)
+    text = (column.titles or {}).get(board.kind, column.heading) or column.name
     unit = "/step" if column.returns and board.length else ""
     return f"{text}{unit} [95 %]" if column.form == "interval" and "[95 %]" not in text else f"{text}{unit}"
 
@@ -76,12 +79,16 @@ def texts(column: BoardColumn, board: Board, *, few: bool = False) -> list[str]:
     if column.form in ("count", "alarm"):
         counts = [value[0] if column.form == "alarm" else value for value in values]
         return [MISSING if column.group and not n else f"{n:,}" for n in counts]
+    if column.form == "hidden":
+        firsts = [value[0] if isinstance(value, tuple) else value for value in values]
+        return aligned([f"{x:,}" if isinstance(x, int) else number(x, 4) for x in firsts])
     if column.form == "share":
         return [f"{part}/{whole}" for part, whole in values]
     if column.form == "marked":
         return marked(values, column.digits)
     if column.form == "deviation":
-        return [f"{number(x, column.digits)} ({number(sd, column.digits)})" for x, sd in values]
+        parts = [[None if x is None else number(x, column.digits) for x in value] for value in values]
+        return [MISSING if x is None else f"{x} ({deviation})" for x, deviation in parts]
     if column.form == "number":
         digits = min(column.digits, 3) if few else column.digits
         plain = [x.mean if isinstance(x, Estimate) else x for x in values]

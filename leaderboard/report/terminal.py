@@ -44,7 +44,7 @@ def board_view(board: Board, *, wide: bool = False, columns: Sequence[str] | Non
             table = replace(board, rows=tuple(row for row in board.rows if row.rank is not None))
             lines.insert(0, apart)
     sections = [f"{row.side} {row.rank is not None}" for row in table.rows]
-    sheet = Sheet(_board_columns(table, chosen, few=not wide), sections)
+    sheet = Sheet(_board_columns(table, chosen, wide), sections)
     return Group(title, sheet, Text(), *(Text(line, style="dim") for line in lines))
 
 
@@ -81,7 +81,7 @@ def to_text(view: RenderableType, width: int = 100) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
-def _board_columns(board: Board, shown: Sequence[BoardColumn], few: bool) -> list[Column]:
+def _board_columns(board: Board, shown: Sequence[BoardColumn], wide: bool) -> list[Column]:
     rows = board.rows
     ranks = [None if row.rank is None else Estimate(row.rank, row.rank_low, row.rank_high, 1, "rank") for row in rows]
     columns = [labels("entrant", [row.label for row in rows])]
@@ -90,19 +90,18 @@ def _board_columns(board: Board, shown: Sequence[BoardColumn], few: bool) -> lis
     if any(row.side for row in rows):
         columns.append(Column("side", [clean(row.side) for row in rows], left=True, worth=98, folds=False))
     for place, column in enumerate(shown):
+        texts = cells.texts(column, board, few=not wide)
+        faulty = column.form == "alarm" and set(texts) != {"0"}  # the table on top says so
         columns.append(
             Column(
                 cells.heading(column, board),
-                cells.texts(column, board, few=few),
+                texts,
                 style="bold" if column.name == board.headline else "",
-                worth=90 - place,
+                worth=97 if faulty else 90 - place,
                 left=column.form == "name",
                 group=column.group,
                 alarm=column.form == "alarm",
             )
         )
-    return (
-        [*columns, Column("id", [short_id(row.entrant) for row in rows], left=True, worth=10)]
-        if len(shown) > len(cells.narrow(board))
-        else columns
-    )
+    ids = [Column("id", [short_id(row.entrant) for row in rows], left=True, worth=10)] if wide else []
+    return [*columns, *ids]

@@ -214,7 +214,7 @@ def trueskill_online(
 ) -> dict[str, tuple[float, float]]:
     """Classical TrueSkill, (mu, sigma) per player: one pass over (first, second, outcome) in the order given.
 
-    The column for people who compare with other boards. Give results in canonical order (`comparison.rounds`), for
+    The column for people who compare with other boards. Give results in canonical order (`views.standings`), for
     the outcome depends on it. tau = 0; everything else is the package's default.
 
     Args:

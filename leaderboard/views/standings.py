@@ -12,7 +12,7 @@ from leaderboard.statistics.field import MOST_SERIES, Field, field_of
 from leaderboard.statistics.panel_means import Floats
 from leaderboard.statistics.rating import CENTRE, Rating, Skill, fit, trueskill_online
 from leaderboard.statistics.tally import Tally, is_head_to_head
-from leaderboard.views.columns import NEW, Standing, figure
+from leaderboard.views.columns import Standing, figure
 
 #: Standard deviation of the members' headlines on TrueSkill's scale.
 SPREAD = CENTRE / 3.0
@@ -51,8 +51,8 @@ class Terms:
         """Of the members as partners of those on this side; they add up to 1."""
         if self.panel is None:
             return []
-        n = len(self.panel.entrants)
-        return [float(x) for x in self.panel.weights.get(side, [1.0 / n] * n)]
+        members = self.panel.entrants
+        return [float(x) for x in self.panel.weights.get(side, [1.0 / len(members) for _ in members])]
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,14 @@ def _by_returns(terms: Terms, field: Field) -> Ranked:
     apart = [i for i in _order(terms, field, field.everybody) if i not in set(order)]
     standings += [(_standing(terms, field, i, None, online, None, sound), None) for i in apart]
     first_place = _first_place(terms, field, order) if order else None
-    changed = sound is not None and order != sorted(order, key=lambda i: (-sound[i], order.index(i)))
+    changed = sound is not None and _reordered(order, sound)
     return Ranked(field.side, standings, None, scale, first_place, changed)
+
+
+def _reordered(order: Sequence[int], score: Floats) -> bool:
+    """Whether those who have a score would stand in another order by it."""
+    known = [(i, x) for i in order if (x := figure(score[i])) is not None]
+    return known != sorted(known, key=lambda pair: -pair[1])
 
 
 def _standing(
@@ -141,7 +147,7 @@ def _standing(
         field,
         i,
         skill,
-        online.get(who, NEW),
+        online.get(who, (None, None)),
         above_next,
         None if sound is None else float(sound[i]),
         (float(anchors[0]), float(anchors[1])) if anchors else None,
