@@ -1,8 +1,8 @@
 """The game behind the numbers: what happens when entrants are strategies, and what pays spreads.
 
-All functions are pure and deterministic. A game of one side is a matrix U float [n, n], where U[i, j] is the own return
-of entrant i against j; a game of two sides is a pair of matrices [n, m] of own returns, of the first side's member i and
-of the second side's member j where the two meet. Functions of two sides end in `_sides`.
+All functions are pure and deterministic. A game of one side is a matrix U float [n, n], where U[i, j] is the own
+return of entrant i against j. A game of two sides is a pair of matrices [n, m] of own returns: of the first side's
+member i, and of the second side's member j, where the two meet. Functions of two sides end in `_sides`.
 
     replicator_mutator   the weights of a panel: the rest point of imitation with a little random change
     replicator_shares    who survives pure imitation
@@ -52,7 +52,8 @@ def replicator_mutator_sides(first: Floats, second: Floats, mutation: float = MU
     """The same for two sides: weights [n] and [m] of the members of each, which meet the other side's members.
 
     Args:
-        first, second: own returns [n, m] of the first and of the second side.
+        first: own returns [n, m] of the first side.
+        second: own returns [n, m] of the second side.
         mutation: see `replicator_mutator`.
 
     Raises:
@@ -186,7 +187,7 @@ def _stationary(matrix: csc_matrix) -> Floats:
 
 
 @dataclass(frozen=True)
-class Places:
+class WeightedPlaces:
     """What each of n entrants gets, and its place (1 is best, equal values share a place), under three weightings.
 
     Attributes:
@@ -210,7 +211,7 @@ class Places:
         return [1 + int((value > own + least).sum()) for own in value]
 
 
-def places(U: Floats) -> Places:
+def places(U: Floats) -> WeightedPlaces:
     """Each entrant's value and place under uniform, survivors' and clone-proof weights.
 
     Raises:
@@ -220,4 +221,4 @@ def places(U: Floats) -> Places:
     shares = replicator_shares(U)
     constant = is_constant_sum(U)
     clone_proof = nash_averaging(U).rating if constant else deviation_rating(U)
-    return Places(U.mean(axis=1), U @ shares, clone_proof, constant, shares)
+    return WeightedPlaces(U.sum(axis=1) / max(len(U), 1), U @ shares, clone_proof, constant, shares)
