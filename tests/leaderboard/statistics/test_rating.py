@@ -13,7 +13,8 @@ from scipy.stats import spearmanr
 from leaderboard.statistics.counts import Counts
 from leaderboard.statistics.estimate import Z95
 from leaderboard.statistics.likelihood import Data, maximise, terms
-from leaderboard.statistics.rating import BETA, Rating, fit, rank_intervals, trueskill_online
+from leaderboard.statistics.classical import trueskill_online
+from leaderboard.statistics.rating import BETA, Rating, fit, rank_intervals
 
 C = np.sqrt(2.0) * BETA
 FIELDS = {"A": (25 / 3, 0.10, 0.99), "B": (25 / 12, 0.30, 0.96)}  # skill sd, draws between equals, Spearman's bar
