@@ -50,12 +50,15 @@ def round_robin(n: int) -> tuple[Ints, Ints]:
     return np.concatenate(first), np.concatenate(second)
 
 
-def trueskill(n: int, first: Ints, second: Ints, score: Floats, draw_probability: float = DRAW_PROBABILITY) -> Classical:
+def trueskill(
+    n: int, first: Ints, second: Ints, score: Floats, draw_probability: float = DRAW_PROBABILITY
+) -> Classical:
     """TrueSkill's ratings, mu and sigma, of n players; one pass over m results in the order given.
 
     Args:
         n: number of players.
-        first, second: int [m] of players.
+        first: int [m] of players.
+        second: int [m], whom they met.
         score: float [m], 1 where the first won, .5 for a draw, 0 where it lost.
         draw_probability: observed share of draws; clipped into [0.001, 0.9], since the package turns a draw into *less*
             certainty where draws are impossible. NaN (there were no results) stands for its default, 0.1.
@@ -95,7 +98,8 @@ def elo(n: int, first: Ints, second: Ints, score: Floats) -> Classical:
 
     Args:
         n: number of players.
-        first, second: int [m] of players.
+        first: int [m] of players.
+        second: int [m], whom they met.
         score: float [m], 1, .5 or 0.
     """
     rating, expected = np.full(n, _ELO), np.empty(len(first))
@@ -156,7 +160,7 @@ def _erfc(x: Floats) -> Floats:
         power *= t
         power += coefficient
     r = t * np.exp(t * power - z * z - 1.26551223)
-    return np.where(x < 0.0, 2.0 - r, r)
+    return np.asarray(np.where(x < 0.0, 2.0 - r, r))
 
 
 def _cdf(x: Floats) -> Floats:
@@ -164,7 +168,7 @@ def _cdf(x: Floats) -> Floats:
 
 
 def _pdf(x: Floats) -> Floats:
-    return np.exp(-0.5 * x * x) * (1.0 / np.sqrt(2.0 * np.pi))
+    return np.asarray(np.exp(-0.5 * x * x) * (1.0 / np.sqrt(2.0 * np.pi)))
 
 
 def _after_win(x: Floats) -> tuple[Floats, Floats]:

@@ -147,8 +147,8 @@ def _at(data: Data, spread: float, skill: Floats, margin: float, imagined: tuple
 def moments(data: Data, spread: float, peak: Peak) -> tuple[Floats, Floats]:
     """Mean [n] and covariance [n, n] of the skills by expectation propagation at a peak's margin, in units of c.
 
-    The counts of a pair are stood for by exp(linear d - precision d^2 / 2), which is chosen so that mean and variance of
-    d are right where this pair's own likelihood takes its place. All pairs are renewed at once, half of the way.
+    In the place of each pair's likelihood stands exp(linear d - precision d^2 / 2), chosen so that the mean and the
+    variance of d are what the likelihood itself would give. All pairs are renewed at once, most of the way.
 
     Args:
         data: the counts.

@@ -196,14 +196,14 @@ class _Leaning:
         side = np.where(x < self.mode, self.lower, self.upper)
         share = 2.0 * side / (self.lower + self.upper)
         tail = share * ndtr(-np.abs(x - self.mode) / side)
-        return np.where(x < self.mode, tail, 1.0 - tail)
+        return np.asarray(np.where(x < self.mode, tail, 1.0 - tail))
 
     def quantile(self, p: Floats | float) -> Floats:
         """The x [..., m] below which the probability is p."""
         whole = self.lower + self.upper
         left = p * whole < self.lower
         tail = np.where(left, p * whole / (2.0 * self.lower), (1.0 - p) * whole / (2.0 * self.upper))
-        return self.mode + np.where(left, self.lower, -self.upper) * ndtri(tail)
+        return np.asarray(self.mode + np.where(left, self.lower, -self.upper) * ndtri(tail))
 
     def bent(self, normal: Floats) -> Floats:
         """Standard normal numbers [..., m] as numbers of these distributions, in the same order."""
@@ -219,7 +219,7 @@ class _Mixture:
 
     def below(self, x: Floats) -> Floats:
         """Probability to be below x [m]."""
-        return self.weight @ np.array([part.below(x) for part in self.parts])
+        return np.asarray(self.weight @ np.array([part.below(x) for part in self.parts]))
 
     def quantile(self, p: float) -> Floats:
         """The x [m] below which the probability is p, by bisection where there are several parts."""
@@ -229,7 +229,7 @@ class _Mixture:
             middle = 0.5 * (low + high)
             under = self.below(middle) < p
             low, high = np.where(under, middle, low), np.where(under, high, middle)
-        return 0.5 * (low + high)
+        return np.asarray(0.5 * (low + high))
 
 
 def rank_intervals(value: Floats, covariance: Floats) -> list[tuple[int, int]]:
@@ -258,7 +258,7 @@ def _correlated(draws: Floats, covariance: Floats) -> Floats:
     # eigh, not Cholesky: a covariance from fewer episodes than entrants is singular.
     scale, axes = np.linalg.eigh(covariance)
     deviation = np.sqrt(np.maximum(np.diagonal(covariance), 1e-300))
-    return (draws * np.sqrt(np.maximum(scale, 0.0))) @ axes.T / deviation
+    return np.asarray((draws * np.sqrt(np.maximum(scale, 0.0))) @ axes.T / deviation)
 
 
 def _central_ranks(draws: Floats) -> list[tuple[int, int]]:
