@@ -6,7 +6,7 @@ work and the unit of evidence; a *match* is one invocation, which consists of bl
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -143,11 +143,29 @@ class CheckpointRecord:
 
 @dataclass(frozen=True)
 class PanelRecord:
-    """The frozen partner set of an arena, such as "coin-v1/panel-1": entrant ids, ordered."""
+    """The frozen partners of an arena, such as "coin-v1/panel-1", and the scale of its ratings.
+
+    Mappings have one entry for each side that is counted on its own; the key is "" where there is but one.
+
+    Attributes:
+        id: name of this version.
+        arena: arena id.
+        entrants: ids of the members, ordered.
+        weights: {side: weight of each member as a partner of those on that side}; empty for equal weights.
+        scale: {side: (mean, standard deviation) of the members' headlines}, which mu puts at 25 and 25/3.
+        anchors: {side: (low, high)} own returns between which the headline is scaled; empty where there are none.
+        texts: how the members are named as entrants; empty where a file of the house names them.
+        details: how weights and scale were computed, for readers.
+    """
 
     id: str
     arena: str
     entrants: tuple[str, ...]
+    weights: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    scale: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    anchors: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

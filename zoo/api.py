@@ -6,8 +6,8 @@ a store nothing is kept. Faults of input are `UserError`s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from zoo.exploit.bounds import measure
 from zoo.exploit.figures import Exploitability
 from zoo.exploit.trained import Budget
 from zoo.matches.match import Summary, public_board, summarise
-from zoo.matches.plan import MatchPlan, run
+from zoo.matches.panel import panel_of
+from zoo.matches.plan import MatchPlan, Work, run
 from zoo.matches.tournament import each_once, prepare
 from zoo.play.blocks import PUBLIC_SEED
 from zoo.training.plan import Plan
@@ -128,18 +129,14 @@ def _opened(venue: Venue | str) -> Venue:
     return venue if isinstance(venue, Venue) else open_venue(venue)
 
 
-@contextmanager
-def _records(store: Store | None) -> Iterator[Store]:
+def _records(store: Store | None) -> AbstractContextManager[Store]:
     """The store, or one that lasts as long as the context."""
-    if store is not None:
-        yield store
-    else:
-        with Store(":memory:") as passing:
-            yield passing
+    return Store(":memory:") if store is None else nullcontext(store)
 
 
 def _play(venue: Venue, texts: Sequence[str], store: Store, workers: int, **options: Any) -> MatchPlan:
     limit_threads()
-    plan = prepare(venue, texts, store, **options)
-    run(plan, store, workers=workers)
+    work = Work(workers=workers)
+    plan = prepare(venue, texts, store, panel_of(venue, store, work), **options)
+    run(plan, store, work)
     return plan

@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "tournament": "Play all pairs of several agents and show the cross-play matrix.",
     "crossplay": "Show who does how well with whom, and how robust that is.",
     "leaderboard": "Show an arena's leaderboard.",
+    "panel": "Show or renew the partners with whom an arena's entrants are compared.",
     "exploit": "Measure how exploitable an agent is.",
     "train": "Train an agent and keep its checkpoint.",
     "replay": "Show an episode of a recorded match and write a GIF.",

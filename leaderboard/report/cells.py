@@ -6,32 +6,63 @@ from typing import Any
 import numpy as np
 
 from leaderboard.report.layout import MISSING, aligned, clean, decimals, intervals, number, plural
+from leaderboard.statistics.estimate import Estimate
 from leaderboard.views import exploitability, strangers
 from leaderboard.views.board import Board
-from leaderboard.views.columns import COLUMNS, BoardColumn
+from leaderboard.views.columns import BY_NAME, COLUMNS, BoardColumn
 from leaderboard.views.crossplay import Crossplay
 
 
-def shown(board: Board) -> list[BoardColumn]:
-    """The columns that are shown of this board, the headline first."""
+def shown(board: Board, names: Sequence[str] | None = None) -> list[BoardColumn]:
+    """The columns that are shown of this board, the headline first.
+
+    Args:
+        board: the board.
+        names: those asked for, in their order; None for all whose values are known.
+    """
+    if names is not None:
+        return [BY_NAME[name] for name in names]
     known = {
         column.group
         for column in COLUMNS
         if column.form != "count" and any(_known(row[column.name]) for row in board.rows)
     }
-    headline = headline_of(board)
     columns = [column for column in COLUMNS if column.form != "hidden" and (not column.group or column.group in known)]
-    return sorted(columns, key=lambda column: (column.place, column.name != headline))
+    if is_rated(board):  # a rating of games needs no partner
+        columns = [column for column in columns if column.name not in ("worst", "worst_partner", "partners_met")]
+    return sorted(columns, key=lambda column: (column.place, column.name != board.headline))
 
 
-def headline_of(board: Board) -> str:
-    """The name of the column by which the board ranks."""
-    return "mu" if board.kind == "competitive" else "own_return"
+def narrow(board: Board) -> list[BoardColumn]:
+    """The columns of the one table that fits a narrow terminal; those that would be empty throughout are left out."""
+    columns = [column for column in shown(board) if column.narrow or (not board.panel and column.name == "everybody")]
+    return [column for column in columns if any(_told(row[column.name]) for row in board.rows)]
 
 
-def texts(column: BoardColumn, board: Board, *, markdown: bool = False) -> list[str]:
-    """The column's cells, figures below each other."""
+def is_rated(board: Board) -> bool:
+    """Whether entrants are ranked by a rating of their games, not by their own return."""
+    return board.headline == "mu"
+
+
+def heading(column: BoardColumn, board: Board) -> str:
+    """What stands above a column, with the unit of returns."""
+    text = (column.titles or {}).get(board.kind, column.heading)
+    unit = "/step" if column.returns and board.length else ""
+    return f"{text}{unit} [95 %]" if column.form == "interval" and "[95 %]" not in text else f"{text}{unit}"
+
+
+def texts(column: BoardColumn, board: Board, *, few: bool = False) -> list[str]:
+    """The column's cells, figures below each other; returns per step where all episodes have one length.
+
+    Args:
+        column: which.
+        board: of which board.
+        few: as few decimals as do, for narrow tables.
+    """
     values: Sequence[Any] = [row[column.name] for row in board.rows]
+    unit = float(board.length) if column.returns and board.length else 1.0
+    if column.form == "name":
+        return [clean(value) if value else MISSING for value in values]
     if column.form in ("count", "alarm"):
         counts = [value[0] if column.form == "alarm" else value for value in values]
         return [MISSING if column.group and not n else f"{n:,}" for n in counts]
@@ -42,11 +73,18 @@ def texts(column: BoardColumn, board: Board, *, markdown: bool = False) -> list[
     if column.form == "deviation":
         return [f"{number(x, column.digits)} ({number(sd, column.digits)})" for x, sd in values]
     if column.form == "number":
-        return [number(x, column.digits) for x in values]
+        digits = min(column.digits, 3) if few else column.digits
+        return [number(None if x is None else x / unit, digits) for x in values]
+    estimates = [None if x is None else scaled(x, unit) for x in values]
     least, most = column.bounds
-    # in Markdown a rating has as few decimals as it may have
-    digits = least if markdown and least else decimals((x.half for x in values if x is not None), column.digits)
-    return intervals(values, min(max(digits, least), most))
+    digits = decimals((x.half for x in estimates if x is not None), column.digits)
+    return intervals(estimates, (least or min(digits, 3)) if few else min(max(digits, least), most))
+
+
+def scaled(x: Estimate, unit: float) -> Estimate:
+    """The estimate in another unit."""
+    low, high = (None if end is None else end / unit for end in (x.low, x.high))
+    return Estimate(x.mean / unit, low, high, x.n, x.method)
 
 
 def marked(values: Sequence[tuple[float | None, str | None]], digits: int = 4) -> list[str]:
@@ -55,9 +93,9 @@ def marked(values: Sequence[tuple[float | None, str | None]], digits: int = 4) -
     return [exploitability.SIGNS.get(mark or "", "") + text for (_, mark), text in zip(values, numbers, strict=True)]
 
 
-def captions(board: Board) -> list[str]:
+def captions(columns: Sequence[BoardColumn]) -> list[str]:
     """What explains the columns of measurements, a paragraph for each group that is shown."""
-    groups = {column.group for column in shown(board)}
+    groups = {column.group for column in columns}
     explained = {"exploitability": exploitability.CAPTION, "strangers": strangers.CAPTION}
     return [caption for group, caption in explained.items() if group in groups]
 
@@ -71,8 +109,39 @@ def counted(board: Board) -> str:
 
 def partners(board: Board) -> str:
     """With whom the entrants were judged, as a sentence."""
-    members = ", ".join(map(clean, board.panel_members))
-    return f"Panel {clean(board.panel)}: {members}." if board.panel else "No panel yet: every entrant is a partner."
+    if is_rated(board):
+        return "Rated by games against each other."
+    if not board.headline:
+        return "No panel: `zoo match A B --arena ARENA --panel A,B,C` gives this game one."
+    if board.panel is None:
+        return "Partners: everybody on the board, as those who learn have no panel."
+    parts = []
+    for side, weights in board.panel_weights.items():
+        members = ", ".join(
+            f"{clean(name)} {weight:.3f}" for name, weight in zip(board.panel_members, weights, strict=True)
+        )
+        parts.append(f"for {clean(side)}: {members}" if side else members)
+    return f"Panel {clean(board.panel)}, members and weights: {'; '.join(parts)}."
+
+
+def robustness(board: Board) -> list[str]:
+    """Whether the first place hangs on one member of the panel, or the order on faults; a sentence each."""
+    lines = []
+    for side, first in board.first_place.items():
+        who = f"{clean(first['entrant'])} stays first" + (f" among {clean(side)}" if side else "")
+        without = ", ".join(f"{clean(other)} without {clean(member)}" for member, other in first["without"].items())
+        lines.append(
+            f"First place: it hangs on single members of the panel; first would be {without}."
+            if without
+            else f"First place: {who} whichever one member of the panel is left out."
+        )
+    if any(board.faults_decide.values()):
+        lines.append("Without the episodes that entrants spoiled themselves the order would be another one.")
+    if board.panel is not None and board.headline == "own_return":
+        lines.append(
+            "Copies of an entrant move nobody's own return, mu or interval; they do move TrueSkill and rank intervals."
+        )
+    return lines
 
 
 def matrix_title(matrix: Crossplay) -> str:
@@ -93,11 +162,18 @@ def matrix_caption(matrix: Crossplay) -> str:
     errors = matrix.standard_error[np.isfinite(matrix.standard_error)]
     n = f"{met.min():,} to {met.max():,}" if met.size and met.min() < met.max() else f"{met.max(initial=0):,}"
     digits = decimals(matrix.standard_error.ravel().tolist()) + 1
+    won = matrix.quantity == "games won"
+    what = "Share of games won (a draw counts half)" if won else "Mean own return per episode"
     worst = f"standard error at most {number(float(errors.max()), digits)}" if errors.size else "no interval yet"
     return (
-        "Mean own return per step of the row when paired with the column of that number; self-play on the diagonal."
+        f"{what} of the row when paired with the column of that number; self-play on the diagonal."
         f" n = {n} episodes per cell, each the mean over all seat rotations; {worst}."
     )
+
+
+def _told(value: Any) -> bool:
+    """Whether a cell says anything: a value that is known, and of faults that there are any."""
+    return _known(value) and not (isinstance(value, tuple) and value[0] == 0)
 
 
 def _known(value: Any) -> bool:

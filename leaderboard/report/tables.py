@@ -8,16 +8,21 @@ from typing import Any
 from leaderboard.report.cells import (
     captions,
     counted,
+    heading,
     matrix_caption,
     matrix_texts,
     matrix_title,
     partners,
+    robustness,
     shown,
     texts,
 )
-from leaderboard.report.layout import clean
+from leaderboard.report.layout import MISSING, clean
 from leaderboard.views.board import KEYS, Board
 from leaderboard.views.crossplay import Crossplay
+
+#: Columns that a terminal has room for, and a README has not.
+_NOT_IN_MARKDOWN = ("blocks", "matches")
 
 
 def to_json(table: Board | Crossplay) -> str:
@@ -53,21 +58,23 @@ def to_markdown(table: Board | Crossplay) -> str:
 
 def _board_markdown(board: Board) -> str:
     rows = board.rows
-    columns = [column for column in shown(board) if column.markdown != ""]
-    # after the headline, what its rank may be
-    titles = [column.markdown or column.heading for column in columns]
-    body = [texts(column, board, markdown=True) for column in columns]
-    body = [[cell.strip() for cell in cells] if c.group else cells for c, cells in zip(columns, body, strict=True)]
-    names = {"#": [str(row.rank) for row in rows], "entrant": [row.label for row in rows]}
+    columns = [column for column in shown(board) if column.name not in _NOT_IN_MARKDOWN]
+    titles = [heading(column, board) for column in columns]
+    body = [[cell.strip() for cell in texts(column, board, few=True)] for column in columns]
+    names = {"entrant": [row.label for row in rows]}
+    if board.headline:
+        names = {"#": [MISSING if row.rank is None else str(row.rank) for row in rows], **names}
+        body.insert(1, [MISSING if row.rank is None else f"[{row.rank_low}, {row.rank_high}]" for row in rows])
+        titles.insert(1, "ranks 95 %")
     if any(row.side for row in rows):
         names["side"] = [row.side for row in rows]
-    header = [*names, titles[0], "ranks 95 %", *titles[1:], "id"]
-    ranks = [f"[{row.rank_low}, {row.rank_high}]" for row in rows]
-    cells = [*names.values(), body[0], ranks, *body[1:], [f"`{row.entrant[:16]}`" for row in rows]]
-    caption = _escaped(" ".join([counted(board), partners(board), board.rule, board.method, *captions(board)]))
+    header = [*names, *titles, "id"]
+    cells = [*names.values(), *body, [f"`{row.entrant[:16]}`" for row in rows]]
+    terms = [counted(board), board.rule, partners(board), *robustness(board), board.method, *captions(columns)]
+    caption = _escaped(" ".join(terms))
     title = f"### {clean(board.arena)}: {board.kind}, mode {board.mode}"
     lines = [list(line) for line in zip(*cells, strict=True)]
-    return "\n\n".join([title, _markdown(header, lines, {"entrant", "side", "id"}), caption]) + "\n"
+    return "\n\n".join([title, _markdown(header, lines, {"entrant", "side", "id", "worst partner"}), caption]) + "\n"
 
 
 def _matrix_markdown(matrix: Crossplay) -> str:

@@ -1,17 +1,18 @@
 """Boards and cross-play matrices in a terminal, as rich renderables that adapt to its width."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from leaderboard.labels import short_id
 from leaderboard.report import cells
-from leaderboard.report.layout import clean, intervals
+from leaderboard.report.layout import MISSING, clean, intervals
 from leaderboard.report.sheet import Column, Sheet, labels
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.views.board import Board, Change
+from leaderboard.views.columns import BoardColumn
 from leaderboard.views.crossplay import Crossplay
 
 _NOTHING_PLAYED = (
@@ -19,17 +20,29 @@ _NOTHING_PLAYED = (
     " matches. Measurements alone make no board."
 )
 _NOTHING_LEARNED = "No learning match has been played yet: `zoo match A B --learn` plays one."
-_ALARM = 88  # worth of a count that should be 0 and is not
+_UNQUALIFIED = "Below the line: not ranked, as not all members of the panel were met yet; `zoo match` plays them."
 
 
-def board_view(board: Board) -> RenderableType:
-    """A board: title, table and captions."""
+def board_view(board: Board, *, wide: bool = False, columns: Sequence[str] | None = None) -> RenderableType:
+    """A board: title, table and captions.
+
+    Args:
+        board: the board.
+        wide: every column that is known, in as many tables as it takes, instead of one that fits 80 characters.
+        columns: names of the columns to show instead.
+    """
     title = Text(f"{clean(board.arena)}: {board.kind}, mode {board.mode}", style="bold")
     if not board.rows:
         return Group(title, Text(_NOTHING_LEARNED if board.mode == "learn" else _NOTHING_PLAYED))
-    lines = [cells.counted(board), cells.partners(board), board.rule, *cells.captions(board)]
-    sheet = Sheet(_board_columns(board), [row.side for row in board.rows])
-    return Group(title, sheet, Text(), *(Text(line, style="dim") for line in lines))
+    chosen = cells.shown(board, columns) if wide or columns is not None else cells.narrow(board)
+    lines = [board.rule, cells.partners(board), *cells.robustness(board), *cells.captions(chosen), cells.counted(board)]
+    if not wide and columns is None:
+        lines.append("More columns: --wide, or --columns NAME,NAME.")
+    ranked = [row.rank is not None for row in board.rows]
+    sections = [f"{row.side} {known}" for row, known in zip(board.rows, ranked, strict=True)]
+    apart = [] if all(ranked) or board.headline == "" else [Text(_UNQUALIFIED, style="dim")]
+    sheet = Sheet(_board_columns(board, chosen, few=not wide), sections)
+    return Group(title, sheet, *apart, Text(), *(Text(line, style="dim") for line in lines))
 
 
 def crossplay_view(matrix: Crossplay) -> RenderableType:
@@ -44,14 +57,17 @@ def crossplay_view(matrix: Crossplay) -> RenderableType:
 
 
 def change_view(changes: Iterable[Change]) -> RenderableType:
-    """What a match changed: rating and rank before and after."""
+    """What a match changed: rating with its interval and rank, before and after."""
     changes = list(changes)
-    mu = [f"{'' if c.mu_before is None else f'{c.mu_before:.1f} -> '}{c.mu_after:.1f}" for c in changes]
-    gain = ["new" if c.mu_before is None else f"{c.mu_after - c.mu_before:+.1f}" for c in changes]
-    rank = [f"{'' if c.rank_before is None else f'{c.rank_before} -> '}{c.rank_after}" for c in changes]
+    after = [None if c.mu_after is None else Estimate(c.mu_after, c.mu_low, c.mu_high, 1, "board") for c in changes]
+    gain = [
+        MISSING if c.mu_after is None else "new" if c.mu_before is None else f"{c.mu_after - c.mu_before:+.1f}"
+        for c in changes
+    ]
+    rank = [f"{'' if c.rank_before is None else f'{c.rank_before} -> '}{c.rank_after or MISSING}" for c in changes]
     sides = [labels("side", [c.side for c in changes])] if any(c.side for c in changes) else []
     names = [labels("entrant", [c.label for c in changes]), *sides]
-    return Sheet([*names, Column("rating mu", mu), Column("change", gain), Column("rank", rank)])
+    return Sheet([*names, Column("mu [95 %]", intervals(after, 1)), Column("change", gain), Column("rank", rank)])
 
 
 def to_text(view: RenderableType, width: int = 100) -> str:
@@ -62,27 +78,28 @@ def to_text(view: RenderableType, width: int = 100) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
-def _board_columns(board: Board) -> list[Column]:
+def _board_columns(board: Board, shown: Sequence[BoardColumn], few: bool) -> list[Column]:
     rows = board.rows
-    ranks = [Estimate(row.rank, row.rank_low, row.rank_high, 1, "rank") for row in rows]
-    columns = [
-        Column("# [95 %]", intervals(ranks, 0), front=True, folds=False),
-        labels("entrant", [row.label for row in rows]),
-    ]
+    ranks = [None if row.rank is None else Estimate(row.rank, row.rank_low, row.rank_high, 1, "rank") for row in rows]
+    columns = [labels("entrant", [row.label for row in rows])]
+    if board.headline:
+        columns.insert(0, Column("# [95 %]", intervals(ranks, 0), front=True, folds=False))
     if any(row.side for row in rows):
         columns.append(Column("side", [clean(row.side) for row in rows], left=True, worth=98, folds=False))
-    for column in cells.shown(board):
-        body = cells.texts(column, board)
-        alarm = column.form == "alarm"
+    for place, column in enumerate(shown):
         columns.append(
             Column(
-                column.cooperative if column.cooperative and board.kind == "cooperative" else column.heading,
-                body,
-                style="bold" if column.name == cells.headline_of(board) else "",
-                worth=_ALARM if alarm and any(x != "0" for x in body) else column.worth[board.kind != "competitive"],
+                cells.heading(column, board),
+                cells.texts(column, board, few=few),
+                style="bold" if column.name == board.headline else "",
+                worth=90 - place,
+                left=column.form == "name",
                 group=column.group,
-                alarm=alarm,
-                folds=False,
+                alarm=column.form == "alarm",
             )
         )
-    return [*columns, Column("id", [short_id(row.entrant) for row in rows], left=True, worth=10)]
+    return (
+        [*columns, Column("id", [short_id(row.entrant) for row in rows], left=True, worth=10)]
+        if len(shown) > len(cells.narrow(board))
+        else columns
+    )

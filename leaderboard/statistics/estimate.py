@@ -167,8 +167,8 @@ def pooled(parts: Iterable[Part]) -> Estimate:
     return within(mean, quantile(n - 1) * error if n > 1 else None, n, "t")
 
 
-def wilson(successes: int, n: int) -> Estimate:
-    """A share of n >= 1 trials with Wilson's interval."""
+def wilson(successes: float, n: int) -> Estimate:
+    """A share of n >= 1 trials with Wilson's interval; a trial may succeed in part, which leans towards caution."""
     z = Z95
     p = successes / n
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)

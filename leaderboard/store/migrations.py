@@ -5,13 +5,15 @@ change the tables: change a record or `schema.py`, and append to `MIGRATIONS` th
 into the new ones. Steps use their own DDL and never `schema.py`, which moves on while a step must not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, inspect, select
+from sqlalchemy import Connection, func, insert, inspect, select, text
 
 from leaderboard.errors import StoreError
 from leaderboard.store import schema
+from leaderboard.store.rows import block_content, content
 
 BASE = "first tables"
 
@@ -24,7 +26,61 @@ class Migration:
     apply: Callable[[Connection], None]
 
 
-MIGRATIONS: tuple[Migration, ...] = ()
+def _content_hashes_and_tallies(connection: Connection) -> None:
+    """Every fact gets the hash of its content, panels get weights and scales, and pairings their tallies."""
+    facts = ("arena", "entrant", "checkpoint", "panel", "match", "measurement", "submission")
+    for column, empty in (("weights", "{}"), ("scale", "{}"), ("anchors", "{}"), ("texts", "[]"), ("details", "{}")):
+        connection.exec_driver_sql(f"ALTER TABLE panel ADD COLUMN {column} TEXT NOT NULL DEFAULT '{empty}'")
+    for table in (*facts, "block"):
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN content VARCHAR(200) NOT NULL DEFAULT ''")
+    for table in facts:
+        for row in connection.exec_driver_sql(f'SELECT * FROM "{table}"').mappings().all():
+            _seal(connection, table, row["row"], content(dict(row)))
+    for row in connection.exec_driver_sql("SELECT * FROM block").mappings().all():
+        results = connection.execute(
+            text(
+                "SELECT rotation, seat, entrant, returns, lengths, statuses, metrics, cpu_s, isolation"
+                " FROM seat_result WHERE block = :block"
+            ),
+            {"block": row["id"]},
+        ).all()
+        _seal(connection, "block", row["row"], block_content(dict(row), [_plain_bytes(values) for values in results]))
+    connection.exec_driver_sql("DROP INDEX block_by_pairing")
+    connection.exec_driver_sql(
+        'CREATE INDEX block_by_pairing ON block (arena, mode, "first", "second", seed, rules_version)'
+    )
+    whole, blob, real = ("BIGINT", "BYTEA", "DOUBLE PRECISION") if connection.dialect.name == "postgresql" else _SQLITE
+    columns = [
+        *(f'"{name}" VARCHAR(200) NOT NULL' for name in ("arena", "mode", "first", "second", "side")),
+        *(f"{name} {whole} NOT NULL" for name in ("seed", "rules_version", "start", "episodes")),
+        *(f"{name} {blob} NOT NULL" for name in ("own", "faulty")),
+        *(f"{name} {real} NOT NULL" for name in ("total_first", "total_second")),
+        *(f"{name} {whole} NOT NULL" for name in ("counted_first", "counted_second", "won", "drawn", "lost")),
+        *(f"{name} {whole} NOT NULL" for name in ("games", "blocks", "repeated", "shortest", "longest")),
+        "faults TEXT NOT NULL",
+        *(f"{name} VARCHAR(200) NOT NULL" for name in ("arrays", "content")),
+    ]
+    key = "SERIAL PRIMARY KEY" if connection.dialect.name == "postgresql" else "INTEGER NOT NULL PRIMARY KEY"
+    connection.exec_driver_sql(f'CREATE TABLE tally ("row" {key}, {", ".join(columns)})')
+    connection.exec_driver_sql(
+        "CREATE UNIQUE INDEX tally_by_pairing"
+        ' ON tally (arena, mode, rules_version, "first", "second", side, seed, start)'
+    )
+
+
+_SQLITE = ("BIGINT", "BLOB", "FLOAT")
+
+
+def _plain_bytes(values: Iterable[Any]) -> list[Any]:
+    return [bytes(value) if isinstance(value, memoryview) else value for value in values]
+
+
+def _seal(connection: Connection, table: str, row: int, made: str) -> None:
+    update = f'UPDATE "{table}" SET content = :made WHERE "row" = :row'
+    connection.execute(text(update), {"made": made, "row": row})
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration("content hashes and tallies", _content_hashes_and_tallies),)
 
 
 def current_version(migrations: tuple[Migration, ...] = MIGRATIONS) -> int:

@@ -1,9 +1,13 @@
-"""The tables, as SQLAlchemy Core knows them. Facts are only ever added; `view` alone may be overwritten.
+"""The tables, as SQLAlchemy Core knows them. Facts are only ever added; `tally` and `view` may be made again.
 
 A table of facts has a column for each field of its kind of record, see `leaderboard.records`; so a field that is added
 to a record needs a step in `migrations`, too. Mappings and tuples are kept as canonical JSON text: equal values are
 equal text, which makes adding a fact twice harmless. All types are portable (text, integers, floats, blobs), so that
-any database that SQLAlchemy speaks to will do. `row` numbers the rows in the order in which they came.
+any database that SQLAlchemy speaks to will do. `row` numbers the rows in the order in which they came, and `content`
+is the hash of the rest, made when the fact was added and checked whenever it is read, see `store.content`.
+
+A `tally` is what `statistics.tally` makes of consecutive blocks of one pairing. It is kept up as blocks are added, so
+that a board need not read them, and may be dropped and made again.
 """
 
 import dataclasses
@@ -72,7 +76,7 @@ def _facts(name: str, kind: type[Any], *more: Index, texts: Collection[str] = ()
         _column(field, hint, "arena" if field == "arena" and field not in loose else "")
         for field, hint in fields.items()
     ]
-    TABLES[kind] = Table(name, metadata, _row(), _id(), *columns, *more)
+    TABLES[kind] = Table(name, metadata, _row(), _id(), *columns, _column("content"), *more)
     return TABLES[kind]
 
 
@@ -94,7 +98,8 @@ block = Table(
     _column("second", refers="entrant"),
     _column("mode"),
     *(_column(name, int) for name in ("seed", "first_episode", "episodes", "rules_version")),
-    Index("block_by_pairing", "arena", "mode", "first", "second"),
+    _column("content"),
+    Index("block_by_pairing", "arena", "mode", "first", "second", "seed", "rules_version"),
 )
 seat_result = Table(
     "seat_result",
@@ -109,6 +114,22 @@ seat_result = Table(
     _column("cpu_s", float),
     _column("isolation"),
     Index("seat_result_once", "block", "rotation", "seat", unique=True),
+)
+tally = Table(
+    "tally",
+    metadata,
+    _row(),
+    *(_column(name) for name in ("arena", "mode", "first", "second", "side")),
+    *(_column(name, int) for name in ("seed", "rules_version", "start", "episodes")),
+    *(_column(name, bytes) for name in ("own", "faulty")),
+    *(_column(name, float) for name in ("total_first", "total_second")),
+    *(_column(name, int) for name in ("counted_first", "counted_second", "won", "drawn", "lost")),
+    *(_column(name, int) for name in ("games", "blocks", "repeated", "shortest", "longest")),
+    _column("faults", dict),
+    *(_column(name) for name in ("arrays", "content")),
+    Index(
+        "tally_by_pairing", "arena", "mode", "rules_version", "first", "second", "side", "seed", "start", unique=True
+    ),
 )
 view = Table(
     "view",

@@ -5,13 +5,14 @@ otherwise. Adding a fact twice adds it once. A fact that contradicts the one rec
 """
 
 import hashlib
+import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, delete, insert, select, true
+from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, select, true
 from sqlalchemy.exc import IntegrityError
 
 from leaderboard.errors import StoreError
@@ -24,15 +25,15 @@ from leaderboard.records import (
     MatchRecord,
     Measurement,
     PanelRecord,
-    SeatResult,
     SubmissionRecord,
     block_id,
     canonical,
 )
-from leaderboard.store import schema
+from leaderboard.statistics.tally import Tally
+from leaderboard.store import schema, tallies
 from leaderboard.store.database import name_of, open_engine, parse, plain_words
 from leaderboard.store.migrations import check_version, current_version, migrate, version_of
-from leaderboard.store.rows import block_row, read_blocks, read_results, record_of, result_row, row_of, same_results
+from leaderboard.store.rows import block_rows, content, read_blocks, record_of, row_of, same_results
 
 R = TypeVar("R")
 #: All that is recorded besides blocks.
@@ -112,45 +113,50 @@ class Store:
                 means that an agent or arena is not deterministic; processor time and isolation may differ.
             ValueError: a block's id is not `block_id` of its content.
         """
-        results: tuple[SeatResult, ...] = ()
         if isinstance(record, BlockRecord):
             what = (record.arena, record.entrants, record.mode, record.seed, record.first_episode, record.episodes)
             if record.id != block_id(*what, record.rules_version):
                 raise ValueError(f"block {record.id[:16]}: the id does not belong to this content")
-            table, row, results = schema.block, block_row(record), record.results
-        else:
-            table, row = schema.TABLES[type(record)], row_of(record)
-            if isinstance(record, Measurement):
-                row["id"] = hashlib.sha256(canonical(row).encode()).hexdigest()
-        ignore = _MAY_DIFFER.get(type(record), set())
+            return self._retried(lambda connection: self._add_block(connection, record))
+        row = row_of(record)
+        if isinstance(record, Measurement):
+            row["id"] = hashlib.sha256(canonical(row).encode()).hexdigest()
+        row["content"] = content(row)
+        ignore = {"content", *_MAY_DIFFER.get(type(record), ())}
+        return self._retried(lambda connection: self._add_once(connection, schema.TABLES[type(record)], row, ignore))
+
+    def _retried(self, add: Callable[[Connection], bool]) -> bool:
+        """Adds in a transaction of its own."""
         try:
-            return self._add_once(table, row, ignore, results)
+            with self._writing() as connection:
+                return add(connection)
         except StoreError as error:
             if not isinstance(error.__cause__, IntegrityError):
                 raise
         # Where no early lock is taken (SQLite's is) another process may have added the row meanwhile: look again.
-        return self._add_once(table, row, ignore, results)
-
-    def _add_once(
-        self, table: Table, row: Mapping[str, Any], ignore: Collection[str], results: tuple[SeatResult, ...]
-    ) -> bool:
         with self._writing() as connection:
-            same = table.c.id == row["id"]
-            old = connection.execute(select(table).where(same)).mappings().first()
-            if old is None:
-                connection.execute(insert(table).values(**row))
-                if results:
-                    connection.execute(insert(schema.seat_result), [result_row(row["id"], item) for item in results])
-                return True
-            changed = [name for name in row if name not in ignore and old[name] != row[name]]
-            if table is schema.block and not same_results(results, read_results(connection, same)[row["id"]]):
-                changed.append("results")
-            if changed:
-                raise StoreError(
-                    f"{table.name} {row['id'][:64]} is already recorded with other content ({', '.join(changed)}); "
-                    "what was recorded first stays"
-                )
+            return add(connection)
+
+    def _add_block(self, connection: Connection, record: BlockRecord) -> bool:
+        row, results = block_rows(record)
+        if not self._add_once(connection, schema.block, row, {"content"}):
+            (known,) = read_blocks(connection, schema.block.c.id == record.id)
+            if not same_results(record.results, known.results):
+                raise _contradicts("block", record.id, ["results"])
             return False
+        connection.execute(insert(schema.seat_result), results)
+        arena = connection.execute(select(schema.arena).where(schema.arena.c.id == record.arena)).mappings().one()
+        tallies.add(connection, record_of(ArenaRecord, dict(arena)), record)
+        return True
+
+    def _add_once(self, connection: Connection, table: Table, row: Mapping[str, Any], ignore: Collection[str]) -> bool:
+        old = connection.execute(select(table).where(table.c.id == row["id"])).mappings().first()
+        if old is None:
+            connection.execute(insert(table).values(**row))
+            return True
+        if changed := [name for name in row if name not in ignore and old[name] != row[name]]:
+            raise _contradicts(table.name, row["id"], changed)
+        return False
 
     # Reading. Records come back as they were added.
 
@@ -172,6 +178,11 @@ class Store:
         records = [record for condition in conditions for record in self._records(EntrantRecord, condition)]
         return sorted(records, key=lambda record: record.id)
 
+    def labels(self) -> dict[str, str]:
+        """What every entrant is called, by its id."""
+        columns = schema.entrant.c
+        return {row["id"]: row["label"] for row in self._rows(select(columns.id, columns.label))}
+
     def checkpoints(self, arena: str | None = None) -> list[CheckpointRecord]:
         """The checkpoints (of one arena), in the order in which they were added."""
         return self._records(CheckpointRecord, arena=arena)
@@ -190,6 +201,57 @@ class Store:
             chosen &= table.c.first.in_(list(entrants)) & table.c.second.in_(list(entrants))
         with self._reading() as connection:
             return read_blocks(connection, chosen)
+
+    def tallies(
+        self,
+        arena: str,
+        mode: str,
+        seed: int | None = None,
+        partners: Collection[str] | None = None,
+        rules_version: int = RULES_VERSION,
+    ) -> list[Tally]:
+        """What the entrants of each pairing got from each other: all blocks of an arena and mode, summed up.
+
+        Args:
+            arena: arena id.
+            mode: "play" or "learn".
+            seed: count only blocks of this match seed, None for all.
+            partners: hold the returns of episodes only of pairings with one of these; None of all.
+            rules_version: count only blocks of this version.
+        """
+        where = {"arena": arena, "mode": mode, "rules_version": rules_version}
+        where |= {} if seed is None else {"seed": seed}
+        with self._reading() as connection:
+            made, wrong = tallies.read(connection, where, partners)
+        if not wrong:
+            return made
+        record = self.arena(arena)
+        if not self.read_only:
+            with self._writing() as connection:
+                tallies.rebuild(connection, record, {k: v for k, v in where.items() if k != "seed"}, sorted(wrong))
+            with self._reading() as connection:
+                return tallies.read(connection, where, partners)[0]
+        kept = [tally for tally in made if (tally.first, tally.second, tally.seed) not in wrong]
+        with self._reading() as connection:
+            for key in sorted(wrong):
+                same = {**where, **dict(zip(("first", "second", "seed"), key, strict=True))}
+                kept += tallies.again(connection, record, same)
+        return kept
+
+    def block_state(self, arena: str, mode: str, seed: int | None = None) -> tuple[int, int]:
+        """Number of the blocks that a board counts, and of the last row: the same only while no block was added."""
+        table = schema.block
+        same = _equal(table, arena=arena, mode=mode, seed=seed, rules_version=RULES_VERSION)
+        with self._reading() as connection:
+            n, last = connection.execute(select(func.count(), func.max(table.c.row)).where(*same)).one()
+        return n, last or 0
+
+    def blocks_of(self, ids: Iterable[str]) -> list[BlockRecord]:
+        """The blocks with these ids, sorted by id; those that are not recorded are passed over."""
+        column = schema.block.c.id
+        with self._reading() as connection:
+            blocks = [block for some in _chunks(ids) for block in read_blocks(connection, column.in_(some))]
+        return sorted(blocks, key=lambda block: block.id)
 
     def has_blocks(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are recorded."""
@@ -236,6 +298,12 @@ class Store:
         """The matches (of one arena), in the order in which they were added."""
         return self._records(MatchRecord, arena=arena)
 
+    def match_entrants(self, arena: str, mode: str) -> list[tuple[str, ...]]:
+        """Whose match each was, of one arena and mode, in the order in which they were added."""
+        table = schema.match
+        query = select(table.c.entrants).where(*_equal(table, arena=arena, mode=mode)).order_by(table.c.row)
+        return [tuple(json.loads(row["entrants"])) for row in self._rows(query)]
+
     def measurements(
         self, arena: str | None = None, subject: str | None = None, kind: str | None = None
     ) -> list[Measurement]:
@@ -275,6 +343,13 @@ class Store:
 def _equal(table: Table, **values: Any) -> list[ColumnElement[bool]]:
     """The conditions that columns have these values; None stands for any."""
     return [table.c[name] == value for name, value in values.items() if value is not None]
+
+
+def _contradicts(table: str, id: str, changed: Sequence[str]) -> StoreError:
+    return StoreError(
+        f"{table} {id[:64]} is already recorded with other content ({', '.join(changed)}); "
+        "what was recorded first stays"
+    )
 
 
 def _check_readable(connection: Connection) -> None:

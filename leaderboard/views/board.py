@@ -1,7 +1,9 @@
 """The board of an arena: every figure about its entrants, recomputed from the records alone.
 
-The board ranks by what is right for the kind of game: rating where entrants compete, own return over the arena's
-panel where motives are mixed, return with held-out partners where they cooperate. The rest stands beside it.
+One quantity decides everywhere: the own return per episode, or in a competitive game on one side who got more of it.
+Where an arena has a panel, entrants are ranked by their own return over it, and mu is the same number on TrueSkill's
+scale; where entrants compete on one side, they are ranked by a rating of all their games. A game without a panel is
+unranked. See `docs/judging.md`.
 """
 
 import hashlib
@@ -12,40 +14,37 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from leaderboard.errors import StoreError
 from leaderboard.labels import unique_labels
-from leaderboard.records import RULES_VERSION, ArenaRecord, BlockRecord, Measurement, PanelRecord, canonical
-from leaderboard.statistics.comparison import is_head_to_head, observations, player_name, rounds
-from leaderboard.statistics.counts import Counts
-from leaderboard.statistics.rating import Rating, fit, rank_intervals, trueskill_online
-from leaderboard.statistics.returns import Performances, own_return, performances
+from leaderboard.records import RULES_VERSION, ArenaRecord, Measurement, PanelRecord, canonical
+from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
 from leaderboard.views import strangers
-from leaderboard.views.columns import BY_NAME, COLUMNS, Facts, Standing, figure
+from leaderboard.views.columns import BY_NAME, COLUMNS, figure
 from leaderboard.views.exploitability import by_subject
+from leaderboard.views.standings import Ranked, Terms, rank
 
 if TYPE_CHECKING:
     from leaderboard.store.store import Store
 
-_VIEW = 3  # version of what a board holds: a cached one of another version is computed again
+_VIEW = 4  # version of what a board holds: a cached one of another version is computed again
 
 
 @dataclass(frozen=True)
 class Row:
     """One entrant (on one side); `row["mu"]` is its value in a column by that name, see `columns`.
 
-    Intervals are 95 %; None stands for what is not known yet.
+    Intervals are 95 %; None stands for what is not known.
 
     Attributes:
-        rank: place by the headline, 1 is best; equals share a place. rank_low, rank_high: its interval.
+        rank: place by the headline, 1 is best; equals share a place. rank_low, rank_high: its interval. All None for
+            one that has not met the whole panel, and where there is no panel.
         label: what people read, unique on the board; entrant: its id; side: "" where sides do not matter.
         record: the columns' values as JSON has them, by key.
     """
 
-    rank: int
-    rank_low: int
-    rank_high: int
+    rank: int | None
+    rank_low: int | None
+    rank_high: int | None
     label: str
     entrant: str
     side: str
@@ -78,16 +77,20 @@ class Board:
 
     Attributes:
         arena, kind, mode: which game, and whether entrants were frozen ("play") or learning ("learn").
-        headline: name of the figure that the board ranks by.
-        rule: what it ranks by and what is rated, in a sentence; method: how that was computed, in a paragraph.
-        panel: id of the panel, None where the arena has none and everybody is everybody's partner.
-        panel_members: labels of the partners.
+        headline: name of the figure that the board ranks by; "" where it is unranked.
+        rule: what it ranks by, in a sentence; method: how that was computed, in a paragraph.
+        panel: id of the panel, None where the arena has none.
+        panel_members: labels of the partners; panel_weights: {side: their weights}.
+        scale: {side: (mean, standard deviation) of the members' headlines}, which are 25 and 25/3 of mu.
+        length: steps of every episode; None where episodes differ in length.
+        first_place: {side: {"entrant", "without"}}, who is first, and {member: who would be} without that member.
+        faults_decide: {side: bool}, whether the order would be another one without the episodes that entrants spoiled.
         blocks, games, matches: how many the board is made of; a game is one episode under one rotation.
-        comparisons: sum of the weights of the comparisons behind the ratings.
-        spread, draw_margin: fitted parameters of the rating model, on TrueSkill's scale.
+        comparisons: number of episodes behind the rating of a competitive game.
+        spread, draw_margin: fitted parameters of the rating model, on TrueSkill's scale; 0 where nothing was fitted.
         seed: match seed whose blocks are counted, None for all.
         rules_version: version of the rules under which the blocks were played.
-        rows: sorted by side, then rank.
+        rows: sorted by side, then rank; those without a rank come last.
     """
 
     arena: str
@@ -98,6 +101,11 @@ class Board:
     method: str
     panel: str | None
     panel_members: tuple[str, ...]
+    panel_weights: Mapping[str, Sequence[float]]
+    scale: Mapping[str, Sequence[float]]
+    length: int | None
+    first_place: Mapping[str, Any]
+    faults_decide: Mapping[str, bool]
     blocks: int
     games: int
     matches: int
@@ -146,29 +154,27 @@ def board(
     arena = store.arena(arena_id)
     # A panel is frozen partners: those who learn while they play are compared over everybody whom they met.
     panel = store.panel(arena_id) if mode == "play" else None
-    labels = {entrant.id: entrant.label for entrant in store.entrants()}
-    matches = [match for match in store.matches(arena_id) if match.mode == mode]
-    key = (arena_id, mode, RULES_VERSION)
-    ids = store.block_ids(arena_id, mode, seed)
-    # Who plays is recorded before its blocks, and its label stays; a panel may name entrants that are not recorded yet.
-    members = [[entrant, labels.get(entrant)] for entrant in panel.entrants] if panel else None
+    if panel is not None and panel.id.endswith("/panel-0"):  # what earlier versions called a game without a panel
+        panel = None
+    labels, matches = store.labels(), store.match_entrants(arena_id, mode)
     measured = store.measurements(arena_id)
+    key = (arena_id, mode, RULES_VERSION)
     facts = [asdict(measurement) for measurement in measured]
-    depends_on = [_VIEW, seed, panel and panel.id, members, sorted(match.id for match in matches), ids, *facts]
+    state = store.block_state(arena_id, mode, seed)
+    depends_on = [_VIEW, seed, panel and asdict(panel), labels, len(matches), state, facts]
     inputs = hashlib.sha256(canonical([*key, *depends_on]).encode()).hexdigest()
     if not rebuild and (text := store.cached_view(*key, inputs)) is not None:
         return Board.from_json(text)
 
-    counted = set(ids)
-    blocks = [block for block in store.blocks(arena_id, mode=mode) if block.id in counted]
+    needed = panel.entrants if panel else None if mode == "learn" else ()
     made = make_board(
         arena,
-        blocks,
+        store.tallies(arena_id, mode, seed, needed),
         panel,
         mode=mode,
         seed=seed,
         labels=labels,
-        matches=[match.entrants for match in matches],
+        matches=matches,
         measurements=measured,
     )
     # The cache saves time and nothing else: a full disk, a busy database or a read-only one must not hide the board.
@@ -179,191 +185,144 @@ def board(
 
 def make_board(
     arena: ArenaRecord,
-    blocks: Sequence[BlockRecord],
+    tallies: Sequence[Tally],
     panel: PanelRecord | None = None,
     *,
     mode: str = "play",
     seed: int | None = None,
-    labels: dict[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
     matches: Iterable[Sequence[str]] = (),
     measurements: Iterable[Measurement] = (),
 ) -> Board:
-    """The board of these blocks, which are of one arena, mode and rules version; their order does not matter.
+    """The board of these tallies, which are of one arena, mode and rules version; their order does not matter.
 
     Args:
         arena: the arena.
-        blocks: the blocks.
-        panel: the arena's panel; None lets every entrant be a partner.
-        mode: "play" or "learn".
-        seed: the match seed of the blocks, for the record.
+        tallies: what the entrants of each pairing got; those with a member of the panel hold their episodes.
+        panel: the arena's panel; None leaves frozen entrants unranked.
+        mode: "play" or "learn". Learning entrants have no panel: they are ranked over everybody on the board.
+        seed: the match seed of the tallies, for the record.
         labels: {entrant id: label}.
         matches: the entrants of each match.
         measurements: of the arena's entrants, oldest first.
     """
-    sided = arena.kind == "competitive" and not is_head_to_head(arena)
-    table = performances(blocks, dict(arena.seats) if sided else None, arena.max_steps)
-    members = table.entrants if panel is None else panel.entrants
-    names = unique_labels({*table.entrants, *members}, labels or {})
+    everybody = tuple(sorted({who for tally in tallies for who in (tally.first, tally.second)}))
+    if panel is None and mode == "learn":
+        panel = PanelRecord("", arena.id, everybody)
+    members = panel.entrants if panel else ()
+    names = unique_labels({*everybody, *members}, labels or {})
     matches, measurements = list(matches), list(measurements)
-    rating, online = _rated(arena, blocks, table, members)
-    facts = Facts(
+    terms = Terms(
         arena,
-        table,
-        rating,
-        online,
+        panel,
+        mode,
+        names,
         matches=Counter(entrant for match in matches for entrant in set(match)),
         exploited=by_subject(measurements),
-        with_strangers=strangers.by_subject(measurements, table.entrants),
+        with_strangers=strangers.by_subject(measurements, everybody),
     )
+    ranked = [rank(terms, tallies, side) for side in sides_of(arena)]
+    rated = [part.rating for part in ranked if part.rating is not None]
+    first_side = [tally for tally in tallies if tally.side == next(iter(sides_of(arena)))]
+    lengths = {steps for tally in tallies for steps in tally.steps}
     return Board(
         arena=arena.id,
         kind=arena.kind,
         mode=mode,
-        headline=_HEADLINES[arena.kind],
+        headline=_headline(arena, panel),
         rule=_rule(arena, panel),
         method=_method(arena, panel),
-        panel=panel.id if panel else None,
+        panel=panel.id or None if panel else None,
         panel_members=tuple(names[entrant] for entrant in members),
-        blocks=len(table.blocks),
-        games=sum(block.episodes * len({result.rotation for result in block.results}) for block in blocks),
+        panel_weights={side: terms.weights(side) for side in sides_of(arena)} if panel else {},
+        scale={part.side: [figure(x) or 0.0 for x in part.scale] for part in ranked if part.scale is not None},
+        length=lengths.pop() if len(lengths) == 1 else None,
+        first_place={part.side: part.first_place for part in ranked if part.first_place is not None},
+        faults_decide={part.side: part.faults_decide for part in ranked},
+        blocks=sum(tally.blocks for tally in first_side),
+        games=sum(tally.games for tally in tallies),
         matches=len(matches),
-        comparisons=figure(rating.comparisons) or 0.0,
-        spread=figure(rating.spread) or 0.0,
-        draw_margin=figure(rating.margin) or 0.0,
+        comparisons=sum(figure(rating.comparisons) or 0.0 for rating in rated),
+        spread=figure(rated[0].spread) or 0.0 if rated else 0.0,
+        draw_margin=figure(rated[0].margin) or 0.0 if rated else 0.0,
         seed=seed,
         rules_version=RULES_VERSION,
-        rows=tuple(row for side in table.sides for row in _ranked(_standings(facts, side, members, mode), names)),
+        rows=tuple(row for part in ranked for row in _rows(part, names)),
     )
 
 
-def _rated(
-    arena: ArenaRecord, blocks: Sequence[BlockRecord], table: Performances, members: Sequence[str]
-) -> tuple[Rating, dict[str, tuple[float, float]]]:
-    """The fit of all comparisons, and classical TrueSkill."""
-    comparisons = observations(arena, blocks, members)
-    players = [player_name(entrant, side) for side in table.sides for entrant in table.entrants]
-    counts = Counts.of([comparison[:4] for comparison in comparisons], players)
-    return fit(counts), trueskill_online(rounds(comparisons), counts.draw_share)
-
-
-def _standings(facts: Facts, side: str, members: Sequence[str], mode: str) -> list[Standing]:
-    """All entrants on one side."""
-    table = facts.table
-    # With itself an entrant has a motive only where motives are mixed. Where it cooperates, others are held out;
-    # where it competes, its return against itself says nothing.
-    with_oneself = facts.arena.kind == "mixed" and mode == "play"
-    own = own_return(table, members, side=side or None, with_oneself=with_oneself)
-    players = [player_name(entrant, side) for entrant in table.entrants]
-    skills = facts.rating.skills(players) if players else {}
-    here = table.side == table.sides.index(side)
-    return [
-        Standing(facts, side, own, position, skills[player], here & (table.who == position))
-        for position, player in enumerate(players)
-    ]
-
-
-def _record(standing: Standing) -> dict[str, Any]:
-    """The standing's value in every column, by key."""
-    return {key: value for column in COLUMNS for key, value in zip(column.keys, column.choose(standing), strict=True)}
-
-
-def _ranked(standings: Sequence[Standing], names: Mapping[str, str]) -> list[Row]:
-    """The rows of one side with their ranks, best first."""
-    if not standings:
-        return []
-    records = {standing.entrant: _record(standing) for standing in standings}
-    intervals, last = _rank_intervals(standings, records)
-
-    def place(entrant: str) -> tuple[bool, float]:
-        headline = records[entrant]["headline"]
-        return entrant in last, -headline if headline is not None else float("inf")
-
-    side = standings[0].side
+def _rows(ranked: Ranked, names: Mapping[str, str]) -> list[Row]:
+    """The rows of one side, best first."""
     rows = []
-    for entrant in sorted(records, key=lambda entrant: (place(entrant), names[entrant], entrant)):
-        low, high = intervals[entrant]
-        rank = 1 + sum(place(other) < place(entrant) for other in records)
-        rows.append(Row(rank, min(low, rank), max(high, rank), names[entrant], entrant, side, records[entrant]))
+    for standing, interval in ranked.standings:
+        record = {
+            key: value for column in COLUMNS for key, value in zip(column.keys, column.choose(standing), strict=True)
+        }
+        place, low, high = interval if interval is not None else (None, None, None)
+        rows.append(Row(place, low, high, names[standing.entrant], standing.entrant, ranked.side, record))
     return rows
 
 
-def _rank_intervals(
-    standings: Sequence[Standing], records: Mapping[str, Mapping[str, Any]]
-) -> tuple[dict[str, tuple[int, int]], set[str]]:
-    """{entrant: interval of its rank}, and who comes last whatever its headline is."""
-    if standings[0].facts.arena.kind == "competitive":
-        players = {standing.entrant: standing.player for standing in standings}
-        ranks = standings[0].facts.rating.rank_intervals(list(players.values()))
-        return {entrant: ranks[player] for entrant, player in players.items()}, set()
-    # Only those who have met the whole panel can be compared; the others come last until they have.
-    own, who = standings[0].own, list(records)
-    whole = [i for i, r in enumerate(records.values()) if r["partners_met"] == r["partners"] > 0]
-    among = rank_intervals(own.value[whole], own.covariance[np.ix_(whole, whole)])
-    intervals = dict.fromkeys(who, (len(whole) + 1, len(who)))
-    intervals |= {who[i]: interval for i, interval in zip(whole, among, strict=True)}
-    return intervals, {entrant for i, entrant in enumerate(who) if i not in set(whole)}
-
-
-_HEADLINES = {
-    "competitive": "rating mu",
-    "mixed": "own return per step over the panel",
-    "cooperative": "return per step with held-out partners",
-}
+def _headline(arena: ArenaRecord, panel: PanelRecord | None) -> str:
+    if is_head_to_head(arena):
+        return "mu"
+    return "own_return" if panel else ""
 
 
 def _rule(arena: ArenaRecord, panel: PanelRecord | None) -> str:
-    """What the board ranks by, and what the rating is made of."""
-    draw = f"draw within {arena.draw_band:g}" if arena.draw_band else "equal is a draw"
-    duplicate = f"mu rates duplicate comparisons: same seats, partner and seeds, higher own return wins ({draw})."
+    """What the board ranks by."""
     if is_head_to_head(arena):
-        return f"Ranked by mu, which rates blocks: the higher mean return over all seat rotations wins ({draw})."
-    if arena.kind == "competitive":
-        return f"Ranked within each side by mu; {duplicate}"
-    partners = "the panel" if panel else "everybody on the board"
-    what = (
-        f"own return per step over {partners}"
-        if arena.kind == "mixed"
-        else f"return per step with others of {partners}"
-    )
-    return f"Ranked by mean {what}; {duplicate}"
+        band = f"a difference within {arena.draw_band:g}" if arena.draw_band else "an equal return"
+        return f"Ranked by mu, a rating of all games; the higher own return wins a game, {band} is a draw."
+    if panel is None:
+        return "Unranked: this game has no panel, so returns with different partners stand side by side."
+    partners = "the weighted panel" if panel.id else "everybody on the board"
+    if arena.kind == "cooperative":
+        partners = f"the other members of {partners}" if panel.id else "everybody else on the board"
+    within = " within each side" if len(sides_of(arena)) > 1 else ""
+    return f"Ranked{within} by own return per episode over {partners}; mu is the same number on TrueSkill's scale."
 
 
 def _method(arena: ArenaRecord, panel: PanelRecord | None) -> str:
     """How the figures were computed, in full."""
-    model = (
-        "Ratings are one order-free fit of Thurstone's model with draws (spread and draw margin fitted, tau = 0), on "
-        "TrueSkill's scale, centred on the mean. Rank intervals are sampled from the joint distribution. All intervals "
-        "are 95 %."
-    )
     if is_head_to_head(arena):
-        return f"One block is one observation. {model}"
-    partners = "all entrants" if panel is None else f"the members of {panel.id}"
-    duplicate = (
-        "An observation compares the mean own return per episode of two entrants in the same seats, with the same "
-        f"partner, on the same seeds; partners are {partners}, and the two themselves. When k entrants are compared on "
-        "the same episodes of one partner, each comparison weighs 2/k."
-    )
-    if arena.kind == "competitive":
-        return f"{duplicate} {model}"
+        return (
+            "Ratings are one order-free fit of Thurstone's model with draws (spread and draw margin fitted, tau = 0), "
+            "on TrueSkill's scale, centred on the mean. An episode counts once, however many rotations it was played "
+            "in. Rank intervals are sampled from the joint distribution. All intervals are 95 %."
+        )
+    if panel is None:
+        return ""
     oneself = " A member is its own partner, too." if arena.kind == "mixed" else " Nobody is its own partner."
-    means = (
-        "Own return per step: every partner counts equally, the unit of its interval is the episode, and who has not "
-        f"met all partners comes last.{oneself}"
+    scale = (
+        "mu is 25 + 25/3 x (own return - mean of the members) / (their standard deviation), frozen with the panel."
+        if panel.scale
+        else "mu is 25 + 25/3 x (own return - mean of the members) / (their standard deviation), as they stand here."
     )
-    return f"{means} {duplicate} {model}"
+    return (
+        "Own return: the panel's members are met in the same seats under the same luck, so the weighted mean over them "
+        "is taken per episode, and entrants are compared episode by episode (Student's t, 95 %). Who has not met all "
+        f"members has no rank.{oneself} {scale} Classical TrueSkill takes one result per pair and series of episodes; "
+        "it depends on their order and on who else entered."
+    )
 
 
 @dataclass(frozen=True)
 class Change:
-    """What some blocks changed for one entrant on one side; None where it was not on the board before."""
+    """What some blocks changed for one entrant on one side; None where it was not on the board before.
+
+    mu_before, mu_after: its rating with the interval; None where the board has no scale for it.
+    """
 
     label: str
     entrant: str
     side: str
     mu_before: float | None
-    mu_after: float
+    mu_after: float | None
+    mu_low: float | None
+    mu_high: float | None
     rank_before: int | None
-    rank_after: int
+    rank_after: int | None
 
 
 def rating_change(before: Board, after: Board, entrants: Iterable[str]) -> list[Change]:
@@ -371,9 +330,10 @@ def rating_change(before: Board, after: Board, entrants: Iterable[str]) -> list[
     old = {(row.entrant, row.side): row for row in before.rows}
     wanted = set(entrants)
     changes = []
-    for row in after.rows:
-        if row.entrant in wanted:
-            was = old.get((row.entrant, row.side))
-            mu, rank = (was["mu"].mean, was.rank) if was else (None, None)
-            changes.append(Change(row.label, row.entrant, row.side, mu, row["mu"].mean, rank, row.rank))
+    for row in (row for row in after.rows if row.entrant in wanted):
+        was = old.get((row.entrant, row.side))
+        before_mu = was.record["mu"] if was else None
+        mu, low, high = (row.record[key] for key in BY_NAME["mu"].keys)
+        ranks = (was.rank if was else None, row.rank)
+        changes.append(Change(row.label, row.entrant, row.side, before_mu, mu, low, high, *ranks))
     return changes

@@ -11,35 +11,16 @@ from typing import Any, Literal
 import numpy as np
 
 from leaderboard.records import STATUSES, ArenaRecord, Measurement, Status
-from leaderboard.statistics.comparison import player_name
 from leaderboard.statistics.estimate import Estimate
-from leaderboard.statistics.rating import CENTRE, Rating, Skill
-from leaderboard.statistics.returns import Floats, OwnReturn, Performances
+from leaderboard.statistics.field import Field
+from leaderboard.statistics.rating import CENTRE, Skill
+from leaderboard.statistics.tally import is_head_to_head
 from leaderboard.views import exploitability, strangers
 
 #: How a value is shown. "interval": value [low, high]; "share": met/partners; "deviation": mu (sigma); "marked": a
-#: number behind the sign of its mark; "alarm": a count that is red unless it is 0; "hidden": for programs only.
-Form = Literal["interval", "number", "count", "share", "deviation", "marked", "alarm", "hidden"]
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a board is made of.
-
-    Attributes:
-        arena, table, rating: the game, what everybody got in it, and the fit of all comparisons.
-        online: {player: (mu, sigma)} of classical TrueSkill.
-        matches: {entrant: in how many it played}.
-        exploited, with_strangers: {entrant: its measurements of either sort, oldest first}.
-    """
-
-    arena: ArenaRecord
-    table: Performances
-    rating: Rating
-    online: Mapping[str, tuple[float, float]]
-    matches: Mapping[str, int]
-    exploited: Mapping[str, Sequence[Measurement]]
-    with_strangers: Mapping[str, Sequence[Measurement]]
+#: number behind the sign of its mark; "alarm": a count that is red unless it is 0; "name": a label; "hidden": for
+#: programs only.
+Form = Literal["interval", "number", "count", "share", "deviation", "marked", "alarm", "name", "hidden"]
 
 
 @dataclass(frozen=True)
@@ -47,38 +28,47 @@ class Standing:
     """One entrant on one side, for which columns choose their values.
 
     Attributes:
-        facts, side: from what, and where.
-        own, position: own returns over the panel on this side, and the entrant's position in them.
-        skill: its rating among those of its side.
-        mine: which performances are its own, bool [P].
+        arena, field, position: the game, everybody on this side, and which of them it is.
+        skill: its rating; None where the board has no scale for it.
+        online: (mu, sigma) of classical TrueSkill.
+        above_next: how sure it is that it stands above the next one; None for the last and for those without a rank.
+        sound: its headline without the episodes that it spoiled itself; None where nobody spoiled any.
+        anchors: own returns that count as 0 and 1; None where the panel names none.
+        matches: in how many it played; measurements: those of exploitability, and those with strangers, oldest first.
+        names: {entrant: what people read}.
     """
 
-    facts: Facts
-    side: str
-    own: OwnReturn
+    arena: ArenaRecord
+    field: Field
     position: int
-    skill: Skill
-    mine: Any
+    skill: Skill | None
+    online: tuple[float, float]
+    above_next: float | None
+    sound: float | None
+    anchors: tuple[float, float] | None
+    matches: int
+    exploited: Sequence[Measurement]
+    with_strangers: Sequence[Measurement]
+    names: Mapping[str, str]
 
     @property
     def entrant(self) -> str:
         """Its id."""
-        return self.own.entrants[self.position]
-
-    @property
-    def player(self) -> str:
-        """What the rating calls it."""
-        return player_name(self.entrant, self.side)
+        return self.field.entrants[self.position]
 
     @cached_property
     def measured(self) -> Mapping[str, Sequence[Any]]:
         """What is shown of its measurements, by the first key of the column."""
-        seats = [seat for seat, side in self.facts.arena.seats if self.side and side == self.side]
-        exploited = exploitability.shown(self.facts.exploited.get(self.entrant, ()), seats, self.side)
-        return {**exploited, **strangers.shown(self.facts.with_strangers.get(self.entrant, ()), self.side)}
+        side = self.field.side
+        seats = [seat for seat, of in self.arena.seats if side and of == side]
+        return {
+            **exploitability.shown(self.exploited, seats, side),
+            **strangers.shown(self.with_strangers, side),
+        }
 
 
-_NEW = (CENTRE, CENTRE / 3.0)  # TrueSkill of a player without a game
+#: Classical TrueSkill of a player without a game: (mu, sigma).
+NEW = (CENTRE, CENTRE / 3.0)
 
 
 @dataclass(frozen=True)
@@ -89,11 +79,11 @@ class BoardColumn:
         keys: what its parts are called in JSON and CSV; the first one names the column.
         choose: the parts for a standing.
         form: how they are shown together.
-        heading, markdown, cooperative: what stands above it in a terminal, and, where they differ, in Markdown ("": it
-            is not shown there) and in a terminal where entrants cooperate.
+        heading: what stands above it; titles: {kind of game: what stands there instead}.
+        returns: its numbers are returns per episode, which screens may show per step.
+        narrow: it stands in the one table of a narrow terminal.
         digits: decimals where no interval says how many mean something; bounds: the fewest and the most otherwise.
         place: columns are shown in the order of this, then as they are declared; the headline is the first.
-        worth: how long the column stays when width runs out, where entrants compete, and elsewhere.
         group: columns that stay together, and are shown only where anybody's value is known.
         counted: key of the number of units behind an interval.
     """
@@ -102,12 +92,12 @@ class BoardColumn:
     choose: Callable[[Standing], Sequence[Any]]
     form: Form = "hidden"
     heading: str = ""
-    markdown: str | None = None
-    cooperative: str = ""
+    titles: Mapping[str, str] | None = None
+    returns: bool = False
+    narrow: bool = False
     digits: int = 3
     bounds: tuple[int, int] = (0, 4)
     place: int = 3
-    worth: tuple[int, int] = (40, 40)
     group: str = ""
     counted: str = ""
 
@@ -125,9 +115,11 @@ class BoardColumn:
         return None if first is None else Estimate(first, low, high, record[self.counted], "board")
 
 
-def figure(value: float) -> float | None:
+def figure(value: float | None) -> float | None:
     """Nine digits, far more than any figure of a board has; the last ones belong to the machine, not to the data."""
-    return float(f"{round(float(value), 9):.9g}") + 0.0 if np.isfinite(value) else None
+    if value is None or not np.isfinite(value):
+        return None
+    return float(f"{round(float(value), 9):.9g}") + 0.0
 
 
 def interval(name: str) -> tuple[str, str, str]:
@@ -136,40 +128,74 @@ def interval(name: str) -> tuple[str, str, str]:
 
 
 def _rating(standing: Standing) -> list[float | None]:
-    return [figure(x) for x in (standing.skill.mu, standing.skill.low, standing.skill.high)]
+    skill = standing.skill
+    return [None] * 3 if skill is None else [figure(x) for x in (skill.mu, skill.low, skill.high)]
+
+
+def _sigma(standing: Standing) -> list[float | None]:
+    return [None if standing.skill is None else figure(standing.skill.sigma)]
 
 
 def _conservative(standing: Standing) -> list[float | None]:
-    return [figure(standing.skill.conservative)]
+    return [None if standing.skill is None else figure(standing.skill.conservative)]
 
 
 def _online(standing: Standing) -> list[float | None]:
-    return [figure(x) for x in standing.facts.online.get(standing.player, _NEW)]
+    return [figure(x) for x in standing.online]
 
 
 def _met(standing: Standing) -> list[int]:
-    return [int(x[standing.position]) for x in (standing.own.met, standing.own.partners)]
+    met, wanted = standing.field.headline.met[standing.position], standing.field.wanted[standing.position]
+    return [int((met & wanted).sum()), int(wanted.sum())]
 
 
 def _own(standing: Standing) -> list[float | None]:
-    own: Sequence[Floats] = (standing.own.value, standing.own.low, standing.own.high)
-    return [figure(x[standing.position]) for x in own]
+    own = standing.field.headline.estimate(standing.position)
+    return [figure(x) for x in (own.mean, own.low, own.high)]
 
 
 def _headline(standing: Standing) -> list[float | None]:
-    return _rating(standing) if standing.facts.arena.kind == "competitive" else _own(standing)
+    return _rating(standing) if is_head_to_head(standing.arena) else _own(standing)
 
 
-def _games(standing: Standing) -> list[int]:
-    return [int(standing.facts.table.games[standing.mine].sum())]
+def _won(standing: Standing) -> list[float | None]:
+    """Share of the games against others that it won, a draw counting half."""
+    field, i = standing.field, standing.position
+    games = field.won[i].sum() + field.won[:, i].sum() + field.drawn[i].sum()
+    return [figure((field.won[i].sum() + field.drawn[i].sum() / 2) / games) if games else None]
 
 
-def _blocks(standing: Standing) -> list[int]:
-    return [len(np.unique(standing.facts.table.block[standing.mine]))]
+def _everybody(standing: Standing) -> list[float | None]:
+    return [figure(standing.field.everybody[standing.position])]
+
+
+def _uniform(standing: Standing) -> list[float | None]:
+    return [figure(standing.field.reweighted(np.ones(len(standing.field.partners)))[standing.position])]
+
+
+def _scaled(standing: Standing) -> list[float | None]:
+    if standing.anchors is None:
+        return [None] * 3
+    low, high = standing.anchors
+    return [None if x is None else figure((x - low) / (high - low)) for x in _own(standing)]
+
+
+def _worst(standing: Standing) -> list[float | None]:
+    """The least that any partner leaves it."""
+    with_partners = standing.field.with_partners[standing.position]
+    return [None if np.isnan(with_partners).all() else figure(np.nanmin(with_partners))]
+
+
+def _worst_partner(standing: Standing) -> list[str | None]:
+    """Which partner that is."""
+    with_partners = standing.field.with_partners[standing.position]
+    if np.isnan(with_partners).all():
+        return [None]
+    return [standing.names.get(standing.field.partners[int(np.nanargmin(with_partners))], "?")]
 
 
 def _faults(standing: Standing) -> tuple[int, dict[str, int]]:
-    spoiled = standing.facts.table.faults[standing.mine].sum(axis=0)
+    spoiled = standing.field.faults[standing.position]
     faults = {status.value: int(spoiled[status.code]) for status in STATUSES if status is not Status.DONE}
     return sum(faults.values()), {status: count for status, count in faults.items() if count}
 
@@ -188,52 +214,50 @@ COLUMNS: tuple[BoardColumn, ...] = (
         _rating,
         "interval",
         "mu [95 %]",
+        narrow=True,
         digits=1,
         bounds=(1, 2),
         place=0,
-        worth=(94, 80),
         counted="blocks",
     ),
-    BoardColumn(("sigma",), lambda s: [figure(s.skill.sigma)]),
-    BoardColumn(
-        ("conservative",), _conservative, "number", "mu-3sigma", "mu - 3 sigma", digits=1, place=1, worth=(75, 50)
-    ),
-    BoardColumn(
-        ("trueskill_mu", "trueskill_sigma"),
-        _online,
-        "deviation",
-        "TrueSkill",
-        "TrueSkill mu (sigma)",
-        digits=1,
-        place=1,
-    ),
+    BoardColumn(("sigma",), _sigma),
+    BoardColumn(("conservative",), _conservative, "number", "mu - 3 sigma", digits=1, place=1),
+    BoardColumn(("trueskill_mu", "trueskill_sigma"), _online, "deviation", "TrueSkill (sigma)", digits=1, place=1),
     BoardColumn(
         interval("own_return"),
         _own,
         "interval",
-        "own return/step [95 %]",
-        cooperative="held-out return/step [95 %]",
+        "own return",
+        titles={"cooperative": "held-out return"},
+        returns=True,
+        narrow=True,
         place=0,
-        worth=(70, 94),
         counted="episodes",
     ),
-    BoardColumn(("episodes",), lambda s: [int(s.own.n[s.position])]),
-    BoardColumn(("partners_met", "partners"), _met, "share", "met", worth=(60, 85)),
-    BoardColumn(("games",), _games, "count", "games", worth=(55, 55)),
-    BoardColumn(("blocks",), _blocks, "count", "blocks", "", worth=(30, 30)),
-    BoardColumn(("matches",), lambda s: [s.facts.matches.get(s.entrant, 0)], "count", "matches", "", worth=(20, 20)),
-    BoardColumn(("faults", "faults_by_status"), _faults, "alarm", "faults", worth=(45, 45)),
+    BoardColumn(("episodes",), lambda s: [int(s.field.headline.episodes[s.position])]),
+    BoardColumn(("won",), _won, "number", "games won", narrow=True, digits=3, place=1, group="won"),
+    BoardColumn(("everybody",), _everybody, "number", "return, all met", returns=True, digits=4, place=1),
+    BoardColumn(interval("scaled"), _scaled, "interval", "scaled 0-1", place=1, group="scaled", counted="episodes"),
+    BoardColumn(("uniform",), _uniform, "number", "uniform mean", returns=True, digits=4, place=1),
+    BoardColumn(("worst",), _worst, "number", "worst case", returns=True, narrow=True, digits=4, place=1),
+    BoardColumn(("worst_partner",), _worst_partner, "name", "worst partner", place=1),
+    BoardColumn(("above_next",), lambda s: [figure(s.above_next)], "number", "P(above next)", digits=3, place=1),
+    BoardColumn(("partners_met", "partners"), _met, "share", "met"),
+    BoardColumn(("games",), lambda s: [int(s.field.games[s.position])], "count", "games"),
+    BoardColumn(("blocks",), lambda s: [int(s.field.blocks[s.position])], "count", "blocks"),
+    BoardColumn(("matches",), lambda s: [s.matches], "count", "matches"),
+    BoardColumn(("faults", "faults_by_status"), _faults, "alarm", "faults", narrow=True),
+    BoardColumn(
+        ("without_faults",),
+        lambda s: [figure(s.sound)],
+        "number",
+        "without faults",
+        returns=True,
+        digits=4,
+        group="without_faults",
+    ),
     *(
-        BoardColumn(
-            (kind, f"{kind}_mark"),
-            _measured(kind),
-            "marked",
-            name,
-            digits=4,
-            place=2,
-            worth=(65, 65),
-            group="exploitability",
-        )
+        BoardColumn((kind, f"{kind}_mark"), _measured(kind), "marked", name, digits=4, place=2, group="exploitability")
         for kind, name in exploitability.COLUMNS.items()
     ),
     *(
@@ -243,7 +267,6 @@ COLUMNS: tuple[BoardColumn, ...] = (
             "interval" if len(keys) > 1 else "count",
             name,
             place=2,
-            worth=(64, 64),
             group="strangers",
             counted="strangers",
         )

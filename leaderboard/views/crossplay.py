@@ -1,5 +1,6 @@
 """Cross-play: what each entrant gets when paired with each other one."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -7,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leaderboard.labels import unique_labels
-from leaderboard.records import RULES_VERSION, BlockRecord, SeatResult
-from leaderboard.statistics.returns import Floats, Ints, counted_steps, performances
+from leaderboard.records import ArenaRecord, BlockRecord
+from leaderboard.statistics.panel_means import Floats, Ints
+from leaderboard.statistics.tally import Tally, is_head_to_head, own_returns, scores, sides_of
 
 if TYPE_CHECKING:
     from leaderboard.store.store import Store
@@ -16,84 +18,97 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Crossplay:
-    """Mean own return per step of the row when paired with the column; self-play on the diagonal.
+    """What the row got when paired with the column; self-play on the diagonal.
+
+    In a competitive game on one side that is the share of games won, a draw counting half; elsewhere the mean own
+    return per episode.
 
     Attributes:
         arena: arena id.
         side: the side that the row plays; "" if the mean goes over all seats.
         entrants: n entrant ids.
         labels: what to call them, each once.
+        quantity: "games won" or "own return".
         mean: float [n, n]; NaN where the two have not met.
         standard_error: float [n, n] of the mean, with the episode as the unit; NaN from fewer than two.
-        n: int [n, n], number of episodes, each the mean over all rotations.
+        n: int [n, n], number of episodes, each the mean over the rotations.
     """
 
     arena: str
     side: str
     entrants: tuple[str, ...]
     labels: tuple[str, ...]
+    quantity: str
     mean: Floats
     standard_error: Floats
     n: Ints
 
     def plain(self) -> dict[str, Any]:
         """Plain data for JSON; what is not known is None."""
-        figures = {"mean": self.mean, "standard_error": self.standard_error}
-        known = {name: np.where(np.isfinite(x), x, None).tolist() for name, x in figures.items()}  # type: ignore[call-overload]
-        names = {"entrants": list(self.entrants), "labels": list(self.labels)}
+        known: dict[str, Any] = {}
+        for name, x in {"mean": self.mean, "standard_error": self.standard_error}.items():
+            known[name] = [[float(value) if np.isfinite(value) else None for value in row] for row in x]
+        names = {"entrants": list(self.entrants), "labels": list(self.labels), "quantity": self.quantity}
         return {"arena": self.arena, "side": self.side, **names, **known, "n": self.n.tolist()}
 
 
 def crossplay(
-    blocks: Iterable[BlockRecord],
+    tallies: Iterable[Tally],
+    arena: ArenaRecord,
     entrants: Sequence[str],
     *,
-    sides: Mapping[str, str] | None = None,
     side: str = "",
-    max_steps: int = 0,
     labels: Mapping[str, str] | None = None,
 ) -> Crossplay:
-    """The cross-play matrix of `entrants`, in this order, from blocks of one arena and mode.
+    """The cross-play matrix of `entrants`, in this order, from tallies of one arena and mode.
 
     Args:
-        blocks: the blocks, in any order; those with other entrants are passed over.
+        tallies: in any order, with their episodes; those of other entrants are passed over.
+        arena: the arena.
         entrants: entrant ids.
-        sides: {seat: side}; needed for `side`.
         side: side that the row plays; "" for the mean over all its seats.
-        max_steps: steps of a whole episode, see `returns.performances`.
         labels: {entrant id: label}.
 
     Raises:
-        ValueError: no seat is on that side.
+        ValueError: entrants are not counted on a side of that name.
     """
-    blocks = list(blocks)
-    table = performances(blocks, sides if side else None, max_steps)
-    if side and (sides is None or side not in sides.values()):
-        raise ValueError(f"no seat is on side {side!r}")
-    size, index = len(entrants), {entrant: i for i, entrant in enumerate(entrants)}
-    at = np.array([index.get(entrant, -1) for entrant in table.entrants], dtype=np.intp)
-    row, column = at[table.who], at[table.partner]
-    chosen = (row >= 0) & (column >= 0)
-    if side:
-        chosen &= table.side == table.sides.index(side)
-    cell = np.repeat(row * size + column, table.length)
-    kept = np.repeat(chosen, table.length)
-    cell, x = cell[kept], table.per_step[kept]
-    n = np.bincount(cell, minlength=size * size)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.bincount(cell, weights=x, minlength=size * size) / n
-        squares = np.bincount(cell, weights=(x - mean[cell]) ** 2, minlength=size * size)
-        error = np.where(n > 1, np.sqrt(squares / (n - 1.0) / n), np.nan)
+    if side not in sides_of(arena):
+        raise ValueError(f"no seat is on side {side!r}" if side else "name a side: this game has several")
     names = unique_labels(entrants, labels or {})
-    return Crossplay(
-        arena=blocks[0].arena if blocks else "",
-        side=side,
-        entrants=tuple(entrants),
-        labels=tuple(names[entrant] for entrant in entrants),
-        mean=mean.reshape(size, size),
-        standard_error=error.reshape(size, size),
-        n=n.reshape(size, size),
-    )
+    mean, error, n = _cells([tally for tally in tallies if tally.side == side], arena, entrants)
+    quantity = "games won" if is_head_to_head(arena) else "own return"
+    called = tuple(names[entrant] for entrant in entrants)
+    return Crossplay(arena.id, side, tuple(entrants), called, quantity, mean, error, n)
+
+
+def _cells(tallies: Iterable[Tally], arena: ArenaRecord, entrants: Sequence[str]) -> tuple[Floats, Floats, Ints]:
+    """Mean, standard error and number of episodes, each [n, n]."""
+    size, at = len(entrants), {entrant: i for i, entrant in enumerate(entrants)}
+    episodes: dict[tuple[int, int], list[Floats]] = defaultdict(list)
+    for tally in tallies:
+        if tally.first in at and tally.second in at:
+            first, second = _of_pair(tally, is_head_to_head(arena))
+            episodes[at[tally.first], at[tally.second]].append(first)
+            if tally.first != tally.second:
+                episodes[at[tally.second], at[tally.first]].append(second)
+    mean, error = np.full((size, size), np.nan), np.full((size, size), np.nan)
+    n = np.zeros((size, size), dtype=np.intp)
+    for cell, parts in episodes.items():
+        own = np.concatenate(parts)
+        own = own[~np.isnan(own)]
+        n[cell] = len(own)
+        mean[cell] = own.mean() if len(own) else np.nan
+        error[cell] = own.std(ddof=1) / len(own) ** 0.5 if len(own) > 1 else np.nan
+    return mean, error, n
+
+
+def _of_pair(tally: Tally, scored: bool) -> tuple[Floats, Floats]:
+    """What the two of a pairing got: games won, or own return of each episode."""
+    if not scored:
+        assert tally.own is not None
+        return tally.own[:, 0], tally.own[:, 1]
+    games = np.repeat([1.0, 0.5, 0.0], tally.won)
+    return games, 1.0 - games
 
 
 def read_crossplay(
@@ -117,19 +132,15 @@ def read_crossplay(
 
     Raises:
         StoreError: the arena is unknown, or the store cannot be read.
-        ValueError: no seat is on that side.
+        ValueError: entrants are not counted on a side of that name.
     """
     record = store.arena(arena)
-    blocks = [
-        block
-        for block in store.blocks(arena, entrants=entrants, mode=mode)
-        if block.rules_version == RULES_VERSION and seed in (None, block.seed)
-    ]
-    labels = {entrant.id: entrant.label for entrant in store.entrants()}
+    tallies = store.tallies(arena, mode, seed, entrants)
+    labels = store.labels()
     if entrants is None:
-        played = {entrant for block in blocks for entrant in block.entrants}
+        played = {entrant for tally in tallies for entrant in (tally.first, tally.second)}
         entrants = sorted(played, key=lambda entrant: (labels.get(entrant, entrant), entrant))
-    return crossplay(blocks, entrants, sides=dict(record.seats), side=side, max_steps=record.max_steps, labels=labels)
+    return crossplay(tallies, record, entrants, side=side, labels=labels)
 
 
 def episode_returns(
@@ -140,7 +151,7 @@ def episode_returns(
     episodes: int,
     *,
     first: int = 0,
-    max_steps: int | None = None,
+    arena: ArenaRecord | None = None,
 ) -> dict[str, Floats]:
     """Role -> float [episodes, rows, columns], own return of the row in that role when the column fills the rest.
 
@@ -156,8 +167,8 @@ def episode_returns(
         roles: {role: its seats}.
         episodes: how many episodes, from number `first` on; those that were not played are NaN.
         first: number of the first episode.
-        max_steps: None for returns per episode. Otherwise they are per step, where a spoiled episode's forfeit is
-            spread over at least these many steps, see `returns.performances`.
+        arena: given, a competitive game on one side has games won in the place of returns: 1 for an episode that the
+            row won, 1/2 for one that was drawn, the mean over the rotations; NaN with itself.
     """
     row_of, column_of = {who: i for i, who in enumerate(rows)}, {who: i for i, who in enumerate(columns)}
     returns = {role: np.full((episodes, len(rows), len(columns)), np.nan) for role in roles}
@@ -171,33 +182,9 @@ def episode_returns(
             if who not in row_of or partner not in column_of:
                 continue
             for role, seats in roles.items():
-                cell = own_returns(block, who, seats, max_steps)
+                mine = [result for result in block.results if result.seat in seats]
+                scored = arena is not None and is_head_to_head(arena)
+                cell = scores(block.results, who, partner, arena) if scored and arena else own_returns(mine, who)
                 if cell is not None:
                     returns[role][there, row_of[who], column_of[partner]] = cell[here]
     return returns
-
-
-def own_returns(block: BlockRecord, who: str, seats: Sequence[str], max_steps: int | None) -> Floats | None:
-    """Own return [episodes] of an entrant in a role of a block; None where it never plays it.
-
-    With `max_steps` it is the return per step, and a spoiled episode counts so many steps.
-    """
-    rotations: dict[int, list[SeatResult]] = {}
-    for result in block.results:
-        if result.entrant == who and result.seat in seats:
-            rotations.setdefault(result.rotation, []).append(result)
-    if not rotations:
-        return None
-    fewest = min(map(len, rotations.values()))
-    returns = [
-        np.mean([_return(result, max_steps) for result in results], axis=0)
-        for results in rotations.values()
-        if len(results) == fewest
-    ]
-    return np.asarray(np.mean(returns, axis=0))
-
-
-def _return(result: SeatResult, max_steps: int | None) -> Floats:
-    if max_steps is None:
-        return result.returns
-    return np.asarray(result.returns / counted_steps(result.lengths, result.statuses, max_steps))

@@ -125,7 +125,7 @@ def test_a_law_that_does_not_hold_is_told() -> None:
         if part.name == "critic":
             result[2] = ["1/3", "2/3", "0"]
         elif part.name == "score, batches":
-            result[0]["steps"] = ["1/3", "2/3", "0"]
+            result[0] = ["1/3", "2/3", "0"]
     groups = {row.group for row in FIGURE.assemble(parts, True, 1).rows}
     assert [group for group in groups if group.endswith("NOT so at N = 3")] != []
     assert [group for group in groups if "NOT 1 - (1 - P(> 0))^M" in group] != []

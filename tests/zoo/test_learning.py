@@ -166,7 +166,7 @@ def test_nothing_but_json_on_standard_output(zoo: Zoo) -> None:
         ((LOLA, NAIVE, *IPD, "--learn", "--runs", -1), "'--runs': -1 is not in the range"),
         ((LOLA, NAIVE, *IPD, "--learn", "--copies", "many"), "'--copies': 'many' is not a valid integer"),
         (
-            ("naive-exact", "sos", "--arena", "tandem", "--learn", "--copies", 1),
+            ("naive-exact", "sos", "--arena", "tandem", "--learn", "--copies", 1, "--json"),
             r"returns are no longer finite after \d+ rounds in tandem-v1; smaller steps .lr, eta. may help",
         ),
         (("mine.py:RaisesWhileLearning", NAIVE, *SMALL), "broke in .*: FloatingPointError: too hot .mine.py, line"),

@@ -20,14 +20,14 @@ from zoo import papers
 from zoo.entry import checkpoint, entrant
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
+from zoo.papers import games
 from zoo.papers import house as house_runs
 from zoo.papers.figure import Figure, FigureRow, Part, Reproduction
+from zoo.papers.games import Game, Outcome
 from zoo.papers.maddpg import deception as maddpg_deception
-from zoo.papers.maddpg import games
 from zoo.papers.maddpg import inferred as maddpg_inferred
-from zoo.papers.maddpg.games import Game, Outcome
-from zoo.papers.maddpg.pairs import over_pairs
 from zoo.papers.screen import report_screen
+from zoo.papers.tables import over_pairs
 from zoo.play.blocks import Task, play_block
 
 FIGURES = [name for name in papers.NAMES if name.startswith("maddpg-") and name != "maddpg-ensembles"]

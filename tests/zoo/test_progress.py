@@ -108,3 +108,17 @@ def test_what_a_run_is_at_stands_behind_its_name() -> None:
     with Progress("pairings", console=where) as bar:
         bar.update("lola", Reading(0, 14, doing="meets itself"))
     assert shown(where) == "lola meets itself: 0%, 0 of 14 pairings\n"
+
+
+def test_work_that_does_not_print_at_once_prints_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    where = console()
+    with Progress("rounds", console=where, at_once=False) as bar:
+        for done in range(40):
+            bar.update("run 1 of 3", reading(done))
+            now += 0.25
+    assert [line.partition(";")[0] for line in shown(where).splitlines()] == [
+        "run 1 of 3: 4%, 4 of 100 rounds",
+        "run 1 of 3: 24%, 24 of 100 rounds",
+    ]

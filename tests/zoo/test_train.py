@@ -252,7 +252,9 @@ def test_a_curve_averages_over_intervals_and_leaves_out_what_is_not_known() -> N
     assert curve.every == 2
     for number in range(5):
         share = float("nan") if number < 3 else 0.5
-        curve.add(Round(number, 10, {}, {"red": float(number)}, {"red": {"share": share}}, {("red",): {"loss": 1.0}}))
+        returns, shares = torch.tensor([float(number)], dtype=torch.float64), torch.tensor([share], dtype=torch.float64)
+        counted, by_copy = {"red": torch.tensor([1])}, {"red": {"share": shares}}
+        curve.add(Round(number, 10, {"red": returns}, counted, by_copy, {("red",): {"loss": 1.0}}))
     restored = Curve(rounds=400)
     restored.restore(json.loads(json.dumps(curve.state())))
     for c in (curve, restored):

@@ -33,6 +33,7 @@ from leaderboard.statistics.rating import fit
 from leaderboard.store.store import Store
 from zoo.bench import training as bench_training
 from zoo.entry.catalogue import refusal
+from zoo.entry.declared import panel_for
 from zoo.entry.entrant import Entrant
 from zoo.entry.registry import AGENTS, LIBRARIES, AgentEntry, library, load_agent, load_arena, names
 from zoo.entry.venue import ArenaChoice, Venue
@@ -240,7 +241,7 @@ def _planning() -> dict[str, float]:
         if len(entering) == FIELD:
             break
     with Store(":memory:") as store:
-        plan = prepare(venue, entering, store)
+        plan = prepare(venue, entering, store, panel_for(venue))
     return {"pairings": len(plan.pairings), "blocks": len(plan.tasks), "CPU s": time.process_time() - started}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import arena_settings, list_options, print_list
+from zoo.commands.options import arena_choice, list_options, print_list, set_option, wrap_option
 
 EPILOG = """\b
 Examples:
@@ -23,8 +23,8 @@ mpe2:simple_tag_v3, or path/to/file.py:env where `env` makes one.
 
 @click.command(epilog=EPILOG)
 @click.argument("name", required=False, metavar="[NAME]")
-@click.option("--set", "assignments", multiple=True, metavar="arena.FIELD=VALUE", help="A setting of the arena.")
-@click.option("--wrap", multiple=True, metavar="NAME[=VALUE]", help="SuperSuit wrapper of a PettingZoo environment.")
+@set_option
+@wrap_option
 @list_options
 def command(
     name: str | None, assignments: tuple[str, ...], wrap: tuple[str, ...], only_names: bool, as_json: bool
@@ -44,6 +44,4 @@ def command(
     if name is None:
         Console().print(listing.arenas_listed())
     else:
-        from zoo.entry.venue import ArenaChoice
-
-        Console().print(listing.arena_described(ArenaChoice(name, arena_settings(assignments), wrap)))
+        Console().print(listing.arena_described(arena_choice(name, assignments, wrap)))

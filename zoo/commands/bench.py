@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo.commands.options import json_option
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,7 +28,7 @@ Times are CPU seconds of one thread, medians of several repeats.
 
 @click.command(epilog=EPILOG)
 @click.option("--quick", is_flag=True, help="Repeat less: rougher figures in a third of the time.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the tables.")
+@json_option
 def command(quick: bool, as_json: bool) -> None:
     """Measure the speed of this installation.
 
@@ -40,11 +42,15 @@ def command(quick: bool, as_json: bool) -> None:
     from rich.console import Console
 
     from zoo.bench.speed import count, machine, measure
-    from zoo.matches.screen import watch
     from zoo.work.pool import limit_threads
+    from zoo.work.progress import Progress, Reading
 
     limit_threads()
-    measured = list(watch(measure(quick), count(), "measurements", quiet=as_json))
+    measured: list[Speed] = []
+    with Progress("measurements", Console(stderr=True), quiet=as_json) as progress:
+        for speed in measure(quick):
+            measured.append(speed)
+            progress.update("bench", Reading(len(measured), count()))
     if as_json:
         click.echo(json.dumps({"machine": machine(), "measurements": [asdict(m) for m in measured]}, indent=1))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import arena_settings
+from zoo.commands.options import arena_settings, json_option, set_option, wrap_option
 
 EPILOG = """\b
 NAME is a registered name, module:Class, or path/to/file.py:Class; an agent may
@@ -27,9 +27,9 @@ Exit code: 0 every law holds, 1 a law is broken, 2 nothing could be checked.
 @click.command(epilog=EPILOG)
 @click.argument("name", metavar="NAME")
 @click.option("--arena", metavar="ARENA", help="Check an agent here only (default: in every registered arena).")
-@click.option("--set", "assignments", multiple=True, metavar="arena.FIELD=VALUE", help="A setting of the arena.")
-@click.option("--wrap", multiple=True, metavar="NAME[=VALUE]", help="SuperSuit wrapper of a PettingZoo environment.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@set_option
+@wrap_option
+@json_option
 def command(name: str, arena: str | None, assignments: tuple[str, ...], wrap: tuple[str, ...], as_json: bool) -> None:
     """Hold an agent or an arena against the zoo's laws.
 

@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.commands.options import COUNT, SEED, arena_options, arena_settings, typed
+from zoo.commands.options import (
+    COUNT,
+    SEED,
+    arena_options,
+    grouped,
+    json_option,
+    no_record_option,
+    typed,
+    workers_option,
+)
+from zoo.errors import UserError
 
 if TYPE_CHECKING:
     from zoo.crossplay import CrossReport
-    from zoo.entry.venue import Venue
+    from zoo.entry.venue import ArenaChoice, Venue
 
 EPILOG = """\b
 Everybody plays every role with everybody, on the same seeds. Blocks are
@@ -35,9 +45,16 @@ Examples:
 @click.option("--role", "only", multiple=True, metavar="ROLE", help="Show this role only; repeatable.")
 @click.option("--episodes", type=COUNT, help="Episodes of every pairing in each rotation (default: the arena's).")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Only the public seed 0 reaches the board.")
-@click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks.")
-@click.option("--anchor-low", metavar="ENTRANT", help="Who is 0 on the normalised scale (default: the arena's).")
-@click.option("--anchor-high", metavar="ENTRANT", help="Who is 1 there, or best: the best of those at hand.")
+@workers_option
+@grouped(
+    "ends",
+    click.option(
+        "--anchor-low", "low", metavar="ENTRANT", help="Who is 0 on the normalised scale (default: the arena's)."
+    ),
+    click.option(
+        "--anchor-high", "high", metavar="ENTRANT", help="Who is 1 there, or best: the best of those at hand."
+    ),
+)
 @click.option(
     "--alpha",
     type=click.FloatRange(0, 1, min_open=True),
@@ -47,20 +64,17 @@ Examples:
 )
 @click.option("--csv", "table", type=click.Path(dir_okay=False, path_type=Path), help="Write every cell into a file.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a heat map, .png or .svg.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the screen.")
-@click.option("--no-record", is_flag=True, help="Leave records and leaderboard as they are.")
+@json_option
+@no_record_option
 def command(
     entrants: tuple[str, ...],
-    arena: str,
-    assignments: tuple[str, ...],
-    wrap: tuple[str, ...],
+    choice: ArenaChoice,
     against: tuple[str, ...],
     only: tuple[str, ...],
     episodes: int | None,
     seed: int,
     workers: int,
-    anchor_low: str | None,
-    anchor_high: str | None,
+    ends: dict[str, str | None],
     alpha: float,
     table: Path | None,
     plot: Path | None,
@@ -76,49 +90,48 @@ def command(
     import json
     import time
 
+    from rich.console import Console
+
+    from leaderboard.report.layout import plural
     from leaderboard.store.store import Store
     from zoo import crossplay, home
-    from zoo.entry.venue import ArenaChoice, Venue
-    from zoo.matches.screen import block_bar
+    from zoo.crossplay.screen import crossplay_screen
+    from zoo.entry.venue import Venue
+    from zoo.work.progress import Progress
 
-    started = time.process_time()
-    venue = Venue(ArenaChoice(arena, arena_settings(assignments), wrap))
+    started, venue = time.process_time(), Venue(choice)
     _check_options(venue, only, plot)
-    rows, further = _expanded(venue, entrants, against)
-    anchors = crossplay.anchors_for(venue, anchor_low, anchor_high)
-    with Store(":memory:" if no_record else home.records()) as store, block_bar(quiet=as_json) as watch:
+    rows, further = crossplay.expand(venue, entrants), crossplay.expand(venue, against)
+    known = {venue.id(text) for text in rows}
+    if len(rows) + len(further) < 2:
+        raise UserError(f"cross-play needs at least two entrants, got {len(rows)}")
+    anchors = crossplay.anchors_for(venue, **ends)
+    to_play = [*rows, *(text for text in dict.fromkeys(anchors.entrants) if venue.id(text) not in known)]
+    with (
+        Store(":memory:" if no_record else home.records()) as store,
+        Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False) as progress,
+    ):
         matrix = crossplay.play(
             venue,
-            _with_anchors(venue, rows, anchors.entrants),
+            to_play,
             [*rows, *further],
             episodes=episodes,
             seed=seed,
             workers=workers,
             store=store,
             command=typed(),
-            watch=watch,
+            watch=progress.update,
         )
         report = crossplay.report(matrix, anchors, entries=rows, only=only, alpha=alpha)
         for measurement in report.measurements():
             store.add(measurement)
-    spent, files = time.process_time() - started, _files(report, only, table, plot)
+    files, spent, console = _write(report, only, table, plot), time.process_time() - started, Console()
     if as_json:
         counts = {"blocks": matrix.blocks, "played": matrix.played, "cpu_s": spent}
         click.echo(json.dumps(report.to_json() | counts, indent=1, allow_nan=False))
-    else:
-        _show(report, "not recorded" if no_record else "recorded", spent, only, files)
-
-
-def _show(report: CrossReport, kept: str, spent: float, only: tuple[str, ...], files: list[Path]) -> None:
-    """The screen, and the paths of the files."""
-    from rich.console import Console
-
-    from leaderboard.report.layout import plural
-    from zoo.crossplay.screen import crossplay_screen
-
-    matrix, console = report.matrix, Console()
-    played = f"{matrix.played:,} of {plural(matrix.blocks, 'block')} played now"
-    console.print(crossplay_screen(report, f"{kept}; {played}; {spent:.1f} CPU s", only))
+        return
+    played = f"{matrix.played:,} of {plural(matrix.blocks, 'block')} played now; {spent:.1f} CPU s"
+    console.print(crossplay_screen(report, f"{'not recorded' if no_record else 'recorded'}; {played}", only))
     for file in files:
         console.print(str(file), soft_wrap=True, highlight=False, markup=False)
 
@@ -126,7 +139,7 @@ def _show(report: CrossReport, kept: str, spent: float, only: tuple[str, ...], f
 def _check_options(venue: Venue, only: tuple[str, ...], plot: Path | None) -> None:
     """Refuse roles and pictures that there are not, before anything is played."""
     from zoo import crossplay
-    from zoo.errors import UserError, nearest, need
+    from zoo.errors import nearest, need
 
     if plot is not None:
         if plot.suffix not in (".png", ".svg"):
@@ -138,26 +151,8 @@ def _check_options(venue: Venue, only: tuple[str, ...], plot: Path | None) -> No
             raise UserError(f"--role: {venue.spec.name} has no role {role!r}; {nearest(role, known)}")
 
 
-def _expanded(venue: Venue, entrants: tuple[str, ...], against: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """Entries and further opponents, all of whom can play every role."""
-    from zoo import crossplay
-    from zoo.errors import UserError
-
-    rows, further = crossplay.expand(venue, entrants), crossplay.expand(venue, against)
-    crossplay.check(venue, [*rows, *further])
-    if len(rows) + len(further) < 2:
-        raise UserError(f"cross-play needs at least two entrants, got {len(rows)}")
-    return rows, further
-
-
-def _with_anchors(venue: Venue, rows: list[str], anchors: tuple[str, ...]) -> list[str]:
-    """The rows, and those anchors that are none of them."""
-    known = {venue.id(text) for text in rows}
-    return [*rows, *(text for text in dict.fromkeys(anchors) if venue.id(text) not in known)]
-
-
-def _files(report: CrossReport, only: tuple[str, ...], table: Path | None, plot: Path | None) -> list[Path]:
-    """The files that were asked for; their paths."""
+def _write(report: CrossReport, only: tuple[str, ...], table: Path | None, plot: Path | None) -> list[Path]:
+    """Write the files that were asked for; their paths."""
     from leaderboard.report.plots import pictures
     from zoo.crossplay.cells import to_csv
     from zoo.crossplay.picture import heat_map

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Examples:
   zoo leaderboard --arena coin
+  zoo leaderboard --arena coin --wide
+  zoo leaderboard --arena coin --columns own_return,uniform,worst,worst_partner
   zoo leaderboard --arena coin --format markdown > board.md
   zoo leaderboard --arena coin-v1(size=5) --json
   zoo leaderboard --rebuild
@@ -26,8 +28,12 @@ Examples:
 @format_options
 @click.option("--learn", is_flag=True, help="The board of learning matches instead of that of frozen entrants.")
 @click.option("--all-seeds", is_flag=True, help="Count every seed, not only the public one.")
+@click.option("--wide", is_flag=True, help="Every column, in as many tables as it takes.")
+@click.option("--columns", metavar="NAME,...", help="These columns instead, by their names in --json.")
 @click.option("--rebuild", is_flag=True, help="Recompute from the records instead of reading the cache.")
-def command(arena: str | None, form: str, learn: bool, all_seeds: bool, rebuild: bool) -> None:
+def command(
+    arena: str | None, form: str, learn: bool, all_seeds: bool, wide: bool, columns: str | None, rebuild: bool
+) -> None:
     """Show an arena's leaderboard.
 
     Entrants are ranked by what is right for the kind of game, over the arena's panel; every figure says what it
@@ -45,6 +51,7 @@ def command(arena: str | None, form: str, learn: bool, all_seeds: bool, rebuild:
     from zoo import home
     from zoo.errors import UserError
 
+    chosen = _columns(columns) if columns is not None else None
     with Store(home.records(), read_only=not rebuild) as store:
         seed = None if all_seeds or learn else 0
         mode = "learn" if learn else "play"
@@ -60,7 +67,7 @@ def command(arena: str | None, form: str, learn: bool, all_seeds: bool, rebuild:
         for number, standings in enumerate(boards):
             if number:
                 console.print()
-            console.print(board_view(standings))
+            console.print(board_view(standings, wide=wide, columns=chosen))
     elif form == "json":
         texts = [tables.to_json(standings) for standings in boards]
         whole = json.dumps([json.loads(text) for text in texts], indent=2, ensure_ascii=False) + "\n"
@@ -71,6 +78,19 @@ def command(arena: str | None, form: str, learn: bool, all_seeds: bool, rebuild:
         click.echo("".join(tables.to_csv(standings).partition("\n")[2] for standings in boards), nl=False)
     else:
         click.echo("\n".join(tables.to_markdown(standings) for standings in boards), nl=False)
+
+
+def _columns(text: str) -> list[str]:
+    """The names of columns between commas."""
+    from leaderboard.views.columns import COLUMNS
+    from zoo.errors import UserError, nearest
+
+    known = [column.name for column in COLUMNS if column.form != "hidden"]
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise UserError(f"no column {name!r}; {nearest(name, known)}")
+    return names
 
 
 def _identities(arenas: list[ArenaRecord], arena: str | None) -> list[str]:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from functools import partial
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from zoo.commands.options import COUNT, SEED, arena_options, arena_settings, grouped, typed
+from zoo.commands.options import (
+    COUNT,
+    SEED,
+    arena_options,
+    grouped,
+    json_option,
+    no_record_option,
+    panel_option,
+    refuse,
+    typed,
+    workers_option,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from leaderboard.store.store import Store
-    from zoo.entry.venue import Venue
+    from zoo.entry.venue import ArenaChoice, Venue
     from zoo.matches.learning import LearningSummary
     from zoo.matches.match import Summary
+    from zoo.work.progress import Watch
 
 EPILOG = """\b
 An entrant is NAME[,field=value ...][@CHECKPOINT]: a learner plays the house's
@@ -34,24 +44,20 @@ Examples:
 """
 
 
-@dataclass(frozen=True)
-class Frozen:
-    """How a match of frozen entrants is played."""
-
-    episodes: int | None
-    first: int | None
-    workers: int
+_FROZEN = ("episodes", "first", "workers", "panel")
+_LEARNING = ("rounds", "copies", "length", "runs", "sight")
 
 
 @dataclass(frozen=True)
-class Learning:
-    """How a match of learners is played."""
+class Meeting:
+    """Who meets where, whether they learn or not, and where that is recorded and shown."""
 
-    rounds: int
-    copies: int
-    length: int | None
-    runs: int
-    sight: str
+    venue: Venue
+    texts: tuple[str, str]
+    seed: int | None
+    store: Store
+    recorded: bool
+    watch: Watch
 
 
 @click.command(epilog=EPILOG)
@@ -62,8 +68,8 @@ class Learning:
     "frozen",
     click.option("--episodes", type=COUNT, help="Episodes in each rotation (default: the arena's, 1000 in ours)."),
     click.option("--from", "first", type=click.IntRange(0), help="With --seed: the first episode (default: 0)."),
-    click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks."),
-    into=Frozen,
+    workers_option,
+    panel_option,
 )
 @click.option("--seed", type=SEED, help="Play this seed from episode 0 (default: the next public episodes).")
 @click.option("--learn", is_flag=True, help="Both learn while they play, from scratch or from @CHECKPOINT.")
@@ -80,22 +86,19 @@ class Learning:
         show_default=True,
         help="With --learn: what learners see of each other.",
     ),
-    into=Learning,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the screen.")
-@click.option("--no-record", is_flag=True, help="Leave records and leaderboard as they are.")
+@json_option
+@no_record_option
 @click.pass_context
 def command(
     ctx: click.Context,
     a: str,
     b: str,
-    arena: str,
-    assignments: tuple[str, ...],
-    wrap: tuple[str, ...],
-    frozen: Frozen,
+    choice: ArenaChoice,
+    frozen: dict[str, Any],
     seed: int | None,
     learn: bool,
-    learning: Learning,
+    learning: dict[str, Any],
     as_json: bool,
     no_record: bool,
 ) -> None:
@@ -110,20 +113,21 @@ def command(
 
     from leaderboard.store.store import Store
     from zoo import home
-    from zoo.entry.venue import ArenaChoice, Venue
+    from zoo.entry.venue import Venue
     from zoo.work.pool import limit_threads
+    from zoo.work.progress import Progress
 
-    kind, why = (Frozen, "is for matches without --learn") if learn else (Learning, "needs --learn")
-    for name in (field.name for field in fields(kind)):
-        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{'from' if name == 'first' else name} {why}", ctx)
-    if frozen.first is not None and seed is None:
+    refuse(ctx, *((_FROZEN, "is for matches without --learn") if learn else (_LEARNING, "needs --learn")))
+    if frozen["first"] is not None and seed is None:
         raise click.UsageError("--from needs --seed", ctx)
     limit_threads()
-    venue = Venue(ArenaChoice(arena, arena_settings(assignments), wrap))
-    with Store(":memory:" if no_record else home.records()) as store:
-        play = partial(_learn, learning) if learn else partial(_play, frozen)
-        summary, screen = play(venue, (a, b), seed, store, quiet=as_json, recorded=not no_record)
+    venue, unit = Venue(choice), "rounds" if learn else "blocks"
+    with (
+        Store(":memory:" if no_record else home.records()) as store,
+        Progress(unit, Console(stderr=True), quiet=as_json, at_once=False) as progress,
+    ):
+        meeting = Meeting(venue, (a, b), seed, store, not no_record, progress.update)
+        summary, screen = _learn(meeting, **learning) if learn else _play(meeting, **frozen)
     if as_json:
         click.echo(json.dumps(summary.to_json(), indent=1, allow_nan=False))
     else:
@@ -131,52 +135,39 @@ def command(
 
 
 def _play(
-    options: Frozen,
-    venue: Venue,
-    texts: tuple[str, str],
-    seed: int | None,
-    store: Store,
-    *,
-    quiet: bool,
-    recorded: bool,
+    meeting: Meeting, *, episodes: int | None, first: int | None, workers: int, panel: tuple[str, ...]
 ) -> tuple[Summary, RenderableType]:
     """A match of frozen entrants."""
     import time
 
     from zoo.matches.match import public_board, summarise
-    from zoo.matches.plan import run
-    from zoo.matches.screen import block_bar, match_screen
+    from zoo.matches.panel import panel_of
+    from zoo.matches.plan import Work, run
+    from zoo.matches.screen import match_screen
     from zoo.matches.tournament import prepare
 
-    first, onward = options.first or 0, seed is None
-    plan = prepare(venue, texts, store, episodes=options.episodes, seed=seed or 0, first=first, onward=onward)
+    store, seed, onward = meeting.store, meeting.seed or 0, meeting.seed is None
+    venue, work = meeting.venue, Work(typed(), workers, meeting.watch)
+    for text in meeting.texts:
+        venue.entrant(text)  # refused before anything is played
+    partners = panel_of(venue, store, work, members=panel)
+    which = (episodes, seed, first or 0, onward)
+    plan = prepare(venue, meeting.texts, store, partners, *which)
     before = public_board(store, venue.identity)
-    with block_bar(quiet=quiet) as watch:
-        played = run(plan, store, typed(), options.workers, watch)
-    summary = summarise(plan, store, before, cpu_s=time.process_time(), recorded=recorded)
+    played = run(plan, store, work)
+    summary = summarise(plan, store, before, cpu_s=time.process_time(), recorded=meeting.recorded)
     note = "from the records, nothing was added" if not played else "in part from the records"
     return summary, match_screen(summary, "" if played == len(plan.tasks) else note)
 
 
 def _learn(
-    options: Learning,
-    venue: Venue,
-    texts: tuple[str, str],
-    seed: int | None,
-    store: Store,
-    *,
-    quiet: bool,
-    recorded: bool,
+    meeting: Meeting, *, rounds: int, copies: int, length: int | None, runs: int, sight: str
 ) -> tuple[LearningSummary, RenderableType]:
     """A match of learners."""
-    from rich.console import Console
-
     from zoo.matches.learning import LearningMatch, Schedule
     from zoo.matches.screen import learning_screen
-    from zoo.work.progress import Progress
 
-    schedule = Schedule(options.rounds, options.copies, options.length or venue.spec.max_steps, options.sight)
-    match = LearningMatch(venue, texts, schedule, options.runs, seed or 0)
-    with Progress("rounds", Console(stderr=True), quiet=quiet, at_once=False) as progress:
-        summary = match.play(store, typed(), progress.update, recorded=recorded)
+    schedule = Schedule(rounds, copies, length or meeting.venue.spec.max_steps, sight)
+    match = LearningMatch(meeting.venue, meeting.texts, schedule, runs, meeting.seed or 0)
+    summary = match.play(meeting.store, typed(), meeting.watch, recorded=meeting.recorded)
     return summary, learning_screen(summary)

@@ -6,12 +6,16 @@ import functools
 import json
 import shlex
 import sys
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from zoo.entry.venue import ArenaChoice
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,16 +23,31 @@ COUNT = click.IntRange(1, 1_000_000)
 #: What records can hold.
 SEED = click.IntRange(0, 2**63 - 1)
 
+set_option = click.option(
+    "--set", "assignments", multiple=True, metavar="arena.FIELD=VALUE", help="A setting of the arena."
+)
+wrap_option = click.option(
+    "--wrap", multiple=True, metavar="NAME[=VALUE]", help="SuperSuit wrapper of a PettingZoo environment."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the screen.")
+no_record_option = click.option("--no-record", is_flag=True, help="Leave records and leaderboard as they are.")
+workers_option = click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks.")
 
-def arena_options(function: F) -> F:
-    """--arena, --set and --wrap."""
-    function = click.option(
-        "--wrap", multiple=True, metavar="NAME[=VALUE]", help="SuperSuit wrapper of a PettingZoo environment."
-    )(function)
-    function = click.option(
-        "--set", "assignments", multiple=True, metavar="arena.FIELD=VALUE", help="A setting of the arena."
-    )(function)
-    return click.option("--arena", required=True, metavar="ARENA", help="See `zoo arenas`.")(function)
+
+def _texts(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """ENTRANT texts between commas; a text with settings holds commas itself, so each of those has a '='."""
+    texts: list[str] = []
+    for part in value.split(",") if value else ():
+        if texts and "=" in part and not part.partition("=")[0].count("@"):
+            texts[-1] += f",{part}"
+        elif part.strip():
+            texts.append(part.strip())
+    return tuple(texts)
+
+
+panel_option = click.option(
+    "--panel", metavar="A,B,C", callback=_texts, help="Give the game a panel of these partners, and record it."
+)
 
 
 def format_options(function: F) -> F:
@@ -89,6 +108,34 @@ def grouped(name: str, *options: Callable[[Any], Any], into: Callable[..., Any] 
         return cast(F, call)
 
     return decorate
+
+
+def arena_choice(arena: str, assignments: tuple[str, ...], wrap: tuple[str, ...]) -> ArenaChoice:
+    """The arena that the options name.
+
+    Raises:
+        UserError: an assignment to something else than the arena.
+    """
+    from zoo.entry.venue import ArenaChoice
+
+    return ArenaChoice(arena, arena_settings(assignments), wrap)
+
+
+#: --arena, --set and --wrap, which reach a command as one `choice`.
+arena_options = grouped(
+    "choice",
+    click.option("--arena", required=True, metavar="ARENA", help="See `zoo arenas`."),
+    set_option,
+    wrap_option,
+    into=arena_choice,
+)
+
+
+def refuse(ctx: click.Context, names: Collection[str], why: str) -> None:
+    """Refuse options, given by the names of their parameters, that would do nothing beside the others."""
+    for parameter in ctx.command.params:
+        if parameter.name in names and ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[0]} {why}", ctx)
 
 
 def arena_settings(assignments: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.commands.options import COUNT
+from zoo.commands.options import COUNT, json_option
 from zoo.errors import UserError, need
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ Examples:
     "--plot", type=click.Choice(["png", "svg", "both", "none"]), default="png", show_default=True, help="The picture."
 )
 @click.option("--force", is_flag=True, help="Start anew, whatever the folder holds.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the tables.")
+@json_option
 def command(
     name: str | None,
     listed: bool,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from zoo.commands.options import COUNT, SEED, arena_options, arena_settings, format_options, typed
+from zoo.commands.options import COUNT, SEED, arena_options, format_options, panel_option, typed, workers_option
+
+if TYPE_CHECKING:
+    from zoo.entry.venue import ArenaChoice
 
 EPILOG = """\b
 The matrix is a report on the records: it shows everything that these entrants
@@ -24,18 +29,18 @@ Examples:
 @arena_options
 @click.option("--episodes", type=COUNT, help="Episodes of every pairing in each rotation.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Only blocks of the public seed 0 are rated.")
-@click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks.")
+@workers_option
 @click.option("--no-panel", is_flag=True, help="Leave out the pairings with the arena's panel.")
+@panel_option
 @format_options
 def command(
     entrants: tuple[str, ...],
-    arena: str,
-    assignments: tuple[str, ...],
-    wrap: tuple[str, ...],
+    choice: ArenaChoice,
     episodes: int | None,
     seed: int,
     workers: int,
     no_panel: bool,
+    panel: tuple[str, ...],
     form: str,
 ) -> None:
     """Play all pairs of the entrants, self-play included, and show the cross-play matrix."""
@@ -43,36 +48,41 @@ def command(
 
     from leaderboard.report import tables
     from leaderboard.report.terminal import board_view, crossplay_view
+    from leaderboard.statistics.tally import sides_of
     from leaderboard.store.store import Store
     from leaderboard.views.crossplay import read_crossplay
     from zoo import home
-    from zoo.entry.venue import ArenaChoice, Venue
+    from zoo.entry.venue import Venue
     from zoo.matches.match import public_board
-    from zoo.matches.plan import run
-    from zoo.matches.screen import block_bar
+    from zoo.matches.panel import panel_of
+    from zoo.matches.plan import Work, run
     from zoo.matches.tournament import each_once, prepare
     from zoo.play.blocks import PUBLIC_SEED
     from zoo.work.pool import limit_threads
+    from zoo.work.progress import Progress
 
     if len(entrants) < 2:
         raise click.UsageError("a tournament needs at least two entrants")
     limit_threads()
-    venue = Venue(ArenaChoice(arena, arena_settings(assignments), wrap))
+    venue = Venue(choice)
     each_once([venue.entrant(text) for text in entrants])
     with Store(home.records()) as store:
-        plan = prepare(venue, entrants, store, episodes=episodes, seed=seed, with_panel=not no_panel)
-        with block_bar(quiet=form != "table") as watch:
-            run(plan, store, typed(), workers, watch)
+        with Progress("blocks", Console(stderr=True), quiet=form != "table", at_once=False) as progress:
+            work = Work(typed(), workers, progress.update)
+            partners = None if no_panel else panel_of(venue, store, work, members=panel)
+            plan = prepare(venue, entrants, store, partners, episodes, seed)
+            run(plan, store, work)
         ids = [who.id for who in plan.entrants]
-        matrix = read_crossplay(store, venue.identity, entrants=ids, seed=plan.seed)
+        sides = sides_of(store.arena(venue.identity))
+        matrices = [read_crossplay(store, venue.identity, entrants=ids, seed=seed, side=side) for side in sides]
         standings = public_board(store, venue.identity) if seed == PUBLIC_SEED else None
     if form == "table":
         console = Console()
-        console.print(crossplay_view(matrix))
-        if standings is not None:
+        for matrix in matrices:
+            console.print(crossplay_view(matrix))
             console.print()
+        if standings is not None:
             console.print(board_view(standings))
     else:
-        click.echo(
-            {"json": tables.to_json, "csv": tables.to_csv, "markdown": tables.to_markdown}[form](matrix), nl=False
-        )
+        written = {"json": tables.to_json, "csv": tables.to_csv, "markdown": tables.to_markdown}[form]
+        click.echo("".join(written(matrix) for matrix in matrices), nl=False)

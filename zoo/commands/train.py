@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.commands.options import arena_options, arena_settings, grouped
+from zoo.commands.options import arena_options, grouped
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from leaderboard.report.sheet import Sheet
+    from zoo.entry.venue import ArenaChoice
     from zoo.training.many import TrainingRun
     from zoo.training.plan import Plan
     from zoo.training.run import Outcome
@@ -136,9 +137,7 @@ def _number(name: str, default: str | int, text: str, kind: Callable[[str | int]
     click.option("--save-every", type=float, default=30.0, show_default=True, help="Seconds between saves."),
     into=RunOptions,
 )
-def command(
-    agent: str, arena: str, assignments: tuple[str, ...], wrap: tuple[str, ...], what: dict[str, Any], how: RunOptions
-) -> None:
+def command(agent: str, choice: ArenaChoice, what: dict[str, Any], how: RunOptions) -> None:
     """Train AGENT in an arena and keep its checkpoint.
 
     AGENT is NAME[,field=value ...][@CHECKPOINT]; with @CHECKPOINT it starts from those weights. The result is a folder
@@ -146,12 +145,10 @@ def command(
     """
     from rich.console import Console
 
-    from zoo.entry.venue import ArenaChoice
     from zoo.training.many import TrainingRun
     from zoo.training.plan import Plan
     from zoo.training.run import begun
 
-    choice = ArenaChoice(arena, arena_settings(assignments), wrap)
     plans = [Plan(agent, choice, **what, seed=seed) for seed in range(how.seed, how.seed + how.seeds)]
     runs = [TrainingRun(plan, how.folder(plan.seed), how.force, how.keep_resume, how.save_every) for plan in plans]
     if how.resume and not any(begun(run.plan, run.out) for run in runs):

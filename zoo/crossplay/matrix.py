@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,11 @@ from leaderboard.views.crossplay import episode_returns
 from zoo.crossplay.players import Contestant, check, contestants, roles
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
-from zoo.matches.plan import MatchPlan, ordered, run, unwatched
-from zoo.matches.tournament import each_once, rectangle
+from zoo.matches.plan import MatchPlan, Work, ordered, run
+from zoo.matches.tournament import each_once
 from zoo.play.blocks import PUBLIC_SEED
 from zoo.work.pool import limit_threads
+from zoo.work.progress import Watch, unwatched
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def play(
     workers: int = 1,
     store: Store | None = None,
     command: str = "",
-    watch: Callable[[int, int], None] = unwatched,
+    watch: Watch = unwatched,
 ) -> CrossMatrix:
     """Play what is missing of a cross-play matrix, and read it from the records.
 
@@ -117,39 +119,31 @@ def play(
         workers: processes that play.
         store: records to read and to add to; None keeps nothing.
         command: what was typed, for the records.
-        watch: called with the number of blocks that are done and of all that have to be played.
+        watch: given the blocks that are done and all that have to be played.
 
     Raises:
         UserError: an entrant is unknown, cannot fill one of the roles, or is named twice among the rows or columns.
     """
     limit_threads()
     columns = rows if columns is None else columns
-    plan = _plan(venue, rows, columns, episodes, seed)
-    players = contestants(venue, list(dict.fromkeys([*rows, *columns])))
-    row_ids, column_ids = ([players[text].id for text in named] for named in (rows, columns))
-    with ExitStack() as passing:
-        records = store if store is not None else passing.enter_context(Store(":memory:"))
-        played = run(plan, records, command, workers, watch)
-        known = records.blocks(venue.identity, {*row_ids, *column_ids}, "play")
-        blocks = [block for block in known if block.id in plan.tasks]
-    parts = roles(venue.spec)
-    what = (blocks, row_ids, column_ids, parts, plan.episodes)
-    rows_played, columns_played = (tuple(players[text] for text in named) for named in (rows, columns))
-    per_step = episode_returns(*what, max_steps=venue.spec.max_steps)
-    counts = (len(plan.tasks), played)
-    return CrossMatrix(
-        venue, parts, rows_played, columns_played, seed, plan.episodes, episode_returns(*what), per_step, *counts
-    )
-
-
-def _plan(venue: Venue, rows: Sequence[str], columns: Sequence[str], episodes: int | None, seed: int) -> MatchPlan:
-    """Every row with every column."""
+    texts = list(dict.fromkeys([*rows, *columns]))
     if len(venue.spec.seats) < 2:
         raise UserError(f"{venue.identity} has one seat: there is nobody to play with")
-    texts = list(dict.fromkeys([*rows, *columns]))
     check(venue, texts)
     for named in (rows, columns):
         each_once([venue.entrant(text) for text in named])
-    everybody = tuple(venue.entrant(text) for text in texts)
-    pairings = ordered(venue, rectangle(rows, columns))
-    return MatchPlan(venue, everybody, None, pairings, seed, 0, episodes or venue.spec.episodes)
+    entrants, pairings = tuple(map(venue.entrant, texts)), ordered(venue, product(rows, columns))
+    plan = MatchPlan(venue, entrants, None, pairings, seed, 0, episodes or venue.spec.episodes)
+    players = contestants(venue, texts)
+    of_rows, of_columns = (tuple(players[text] for text in named) for named in (rows, columns))
+    with Store(":memory:") if store is None else nullcontext(store) as records:
+        played = run(plan, records, Work(command, workers, watch))
+        known = records.blocks(venue.identity, {player.id for player in players.values()}, "play")
+    blocks = [block for block in known if block.id in plan.tasks]
+    parts = roles(venue.spec)
+    row_ids, column_ids = ([player.id for player in players_of] for players_of in (of_rows, of_columns))
+    what = (blocks, row_ids, column_ids, parts, plan.episodes)
+    per_step, counts = episode_returns(*what, max_steps=venue.spec.max_steps), (len(plan.tasks), played)
+    return CrossMatrix(
+        venue, parts, of_rows, of_columns, seed, plan.episodes, episode_returns(*what), per_step, *counts
+    )

@@ -4,7 +4,8 @@ A file `IDENTITY.panel-NUMBER.json` or `IDENTITY.anchors-NUMBER.json` is of one 
 new choice is a new file with a higher number, and results under the old one stay. Files list entrants with their ids,
 and an entrant that no longer has its id is an error, not a new panel.
 
-A panel holds the frozen partners with whom entrants are compared: `{TEXT: ID, ...}`. Anchors say between whom a
+A panel holds the frozen partners with whom entrants are compared, their weights, and the scale of ratings, see `Panel`;
+`zoo panel` computes all but the members. Anchors say between whom a
 cross-play return is normalised, `{"low": {TEXT: ID}, "high": {TEXT: ID} or "best"}`:
 
     n = (U - U_low) / (U_high - U_low)
@@ -17,7 +18,7 @@ high one gets: 0 is as good as the low anchor, 1 as good as the high one. Where 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,10 +35,30 @@ BEST = "best"
 
 @dataclass(frozen=True)
 class Panel:
-    """`id` such as "coin-v1/panel-1"; `members` are entrant texts."""
+    """The frozen partners of an arena.
+
+    Mappings have one entry for each side that is counted on its own, "" where there is but one.
+
+    Attributes:
+        id: such as "coin-v1/panel-3".
+        members: entrant texts.
+        weights: {side: weight of each member as a partner of those on that side}.
+        scale: {side: (mean, standard deviation) of the members' headlines}.
+        anchors: {side: (low, high)} own returns between which the headline is scaled; empty where there are none.
+        details: how it was computed.
+    """
 
     id: str
     members: tuple[str, ...]
+    weights: Mapping[str, Sequence[float]]
+    scale: Mapping[str, Sequence[float]]
+    anchors: Mapping[str, Sequence[float]]
+    details: Mapping[str, Any]
+
+    @property
+    def number(self) -> int:
+        """Of its version."""
+        return int(self.id.rpartition("-")[2])
 
 
 @dataclass(frozen=True)
@@ -54,17 +75,27 @@ class Anchors:
         return tuple(text for text in (self.low, self.high) if text is not None and text != BEST)
 
 
-def panel_for(venue: Venue) -> Panel:
-    """The panel that is declared for the arena, else the random agent alone.
+def panel_for(venue: Venue) -> Panel | None:
+    """The panel that a file declares for the arena; None without one.
 
     Raises:
         UserError: a member does not have the id that the file gives.
     """
     newest = _newest("panel", venue.identity)
     if newest is None:
-        return Panel(f"{venue.identity}/panel-0", ("random",))
-    name, members = newest
-    return Panel(name, _checked(venue, f"panel {name}", members, "the panel"))
+        return None
+    name, content = newest
+    content = (
+        content if "members" in content else {"members": content}
+    )  # the oldest versions: members, equally weighted
+    members = _checked(venue, f"panel {name}", content["members"], "the panel")
+    return Panel(name, members, *(content.get(key, {}) for key in ("weights", "scale", "anchors", "details")))
+
+
+def family(venue: Venue) -> tuple[str, ...]:
+    """The members of the panel of the same game under its usual settings, empty where that has none."""
+    newest = _newest("panel", venue.spec.name)
+    return tuple(newest[1].get("members", newest[1])) if newest else ()
 
 
 def anchors_for(venue: Venue, low: str | None = None, high: str | None = None) -> Anchors:

@@ -145,7 +145,7 @@ def _facts(venue: Venue) -> dict[str, str]:
         "match": f"{plural(spec.episodes, 'episode')} in each rotation, in blocks of {spec.block}",
         "forfeit": f"a seat that spoils its episode is given {spec.forfeit:g}",
         **drawn,
-        "panel": f"{panel.id}: {', '.join(panel.members)}",
+        "panel": f"{panel.id}: {', '.join(panel.members)}" if panel else "none declared; see `zoo panel`",
         "house entrants": ", ".join(catalogue.house_entrants(identity)) or "none yet",
         "agents": ", ".join(catalogue.players(venue.arena())),
     }

@@ -184,6 +184,7 @@ class LearningMatch:
         rounds: list[Curves] = []
         names = {seat: f"{self.labels[who]} as {seat}" for seat, who in rotation.items()}
         lines: dict[str, list[float]] = {name: [] for name in names.values()}
+        show(Reading(0, self.schedule.rounds, lines))
         for played in itertools.islice(table, self.schedule.rounds):
             rounds.append(played.by_run(len(runs)))
             if not all(np.isfinite(values["return_per_step"]).all() for values in rounds[-1].values()):

@@ -13,38 +13,46 @@ from typing import Any
 import numpy as np
 
 from leaderboard.labels import unique_labels
-from leaderboard.records import BlockRecord, SeatResult, Status
-from leaderboard.statistics.estimate import Estimate, plain, pooled, t
-from leaderboard.statistics.returns import performances
+from leaderboard.records import ArenaRecord, BlockRecord, SeatResult, Status
+from leaderboard.statistics.estimate import Estimate, plain, pooled, t, wilson
+from leaderboard.statistics.field import field_of
+from leaderboard.statistics.tally import Tally, is_head_to_head, own_returns, sides_of
 from leaderboard.store.store import Store
+from leaderboard.store.tallies import tallies_of
 from leaderboard.views.board import Board, Change, board, rating_change
-from leaderboard.views.crossplay import own_returns
 from zoo.matches.plan import MatchPlan
-from zoo.play.blocks import PUBLIC_SEED
+from zoo.play.blocks import PUBLIC_SEED, arena_record
 from zoo.play.seating import agents_of, memoryless_policies, rotations
 
 
 @dataclass(frozen=True)
 class SeatLine:
-    """What one entrant did in one seat of the pairing; returns are per step, `exact` is the value where it is known."""
+    """What one entrant did in one seat of the pairing; `exact` is the value of its own return where it is known."""
 
     entrant: str
     seat: str
     partner: str
-    per_step: Estimate
+    own_return: Estimate  # per episode
     exact: float | None
     metrics: dict[str, Estimate]
     faults: dict[str, int]
 
 
 @dataclass(frozen=True)
-class Duplicate:
-    """Two entrants in the same seats, with the same partners, on the same seeds: own return per step."""
+class Comparison:
+    """The verdict on the two, on one side where a game has several.
 
+    In a competitive game on one side the figures are shares of the games between the two, a draw counting half.
+    Elsewhere they are own returns per episode over the weighted partners: the same seats, the same partners and the
+    same luck for both, paired by episode.
+    """
+
+    side: str
+    quantity: str  # "games won" or "own return"
     partners: list[str]
     first: Estimate
     second: Estimate
-    difference: Estimate  # first less second, paired by episode
+    difference: Estimate  # first less second
     verdict: str
 
 
@@ -77,8 +85,9 @@ class Summary(Heading):
     episodes: int  # per rotation
     steps: int  # environment steps of this match and its comparison
     cpu_s: float  # of this invocation, which reads from the records what was played before
+    length: int | None  # steps of every episode, None where they differ
     seats: list[SeatLine]
-    duplicate: Duplicate | None
+    comparisons: list[Comparison]
     rating: list[Change]
 
 
@@ -93,15 +102,14 @@ def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: flo
     """Every figure of a match of two entrants, from the records."""
     ids = [who.id for who in plan.entrants]
     labels = unique_labels(ids, {who.id: who.label for who in plan.entrants})
-    wanted = set(plan.tasks)
-    everybody = {who.id for who in plan.players.values()}
-    blocks = [block for block in store.blocks(plan.venue.identity, everybody, "play") if block.id in wanted]
+    blocks = store.blocks_of(plan.tasks)
     pair = sorted(ids)
     own = [block for block in blocks if list(block.entrants) == pair]
     rated = recorded and plan.seed == PUBLIC_SEED
     after = public_board(store, plan.venue.identity) if rated else None
     changes = rating_change(before or replace(after, rows=()), after, ids) if after is not None else []
-    steps = sum(int(r.lengths.sum()) for b in blocks for r in b.results) // len(plan.venue.spec.seats)
+    lengths = [r.lengths for block in blocks for r in block.results]
+    one = {int(end) for of_seat in lengths for end in (of_seat.min(), of_seat.max())}
     return Summary(
         match=plan.match_id,
         arena=plan.venue.identity,
@@ -115,10 +123,11 @@ def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: flo
         recorded=recorded,
         first_episode=plan.first_episode,
         episodes=plan.episodes,
-        steps=steps,
+        steps=sum(int(of_seat.sum()) for of_seat in lengths) // len(plan.venue.spec.seats),
         cpu_s=cpu_s,
+        length=one.pop() if len(one) == 1 else None,
         seats=_seat_lines(plan, own, labels),
-        duplicate=_duplicate(plan, blocks, labels) if len(set(ids)) == 2 else None,
+        comparisons=_comparisons(plan, blocks, labels) if len(set(ids)) == 2 else [],
         rating=changes,
     )
 
@@ -128,16 +137,15 @@ def _seat_lines(plan: MatchPlan, blocks: list[BlockRecord], labels: dict[str, st
     spec, exact, lines = plan.venue.spec, exact_values(plan), []
     partner = {w.id: labels[o.id] for w, o in zip(plan.entrants, reversed(plan.entrants), strict=True)}
     for who, seat in ((who, seat) for who in partner for seat in spec.seats):
-        returns = [own_returns(block, who, (seat,), spec.max_steps) for block in blocks]
         results = [r for block in blocks for r in block.results if r.entrant == who and r.seat == seat]
         if not results:
             continue
-        per_step = t(np.concatenate([of_block for of_block in returns if of_block is not None]))
+        returns = [own_returns([r for r in block.results if r.seat == seat], who) for block in blocks]
+        own = t(np.concatenate([of_block for of_block in returns if of_block is not None]))
         statuses = np.concatenate([r.statuses for r in results])
         counts = {status.value: int((statuses == status.code).sum()) for status in Status if status != Status.DONE}
         faults = {name: count for name, count in counts.items() if count}
-        line = SeatLine(labels[who], seat, partner[who], per_step, exact.get((who, seat)), _metrics(results), faults)
-        lines.append(line)
+        lines.append(SeatLine(labels[who], seat, partner[who], own, exact.get((who, seat)), _metrics(results), faults))
     return lines
 
 
@@ -149,7 +157,7 @@ def _metrics(results: list[SeatResult]) -> dict[str, Estimate]:
 
 
 def exact_values(plan: MatchPlan) -> dict[tuple[str, str], float]:
-    """(Entrant id, seat) -> exact undiscounted return per step of the pairing over the same T, where it is known."""
+    """(Entrant id, seat) -> exact undiscounted return of the pairing over the same T, where it is known."""
     spec = plan.venue.spec
     if "value" not in spec.offers:
         return {}
@@ -161,32 +169,59 @@ def exact_values(plan: MatchPlan) -> dict[tuple[str, str], float]:
             return {}
         value = plan.venue.arena().value(policies, steps=spec.max_steps, gamma=1.0)
         for seat, who in rotation.items():
-            values[pair[who].id, seat].append(float(value[seat].mean()) / spec.max_steps)
+            values[pair[who].id, seat].append(float(value[seat].mean()))
     return {key: sum(of_rotations) / len(of_rotations) for key, of_rotations in values.items()}
 
 
-def _duplicate(plan: MatchPlan, blocks: list[BlockRecord], labels: dict[str, str]) -> Duplicate:
-    """Own returns of the two per episode, averaged over the partners whom both met, and their paired difference."""
-    table = performances(blocks, max_steps=plan.venue.spec.max_steps)
-    first, second = pair = tuple(who.id for who in plan.entrants)
-    per_step = defaultdict[tuple[str, str], dict[tuple[int, ...], float]](dict)  # (who, partner) -> of each episode
-    for p in range(len(table.who)):
-        span = slice(table.start[p], table.start[p] + table.length[p])
-        episodes = zip(map(tuple, table.episode[span].tolist()), table.per_step[span].tolist(), strict=True)
-        per_step[table.entrants[table.who[p]], table.entrants[table.partner[p]]].update(episodes)
-    partners = [partner for who, partner in per_step if who == first and (second, partner) in per_step]
-    common = sorted(set.intersection(*(set(per_step[who, partner]) for who in pair for partner in partners)))
-    own = [np.mean([[per_step[who, partner][e] for e in common] for partner in partners], axis=0) for who in pair]
-    difference = t(own[0] - own[1])
-    names = {who.id: who.label for who in plan.players.values()}
+def _comparisons(plan: MatchPlan, blocks: list[BlockRecord], labels: dict[str, str]) -> list[Comparison]:
+    """The verdict on the two entrants, on every side."""
+    arena = arena_record(plan.venue.spec, plan.venue.identity)
+    tallies = tallies_of(blocks, arena)
+    first, second = (who.id for who in plan.entrants)
+    if is_head_to_head(arena):
+        return [_by_games(tallies, (first, second), (labels[first], labels[second]))]
+    return [_by_returns(plan, arena, tallies, side, labels) for side in sides_of(arena)]
+
+
+def _by_games(tallies: list[Tally], ids: tuple[str, str], names: tuple[str, str]) -> Comparison:
+    """Who won more of the games between the two; an episode under several rotations is one trial."""
+    of_pair = [tally for tally in tallies if {tally.first, tally.second} == set(ids)]
+    won, drawn, lost = (sum(tally.won[k] for tally in of_pair) for k in range(3))
+    if ids[0] > ids[1]:
+        won, lost = lost, won
+    share, games, n = (won + drawn / 2) / (won + drawn + lost), won + drawn + lost, sum(x.episodes for x in of_pair)
+    first, second = wilson(share * n, n), wilson((1 - share) * n, n)
+    low, high = (None if end is None else 2 * end - 1 for end in (first.low, first.high))
+    difference = Estimate(2 * share - 1, low, high, n, "Wilson")
+    better, worse = names if share >= 0.5 else (names[1], names[0])
+    if difference.contains(0.0):
+        said = f"{names[0]} and {names[1]} cannot be told apart by {games:,} games: {drawn:,} were drawn"
+        said = said if drawn else f"{names[0]} and {names[1]} cannot be told apart by {games:,} games"
+    else:
+        said = f"{better} won {100 * max(share, 1 - share):.1f} % of {games:,} games against {worse}"
+        said += ", a draw counting half" if drawn else ""
+    return Comparison("", "games won", [], first, second, difference, said)
+
+
+def _by_returns(
+    plan: MatchPlan, arena: ArenaRecord, tallies: list[Tally], side: str, labels: dict[str, str]
+) -> Comparison:
+    """Who earned more over the weighted partners: the panel's, or where there is none the two themselves."""
+    first, second = (who.id for who in plan.entrants)
+    if plan.panel is None:
+        partners, weights = [first, second], [0.5, 0.5]
+    else:
+        partners = [plan.venue.id(text) for text in plan.panel.members]
+        weights = list(plan.panel.weights.get(side, [1.0] * len(partners)))
+    # With itself an entrant has a motive only where motives are mixed, see the board.
+    field = field_of(tallies, side, partners, weights, with_oneself=arena.kind == "mixed")
+    i, j = field.entrants.index(first), field.entrants.index(second)
+    names = {who.id: who.label for who in plan.players.values()} | labels
+    difference = field.headline.difference(i, j)
     how = "with the same partners, in the same seats, on the same seeds"
-    return Duplicate(
-        [labels.get(p, names[p]) for p in sorted(partners, key=lambda p: (p in pair, names[p]))],
-        t(own[0]),
-        t(own[1]),
-        difference,
-        verdict((labels[first], labels[second]), difference, "episode", how),
-    )
+    said = verdict((labels[first], labels[second]), difference, "episode", how)
+    own = (field.headline.estimate(i), field.headline.estimate(j))
+    return Comparison(side, "own return", [names[p] for p in partners], *own, difference, said)
 
 
 def verdict(names: tuple[str, str], difference: Estimate, unit: str, how: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,6 +16,7 @@ from zoo.entry.declared import Panel
 from zoo.entry.entrant import PLAY, Entrant
 from zoo.entry.venue import Venue
 from zoo.play.blocks import Task, arena_record, play_blocks
+from zoo.work.progress import Reading, Watch, unwatched
 
 #: The texts of two entrants, in the order of their ids.
 Pairing = tuple[str, str]
@@ -85,17 +86,22 @@ def ordered(venue: Venue, pairs: Iterable[Pairing]) -> list[Pairing]:
     return list(distinct.values())
 
 
-def unwatched(done: int, total: int) -> None:
-    """A `watch` of `run` that shows nothing."""
+@dataclass(frozen=True)
+class Work:
+    """How something is played and recorded.
+
+    Attributes:
+        command: what was typed, for the records.
+        workers: processes that play.
+        watch: given the blocks that are done and all that have to be played, before the first and after each.
+    """
+
+    command: str = ""
+    workers: int = 1
+    watch: Watch = unwatched
 
 
-def run(
-    plan: MatchPlan,
-    store: Store,
-    command: str = "",
-    workers: int = 1,
-    watch: Callable[[int, int], None] = unwatched,
-) -> int:
+def run(plan: MatchPlan, store: Store, work: Work | None = None) -> int:
     """Register who plays, play the blocks that are not recorded, keep each as it ends, and record the match.
 
     What was stopped goes on where it was, and blocks that were played in another match are not played again.
@@ -103,9 +109,7 @@ def run(
     Args:
         plan: what is played.
         store: records to read and to add to.
-        command: what was typed, for the records.
-        workers: processes that play.
-        watch: called with the number of blocks that are done and of all that have to be played, after each.
+        work: how it is played and recorded; None plays in this process and shows nothing.
 
     Returns:
         How many blocks were played now.
@@ -113,14 +117,15 @@ def run(
     Raises:
         UserError: an entrant breaks.
     """
+    work = work or Work()
     register(plan, store)
     known = store.has_blocks(plan.tasks)
     missing = [task for key, task in plan.tasks.items() if key not in known]
-    watch(0, len(missing))
-    for done, block in enumerate(play_blocks(plan.venue, missing, workers), start=1):
+    work.watch(plan.venue.identity, Reading(0, len(missing)))
+    for done, block in enumerate(play_blocks(plan.venue, missing, work.workers), start=1):
         store.add(block)  # it is on disk before the next is asked for
-        watch(done, len(missing))
-    _record(plan, store, command)
+        work.watch(plan.venue.identity, Reading(done, len(missing)))
+    _record(plan, store, work.command)
     return len(missing)
 
 
@@ -134,8 +139,14 @@ def register(plan: MatchPlan, store: Store) -> None:
             what = (weights.digest, who.entry.key, venue.identity, str(weights.path), asdict(weights.card))
             store.add(CheckpointRecord(*what, time_now()))
     if plan.panel is not None:
-        ids = tuple(venue.id(text) for text in plan.panel.members)
-        store.add(PanelRecord(plan.panel.id, venue.identity, ids))
+        store.add(record_of(venue, plan.panel))
+
+
+def record_of(venue: Venue, panel: Panel) -> PanelRecord:
+    """The panel as records keep it."""
+    ids = tuple(venue.id(text) for text in panel.members)
+    parts = (panel.weights, panel.scale, panel.anchors)
+    return PanelRecord(panel.id, venue.identity, ids, *parts, panel.members, panel.details)
 
 
 def _record(plan: MatchPlan, store: Store, command: str) -> None:

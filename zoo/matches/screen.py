@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Group, RenderableType
 from rich.text import Text
 
+from leaderboard.report.cells import scaled
 from leaderboard.report.layout import clean, number, plural
 from leaderboard.report.sheet import Column, Sheet, figures, labels, spreads
 from leaderboard.report.terminal import change_view
@@ -17,9 +15,8 @@ from zoo.work.progress import sparkline
 
 if TYPE_CHECKING:
     from zoo.matches.learning import LearningSummary
-    from zoo.matches.match import Duplicate, SeatLine, Summary
+    from zoo.matches.match import Comparison, Summary
 
-T = TypeVar("T")
 _CURVE = 40  # cells of a learning curve
 
 
@@ -30,13 +27,13 @@ def match_screen(summary: Summary, note: str = "") -> RenderableType:
     title.append(f"{plural(summary.episodes, 'episode')} in each rotation, seed {summary.seed}", "not bold")
     if summary.first_episode:
         title.append(f", from episode {summary.first_episode} on", "not bold")
-    parts: list[RenderableType] = [title, Text(), _seats(summary.seats)]
-    if summary.duplicate is not None:
-        parts += [Text(), _duplicate(summary, summary.duplicate)]
+    parts: list[RenderableType] = [title, Text(), _seats(summary)]
+    for comparison in summary.comparisons:
+        parts += [Text(), _comparison(summary, comparison)]
     if summary.rating:
         parts += [Text(), Text("Rating", style="bold"), change_view(summary.rating)]
-        by = "the rating" if summary.kind == "competitive" else "own return over the panel"
-        parts.append(Text(f"Rank: the place on the board, which goes by {by}.", style="dim"))
+        if all(change.rank_after is None for change in summary.rating):
+            parts.append(Text("Unranked: this game has no panel; --panel A,B,C gives it one.", style="dim"))
     rated = "" if summary.rated or not summary.recorded else "; not rated: only the public seed 0 is"
     work = f"{_kept(summary)}{rated}; {plural(summary.steps, 'step')}, {summary.cpu_s:.1f} CPU s"
     return Group(*parts, Text(), Text(f"{work}; {note}" if note else work, style="dim"))
@@ -88,18 +85,21 @@ def learning_screen(summary: LearningSummary) -> RenderableType:
     )
 
 
-def _seats(lines: list[SeatLine]) -> Sheet:
+def _seats(summary: Summary) -> Sheet:
+    lines, unit = summary.seats, float(summary.length or 1)
     metrics = list(dict.fromkeys(name for line in lines for name in line.metrics))
-    halves = [line.per_step.half for line in lines]
+    own = [scaled(line.own_return, unit) for line in lines]
+    halves = [x.half for x in own]
     # play without chance has no spread that would tell how many digits mean something: as many as the exact value has
     digits = 6 if all(half is not None and half < 1e-9 for half in halves) else 4
     columns = [
         labels("entrant", [line.entrant for line in lines]),
         labels("seat", [line.seat for line in lines]),
-        figures("return/step [95 %]", [line.per_step for line in lines], digits, style="bold"),
+        figures(f"own return{_per(summary)} [95 %]", own, digits, style="bold"),
     ]
     if any(line.exact is not None for line in lines):
-        columns.append(Column("exact, undiscounted", [number(line.exact, 6) for line in lines]))
+        exact = [number(None if line.exact is None else line.exact / unit, 6) for line in lines]
+        columns.append(Column("exact, undiscounted", exact))
     if any(line.faults for line in lines):
         faults = [", ".join(f"{count} {status}" for status, count in line.faults.items()) or "0" for line in lines]
         columns.append(Column("faults", faults, style="red"))
@@ -108,56 +108,29 @@ def _seats(lines: list[SeatLine]) -> Sheet:
     return Sheet(columns)
 
 
-def _duplicate(summary: Summary, duplicate: Duplicate) -> RenderableType:
-    panel = f"panel {summary.panel} and the two: " if summary.panel else ""
-    estimates = [duplicate.first, duplicate.second, duplicate.difference]
+def _comparison(summary: Summary, comparison: Comparison) -> RenderableType:
+    estimates = [comparison.first, comparison.second, comparison.difference]
+    if comparison.quantity == "games won":
+        about, title, unit, means = "Each game is won by the higher own return.", "games won [95 %]", 1.0, "share"
+    else:
+        panel = f"panel {summary.panel}, weighted: " if summary.panel else "the two themselves: "
+        about = f"Same seats, same partners, same seeds; partners: {panel}{', '.join(comparison.partners)}."
+        title, unit, means = f"own return{_per(summary)} [95 %]", float(summary.length or 1), "mean over partners"
+    heading = f"Comparison on side {comparison.side}" if comparison.side else "Comparison"
+    figures_of = figures(title, [scaled(x, unit) for x in estimates], style="bold")
     return Group(
-        Text("Duplicate comparison", style="bold"),
-        Text(
-            clean(f"Same seats, same partners, same seeds; partners: {panel}{', '.join(duplicate.partners)}."),
-            style="dim",
-        ),
+        Text(clean(heading), style="bold"),
+        Text(clean(about), style="dim"),
         Text(),
-        Sheet(
-            [
-                labels("mean over partners", [*summary.entrants, "difference, paired"]),
-                figures("own return/step [95 %]", estimates, style="bold"),
-            ]
-        ),
-        Text(f"Verdict: {clean(duplicate.verdict)}.", style="bold"),
+        Sheet([labels(means, [*summary.entrants, "difference"]), figures_of]),
+        Text(f"Verdict: {clean(comparison.verdict)}.", style="bold"),
     )
+
+
+def _per(summary: Summary) -> str:
+    """The unit of returns: per step where all episodes have one length."""
+    return "/step" if summary.length else ""
 
 
 def _kept(summary: Summary | LearningSummary) -> str:
     return f"match {summary.match}" if summary.recorded else f"match {summary.match}, not recorded"
-
-
-@contextmanager
-def progress(total: int, what: str, *, quiet: bool = False) -> Iterator[Progress]:
-    """A progress bar on standard error, which goes when it is done; nothing where `quiet` or no terminal."""
-    console = Console(stderr=True)
-    columns = [
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    ]
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
-        bar.add_task(what, total=total)
-        yield bar
-
-
-def watch(items: Iterable[T], total: int, what: str, *, quiet: bool = False) -> Iterator[T]:
-    """The items, with a progress bar of `total` steps beside them."""
-    with progress(total, what, quiet=quiet) as bar:
-        for item in items:
-            yield item
-            bar.advance(bar.task_ids[0])
-
-
-@contextmanager
-def block_bar(*, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """What `zoo.matches.plan.run` calls with the blocks that are done and all blocks, shown as a progress bar."""
-    with progress(0, "blocks", quiet=quiet) as bar:
-        yield lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total)

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from leaderboard.store.store import Store
-from zoo.entry.declared import panel_for
+from zoo.entry.declared import Panel
 from zoo.entry.entrant import Entrant
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
@@ -21,21 +21,15 @@ def round_robin(texts: Sequence[str], members: Sequence[str] = ()) -> Iterator[P
     yield from ((text, member) for member in members for text in texts)
 
 
-def rectangle(rows: Sequence[str], columns: Sequence[str]) -> Iterator[Pairing]:
-    """Every row with every column."""
-    yield from itertools.product(rows, columns)
-
-
 def prepare(
     venue: Venue,
     texts: Sequence[str],
     store: Store,
-    *,
+    panel: Panel | None,
     episodes: int | None = None,
     seed: int = PUBLIC_SEED,
     first: int = 0,
     onward: bool = False,
-    with_panel: bool = True,
 ) -> MatchPlan:
     """Plan a match of two entrants, or a tournament of several (all pairs and self-play).
 
@@ -46,7 +40,6 @@ def prepare(
         UserError: an entrant or arena that cannot be used.
     """
     entrants = tuple(venue.entrant(text) for text in texts)
-    panel = panel_for(venue) if with_panel else None
     pairings = ordered(venue, round_robin(texts, panel.members if panel else ()))
     if onward:
         pairs = ((venue.id(a), venue.id(b)) for a, b in pairings)

@@ -13,7 +13,8 @@ The table knows no files, no terminal and no clock: saving, logging and progress
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -48,18 +49,28 @@ class Round:
     number: int  # 0, 1, 2, ...
     steps: int  # environment steps played, all copies together: B * T
     returns: dict[str, Tensor]  # seat -> float64 [B], undiscounted sum of the segment's rewards; on the CPU
-    per_step: dict[str, float]  # seat -> mean reward per step that counted
-    metrics: dict[str, dict[str, float]]  # seat -> arena metric -> mean over copies; NaN where no copy says anything
+    counted: dict[str, Tensor]  # seat -> long [B], steps that counted; on the CPU
+    by_copy: dict[str, dict[str, Tensor]]  # seat -> arena metric -> float64 [B], NaN where it says nothing; on the CPU
     learning: dict[tuple[str, ...], dict[str, float]]  # a learner's seats -> the metrics of its update
-    counted: dict[str, Tensor] = field(default_factory=dict)  # seat -> long [B], steps that counted; on the CPU
-    by_copy: dict[str, dict[str, Tensor]] = field(default_factory=dict)  # seat -> arena metric -> [B]; on the CPU
+
+    @cached_property
+    def per_step(self) -> dict[str, float]:
+        """Seat -> mean reward per step that counted."""
+        return {
+            seat: float(total.sum() / self.counted[seat].sum().clamp_min(1)) for seat, total in self.returns.items()
+        }
+
+    @cached_property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Seat -> arena metric -> mean over copies; NaN where no copy says anything."""
+        return {seat: {name: float(v.nanmean()) for name, v in of.items()} for seat, of in self.by_copy.items()}
 
     def by_run(self, runs: int) -> dict[str, dict[str, NDArray[np.float64]]]:
         """Seat -> `return_per_step` and arena metrics -> [runs], where the copies are of so many runs, in order."""
         means: dict[str, dict[str, NDArray[np.float64]]] = {}
         for seat, returns in self.returns.items():
             per_step = returns.view(runs, -1).sum(1) / self.counted[seat].view(runs, -1).sum(1).clamp_min(1)
-            metrics = {name: v.double().view(runs, -1).nanmean(1) for name, v in self.by_copy[seat].items()}
+            metrics = {name: v.view(runs, -1).nanmean(1) for name, v in self.by_copy[seat].items()}
             means[seat] = {name: v.numpy() for name, v in {"return_per_step": per_step, **metrics}.items()}
         return means
 
@@ -210,15 +221,12 @@ class Table:
 
     def _figures(self, joint: JointTrajectory, learned: dict[tuple[str, ...], dict[str, float]]) -> Round:
         steps = {seat: trajectory.timesteps for seat, trajectory in joint.seats.items()}
-        returns, per_step, counted = {}, {}, {}
-        for seat, step in steps.items():
-            on = ~step.last[:-1]
-            returns[seat], counted[seat] = (step.reward[1:].double() * on).sum(0).cpu(), on.sum(0).cpu()
-            per_step[seat] = float(returns[seat].sum() / counted[seat].sum().clamp_min(1))
-        noted = self.arena.metrics(steps, {seat: trajectory.actions for seat, trajectory in joint.seats.items()})
-        metrics = {seat: {name: float(v.double().nanmean()) for name, v in of.items()} for seat, of in noted.items()}
-        by_copy = {seat: {name: v.cpu() for name, v in of.items()} for seat, of in noted.items()}
-        return Round(self.update - 1, self.steps_per_round, returns, per_step, metrics, learned, counted, by_copy)
+        on = {seat: ~step.last[:-1] for seat, step in steps.items()}
+        returns = {seat: (step.reward[1:].double() * on[seat]).sum(0).cpu() for seat, step in steps.items()}
+        counted = {seat: of_seat.sum(0).cpu() for seat, of_seat in on.items()}
+        metrics = self.arena.metrics(steps, {seat: trajectory.actions for seat, trajectory in joint.seats.items()})
+        by_copy = {seat: {name: v.double().cpu() for name, v in of.items()} for seat, of in metrics.items()}
+        return Round(self.update - 1, self.steps_per_round, returns, counted, by_copy, learned)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that later rounds depend on: copies of tensors by name, and the rest as JSON.

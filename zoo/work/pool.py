@@ -3,9 +3,9 @@
     for job, result in work(jobs, workers=2, watch=lambda job, news: print(job.key, news)):
         ...
 
-A job names its function by module and name, so that any process can call it. `work` is what the zoo calls; a `Pool` is
-what it stands on, and another one (a cluster) is one more class with the same methods. The results are the same
-whatever the number of workers; only their order may differ.
+A job names its function by module and name, so that any process can call it. `work` is what the zoo calls. It stands on
+a `Pool`; another one (a cluster) is one more class with the same methods. The results are the same whatever the number
+of workers; only their order may differ.
 
 A worker has one torch thread. It is deaf to Ctrl-C, which reaches the whole group: the parent says what to do. When its
 parent ends, however that ends, the worker ends too, at once or, where its job can be stopped, as soon as it has saved.
@@ -31,7 +31,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 from zoo.errors import UserError
 
@@ -77,26 +77,6 @@ class Event:
     value: Any
 
 
-class Pool(Protocol):
-    """Where jobs are done."""
-
-    @property
-    def busy(self) -> bool:
-        """Whether a job waits or is at work."""
-
-    def submit(self, job: Job) -> None:
-        """Take in a job, to be begun when a worker is free."""
-
-    def poll(self) -> list[Event]:
-        """What happened since the last call; waits for a moment where nothing did."""
-
-    def cancel(self) -> None:
-        """Forget the jobs that wait, end those at work, and ask those that can be stopped to stop."""
-
-    def close(self) -> None:
-        """Cancel, and return when every worker has ended."""
-
-
 def work(
     jobs: Sequence[Job],
     workers: int,
@@ -125,7 +105,7 @@ def work(
                 yield job, result
         return
     fault: BaseException | None = None
-    pool: Pool = LocalPool(min(workers, len(jobs)))
+    pool = Pool(min(workers, len(jobs)))
     try:
         for job in jobs:
             pool.submit(job)
@@ -174,7 +154,7 @@ def one_thread() -> Iterator[None]:
     import torch
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    limit_threads()
     try:
         yield
     finally:
@@ -187,7 +167,7 @@ class _Worker:
     job: Job | None = None
 
 
-class LocalPool:
+class Pool:
     """Worker processes on this machine, started when there is work for them, each with a pipe of its own."""
 
     def __init__(self, workers: int) -> None:
@@ -198,21 +178,21 @@ class LocalPool:
 
     @property
     def busy(self) -> bool:
-        """See `Pool.busy`."""
+        """Whether a job waits or is at work."""
         return bool(self._waiting) or any(worker.job is not None for worker in self._workers.values())
 
     def submit(self, job: Job) -> None:
-        """See `Pool.submit`."""
+        """Take in a job, to be begun when a worker is free."""
         self._waiting.append(job)
 
     def poll(self) -> list[Event]:
-        """See `Pool.poll`."""
+        """What happened since the last call; waits for a moment where nothing did."""
         self._hand_out()
         ready = wait(list(self._workers), timeout=_BREATH)
         return [event for pipe in ready if isinstance(pipe, Connection) for event in self._heard(pipe)]
 
     def cancel(self) -> None:
-        """See `Pool.cancel`."""
+        """Forget the jobs that wait, end those at work, and ask those that can be stopped to stop."""
         if self._cancelled:
             return
         self._cancelled = True
@@ -225,7 +205,7 @@ class LocalPool:
                     pipe.send_bytes(_STOP)
 
     def close(self) -> None:
-        """See `Pool.close`."""
+        """Cancel, and return when every worker has ended."""
         self.cancel()
         for pipe in self._workers:
             pipe.close()  # an idle worker ends, another one when it has saved

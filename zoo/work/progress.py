@@ -14,7 +14,6 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
@@ -27,6 +26,7 @@ _BAR, _LEAST_BAR = 20, 5  # cells of a bar
 _LEAST_NAME = 8  # cells of a run's name
 _LINES = 6  # seats shown at most
 _REFRESH = 0.1  # seconds between two pictures
+_SOON = 0.8  # seconds until the first plain line of a run that does not print one at once
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,8 @@ class Progress:
         console: where to; standard output by default.
         quiet: show nothing.
         every: seconds between plain lines where the console is no terminal.
-        at_once: print the first plain line of a run at its first reading, not after `every` seconds.
+        at_once: print the first plain line of a run at its first reading, else only if it goes on for a while, so that
+            short work prints none.
     """
 
     def __init__(
@@ -145,14 +146,12 @@ class Progress:
     def __enter__(self) -> Self:
         if self.console.is_terminal and not self.quiet:
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
-            self._live.__enter__()
+            self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self._live is not None:
-            self._live.__exit__(kind, error, trace)
+            self._live.stop()
             self._live = None
 
     def update(self, key: str, reading: Reading) -> None:
@@ -167,7 +166,7 @@ class Progress:
             if new or now - self._drawn >= _REFRESH or reading.done >= reading.total:
                 self._drawn = now
                 self._live.update(self.picture(), refresh=True)
-        elif now - self._shown.setdefault(key, -math.inf if self.at_once else now) >= self.every:
+        elif now - self._shown.setdefault(key, -math.inf if self.at_once else now + _SOON - self.every) >= self.every:
             self._shown[key] = now
             self.say(self.line(key))
 

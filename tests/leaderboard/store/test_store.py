@@ -23,6 +23,7 @@ from leaderboard.records import (
     SubmissionRecord,
 )
 from leaderboard.store import database, migrations, schema
+from leaderboard.store.rows import row_of
 from leaderboard.store.store import Store
 
 HERE = Path(__file__).parents[1]
@@ -280,13 +281,9 @@ for number in range(first, 10_000):
 def test_a_process_killed_inside_the_transaction_leaves_nothing(path):
     code = """
 store.add(nth(0))
-rows = []
-def dies(block, result):
-    rows.append(result)
-    if len(rows) == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return {}
-leaderboard.store.store.result_row = dies
+def dies(*_):  # called when the rows of the block and its results are written, but not committed
+    os.kill(os.getpid(), signal.SIGKILL)
+leaderboard.store.store.tallies.add = dies
 store.add(nth(1))
 """
     child = start(code, path)
@@ -313,7 +310,7 @@ def test_two_processes_create_and_fill_one_file_at_once(path):
 def test_a_reader_sees_what_was_there_while_another_writes(path, store, make):
     store.add(make.block(("a", "b"), flat(0.0)))
     with Store(path, read_only=True) as reader, store._writing() as connection:
-        connection.execute(schema.panel.insert().values(id="p", arena="coin-v1", entrants="[]"))
+        connection.execute(schema.panel.insert().values(row_of(PanelRecord("p", "coin-v1", ())) | {"content": ""}))
         assert len(reader.blocks("coin-v1")) == 1
         assert reader.panel("coin-v1") is None
 
@@ -458,7 +455,7 @@ def test_a_newer_database_is_left_alone(path, store):
     for read_only in (False, True):
         with pytest.raises(StoreError) as error:
             Store(path, read_only=read_only)
-        assert "written by a newer release (tables version 7, this one knows 1); upgrade" in one_line(error)
+        assert "written by a newer release (tables version 7, this one knows 2); upgrade" in one_line(error)
 
 
 def with_colour(connection):
@@ -471,29 +468,31 @@ def fails_half_way(connection):
 
 
 def test_migrations_run_once_in_order_and_are_named(store):
-    steps = (migrations.Migration("colour of a panel", with_colour),)
+    steps = (*migrations.MIGRATIONS, migrations.Migration("colour of a panel", with_colour))
     for _ in range(2):
         with store._writing() as connection:
             migrations.migrate(connection, steps)
     with store._reading() as connection:
         assert connection.execute(text("select version, name from schema_version order by version")).all() == [
             (1, "first tables"),
-            (2, "colour of a panel"),
+            (2, "content hashes and tallies"),
+            (3, "colour of a panel"),
         ]
         assert "colour" in {column["name"] for column in inspect(connection).get_columns("panel")}
 
 
 def test_a_migration_that_fails_changes_nothing(store):
-    steps = (migrations.Migration("colour", with_colour), migrations.Migration("size", fails_half_way))
+    more = (migrations.Migration("colour", with_colour), migrations.Migration("size", fails_half_way))
+    steps = (*migrations.MIGRATIONS, *more)
     with pytest.raises(StoreError, match="no such table: nowhere"), store._writing() as connection:
         migrations.migrate(connection, steps)
     with store._reading() as connection:
-        assert migrations.version_of(connection) == 1
+        assert migrations.version_of(connection) == 2
         assert "colour" not in {column["name"] for column in inspect(connection).get_columns("panel")}
 
 
 def test_reading_an_older_database_asks_for_one_opening_for_writing(path, store, monkeypatch):
-    steps = (migrations.Migration("colour of a panel", with_colour),)
+    steps = (*migrations.MIGRATIONS, migrations.Migration("colour of a panel", with_colour))
     monkeypatch.setattr("leaderboard.store.store.current_version", lambda: migrations.current_version(steps))
     with pytest.raises(StoreError, match="written by an older release; open it once for writing"):
         Store(path, read_only=True)
@@ -515,7 +514,7 @@ def test_a_view_is_returned_only_for_its_inputs(store):
 def test_thousands_of_blocks_are_read_in_well_under_a_second(path, make):
     names = [f"{i:064x}" for i in range(20)]
     template = make.block(("a", "b"), lambda *_: np.arange(16.0))
-    from leaderboard.store.rows import block_row, result_row
+    from leaderboard.store.rows import block_rows
 
     with Store(path) as store:
         store.add(make.arena())
@@ -524,9 +523,11 @@ def test_thousands_of_blocks_are_read_in_well_under_a_second(path, make):
         rows, results = [], []
         for number in range(5000):
             block = f"{number:064x}"
-            rows.append(block_row(template) | {"id": block, "first": names[0], "second": names[1]})
-            for result in template.results:
-                results.append(result_row(block, result) | {"entrant": names[result.entrant == "b"]})
+            renamed = [replace(result, entrant=names[result.entrant == "b"]) for result in template.results]
+            pair = (names[0], names[1])
+            row, of_block = block_rows(replace(template, id=block, entrants=pair, results=tuple(renamed)))
+            rows.append(row)
+            results += of_block
         with store._writing() as connection:
             connection.execute(schema.block.insert(), rows)
             connection.execute(schema.seat_result.insert(), results)

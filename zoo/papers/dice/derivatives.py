@@ -58,16 +58,12 @@ class LogitTable:
 
 def exact(arena: Arena, logits: Tensor) -> tuple[Tensor, Tensor]:
     """Gradient [10] and Hessian [10, 10] of the row player's value over T steps, by the arena."""
-
-    def value(theta: Tensor) -> Tensor:
-        policies = {seat: LogitTable(own) for seat, own in zip(arena.spec.seats, theta.view(2, 5), strict=True)}
-        return arena.value(policies, steps=STEPS, gamma=GAMMA)[next(iter(arena.spec.seats))].sum()
-
     theta = logits.flatten().clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(value(theta), theta)
-    (slope,) = torch.autograd.grad(value(theta), theta, create_graph=True)
-    hessian = torch.stack([torch.autograd.grad(one, theta, retain_graph=True)[0] for one in slope])
-    return gradient, hessian
+    policies = {seat: LogitTable(own) for seat, own in zip(arena.spec.seats, theta.view(2, 5), strict=True)}
+    first, *_ = arena.value(policies, steps=STEPS, gamma=GAMMA).values()
+    (gradient,) = torch.autograd.grad(first.sum(), theta, create_graph=True)
+    hessian = torch.stack([torch.autograd.grad(one, theta, retain_graph=True)[0] for one in gradient])
+    return gradient.detach(), hessian
 
 
 def play(pair: Pair, seed: int, first: int, episodes: int) -> tuple[Tensor, Tensor]:

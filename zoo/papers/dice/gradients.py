@@ -13,6 +13,7 @@ table that was fitted to the returns of 64 other episodes, which is what a learn
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -47,15 +48,14 @@ SIZES = (64, 128, 256, 1_000, 4_000, 10_000, 40_000, 100_000)
 QUICK = (64, 256, 1_000, 4_000, 10_000)
 #: Kinds of derivatives that are compared.
 KINDS = {"gradient": "gradient", "hessian": "Hessian", "mixed": "mixed block"}
+#: Estimator -> what it is called in the picture, and in the table, where width is scarce.
 ESTIMATORS = {
-    "surrogate": "surrogate loss",
-    "dice": "DiCE",
-    "baseline": "DiCE + baseline",
-    "loaded": "loaded DiCE, exact values",
-    "loaded_fitted": "loaded DiCE, fitted values",
+    "surrogate": ("surrogate loss", "SL"),
+    "dice": ("DiCE", "DiCE"),
+    "baseline": ("DiCE + baseline", "DiCE+b"),
+    "loaded": ("loaded DiCE, exact values", "loaded"),
+    "loaded_fitted": ("loaded DiCE, fitted values", "loaded, fitted"),
 }
-#: For the table, where width is scarce.
-SHORT = {"surrogate": "SL", "dice": "DiCE", "baseline": "DiCE+b", "loaded": "loaded", "loaded_fitted": "loaded, fitted"}
 
 
 def one_pair(tell: Tell, seed: int, sizes: list[int]) -> Json:
@@ -66,21 +66,24 @@ def one_pair(tell: Tell, seed: int, sizes: list[int]) -> Json:
     states, joints = play(pair, derive(seed, "fit"), 0, FITTED)
     fitted = fitted_values(states, PAY[joints])
     episodes = max(sizes)
-    samples: dict[str, tuple[list[Tensor], list[Tensor]]] = {name: ([], []) for name in ESTIMATORS}
+    samples: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in ESTIMATORS}
     for start in range(0, episodes, CHUNK):
         count = min(CHUNK, episodes - start)
         sampled = play(pair, derive(seed, "sample"), start, count)
-        for name, parts in estimates(pair, fitted, *sampled).items():
-            for column, part in zip(samples[name], parts, strict=True):
-                column.append(part)
+        for name, derivatives in estimates(pair, fitted, *sampled).items():
+            samples[name].append(derivatives)
         tell(start + count, episodes)
-    truth = {"gradient": gradient, "hessian": hessian.flatten(), "mixed": hessian[:5, 5:].flatten()}
+    truth = _kinds(gradient, hessian)
     result: dict[str, Any] = {}
-    for name, (gradients, hessians) in samples.items():
-        whole, twice = torch.cat(gradients), torch.cat(hessians)
-        kinds = {"gradient": whole, "hessian": twice.flatten(1), "mixed": twice[:, :5, 5:].flatten(1)}
+    for name, chunks in samples.items():
+        kinds = _kinds(*map(torch.cat, zip(*chunks, strict=True)))
         result[name] = {kind: _agreement(sets, truth[kind], sizes) for kind, sets in kinds.items()}
     return result
+
+
+def _kinds(gradient: Tensor, hessian: Tensor) -> dict[str, Tensor]:
+    """The derivatives [..., D] of every kind, from gradients [..., 10] and Hessians [..., 10, 10]."""
+    return {"gradient": gradient, "hessian": hessian.flatten(-2), "mixed": hessian[..., :5, 5:].flatten(-2)}
 
 
 def _agreement(sets: Tensor, truth: Tensor, sizes: Sequence[int]) -> Json:
@@ -114,7 +117,8 @@ class DiceGradients(Figure):
             name: {kind: _curves([result[name][kind] for result in results], len(sizes)) for kind in KINDS}
             for name in ESTIMATORS
         }
-        rows = [row for size in _shown_sizes(sizes) for row in _rows(curves, sizes, size)]
+        # the table has two sizes; the rest is in the files
+        rows = [row for size in sorted({1_000, max(sizes)} & set(sizes)) for row in _rows(curves, sizes, size)]
         zero = all(result["surrogate"]["mixed"]["zero"] for result in results)
         notes = [
             "SL: surrogate loss; DiCE+b: DiCE with baseline; loaded: loaded DiCE with exact values, or fitted ones.",
@@ -136,16 +140,15 @@ class DiceGradients(Figure):
         plot, axes = plots.panels(3, share_y=True)
         for panel, (kind, name) in zip(axes, KINDS.items(), strict=True):
             # the surrogate loss and DiCE have the same gradient: the first drawn is seen through the second's gaps
-            for number, (estimator, label) in enumerate(ESTIMATORS.items()):
+            for number, (estimator, (label, _)) in enumerate(ESTIMATORS.items()):
                 shown = report.data["curves"][estimator][kind]
                 if None in shown["mean"]:
                     continue  # all 0: there is no correlation
                 ends = {word: shown[word] for word in ("mean", "low", "high")}
-                look: Any = {"colour": plots.COLOURS[number], "marker": "osD^v"[number]}
-                style = "--" if estimator == "dice" else "-"
-                plots.curve(panel, sizes, **ends, label=label, style=style, **look)
-            for value in (PUBLISHED[kind].value,) if kind in PUBLISHED else ():
-                plots.published(panel, value, "paper, DiCE at 100,000")
+                look: Any = {"style": "--" if estimator == "dice" else "-", "marker": "osD^v"[number]}
+                plots.curve(panel, sizes, **ends, label=label, colour=plots.COLOURS[number], **look)
+            if kind in PUBLISHED:
+                plots.published(panel, PUBLISHED[kind].value, "paper, DiCE at 100,000")
             panel.set(xscale="log", xlabel="episodes", title=name, ylim=(-0.35, 1.03))
         axes[0].set_ylabel("correlation with the exact derivative")
         if report.data["zero"]:
@@ -168,11 +171,6 @@ TARGETS = {
 }
 
 
-def _shown_sizes(sizes: Sequence[int]) -> list[int]:
-    """Sizes in the table; the rest is in the files."""
-    return sorted({size for size in sizes if size == 1_000} | {max(sizes)})
-
-
 def _correlation(values: Sequence[float]) -> Estimate:
     """Mean over pairs; a correlation is at most 1."""
     mean = estimate.t(values)
@@ -181,13 +179,11 @@ def _correlation(values: Sequence[float]) -> Estimate:
 
 def _rows(curves: Mapping[str, Any], sizes: Sequence[int], size: int) -> list[FigureRow]:
     rows = []
-    for kind, word in KINDS.items():
-        for estimator, label in SHORT.items():
-            values = curves[estimator][kind]["values"][sizes.index(size)]
-            if values is None:
-                continue
+    for (kind, word), (estimator, (_, name)) in itertools.product(KINDS.items(), ESTIMATORS.items()):
+        values = curves[estimator][kind]["values"][sizes.index(size)]
+        if values is not None:
             published = PUBLISHED.get(kind) if estimator == "dice" and size == 100_000 else None
-            label, at_least = f"{word.removesuffix(' block')}: {label}", TARGETS.get((estimator, kind, size))
+            label, at_least = f"{word.removesuffix(' block')}: {name}", TARGETS.get((estimator, kind, size))
             rows.append(FigureRow(label, _correlation(values), published, f"{size:,} episodes", "higher", at_least))
     return rows
 

@@ -14,14 +14,14 @@ import numpy as np
 
 from leaderboard.report import plots
 from zoo.papers.figure import Json, Published, Reproduction, Results
-from zoo.papers.maddpg.games import RADII, at, share, teams
-from zoo.papers.maddpg.tables import Measure, TeamTable, by_radius
+from zoo.papers.games import RADII, Share, at, teams
+from zoo.papers.maddpg import MADDPG, UNLIKE
+from zoo.papers.tables import Measure, TeamTable
 
-MADDPG = "maddpg"
 TARGET = 0.84
 LISTENER, INFORMED = "listener_0", "informed-listener"
 #: Share of episodes at whose end the listener is within .1 of the goal, and within any radius.
-reached, within = at(LISTENER, "at_goal"), share(LISTENER)
+reached, within = at(LISTENER, "at_goal"), Share(LISTENER)
 
 
 class CooperativeCommunication(TeamTable):
@@ -38,23 +38,24 @@ class CooperativeCommunication(TeamTable):
             "within .1 at the end",
             "listener within .1 of the goal at the end",
             reached,
-            {(MADDPG, MADDPG): Published(TARGET)},
+            {MADDPG: Published(TARGET)},
             "higher",
             targets={MADDPG: TARGET},
             share=within,
         ),
-        Measure("distance at the end", "distance from listener to goal at the end", at(LISTENER, "distance"), {}),
-        Measure("return of an episode", "return of an episode, the same for both", at(LISTENER, "return"), {}),
+        Measure("distance at the end", "distance from listener to goal at the end", at(LISTENER, "distance")),
+        Measure("return of an episode", "return of an episode, the same for both", at(LISTENER, "return")),
     )
     remarks = (
         "The paper does not say its radius; ours is .1. Of DDPG, DQN, actor-critic and TRPO its text only says"
         " that they fail: their listener stays in the middle of the landmarks.",
         "Inferred: maddpg-inferred. Script: its speaker names the goal's colour, and its listener goes there.",
     )
+    unlike = UNLIKE
 
     def data(self, done: Results) -> dict[str, Json]:
         """And of every rule the shares by radius for each of its runs."""
-        shares = [[rule, by_radius(within, by_seed)] for rule, by_seed in teams(done).items()]
+        shares = [[rule, within.by_radius(by_seed.values())] for rule, by_seed in teams(done).items()]
         return super().data(done) | {"radii": list(RADII), "shares": shares}
 
     def plot(self, report: Reproduction) -> plots.Plot:

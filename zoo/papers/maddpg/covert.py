@@ -9,11 +9,11 @@ an Eve that guesses between the two.
 from __future__ import annotations
 
 from zoo.papers.figure import Published
-from zoo.papers.maddpg.games import Outcome, at
-from zoo.papers.maddpg.tables import CrossTable, Measure
+from zoo.papers.games import Outcome, at
+from zoo.papers.maddpg import DDPG, MADDPG, UNLIKE
+from zoo.papers.tables import CrossTable, Measure
 
-MADDPG, DDPG = "maddpg", "ddpg"
-PUBLISHED = {(MADDPG, MADDPG): Published(0.524), (DDPG, DDPG): Published(0.251)}
+PUBLISHED = {"maddpg v own run": Published(0.524), "ddpg v own run": Published(0.251)}
 #: Share of symbols that are exact when guessed among the two that occur.
 GUESS = 0.5
 bob, eve = at("bob_0", "accuracy"), at("eve_0", "accuracy")
@@ -34,8 +34,8 @@ class CovertCommunication(CrossTable):
     versus = "Alice and Bob v Eve"
     measures = (
         Measure("Bob less Eve", "Bob's share less Eve's", lead, PUBLISHED, "higher"),
-        Measure("Bob's exact symbols", "share of Bob's symbols that are exact", bob, {}, guess=GUESS),
-        Measure("Eve's exact symbols", "share of Eve's symbols that are exact", eve, {}, guess=GUESS),
+        Measure("Bob's exact symbols", "share of Bob's symbols that are exact", bob, guess=GUESS),
+        Measure("Eve's exact symbols", "share of Eve's symbols that are exact", eve, guess=GUESS),
     )
     remarks = (
         "Only 2 of the 4 symbols are ever meant: a guess between them is right in .5 of the cases, a guess among all"
@@ -45,6 +45,7 @@ class CovertCommunication(CrossTable):
         "52.4 % is more than such a difference can be against an Eve that guesses between the two symbols (.5), so"
         " the paper may count otherwise, or its Eve says all four.",
     )
+    unlike = UNLIKE
 
 
 FIGURE = CovertCommunication()

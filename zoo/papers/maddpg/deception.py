@@ -7,7 +7,6 @@ landmark within .23, the sum of both bodies' radii.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -15,26 +14,15 @@ import torch
 from torch import Tensor
 
 from leaderboard.report import plots
-from zoo.papers.figure import FigureRow, Json, Published, Reproduction, Results, Tell
-from zoo.papers.maddpg.games import (
-    RADII,
-    TABLE_RADII,
-    Game,
-    Outcome,
-    Share,
-    play_all,
-    share,
-    shares_within,
-    summed_up,
-    wider,
-    within,
-)
-from zoo.papers.maddpg.pairs import Cell, exchanged
-from zoo.papers.maddpg.tables import CrossTable, Measure, by_radius
+from zoo.papers.figure import Json, Published, Reproduction, Results, Tell
+from zoo.papers.games import RADII, TABLE_RADII, Game, Outcome, Share, play_all, shares_within, summed_up
+from zoo.papers.maddpg import DDPG, MADDPG, UNLIKE
+from zoo.papers.tables import Cell, CrossTable, Measure, Order
 from zoo.play.episodes import Played
 
-MADDPG, DDPG = "maddpg", "ddpg"
 ADVERSARY, GOOD = "adversary_0", ("agent_0", "agent_1")
+#: Shares of episodes at whose end all landmarks are covered, a good agent is at the goal, or the adversary is.
+COVERED, AT_GOAL, ADVERSARY_AT_GOAL = Share(GOOD[0], "covered within"), Share(GOOD[0]), Share(ADVERSARY)
 
 
 def measure(tell: Tell, arena: str, games: list[Game], weights: dict[str, str], episodes: int) -> Json:
@@ -55,15 +43,10 @@ def _farthest_landmark(played: Played) -> Tensor:
     return distances.amin(0).amax(-1)
 
 
-def _measure(
-    words: str, share: Share, published: Mapping[tuple[str, str], Published], better: Literal["", "higher"] = ""
-) -> Measure:
+def _within(words: str, share: Share, published: dict[str, Published], better: Literal["", "higher"] = "") -> Measure:
     """Success within the least radius of the table."""
-    value = within(share, TABLE_RADII[0])
+    value = share.within(TABLE_RADII[0])
     return Measure(words, f"{words} at the end, within .1", value, published, better, share=share)
-
-
-adversary_at_goal = share(ADVERSARY)
 
 
 class PhysicalDeception(CrossTable):
@@ -76,55 +59,50 @@ class PhysicalDeception(CrossTable):
     versus = "good agents v adversary"
     function = staticmethod(measure)
     measures = (
-        _measure(
-            "good agents cover all landmarks",
-            share(GOOD[0], "covered within"),
-            {(MADDPG, MADDPG): Published(0.94, basis="about")},
-            "higher",
+        _within(
+            "good agents cover all landmarks", COVERED, {"maddpg v own run": Published(0.94, basis="about")}, "higher"
         ),
-        _measure("a good agent is at the goal", share(GOOD[0]), {}),
-        _measure("the adversary is at the goal", adversary_at_goal, {(MADDPG, DDPG): Published(0.164)}),
+        _within("a good agent is at the goal", AT_GOAL, {}),
+        _within("the adversary is at the goal", ADVERSARY_AT_GOAL, {"maddpg v ddpg": Published(0.164)}),
+    )
+    order = Order(
+        "the paper's order: adversary's success in ddpg v maddpg less that in maddpg v ddpg",
+        DDPG,
+        MADDPG,
+        [ADVERSARY_AT_GOAL.within(radius) for radius in TABLE_RADII],
     )
     remarks = (
         "The paper's radius is not known (its author set it by eye; bodies touch within .23). It does not say"
         " which adversary its 94 % are against: here that of the same run.",
     )
-
-    def further(self, done: Results) -> list[FigureRow]:
-        """What the paper says in words: MADDPG's team deceives, DDPG's does not."""
-        cells = self.cells(done)
-        order = [exchanged(cells, DDPG, MADDPG, within(adversary_at_goal, radius)) for radius in TABLE_RADII]
-        known = [one for one in order if one is not None]
-        if not known:
-            return []
-        heading = "the paper's order: adversary's success in ddpg v maddpg less that in maddpg v ddpg"
-        note = wider((one.mean for one in known[1:]), "+")
-        return [FigureRow("difference", known[0], None, heading, "higher", at_least=0.0, note=note)]
+    unlike = UNLIKE
 
     def data(self, done: Results) -> dict[str, Json]:
         """Of every measure the cells, and of each the shares by radius for every pair of seeds."""
         cells = self.cells(done).items()
-        shares = {one.name: one.share for one in self.measures if one.share is not None}
-        return {name: [[*cell, by_radius(share, games)] for cell, games in cells] for name, share in shares.items()} | {
-            "radii": list(RADII)
+        shares = {
+            measured.name: [[*cell, measured.share.by_radius(outcomes.values())] for cell, outcomes in cells]
+            for measured in self.measures
+            if measured.share is not None
         }
+        return shares | {"radii": list(RADII)}
 
     def plot(self, report: Reproduction) -> plots.Plot:
         """Shares by radius: a line for each cell, dots for pairs of runs."""
         plot, axes = plots.panels(len(self.measures), width=3.9, height=3.7, share_y=True)
         radii = report.data["radii"]
-        colours: dict[tuple[str, str], str] = {}
+        colours: dict[str, str] = {}
         for panel, measured in zip(axes, self.measures, strict=True):
-            for first, second, own, pairs in report.data[measured.name]:
-                cell = Cell(first, second, own)
-                colour = colours.setdefault((first, second), plots.COLOURS[len(colours)])
-                style = ":" if own else "-"
+            for *names, pairs in report.data[measured.name]:
+                cell = Cell(*names)
+                colour = colours.setdefault(f"{cell.first} v {cell.second}", plots.COLOURS[len(colours)])
+                style = ":" if cell.own else "-"
                 panel.plot(radii, np.mean(pairs, axis=0), style, color=colour, linewidth=1.7, label=cell.label)
-                for shares in [] if own else pairs:
+                for shares in [] if cell.own else pairs:
                     panel.plot(radii, shares, "o", color=colour, markersize=2.2, alpha=0.35)
-                published = measured.published_for(cell)
-                if published is not None:
-                    plots.published(panel, published.value, f"paper, {first} v {second}", colour=colour)
+                if cell.label in measured.published:
+                    text = f"paper, {cell.first} v {cell.second}"
+                    plots.published(panel, measured.published[cell.label].value, text, colour=colour)
             panel.axvline(TABLE_RADII[0], color="0.5", linewidth=0.8)
             panel.set(title=measured.name, xlabel="radius", ylim=(0, 1.02), xlim=(0, RADII[-1] + 0.01))
         axes[0].set_ylabel(f"share of episodes, at the end\n{self.versus}")

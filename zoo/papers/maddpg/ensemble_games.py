@@ -1,6 +1,6 @@
 """The games by which ensembles in tag are judged: everybody hunts everybody, sub-policies by themselves, and diversity.
 
-Functions that figures take as parts have `weights`, which only tell the contents of checkpoints apart.
+The `weights` of functions that are parts of the figure only make a part's key depend on the checkpoints' contents.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from zoo.entry.registry import load_agent
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.papers.figure import Json, Tell
+from zoo.papers.games import play
 from zoo.papers.house import facts
-from zoo.papers.maddpg.games import play
 from zoo.play.episodes import Played
 
 ARENA = "tag"
@@ -46,8 +46,8 @@ def sub_policy(ensemble: Entrant, k: int) -> Entrant:
     whole = ensemble.checkpoint
     state = {}
     for name, tensor in whole.state.items() if whole is not None else ():
-        seat, number, rest = [*name.split("/", 2), "", ""][:3]
-        if number == str(k):
+        seat, _, rest = name.partition(f"/{k}/")
+        if rest:
             state[f"{seat}/{rest}"] = tensor
     if whole is None or not state:
         raise UserError(f"{ensemble.label} has no sub-policy {k}")
@@ -121,23 +121,21 @@ def watch(tell: Tell, ensembles: list[str], singles: list[str], k: int, weights:
     observations = {seat: torch.cat(of_seat) for seat, of_seat in seen.items()}
     distances: Json = {"observations": len(next(iter(observations.values()))), "cards": {}}
     for way in WAYS:
-        inside: dict[str, list[list[float]]] = {}
-        between: dict[str, list[list[float]]] = {}
-        parts = {
-            text: [probabilities(arena, sub_policy(entrants[text], at), observations, way) for at in range(k)]
+        parts = [
+            [probabilities(arena, sub_policy(entrants[text], at), observations, way) for at in range(k)]
             for text in ensembles
-        }
+        ]
         whole = [probabilities(arena, entrants[text], observations, way) for text in singles]
+        distances[way] = {"inside": {}, "between": {}}
         for role, seats in roles(arena.spec).items():
-            inside[role] = [[apart(a, b, seats) for a, b in itertools.combinations(parts[x], 2)] for x in ensembles]
-            between[role] = [[apart(one, two, seats) for two in whole] for one in whole]
-        distances[way] = {"inside": inside, "between": between}
+            distances[way]["inside"][role] = [
+                [apart(*two, seats) for two in itertools.combinations(x, 2)] for x in parts
+            ]
+            distances[way]["between"][role] = [[apart(one, two, seats) for two in whole] for one in whole]
     return distances
 
 
-def probabilities(
-    arena: Arena, who: Entrant, observations: Mapping[str, Tensor], way: str = PLAYED
-) -> dict[str, Tensor]:
+def probabilities(arena: Arena, who: Entrant, observations: Mapping[str, Tensor], way: str) -> dict[str, Tensor]:
     """What a run with one policy a seat does at observations [N, ...]: seat -> action probabilities [N, A].
 
     `way` is one of `WAYS`: a checkpoint plays its policy far sharper than the softmax that was trained.

@@ -12,14 +12,13 @@ from leaderboard.statistics import robustness
 from leaderboard.statistics.estimate import Estimate, Floats
 from leaderboard.statistics.resampling import Jackknife, Measured, average
 from leaderboard.statistics.robustness import OWN, Selection, measure
-from zoo.entry import checkpoint
 from zoo.entry.declared import BEST, anchors_for
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.papers.figure import Results
-from zoo.papers.house import HouseRun, folder_of, runs_of
+from zoo.papers.house import HouseRun, card_of, runs_of
 from zoo.papers.maddpg.ensemble_games import ARENA, ROLES, SINGLE, alone, hunt, watch
-from zoo.papers.maddpg.pairs import over_pairs
+from zoo.papers.tables import over_pairs
 
 ENSEMBLE, LONGER, OTHER = "maddpg-ensemble", "maddpg@twice", "ddpg"
 RULES = (ENSEMBLE, SINGLE, LONGER, OTHER)
@@ -66,8 +65,7 @@ def lineup(most: int) -> Lineup:
     by_rule = {rule: runs_of(ARENA, [rule], 10**6) for rule in RULES}
     seeds = sorted(set.intersection(*({run.seed for run in runs} for runs in by_rule.values())))[:most]
     kept = {rule: tuple(run for run in runs if run.seed in seeds) for rule, runs in by_rule.items()}
-    cards = [checkpoint.load(folder_of(identity, run.entrant)).card for run in by_rule[ENSEMBLE]]
-    numbers = sorted({card.config["k"] for card in cards})
+    numbers = sorted({card_of(identity, run.entrant)["config"]["k"] for run in by_rule[ENSEMBLE]})
     if len(numbers) > 1:
         different = ", ".join(map(str, numbers))
         raise UserError(f"the house's {ENSEMBLE} of {identity} have different numbers of sub-policies: {different}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 
@@ -46,6 +47,14 @@ def _cells(line: Line, *, sign: bool = False) -> dict[str, str]:
     return {name: f"{'+' if sign and x.mean > 0 else ''}{text}" for (name, x), text in pairs}
 
 
+def _rows(heading: str, lines: Mapping[str, Line], column: str, better: Literal["", "higher"] = "") -> list[FigureRow]:
+    """A row for every line, whose number is that of the column; a gain has its sign."""
+    return [
+        FigureRow(label, line[column], None, heading, better, exact=_cells(line, sign=label == GAIN))
+        for label, line in lines.items()
+    ]
+
+
 def robustness_rows(
     apart: Mapping[str, Mapping[str, Line]], entries: Mapping[str, Mapping[str, Line]]
 ) -> list[FigureRow]:
@@ -57,9 +66,7 @@ def robustness_rows(
             cells = _cells(line, sign=True) | {"verdict": verdict(line)}
             rows.append(FigureRow(control, line[WORST], None, heading, "higher", exact=cells))
     for role, words in ROLES.items():
-        heading = f"As {words}, with strangers: return of a seat an episode ±95 %"
-        for entry, line in entries[role].items():
-            rows.append(FigureRow(entry, line[MEAN], None, heading, "higher", exact=_cells(line)))
+        rows += _rows(f"As {words}, with strangers: return of a seat an episode ±95 %", entries[role], MEAN, "higher")
     return rows
 
 
@@ -69,29 +76,23 @@ def _low(anchors: Anchors) -> str:
 
 def clusters_of(returns: EnsembleReturns, anchors: Anchors) -> dict[str, Line]:
     """The paper's comparison: the scores of agents and of adversaries by who met whom, and what the ensemble gains."""
-    scores = {role: returns.scores(role, _low(anchors), anchors.high) for role in ROLES}
+    agents, adversaries = (returns.scores(role, _low(anchors), anchors.high) for role in ("agent", "adversary"))
     clusters: dict[str, Line] = {
         label: {
-            "agents": returns.cluster(scores["agent"], agents, adversaries),
-            "adversaries": returns.cluster(scores["adversary"], adversaries, agents),
+            "agents": returns.cluster(agents, one, other),
+            "adversaries": returns.cluster(adversaries, other, one),
         }
-        for label, (agents, adversaries) in CLUSTERS.items()
+        for label, (one, other) in CLUSTERS.items()
     }
-    gains = {
-        words: returns.cluster(scores[role], ENSEMBLE, SINGLE, SINGLE)
-        for words, role in (("agents", "agent"), ("adversaries", "adversary"))
-    }
-    return clusters | {GAIN: gains}
+    gains = [returns.cluster(scores, ENSEMBLE, SINGLE, SINGLE) for scores in (agents, adversaries)]
+    return clusters | {GAIN: dict(zip(("agents", "adversaries"), gains, strict=True))}
 
 
 def cluster_rows(clusters: Mapping[str, Line], anchors: Anchors) -> list[FigureRow]:
     """A row for everything that `clusters_of` gives."""
     high = "best of these" if anchors.high == BEST else anchors.high
     heading = f"Figure 3 (bars only), agents v adversaries: score, 0 {_low(anchors)}, 1 {high}"
-    return [
-        FigureRow(label, line["agents"], None, heading, "higher", exact=_cells(line, sign=label not in CLUSTERS))
-        for label, line in clusters.items()
-    ]
+    return _rows(heading, clusters, "agents", "higher")
 
 
 def sub_policy_rows(returns: EnsembleReturns) -> list[FigureRow]:
@@ -124,12 +125,8 @@ def diversity_of(returns: EnsembleReturns, way: str) -> dict[str, Line]:
 
 def diversity_rows(diversity: Mapping[str, Mapping[str, Line]]) -> list[FigureRow]:
     """By way of looking at policies the rows of `diversity_of`."""
-    rows = []
-    for way, words in WAYS.items():
-        heading = f"Diversity {words}: total variation distance, 0 the same, 1 never"
-        for label, line in diversity[way].items():
-            rows.append(FigureRow(label, line["predators"], None, heading, exact=_cells(line)))
-    return rows
+    heading = "Diversity {}: total variation distance, 0 the same, 1 never"
+    return [row for way, words in WAYS.items() for row in _rows(heading.format(words), diversity[way], "predators")]
 
 
 def notes_of(

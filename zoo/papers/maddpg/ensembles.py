@@ -22,8 +22,8 @@ from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import MEAN, WORST
 from zoo.entry.declared import anchors_for
 from zoo.entry.venue import ArenaChoice, Venue
+from zoo.papers import games
 from zoo.papers.figure import Figure, Part, Reproduction, Results
-from zoo.papers.maddpg import games
 from zoo.papers.maddpg.ensemble_games import ARENA, ROLES, SINGLE, WAYS, alone, hunt, watch
 from zoo.papers.maddpg.ensemble_returns import CVAR, ENSEMBLE, EnsembleReturns, lineup
 from zoo.papers.maddpg.ensemble_rows import (

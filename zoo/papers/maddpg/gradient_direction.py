@@ -12,21 +12,10 @@ from fractions import Fraction
 from typing import Any
 
 from leaderboard.report import plots
-from leaderboard.statistics.estimate import within
+from leaderboard.statistics import estimate
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell
-from zoo.papers.maddpg.step_signs import (
-    HALF,
-    REWARDS,
-    Steps,
-    draws_needed,
-    in_batch,
-    law_of_baseline,
-    law_of_critic,
-    law_of_equal,
-    law_of_ones,
-    products,
-    shares,
-)
+from zoo.papers.maddpg import step_signs
+from zoo.papers.maddpg.step_signs import HALF, Steps, in_batch
 
 AGENTS, QUICK = 12, 8
 BESIDE = Fraction(513, 1024)  # where the reward as printed has a gradient
@@ -55,42 +44,30 @@ class Variant:
 
 
 _ONES = "R = 1[all a_i = 1]"
+_EACH_WAY = "P(> 0) = theta^N, P(< 0) = (1 - theta)^N"
+_BELOW = "P(> 0) = P(fewer ones than zeros) + 2^-N"
 _BASELINE = f"score function with baseline E[R], {_ONES}"
 _PRINTED = "score function, reward as printed, R = 1[a_1 = ... = a_N]"
-_EACH_WAY = "P(> 0) = theta^N, P(< 0) = (1 - theta)^N"
-VARIANTS: Mapping[str, Variant] = {
-    "score": Variant(f"score function, {_ONES}", "score", "all ones", law_of_ones, "P(> 0) = 2^-N"),
-    "critic": Variant(f"central critic, {_ONES}", "critic", "all ones", law_of_critic, "P(> 0) = (N + 1) 2^-N"),
-    "baseline": Variant(_BASELINE, "baseline", "all ones", law_of_baseline, "P(> 0) = P(fewer ones than zeros) + 2^-N"),
-    "printed": Variant(_PRINTED, "score", "all equal", law_of_equal, "P(= 0) = 1"),
-    "beside": Variant(
-        f"the same at theta = 1/2 + {BESIDE - HALF}", "score", "all equal", law_of_equal, _EACH_WAY, BESIDE
+_NEAR = f"the same at theta = 1/2 + {BESIDE - HALF}"
+VARIANTS = {
+    "score": Variant(f"score function, {_ONES}", "score", "all ones", step_signs.law_of_ones, "P(> 0) = 2^-N"),
+    "critic": Variant(
+        f"central critic, {_ONES}", "critic", "all ones", step_signs.law_of_critic, "P(> 0) = (N + 1) 2^-N"
     ),
+    "baseline": Variant(_BASELINE, "baseline", "all ones", step_signs.law_of_baseline, _BELOW),
+    "printed": Variant(_PRINTED, "score", "all equal", step_signs.law_of_equal, "P(= 0) = 1"),
+    "beside": Variant(_NEAR, "score", "all equal", step_signs.law_of_equal, _EACH_WAY, BESIDE),
 }
 
 
-def list_steps(tell: Tell, estimator: str, reward: str, theta: str, agents: int) -> Json:
-    """The three probabilities as fractions for N = 1 to `agents`."""
+def list_steps(tell: Tell, estimator: str, reward: str, theta: str, sizes: list[list[int]]) -> Json:
+    """The three probabilities as fractions for every size, a number of agents N and one of draws M."""
     steps = []
-    for count in range(1, agents + 1):
-        steps.append(_texts(shares(products(estimator, count, Fraction(theta), REWARDS[reward]))))
-        tell(count, agents)
+    for agents, draws in sizes:
+        pairs = step_signs.products(estimator, agents, Fraction(theta), step_signs.REWARDS[reward])
+        steps.append(list(map(str, step_signs.shares(pairs, draws))))
+        tell(len(steps), len(sizes))
     return steps
-
-
-def list_batches(tell: Tell, estimator: str, reward: str, bits: int) -> Json:
-    """The same for minibatches of M >= 2 draws, wherever N M <= `bits`."""
-    sizes = [(count, draws) for count in range(1, bits) for draws in range(2, bits // count + 1)]
-    batches = []
-    for number, (count, draws) in enumerate(sizes):
-        steps = shares(products(estimator, count, HALF, REWARDS[reward]), draws)
-        batches.append({"agents": count, "draws": draws, "steps": _texts(steps)})
-        tell(number + 1, len(sizes))
-    return batches
-
-
-def _texts(steps: Steps) -> list[str]:
-    return [str(p) for p in steps]
 
 
 def _steps(texts: Sequence[str]) -> Steps:
@@ -107,18 +84,16 @@ class GradientDirection(Figure):
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """One for each variant, and the minibatches of the two estimators that are never wrong."""
         agents, bits = (QUICK, QUICK) if quick else (AGENTS, BITS)
-
-        def settings(variant: Variant) -> dict[str, Json]:
-            return {"estimator": variant.estimator, "reward": variant.reward}
-
-        parts = [
-            Part(name, list_steps, settings(v) | {"theta": str(v.theta), "agents": agents})
-            for name, v in VARIANTS.items()
-        ]
-        batches = [
-            Part(f"{name}, batches", list_batches, settings(VARIANTS[name]) | {"bits": bits}) for name in NEVER_WRONG
-        ]
-        return [*parts, *batches]
+        single = [[count, 1] for count in range(1, agents + 1)]
+        several = [[count, draws] for count in range(1, bits) for draws in range(2, bits // count + 1)]
+        listed = [(name, name, single) for name in VARIANTS]
+        listed += [(f"{name}, batches", name, several) for name in NEVER_WRONG]
+        parts = []
+        for title, name, sizes in listed:
+            v = VARIANTS[name]
+            settings = {"estimator": v.estimator, "reward": v.reward, "theta": str(v.theta), "sizes": sizes}
+            parts.append(Part(title, list_steps, settings))
+        return parts
 
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """Fractions beside the proposition."""
@@ -132,9 +107,13 @@ class GradientDirection(Figure):
             group = f"{variant.title}: {variant.words}, {held}"
             shown = [n for n in range(1, agents + 1) if n in SHOWN or name in NEVER_WRONG]
             rows += [_row(group, variant, n, listed[name][n - 1]) for n in shown]
-        batches = {name: results[f"{name}, batches"] for name in NEVER_WRONG}
+        sizes = {part.name: part.settings["sizes"] for part, _ in done}
+        batches: dict[str, list[Json]] = {}
+        for name in NEVER_WRONG:
+            listing = zip(sizes[f"{name}, batches"], results[f"{name}, batches"], strict=True)
+            batches[name] = [{"agents": n, "draws": m, "steps": steps} for (n, m), steps in listing]
         rows += _batch_rows(listed, batches)
-        needed = {name: draws_needed(listed[name][-1][0]) for name in NEVER_WRONG}
+        needed = {name: step_signs.draws_needed(listed[name][-1][0]) for name in NEVER_WRONG}
         notes = [
             "A step g_hat is right where <g_hat, g> > 0, g the true gradient of J = E[R]. Everybody plays 1 with"
             " probability theta = 1/2 and g_hat comes from one joint action, unless a line says otherwise.",
@@ -204,7 +183,7 @@ def _row(group: str, variant: Variant, agents: int, steps: Steps) -> FigureRow:
         # written out they would have a hundred digits
         powers = (f"({variant.theta})^{agents}", "the rest", f"({1 - variant.theta})^{agents}")
         exact = dict(zip(exact, powers, strict=True))
-    return _exact_row(f"N = {agents}", steps[0], group, exact, published)
+    return FigureRow(f"N = {agents}", estimate.t([float(steps[0])]), published, group, exact=exact)
 
 
 def _batch_rows(listed: Mapping[str, Sequence[Steps]], batches: Mapping[str, Any]) -> list[FigureRow]:
@@ -220,13 +199,7 @@ def _batch_rows(listed: Mapping[str, Sequence[Steps]], batches: Mapping[str, Any
         right += [largest[agents] for agents in (2, 4, 6) if agents in largest]
     law = "1 - (1 - P(> 0))^M, so at every N and M listed" if all(same) else "NOT 1 - (1 - P(> 0))^M"
     group = f"mean of M draws, {_ONES}: {law}"
-    return [_exact_row(label, p, group, {"P(> 0)": str(p)}) for label, p in right]
-
-
-def _exact_row(
-    label: str, p: Fraction, group: str, exact: Mapping[str, str], published: Published | None = None
-) -> FigureRow:
-    return FigureRow(label, within(float(p), None, 1, "exact"), published, group, exact=exact)
+    return [FigureRow(label, estimate.t([float(p)]), None, group, exact={"P(> 0)": str(p)}) for label, p in right]
 
 
 FIGURE = GradientDirection()

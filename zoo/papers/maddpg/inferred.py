@@ -16,11 +16,12 @@ import numpy as np
 
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
+from zoo.papers import games
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell
+from zoo.papers.games import Value, at, mean_return
 from zoo.papers.house import by_rule, folder_of, house, identity_of, rule_of, runs_of
-from zoo.papers.maddpg import games
-from zoo.papers.maddpg.games import Value, at, cards, mean_return, teams
-from zoo.papers.maddpg.pairs import between
+from zoo.papers.maddpg import UNLIKE
+from zoo.papers.tables import between
 from zoo.training.curve import RETURN as PER_STEP
 from zoo.training.run_folder import CURVE
 
@@ -42,7 +43,10 @@ COMPARED: dict[str, dict[str, Value]] = {
 
 
 def read_curve(tell: Tell, arena: str, entrant: str, digest: str) -> Json:
-    """Return of an episode and divergence over training, as pairs with the steps; `digest` tells contents apart."""
+    """Return of an episode and divergence over training, as pairs with the steps.
+
+    `digest` only makes the part's key depend on the contents.
+    """
     rows = json.loads((folder_of(identity_of(arena), entrant) / CURVE).read_text())["rows"]
     curves: dict[str, list[list[float]]] = {RETURN: [], DIVERGENCE: []}
     for row in rows:
@@ -88,19 +92,16 @@ class InferredPolicies(Figure):
         settings: dict[str, Json] = {}
         arenas: dict[str, Json] = {}
         without: list[str] = []
-        played = [(part, result) for part, result in done if "games" in part.settings]
-        for arena, compared in COMPARED.items():
+        played = [(part, result) for part, result in done if part.function is games.measure]
+        for arena in dict.fromkeys(part.settings["arena"] for part, _ in played):
             here = [(part, result) for part, result in played if part.settings["arena"] == arena]
-            if not here:
-                continue
-            known, of_arena = cards(here), games.settings(arena, here)
+            known, of_arena = games.cards(here), games.settings(arena, here)
             settings |= {"episodes a game": of_arena["episodes a game"], f"runs in {arena}": of_arena["runs"]}
             bars = []
-            for words, value in compared.items():
-                heading = f"{arena}: {words}"
-                by_seed, more = _compared(here, value, heading)
-                rows += more
-                bars.append([words, [[rule, values] for rule, values in by_seed.items()]])
+            for words, value in COMPARED[arena].items():
+                by_rule = {rule: list(map(value, own.values())) for rule, own in games.teams(here).items()}
+                rows += _compared(here, value, f"{arena}: {words}")
+                bars.append([words, list(map(list, by_rule.items()))])
             apart = [card["learned"][DIVERGENCE] for card in known.values() if DIVERGENCE in card.get("learned", {})]
             if apart:
                 heading = "KL divergence from the true policies to the inferred, end of training, nats"
@@ -108,7 +109,7 @@ class InferredPolicies(Figure):
             curves = {
                 part.settings["entrant"]: [rule_of(part.settings["entrant"]), result]
                 for part, result in done
-                if "entrant" in part.settings and part.settings["arena"] == arena
+                if part.function is read_curve and part.settings["arena"] == arena
             }
             without += [f"{text} in {arena}" for text in known if text not in curves]
             arenas[arena] = {"bars": bars, "curves": list(curves.values())}
@@ -117,7 +118,8 @@ class InferredPolicies(Figure):
             " of the listener's policy as the speaker infers it. Ours is the mean over all pairs of seats, and over the"
             " last tenth of training.",
             *([f"No learning curve is kept of {', '.join(without)}."] if without else []),
-            *games.notes(RULES, played),
+            *games.missing(RULES, played),
+            *UNLIKE,
         ]
         data = {"arenas": arenas, "commands": games.commands(played)}
         return Reproduction(rows, settings, games.seeds_of(played), notes, data)
@@ -127,10 +129,10 @@ class InferredPolicies(Figure):
         plot, axes = plots.panels(3, len(report.data["arenas"]), width=4.2, height=3.4)
         for line, (arena, shown) in enumerate(report.data["arenas"].items()):
             success, returns, apart = axes[3 * line : 3 * line + 3]
-            words, rules = shown["bars"][0]
-            colours = [plots.COLOURS[RULES.index(rule)] for rule, _ in rules]
-            names = [rule for rule, _ in rules]
-            plots.bars(success, names, [values for _, values in rules], colours, dots="a training seed")
+            words, bars = shown["bars"][0]
+            names, values = zip(*bars, strict=True)
+            colours = [plots.COLOURS[RULES.index(rule)] for rule in names]
+            plots.bars(success, names, values, colours, dots="a training seed")
             success.set(title=f"{arena}:\n{words}")
             for panel, name in ((returns, RETURN), (apart, DIVERGENCE)):
                 lines(panel, [(rule, curve[name]) for rule, curve in shown["curves"]])
@@ -142,15 +144,14 @@ class InferredPolicies(Figure):
         return plot
 
 
-def _compared(done: Results, value: Value, heading: str) -> tuple[dict[str, list[float]], list[FigureRow]]:
-    """A number of both rules by training seed, and its rows: each rule, and their difference."""
-    own = teams(done)
-    by_seed = {rule: [value(one) for one in outcomes.values()] for rule, outcomes in own.items()}
-    rows = [FigureRow(rule, estimate.t(values), None, heading) for rule, values in by_seed.items()]
+def _compared(done: Results, value: Value, heading: str) -> list[FigureRow]:
+    """A number's rows: each rule, and their difference."""
+    own = games.teams(done)
+    rows = [FigureRow(rule, estimate.t(list(map(value, runs.values()))), None, heading) for rule, runs in own.items()]
     if len(own) == len(RULES):
         lost = between(own[INFERRED], own[TRUE], lambda one, other: value(one) - value(other))
         rows.append(FigureRow("inferred less true", lost, SAME, heading, "higher"))
-    return by_seed, rows
+    return rows
 
 
 def lines(panel: plots.Axes, curves: Sequence[tuple[str, Sequence[Sequence[float]]]]) -> None:

@@ -13,12 +13,11 @@ import numpy as np
 
 from leaderboard.report import plots
 from zoo.papers.figure import FigureRow, Json, Part, Published, Reproduction, Results
+from zoo.papers.games import at, cards, mean_return, outcomes_of, teams
 from zoo.papers.house import by_rule, runs_of
-from zoo.papers.maddpg.games import at, cards, mean_return, outcomes_of, teams
-from zoo.papers.maddpg.pairs import Pair, between, over_pairs
-from zoo.papers.maddpg.tables import Measure, TeamTable
+from zoo.papers.maddpg import DDPG, MADDPG, UNLIKE
+from zoo.papers.tables import Measure, Pair, TeamTable, between, over_pairs
 
-MADDPG, DDPG = "maddpg", "ddpg"
 TARGET = -12.0
 RATIO = Published(0.5, basis="almost half")
 SEATS = ("agent_0", "agent_1", "agent_2")
@@ -37,9 +36,9 @@ class CooperativeNavigation(TeamTable):
     rules = (MADDPG, DDPG, "maddpg-ensemble", "iql")
     scripts = ("assignment", "random")
     measures = (
-        Measure("return per agent", "return per agent of an episode", mean_return, {}, targets={MADDPG: TARGET}),
-        Measure("distance", "distance of landmarks to the nearest agent, summed over the three", distance, {}),
-        Measure("collisions an episode", "collisions an episode, pairs that overlap", collisions, {}),
+        Measure("return per agent", "return per agent of an episode", mean_return, targets={MADDPG: TARGET}),
+        Measure("distance", "distance of landmarks to the nearest agent, summed over the three", distance),
+        Measure("collisions an episode", "collisions an episode, pairs that overlap", collisions),
     )
     remarks = (
         "The paper's text gives no numbers for three agents: slightly smaller distance, almost half the"
@@ -47,34 +46,29 @@ class CooperativeNavigation(TeamTable):
         "For comparison: the best pretrained MADDPG found in public gets -10.2 after 1.5 million steps; with the"
         " agents of two of its runs mixed -16.1 in place of -10.5 and -11.0.",
     )
+    unlike = UNLIKE
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """All runs of a rule, and of each rule one agent of a run with two of another, in every seat."""
-        mixed = [
-            self.games(
-                f"{rule} with a stranger",
-                [
-                    {at: stranger.entrant if at == seat else team.entrant for at in SEATS}
-                    for team, stranger in permutations(own, 2)
-                    for seat in SEATS
-                ],
-                own,
-                quick,
-            )
-            for rule, own in by_rule(runs_of(self.arena, self.rules, seeds)).items()
-            if len(own) > 1
-        ]
-        return [*super().parts(quick, seeds), *mixed]
+        parts = super().parts(quick, seeds)
+        for rule, own in by_rule(runs_of(self.arena, self.rules, seeds)).items():
+            mixed = [
+                dict.fromkeys(SEATS, team.entrant) | {seat: stranger.entrant}
+                for team, stranger in permutations(own, 2)
+                for seat in SEATS
+            ]
+            if mixed:
+                parts.append(self.part(f"{rule} with a stranger", mixed, own, quick))
+        return parts
 
     def further(self, done: Results) -> list[FigureRow]:
         """The paper's words as a ratio, and what strangers cost."""
         own, rows = teams(done), list[FigureRow]()
         if {MADDPG, DDPG} <= own.keys():
-            ratio = between(own[MADDPG], own[DDPG], lambda a, b: collisions(a) / collisions(b))
+            fewer = between(own[MADDPG], own[DDPG], lambda a, b: collisions(a) / collisions(b))
             closer = between(own[MADDPG], own[DDPG], lambda a, b: distance(a) / distance(b))
-            heading = "maddpg as a multiple of ddpg"
-            rows.append(FigureRow("collisions", ratio, RATIO, heading, "lower"))
-            rows.append(FigureRow("distance", closer, None, heading, "lower"))
+            for label, ratio, published in (("collisions", fewer, RATIO), ("distance", closer, None)):
+                rows.append(FigureRow(label, ratio, published, "maddpg as a multiple of ddpg", "lower"))
         heading = "return per agent, one of the three agents from another run of the rule"
         for rule, pairs in strangers(done).items():
             rows.append(FigureRow(f"{rule}, stranger", over_pairs(pairs), None, heading))
@@ -98,12 +92,12 @@ class CooperativeNavigation(TeamTable):
             self.draw(panel, measured, report)
         axes[0].axhline(TARGET, color="0.4", linestyle=":", linewidth=1.2, label="target")
         last = axes[-1]
-        spots = [value for _, pairs in report.data["strangers"] for pair in pairs for value in pair]
+        returns = [value for _, pairs in report.data["strangers"] for pair in pairs for value in pair]
         for rule, pairs in report.data["strangers"]:
             own, mixed = zip(*pairs, strict=True)
             last.plot(own, mixed, "o", color=self.colour(rule), markersize=4, alpha=0.8, label=rule)
-        if spots:
-            ends = [min(spots) - 1, max(spots) + 1]
+        if returns:
+            ends = [min(returns) - 1, max(returns) + 1]
             last.plot(ends, ends, color="0.5", linewidth=0.9, label="no loss")
         else:
             last.text(0.5, 0.5, "no rule has two runs", ha="center", transform=last.transAxes)

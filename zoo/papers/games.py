@@ -7,6 +7,7 @@ so that what differs between two games is who plays.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -27,10 +28,8 @@ Outcome = dict[str, dict[str, float]]
 Summary = Callable[[Played], Outcome]
 #: A number of a game.
 Value = Callable[[Outcome], float]
-#: A share of episodes, within a radius.
-Share = Callable[[Outcome, float], float]
 EPISODES, QUICK_EPISODES = 1000, 250
-#: Distances within which somebody counts as having arrived; those in tables, the first is that of the arenas' metrics.
+#: Distances within which an agent counts as having arrived. Tables show three; the first is the arenas' own.
 RADII = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
 TABLE_RADII = (0.1, 0.2, 0.3)
 
@@ -72,14 +71,19 @@ def shares_within(distance: Tensor, words: str = "within") -> dict[str, float]:
     return {f"{words} {radius:g}": float((distance < radius).double().mean()) for radius in RADII}
 
 
-def share(seat: str, words: str = "within") -> Share:
-    """A share of episodes by the radius, as `shares_within` calls it."""
-    return lambda outcome, radius: outcome[seat][f"{words} {radius:g}"]
+class Share(NamedTuple):
+    """A share of episodes that depends on a radius, as `shares_within` calls it."""
 
+    seat: str
+    words: str = "within"
 
-def within(share: Share, radius: float) -> Value:
-    """The share within one radius."""
-    return lambda outcome: share(outcome, radius)
+    def within(self, radius: float) -> Value:
+        """The share within one radius, as a number of a game."""
+        return at(self.seat, f"{self.words} {radius:g}")
+
+    def by_radius(self, outcomes: Iterable[Outcome], radii: Sequence[float] = RADII) -> list[list[float]]:
+        """Of every game the shares within all radii, [games][radii]."""
+        return [[self.within(radius)(outcome) for radius in radii] for outcome in outcomes]
 
 
 def wider(shares: Iterable[float], sign: str = "") -> str:
@@ -88,7 +92,10 @@ def wider(shares: Iterable[float], sign: str = "") -> str:
 
 
 def measure(tell: Tell, arena: str, games: list[Game], weights: dict[str, str], episodes: int) -> Json:
-    """Play games: {"games": `Outcome` of each, "cards": {entrant: `facts`}}; `weights` only tell contents apart."""
+    """Play games: {"games": `Outcome` of each, "cards": {entrant: `facts`}}.
+
+    `weights` only make the part's key depend on them.
+    """
     return play_all(tell, arena, games, episodes, summed_up)
 
 
@@ -175,13 +182,8 @@ def seeds_of(done: Results) -> str:
     return seed_words(len(seeds)) if seeds == list(range(len(seeds))) else ", ".join(map(str, seeds))
 
 
-def notes(rules: Sequence[str], done: Results) -> list[str]:
-    """What is missing, and what differs from the paper in every figure of the kind."""
+def missing(rules: Sequence[str], done: Results) -> list[str]:
+    """A note that names the rules that the house has no checkpoint of; none where all have played."""
     present = {card["rule"] for card in cards(done).values()}
-    missing = [rule for rule in rules if rule not in present]
-    return [
-        *([f"Left out for want of a house checkpoint: {', '.join(missing)}."] if missing else []),
-        "Unlike the paper: discrete actions are executed hard (its code executes soft ones), the world is"
-        " mpe2's (places move with the old velocity), networks learned with Adam at the step sizes on their cards"
-        " (paper .01) and for the steps below (paper 25,000 episodes of 25 steps, an update per 100).",
-    ]
+    absent = [rule for rule in rules if rule not in present]
+    return [f"Left out for want of a house checkpoint: {', '.join(absent)}."] if absent else []

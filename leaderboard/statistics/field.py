@@ -1,0 +1,214 @@
+"""Everybody on one side of an arena, from the tallies: who met whom, what each got, and the headlines over a panel."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leaderboard.records import STATUSES
+from leaderboard.statistics.counts import Counts
+from leaderboard.statistics.panel_means import Cell, Floats, Ints, PanelMeans, gather
+from leaderboard.statistics.tally import Tally
+
+#: Episodes of a series, of which the classical ratings take one result; more where there would be too many series.
+SERIES = 25
+MOST_SERIES = 40
+
+
+@dataclass(frozen=True)
+class Field:
+    """n entrants on one side, and m partners with whom they are compared.
+
+    Attributes:
+        side: the side; "" where sides do not matter.
+        entrants: ids, sorted.
+        partners: ids of the partners; weights: float [m].
+        with_oneself: whether a partner is its own partner, too.
+        mean: float [n, n], mean own return of the row with the column; NaN where the two have not met.
+        counted: int [n, n], in how many episodes.
+        headline: weighted means over the partners.
+        won, drawn: float [n, n], episodes that the row won against the column, and that were drawn; an episode under
+            several rotations counts the share of them.
+        games, blocks: int [n]; faults: int [n, number of statuses], episodes x seats by status.
+        faulty: whether anybody spoiled an episode on this side.
+        tallies: what all this is made of.
+    """
+
+    side: str
+    entrants: tuple[str, ...]
+    partners: tuple[str, ...]
+    weights: Floats
+    with_oneself: bool
+    mean: Floats
+    counted: Ints
+    headline: PanelMeans
+    won: Floats
+    drawn: Floats
+    games: Ints
+    blocks: Ints
+    faults: Ints
+    tallies: Sequence[Tally]
+
+    @cached_property
+    def wanted(self) -> NDArray[np.bool_]:
+        """Which partners each entrant has to meet, bool [n, m]."""
+        oneself = np.array([[who == partner for partner in self.partners] for who in self.entrants], dtype=np.bool_)
+        return np.ones(oneself.shape, dtype=np.bool_) if self.with_oneself else ~oneself
+
+    @cached_property
+    def whole(self) -> NDArray[np.bool_]:
+        """Who has met all whom it has to meet, bool [n]: only they can be compared."""
+        wanted = self.wanted
+        return np.asarray((self.headline.met >= wanted).all(axis=1) & wanted.any(axis=1))
+
+    @cached_property
+    def with_partners(self) -> Floats:
+        """Mean own return with each partner, [n, m]; NaN where it was not met or does not count."""
+        column = [self.entrants.index(who) if who in self.entrants else -1 for who in self.partners]
+        known = np.column_stack([self.mean, np.full(len(self.entrants), np.nan)])[:, column]
+        return np.where(self.headline.met, known, np.nan)
+
+    @cached_property
+    def everybody(self) -> Floats:
+        """Mean own return over all others that each has met, each equally, [n]; NaN for one who has met nobody."""
+        others = np.where(np.eye(len(self.entrants), dtype=np.bool_), np.nan, self.mean)
+        met = np.isfinite(others)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.where(met, others, 0.0).sum(axis=1) / met.sum(axis=1))
+
+    def reweighted(self, weights: Floats) -> Floats:
+        """Headlines under other weights of the partners, [n]."""
+        counted = self.headline.met * weights
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.nansum(self.with_partners * counted, axis=1) / counted.sum(axis=1))
+
+    def without_faults(self) -> PanelMeans:
+        """Headlines of the episodes that the entrants did not spoil themselves."""
+        return _headline(self.tallies, self.entrants, self.partners, self.weights, self.with_oneself, sound=True)
+
+    def counts(self) -> Counts:
+        """Who won how often against whom, for the rating of a competitive game on one side."""
+        return Counts(self.entrants, self.won, self.drawn)
+
+    def series(self) -> Floats:
+        """Mean panel mean of each series, [n, number of series], in the order of episodes; NaN where not all is known.
+
+        A series is some consecutive episodes that all play under the same luck.
+        """
+        of_episode = self.headline.of_episode
+        episodes = of_episode.shape[1]
+        length = max(SERIES, -(-episodes // MOST_SERIES))
+        starts = range(0, episodes, length)
+        if not episodes:
+            return np.zeros((len(self.entrants), 0))
+        return np.column_stack([of_episode[:, start : start + length].mean(axis=1) for start in starts])
+
+
+def field_of(
+    tallies: Iterable[Tally], side: str, partners: Sequence[str], weights: Sequence[float], *, with_oneself: bool
+) -> Field:
+    """The field of one side.
+
+    Args:
+        tallies: of one arena and mode; those with a partner hold their episodes.
+        side: whose tallies count.
+        partners: ids with whom entrants are compared.
+        weights: of the partners.
+        with_oneself: whether a partner counts as its own partner, too.
+    """
+    tallies = [tally for tally in tallies if tally.side == side]
+    entrants = tuple(sorted({who for tally in tallies for who in (tally.first, tally.second)}))
+    at = {who: i for i, who in enumerate(entrants)}
+    n = len(entrants)
+    total, counted = np.zeros((n, n)), np.zeros((n, n), dtype=np.intp)
+    won, drawn = np.zeros((n, n)), np.zeros((n, n))
+    games, blocks = np.zeros(n, dtype=np.intp), np.zeros(n, dtype=np.intp)
+    faults = np.zeros((n, len(STATUSES)), dtype=np.intp)
+    for tally in tallies:
+        i, j = at[tally.first], at[tally.second]
+        total[i, j] += tally.total[0]
+        counted[i, j] += tally.counted[0]
+        games[i] += tally.games
+        blocks[i] += tally.blocks
+        faults[i] += tally.faults[0]
+        if i == j:
+            continue
+        total[j, i] += tally.total[1]
+        counted[j, i] += tally.counted[1]
+        games[j] += tally.games
+        blocks[j] += tally.blocks
+        faults[j] += tally.faults[1]
+        share = tally.episodes / max(sum(tally.won), 1)
+        won[i, j] += tally.won[0] * share
+        won[j, i] += tally.won[2] * share
+        drawn[i, j] += tally.won[1] * share
+        drawn[j, i] += tally.won[1] * share
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.where(counted > 0, total / counted, np.nan)
+    weight = np.asarray(weights, dtype=np.float64)
+    headline = _headline(tallies, entrants, partners, weight, with_oneself)
+    met = (mean, counted, headline, won, drawn, games, blocks, faults, tallies)
+    return Field(side, entrants, tuple(partners), weight, with_oneself, *met)
+
+
+def _headline(
+    tallies: Sequence[Tally],
+    entrants: Sequence[str],
+    partners: Sequence[str],
+    weights: Floats,
+    with_oneself: bool,
+    sound: bool = False,
+) -> PanelMeans:
+    """The weighted means over the partners; where `sound`, without the episodes that the entrant itself spoiled."""
+    number, episodes = _numbered(tallies)
+    cells = _cells(tallies, {who: i for i, who in enumerate(entrants)}, partners, number, with_oneself, sound)
+    return gather(cells, len(entrants), weights, episodes)
+
+
+def _numbered(tallies: Iterable[Tally]) -> tuple[dict[tuple[int, int], int], int]:
+    """{(seed, first episode): position} of all tallies' first episodes among all episodes, and how many there are."""
+    position: dict[tuple[int, int], int] = {}
+    total, current, end = 0, None, 0
+    for seed, start, after in sorted({(tally.seed, tally.start, tally.end) for tally in tallies}):
+        if seed != current or start > end:  # a gap: what follows has positions of its own
+            current, end, offset = seed, start, total - start
+        position[seed, start] = start + offset
+        total, end = max(total, after + offset), max(end, after)
+    return position, total
+
+
+def _cells(
+    tallies: Iterable[Tally],
+    at: dict[str, int],
+    partners: Sequence[str],
+    number: dict[tuple[int, int], int],
+    with_oneself: bool,
+    sound: bool,
+) -> Iterator[Cell]:
+    """The own returns of each entrant with each partner."""
+    member = {who: j for j, who in enumerate(partners)}
+    parts: dict[tuple[int, int], list[tuple[Ints, Floats]]] = defaultdict(list)
+    for tally in tallies:
+        if tally.own is None or tally.faulty is None:
+            continue
+        ways = [(0, tally.first, tally.second)]
+        ways += [(1, tally.second, tally.first)] if tally.first != tally.second else []
+        for column, who, partner in ways:
+            if partner not in member or (who == partner and not with_oneself):
+                continue
+            own = tally.own[:, column]
+            kept = ~np.isnan(own)
+            if sound:
+                kept &= ~tally.faulty[:, column]
+            if kept.any():
+                positions = number[tally.seed, tally.start] + np.flatnonzero(kept)
+                parts[at[who], member[partner]].append((positions, own[kept]))
+    for (i, j), some in parts.items():
+        positions, own = (np.concatenate(arrays) for arrays in zip(*some, strict=True))
+        order = np.argsort(positions, kind="stable")
+        yield Cell(i, j, positions[order], own[order])

@@ -1,0 +1,193 @@
+"""Weighted mean own returns over a panel, compared by Student's t with the episode as the unit.
+
+Within an episode number everything is paired: all entrants meet all partners in all seats under the same luck. So an
+entrant's *panel mean* of an episode is the weighted mean of its own return over the partners, its headline is the mean
+of these over the episodes, and two entrants are compared by the differences of their panel means, episode by episode.
+
+Where an entrant met its partners for different episodes, each episode counts with the weight that it has in the
+headline (a cluster-robust variance); for equal numbers of episodes that is Student's interval of the panel means. The
+partner that was met for the fewest episodes decides the degrees of freedom: the cautious choice.
+
+No figure of an entrant depends on who else is compared, to the last bit: others may enter without moving anybody.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr
+
+from leaderboard.statistics.estimate import NO_INTERVAL, Estimate, quantile
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+_SAMPLES = 4000
+_SEED = 20061204
+
+
+class Cell(NamedTuple):
+    """Own returns [k] of one entrant with one partner, and the numbers [k] of their episodes; both are positions."""
+
+    entrant: int
+    partner: int
+    episodes: Ints
+    own: Floats
+
+
+@dataclass(frozen=True)
+class PanelMeans:
+    """Headlines of n entrants over a panel of m partners, with what their intervals are made of.
+
+    Attributes:
+        value: float [n], weighted mean own return over the partners that were met; NaN for one who has met none.
+        freedom: float [n], degrees of freedom of its interval; 0 where nothing tells how much episodes differ.
+        influence: float [n, E], what each episode adds to the headline's error; squares sum to its variance.
+        of_episode: float [n, E], the panel mean of each episode; NaN where not all partners that were met played it.
+        episodes: int [n], number of different episodes behind it.
+        met: bool [n, m], which partners the entrant has met.
+        weight: float [n], sum of the weights of those.
+    """
+
+    value: Floats
+    freedom: Floats
+    influence: Floats
+    of_episode: Floats
+    episodes: Ints
+    met: NDArray[np.bool_]
+    weight: Floats
+
+    @property
+    def error(self) -> Floats:
+        """Standard error of each headline, [n]; NaN where it is unknown."""
+        return np.where(self.freedom > 0, np.sqrt((self.influence**2).sum(axis=1)), np.nan)
+
+    def estimate(self, i: int) -> Estimate:
+        """The headline of an entrant."""
+        return self._student(float(self.value[i]), self.influence[i], float(self.freedom[i]), int(self.episodes[i]))
+
+    def difference(self, i: int, j: int) -> Estimate:
+        """The headline of i less that of j, paired by episode."""
+        value, error = float(self.value[i] - self.value[j]), self.influence[i] - self.influence[j]
+        fewest = min(float(self.freedom[i]), float(self.freedom[j]))
+        return self._student(value, error, fewest, int(min(self.episodes[i], self.episodes[j])))
+
+    def probability_above(self, i: int, j: int) -> float:
+        """How sure it is that i has the higher headline than j, by Student's t; 1/2 where nothing is known."""
+        freedom = min(float(self.freedom[i]), float(self.freedom[j]))
+        difference = float(self.value[i] - self.value[j])
+        if freedom <= 0 or not np.isfinite(difference):
+            return 0.5
+        error = float(np.sqrt(((self.influence[i] - self.influence[j]) ** 2).sum()))
+        if error <= 0.0:
+            return 0.5 + 0.5 * float(np.sign(difference))
+        return float(stdtr(freedom, difference / error))
+
+    def rank_intervals(self, among: Sequence[int] | Ints | None = None) -> list[tuple[int, int]]:
+        """95 % intervals of the ranks (1 is best), from draws of all headlines together: they share partners and luck.
+
+        Args:
+            among: positions of those who are ranked; None for all.
+
+        The draws are Student's, with the degrees of freedom of each headline, and always the same ones. One whose
+        interval is unknown may have any rank, so it gets (1, n), and may push the others down by one each.
+        """
+        chosen = np.arange(len(self.value)) if among is None else np.asarray(among, dtype=np.intp)
+        n = len(chosen)
+        known = np.flatnonzero(np.isfinite(self.value[chosen]) & (self.freedom[chosen] > 0))
+        intervals = [(1, n)] * n
+        if not known.size:
+            return intervals
+        value, freedom = self.value[chosen[known]], self.freedom[chosen[known]]
+        generator = np.random.Generator(np.random.PCG64(_SEED))
+        axes = _axes(self.influence[chosen[known]])
+        noise = generator.standard_normal((_SAMPLES, axes.shape[1])) @ axes.T
+        # One chi-squared draw a sample, read at each one's degrees of freedom, keeps what they share together.
+        heavy = np.sqrt(freedom / _chi_squared(generator.random(_SAMPLES), freedom))
+        sample = value + noise * heavy
+        rank = np.empty(sample.shape, dtype=np.intp)
+        order = np.argsort(-sample, axis=1, kind="stable")
+        np.put_along_axis(rank, order, np.arange(1, len(known) + 1)[None, :], axis=1)
+        rank.sort(axis=0)
+        low, high = rank[int(0.025 * _SAMPLES)], rank[int(np.ceil(0.975 * _SAMPLES)) - 1] + (n - len(known))
+        for position, a, b in zip(known.tolist(), low.tolist(), high.tolist(), strict=True):
+            intervals[position] = (a, b)
+        return intervals
+
+    @staticmethod
+    def _student(value: float, error: Floats, freedom: float, n: int) -> Estimate:
+        if not np.isfinite(value) or freedom <= 0:
+            return Estimate(value, None, None, n, NO_INTERVAL)
+        half = quantile(freedom) * float(np.sqrt((error**2).sum()))
+        return Estimate(value, value - half, value + half, n, "t, paired by episode")
+
+
+def _axes(influence: Floats) -> Floats:
+    """A root [n, r] of the covariance of headlines: the influences themselves, or fewer axes where those are many."""
+    n, episodes = influence.shape
+    if episodes <= n:
+        return influence
+    scale, axes = np.linalg.eigh(influence @ influence.T)
+    return np.asarray(axes * np.sqrt(np.maximum(scale, 0.0)))
+
+
+def _chi_squared(uniform: Floats, freedom: Floats) -> Floats:
+    """The same quantiles [S] of chi-squared distributions with these degrees of freedom [n]: [S, n]."""
+    from scipy.special import chdtri
+
+    distinct, where = np.unique(freedom, return_inverse=True)
+    return np.asarray(chdtri(distinct[None, :], uniform[:, None]))[:, where]
+
+
+def panel_means(returns: Floats, weights: Floats) -> PanelMeans:
+    """Headlines from own returns [n, m, E] of n entrants with m partners; NaN where an episode was not played.
+
+    Args:
+        returns: own return per episode.
+        weights: float [m], of the partners; they need not add up to 1.
+    """
+    n, m, episodes = returns.shape
+    played = ~np.isnan(returns)
+    cells = (
+        Cell(i, j, np.flatnonzero(played[i, j]), returns[i, j, played[i, j]])
+        for i in range(n)
+        for j in range(m)
+        if played[i, j].any()
+    )
+    return gather(cells, n, weights, episodes)
+
+
+def gather(cells: Iterable[Cell], n: int, weights: Floats, episodes: int) -> PanelMeans:
+    """Headlines from the own returns of each entrant with each partner, one at a time.
+
+    Args:
+        cells: each entrant and partner at most once; a partner is a position in `weights`.
+        n: number of entrants.
+        weights: float [m], positive.
+        episodes: number E of different episodes.
+    """
+    total, fewest = np.zeros(n), np.full(n, np.inf)
+    met, seen = np.zeros((n, len(weights)), dtype=bool), np.zeros((n, episodes), dtype=np.int32)
+    influence, of_episode = np.zeros((n, episodes)), np.zeros((n, episodes))
+    for i, j, at, own in cells:
+        count = len(own)
+        mean = float(own.mean())
+        met[i, j] = True
+        total[i] += weights[j] * mean
+        seen[i, at] += 1
+        of_episode[i, at] += weights[j] * own
+        fewest[i] = min(fewest[i], count)
+        if count > 1:
+            # The square root of n/(n-1) turns the spread around the sample mean into that around the true one.
+            influence[i, at] += (own - mean) * (weights[j] * np.sqrt(count / (count - 1.0)) / count)
+    # Not a matrix product: its last digits may depend on the number of rows.
+    weight = (met * np.asarray(weights, dtype=np.float64)).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.where(weight > 0, total / weight, np.nan)
+        influence /= np.where(weight > 0, weight, 1.0)[:, None]
+        of_episode /= np.where(weight > 0, weight, 1.0)[:, None]
+    of_episode[seen < np.maximum(met.sum(axis=1), 1)[:, None]] = np.nan
+    freedom = np.where(np.isfinite(fewest), fewest - 1.0, 0.0)
+    return PanelMeans(value, freedom, influence, of_episode, (seen > 0).sum(axis=1), met, weight)

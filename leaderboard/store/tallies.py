@@ -1,0 +1,194 @@
+"""The tallies of a store: kept up as blocks are added, read by boards, made again from the blocks where they are wrong.
+
+A tally is a view with the hash of its content. Where it does not fit, or where a database holds blocks without any (an
+older one, or one that another program filled), the tallies of that pairing are made again from its blocks.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select
+
+from leaderboard.records import STATUSES, ArenaRecord, BlockRecord, canonical
+from leaderboard.statistics.tally import Tally, disjoint, joined, tallies
+from leaderboard.store import schema
+from leaderboard.store.rows import digest, read_blocks
+
+#: Episodes of one row, which is read and written as a whole whenever a block is added to it.
+LONGEST = 1 << 11
+_FIGURES = (
+    *("first", "second", "side", "seed", "start", "episodes", "total_first", "total_second"),
+    *("counted_first", "counted_second", "won", "drawn", "lost"),
+    *("games", "blocks", "repeated", "shortest", "longest", "faults", "arrays"),
+)
+_TABLE = schema.tally
+
+
+def add(connection: Connection, arena: ArenaRecord, block: BlockRecord) -> None:
+    """Count a block that has just been added, in the same transaction."""
+    where = {"arena": block.arena, "mode": block.mode, "rules_version": block.rules_version}
+    for new in tallies(block, arena):
+        names = ("first", "second", "side", "seed")
+        place = _equal(_TABLE, {**where, **{name: getattr(new, name) for name in names}})
+        columns = (_TABLE.c.row, _TABLE.c.start, _TABLE.c.episodes)
+        known = connection.execute(select(*columns).where(place)).all()
+        if any(start < new.end and new.start < start + episodes for _, start, episodes in known):
+            rebuild(connection, arena, where, [_key(new)])
+            return
+        fits = (row for row, start, n in known if start + n == new.start and n + new.episodes <= LONGEST)
+        before = next(fits, None)
+        if before is not None:
+            old: list[Tally] = []
+            _read(connection, _TABLE.c.row == before, True, old, set())
+            connection.execute(delete(_TABLE).where(_TABLE.c.row == before))
+            new = old[0].then(new) if old else new  # one that does not fit its hash is found missing, and made again
+        connection.execute(insert(_TABLE).values(**_row(new, where)))
+
+
+def rebuild(
+    connection: Connection, arena: ArenaRecord, where: Mapping[str, Any], pairings: Iterable[tuple[str, str, int]]
+) -> None:
+    """Make the tallies of these pairings and seeds again from their blocks.
+
+    Raises:
+        StoreError: a block was damaged or edited.
+    """
+    for key in pairings:
+        same = {**where, **dict(zip(("first", "second", "seed"), key, strict=True))}
+        connection.execute(delete(_TABLE).where(_equal(_TABLE, same)))
+        rows = [_row(tally, where) for tally in again(connection, arena, same)]
+        if rows:
+            connection.execute(insert(_TABLE), rows)
+
+
+def again(connection: Connection, arena: ArenaRecord, where: Mapping[str, Any]) -> list[Tally]:
+    """The tallies of the blocks with these values, from the blocks themselves."""
+    return tallies_of(read_blocks(connection, _equal(schema.block, where)), arena)
+
+
+def tallies_of(blocks: Iterable[BlockRecord], arena: ArenaRecord) -> list[Tally]:
+    """The tallies of blocks in any order; of those that share episodes only some count, see `disjoint`."""
+    distinct = {block.id: block for block in blocks}
+    counted = disjoint(distinct[id] for id in sorted(distinct))
+    made = joined((tally for block in counted for tally in tallies(block, arena)), LONGEST)
+    repeated = Counter(map(_series, distinct.values()))
+    repeated.subtract(map(_series, counted))
+    seen: set[tuple[tuple[str, str, int], str]] = set()
+    for number, tally in enumerate(made):
+        if (place := (_key(tally), tally.side)) not in seen:
+            seen.add(place)
+            made[number] = replace(tally, repeated=repeated[place[0]])
+    return made
+
+
+def read(
+    connection: Connection, where: Mapping[str, Any], partners: Collection[str] | None
+) -> tuple[list[Tally], set[tuple[str, str, int]]]:
+    """The tallies with these values, and the pairings and seeds whose blocks are not all in them, or not rightly.
+
+    Args:
+        connection: to the database.
+        where: {column: value}; arena, mode, rules_version, and perhaps seed.
+        partners: read the returns of episodes only of pairings in which one of these plays; None of all.
+    """
+    same = _equal(_TABLE, where)
+    parts = [(same, True)]
+    if partners is not None:
+        ours = _TABLE.c.first.in_(list(partners)) | _TABLE.c.second.in_(list(partners))
+        parts = [(same & ours, True), (same & ~ours, False)]
+    made: list[Tally] = []
+    wrong: set[tuple[str, str, int]] = set()
+    for condition, whole in parts:
+        _read(connection, condition, whole, made, wrong)
+    return made, wrong | _uncounted(connection, where, made)
+
+
+def _uncounted(connection: Connection, where: Mapping[str, Any], made: Iterable[Tally]) -> set[tuple[str, str, int]]:
+    """The pairings and seeds whose number of blocks is not that of the tallies."""
+    columns = [schema.block.c[name] for name in ("first", "second", "seed")]
+    query = select(*columns, func.count().label("n")).where(_equal(schema.block, where)).group_by(*columns)
+    blocks = {(row.first, row.second, row.seed): row.n for row in connection.execute(query)}
+    counted: dict[tuple[str, str, int], Counter[str]] = defaultdict(Counter)
+    for tally in made:
+        counted[_key(tally)][tally.side] += tally.blocks + tally.repeated
+    most = {key: max(sides.values()) for key, sides in counted.items()}
+    return {key for key in blocks.keys() | most.keys() if blocks.get(key) != most.get(key)}
+
+
+def _key(tally: Tally) -> tuple[str, str, int]:
+    return tally.first, tally.second, tally.seed
+
+
+def _series(block: BlockRecord) -> tuple[str, str, int]:
+    return block.entrants[0], block.entrants[1], block.seed
+
+
+def _equal(table: Table, where: Mapping[str, Any]) -> ColumnElement[bool]:
+    return and_(*(table.c[name] == value for name, value in where.items()))
+
+
+def _row(tally: Tally, where: Mapping[str, Any]) -> dict[str, Any]:
+    named = ("first", "second", "side", "seed", "start", "episodes", "games", "blocks", "repeated")
+    faults = [
+        {status.value: int(n) for status, n in zip(STATUSES, counts, strict=True) if n} for counts in tally.faults
+    ]
+    arrays = {
+        "own": np.ascontiguousarray(tally.own, "<f8").tobytes(),
+        "faulty": np.ascontiguousarray(tally.faulty, "u1").tobytes(),
+    }
+    row: dict[str, Any] = {name: getattr(tally, name) for name in named}
+    row |= zip(("won", "drawn", "lost"), tally.won, strict=True)
+    row |= zip(("shortest", "longest"), tally.steps, strict=True)
+    row |= zip(("total_first", "total_second"), tally.total, strict=True)
+    row |= zip(("counted_first", "counted_second"), tally.counted, strict=True)
+    row |= {"faults": canonical(faults), "arrays": digest(arrays.values())}
+    return {**row, **arrays, **where, "content": digest(row[name] for name in _FIGURES)}
+
+
+def _read(
+    connection: Connection,
+    condition: ColumnElement[bool],
+    whole: bool,
+    made: list[Tally],
+    wrong: set[tuple[str, str, int]],
+) -> None:
+    """Append the tallies that fit to `made`, and to `wrong` those whose content is not what it was."""
+    names = (*_FIGURES, "content", *(("own", "faulty") if whole else ()))
+    query = select(*(_TABLE.c[name] for name in names)).where(condition).order_by(_TABLE.c.row)
+    for values in connection.execute(query):
+        row = dict(zip(names, values, strict=True))
+        sound = digest(values[: len(_FIGURES)]) == row["content"]
+        if not sound or (whole and digest((row["own"], row["faulty"])) != row["arrays"]):
+            wrong.add((str(row["first"]), str(row["second"]), row["seed"]))
+        else:
+            made.append(_tally(row))
+
+
+def _tally(row: Mapping[str, Any]) -> Tally:
+    n = row["episodes"]
+    faults = np.array([[counts.get(status, 0) for status in STATUSES] for counts in json.loads(row["faults"])])
+    # Without the returns of episodes there are their sums alone.
+    own = np.frombuffer(row["own"], "<f8").reshape(n, 2) if "own" in row else None
+    faulty = np.frombuffer(row["faulty"], "?").reshape(n, 2) if "own" in row else None
+    return Tally(
+        row["first"],
+        row["second"],
+        row["side"],
+        row["seed"],
+        row["start"],
+        n,
+        (row["total_first"], row["total_second"]),
+        (row["counted_first"], row["counted_second"]),
+        (row["won"], row["drawn"], row["lost"]),
+        row["games"],
+        row["blocks"],
+        faults,
+        (row["shortest"], row["longest"]),
+        own,
+        faulty,
+        row["repeated"],
+    )

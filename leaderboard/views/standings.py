@@ -1,0 +1,243 @@
+"""Who stands where on one side of an arena: ratings, ranks and what they hang on."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from leaderboard.records import ArenaRecord, Measurement, PanelRecord
+from leaderboard.statistics.field import MOST_SERIES, Field, field_of
+from leaderboard.statistics.panel_means import Floats
+from leaderboard.statistics.rating import CENTRE, Rating, Skill, fit, trueskill_online
+from leaderboard.statistics.tally import Tally, is_head_to_head
+from leaderboard.views.columns import NEW, Standing, figure
+
+#: Standard deviation of the members' headlines on TrueSkill's scale.
+SPREAD = CENTRE / 3.0
+_ROUNDING = 1e-9  # relative; the same returns added up in another order differ by less
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a board is made on.
+
+    Attributes:
+        arena, panel, mode: the game, its panel (None leaves frozen entrants unranked), and "play" or "learn".
+        names: {entrant: what people read}.
+        matches: {entrant: in how many it played}.
+        exploited, with_strangers: {entrant: its measurements of either sort, oldest first}.
+    """
+
+    arena: ArenaRecord
+    panel: PanelRecord | None
+    mode: str
+    names: Mapping[str, str]
+    matches: Mapping[str, int]
+    exploited: Mapping[str, Sequence[Measurement]]
+    with_strangers: Mapping[str, Sequence[Measurement]]
+
+    @property
+    def with_oneself(self) -> bool:
+        """Whether a member counts as its own partner.
+
+        With itself an entrant has a motive only where motives are mixed. Where it cooperates, others are held out;
+        where it competes, its return against itself says nothing; where it learns, it learnt as somebody else.
+        """
+        return self.arena.kind == "mixed" and self.mode == "play"
+
+    def weights(self, side: str) -> list[float]:
+        """Of the members as partners of those on this side; they add up to 1."""
+        if self.panel is None:
+            return []
+        n = len(self.panel.entrants)
+        return [float(x) for x in self.panel.weights.get(side, [1.0 / n] * n)]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One side of a board.
+
+    Attributes:
+        side: which.
+        standings: best first, each with (rank, low, high); None for those without a rank, who come last.
+        rating: the fit of all games, where entrants are rated by it.
+        scale: mean and standard deviation of the members' headlines, where mu is made of the headline.
+        first_place: who is first, and who would be without one member of the panel.
+        faults_decide: whether the order would be another one without the episodes that entrants spoiled themselves.
+    """
+
+    side: str
+    standings: list[tuple[Standing, tuple[int, int, int] | None]]
+    rating: Rating | None
+    scale: tuple[float, float] | None
+    first_place: dict[str, Any] | None
+    faults_decide: bool
+
+
+def rank(terms: Terms, tallies: Sequence[Tally], side: str) -> Ranked:
+    """Everybody on this side, best first."""
+    members = terms.panel.entrants if terms.panel else ()
+    field = field_of(tallies, side, members, terms.weights(side), with_oneself=terms.with_oneself)
+    if is_head_to_head(terms.arena):
+        return _by_games(terms, field)
+    return _by_returns(terms, field)
+
+
+def _by_games(terms: Terms, field: Field) -> Ranked:
+    """A competitive game on one side: ranked by the fit of all games."""
+    counts = field.counts()
+    rating = fit(counts)
+    skills = rating.skills(field.entrants) if field.entrants else {}
+    score = [skills[who].mu for who in field.entrants]
+    intervals = rating.rank_intervals(field.entrants)
+    online = trueskill_online(_games(field), counts.draw_share)
+    order = _order(terms, field, np.array(score))
+    standings: list[tuple[Standing, tuple[int, int, int] | None]] = []
+    for i, following in zip(order, [*order[1:], None][: len(order)], strict=True):
+        who = field.entrants[i]
+        sure = rating.probability_above(who, field.entrants[following]) if following is not None else None
+        standing = _standing(terms, field, i, skills[who], online, sure)
+        standings.append((standing, _place(score, i, order, intervals[who])))
+    return Ranked(field.side, standings, rating, None, None, False)
+
+
+def _by_returns(terms: Terms, field: Field) -> Ranked:
+    """Every other game: ranked by the own return over the panel."""
+    whole = np.flatnonzero(field.whole) if terms.panel else np.zeros(0, dtype=np.intp)
+    value = field.headline.value
+    scale = _scale(terms, field)
+    online = trueskill_online(_classical(field, whole), float("nan"))
+    order = [i for i in _order(terms, field, value) if i in set(whole.tolist())]
+    intervals = dict(zip(whole.tolist(), field.headline.rank_intervals(whole), strict=True))
+    sound = field.without_faults().value if field.faults[:, 1:].any() and terms.panel else None
+    standings: list[tuple[Standing, tuple[int, int, int] | None]] = []
+    for i, following in zip(order, [*order[1:], None][: len(order)], strict=True):
+        sure = field.headline.probability_above(i, following) if following is not None else None
+        skill = _skill(field, i, scale)
+        standing = _standing(terms, field, i, skill, online, sure, sound)
+        standings.append((standing, _place(value, i, order, intervals[i])))
+    apart = [i for i in _order(terms, field, field.everybody) if i not in set(order)]
+    standings += [(_standing(terms, field, i, None, online, None, sound), None) for i in apart]
+    first_place = _first_place(terms, field, order) if order else None
+    changed = sound is not None and order != sorted(order, key=lambda i: (-sound[i], order.index(i)))
+    return Ranked(field.side, standings, None, scale, first_place, changed)
+
+
+def _standing(
+    terms: Terms,
+    field: Field,
+    i: int,
+    skill: Skill | None,
+    online: Mapping[str, tuple[float, float]],
+    above_next: float | None,
+    sound: Floats | None = None,
+) -> Standing:
+    who = field.entrants[i]
+    anchors = terms.panel.anchors.get(field.side) if terms.panel else None
+    return Standing(
+        terms.arena,
+        field,
+        i,
+        skill,
+        online.get(who, NEW),
+        above_next,
+        None if sound is None else float(sound[i]),
+        (float(anchors[0]), float(anchors[1])) if anchors else None,
+        terms.matches.get(who, 0),
+        terms.exploited.get(who, ()),
+        terms.with_strangers.get(who, ()),
+        terms.names,
+    )
+
+
+def _order(terms: Terms, field: Field, score: Floats) -> list[int]:
+    """Positions, best first; equals by label."""
+    shown = [figure(x) for x in score]
+    best = [-x if x is not None else np.inf for x in shown]
+    return sorted(range(len(score)), key=lambda i: (best[i], terms.names[field.entrants[i]], field.entrants[i]))
+
+
+def _place(
+    score: Sequence[float] | Floats, i: int, order: Sequence[int], interval: tuple[int, int]
+) -> tuple[int, int, int]:
+    """The rank, which equals share, and its interval, which holds it."""
+    mine = figure(score[i])
+    place = 1 + sum((figure(score[j]) or 0.0) > (mine or 0.0) for j in order)
+    return place, min(interval[0], place), max(interval[1], place)
+
+
+def _scale(terms: Terms, field: Field) -> tuple[float, float] | None:
+    """Mean and standard deviation of the members' headlines: the panel's frozen ones, else those on this board."""
+    if terms.panel is None:
+        return None
+    frozen = terms.panel.scale.get(field.side)
+    if frozen is not None:
+        return float(frozen[0]), float(frozen[1])
+    members = [i for i in np.flatnonzero(field.whole) if field.entrants[i] in terms.panel.entrants]
+    if len(members) < 2:
+        return None
+    return float(np.mean(field.headline.value[members])), float(np.std(field.headline.value[members]))
+
+
+def _skill(field: Field, i: int, scale: tuple[float, float] | None) -> Skill | None:
+    """The headline on TrueSkill's scale."""
+    if scale is None:
+        return None
+    centre, spread = scale
+    unit = SPREAD / spread if spread > _ROUNDING * (1.0 + abs(centre)) else 0.0
+    own = field.headline.estimate(i)
+    mu = CENTRE + unit * (own.mean - centre)
+    error = float(field.headline.error[i])
+    if own.low is None or own.high is None:
+        return Skill(mu, float("nan"), float("nan"), float("nan"))
+    return Skill(mu, unit * error, CENTRE + unit * (own.low - centre), CENTRE + unit * (own.high - centre))
+
+
+def _games(field: Field) -> list[tuple[str, str, int]]:
+    """Results (first, second, outcome) of every pair in the shares in which it won and drew, at most so many a pair."""
+    results = []
+    for i, j in itertools.combinations(range(len(field.entrants)), 2):
+        shares = np.array([field.won[i, j], field.drawn[i, j], field.won[j, i]])
+        n = min(MOST_SERIES, int(np.ceil(shares.sum())))
+        given = np.zeros(3)
+        for count in range(1, n + 1):  # the outcome that is furthest behind its share comes next
+            outcome = int(np.argmax(shares / shares.sum() * count - given))
+            given[outcome] += 1
+            results.append((count, field.entrants[i], field.entrants[j], 1 - outcome))
+    return [result[1:] for result in sorted(results, key=lambda result: result[:3])]
+
+
+def _classical(field: Field, whole: Sequence[int] | Any) -> list[tuple[str, str, int]]:
+    """One result (first, second, outcome) per pair and series of panel means, series by series."""
+    series = field.series()[whole]
+    names = [field.entrants[i] for i in whole]
+    results = []
+    for of_series in series.T:
+        a, b = np.triu_indices(len(names), k=1)
+        difference = of_series[a] - of_series[b]
+        close = np.abs(difference) <= _ROUNDING * (1.0 + np.maximum(np.abs(of_series[a]), np.abs(of_series[b])))
+        outcome = np.where(close, 0, np.sign(difference))
+        known = np.isfinite(difference)
+        results += [
+            (names[i], names[j], int(x))
+            for i, j, x in zip(a[known].tolist(), b[known].tolist(), outcome[known].tolist(), strict=True)
+        ]
+    return results
+
+
+def _first_place(terms: Terms, field: Field, order: Sequence[int]) -> dict[str, Any]:
+    """Who is first, and {member: who would be} for the members without whom somebody else would."""
+    first = order[0]
+    others: dict[str, str] = {}
+    for k, member in enumerate(field.partners):
+        weights = np.where(np.arange(len(field.partners)) == k, 0.0, field.weights)
+        if not weights.any():
+            continue
+        value = field.reweighted(weights)[list(order)]
+        best = order[int(np.nanargmax(value))] if np.isfinite(value).any() else first
+        ahead = value[0] < np.nanmax(value) - _ROUNDING * (1.0 + abs(value[0]))
+        if best != first and ahead:
+            others[terms.names[member]] = terms.names[field.entrants[best]]
+    return {"entrant": terms.names[field.entrants[first]], "without": others}

@@ -1,0 +1,223 @@
+"""Panels: the frozen partners with whom entrants are compared, as a population in which what pays has spread.
+
+A panel is declared in a file of the house, or computed here once and recorded. Members are chosen; weights and scale
+follow from what the members get from each other: in games of mixed motives and of several sides the weights are the
+rest point of replicator-mutator dynamics, in cooperative games every member counts equally. So a partner counts as
+often as it would be met where strategies that pay are copied, and an exploiter gains nothing from a panel of prey.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leaderboard.records import ArenaRecord
+from leaderboard.statistics.field import Field, field_of
+from leaderboard.statistics.game import MUTATION, replicator_mutator, replicator_mutator_sides
+from leaderboard.statistics.tally import is_head_to_head, sides_of
+from leaderboard.store.store import Store
+from zoo.entry.declared import BEST, Panel, anchors_for, family, panel_for
+from zoo.entry.venue import Venue
+from zoo.errors import UserError
+from zoo.matches.plan import MatchPlan, Work, ordered, record_of, run
+from zoo.play.blocks import PUBLIC_SEED, arena_record
+
+Floats = NDArray[np.float64]
+#: Episodes of every pairing of members from which weights are computed, unless an arena's usual number is smaller.
+EPISODES = 200
+_RULES = {
+    "mixed": f"rest point of replicator-mutator dynamics, mutation {MUTATION:g}, on the members' matrix scaled to 0..1",
+    "competitive": f"rest point of two-population replicator-mutator dynamics, mutation {MUTATION:g}",
+    "cooperative": "every member equally",
+}
+
+
+def panel_of(
+    venue: Venue,
+    store: Store,
+    work: Work,
+    *,
+    members: Sequence[str] = (),
+) -> Panel | None:
+    """The panel of an arena, computed and recorded first where it has to be; None where the game has none.
+
+    That is, in this order: the members asked for; the newest version that was declared or recorded; the members of
+    the same game under its usual settings who can play here, with weights of their own.
+
+    Args:
+        venue: the arena, and who enters there.
+        store: records to read and to add to.
+        work: how it is played and recorded.
+        members: entrant texts to make a panel of.
+
+    Raises:
+        UserError: a member cannot play here, or is no longer the one that was recorded.
+    """
+    if is_head_to_head(arena_record(venue.spec, venue.identity)):
+        if members:
+            raise UserError(f"{venue.identity} is rated by games against each other, so it needs no panel")
+        return None
+    known = newest(venue, store)
+    texts: Sequence[str] = members
+    if not members:
+        if known is not None:
+            return known
+        texts = [text for text in family(venue) if _plays(venue, text)]
+        if len(texts) < 2:
+            return None
+    elif known is not None and {venue.id(text) for text in members} == {venue.id(text) for text in known.members}:
+        return known
+    return renew(venue, store, texts, work)
+
+
+def newest(venue: Venue, store: Store) -> Panel | None:
+    """The newest version that is declared or recorded.
+
+    Raises:
+        UserError: a member is no longer the one that was recorded.
+    """
+    declared = panel_for(venue)
+    record = store.panel(venue.identity) if any(arena.id == venue.identity for arena in store.arenas()) else None
+    if record is None or not record.texts:
+        return declared
+    recorded = Panel(record.id, record.texts, record.weights, record.scale, record.anchors, record.details)
+    if declared is not None and declared.number >= recorded.number:
+        return declared
+    for text, known in zip(record.texts, record.entrants, strict=True):
+        if venue.id(text) != known:
+            raise UserError(
+                f"panel {record.id}: {text} is no longer the entrant that was recorded; "
+                "`zoo panel ARENA --renew MEMBERS...` makes the next version"
+            )
+    return recorded
+
+
+def renew(
+    venue: Venue,
+    store: Store,
+    members: Sequence[str],
+    work: Work,
+    episodes: int | None = None,
+) -> Panel:
+    """The next version of an arena's panel: plays what is missing of the members' matrix, and records the panel.
+
+    Raises:
+        UserError: fewer than two members, or one that cannot play here.
+    """
+    arena = arena_record(venue.spec, venue.identity)
+    texts = list(dict.fromkeys(members))
+    if len({venue.id(text) for text in texts}) < max(2, len(texts)):
+        raise UserError("a panel needs two members or more, each once: name further entrants")
+    n = min(EPISODES, venue.spec.episodes) if episodes is None else episodes
+    pairs = ordered(venue, itertools.combinations_with_replacement(texts, 2))
+    plan = MatchPlan(venue, tuple(venue.entrant(text) for text in texts), None, pairs, PUBLIC_SEED, 0, n)
+    run(plan, store, work)
+    fields = _fields(venue, store, arena, texts, {})
+    weights = _weights(arena, fields, len(texts))
+    fields = _fields(venue, store, arena, texts, weights)
+    scale = {}
+    for side, field in fields.items():
+        scale[side] = _rounded((field.headline.value.mean(), field.headline.value.std()))
+    before = newest_number(venue, store)
+    details = {
+        "rule": _RULES[arena.kind],
+        "episodes": n,
+        "seed": PUBLIC_SEED,
+        "command": work.command,
+        "matrix": {side: [_rounded(row) for row in _in_order(venue, field, texts)] for side, field in fields.items()},
+    }
+    panel = Panel(
+        f"{venue.identity}/panel-{before + 1}", tuple(texts), weights, scale, _anchors(venue, fields, texts), details
+    )
+    store.add(record_of(venue, panel))
+    return panel
+
+
+def newest_number(venue: Venue, store: Store) -> int:
+    """Number of the newest version that is declared or recorded, 0 without any."""
+    declared = panel_for(venue)
+    record = store.panel(venue.identity)
+    numbers = [declared.number if declared else 0]
+    return max([*numbers, int(record.id.rpartition("-")[2]) if record else 0])
+
+
+def _plays(venue: Venue, text: str) -> bool:
+    try:
+        venue.entrant(text)
+    except UserError:
+        return False
+    return True
+
+
+def _fields(
+    venue: Venue, store: Store, arena: ArenaRecord, texts: Sequence[str], weights: Mapping[str, Sequence[float]]
+) -> dict[str, Field]:
+    """The members on each side, with each other as partners."""
+    ids = [venue.id(text) for text in texts]
+    tallies = [
+        tally
+        for tally in store.tallies(venue.identity, "play", PUBLIC_SEED, ids)
+        if tally.first in ids and tally.second in ids
+    ]
+    oneself = arena.kind == "mixed"
+    equal = [1.0 / len(ids)] * len(ids)
+    return {
+        side: field_of(tallies, side, ids, weights.get(side, equal), with_oneself=oneself) for side in sides_of(arena)
+    }
+
+
+def _in_order(venue: Venue, field: Field, texts: Sequence[str]) -> Floats:
+    """Mean own return of each member with each member, [n, n] in the order of the texts."""
+    rows = [field.entrants.index(venue.id(text)) for text in texts]
+    return np.asarray(field.mean[np.ix_(rows, rows)])
+
+
+def _weights(arena: ArenaRecord, fields: Mapping[str, Field], n: int) -> dict[str, list[float]]:
+    """Of each member as a partner of those on each side, in the order of the partners."""
+    if arena.kind == "cooperative" or len(fields) > 2:
+        return {side: [round(1.0 / n, 6)] * n for side in fields}
+    matrices = []
+    for field in fields.values():
+        rows = [field.entrants.index(who) for who in field.partners]
+        matrices.append(np.asarray(field.mean[np.ix_(rows, rows)]))
+    if len(matrices) == 1:
+        return {side: [round(float(x), 4) for x in replicator_mutator(matrices[0])] for side in fields}
+    # Those on one side meet the population of the other.
+    first, second = replicator_mutator_sides(matrices[0], matrices[1].T)
+    return {side: [round(float(x), 4) for x in share] for side, share in zip(fields, (second, first), strict=True)}
+
+
+def _anchors(venue: Venue, fields: Mapping[str, Field], texts: Sequence[str]) -> dict[str, list[float]]:
+    """The headlines of the arena's anchors on each side, where they are members and a headline is worth scaling."""
+    if venue.spec.kind == "mixed":
+        return {}
+    ends = anchors_for(venue)
+    if ends.low is None or ends.low not in texts or (ends.high != BEST and ends.high not in texts):
+        return {}
+    anchors = {}
+    for side, field in fields.items():
+        value = {text: float(field.headline.value[field.entrants.index(venue.id(text))]) for text in texts}
+        high = max(value.values()) if ends.high == BEST else value[ends.high]
+        if high > value[ends.low]:
+            anchors[side] = _rounded((value[ends.low], high))
+    return anchors
+
+
+def _rounded(values: Sequence[float] | Floats) -> list[float]:
+    """Seven digits: enough to compare by, and the same on every processor."""
+    return [float(f"{float(x):.7g}") for x in values]
+
+
+def content(venue: Venue, panel: Panel) -> dict[str, Any]:
+    """The panel as a file declares it."""
+    return {
+        "members": {text: venue.id(text) for text in panel.members},
+        "weights": panel.weights,
+        "scale": panel.scale,
+        "anchors": panel.anchors,
+        "details": panel.details,
+    }
