@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "agents": "List the agents, or describe one.",
     "arenas": "List the arenas, or describe one.",
     "check": "Hold an agent or an arena against the zoo's laws.",
+    "selfcheck": "Hold the ratings against synthetic truth.",
     "bench": "Measure the speed of this installation.",
 }
 

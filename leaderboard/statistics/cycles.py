@@ -1,15 +1,9 @@
 """Do entrants form cycles? A model with one number per entrant against one that knows a rock, paper and scissors, too.
 
 The scalar model says that i does better against j than j against i by r_i - r_j; the rank-2 model adds a turning part,
-<<<<<<< HEAD
 u_i v_j - v_i u_j (a "disc game", Balduzzi et al. 2019; mElo-2, Balduzzi et al. 2018). Both are fitted to some of the
 data and predict the rest. More freedom always fits better, but it predicts better only where there are cycles; on
 transitive fields the rank-2 model predicts worse.
-=======
-u_i v_j - v_i u_j (a "disc game", Balduzzi et al. 2019; mElo-2, Balduzzi et al. 2018). Both are fitted to some of the data
-and predict the rest. More freedom fits better, but it predicts better only where there are cycles; on transitive fields
-the rank-2 model predicts worse.
->>>>>>> board
 """
 
 from dataclasses import dataclass
@@ -37,11 +31,7 @@ class Cycles:
     Attributes:
         loss: "log-loss" in nats a game, or "squared error" as a share of the squared size of the differences.
         scalar, rank2: the two models' held-out losses.
-<<<<<<< HEAD
         gain: scalar less rank2, with its 95 % interval over pairs.
-=======
-        gain: scalar less rank2, with its 95 % interval over entrants.
->>>>>>> board
         triples: share of all triples of entrants that go round in the rank-2 model.
         verdict: "cycles", "no cycles" or "cannot tell".
     """
@@ -90,47 +80,24 @@ def cycles(parts: Floats, games: Floats | None = None) -> Cycles:
     seen = weight.sum(axis=0)
     whole = float(seen.sum())
     if n < 3 or whole == 0.0:
-<<<<<<< HEAD
         nothing = within(0.0, None, n, "t over pairs")
-=======
-        nothing = within(0.0, None, n, "t")
->>>>>>> board
         return Cycles("log-loss" if games is not None else "squared error", 0.0, 0.0, nothing, 0.0, OPEN)
     mean = (weight * value).sum(axis=0) / np.maximum(seen, 1e-300)
     triples = pairs.triples(pairs.predicted(pairs.fitted(mean, seen, turning=True)))
     losses = lost.sum(axis=1) / whole
-<<<<<<< HEAD
     gain = _over_pairs(lost[0] - lost[1], seen)
     least = _MATTERS * (np.log(2.0) if games is not None else 1.0)
     sure = gain.low is not None and gain.low > 0
     verdict = ORDER if gain.mean < least or triples == 0.0 else CYCLES if sure else OPEN
-=======
-    gain = _over_entrants(pairs, lost[0] - lost[1], seen)
-    least = _MATTERS * (np.log(2.0) if games is not None else 1.0)
-    verdict = (
-        ORDER if gain.mean < least or triples == 0.0 else CYCLES if gain.low is not None and gain.low > 0 else OPEN
-    )
->>>>>>> board
     name = "log-loss" if games is not None else "squared error"
     return Cycles(name, float(losses[0]), float(losses[1]), gain, triples, verdict)
 
 
-<<<<<<< HEAD
 def _over_pairs(gain: Floats, weight: Floats) -> Estimate:
     """Mean gain per game, with the pairs as units: these entrants are the question, not others like them."""
     mean, m = float(gain.sum() / weight.sum()), int((weight > 0).sum())
     error = float(np.sqrt(((gain - mean * weight) ** 2).sum() * m / max(m - 1.0, 1.0)) / weight.sum())
     return within(mean, quantile(m - 1) * error if m > 1 else None, m, "t over pairs")
-=======
-def _over_entrants(pairs: "_Pairs", gain: Floats, weight: Floats) -> Estimate:
-    """Mean gain per game. Pairs share entrants, so the entrants are the units (Hajek's projection: twice each mean)."""
-    n = pairs.n
-    mean = float(gain.sum() / weight.sum())
-    excess = gain - mean * weight
-    own = np.bincount(pairs.i, excess, n) + np.bincount(pairs.j, excess, n)
-    error = np.sqrt((own**2).sum() * n / (n - 1.0)) / weight.sum()
-    return within(mean, quantile(n - 1) * float(error), n, "t over entrants")
->>>>>>> board
 
 
 @dataclass(frozen=True)
@@ -165,11 +132,7 @@ class _Pairs:
         def target(x: Floats) -> tuple[float, Floats]:
             fit = np.zeros((3, n))
             fit[:rows] = x.reshape(rows, n)
-<<<<<<< HEAD
             _, u, v = fit
-=======
-            r, u, v = fit
->>>>>>> board
             predicted = self.predicted(fit)
             slope = expit(predicted) - value if self.logistic else 2.0 * (predicted - value)
             slope = factor * weight * slope
@@ -190,11 +153,7 @@ class _Pairs:
         return fit
 
     def _turned(self, value: Floats, weight: Floats, fit: Floats) -> Floats:
-<<<<<<< HEAD
         """The (u, v) [2, n] of the largest turning part of what a fit leaves."""
-=======
-        """U and v [2, n] of the largest turning part of what a fit leaves."""
->>>>>>> board
         predicted = self.predicted(fit)
         rest = np.zeros((self.n, self.n))
         left = 4.0 * (value - expit(predicted)) if self.logistic else value - predicted

@@ -140,13 +140,8 @@ def deviation_rating(U: Floats) -> Floats:
     """Deviation rating (Marris et al. 2025) of n strategies of a symmetric game of two; 0 is best, less is worse.
 
     Among the coarse correlated equilibria s, the strictest is chosen: first the largest gain from deviating, the
-<<<<<<< HEAD
     expected U[a, other] - U[own, other] of always playing a instead of what s says, is made as small as can be, then
     the next largest, and so on. These gains are unique; a strategy's gain is its rating, in the payoffs' unit.
-=======
-    expected U[a, other] - U[own, other] of always playing a instead of what s says, is made as small as can be, then the
-    next largest, and so on. The gains that come out are unique; a strategy's gain is its rating, in the payoffs' unit.
->>>>>>> board
     Clones have the same gain, and they change nobody else's. Ties are common: what belongs together in an equilibrium
     is rated alike.
 
@@ -154,21 +149,14 @@ def deviation_rating(U: Floats) -> Floats:
         ValueError: U is not square or not finite.
     """
     U = checked(U, square=True)
-<<<<<<< HEAD
     if len(U) == 0:
         return np.zeros(0)
-=======
->>>>>>> board
     kinds, which = _distinct(U)
     V = U[np.ix_(kinds, kinds)] / _span(U)
     # A symmetric game has a symmetric strictest equilibrium: half of the joint distribution is enough.
     i, j = np.triu_indices(len(V))
     gains = (V[:, i] + V[:, j] - V[i, j] - V[j, i]) / 2.0
-<<<<<<< HEAD
     return _strictest(gains)[which] * _span(U) + 0.0  # no -0
-=======
-    return _strictest(gains)[which] * _span(U)
->>>>>>> board
 
 
 def deviation_rating_sides(first: Floats, second: Floats) -> tuple[Floats, Floats]:
@@ -208,11 +196,7 @@ def _strictest(gains: Floats) -> Floats:
     Each linear program begins with the outcomes that earlier ones used; the multipliers tell which others would help.
     """
     k, s = gains.shape
-<<<<<<< HEAD
     value, open_, reached = np.zeros(k), np.ones(k, dtype=bool), np.full(s, 1.0 / s)
-=======
-    value, open_ = np.zeros(k), np.ones(k, dtype=bool)
->>>>>>> board
     used = np.argsort(gains.max(axis=0), kind="stable")[: 4 * k]
     while open_.any():
         program = _least(gains[:, used], value, open_)
@@ -240,11 +224,7 @@ def _strictest(gains: Floats) -> Floats:
 
 def _least(gains: Floats, value: Floats, open_: NDArray[np.bool_]) -> Any:
     """The program for the least bound t of the open functions, the others at most their value; None without room."""
-<<<<<<< HEAD
     s = gains.shape[1]
-=======
-    k, s = gains.shape
->>>>>>> board
     program = linprog(
         np.r_[np.zeros(s), 1.0],
         A_ub=np.c_[gains, -open_.astype(np.float64)],

@@ -187,7 +187,7 @@ def _stationary(matrix: csc_matrix) -> Floats:
 
 
 @dataclass(frozen=True)
-class Places:
+class WeightedPlaces:
     """What each of n entrants gets, and its place (1 is best, equal values share a place), under three weightings.
 
     Attributes:
@@ -211,7 +211,7 @@ class Places:
         return [1 + int((value > own + least).sum()) for own in value]
 
 
-def places(U: Floats) -> Places:
+def places(U: Floats) -> WeightedPlaces:
     """Each entrant's value and place under uniform, survivors' and clone-proof weights.
 
     Raises:
@@ -221,4 +221,4 @@ def places(U: Floats) -> Places:
     shares = replicator_shares(U)
     constant = is_constant_sum(U)
     clone_proof = nash_averaging(U).rating if constant else deviation_rating(U)
-    return Places(U.sum(axis=1) / max(len(U), 1), U @ shares, clone_proof, constant, shares)
+    return WeightedPlaces(U.sum(axis=1) / max(len(U), 1), U @ shares, clone_proof, constant, shares)

@@ -101,12 +101,13 @@ def _cuts(m: int, number: Ints | None, refits: int) -> list[int]:
 def _ours(n: int, first: Ints, second: Ints, score: Floats, cuts: list[int]) -> Floats:
     expected = np.full(len(first), 0.5)
     for cut, end in zip(cuts, [*cuts[1:], len(first)], strict=False):
-        rating = fit(_counts(n, first[:cut], second[:cut], score[:cut]))
+        rating = fit(counted(n, first[:cut], second[:cut], score[:cut]))
         expected[cut:end] = expected_scores(rating, first[cut:end], second[cut:end])
     return expected
 
 
-def _counts(n: int, first: Ints, second: Ints, score: Floats) -> Counts:
+def counted(n: int, first: Ints, second: Ints, score: Floats) -> Counts:
+    """The results as counts of players "000", "001" and so on."""
     better, worse = np.where(score < 0.5, second, first), np.where(score < 0.5, first, second)
     drawn = score == 0.5
     cell = better * n + worse
