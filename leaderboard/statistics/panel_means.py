@@ -24,8 +24,8 @@ from leaderboard.statistics.estimate import NO_INTERVAL, Estimate, quantile
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-_SAMPLES = 4000
-_SEED = 20061204
+_SURE = 0.94  # with .95, whole places would make 95 % intervals of ranks cover .96 to .98
+_ROUNDING = 1e-12  # a smaller share of two numbers, or of their variances, is no difference
 
 
 class Cell(NamedTuple):
@@ -86,35 +86,31 @@ class PanelMeans:
         return float(stdtr(freedom, difference / error))
 
     def rank_intervals(self, among: Sequence[int] | Ints | None = None) -> list[tuple[int, int]]:
-        """95 % intervals of the ranks (1 is best), from draws of all headlines together: they share partners and luck.
+        """95 % intervals of the ranks (1 is best).
+
+        An entrant stands behind all who are above it with a probability of more than .94, and before all who are below
+        it with more than that. Draws of all headlines together would give narrower intervals, but they cover .65 to .9
+        of the ranks where entrants are close: among equals, the luckiest one seems to be first for sure. These cover
+        .95 to .98 (`zoo selfcheck ratings`), and .9 where all are exactly equal.
 
         Args:
-            among: positions of those who are ranked; None for all.
-
-        The draws are Student's, with the degrees of freedom of each headline, and always the same ones. One whose
-        interval is unknown may have any rank, so it gets (1, n), and may push the others down by one each.
+            among: positions of those who are ranked; None for all. One whose interval is unknown may have any rank, so
+                it gets (1, n), and may push the others down by one each.
         """
         chosen = np.arange(len(self.value)) if among is None else np.asarray(among, dtype=np.intp)
-        n = len(chosen)
-        known = np.flatnonzero(np.isfinite(self.value[chosen]) & (self.freedom[chosen] > 0))
-        intervals = [(1, n)] * n
-        if not known.size:
-            return intervals
-        value, freedom = self.value[chosen[known]], self.freedom[chosen[known]]
-        generator = np.random.Generator(np.random.PCG64(_SEED))
-        axes = _axes(self.influence[chosen[known]])
-        noise = generator.standard_normal((_SAMPLES, axes.shape[1])) @ axes.T
-        # One chi-squared draw a sample, read at each one's degrees of freedom, keeps what they share together.
-        heavy = np.sqrt(freedom / _chi_squared(generator.random(_SAMPLES), freedom))
-        sample = value + noise * heavy
-        rank = np.empty(sample.shape, dtype=np.intp)
-        order = np.argsort(-sample, axis=1, kind="stable")
-        np.put_along_axis(rank, order, np.arange(1, len(known) + 1)[None, :], axis=1)
-        rank.sort(axis=0)
-        low, high = rank[int(0.025 * _SAMPLES)], rank[int(np.ceil(0.975 * _SAMPLES)) - 1] + (n - len(known))
-        for position, a, b in zip(known.tolist(), low.tolist(), high.tolist(), strict=True):
-            intervals[position] = (a, b)
-        return intervals
+        value, freedom, influence = self.value[chosen], self.freedom[chosen], self.influence[chosen]
+        known = np.isfinite(value) & (freedom > 0)
+        product = influence @ influence.T
+        both = np.diagonal(product)[:, None] + np.diagonal(product)
+        variance = both - 2.0 * product
+        error = np.sqrt(np.where(variance > _ROUNDING * both, variance, 0.0))
+        difference = value[:, None] - value[None, :]
+        difference[np.abs(difference) <= _ROUNDING * np.maximum(np.abs(value[:, None]), np.abs(value))] = 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            above = stdtr(np.minimum(freedom[:, None], freedom[None, :]), difference / error)
+        sure = known[:, None] & known[None, :] & (above > _SURE)
+        low, high = 1 + sure.sum(axis=0), len(chosen) - sure.sum(axis=1)
+        return list(zip(low.tolist(), high.tolist(), strict=True))
 
     @staticmethod
     def _student(value: float, error: Floats, freedom: float, n: int) -> Estimate:
@@ -122,23 +118,6 @@ class PanelMeans:
             return Estimate(value, None, None, n, NO_INTERVAL)
         half = quantile(freedom) * float(np.sqrt((error**2).sum()))
         return Estimate(value, value - half, value + half, n, "t, paired by episode")
-
-
-def _axes(influence: Floats) -> Floats:
-    """A root [n, r] of the covariance of headlines: the influences themselves, or fewer axes where those are many."""
-    n, episodes = influence.shape
-    if episodes <= n:
-        return influence
-    scale, axes = np.linalg.eigh(influence @ influence.T)
-    return np.asarray(axes * np.sqrt(np.maximum(scale, 0.0)))
-
-
-def _chi_squared(uniform: Floats, freedom: Floats) -> Floats:
-    """The same quantiles [S] of chi-squared distributions with these degrees of freedom [n]: [S, n]."""
-    from scipy.special import chdtri
-
-    distinct, where = np.unique(freedom, return_inverse=True)
-    return np.asarray(chdtri(distinct[None, :], uniform[:, None]))[:, where]
 
 
 def panel_means(returns: Floats, weights: Floats) -> PanelMeans:
