@@ -83,7 +83,7 @@ def _wrong_tallies(connection: Connection, arenas: Mapping[str, ArenaRecord], da
         where = dict(zip(names, values, strict=True))
         if where["arena"] not in arenas:
             continue
-        made, wrong = tallies.read(connection, where, None)
+        made, wrong = tallies.read(connection, arenas[where["arena"]], where, None)
         for first, second, seed in sorted(wrong):
             yield (
                 f"the sums of {first[:16]} against {second[:16]}, seed {seed}, in {where['arena']} are not those of "
