@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,39 +123,55 @@ def field_of(
         weights: of the partners.
         with_oneself: whether a partner counts as its own partner, too.
     """
-    tallies = [tally for tally in tallies if tally.side == side]
+    tallies = sorted((tally for tally in tallies if tally.side == side), key=_in_order)
     entrants = tuple(sorted({who for tally in tallies for who in (tally.first, tally.second)}))
     at = {who: i for i, who in enumerate(entrants)}
     n = len(entrants)
-    total, counted = np.zeros((n, n)), np.zeros((n, n), dtype=np.intp)
-    won, drawn = np.zeros((n, n)), np.zeros((n, n))
-    games, blocks = np.zeros(n, dtype=np.intp), np.zeros(n, dtype=np.intp)
+    i, j = (np.array([at[who] for who in names], dtype=np.intp) for names in _pairs(tallies))
+    two = i != j  # in self-play the second is the first
+    own = np.array([tally.total for tally in tallies]).reshape(-1, 2)
+    n_own = np.array([tally.counted for tally in tallies], dtype=np.intp).reshape(-1, 2)
+    total = _placed(n, i, j, own[:, 0]) + _placed(n, j[two], i[two], own[two, 1])
+    counted = (_placed(n, i, j, n_own[:, 0]) + _placed(n, j[two], i[two], n_own[two, 1])).astype(np.intp)
+    games_won = np.array([tally.won for tally in tallies], dtype=np.float64).reshape(-1, 3)[two]
+    episodes = np.array([tally.episodes for tally in tallies], dtype=np.float64)[two]
+    share = games_won * (episodes / np.maximum(games_won.sum(axis=1), 1.0))[:, None]
+    won = _placed(n, i[two], j[two], share[:, 0]) + _placed(n, j[two], i[two], share[:, 2])
+    drawn = _placed(n, i[two], j[two], share[:, 1])
+    drawn = drawn + drawn.T
+    games, blocks = (
+        _summed(n, i, j, two, np.array([getattr(tally, name) for tally in tallies])) for name in ("games", "blocks")
+    )
     faults = np.zeros((n, len(STATUSES)), dtype=np.intp)
     for tally in tallies:
-        i, j = at[tally.first], at[tally.second]
-        total[i, j] += tally.total[0]
-        counted[i, j] += tally.counted[0]
-        games[i] += tally.games
-        blocks[i] += tally.blocks
-        faults[i] += tally.faults[0]
-        if i == j:
-            continue
-        total[j, i] += tally.total[1]
-        counted[j, i] += tally.counted[1]
-        games[j] += tally.games
-        blocks[j] += tally.blocks
-        faults[j] += tally.faults[1]
-        share = tally.episodes / max(sum(tally.won), 1)
-        won[i, j] += tally.won[0] * share
-        won[j, i] += tally.won[2] * share
-        drawn[i, j] += tally.won[1] * share
-        drawn[j, i] += tally.won[1] * share
+        if tally.faults.any():
+            faults[at[tally.first]] += tally.faults[0]
+            faults[at[tally.second]] += tally.faults[1] * (tally.first != tally.second)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.where(counted > 0, total / counted, np.nan)
     weight = np.asarray(weights, dtype=np.float64)
     headline = _headline(tallies, entrants, partners, weight, with_oneself)
     met = (mean, counted, headline, won, drawn, games, blocks, faults, tallies)
     return Field(side, entrants, tuple(partners), weight, with_oneself, *met)
+
+
+def _in_order(tally: Tally) -> tuple[str, str, int, int]:
+    return tally.first, tally.second, tally.seed, tally.start
+
+
+def _pairs(tallies: Sequence[Tally]) -> tuple[list[str], list[str]]:
+    return [tally.first for tally in tallies], [tally.second for tally in tallies]
+
+
+def _placed(n: int, i: Ints, j: Ints, values: NDArray[Any]) -> Floats:
+    """The sums of the values at (i, j), [n, n]; in the order of the values, so that a field has one result."""
+    return np.asarray(np.bincount(i * n + j, weights=values, minlength=n * n).reshape(n, n))
+
+
+def _summed(n: int, i: Ints, j: Ints, two: NDArray[np.bool_], values: NDArray[Any]) -> Ints:
+    """The sums of whole numbers over all that each took part in, [n]."""
+    whole = np.bincount(i, weights=values, minlength=n) + np.bincount(j[two], weights=values[two], minlength=n)
+    return np.asarray(whole, dtype=np.intp)
 
 
 def _headline(

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from leaderboard.records import STATUSES, ArenaRecord, BlockRecord, SeatResult, Status
 
 Floats = NDArray[np.float64]
+_IS_FAULT = np.array([status is not Status.DONE for status in STATUSES], dtype=np.int64)
 _ROUNDING = 1e-9  # relative; sums of the same rewards in another order differ by less, real results by more
 
 
@@ -37,7 +38,7 @@ class Tally:
         won: games that the first won, that were drawn, that the second won; zeros unless `is_head_to_head`.
         games: episodes x rotations in which the two sat on this side.
         blocks: number of blocks behind it.
-        faults: int [2, number of statuses], episodes x seats by status, of the first and of the second.
+        faults: int [2, number of statuses], episodes x seats by status but `DONE`, of the first and of the second.
         steps: length of the shortest and of the longest episode.
         own: float64 [n, 2], own return per episode of the first and of the second; NaN where it was not seated, or
             the other spoiled the episode. None where it was not asked for.
@@ -127,7 +128,7 @@ def _tally(block: BlockRecord, arena: ArenaRecord, side: str, results: Sequence[
     for result in block.results:
         faulty[result.entrant] |= result.statuses != Status.DONE.code
     for result in results:
-        faults[result.entrant] += np.bincount(result.statuses, minlength=len(STATUSES))
+        faults[result.entrant] += np.bincount(result.statuses, minlength=len(STATUSES)) * _IS_FAULT
     pair = []
     for who, other in ((first, second), (second, first)):
         own = own_returns(results, who)

@@ -94,12 +94,13 @@ def _by_games(terms: Terms, field: Field) -> Ranked:
     intervals = rating.rank_intervals(field.entrants)
     online = _games(field)
     order = _order(terms, field, np.array(score))
+    places = _places(score, order)
     standings: list[tuple[Standing, tuple[int, int, int] | None]] = []
     for i, following in zip(order, [*order[1:], None][: len(order)], strict=True):
         who = field.entrants[i]
         sure = rating.probability_above(who, field.entrants[following]) if following is not None else None
         standing = _standing(terms, field, i, skills[who], online, sure)
-        standings.append((standing, _place(score, i, order, intervals[who])))
+        standings.append((standing, _place(places[i], intervals[who])))
     return Ranked(field.side, standings, rating, None, None, False)
 
 
@@ -110,6 +111,7 @@ def _by_returns(terms: Terms, field: Field) -> Ranked:
     scale = _scale(terms, field)
     online = _classical(field, whole.tolist())
     order = [i for i in _order(terms, field, value) if i in set(whole.tolist())]
+    places = _places(value, order)
     intervals = dict(zip(whole.tolist(), field.headline.rank_intervals(whole), strict=True))
     sound = field.without_faults().value if field.faults[:, 1:].any() and terms.panel else None
     standings: list[tuple[Standing, tuple[int, int, int] | None]] = []
@@ -117,7 +119,7 @@ def _by_returns(terms: Terms, field: Field) -> Ranked:
         sure = field.headline.probability_above(i, following) if following is not None else None
         skill = _skill(field, i, scale)
         standing = _standing(terms, field, i, skill, online, sure, sound)
-        standings.append((standing, _place(value, i, order, intervals[i])))
+        standings.append((standing, _place(places[i], intervals[i])))
     apart = [i for i in _order(terms, field, field.everybody) if i not in set(order)]
     standings += [(_standing(terms, field, i, None, online, None, sound), None) for i in apart]
     first_place = _first_place(terms, field, order) if order else None
@@ -165,13 +167,18 @@ def _order(terms: Terms, field: Field, score: Floats) -> list[int]:
     return sorted(range(len(score)), key=lambda i: (best[i], terms.names[field.entrants[i]], field.entrants[i]))
 
 
-def _place(
-    score: Sequence[float] | Floats, i: int, order: Sequence[int], interval: tuple[int, int]
-) -> tuple[int, int, int]:
-    """The rank, which equals share, and its interval, which holds it."""
-    mine = figure(score[i])
-    place = 1 + sum((figure(score[j]) or 0.0) > (mine or 0.0) for j in order)
-    return place, min(interval[0], place), max(interval[1], place)
+def _places(score: Sequence[float] | Floats, order: Sequence[int]) -> dict[int, int]:
+    """The rank of each of those in `order`, which begins with the best; equals share one."""
+    shown = [figure(score[i]) for i in order]
+    ranks: list[int] = []
+    for place, value in enumerate(shown):
+        ranks.append(ranks[-1] if place and value == shown[place - 1] else place + 1)
+    return dict(zip(order, ranks, strict=True))
+
+
+def _place(rank: int, interval: tuple[int, int]) -> tuple[int, int, int]:
+    """The rank and its interval, which holds it."""
+    return rank, min(interval[0], rank), max(interval[1], rank)
 
 
 def _scale(terms: Terms, field: Field) -> tuple[float, float] | None:
