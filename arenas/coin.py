@@ -40,8 +40,7 @@ class Coin(CoinGame):
         self.lay_board(_ACTIONS, self._positions, frozenset({"value"} if size <= _VALUED else ()))
         self._free = _free_cells(self._cells, device)
         transitions = self._positions * _ACTIONS**2
-        self._first = Lookup(lambda transition: self._successors(transition)[0], transitions, device)
-        self._count = Lookup(lambda transition: self._successors(transition)[1], transitions, device)
+        self._next = Lookup(lambda transition: torch.stack(self._successors(transition), dim=1), transitions, device)
         self._landing = Lookup(self._land, self._positions + 2 * self._cells**2 * (self._cells - 1), device)
 
     def _split(self, position: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -78,7 +77,8 @@ class Coin(CoinGame):
 
     def _advance(self, transition: Tensor) -> Tensor:
         """The agents have moved; where the coin was taken, another of the other colour lies on a free cell."""
-        return self._landing(self._first(transition) + self._draw(self._count(transition)))
+        first, count = self._next(transition).unbind(1)
+        return self._landing(first + self._draw(count))
 
     def _chain(self) -> Chain:
         """Of all positions; or, where no view shows how the board lies on the torus, of those with red on cell 0."""

@@ -5,8 +5,8 @@ steps or stays on it, and -2 to its owner if that is the other agent. A coin tha
 cell, also under an agent or the other coin; and at the start all four things lie on uniform cells that may coincide, as
 in M-FOS and pax. What lies under an agent is taken when the agent stays. Both coins in one cell are taken together.
 
-On the 3 x 3 board two that each chase the own coin, and tread on the other's where it lies in the way, earn 0.51 each
-step; two that chase the nearest coin earn 0.
+On the 3 x 3 board two agents that each chase their own coin, and tread on the other's where it lies in the way, earn
+0.51 each step; two agents that chase the nearest coin earn 0.
 
 Observation, views and state as in `arenas.coin`. Actions: right, left, down, up, stay.
 """
@@ -37,9 +37,7 @@ class CoinTwo(CoinGame):
         positions, device = self.settings.size**8, self.device
         self.lay_board(_ACTIONS, positions)
         transitions = positions * _ACTIONS**2
-        self._first = Lookup(lambda transition: self._successors(transition)[0], transitions, device)
-        self._stride = Lookup(lambda transition: self._successors(transition)[1], transitions, device)
-        self._count = Lookup(lambda transition: self._successors(transition)[2], transitions, device)
+        self._next = Lookup(lambda transition: torch.stack(self._successors(transition), dim=1), transitions, device)
 
     def _pieces(self, position: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         agents, coins = position // self._cells**2, position % self._cells**2
@@ -65,7 +63,8 @@ class CoinTwo(CoinGame):
 
     def _advance(self, transition: Tensor) -> Tensor:
         """The agents have moved; coins that were taken lie on new cells."""
-        return self._first(transition) + self._stride(transition) * self._draw(self._count(transition))
+        first, stride, count = self._next(transition).unbind(1)
+        return first + stride * self._draw(count)
 
 
 env, parallel_env = faces(CoinTwo)

@@ -133,16 +133,9 @@ class MatrixGame(FiniteGame):
             result[seat] = {name: ((actions[seat].value == 0) & playing).sum(0) / playing.sum(0)}
         return result
 
-    def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
-        """The last moves as text, or the matrix as uint8 [48 A1, 48 A2, 3] with a frame around what was played last."""
+    def _text(self, row: int) -> str:
+        """The last moves."""
         position = int(self._position[row])
-        if mode == "ansi":
-            return self._text(position)
-        if mode == "rgb_array":
-            return self._picture(position)
-        return super().render(row, mode)
-
-    def _text(self, position: int) -> str:
         lines = [f"step {self._t} of {self.spec.max_steps}"]
         if position:
             played = divmod(position - 1, self._widths[1])
@@ -151,8 +144,10 @@ class MatrixGame(FiniteGame):
                 lines.append(f"{seat:<7}{name:<10}{paid:g}")
         return "\n".join(lines)
 
-    def _picture(self, position: int) -> np.ndarray:
+    def _picture(self, row: int) -> np.ndarray:
+        """The matrix as uint8 [48 A1, 48 A2, 3] with a frame around what was played last."""
         rows, columns = self._widths
+        position = int(self._position[row])
         pay = self.pay.cpu().numpy()
         share = (pay - pay.min()) / max(float(pay.max() - pay.min()), 1e-9)  # 0 the worst payoff, 1 the best
         halves = _RED + share[..., None] * (_GREEN - _RED)  # [A1, A2, 2, 3]: row's half on the left

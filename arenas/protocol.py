@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -132,6 +132,12 @@ class TimeStep(NamedTuple):
     messages: Tensor | None = None  # float32 [B, N, M]
     audible: Tensor | None = None  # bool [B, N]
     common: Mapping[str, Tensor] = {}  # group -> float32 [B, K]
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> TimeStep:
+        """The same with every tensor changed alike; what is None stays so."""
+        own = {name: leaf for name, leaf in self._asdict().items() if name != "common"}
+        changed: Any = {name: None if leaf is None else change(leaf) for name, leaf in own.items()}
+        return TimeStep(**changed, common={group: change(known) for group, known in self.common.items()})
 
 
 class Action(NamedTuple):

@@ -1,11 +1,11 @@
-"""Settings that check themselves: the range of a number stands in its type, as in `lr: Amount = 0.1`."""
+"""Settings that check themselves: what a field may hold stands in its type, as in `lr: Amount = 0.1`."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ Count = Annotated[int, Range(1)]
 
 
 class Checked:
-    """Base of dataclasses that refuse a number outside the range of its field; None is in every range.
+    """Base of dataclasses that refuse a number outside the range of its field, and a word that its `Literal` lacks.
+
+    None is in every range.
 
     Raises:
         ValueError: naming the field.
@@ -46,14 +48,17 @@ class Checked:
 
     def __post_init__(self) -> None:
         declared: Any = type(self)  # hashable, which mypy doubts
-        for name, allowed in _ranges(declared).items():
-            number = getattr(self, name)
-            if number is not None and number not in allowed:
-                raise ValueError(f"{name} must be {allowed}, got {number}")
+        for name, allowed in _allowed(declared).items():
+            value = getattr(self, name)
+            if isinstance(allowed, tuple) and value not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+            if value is not None and value not in allowed:
+                raise ValueError(f"{name} must be {allowed}, got {value}")
 
 
 @cache
-def _ranges(declared: type) -> dict[str, Range]:
-    """The fields of a dataclass that have a range."""
+def _allowed(declared: type) -> dict[str, Range | tuple[str, ...]]:
+    """The fields of a dataclass that have a range or a choice of words."""
     hints = get_type_hints(declared, include_extras=True)
-    return {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
+    words = {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
+    return words | {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}

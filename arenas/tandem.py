@@ -22,7 +22,7 @@ A learner's step size acts on a, so on x it is bound^2 times as large: lr = eta 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -31,16 +31,8 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.protocol import (
-    Action,
-    Arena,
-    ArenaSpec,
-    MeanPolicy,
-    MemorylessPolicy,
-    SeatSpec,
-    TimeStep,
-    TimeSteps,
-)
+from arenas.lockstep import Lockstep
+from arenas.protocol import Action, ArenaSpec, MeanPolicy, MemorylessPolicy, SeatSpec, TimeStep, moment
 from arenas.settings import Checked, Range
 
 SEATS = ("front", "rear")
@@ -61,13 +53,14 @@ class TandemSettings(Checked):
     bound: Annotated[float, Range(ends="()")] = 10.0  # the largest |x| that can be played, above 0
 
 
-class Tandem(Arena):
+class Tandem(Lockstep):
     """The Tandem game; both seats are of one side."""
 
     name = "tandem-v1"
     Settings = TandemSettings
     settings: TandemSettings
-    kept = ("moves", "over", "autoreset")
+    kept = ("moves", "t", "autoreset")
+    last_discount = 0.0
 
     def build(self) -> None:
         """Set the rules; see `Arena.build`."""
@@ -81,34 +74,17 @@ class Tandem(Arena):
             offers=frozenset({"continuous", "simulator", "value"}),
             forfeit=-4 * bound**2 - 2 * bound,  # the worst payoff, where both pedal backwards
         )
+        self._lay_out()
 
-    def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
-        """Start an episode in every row; there is no luck in this game. See `Arena.reset`."""
-        self._autoreset = autoreset
-        return self._begin()
+    def _open(self) -> None:
+        self._moves = self._nothing
 
-    def _begin(self) -> tuple[TimeSteps, Tensor | None]:
-        self._over = False
-        self._moves = torch.zeros(self.batch_size, len(SEATS), device=self.device)
-        return self._timesteps(torch.zeros_like(self._moves), first=True), None
-
-    def step(self, actions: Mapping[str, Action]) -> tuple[TimeSteps, Tensor | None]:
-        """Play the only step, or rest, or start anew; see `Arena.step`."""
-        if self._over:
-            return self._begin() if self._autoreset else (self._timesteps(torch.zeros_like(self._moves)), None)
-        self._over = True
+    def _play(self, actions: Mapping[str, Action]) -> Tensor:
         self._moves = self.bound * torch.cat([actions[seat].value for seat in SEATS], dim=1)
-        return self._timesteps(torch.stack(payoffs(*self._moves.unbind(1)), dim=1)), None
+        return torch.stack(payoffs(*self._moves.unbind(1)), dim=1)
 
-    def _timesteps(self, paid: Tensor, *, first: bool = False) -> TimeSteps:
-        """Time steps of all seats from what they are paid, float32 [B, 2]; a game that is not first is over."""
-        one = torch.ones(self.batch_size, device=self.device)
-        yes, no = one.bool(), torch.zeros_like(one).bool()
-        flags = (one, yes, no, yes) if first else (torch.zeros_like(one), no, yes, no)  # discount, first, last, active
-        return {
-            seat: TimeStep(one.unsqueeze(1), None, reward, *flags)
-            for seat, reward in zip(SEATS, paid.unbind(1), strict=True)
-        }
+    def _look(self) -> tuple[Sequence[Tensor], None]:
+        return [self._full.unsqueeze(1)] * len(SEATS), None
 
     def value(
         self, policies: Mapping[str, MemorylessPolicy], *, steps: int | None = None, gamma: float | None = None
@@ -129,8 +105,8 @@ class Tandem(Arena):
                 raise ValueError(
                     f"{self.spec.name}: the policy of {seat} has no method means(timestep), which is valued"
                 )
-            moment = self.twin(policy.replicas)._begin()[0][seat]
-            moves.append(self.bound * cast(MeanPolicy, policy).means(moment).double().squeeze(-1))
+            seen = moment(torch.ones(policy.replicas, 1, device=self.device), first=True)
+            moves.append(self.bound * cast(MeanPolicy, policy).means(seen).double().squeeze(-1))
         return dict(zip(SEATS, payoffs(moves[0], moves[1]), strict=True))
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
@@ -142,21 +118,21 @@ class Tandem(Arena):
         total = torch.stack(list(played.values())).sum(0)
         return {seat: {"action": value, "total": total} for seat, value in played.items()}
 
-    def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
-        """Moves and payoffs as text, or the plane of x (right) and y (up) with the Nash line, uint8 [96, 96, 3]."""
+    def _text(self, row: int) -> str:
+        """Moves and payoffs."""
+        if not self._t:
+            return "step 0 of 1"
+        x, y, *paid = map(float, (*self._moves[row], *payoffs(*self._moves[row])))
+        return f"step 1 of 1: x = {x:.3f}, y = {y:.3f}; paid {paid[0]:.3f} and {paid[1]:.3f}"
+
+    def _picture(self, row: int) -> np.ndarray:
+        """The plane of x (right) and y (up) with the Nash line, uint8 [96, 96, 3]."""
         x, y = self._moves[row].tolist()
-        if mode == "ansi":
-            if not self._over:
-                return "step 0 of 1"
-            paid = [float(p) for p in payoffs(*self._moves[row].unbind())]
-            return f"step 1 of 1: x = {x:.3f}, y = {y:.3f}; paid {paid[0]:.3f} and {paid[1]:.3f}"
-        if mode != "rgb_array":
-            return super().render(row, mode)
         picture = np.full((_PIXELS, _PIXELS, 3), _PAPER, dtype=np.uint8)
         for pixel in range(_PIXELS):
             across = (2 * pixel / (_PIXELS - 1) - 1) * self.bound
             self._paint(picture, across, 1 - across, 1, _LINE)
-        if self._over:
+        if self._t:
             self._paint(picture, x, y, 3, _INK)
         return picture
 

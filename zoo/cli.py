@@ -24,11 +24,12 @@ COMMANDS: dict[str, str] = {
     "exploit": "Measure how exploitable an agent is.",
     "train": "Train an agent and keep its checkpoint.",
     "replay": "Show an episode of a recorded match and write a GIF.",
+    "verify": "Check the records, and play recorded blocks again.",
     "reproduce": "Run a published table or figure and show it beside ours.",
     "agents": "List the agents, or describe one.",
     "arenas": "List the arenas, or describe one.",
-    "check": "Hold an agent or an arena against the zoo's laws.",
-    "selfcheck": "Hold the ratings against synthetic truth.",
+    "check": "Check whether an agent or an arena keeps the zoo's laws.",
+    "selfcheck": "Check the ratings against made-up truth.",
     "bench": "Measure the speed of this installation.",
 }
 

@@ -8,6 +8,27 @@ from pathlib import Path
 from zoo.errors import UserError
 
 
+def folder() -> Path:
+    """The folder of what is kept (it is made): the user's data folder where `ZOO_HOME` is not set, or a URL.
+
+    Raises:
+        UserError: the folder cannot be made.
+    """
+    home = os.environ.get("ZOO_HOME", "")
+    if not home or "://" in home:
+        from platformdirs import user_data_dir
+
+        home = user_data_dir("zoo", appauthor=False)
+    path = Path(home).expanduser()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot use ZOO_HOME {path}: {error.strerror or error}; set it to a writable folder"
+        ) from error
+    return path
+
+
 def records() -> str:
     """Path of the database file (its folder is made), or the URL.
 
@@ -15,17 +36,4 @@ def records() -> str:
         UserError: the folder cannot be made.
     """
     home = os.environ.get("ZOO_HOME", "")
-    if "://" in home:
-        return home
-    if not home:
-        from platformdirs import user_data_dir
-
-        home = user_data_dir("zoo", appauthor=False)
-    folder = Path(home).expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"cannot use ZOO_HOME {folder}: {error.strerror or error}; set it to a writable folder"
-        ) from error
-    return str(folder / "records.sqlite")
+    return home if "://" in home else str(folder() / "records.sqlite")

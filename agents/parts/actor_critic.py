@@ -71,15 +71,9 @@ class ActorCriticAgent(PolicyAgent):
 
     def new_policy(self, seat: str, seed: int) -> CategoricalPolicy:
         """A fresh policy of our kind for any seat of the game."""
-        spec = self.spec.seats[seat]
+        spec, std = self.spec.seats[seat], self.config.init
         parameters = CategoricalPolicy.initial_parameters(
-            spec,
-            self.recall,
-            self._hidden(),
-            seed=seed,
-            replicas=self.replicas,
-            device=self.device,
-            std=self.config.init,
+            spec, self.recall, self._hidden(), seed=seed, replicas=self.replicas, device=self.device, std=std
         )
         return CategoricalPolicy(parameters, spec, self.recall)
 

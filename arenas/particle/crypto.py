@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from arenas.faces import faces
-from arenas.particle.scene import Body, Colour, Player, Scene
+from arenas.particle.scene import Body, Player, Scene
 from arenas.particle.world import Particles
 from arenas.protocol import Action, TimeStep
 
@@ -46,6 +46,7 @@ class Crypto(Particles):
             ),
             landmarks=tuple(Body(colour=colour) for colour in _GOALS),
             goals=(2, 2),
+            goal_colours={1: (0, _GOALS)},
             symbols=_SYMBOLS,
             draw_band=0.4,
             forfeit=-8.0,
@@ -64,11 +65,6 @@ class Crypto(Particles):
         said = self._said[:, :2]  # by Eve and by Bob, [4, 2, B]
         eve, bob = ((said - goal).square().sum(0) * (said != 0).any(0)).unbind()
         return torch.stack((-eve, eve - bob, eve - bob))
-
-    def _colours(self, goals: list[int]) -> list[Colour]:
-        colours = super()._colours(goals)
-        colours[1] = _GOALS[goals[0]]
-        return colours
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """Bob's and Eve's `accuracy`: the share of symbols said that are the goal's.

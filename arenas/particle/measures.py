@@ -1,4 +1,4 @@
-"""What the metrics of the particle worlds are made of: places and averages of what a seat saw, [T + 1, B, ...]."""
+"""What the metrics of the particle worlds are made of: positions and averages of what a seat saw, [T + 1, B, ...]."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ def flock(seen: Tensor, start: int, count: int) -> Tensor:
     """Places of all `count` agents [..., count, 2] as seen from the first, from the ways to the others."""
     others = points(seen, start, count - 1)
     return torch.cat((seen.new_zeros(*seen.shape[:-1], 1, 2), others), dim=-2)
+
+
+def distance_to(number: Tensor, ways: Tensor) -> Tensor:
+    """Length [...] of the way that has this number, long [...], among `ways` [..., count, 2]."""
+    length: Tensor = ways.take_along_dim(number[..., None, None], -2).squeeze(-2).norm(dim=-1)
+    return length
 
 
 def at_end(step: TimeStep, value: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ def word(symbols: Sequence[float], continuous: bool) -> str:
 
 
 def picture(
-    places: Sequence[Sequence[float]],
+    positions: Sequence[Sequence[float]],
     sizes: Sequence[float],
     colours: Sequence[Sequence[float]],
     span: float,
@@ -35,7 +35,7 @@ def picture(
     """uint8 [700, 700, 3]; the picture zooms so that the farthest centre lies near its edge.
 
     Args:
-        places: x and y of each body, agents first; drawn in this order.
+        positions: x and y of each body, agents first; drawn in this order.
         sizes: radii.
         colours: red, green and blue in [0, 1].
         span: the farthest coordinate when the episode began, at which a unit of size has 315 pixels.
@@ -47,9 +47,9 @@ def picture(
     pygame.freetype.init()
     screen = pygame.Surface((_PIXELS, _PIXELS))
     screen.fill((255, 255, 255))
-    farthest = max(abs(number) for place in places for number in place)
+    farthest = max(abs(number) for position in positions for number in position)
     lines = list(words.items())
-    for i, ((x, y), size, colour) in enumerate(zip(places, sizes, colours, strict=True)):
+    for i, ((x, y), size, colour) in enumerate(zip(positions, sizes, colours, strict=True)):
         # whole pixels before the margin is taken off, as mpe2 rounds
         column, line = ((v / farthest) * _PIXELS // 2 * _INSIDE + _PIXELS // 2 for v in (x, -y))
         radius = size * _RADIUS * _INSIDE * span / farthest
@@ -62,12 +62,12 @@ def picture(
     return pygame.surfarray.array3d(screen).transpose(1, 0, 2).copy()
 
 
-def describe(scene: Scene, places: Sequence[Sequence[float]], goals: Sequence[int], words: Mapping[str, str]) -> str:
+def describe(scene: Scene, positions: Sequence[Sequence[float]], goals: Sequence[int], words: Mapping[str, str]) -> str:
     """A line for each body: its name, its place, and what it said or whether it is a goal.
 
     Args:
         scene: the bodies.
-        places: x and y of each body, agents first.
+        positions: x and y of each body, agents first.
         goals: numbers of the landmarks that are goals.
         words: what was said, by the names of talkers.
     """
@@ -78,5 +78,5 @@ def describe(scene: Scene, places: Sequence[Sequence[float]], goals: Sequence[in
         counts[landmark.name] = counts.get(landmark.name, -1) + 1
         names.append(f"{landmark.name} {counts[landmark.name]}")
         notes.append("  goal" * (number in goals))
-    lines = zip(names, places, notes, strict=True)
+    lines = zip(names, positions, notes, strict=True)
     return "\n".join(f"{name:<16}{x:+6.2f} {y:+6.2f}{note}" for name, (x, y), note in lines)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from arenas.faces import faces
 from arenas.particle.measures import arrival
-from arenas.particle.scene import Body, Colour, Player, Scene
+from arenas.particle.scene import Body, Player, Scene
 from arenas.particle.world import Particles
 from arenas.protocol import Action, TimeStep
 
@@ -42,6 +42,7 @@ class Push(Particles):
             ),
             landmarks=tuple(Body(colour=colour) for colour in _LANDMARKS),
             goals=(2,),
+            goal_colours={1: (0, _AGENT)},
             draw_band=1.2,
             forfeit=-8.0,
         )
@@ -60,11 +61,6 @@ class Push(Particles):
     def _pay(self) -> Tensor:
         adversary, agent = self._dist[-1]  # to the goal
         return torch.stack((agent - adversary, -agent))
-
-    def _colours(self, goals: list[int]) -> list[Colour]:
-        colours = super()._colours(goals)
-        colours[1] = _AGENT[goals[0]]
-        return colours
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """At the end of the episode: whether the seat's agent is `at_goal` (within 0.1), and its `distance` to it."""

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle.measures import arrival, points
-from arenas.particle.scene import Body, Colour, Player, Scene
+from arenas.particle.measures import arrival, distance_to, points
+from arenas.particle.scene import Body, Player, Scene
 from arenas.particle.world import Particles, ParticleSettings
 from arenas.protocol import Action, TimeStep
 from arenas.settings import Share
@@ -45,12 +45,13 @@ class Reference(Particles):
     settings: ReferenceSettings
 
     def _scene(self) -> Scene:
-        scale = 5 if self.settings.physics == "openai" else 1  # about that of squared distances, unshared
+        scale = 5 if self.settings.physics == "openai" else 1  # about the scale of unshared squared distances
         return Scene(
             kind="cooperative",
             players=tuple(Player(name=f"agent_{i}", talks=True) for i in range(2)),
             landmarks=tuple(Body(colour=colour) for colour in _COLOURS),
             goals=(3, 3),
+            goal_colours={0: (1, _COLOURS), 1: (0, _COLOURS)},
             symbols=_SYMBOLS,
             draw_band=0.8 * scale,
             forfeit=-8.0 * scale,
@@ -74,11 +75,6 @@ class Reference(Particles):
             return -far.square().sum(0).expand(2, -1)
         return -far.sum(0) / 2 * (1 - self.settings.local_ratio) - far * self.settings.local_ratio
 
-    def _colours(self, goals: list[int]) -> list[Colour]:
-        colours = super()._colours(goals)
-        colours[0], colours[1] = _COLOURS[goals[1]], _COLOURS[goals[0]]
-        return colours
-
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """At the end of the episode: whether the seat's agent is `at_goal`, and its `distance` to it.
 
@@ -86,9 +82,8 @@ class Reference(Particles):
         """
         measured = {}
         for seat, other in (("agent_0", "agent_1"), ("agent_1", "agent_0")):
-            goal = steps[other].observation[..., 8:11].argmax(-1)[..., None, None]
-            far = points(steps[seat].observation, 2, 3).take_along_dim(goal, -2).squeeze(-2).norm(dim=-1)
-            measured[seat] = arrival(steps[seat], far)
+            goal = steps[other].observation[..., 8:11].argmax(-1)
+            measured[seat] = arrival(steps[seat], distance_to(goal, points(steps[seat].observation, 2, 3)))
         return measured
 
 

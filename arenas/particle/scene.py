@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from arenas.protocol import Kind
 
@@ -53,6 +54,7 @@ class Scene:
         players: in mpe2's order.
         landmarks: solid ones first.
         goals: for each goal the number of landmarks from which it is drawn.
+        goal_colours: number of an agent -> a goal that gives its colour in pictures, and the colour for each landmark.
         symbols: how many there are to say.
         span: landmarks are drawn from the square [-span, span]^2, agents from [-1, 1]^2.
         redrawn: how many landmarks, the last, mpe2 draws a second time.
@@ -70,6 +72,7 @@ class Scene:
     draw_band: float
     forfeit: float
     goals: tuple[int, ...] = ()
+    goal_colours: Mapping[int, tuple[int, Sequence[Colour]]] = field(default_factory=dict)
     symbols: int = 0
     span: float = 1.0
     redrawn: int = 0

@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.particle.measures import arrival, points
-from arenas.particle.scene import Body, Colour, Player, Scene
+from arenas.particle.measures import arrival, distance_to, points
+from arenas.particle.scene import Body, Player, Scene
 from arenas.particle.world import Particles
 from arenas.protocol import Action, TimeStep
 
 _COLOURS = ((0.65, 0.15, 0.15), (0.15, 0.65, 0.15), (0.15, 0.15, 0.65))
-_LISTENER = 0.45  # what the listener's picture adds to the colour of its goal
+_LISTENER = [(red + 0.45, green + 0.45, blue + 0.45) for red, green, blue in _COLOURS]  # its colour by goal
 
 
 class SpeakerListener(Particles):
@@ -39,6 +39,7 @@ class SpeakerListener(Particles):
             ),
             landmarks=tuple(Body(0.04, colour) for colour in _COLOURS),
             goals=(3,),
+            goal_colours={1: (0, _LISTENER)},
             symbols=3,
             draw_band=3.0 * scale,
             forfeit=-20.0 * scale,
@@ -56,20 +57,14 @@ class SpeakerListener(Particles):
         paid = -(across + up)
         return (2 * paid if self.settings.physics == "openai" else paid).expand(2, -1)
 
-    def _colours(self, goals: list[int]) -> list[Colour]:
-        colours, (red, green, blue) = super()._colours(goals), _COLOURS[goals[0]]
-        colours[1] = (red + _LISTENER, green + _LISTENER, blue + _LISTENER)
-        return colours
-
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """At the end of the episode: whether the listener is `at_goal`, within 0.1, and its `distance` to it.
 
         The same for both seats.
         """
         step = steps["listener_0"]
-        goal = steps["speaker_0"].observation.argmax(-1)[..., None, None]
-        far = points(step.observation, 2, 3).take_along_dim(goal, -2).squeeze(-2).norm(dim=-1)
-        return dict.fromkeys(self.spec.seats, arrival(step, far))
+        goal = steps["speaker_0"].observation.argmax(-1)
+        return dict.fromkeys(self.spec.seats, arrival(step, distance_to(goal, points(step.observation, 2, 3))))
 
 
 env, parallel_env = faces(SpeakerListener)

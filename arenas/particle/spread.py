@@ -57,18 +57,11 @@ class Spread(Particles):
         )
 
     def _deal(self) -> None:
-        self._constants = self._unpaid[:1]  # zeros
+        self._constants = self._nothing[:, :1].t()  # zeros
 
     def _columns(self) -> list[list[int]]:
-        n = self._n
-        return [
-            self._velocity(i)
-            + self._place(i)
-            + self._all_relative(i, range(n, 2 * n))
-            + self._all_relative(i, range(n))
-            + [self._extra(0)] * (2 * (n - 1))
-            for i in range(n)
-        ]
+        silence = [self._extra(0)] * (2 * (self._n - 1))
+        return [self._surroundings(i) + silence for i in range(self._n)]
 
     def _pay(self) -> Tensor:
         n = self._n

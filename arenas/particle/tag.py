@@ -68,10 +68,7 @@ class Tag(Particles):
     def _columns(self) -> list[list[int]]:
         n = self._n
         return [
-            self._velocity(i)
-            + self._place(i)
-            + self._all_relative(i, range(n, n + self._l))
-            + self._all_relative(i, range(n))
+            self._surroundings(i)
             + [row for prey in range(self.settings.adversaries, n) if prey != i for row in self._velocity(prey)]
             for i in range(n)
         ]
@@ -95,9 +92,9 @@ class Tag(Particles):
         """
         hunters, players = self.settings.adversaries, self.scene.players
         step = steps[players[0].name]  # the first seat sees all agents
-        places = flock(step.observation, 4 + 2 * self._l, len(players))
+        positions = flock(step.observation, 4 + 2 * self._l, len(players))
         reach = [[a.size + b.size for b in players[hunters:]] for a in players[:hunters]]
-        apart = (places[..., :hunters, None, :] - places[..., None, hunters:, :]).norm(dim=-1)
+        apart = (positions[..., :hunters, None, :] - positions[..., None, hunters:, :]).norm(dim=-1)
         touches = (apart < torch.tensor(reach, device=self.device)).sum((-1, -2))
         steps_played = self.spec.max_steps
         measured = {

@@ -8,7 +8,7 @@ away from the other by 100 * k * log(1 + exp(-(d - d_min) / k)), k = 0.001, with
 d_min the sum of their radii. All masses are 1. Then position += velocity * dt with the old velocity, then velocity =
 0.75 * velocity + force * dt, then velocities above an agent's top speed are cut to it. Symbols that are said in a step
 are heard in the next observation. Two agents on exactly the same spot have no direction to push: as in mpe2 that is not
-a number; places drawn from 2^53 make it no event.
+a number; positions drawn from 2^53 make it no event.
 
 `physics="openai"` are the conventions of 2017, for comparison with the paper: velocity first and then position with the
 new one, action 1 pushes towards +x (in mpe2 towards -x) and 3 towards +y, and the rewards that the scenarios name.
@@ -36,16 +36,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arenas.lockstep import Lockstep
 from arenas.luck import below, bits
 from arenas.particle.picture import describe, picture, word
 from arenas.particle.scene import MOVES, Colour, Scene
-from arenas.protocol import Action, Arena, ArenaSpec, SeatSpec, Snapshot, TimeStep, TimeSteps
+from arenas.protocol import Action, ArenaSpec, SeatSpec, Snapshot, TimeSteps
 from arenas.settings import Checked, Count
 
-Physics = Literal["mpe2", "openai"]
-Luck = Literal["fast", "mpe2"]
-
-PHYSICS, LUCKS = ("mpe2", "openai"), ("fast", "mpe2")
 _DT, _KEPT = 0.1, 1 - 0.25  # seconds a step; share of the velocity that damping leaves
 _STIFFNESS, _MARGIN = 100.0, 1e-3
 _FAR = -600.0  # margins between two bodies at which exp is 1e-261, for beyond it underflows, fifty times as slowly
@@ -59,17 +56,11 @@ class ParticleSettings(Checked):
 
     continuous: bool = False  # whether actions are vectors of numbers in [-1, 1]; else they are mpe2's discrete ones
     max_steps: Count = 25  # T, steps per episode
-    physics: Physics = "mpe2"  # "mpe2", or "openai" for the conventions of 2017
-    luck: Luck = "fast"  # "fast", or "mpe2" to start as mpe2 does with the same seed
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for setting, known in (("physics", PHYSICS), ("luck", LUCKS)):
-            if getattr(self, setting) not in known:
-                raise ValueError(f"{setting} must be one of {', '.join(known)}, got {getattr(self, setting)!r}")
+    physics: Literal["mpe2", "openai"] = "mpe2"  # "mpe2", or "openai" for the conventions of 2017
+    luck: Literal["fast", "mpe2"] = "fast"  # "fast", or "mpe2" to start as mpe2 does with the same seed
 
 
-class Particles(Arena):
+class Particles(Lockstep):
     """Base of the particle worlds: physics, luck, and observations put together from columns.
 
     A scenario says what it is made of (`_scene`), which numbers each seat sees (`_columns`), and what is paid (`_pay`).
@@ -122,7 +113,7 @@ class Particles(Arena):
         self._movers = sum(player.thrust > 0 for player in scene.players)
         solid = sum(body.solid for body in scene.landmarks)
         self._solid = self._n - 1 + solid if scene.players[0].solid else 0
-        self._points = self._n + self._entities + self._c * self._n  # velocities, places, others as seen from agents
+        self._points = self._n + self._entities + self._c * self._n  # velocities, positions, others as seen from agents
 
     def _equip(self, scene: Scene) -> None:
         """Make the constant tensors."""
@@ -149,15 +140,12 @@ class Particles(Arena):
         self._said_of = real(said).t().contiguous()  # [symbols, codes of talkers]
         self._silence = real(0).expand(scene.symbols, self._talkers, batch)
         self._still = real(0).expand(2, n, batch)
-        self._unpaid = real(0).expand(n, batch)
         spans = [1.0] * n + [scene.span] * self._l
         self._spans = real(spans).unsqueeze(-1)
         self._lanes = torch.arange(len(scene.goals) + 2 * (n + self._l), device=device).unsqueeze(-1)
         self._choices = torch.tensor(scene.goals, dtype=torch.long, device=device).unsqueeze(-1)
-        true = torch.ones((), dtype=torch.bool, device=device)
-        self._yes, self._no = true.expand(batch), (~true).expand(batch)
-        self._full = torch.ones((), device=device).expand(batch)
-        self._masks = [None if self.continuous else true.expand(batch, len(own)) for own in codes]
+        self._lay_out()
+        self._nothing = self._nothing.double()
         self._landmark_colours = real([body.colour for body in scene.landmarks]).t().contiguous()  # [3, L]
         self._constants: Tensor | None = None
         self._goals = torch.zeros(len(scene.goals), batch, dtype=torch.long, device=device)
@@ -182,7 +170,10 @@ class Particles(Arena):
 
     def _colours(self, goals: list[int]) -> list[Colour]:
         """Colours of agents and landmarks, the colours of bodies unless goals say otherwise."""
-        return [body.colour for body in (*self.scene.players, *self.scene.landmarks)]
+        colours = [body.colour for body in (*self.scene.players, *self.scene.landmarks)]
+        for agent, (goal, by_landmark) in self.scene.goal_colours.items():
+            colours[agent] = by_landmark[goals[goal]]
+        return colours
 
     def _deal(self) -> None:
         """An episode begins: set `_constants`, rows [X, B] that stay the same in an episode, from `_goals`."""
@@ -198,7 +189,7 @@ class Particles(Arena):
         """Rows of an agent's velocity."""
         return self._point(agent)
 
-    def _place(self, entity: int) -> list[int]:
+    def _position(self, entity: int) -> list[int]:
         """Rows of an entity's position."""
         return self._point(self._n + entity)
 
@@ -209,6 +200,11 @@ class Particles(Arena):
     def _all_relative(self, agent: int, entities: Sequence[int]) -> list[int]:
         """Rows of the ways to several entities, itself left out."""
         return [row for entity in entities if entity != agent for row in self._relative(agent, entity)]
+
+    def _surroundings(self, agent: int) -> list[int]:
+        """Rows of an agent's velocity and position, and of its ways to the landmarks and to the other agents."""
+        ways = self._all_relative(agent, [*range(self._n, self._n + self._l), *range(self._n)])
+        return self._velocity(agent) + self._position(agent) + ways
 
     def _heard(self, talker: int) -> list[int]:
         """Rows of what a talker said."""
@@ -222,24 +218,23 @@ class Particles(Arena):
 
     def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
         """Start an episode in every row; see `Arena.reset`."""
-        self._seed, self._autoreset, self._episode = seed, autoreset, 0
-        return self._begin()
+        self._episode = -1
+        return super().reset(seed, autoreset=autoreset)
 
-    def _begin(self) -> tuple[TimeSteps, Tensor | None]:
+    def _open(self) -> None:
         """The row's next episode: a pure function of its seed and the episode's number."""
-        self._t = 0
-        self._goals, places = self._fast_luck() if self.settings.luck == "fast" else self._mpe2_luck()
+        self._episode += 1
+        self._goals, positions = self._fast_luck() if self.settings.luck == "fast" else self._mpe2_luck()
         if self.scene.goals:
             where = self._n + self._goals
-            places = torch.cat((places, places.gather(1, where.expand(2, -1, -1))), dim=1)
-        self._pos = self._start = places
-        self._vel, self._said, self._paid = self._still, self._silence, self._unpaid
+            positions = torch.cat((positions, positions.gather(1, where.expand(2, -1, -1))), dim=1)
+        self._pos = self._start = positions
+        self._vel, self._said = self._still, self._silence
         self._deal()
         self._measure()
-        return self._timesteps(first=True)
 
     def _fast_luck(self) -> tuple[Tensor, Tensor]:
-        """Goals long [G, B] and places float64 [2, N + L, B] in one draw."""
+        """Goals long [G, B] and positions float64 [2, N + L, B] in one draw."""
         lanes = bits(bits(self._seed, self._episode).unsqueeze(0), self._lanes)
         goals = len(self.scene.goals)
         unit = ((lanes[goals:] >> 11) & ((1 << 53) - 1)).double() * 2.0**-52 - 1  # in [-1, 1)
@@ -257,8 +252,8 @@ class Particles(Arena):
                 landmarks[-scene.redrawn :] = draw.uniform(-scene.span, scene.span, (scene.redrawn, 2))
             rows.append((goals, np.concatenate((agents, landmarks))))
         picked = torch.tensor([goals for goals, _ in rows], dtype=torch.long, device=self.device)
-        places = torch.as_tensor(np.stack([places for _, places in rows], axis=-1), device=self.device)
-        return picked.t().contiguous(), places.transpose(0, 1).contiguous()
+        positions = torch.as_tensor(np.stack([positions for _, positions in rows], axis=-1), device=self.device)
+        return picked.t().contiguous(), positions.transpose(0, 1).contiguous()
 
     def _measure(self) -> None:
         """The ways from agents to others [2, C, N, B], and their lengths [C, N, B]."""
@@ -267,21 +262,12 @@ class Particles(Arena):
         across, up = self._rel.square().unbind()
         self._dist = (across + up).sqrt()
 
-    def step(self, actions: Mapping[str, Action]) -> tuple[TimeSteps, Tensor | None]:
-        """Play one step in every row, or start anew, or rest; see `Arena.step`."""
-        if self._t == self.spec.max_steps:
-            if self._autoreset:
-                self._episode += 1
-                return self._begin()
-            self._paid = self._unpaid
-            return self._timesteps(rests=True)
-        self._t += 1
+    def _play(self, actions: Mapping[str, Action]) -> Tensor:
         push = self._act([actions[seat].value for seat in self.spec.seats])
         if self._movers:
             self._move(push)
             self._measure()
-        self._paid = self._pay()
-        return self._timesteps()
+        return self._pay().t()
 
     def _act(self, values: list[Tensor]) -> Tensor:
         """Say what is said; the agents' own pushes float64 [2, N, B]."""
@@ -328,8 +314,8 @@ class Particles(Arena):
         speed = (across + up).sqrt()
         return torch.where(speed > self._top_speed, velocity / speed * self._top_speed, velocity)
 
-    def _look(self) -> Tensor:
-        """What all seats see, side by side, float32 [B, S]."""
+    def _look(self) -> tuple[Sequence[Tensor], Tensor]:
+        """What every seat sees, and all of that side by side, float32 [B, S]."""
         batch = self.batch_size
         table = torch.cat((self._vel, self._pos, self._rel.view(2, -1, batch)), dim=1).view(-1, batch)
         further = [self._said.reshape(-1, batch)] if self._talkers else []
@@ -337,47 +323,41 @@ class Particles(Arena):
             further.append(extras)
         if further:
             table = torch.cat((table, *further))
-        return table.float().index_select(0, self._rows).t().contiguous()
+        state = table.float().index_select(0, self._rows).t().contiguous()
+        return torch.split(state, self._seen_widths, dim=1), state
 
-    def _timesteps(self, *, first: bool = False, rests: bool = False) -> tuple[TimeSteps, Tensor | None]:
-        """Time steps of all seats, and the state."""
-        if not rests:
-            self._state = self._look()
-        last = self._yes if self._t == self.spec.max_steps else self._no
-        flags = self._full, self._yes if first else self._no, last, self._no if last is self._yes else self._yes
-        seen, paid = torch.split(self._state, self._seen_widths, dim=1), self._paid.float().unbind()
-        steps = {
-            seat: TimeStep(seen[i], self._masks[i], paid[i], *flags)  # discount, first, last, active
-            for i, seat in enumerate(self.spec.seats)
-        }
-        return steps, self._state
+    def _timesteps(self, paid: Tensor) -> tuple[TimeSteps, Tensor | None]:
+        self._paid = paid
+        return super()._timesteps(paid.float())
 
     def rewards(self) -> Tensor:
         """What the last step paid, before rounding to float32: float64 [B, N]."""
-        return self._paid.t()
+        return self._paid
 
     def positions(self) -> Tensor:
         """Positions of agents and landmarks, float64 [B, N + L, 2]."""
         return self._pos[:, : self._n + self._l].permute(2, 1, 0)
 
-    def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
-        """Places and words as text, or mpe2's picture, uint8 [700, 700, 3]."""
-        places = self.positions()[row].tolist()
-        goals = self._goals[:, row].tolist()
+    def _words(self, row: int) -> dict[str, str]:
+        """What a row's talkers said last."""
         talkers, said = self.scene.players[: self._talkers], self._said[..., row].t().tolist()
-        words = {player.name: word(symbols, self.continuous) for player, symbols in zip(talkers, said, strict=True)}
-        if mode == "ansi":
-            return f"step {self._t} of {self.spec.max_steps}\n{describe(self.scene, places, goals, words)}"
-        if mode != "rgb_array":
-            return super().render(row, mode)
+        return {player.name: word(symbols, self.continuous) for player, symbols in zip(talkers, said, strict=True)}
+
+    def _text(self, row: int) -> str:
+        """Positions and words."""
+        described = describe(self.scene, self.positions()[row].tolist(), self._goals[:, row].tolist(), self._words(row))
+        return f"step {self._t} of {self.spec.max_steps}\n{described}"
+
+    def _picture(self, row: int) -> np.ndarray:
+        """mpe2's picture, uint8 [700, 700, 3]."""
         bodies = (*self.scene.players, *self.scene.landmarks)
         sizes = [body.size for body in bodies]
         span = float(self._start[..., : len(bodies), row].abs().max())
-        return picture(places, sizes, self._colours(goals), span, words)
+        colours = self._colours(self._goals[:, row].tolist())
+        return picture(self.positions()[row].tolist(), sizes, colours, span, self._words(row))
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to `snapshot`."""
         super().restore(snapshot)
         self._deal()
         self._measure()
-        self._state = self._look()

@@ -85,7 +85,7 @@ class WorldComm(Tag):
             ways = [row for j in others for row in (self._relative(i, j) if i == 0 else other(i, j, 0))]
             speeds = [row for j in prey if j != i for row in (self._velocity(j) if i == 0 else other(i, j, 1))]
             flags = [self._extra(forest * n + i) for forest in range(self.settings.forests)]
-            seen = self._velocity(i) + self._place(i) + self._all_relative(i, range(n, n + self._l)) + ways
+            seen = self._velocity(i) + self._position(i) + self._all_relative(i, range(n, n + self._l)) + ways
             columns.append(seen + (flags + speeds if i in prey else speeds + flags + self._heard(0)))
         return columns
 

@@ -10,7 +10,7 @@ Nothing is hidden in these games: the global state is what the first seat sees.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from math import prod
@@ -19,8 +19,9 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from arenas.lockstep import Lockstep
 from arenas.luck import Stream
-from arenas.protocol import Action, Arena, ArenaSpec, MemorylessPolicy, Snapshot, TimeStep, TimeSteps, moment
+from arenas.protocol import Action, ArenaSpec, MemorylessPolicy, Snapshot, TimeSteps, moment
 
 
 class Lookup:
@@ -54,7 +55,7 @@ class Chain(NamedTuple):
     probability: Tensor  # float64 [E], of `position` given `transition`
 
 
-class FiniteGame(Arena):
+class FiniteGame(Lockstep):
     """Base of the games that are tables; a game's `build` calls `tabulate`."""
 
     kept = ("position", "seed", "clock", "t", "autoreset")
@@ -66,16 +67,7 @@ class FiniteGame(Arena):
         self._joint = prod(self._widths)
         self._view = Lookup(self._views, positions, self.device)
         self._reward = Lookup(self._pay, positions * self._joint, self.device)
-        self._lay_out(self.batch_size)
-
-    def _lay_out(self, batch_size: int) -> None:
-        """Make what depends on the batch size: constants, of one element each however many rows share it."""
-        self.batch_size = batch_size
-        true = torch.ones((), dtype=torch.bool, device=self.device)
-        self._yes, self._no = true.expand(batch_size), (~true).expand(batch_size)
-        self._masks = [true.expand(batch_size, width) for width in self._widths]
-        self._full = torch.ones((), device=self.device).expand(batch_size)
-        self._nothing = torch.zeros((), device=self.device).expand(batch_size, len(self._widths))
+        self._lay_out()
 
     @abstractmethod
     def _views(self, position: Tensor) -> Tensor:
@@ -104,42 +96,29 @@ class FiniteGame(Arena):
 
     def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
         """Start an episode in every row; see `Arena.reset`."""
-        self._seed, self._autoreset = seed.to(self.device), autoreset
-        self._luck = Stream(self._seed)
+        self._luck = Stream(seed.to(self.device))
         self._clock = 0  # counts draws and never goes back, so that later episodes of a row have new luck
-        return self._begin()
+        return super().reset(seed, autoreset=autoreset)
 
-    def _begin(self) -> tuple[TimeSteps, Tensor | None]:
-        self._t = 0
+    def _open(self) -> None:
         self._position = self._start()
-        return self._timesteps(self._nothing)
 
-    def step(self, actions: Mapping[str, Action]) -> tuple[TimeSteps, Tensor | None]:
-        """Play one step in every row; see `Arena.step`."""
-        if self._t == self.spec.max_steps:
-            return self._begin() if self._autoreset else self._timesteps(self._nothing)
+    def _play(self, actions: Mapping[str, Action]) -> Tensor:
         transition = self._position
         for seat, width in zip(self.spec.seats, self._widths, strict=True):
             transition = torch.add(actions[seat].value, transition, alpha=width)
-        reward = self._reward(transition)
         self._position = self._advance(transition)
-        self._t += 1
-        return self._timesteps(reward)
+        return self._reward(transition)
 
-    def _timesteps(self, reward: Tensor) -> tuple[TimeSteps, Tensor | None]:
-        first = self._yes if self._t == 0 else self._no
-        last, active = (self._yes, self._no) if self._t == self.spec.max_steps else (self._no, self._yes)
+    def _look(self) -> tuple[Sequence[Tensor], Tensor]:
         views = self._view(self._position).unbind(1)
-        steps = {
-            seat: TimeStep(view, mask, paid, self._full, first, last, active)
-            for seat, view, mask, paid in zip(self.spec.seats, views, self._masks, reward.unbind(1), strict=True)
-        }
-        return steps, views[0].flatten(1)
+        return views, views[0].flatten(1)
 
     def twin(self, batch_size: int) -> Self:
         """A fresh game of `batch_size` copies under the same rules; the tables, which nobody writes to, are shared."""
         twin = copy(self)
-        twin._lay_out(batch_size)
+        twin.batch_size = batch_size
+        twin._lay_out()
         return twin
 
     def restore(self, snapshot: Snapshot) -> None:

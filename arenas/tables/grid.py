@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from arenas.settings import Checked, Count, Range
 from arenas.tables.finite import FiniteGame
 
 SEATS = ("red", "blue")
-VIEWS = ("centred", "channels", "shared")
 #: Row and column change of each action: right, left, down, up (the order of the coin game's authors), stay.
 MOVES = ((0, 1), (0, -1), (1, 0), (-1, 0), (0, 0))
 COLOURS: Mapping[str, tuple[int, int, int]] = {"red": (200, 60, 50), "blue": (60, 90, 200)}
@@ -34,12 +33,7 @@ class CoinSettings(Checked):
 
     size: Annotated[int, Range(2)] = 3  # n, at least 2 (3 in the papers)
     max_steps: Count = 150  # T, steps per episode (150 in LOLA and DiCE, 50 in POLA)
-    view: str = "centred"  # how a seat sees the board: centred, channels or shared
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.view not in VIEWS:
-            raise ValueError(f"view must be one of {', '.join(VIEWS)}, got {self.view!r}")
+    view: Literal["centred", "channels", "shared"] = "centred"  # how a seat sees the board
 
 
 class CoinGame(FiniteGame):
@@ -127,16 +121,43 @@ class CoinGame(FiniteGame):
             }
         return result
 
-    def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
-        """The board as text, or as a picture uint8 [24 n, 24 n, 3]."""
-        size, cells = self.settings.size, [int(cell) for cell in self._pieces(self._position[row : row + 1])]
-        agents = dict(zip(SEATS, cells[:2], strict=True))
+    def _board(self, row: int) -> tuple[dict[str, int], dict[str, int]]:
+        """Cells of a row's agents, and of the coins that lie on the board."""
+        cells = [int(cell) for cell in self._pieces(self._position[row : row + 1])]
         coins = {seat: cell for seat, cell in zip(SEATS, cells[2:], strict=True) if cell != NOWHERE}
-        if mode == "ansi":
-            return draw_text(size, agents, coins, f"step {self._t} of {self.spec.max_steps}")
-        if mode == "rgb_array":
-            return draw_picture(size, agents, coins)
-        return super().render(row, mode)
+        return dict(zip(SEATS, cells[:2], strict=True)), coins
+
+    def _text(self, row: int) -> str:
+        """Capital letter an agent, small letter a coin of that colour, all letters where they meet."""
+        size, (agents, coins) = self.settings.size, self._board(row)
+        cells = ["" for _ in range(size * size)]
+        for colour, cell in agents.items():
+            cells[cell] += colour[0].upper()
+        for colour, cell in coins.items():
+            cells[cell] += colour[0].lower()
+        width = 1 + max(3, *map(len, cells))
+        lines = [cells[r * size : (r + 1) * size] for r in range(size)]
+        drawn = ["".join((cell or ".").center(width) for cell in line).rstrip() for line in lines]
+        return "\n".join([*drawn, f"step {self._t} of {self.spec.max_steps}"])
+
+    def _picture(self, row: int) -> np.ndarray:
+        """uint8 [24 n, 24 n, 3]: agents are squares, coins are discs, and two that share a cell get half."""
+        size, (agents, coins) = self.settings.size, self._board(row)
+        picture = np.full((size * _SCALE, size * _SCALE, 3), 245, dtype=np.uint8)
+        picture[::_SCALE] = picture[:, ::_SCALE] = 215
+        y, x = np.mgrid[:_SCALE, :_SCALE] - (_SCALE - 1) / 2
+        for pieces, coin in ((agents, False), (coins, True)):
+            shared = len(set(pieces.values())) < len(pieces)
+            for number, (colour, cell) in enumerate(pieces.items()):
+                top, left = cell // size * _SCALE, cell % size * _SCALE
+                tile = picture[top : top + _SCALE, left : left + _SCALE]
+                half = (x < 0) == (number == 0) if shared else np.ones_like(x, dtype=bool)
+                if coin:
+                    tile[half & (np.hypot(x, y) < 7)] = 30  # a dark rim, so that a coin shows on its own colour
+                    tile[half & (np.hypot(x, y) < 5.5)] = COLOURS[colour]
+                else:
+                    tile[half & (np.maximum(abs(x), abs(y)) < _SCALE / 2 - 3)] = COLOURS[colour]
+        return picture
 
 
 def move_table(size: int, actions: int, device: str) -> Tensor:
@@ -154,34 +175,3 @@ def relative_table(size: int, centre: int, device: str) -> Tensor:
     down = (rows - rows.unsqueeze(1) + centre) % size
     right = (columns - columns.unsqueeze(1) + centre) % size
     return (down * size + right).flatten()
-
-
-def draw_text(size: int, agents: Mapping[str, int], coins: Mapping[str, int], caption: str) -> str:
-    """A board as text: capital letter an agent, small letter a coin of that colour, all letters where they meet."""
-    cells = ["" for _ in range(size * size)]
-    for colour, cell in agents.items():
-        cells[cell] += colour[0].upper()
-    for colour, cell in coins.items():
-        cells[cell] += colour[0].lower()
-    width = 1 + max(3, *map(len, cells))
-    rows = ["".join((c or ".").center(width) for c in cells[r * size : (r + 1) * size]).rstrip() for r in range(size)]
-    return "\n".join([*rows, caption])
-
-
-def draw_picture(size: int, agents: Mapping[str, int], coins: Mapping[str, int]) -> np.ndarray:
-    """A board as uint8 [24 n, 24 n, 3]: agents are squares, coins are discs, and two that share a cell get half."""
-    picture = np.full((size * _SCALE, size * _SCALE, 3), 245, dtype=np.uint8)
-    picture[::_SCALE] = picture[:, ::_SCALE] = 215
-    y, x = np.mgrid[:_SCALE, :_SCALE] - (_SCALE - 1) / 2
-    for pieces, coin in ((agents, False), (coins, True)):
-        shared = len(set(pieces.values())) < len(pieces)
-        for number, (colour, cell) in enumerate(pieces.items()):
-            top, left = cell // size * _SCALE, cell % size * _SCALE
-            tile = picture[top : top + _SCALE, left : left + _SCALE]
-            half = (x < 0) == (number == 0) if shared else np.ones_like(x, dtype=bool)
-            if coin:
-                tile[half & (np.hypot(x, y) < 7)] = 30  # a dark rim, so that a coin shows on its own colour
-                tile[half & (np.hypot(x, y) < 5.5)] = COLOURS[colour]
-            else:
-                tile[half & (np.maximum(abs(x), abs(y)) < _SCALE / 2 - 3)] = COLOURS[colour]
-    return picture

@@ -103,13 +103,12 @@ class Control:
         following = np.zeros((1, len(arrival)), dtype=np.int64)  # [K, E]
         begin = np.zeros(n, dtype=np.int64)  # [S]
         for seat in (s for s in self.seats if s in fixed):
-            automaton = _Automaton(fixed[seat], views[:, self.seats.index(seat)], widths[self.seats.index(seat)])
-            reward = paid[..., self.seats.index(seat)].flatten()[chain.transition]
-            own = automaton.probabilities()[:, :, actions[seat]]  # [k, S, J]
-            weight = (weight[:, None] * own[None]).reshape(-1, n, joint)
-            after = automaton.after(chain.position, reward)  # [k, E]
-            following = (following[:, None] * automaton.states + after[None]).reshape(len(weight), -1)
-            begin = begin * automaton.states + automaton.begin()
+            number, states = self.seats.index(seat), fixed[seat].states
+            reward = paid[..., number].flatten()[chain.transition]
+            plays, after, first = _automaton(fixed[seat], views[:, number], widths[number], chain.position, reward)
+            weight = (weight[:, None] * plays[None, :, :, actions[seat]]).reshape(-1, n, joint)
+            following = (following[:, None] * states + after[None]).reshape(len(weight), -1)
+            begin = begin * states + first
         k = len(weight)
         self.states = n * k
         memory = np.arange(k)[:, None]
@@ -158,32 +157,26 @@ class Control:
         return float(self.start @ value) / steps
 
 
-class _Automaton:
-    """A policy with its memory as tables over the positions; its seat sees `views` [S, *O] of them."""
+@torch.no_grad()
+def _automaton(
+    policy: FinitePolicy, views: Tensor, width: int, position: Tensor, reward: Tensor
+) -> tuple[Floats, Whole, Whole]:
+    """A policy of k states, with `width` actions, as tables over the S positions; its seat sees them as `views`.
 
-    def __init__(self, policy: FinitePolicy, views: Tensor, width: int) -> None:
-        self.policy, self.views, self.width, self.states = policy, views, width, policy.states
+    Returns:
+        Its probabilities [k, S, A], each row adding up to 1 in double precision; its state [k, E] on arriving at
+        `position` [E] with `reward` [E]; and its state [S] where an episode begins.
+    """
+    seen, start = moment(views, width), moment(views, width, first=True)
+    arrived = moment(views[position], width, reward.float())
 
-    @torch.no_grad()
-    def probabilities(self) -> Floats:
-        """[k, S, A], each row adding up to 1 in double precision."""
-        seen = moment(self.views, self.width)
-        held = [torch.full_like(seen.reward, state).long() for state in range(self.states)]
-        table = np.stack([self.policy.probabilities_in(state, seen).double().cpu().numpy() for state in held])
-        return np.asarray(table / table.sum(-1, keepdims=True))
+    def held(state: int, where: TimeStep) -> Tensor:
+        return torch.full_like(where.reward, state).long()
 
-    @torch.no_grad()
-    def after(self, position: Tensor, reward: Tensor) -> Whole:
-        """The state [k, E] on arriving at `position` [E] with `reward` [E]."""
-        arrived = moment(self.views[position], self.width, reward.float())
-        held = [torch.full_like(position, state) for state in range(self.states)]
-        return np.stack([self.policy.remember(state, arrived).cpu().numpy() for state in held])
-
-    @torch.no_grad()
-    def begin(self) -> Whole:
-        """The state [S] in which it acts where an episode begins."""
-        start = moment(self.views, self.width, first=True)
-        return np.asarray(self.policy.remember(torch.zeros_like(start.first).long(), start).cpu().numpy())
+    plays = torch.stack([policy.probabilities_in(held(k, seen), seen).double() for k in range(policy.states)])
+    after = torch.stack([policy.remember(held(k, arrived), arrived) for k in range(policy.states)])
+    table, first = plays.cpu().numpy(), policy.remember(held(0, start), start).cpu().numpy()
+    return table / table.sum(-1, keepdims=True), after.cpu().numpy(), first
 
 
 def discounted(move: sparse.csr_matrix, reward: Floats, gamma: float) -> Floats:

@@ -72,7 +72,7 @@ class _ZeroSum:
         mixed = np.arange(n * own)
         equal = sparse.csr_matrix((np.ones(n * own), (mixed // own, mixed)), shape=(n, n * (own + 1)))
         cost = np.concatenate((np.zeros(n * own), -np.ones(n)))
-        bounds = np.column_stack((np.concatenate((np.zeros(n * own), np.full(n, -np.inf))), np.full(len(cost), np.inf)))
+        bounds = [(0, None)] * (n * own) + [(None, None)] * n
         solution = linprog(cost, upper, np.zeros(n * others), equal, np.ones(n), bounds, method="highs")
         if solution.status != 0:
             raise ArithmeticError(f"the stage games could not be solved: {solution.message}")
@@ -82,10 +82,14 @@ class _ZeroSum:
 
     def together(self, mine: Floats, theirs: Floats) -> Floats:
         """The value [S] of two stationary strategies."""
-        weight = (mine[:, :, None] * theirs[:, None, :]).ravel()
-        size = self.own * self.others
-        gather = sparse.csr_matrix((weight, (np.arange(len(weight)) // size, np.arange(len(weight)))))
-        return discounted(gather @ self.move, gather @ self.pay.ravel(), self.gamma)
+        move, pay = self._played(mine[:, :, None] * theirs[:, None, :], np.indices(self.pay.shape)[0].ravel(), self.n)
+        return discounted(move, pay, self.gamma)
+
+    def _played(self, weight: Floats, row: np.ndarray, rows: int) -> tuple[sparse.csr_matrix, Floats]:
+        """Where play leads and what it pays, in `rows` rows: (s, a, b) counts in its `row` with weight [S, A, B]."""
+        columns = np.arange(self.pay.size)
+        gather = sparse.csr_matrix((weight.ravel(), (row, columns)), shape=(rows, len(columns)))
+        return gather @ self.move, gather @ self.pay.ravel()
 
     def held_to(self, mixture: Floats, *, own: bool) -> float:
         """The return per step of an optimal reply to a stationary strategy: the least where it is ours, else the most.
@@ -94,13 +98,10 @@ class _ZeroSum:
         """
         s, a, b = np.indices(self.pay.shape)
         actions = self.others if own else self.own
-        rows = s * actions + (b if own else a)
         weight = np.broadcast_to(mixture[:, :, None] if own else mixture[:, None, :], self.pay.shape)
-        shape = (self.n * actions, self.pay.size)
-        gather = sparse.csr_matrix((weight.ravel(), (rows.ravel(), np.arange(self.pay.size))), shape=shape)
-        move, pay = gather @ self.move, (gather @ self.pay.ravel()).reshape(self.n, actions)
+        move, pay = self._played(weight, (s * actions + (b if own else a)).ravel(), self.n * actions)
         sign = -1.0 if own else 1.0
-        _, value = best_choice(move, sign * pay, self.gamma)
+        _, value = best_choice(move, sign * pay.reshape(self.n, actions), self.gamma)
         return float((1 - self.gamma) * (self.start @ (sign * value)))
 
 

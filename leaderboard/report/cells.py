@@ -1,6 +1,7 @@
 """The columns of a board as texts, for terminals and for Markdown."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,21 @@ def shown(board: Board, names: Sequence[str] | None = None) -> list[BoardColumn]
 
 
 def narrow(board: Board) -> list[BoardColumn]:
-    """The columns of the one table that fits a narrow terminal; those that would be empty throughout are left out."""
+    """The columns of the one table that fits a narrow terminal; those that would be empty throughout are left out.
+
+    Where mu is the headline in another unit its interval is, too, and is left out.
+    """
     columns = [column for column in shown(board) if column.narrow or (not board.panel and column.name == "everybody")]
-    return [column for column in columns if any(_told(row[column.name]) for row in board.rows)]
+    known = [column for column in columns if any(_told(row[column.name]) for row in board.rows)]
+    bare = replace(BY_NAME["mu"], form="number", heading="mu")
+    return [bare if column.name == "mu" and not is_rated(board) else column for column in known]
+
+
+def unranked(board: Board) -> str:
+    """Who has not met the whole panel yet, as a sentence; empty where everybody has, or where nobody is ranked."""
+    rows = [row for row in board.rows if row.rank is None] if board.headline else []
+    names = ", ".join(f"{clean(row.label)} ({row['partners_met'][0]}/{row['partners_met'][1]})" for row in rows)
+    return f"Not ranked, as they have not met all members of the panel: {names}." if names else ""
 
 
 def is_rated(board: Board) -> bool:
@@ -46,7 +59,7 @@ def is_rated(board: Board) -> bool:
 
 def heading(column: BoardColumn, board: Board) -> str:
     """What stands above a column, with the unit of returns."""
-    text = (column.titles or {}).get(board.kind, column.heading)
+    text = (column.titles or {}).get(board.kind, column.heading) or column.name
     unit = "/step" if column.returns and board.length else ""
     return f"{text}{unit} [95 %]" if column.form == "interval" and "[95 %]" not in text else f"{text}{unit}"
 
@@ -66,15 +79,20 @@ def texts(column: BoardColumn, board: Board, *, few: bool = False) -> list[str]:
     if column.form in ("count", "alarm"):
         counts = [value[0] if column.form == "alarm" else value for value in values]
         return [MISSING if column.group and not n else f"{n:,}" for n in counts]
+    if column.form == "hidden":
+        firsts = [value[0] if isinstance(value, tuple) else value for value in values]
+        return aligned([f"{x:,}" if isinstance(x, int) else number(x, 4) for x in firsts])
     if column.form == "share":
         return [f"{part}/{whole}" for part, whole in values]
     if column.form == "marked":
         return marked(values, column.digits)
     if column.form == "deviation":
-        return [f"{number(x, column.digits)} ({number(sd, column.digits)})" for x, sd in values]
+        parts = [[None if x is None else number(x, column.digits) for x in value] for value in values]
+        return [MISSING if x is None else f"{x} ({deviation})" for x, deviation in parts]
     if column.form == "number":
         digits = min(column.digits, 3) if few else column.digits
-        return [number(None if x is None else x / unit, digits) for x in values]
+        plain = [x.mean if isinstance(x, Estimate) else x for x in values]
+        return [number(None if x is None else x / unit, digits) for x in plain]
     estimates = [None if x is None else scaled(x, unit) for x in values]
     least, most = column.bounds
     digits = decimals((x.half for x in estimates if x is not None), column.digits)

@@ -110,7 +110,7 @@ class Sheet:
         table = frame()
         for c in columns:
             table.add_column(
-                Text(c.header),
+                Text(c.header if cell_len(c.header) <= c.width else c.header.replace(" [95 %]", "\n[95 %]")),
                 justify="left" if c.label or c.left else "right",
                 vertical="bottom",
                 style=c.style,

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -20,7 +21,6 @@ _NOTHING_PLAYED = (
     " matches. Measurements alone make no board."
 )
 _NOTHING_LEARNED = "No learning match has been played yet: `zoo match A B --learn` plays one."
-_UNQUALIFIED = "Below the line: not ranked, as not all members of the panel were met yet; `zoo match` plays them."
 
 
 def board_view(board: Board, *, wide: bool = False, columns: Sequence[str] | None = None) -> RenderableType:
@@ -34,15 +34,18 @@ def board_view(board: Board, *, wide: bool = False, columns: Sequence[str] | Non
     title = Text(f"{clean(board.arena)}: {board.kind}, mode {board.mode}", style="bold")
     if not board.rows:
         return Group(title, Text(_NOTHING_LEARNED if board.mode == "learn" else _NOTHING_PLAYED))
-    chosen = cells.shown(board, columns) if wide or columns is not None else cells.narrow(board)
+    narrow = not wide and columns is None
+    chosen = cells.narrow(board) if narrow else cells.shown(board, columns)
     lines = [board.rule, cells.partners(board), *cells.robustness(board), *cells.captions(chosen), cells.counted(board)]
-    if not wide and columns is None:
+    table, apart = board, cells.unranked(board)
+    if narrow:
         lines.append("More columns: --wide, or --columns NAME,NAME.")
-    ranked = [row.rank is not None for row in board.rows]
-    sections = [f"{row.side} {known}" for row, known in zip(board.rows, ranked, strict=True)]
-    apart = [] if all(ranked) or board.headline == "" else [Text(_UNQUALIFIED, style="dim")]
-    sheet = Sheet(_board_columns(board, chosen, few=not wide), sections)
-    return Group(title, sheet, *apart, Text(), *(Text(line, style="dim") for line in lines))
+        if apart:
+            table = replace(board, rows=tuple(row for row in board.rows if row.rank is not None))
+            lines.insert(0, apart)
+    sections = [f"{row.side} {row.rank is not None}" for row in table.rows]
+    sheet = Sheet(_board_columns(table, chosen, wide), sections)
+    return Group(title, sheet, Text(), *(Text(line, style="dim") for line in lines))
 
 
 def crossplay_view(matrix: Crossplay) -> RenderableType:
@@ -78,7 +81,7 @@ def to_text(view: RenderableType, width: int = 100) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
-def _board_columns(board: Board, shown: Sequence[BoardColumn], few: bool) -> list[Column]:
+def _board_columns(board: Board, shown: Sequence[BoardColumn], wide: bool) -> list[Column]:
     rows = board.rows
     ranks = [None if row.rank is None else Estimate(row.rank, row.rank_low, row.rank_high, 1, "rank") for row in rows]
     columns = [labels("entrant", [row.label for row in rows])]
@@ -87,19 +90,18 @@ def _board_columns(board: Board, shown: Sequence[BoardColumn], few: bool) -> lis
     if any(row.side for row in rows):
         columns.append(Column("side", [clean(row.side) for row in rows], left=True, worth=98, folds=False))
     for place, column in enumerate(shown):
+        texts = cells.texts(column, board, few=not wide)
+        faulty = column.form == "alarm" and set(texts) != {"0"}  # the table on top says so
         columns.append(
             Column(
                 cells.heading(column, board),
-                cells.texts(column, board, few=few),
+                texts,
                 style="bold" if column.name == board.headline else "",
-                worth=90 - place,
+                worth=97 if faulty else 90 - place,
                 left=column.form == "name",
                 group=column.group,
                 alarm=column.form == "alarm",
             )
         )
-    return (
-        [*columns, Column("id", [short_id(row.entrant) for row in rows], left=True, worth=10)]
-        if len(shown) > len(cells.narrow(board))
-        else columns
-    )
+    ids = [Column("id", [short_id(row.entrant) for row in rows], left=True, worth=10)] if wide else []
+    return [*columns, *ids]

@@ -57,8 +57,9 @@ class Field:
     @cached_property
     def wanted(self) -> NDArray[np.bool_]:
         """Which partners each entrant has to meet, bool [n, m]."""
-        oneself = np.array([[who == partner for partner in self.partners] for who in self.entrants], dtype=np.bool_)
-        return np.ones(oneself.shape, dtype=np.bool_) if self.with_oneself else ~oneself
+        others = [who != partner for who in self.entrants for partner in self.partners]
+        wanted = np.array(others, dtype=np.bool_).reshape(len(self.entrants), len(self.partners))
+        return np.ones_like(wanted) if self.with_oneself else wanted
 
     @cached_property
     def whole(self) -> NDArray[np.bool_]:

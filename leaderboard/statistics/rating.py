@@ -18,7 +18,6 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from leaderboard.statistics.classical import DRAW_PROBABILITY
-from leaderboard.statistics.classical import trueskill_online as trueskill_online  # for those who import it from here
 from leaderboard.statistics.counts import Counts
 from leaderboard.statistics.estimate import Z95
 from leaderboard.statistics.likelihood import Data, Floats, Peak, maximise, moments

@@ -164,10 +164,11 @@ def own_returns(results: Iterable[SeatResult], who: str) -> Floats | None:
     return np.asarray(sum(of_rotation) / len(of_rotation))
 
 
-def scores(results: Iterable[SeatResult], first: str, second: str, arena: ArenaRecord) -> Floats | None:
-    """Share [k] of each episode's games that the first won, a draw counting half; None in self-play."""
-    signs = _outcomes(results, first, second, arena.draw_band)
-    return np.asarray(0.5 + 0.5 * np.mean(signs, axis=0)) if signs else None
+def scores(block: BlockRecord, first: str, arena: ArenaRecord) -> Floats:
+    """Share [k] of each episode's games that one of the two won, a draw counting half; 1/2 in self-play."""
+    second = block.entrants[1] if block.entrants[0] == first else block.entrants[0]
+    signs = _outcomes(block.results, first, second, arena.draw_band)
+    return np.asarray(0.5 + 0.5 * np.mean(signs, axis=0)) if signs else np.full(block.episodes, 0.5)
 
 
 def games_won(results: Iterable[SeatResult], first: str, second: str, draw_band: float) -> tuple[int, int, int]:

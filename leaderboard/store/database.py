@@ -16,12 +16,14 @@ from leaderboard.errors import StoreError
 BUSY_S = 30.0
 """Seconds to wait for another process that is writing; one write takes milliseconds."""
 
+_DAMAGED = "is damaged; restore a copy, or save what is left with `sqlite3 FILE .recover`"
 # What SQLite says -> (the fault, the fix). The first that occurs in the message wins.
 _SQLITE_SAYS: tuple[tuple[str, str], ...] = (
     ("readonly database", "is read-only; make the file and its folder writable, or name another file"),
     ("unable to open", "cannot be opened; check that its folder exists and may be entered, and that it is a file"),
     ("not a database", "is not a database; name another file, or move this one away"),
-    ("malformed", "is damaged; restore a copy, or save what is left with `sqlite3 FILE .recover`"),
+    ("malformed", _DAMAGED),
+    ("decode to utf-8", _DAMAGED),
     ("disk is full", "could not be written, because the disk is full; free some space and repeat: nothing was lost"),
     ("disk i/o error", "could not be read or written (disk error); check the disk, then repeat: nothing was lost"),
     ("locked", f"was busy for {BUSY_S:.0f} s; another process is writing, so wait for it or end it, then repeat"),
@@ -127,6 +129,8 @@ def plain_words(name: str) -> Iterator[None]:
         raise StoreError(f"{name} {_explain(getattr(error, 'orig', error))}") from error
     except SQLAlchemyError as error:
         raise StoreError(f"{name}: {str(error).splitlines()[0]}") from error
+    except UnicodeDecodeError as error:  # what SQLite says of a damaged table names it, too
+        raise StoreError(f"{name} {_DAMAGED}") from error
 
 
 def _explain(error: Any) -> str:

@@ -30,10 +30,10 @@ from leaderboard.records import (
     canonical,
 )
 from leaderboard.statistics.tally import Tally
-from leaderboard.store import schema, tallies
+from leaderboard.store import audit, schema, tallies
 from leaderboard.store.database import name_of, open_engine, parse, plain_words
 from leaderboard.store.migrations import check_version, current_version, migrate, version_of
-from leaderboard.store.rows import block_rows, content, read_blocks, record_of, row_of, same_results
+from leaderboard.store.rows import block_rows, content, digest, read_blocks, record_of, row_of, same_results
 
 R = TypeVar("R")
 #: All that is recorded besides blocks.
@@ -189,7 +189,8 @@ class Store:
 
     def panel(self, arena: str) -> PanelRecord | None:
         """The panel added last, None where the arena has none."""
-        return next(reversed(self._records(PanelRecord, arena=arena)), None)
+        # All are read: one whose arena was edited is found, not passed over.
+        return next((panel for panel in reversed(self._records(PanelRecord)) if panel.arena == arena), None)
 
     def blocks(self, arena: str, entrants: Collection[str] | None = None, mode: str | None = None) -> list[BlockRecord]:
         """The blocks of an arena, sorted by id; with `entrants` only those in which nobody else plays."""
@@ -221,22 +222,28 @@ class Store:
         """
         where = {"arena": arena, "mode": mode, "rules_version": rules_version}
         where |= {} if seed is None else {"seed": seed}
+        record = self.arena(arena)
         with self._reading() as connection:
-            made, wrong = tallies.read(connection, where, partners)
+            made, wrong = tallies.read(connection, record, where, partners)
         if not wrong:
             return made
-        record = self.arena(arena)
         if not self.read_only:
             with self._writing() as connection:
-                tallies.rebuild(connection, record, {k: v for k, v in where.items() if k != "seed"}, sorted(wrong))
+                whole = {name: value for name, value in where.items() if name != "seed"}
+                tallies.rebuild(connection, record, whole, sorted(wrong, key=str))
             with self._reading() as connection:
-                return tallies.read(connection, where, partners)[0]
+                return tallies.read(connection, record, where, partners)[0]
         kept = [tally for tally in made if (tally.first, tally.second, tally.seed) not in wrong]
         with self._reading() as connection:
-            for key in sorted(wrong):
+            for key in sorted(wrong, key=str):
                 same = {**where, **dict(zip(("first", "second", "seed"), key, strict=True))}
                 kept += tallies.again(connection, record, same)
         return kept
+
+    def unsound(self) -> list[str]:
+        """A line for every record that was damaged or edited; empty where all are as they were recorded."""
+        with self._reading() as connection:
+            return list(audit.unsound(connection))
 
     def block_state(self, arena: str, mode: str, seed: int | None = None) -> tuple[int, int]:
         """Number of the blocks that a board counts, and of the last row: the same only while no block was added."""
@@ -317,17 +324,19 @@ class Store:
     # The cache of views: the one thing here that may be overwritten, since it can be computed again.
 
     def cached_view(self, arena: str, mode: str, rules_version: int, inputs: str) -> str | None:
-        """The view computed last, if it was computed from exactly these inputs (a hash)."""
+        """The view computed last, if it was computed from exactly these inputs (a hash), and not edited since."""
         same = _equal(schema.view, arena=arena, mode=mode, rules_version=rules_version, inputs=inputs)
-        return next((row["body"] for row in self._rows(select(schema.view.c.body).where(*same))), None)
+        kept = next((str(row["body"]) for row in self._rows(select(schema.view.c.body).where(*same))), "")
+        seal, _, body = kept.partition("\n")
+        return body if seal == digest([body]) else None
 
     def cache_view(self, arena: str, mode: str, rules_version: int, inputs: str, body: str) -> None:
-        """Keeps a computed view in the place of the one before it."""
+        """Keeps a computed view, with the hash of its text, in the place of the one before it."""
         table = schema.view
         key = {"arena": arena, "mode": mode, "rules_version": rules_version}
         with self._writing() as connection:
             connection.execute(delete(table).where(*_equal(table, **key)))
-            connection.execute(insert(table).values(**key, inputs=inputs, body=body))
+            connection.execute(insert(table).values(**key, inputs=inputs, body=f"{digest([body])}\n{body}"))
 
     def _records(self, kind: type[R], /, *conditions: ColumnElement[bool], **values: Any) -> list[R]:
         """The records of a kind that fit the conditions and values, see `_equal`, in the order of their addition."""

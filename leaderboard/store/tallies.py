@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select
 
+from leaderboard.errors import StoreError
 from leaderboard.records import STATUSES, ArenaRecord, BlockRecord, canonical
-from leaderboard.statistics.tally import Tally, disjoint, joined, tallies
+from leaderboard.statistics.tally import Tally, disjoint, joined, sides_of, tallies
 from leaderboard.store import schema
 from leaderboard.store.rows import digest, read_blocks
 
 #: Episodes of one row, which is read and written as a whole whenever a block is added to it.
 LONGEST = 1 << 11
 _FIGURES = (
+    *("arena", "mode", "rules_version"),
     *("first", "second", "side", "seed", "start", "episodes", "total_first", "total_second"),
     *("counted_first", "counted_second", "won", "drawn", "lost"),
     *("games", "blocks", "repeated", "shortest", "longest", "faults", "arrays"),
@@ -86,14 +88,18 @@ def tallies_of(blocks: Iterable[BlockRecord], arena: ArenaRecord) -> list[Tally]
 
 
 def read(
-    connection: Connection, where: Mapping[str, Any], partners: Collection[str] | None
+    connection: Connection, arena: ArenaRecord, where: Mapping[str, Any], partners: Collection[str] | None
 ) -> tuple[list[Tally], set[tuple[str, str, int]]]:
     """The tallies with these values, and the pairings and seeds whose blocks are not all in them, or not rightly.
 
     Args:
         connection: to the database.
+        arena: the arena.
         where: {column: value}; arena, mode, rules_version, and perhaps seed.
         partners: read the returns of episodes only of pairings in which one of these plays; None of all.
+
+    Raises:
+        StoreError: a block that was counted is not there any more.
     """
     same = _equal(_TABLE, where)
     parts = [(same, True)]
@@ -104,19 +110,26 @@ def read(
     wrong: set[tuple[str, str, int]] = set()
     for condition, whole in parts:
         _read(connection, condition, whole, made, wrong)
-    return made, wrong | _uncounted(connection, where, made)
+    return made, wrong | _uncounted(connection, arena, where, made)
 
 
-def _uncounted(connection: Connection, where: Mapping[str, Any], made: Iterable[Tally]) -> set[tuple[str, str, int]]:
-    """The pairings and seeds whose number of blocks is not that of the tallies."""
+def _uncounted(
+    connection: Connection, arena: ArenaRecord, where: Mapping[str, Any], made: Iterable[Tally]
+) -> set[tuple[str, str, int]]:
+    """The pairings and seeds that have more blocks than the tallies of one of their sides."""
     columns = [schema.block.c[name] for name in ("first", "second", "seed")]
     query = select(*columns, func.count().label("n")).where(_equal(schema.block, where)).group_by(*columns)
-    blocks = {(row.first, row.second, row.seed): row.n for row in connection.execute(query)}
+    blocks = Counter({(row.first, row.second, row.seed): row.n for row in connection.execute(query)})
     counted: dict[tuple[str, str, int], Counter[str]] = defaultdict(Counter)
     for tally in made:
         counted[_key(tally)][tally.side] += tally.blocks + tally.repeated
-    most = {key: max(sides.values()) for key, sides in counted.items()}
-    return {key for key in blocks.keys() | most.keys() if blocks.get(key) != most.get(key)}
+    for key, of_sides in counted.items():
+        if (missing := max(of_sides.values()) - blocks[key]) > 0:
+            raise StoreError(
+                f"{missing} recorded block(s) of {key[0][:16]} and {key[1][:16]}, seed {key[2]}, were removed or "
+                "damaged after they were counted; a copy of the database brings them back"
+            )
+    return {key for key, n in blocks.items() if any(counted[key][side] != n for side in sides_of(arena))}
 
 
 def _key(tally: Tally) -> tuple[str, str, int]:
@@ -140,13 +153,13 @@ def _row(tally: Tally, where: Mapping[str, Any]) -> dict[str, Any]:
         "own": np.ascontiguousarray(tally.own, "<f8").tobytes(),
         "faulty": np.ascontiguousarray(tally.faulty, "u1").tobytes(),
     }
-    row: dict[str, Any] = {name: getattr(tally, name) for name in named}
+    row: dict[str, Any] = {**where, **{name: getattr(tally, name) for name in named}}
     row |= zip(("won", "drawn", "lost"), tally.won, strict=True)
     row |= zip(("shortest", "longest"), tally.steps, strict=True)
     row |= zip(("total_first", "total_second"), tally.total, strict=True)
     row |= zip(("counted_first", "counted_second"), tally.counted, strict=True)
     row |= {"faults": canonical(faults), "arrays": digest(arrays.values())}
-    return {**row, **arrays, **where, "content": digest(row[name] for name in _FIGURES)}
+    return {**row, **arrays, "content": digest(row[name] for name in _FIGURES)}
 
 
 def _read(

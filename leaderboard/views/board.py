@@ -240,7 +240,7 @@ def make_board(
         first_place={part.side: part.first_place for part in ranked if part.first_place is not None},
         faults_decide={part.side: part.faults_decide for part in ranked},
         blocks=sum(tally.blocks for tally in first_side),
-        games=sum(tally.games for tally in tallies),
+        games=sum(tally.games for tally in first_side),
         matches=len(matches),
         comparisons=sum(figure(rating.comparisons) or 0.0 for rating in rated),
         spread=figure(rated[0].spread) or 0.0 if rated else 0.0,

@@ -13,7 +13,7 @@ import numpy as np
 from leaderboard.records import STATUSES, ArenaRecord, Measurement, Status
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.field import Field
-from leaderboard.statistics.rating import CENTRE, Skill
+from leaderboard.statistics.rating import Skill
 from leaderboard.statistics.tally import is_head_to_head
 from leaderboard.views import exploitability, strangers
 
@@ -30,7 +30,7 @@ class Standing:
     Attributes:
         arena, field, position: the game, everybody on this side, and which of them it is.
         skill: its rating; None where the board has no scale for it.
-        online: (mu, sigma) of classical TrueSkill.
+        online: (mu, sigma) of classical TrueSkill; None for one whose games it does not count.
         above_next: how sure it is that it stands above the next one; None for the last and for those without a rank.
         sound: its headline without the episodes that it spoiled itself; None where nobody spoiled any.
         anchors: own returns that count as 0 and 1; None where the panel names none.
@@ -42,7 +42,7 @@ class Standing:
     field: Field
     position: int
     skill: Skill | None
-    online: tuple[float, float]
+    online: tuple[float, float] | tuple[None, None]
     above_next: float | None
     sound: float | None
     anchors: tuple[float, float] | None
@@ -65,10 +65,6 @@ class Standing:
             **exploitability.shown(self.exploited, seats, side),
             **strangers.shown(self.with_strangers, side),
         }
-
-
-#: Classical TrueSkill of a player without a game: (mu, sigma).
-NEW = (CENTRE, CENTRE / 3.0)
 
 
 @dataclass(frozen=True)

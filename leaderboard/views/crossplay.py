@@ -30,7 +30,8 @@ class Crossplay:
         labels: what to call them, each once.
         quantity: "games won" or "own return".
         mean: float [n, n]; NaN where the two have not met.
-        standard_error: float [n, n] of the mean, with the episode as the unit; NaN from fewer than two.
+        standard_error: float [n, n] of the mean, with the episode as the unit (of games won: at most so much); NaN
+            from fewer than two.
         n: int [n, n], number of episodes, each the mean over the rotations.
     """
 
@@ -84,31 +85,36 @@ def crossplay(
 def _cells(tallies: Iterable[Tally], arena: ArenaRecord, entrants: Sequence[str]) -> tuple[Floats, Floats, Ints]:
     """Mean, standard error and number of episodes, each [n, n]."""
     size, at = len(entrants), {entrant: i for i, entrant in enumerate(entrants)}
-    episodes: dict[tuple[int, int], list[Floats]] = defaultdict(list)
+    results: dict[tuple[int, int], list[Floats]] = defaultdict(list)
+    n = np.zeros((size, size), dtype=np.intp)
     for tally in tallies:
         if tally.first in at and tally.second in at:
-            first, second = _of_pair(tally, is_head_to_head(arena))
-            episodes[at[tally.first], at[tally.second]].append(first)
-            if tally.first != tally.second:
-                episodes[at[tally.second], at[tally.first]].append(second)
+            ways = {(at[tally.first], at[tally.second]): 0, (at[tally.second], at[tally.first]): 1}
+            for cell, place in ways.items() if tally.first != tally.second else [((at[tally.first],) * 2, 0)]:
+                of_tally, episodes = _results(tally, place, is_head_to_head(arena))
+                results[cell].append(of_tally)
+                n[cell] += episodes
     mean, error = np.full((size, size), np.nan), np.full((size, size), np.nan)
-    n = np.zeros((size, size), dtype=np.intp)
-    for cell, parts in episodes.items():
-        own = np.concatenate(parts)
-        own = own[~np.isnan(own)]
-        n[cell] = len(own)
-        mean[cell] = own.mean() if len(own) else np.nan
-        error[cell] = own.std(ddof=1) / len(own) ** 0.5 if len(own) > 1 else np.nan
+    for cell, parts in results.items():
+        if n[cell]:
+            every = np.sort(np.concatenate(parts))  # the same digits in any order
+            mean[cell] = every.mean()
+            error[cell] = every.std(ddof=1) / n[cell] ** 0.5 if n[cell] > 1 else np.nan
     return mean, error, n
 
 
-def _of_pair(tally: Tally, scored: bool) -> tuple[Floats, Floats]:
-    """What the two of a pairing got: games won, or own return of each episode."""
+def _results(tally: Tally, place: int, scored: bool) -> tuple[Floats, int]:
+    """What the first (place 0) or the second (1) of a pairing got, and of how many episodes that is.
+
+    Own returns are one an episode. Games are several, one for each rotation; taken with the error of as many results
+    as there are episodes their mean is never thought surer than it is.
+    """
     if not scored:
         assert tally.own is not None
-        return tally.own[:, 0], tally.own[:, 1]
-    games = np.repeat([1.0, 0.5, 0.0], tally.won)
-    return games, 1.0 - games
+        own = tally.own[:, place]
+        return own[~np.isnan(own)], tally.counted[place]
+    games = np.repeat([1.0, 0.5, 0.0], tally.won[:: 1 - 2 * place])
+    return games, tally.episodes if len(games) else 0
 
 
 def read_crossplay(
@@ -168,7 +174,7 @@ def episode_returns(
         episodes: how many episodes, from number `first` on; those that were not played are NaN.
         first: number of the first episode.
         arena: given, a competitive game on one side has games won in the place of returns: 1 for an episode that the
-            row won, 1/2 for one that was drawn, the mean over the rotations; NaN with itself.
+            row won, 1/2 for one that was drawn, the mean over the rotations; 1/2 with itself.
     """
     row_of, column_of = {who: i for i, who in enumerate(rows)}, {who: i for i, who in enumerate(columns)}
     returns = {role: np.full((episodes, len(rows), len(columns)), np.nan) for role in roles}
@@ -183,8 +189,7 @@ def episode_returns(
                 continue
             for role, seats in roles.items():
                 mine = [result for result in block.results if result.seat in seats]
-                scored = arena is not None and is_head_to_head(arena)
-                cell = scores(block.results, who, partner, arena) if scored and arena else own_returns(mine, who)
+                cell = scores(block, who, arena) if arena and is_head_to_head(arena) else own_returns(mine, who)
                 if cell is not None:
                     returns[role][there, row_of[who], column_of[partner]] = cell[here]
     return returns

@@ -1,6 +1,5 @@
 """Who stands where on one side of an arena: ratings, ranks and what they hang on."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from leaderboard.records import ArenaRecord, Measurement, PanelRecord
+from leaderboard.statistics.classical import Classical, round_robin, trueskill
 from leaderboard.statistics.field import MOST_SERIES, Field, field_of
 from leaderboard.statistics.panel_means import Floats
-from leaderboard.statistics.rating import CENTRE, Rating, Skill, fit, trueskill_online
+from leaderboard.statistics.rating import CENTRE, Rating, Skill, fit
 from leaderboard.statistics.tally import Tally, is_head_to_head
-from leaderboard.views.columns import NEW, Standing, figure
+from leaderboard.views.columns import Standing, figure
 
 #: Standard deviation of the members' headlines on TrueSkill's scale.
 SPREAD = CENTRE / 3.0
@@ -51,8 +51,8 @@ class Terms:
         """Of the members as partners of those on this side; they add up to 1."""
         if self.panel is None:
             return []
-        n = len(self.panel.entrants)
-        return [float(x) for x in self.panel.weights.get(side, [1.0 / n] * n)]
+        members = self.panel.entrants
+        return [float(x) for x in self.panel.weights.get(side, [1.0 / len(members) for _ in members])]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _by_games(terms: Terms, field: Field) -> Ranked:
     skills = rating.skills(field.entrants) if field.entrants else {}
     score = [skills[who].mu for who in field.entrants]
     intervals = rating.rank_intervals(field.entrants)
-    online = trueskill_online(_games(field), counts.draw_share)
+    online = _games(field)
     order = _order(terms, field, np.array(score))
     standings: list[tuple[Standing, tuple[int, int, int] | None]] = []
     for i, following in zip(order, [*order[1:], None][: len(order)], strict=True):
@@ -108,7 +108,7 @@ def _by_returns(terms: Terms, field: Field) -> Ranked:
     whole = np.flatnonzero(field.whole) if terms.panel else np.zeros(0, dtype=np.intp)
     value = field.headline.value
     scale = _scale(terms, field)
-    online = trueskill_online(_classical(field, whole), float("nan"))
+    online = _classical(field, whole.tolist())
     order = [i for i in _order(terms, field, value) if i in set(whole.tolist())]
     intervals = dict(zip(whole.tolist(), field.headline.rank_intervals(whole), strict=True))
     sound = field.without_faults().value if field.faults[:, 1:].any() and terms.panel else None
@@ -121,8 +121,14 @@ def _by_returns(terms: Terms, field: Field) -> Ranked:
     apart = [i for i in _order(terms, field, field.everybody) if i not in set(order)]
     standings += [(_standing(terms, field, i, None, online, None, sound), None) for i in apart]
     first_place = _first_place(terms, field, order) if order else None
-    changed = sound is not None and order != sorted(order, key=lambda i: (-sound[i], order.index(i)))
+    changed = sound is not None and _reordered(order, sound)
     return Ranked(field.side, standings, None, scale, first_place, changed)
+
+
+def _reordered(order: Sequence[int], score: Floats) -> bool:
+    """Whether those who have a score would stand in another order by it."""
+    known = [(i, x) for i in order if (x := figure(score[i])) is not None]
+    return known != sorted(known, key=lambda pair: -pair[1])
 
 
 def _standing(
@@ -141,7 +147,7 @@ def _standing(
         field,
         i,
         skill,
-        online.get(who, NEW),
+        online.get(who, (None, None)),
         above_next,
         None if sound is None else float(sound[i]),
         (float(anchors[0]), float(anchors[1])) if anchors else None,
@@ -195,36 +201,41 @@ def _skill(field: Field, i: int, scale: tuple[float, float] | None) -> Skill | N
     return Skill(mu, unit * error, CENTRE + unit * (own.low - centre), CENTRE + unit * (own.high - centre))
 
 
-def _games(field: Field) -> list[tuple[str, str, int]]:
-    """Results (first, second, outcome) of every pair in the shares in which it won and drew, at most so many a pair."""
-    results = []
-    for i, j in itertools.combinations(range(len(field.entrants)), 2):
-        shares = np.array([field.won[i, j], field.drawn[i, j], field.won[j, i]])
-        n = min(MOST_SERIES, int(np.ceil(shares.sum())))
-        given = np.zeros(3)
-        for count in range(1, n + 1):  # the outcome that is furthest behind its share comes next
-            outcome = int(np.argmax(shares / shares.sum() * count - given))
-            given[outcome] += 1
-            results.append((count, field.entrants[i], field.entrants[j], 1 - outcome))
-    return [result[1:] for result in sorted(results, key=lambda result: result[:3])]
+def _games(field: Field) -> dict[str, tuple[float, float]]:
+    """Classical TrueSkill of games: of every pair results in the shares in which it won and drew, at most so many."""
+    first, second = round_robin(len(field.entrants))
+    shares = np.column_stack([field.won[first, second], field.drawn[first, second], field.won[second, first]])
+    played = shares.sum(axis=1)
+    given = np.zeros(shares.shape)
+    order, scores = [], []
+    for count in range(1, MOST_SERIES + 1):
+        some = np.flatnonzero(np.ceil(played) >= count)
+        # The outcome that is furthest behind its share comes next.
+        outcome = (shares[some] / played[some, None] * count - given[some]).argmax(axis=1)
+        given[some, outcome] += 1
+        order.append(some)
+        scores.append(1.0 - outcome / 2.0)
+    at = np.concatenate(order)
+    draws = field.counts().draw_share
+    rated = trueskill(len(field.entrants), first[at], second[at], np.concatenate(scores), draws)
+    return _by_name(field, range(len(field.entrants)), rated)
 
 
-def _classical(field: Field, whole: Sequence[int] | Any) -> list[tuple[str, str, int]]:
-    """One result (first, second, outcome) per pair and series of panel means, series by series."""
+def _classical(field: Field, whole: Sequence[int]) -> dict[str, tuple[float, float]]:
+    """Classical TrueSkill of one result per pair and series of panel means, series by series."""
     series = field.series()[whole]
-    names = [field.entrants[i] for i in whole]
-    results = []
-    for of_series in series.T:
-        a, b = np.triu_indices(len(names), k=1)
-        difference = of_series[a] - of_series[b]
-        close = np.abs(difference) <= _ROUNDING * (1.0 + np.maximum(np.abs(of_series[a]), np.abs(of_series[b])))
-        outcome = np.where(close, 0, np.sign(difference))
-        known = np.isfinite(difference)
-        results += [
-            (names[i], names[j], int(x))
-            for i, j, x in zip(a[known].tolist(), b[known].tolist(), outcome[known].tolist(), strict=True)
-        ]
-    return results
+    first, second = round_robin(len(whole))
+    a, b = series[first].T.ravel(), series[second].T.ravel()
+    close = np.abs(a - b) <= _ROUNDING * (1.0 + np.maximum(np.abs(a), np.abs(b)))
+    score = np.where(close, 0.5, (np.sign(a - b) + 1.0) / 2.0)
+    known = np.isfinite(a - b)
+    firsts, seconds = (np.tile(who, series.shape[1])[known] for who in (first, second))
+    return _by_name(field, whole, trueskill(len(whole), firsts, seconds, score[known]))
+
+
+def _by_name(field: Field, players: Sequence[int], rated: Classical) -> dict[str, tuple[float, float]]:
+    values = zip(rated.mu.tolist(), rated.sigma.tolist(), strict=True)
+    return {field.entrants[i]: value for i, value in zip(players, values, strict=True)}
 
 
 def _first_place(terms: Terms, field: Field, order: Sequence[int]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def paid(arena: Particles, **chosen: int) -> list[float]:
 
 def told(arena: Particles, *actions: Mapping[str, Action]) -> tuple[dict[str, TimeStep], dict[str, Action]]:
     """Stacked time steps and actions of a game that goes on from where the arena stands."""
-    moments = [arena._timesteps(first=True)[0], *(arena.step(chosen)[0] for chosen in actions)]
+    moments = [arena._timesteps(arena._nothing)[0], *(arena.step(chosen)[0] for chosen in actions)]
     steps = {
         seat: TimeStep(
             *(torch.stack(leaf) if isinstance(leaf[0], Tensor) else None for leaf in zip(*leaves, strict=True))
@@ -284,13 +284,13 @@ def test_openai_pays_as_in_2017() -> None:
 def test_predators_do_not_see_into_forests_but_their_leader_does() -> None:
     arena = WorldComm(1, adversaries=2, agents=1, obstacles=0, food=1, forests=1)
     place(arena, [(0.8, 0.8), (0.8, -0.8), (-0.5, -0.5), (0.9, 0.0), (-0.5, -0.4)])
-    steps, _ = arena._timesteps()
+    steps, _ = arena._timesteps(arena._nothing)
     ways = {seat: step.observation[0, 8:12].tolist() for seat, step in steps.items()}
     assert ways["leadadversary_0"][2:] == pytest.approx([-1.3, -1.3])
     assert ways["adversary_0"][2:] == [0, 0]
     assert ways["agent_0"] == [0, 0, 0, 0]
     place(arena, [(0.8, 0.8), (-0.5, -0.3), (-0.5, -0.5), (0.9, 0.0), (-0.5, -0.4)])
-    steps, _ = arena._timesteps()
+    steps, _ = arena._timesteps(arena._nothing)
     assert steps["adversary_0"].observation[0, 10:12].tolist() == pytest.approx([0, -0.2])
 
 

@@ -1,6 +1,7 @@
 """Small arenas, entrants and blocks, made by hand, for the tests of the leaderboard."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import combinations_with_replacement
 from types import SimpleNamespace
 
@@ -13,10 +14,14 @@ from leaderboard.records import (
     BlockRecord,
     EntrantRecord,
     MatchRecord,
+    PanelRecord,
     SeatResult,
     Status,
     block_id,
 )
+from leaderboard.statistics.tally import Tally
+from leaderboard.store.tallies import tallies_of
+from leaderboard.views.board import Board, Row, make_board
 
 Own = Callable[[str, str, str, int], Sequence[float]]
 """(entrant, partner, seat, rotation) -> own return of each episode."""
@@ -93,6 +98,48 @@ def match(id: str, blocks: Sequence[BlockRecord], created: str = "2026-01-01T00:
     )
 
 
+def tally(block: BlockRecord, arena: ArenaRecord, side: str = "") -> Tally:
+    """The one tally that a block adds on this side."""
+    (made,) = [made for made in tallies_of([block], arena) if made.side == side]
+    return made
+
+
+def board(arena: ArenaRecord, blocks: Sequence[BlockRecord], panel: PanelRecord | None = None, **terms) -> Board:
+    """The board of these blocks."""
+    return make_board(arena, tallies_of(blocks, arena), panel, **terms)
+
+
+def clones(blocks: Sequence[BlockRecord], original: str, names: Sequence[str]) -> list[BlockRecord]:
+    """What entrants add who play like the original: its blocks under their names, and those with it and each other."""
+    copies = []
+    for played in blocks:
+        others = [who for who in played.entrants if who != original]
+        if len(others) == 2:
+            continue
+        among = combinations_with_replacement([original, *names], 2)
+        for pair in [(name, others[0]) for name in names] if others else among:
+            if pair == (original, original):
+                continue
+            first, second = sorted(pair)
+            results = []
+            for result in played.results:
+                who = result.entrant if others else (first, second)[(int(result.seat[-1]) + result.rotation) % 2]
+                results.append(replace(result, entrant=pair[0] if who == original and others else who))
+            what = (played.arena, (first, second), played.mode, played.seed, played.first_episode, played.episodes)
+            copies.append(BlockRecord(block_id(*what), *what, RULES_VERSION, tuple(results)))
+    return copies
+
+
+def panel(*members: str, id: str = "coin-v1/panel-1", arena: str = "coin-v1", **terms) -> PanelRecord:
+    return PanelRecord(id, arena, members, **terms)
+
+
+def row(board: Board, entrant: str, side: str = "") -> Row:
+    """The row of an entrant."""
+    (found,) = [row for row in board.rows if (row.entrant, row.side) == (entrant, side)]
+    return found
+
+
 # Memory-one strategies of the iterated prisoner's dilemma: probability of cooperation at first, and after CC, CD,
 # DC, DD (own action first).
 IPD = {
@@ -130,6 +177,12 @@ def make() -> SimpleNamespace:
         entrant=entrant,
         block=block,
         match=match,
+        tally=tally,
+        tallies=tallies_of,
+        board=board,
+        clones=clones,
+        panel=panel,
+        row=row,
         noisy_blocks=noisy_blocks,
         ipd=IPD,
         ipd_blocks=ipd_blocks,

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from leaderboard.errors import StoreError
 from leaderboard.labels import unique_labels
 from leaderboard.records import PanelRecord, Status
-from leaderboard.statistics.returns import own_return, performances
+from leaderboard.statistics.tally import is_head_to_head
 from leaderboard.store.store import Store
 from leaderboard.views import board as board_module
-from leaderboard.views.board import Board, board, make_board, rating_change
+from leaderboard.views.board import Board, board, rating_change
 
 SKILL = {"a": 0.0, "b": 2.0, "c": 3.0, "d": 1.0}
-PANEL = PanelRecord("coin-v1/panel-1", "coin-v1", ("a", "b"))
+PANEL = PanelRecord("coin-v1/panel-1", "coin-v1", ("a", "b"), {"": [0.25, 0.75]})
 
 
 @pytest.fixture
@@ -40,14 +41,14 @@ def store(tmp_path, make, blocks):
 
 def test_any_order_of_blocks_gives_the_same_bytes(make, blocks):
     for kind in ("mixed", "competitive", "cooperative"):
-        expected = make_board(make.arena(kind), blocks, PANEL).to_json()
+        expected = make.board(make.arena(kind), blocks, PANEL).to_json()
         for seed in range(5):
             shuffled = random.Random(seed).sample(blocks, len(blocks))
-            assert make_board(make.arena(kind), shuffled, PANEL).to_json() == expected
+            assert make.board(make.arena(kind), shuffled, PANEL).to_json() == expected
 
 
 def test_a_board_survives_json(make, blocks):
-    made = make_board(make.arena(), blocks, PANEL)
+    made = make.board(make.arena(), blocks, PANEL)
     again = Board.from_json(made.to_json())
     assert again == made
     assert again.to_json() == made.to_json()
@@ -62,13 +63,14 @@ def test_the_board_from_the_cache_is_the_board_rebuilt(store, monkeypatch):
     assert first.to_json() == second.to_json() == third.to_json()
 
 
-def test_rebuilding_overwrites_the_cache(store):
-    board(store, "coin-v1")
-    with store._writing() as connection:
-        connection.exec_driver_sql("update view set body = replace(body, 'agent a', 'agent z')")
-    assert "agent z" in board(store, "coin-v1").to_json()
-    assert "agent z" not in board(store, "coin-v1", rebuild=True).to_json()
-    assert "agent z" not in board(store, "coin-v1").to_json()
+def test_an_edited_cache_is_computed_again(store):
+    expected = board(store, "coin-v1").to_json()
+    for edit in ("replace(body, 'agent a', 'agent z')", "'{'", "x'00ff'", "7"):
+        with store._writing() as connection:
+            connection.exec_driver_sql(f"update view set body = {edit}")
+        assert board(store, "coin-v1").to_json() == expected
+        with store._reading() as connection:
+            assert connection.exec_driver_sql("select body from view").scalar().endswith(expected)
 
 
 def test_the_cache_ends_with_what_it_was_made_of(store, make):
@@ -116,39 +118,156 @@ def test_an_unknown_arena(store):
 
 
 def test_the_headline_fits_the_kind_of_game(make, blocks):
-    mixed = make_board(make.arena("mixed"), blocks, PANEL)
-    competitive = make_board(make.arena("competitive"), blocks, PANEL)
-    cooperative = make_board(make.arena("cooperative"), blocks, PANEL)
-    assert all(row.record["headline"] == row.record["own_return"] for row in mixed.rows + cooperative.rows)
-    assert all(row.record["headline"] == row.record["mu"] for row in competitive.rows)
-    assert [row.record["partners"] for row in sorted(mixed.rows, key=lambda row: row.entrant)] == [2, 2, 2, 2]
-    assert [row.record["partners"] for row in sorted(cooperative.rows, key=lambda row: row.entrant)] == [1, 1, 2, 2]
-    for made in (mixed, competitive, cooperative):
+    boards = {kind: make.board(make.arena(kind), blocks, PANEL) for kind in ("mixed", "competitive", "cooperative")}
+    mixed, competitive, cooperative = boards.values()
+    assert [made.headline for made in boards.values()] == ["own_return", "mu", "own_return"]
+    for made in boards.values():
+        assert all(row.record["headline"] == row.record[made.headline] for row in made.rows)
         assert [row.entrant for row in made.rows] == ["c", "b", "d", "a"]
         assert [row.rank for row in made.rows] == [1, 2, 3, 4]
-        assert made.rule and made.method and made.headline
-    assert "duplicate" not in competitive.rule
-    assert "duplicate" in mixed.rule
+        assert made.rule and made.method
+    assert {row.entrant: row.record["partners"] for row in mixed.rows} == dict.fromkeys("abcd", 2)
+    assert {row.entrant: row.record["partners"] for row in cooperative.rows} == {"a": 1, "b": 1, "c": 2, "d": 2}
+    assert "own return per episode" in mixed.rule and "own return per episode" in cooperative.rule
+    assert "rating of all games" in competitive.rule
+    assert {row.record["won"] for row in mixed.rows} == {None}
+    assert competitive.rows[0].record["won"] > 0.9
 
 
-def test_rows_tell_what_the_parts_tell(make, blocks):
-    made = make_board(make.arena(), blocks, PANEL, labels={"a": "alice"}, matches=[("a", "b"), ("a", "a")])
-    row = next(row for row in made.rows if row.entrant == "a")
-    own = own_return(performances(blocks, max_steps=10), ["a", "b"])
+def test_always_defect_comes_first_by_who_got_more_and_last_by_own_return(make):
+    """The exact iterated prisoner's dilemma: "who got more" puts the worst partner on top, own return does not."""
+    blocks = make.ipd_blocks()
+    reciprocators = ("grim", "soft-tit-for-tat", "tit-for-tat")
+    who_got_more = make.board(make.arena("competitive"), blocks)
+    duplicate = make.board(make.arena("mixed"), blocks, make.panel(*reciprocators))
+    assert who_got_more.rows[0].entrant == "always-defect"
+    by_mu = sorted(duplicate.rows, key=lambda row: -row.record["mu"])
+    assert [row.entrant for row in by_mu] == [row.entrant for row in duplicate.rows]
+    places = [row.entrant for row in duplicate.rows]
+    assert places[0] in {"grim", "tit-for-tat", "always-cooperate", "win-stay-lose-shift"}
+    assert all(places.index("always-defect") > places.index(who) for who in reciprocators)
+    by_trueskill = sorted(duplicate.rows, key=lambda row: -row.record["trueskill_mu"])
+    assert [row.entrant for row in by_trueskill].index("always-defect") > 3
+
+
+def test_mu_is_the_headline_on_trueskills_scale(make, blocks):
+    here = make.board(make.arena(), blocks, PANEL)
+    own = {row.entrant: row.record["own_return"] for row in here.rows}
+    middle, half = (own["a"] + own["b"]) / 2, abs(own["a"] - own["b"]) / 2
+    assert here.scale[""] == pytest.approx([middle, half])
+    scale = {"": [1.0, 2.0]}
+    frozen = make.board(make.arena(), blocks, replace(PANEL, scale=scale))
+    assert frozen.scale == scale
+    for made, (centre, spread) in ((here, (middle, half)), (frozen, (1.0, 2.0))):
+        for row in made.rows:
+            for end in ("", "_low", "_high"):
+                expected = 25 + 25 / 3 * (row.record[f"own_return{end}"] - centre) / spread
+                assert row.record[f"mu{end}"] == pytest.approx(expected, abs=1e-6)
+            assert row.record["conservative"] == pytest.approx(row.record["mu"] - 3 * row.record["sigma"])
+            assert row.record["mu_low"] < row.record["mu"] < row.record["mu_high"]
+    assert [row.record["own_return"] for row in frozen.rows] == [row.record["own_return"] for row in here.rows]
+    assert "frozen with the panel" in frozen.method and "as they stand here" in here.method
+
+
+def test_a_panel_of_equals_has_no_scale_and_no_division_by_zero(make):
+    blocks = [make.block(pair, lambda *_: [1.0, 2.0]) for pair in ("aa", "ab", "bb")]
+    assert {row.record["mu"] for row in make.board(make.arena(), blocks, PANEL).rows} == {25.0}
+
+
+def test_an_anchored_return_is_scaled(make, blocks):
+    made = make.board(make.arena("cooperative"), blocks, replace(PANEL, anchors={"": [-1.0, 3.0]}))
+    for row in made.rows:
+        assert row.record["scaled"] == pytest.approx((row.record["own_return"] + 1.0) / 4.0)
+    assert make.board(make.arena(), blocks, PANEL).rows[0].record["scaled"] is None
+
+
+def test_rows_hold_what_the_parts_hold(make, blocks):
+    made = make.board(make.arena(), blocks, PANEL, labels={"a": "alice"}, matches=[("a", "b"), ("a", "a")])
+    row = make.row(made, "a")
+    # Eight episodes with each member, the mean over both seats and rotations.
+    episodes = {
+        partner: np.concatenate(
+            [
+                np.mean([r.returns for r in block.results if r.entrant == "a"], axis=0)
+                for block in sorted(blocks, key=lambda block: block.first_episode)
+                if block.entrants == ("a", partner)
+            ]
+        )
+        for partner in "ab"
+    }
+    panel_means = 0.25 * episodes["a"] + 0.75 * episodes["b"]
+    low, high = stats.t.interval(0.95, 7, panel_means.mean(), stats.sem(panel_means))
+    figures = [row.record[key] for key in ("own_return", "own_return_low", "own_return_high")]
+    assert figures == pytest.approx([panel_means.mean(), low, high])
     assert (row.label, row.record["matches"], row.record["blocks"], row.record["games"]) == ("alice", 2, 8, 8 * 2 * 4)
-    assert (row.record["own_return"], row.record["own_return_low"]) == pytest.approx((own.value[0], own.low[0]))
     assert (row.record["episodes"], row.record["partners_met"], row.record["partners"]) == (8, 2, 2)
-    assert row.record["conservative"] == pytest.approx(row.record["mu"] - 3 * row.record["sigma"])
-    assert (made.blocks, made.games, made.matches) == (20, 20 * 2 * 4, 2)
+    assert row.record["uniform"] == pytest.approx((episodes["a"].mean() + episodes["b"].mean()) / 2)
+    with_partner = {"alice": episodes["a"].mean(), "b": episodes["b"].mean()}
+    assert row.record["worst"] == pytest.approx(min(with_partner.values()))
+    assert row.record["worst_partner"] == min(with_partner, key=with_partner.get)
+    assert row["own_return"].known and row["mu"].mean == row.record["mu"]
+    assert (made.blocks, made.games, made.matches, made.length) == (20, 20 * 2 * 4, 2, 10)
     assert made.panel_members == ("alice", "b")
-    assert sum(row.record["mu"] for row in made.rows) == pytest.approx(100.0)
+    assert made.panel_weights == {"": [0.25, 0.75]}
 
 
-def test_who_has_not_met_the_whole_panel_comes_last(make, blocks):
+def test_sides_are_ranked_apart(make):
+    # a is the better predator, b the better prey, whoever the partner is.
+    def own(who, partner, seat, rotation):
+        return [1.0 if (who == "a") == (seat == "seat_0") else 0.0] * 2
+
+    arena = make.arena("competitive", sides=("predator", "prey"))
+    assert not is_head_to_head(arena)
+    made = make.board(arena, [make.block(pair, own) for pair in ("aa", "ab", "bb")], make.panel("a", "b"))
+    assert made.headline == "own_return" and "within each side" in made.rule
+    assert [(row.side, row.rank, row.label) for row in made.rows] == [
+        ("predator", 1, "a"),
+        ("predator", 2, "b"),
+        ("prey", 1, "b"),
+        ("prey", 2, "a"),
+    ]
+    assert sum(row.record["mu"] for row in made.rows if row.side == "prey") == pytest.approx(50.0)
+    assert (made.blocks, made.games) == (3, 3 * 2 * 2)
+
+
+def test_who_has_not_met_the_whole_panel_comes_last_without_a_rank(make, blocks):
     partial = [block for block in blocks if block.entrants not in {("a", "c"), ("b", "d")}]
-    made = make_board(make.arena(), partial, PANEL)
+    made = make.board(make.arena(), partial, PANEL)
     assert [(row.entrant, row.record["partners_met"]) for row in made.rows] == [("b", 2), ("a", 2), ("c", 1), ("d", 1)]
-    assert [(row.rank_low, row.rank_high) for row in made.rows[2:]] == [(3, 4), (3, 4)]
+    assert [row.rank for row in made.rows] == [1, 2, None, None]
+    for row in made.rows[2:]:
+        assert (row.rank_low, row.rank_high, row.record["mu"], row["mu"]) == (None,) * 4
+        assert row.record["above_next"] is None
+        assert row.record["own_return"] is not None  # with the one that was met
+    whole = make.board(make.arena(), [block for block in partial if set(block.entrants) <= {"a", "b"}], PANEL)
+    for row in whole.rows:  # who has no rank moves nobody
+        now = make.row(made, row.entrant).record
+        assert {key for key, value in row.record.items() if now[key] != value} <= {"everybody", "games", "blocks"}
+    assert Board.from_json(made.to_json()) == made
+
+
+@pytest.mark.parametrize("sides", [("player", "player"), ("predator", "prey")])
+def test_without_a_panel_a_board_is_unranked_and_says_so(make, blocks, sides):
+    made = make.board(make.arena("mixed" if len(set(sides)) == 1 else "competitive", sides=sides), blocks)
+    assert made.rule.startswith("Unranked: this game has no panel")
+    assert (made.headline, made.panel, made.panel_members, dict(made.panel_weights)) == ("", None, (), {})
+    assert (dict(made.scale), dict(made.first_place), any(made.faults_decide.values())) == ({}, {}, False)
+    assert [row.entrant for row in made.rows if row.side == made.rows[0].side] == ["a", "b", "c", "d"]  # by name
+    for row in made.rows:
+        unknown = ("headline", "mu", "sigma", "own_return", "own_return_low", "uniform", "worst", "worst_partner")
+        assert [row.rank, row.rank_low, row.rank_high, *(row.record[name] for name in unknown)] == [None] * 11
+        assert row.record["everybody"] is not None
+        assert (row.record["partners_met"], row.record["partners"], row.record["blocks"]) == (0, 0, 8)
+    assert Board.from_json(made.to_json()) == made
+
+
+def test_those_who_learn_are_ranked_over_everybody_else(make, blocks):
+    learning = [replace(block, mode="learn") for block in blocks]
+    made = make.board(make.arena(), learning, mode="learn")
+    assert [row.entrant for row in made.rows] == ["c", "b", "d", "a"]
+    assert (made.headline, made.panel) == ("own_return", None)
+    assert {row.record["partners"] for row in made.rows} == {3}
+    assert "everybody" in made.rule
 
 
 def test_equals_share_a_rank(make):
@@ -156,8 +275,10 @@ def test_equals_share_a_rank(make):
         return [1.0, 2.0] if who in "ab" else [0.0, 1.0]
 
     pairs = [(x, y) for x in "abc" for y in "abc" if x <= y]
-    made = make_board(make.arena(), [make.block(pair, own) for pair in pairs])
-    assert [(row.entrant, row.rank) for row in made.rows] == [("a", 1), ("b", 1), ("c", 3)]
+    for kind in ("mixed", "competitive"):
+        made = make.board(make.arena(kind), [make.block(pair, own) for pair in pairs], make.panel(*"abc"))
+        assert [(row.entrant, row.rank) for row in made.rows] == [("a", 1), ("b", 1), ("c", 3)]
+        assert made.rows[0].rank_low == 1 and made.rows[0].rank_high >= 1
 
 
 def test_faults_are_counted_for_who_made_them(make, blocks):
@@ -165,17 +286,20 @@ def test_faults_are_counted_for_who_made_them(make, blocks):
         return [-9.0] * 3 if who == "c" else [0.0] * 3
 
     spoiled = make.block(("b", "c"), own, first=60, statuses={"c": Status.TIMEOUT})
-    made = make_board(make.arena(), [*blocks, spoiled], PANEL)
+    made = make.board(make.arena(), [*blocks, spoiled], PANEL)
     assert {row.entrant: row.record["faults"] for row in made.rows} == {"a": 0, "b": 0, "c": 6, "d": 0}
     assert next(row for row in made.rows if row.entrant == "c")["faults"] == (6, {"TIMEOUT": 6})
 
 
 def test_a_board_of_nothing_and_of_one(make):
-    empty = make_board(make.arena(), [])
-    assert (empty.rows, empty.blocks) == ((), 0)
-    assert Board.from_json(empty.to_json()) == empty
-    (row,) = make_board(make.arena(), [make.block(("a", "a"), lambda *_: [1.0, 3.0])]).rows
-    assert (row.rank, row.record["mu"], row.record["own_return"]) == (1, 25.0, pytest.approx(0.2))
+    for panel in (None, PANEL):
+        empty = make.board(make.arena(), [], panel)
+        assert (empty.rows, empty.blocks) == ((), 0)
+        assert Board.from_json(empty.to_json()) == empty
+    (row,) = make.board(make.arena(), [make.block(("a", "a"), lambda *_: [1.0, 3.0])], make.panel("a")).rows
+    assert (row.rank, row.record["mu"], row.record["own_return"]) == (1, None, 2.0)  # one member has no spread
+    (row,) = make.board(make.arena("competitive"), [make.block(("a", "a"), lambda *_: [1.0, 3.0])]).rows
+    assert (row.rank, row.record["mu"], row.record["won"]) == (1, 25.0, None)
 
 
 def test_labels_that_occur_twice_get_a_short_id():
@@ -189,8 +313,8 @@ def test_labels_that_occur_twice_get_a_short_id():
 
 def test_rating_change(make, blocks):
     arena = make.arena("competitive")
-    before = make_board(arena, [block for block in blocks if "d" not in block.entrants])
-    after = make_board(arena, blocks)
+    before = make.board(arena, [block for block in blocks if "d" not in block.entrants])
+    after = make.board(arena, blocks)
     changes = rating_change(before, after, ["a", "d", "nobody"])
     assert [change.entrant for change in changes] == ["d", "a"]
     newcomer, old = changes
@@ -205,21 +329,17 @@ def test_figures_are_rounded_far_below_what_matters_and_never_nan(make, blocks):
         replace(block, results=tuple(replace(r, returns=r.returns * (1 + 1e-15)) for r in block.results))
         for block in blocks
     ]
-    assert make_board(make.arena(), tiny, PANEL).to_json() == make_board(make.arena(), blocks, PANEL).to_json()
-    text = make_board(make.arena(), [make.block(("a", "b"), lambda *_: [1.0])], PANEL).to_json()
+    assert make.board(make.arena(), tiny, PANEL).to_json() == make.board(make.arena(), blocks, PANEL).to_json()
+    text = make.board(make.arena(), [make.block(("a", "b"), lambda *_: [1.0])], PANEL).to_json()
     assert "NaN" not in text
     assert "null" in text
 
 
-def test_own_return_column_is_per_step_of_a_whole_panel(make):
-    exact = make_board(
-        make.arena(),
-        make.ipd_blocks(),
-        PanelRecord("p", "coin-v1", ("tit-for-tat", "always-defect")),
-        labels={name: name for name in make.ipd},
-    )
-    by_label = {row.label: row for row in exact.rows}
-    # Against itself -2; against tit-for-tat 0 once and then -2: 0.04 * 0 + 0.96 * -2.
-    assert by_label["always-defect"].record["own_return"] == pytest.approx((-2.0 + -2.0 * 0.96) / 2)
-    assert by_label["tit-for-tat"].record["own_return"] == pytest.approx((-1.0 + (0.04 * -3 + 0.96 * -2)) / 2)
+def test_own_return_is_that_of_an_episode_over_the_whole_panel(make):
+    exact = make.board(make.arena(), make.ipd_blocks(), make.panel("tit-for-tat", "always-defect"))
+    # Ten steps. Against itself -2 each; against tit-for-tat 0 once and then -2: 0.04 * 0 + 0.96 * -2.
+    defect, reciprocate = (make.row(exact, who).record["own_return"] for who in ("always-defect", "tit-for-tat"))
+    assert defect == pytest.approx(10 * (-2.0 + -2.0 * 0.96) / 2)
+    assert reciprocate == pytest.approx(10 * (-1.0 + (0.04 * -3 + 0.96 * -2)) / 2)
     assert np.ptp([row.record["episodes"] for row in exact.rows]) == 0
+    assert exact.length == 10

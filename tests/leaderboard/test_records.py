@@ -100,7 +100,7 @@ def test_boards_and_reports_can_be_made_without_a_database():
 
 
 def test_no_module_loads_torch_or_trueskill():
-    modules = "views.board statistics.comparison views.crossplay statistics.rating records store.store report.terminal"
+    modules = "views.board statistics.field views.crossplay statistics.rating records store.store report.terminal"
     names = ", ".join(f"leaderboard.{name}" for name in [*modules.split(), "report.tables"])
     code = f"import sys, {names}; print(*{{'torch', 'trueskill', 'scipy.stats', 'sqlalchemy.orm'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

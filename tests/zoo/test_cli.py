@@ -26,20 +26,33 @@ from zoo.entry.registry import AGENTS
 
 HOUSE = Path(__file__).resolve().parents[2]
 
+NAMES = [["agents", "--names"], ["arenas", "--names"]]
+LISTS = [["agents"], ["agents", "--json"], ["arenas"], ["reproduce", "--list"]]
+HELP = [[name, "--help"] for name in COMMANDS]
+#: Runs commands one after another and says of each what it printed, and which packages are imported by then.
 _TELL = """
-import json, sys
+import contextlib, io, json, sys
 from zoo.cli import main
-try:
-    main(sys.argv[1:])
-finally:
-    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+for arguments in json.loads(sys.argv[1]):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+        main(arguments)
+    print(json.dumps([out.getvalue(), sorted({name.partition(".")[0] for name in sys.modules})]))
 """
 
 
-def packages_after(*arguments: str) -> tuple[str, set[str]]:
-    """Standard output of a command in a fresh process, and the top-level packages that it imported."""
-    done = subprocess.run([sys.executable, "-P", "-c", _TELL, *arguments], capture_output=True, text=True, check=True)
-    return done.stdout, set(json.loads(done.stderr.splitlines()[-1]))
+def packages_after(*commands: list[str]) -> list[tuple[str, set[str]]]:
+    """For each command, run in one fresh process: its standard output, and the packages imported until its end."""
+    words = [sys.executable, "-P", "-c", _TELL, json.dumps(commands)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return [(output, set(loaded)) for output, loaded in map(json.loads, done.stdout.splitlines())]
+
+
+@pytest.fixture(scope="module")
+def light() -> dict[str, tuple[str, set[str]]]:
+    """Command -> what `packages_after` says; those that may import least run first."""
+    commands = [["--help"], *NAMES, *LISTS, *HELP]
+    return {" ".join(words): said for words, said in zip(commands, packages_after(*commands), strict=True)}
 
 
 def fault(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -54,8 +67,8 @@ def fault(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return said.err
 
 
-def test_help_imports_nothing_heavy() -> None:
-    output, loaded = packages_after("--help")
+def test_help_imports_nothing_heavy(light: dict[str, tuple[str, set[str]]]) -> None:
+    output, loaded = light["--help"]
     assert all(name in output for name in COMMANDS)
     assert not loaded & {"torch", "numpy", "pettingzoo", "gymnasium", "scipy", "sqlalchemy", "agents", "arenas"}
 
@@ -75,23 +88,24 @@ def test_the_public_names() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_of_a_command_imports_no_torch(name: str) -> None:
-    _, loaded = packages_after(name, "--help")
+def test_help_of_a_command_imports_no_torch(name: str, light: dict[str, tuple[str, set[str]]]) -> None:
+    output, loaded = light[f"{name} --help"]
+    assert output.startswith(f"Usage: zoo {name}")
     assert not loaded & {"torch", "pettingzoo"}
 
 
-@pytest.mark.parametrize("command", ["agents", "arenas"])
-def test_names_are_listed_without_imports(command: str) -> None:
-    output, loaded = packages_after(command, "--names")
+@pytest.mark.parametrize("arguments", NAMES)
+def test_names_are_listed_without_imports(arguments: list[str], light: dict[str, tuple[str, set[str]]]) -> None:
+    output, loaded = light[" ".join(arguments)]
     listed = output.split()
     assert listed == sorted(listed)
     assert len(listed) > 3
     assert not loaded & {"torch", "numpy", "agents", "arenas"}
 
 
-@pytest.mark.parametrize("arguments", [["agents"], ["agents", "--json"], ["arenas"], ["reproduce", "--list"]])
-def test_lists_import_nothing_that_they_list(arguments: list[str]) -> None:
-    output, loaded = packages_after(*arguments)
+@pytest.mark.parametrize("arguments", LISTS)
+def test_lists_import_nothing_that_they_list(arguments: list[str], light: dict[str, tuple[str, set[str]]]) -> None:
+    output, loaded = light[" ".join(arguments)]
     assert len(output.splitlines()) > 20
     assert not loaded & {"torch", "numpy", "agents", "arenas", "pettingzoo", "scipy", "sqlalchemy"}
 
@@ -156,7 +170,7 @@ def test_entries_of_other_packages_are_listed(monkeypatch: pytest.MonkeyPatch, t
 def test_the_leaderboard_imports_no_torch() -> None:
     played = CliRunner().invoke(cli, ["match", "random", "grim", "--arena", "ipd", "--episodes", "4"])
     assert played.exit_code == 0, played.output
-    output, loaded = packages_after("leaderboard", "--arena", "ipd")
+    ((output, loaded),) = packages_after(["leaderboard", "--arena", "ipd"])
     assert "random" in output
     assert "grim" in output
     assert not loaded & {"torch", "pettingzoo"}
@@ -263,7 +277,9 @@ def test_a_missing_library_is_named_with_its_extra(
     assert line.endswith(f"{module} is not installed: pip install 'marl-zoo[{extra}]'\n")
 
 
-def test_the_traceback_is_shown_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_the_traceback_is_shown_where_it_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     agent = tmp_path / "mine.py"
     agent.write_text(
         "import torch\nfrom agents.scripts.random import Random\nfrom arenas.protocol import Action\n\n\n"
@@ -273,17 +289,18 @@ def test_the_traceback_is_shown_where_it_is_asked_for(tmp_path: Path) -> None:
         "    def draw(self, probabilities):\n"
         "        return torch.distributions.Categorical(probabilities).sample()\n"
     )
-    words = f"match {agent}:Mine random --arena ipd --no-record"
-    done = zoo_with(words=words)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.endswith(" (mine.py, line 11)\n")  # not where torch noticed it
-    shown = zoo_with(words=words, ZOO_DEBUG="1")
-    assert shown.returncode == 2
-    assert shown.stdout == ""
-    assert "Traceback (most recent call last):" in shown.stderr
-    assert "in draw" in shown.stderr
-    assert shown.stderr.splitlines()[-1] == done.stderr.rstrip("\n")
+    words = f"match {agent}:Mine random --arena ipd --no-record".split()
+    line = fault(capsys, *words)
+    assert line.endswith(" (mine.py, line 11)\n")  # not where torch noticed it
+    monkeypatch.setenv("ZOO_DEBUG", "1")
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    shown = capsys.readouterr()
+    assert ended.value.code == 2
+    assert shown.out == ""
+    assert "Traceback (most recent call last):" in shown.err
+    assert "in draw" in shown.err
+    assert shown.err.splitlines()[-1] == line.rstrip("\n")
 
 
 def test_only_the_houses_own_errors_are_faults_of_input(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 The particle worlds are measured beside mpe2's own loop, in whichever of its two forms is the faster one.
 
 Every figure is the median of several repeats, each of which lasts long enough for the clock. Actions are drawn
-beforehand and given, so that an arena is measured and not its players.
+beforehand, so that the arena is measured and not its players.
 """
 
 from __future__ import annotations
@@ -222,7 +222,9 @@ def _agent(entry: AgentEntry, clock: Clock, once: Clock) -> dict[str, float]:
     game = load_arena(place)
     figures = {f"B = {copies}": 1e6 * clock.seconds(acting(entry, game.make(copies))) for copies in BATCHES}
     arena, episodes = game.make(BLOCK), derive_rows(0, BLOCK)
-    figures["episodes / CPU s"] = BLOCK / once.seconds(lambda: play_episodes(_seated(entry, arena), episodes))
+    rotation = dict.fromkeys(arena.spec.seats, 0)
+    taken = once.seconds(lambda: play_episodes(Seated(arena, _fresh(entry, arena), rotation), episodes))
+    figures["episodes / CPU s"] = BLOCK / taken
     return figures
 
 
@@ -257,10 +259,6 @@ def acting(entry: AgentEntry, arena: Arena) -> Callable[[], object]:
     steps, _ = arena.reset(derive_rows(0, arena.batch_size))
     memory = agent.begin(seatings({seat: 0}, derive_rows(0, arena.batch_size))[seat])
     return lambda: agent.act(steps[seat], memory)
-
-
-def _seated(entry: AgentEntry, arena: Arena) -> Seated:
-    return Seated(arena, _fresh(entry, arena), dict.fromkeys(arena.spec.seats, 0))
 
 
 def _with_and_without(

@@ -25,7 +25,7 @@ TOLERANCE = 1e-5  # between continuous actions of batches of different size
 
 def plays_legally(subject: Specimen) -> Faults:
     """0: actions are of the right type, shape and range, respect masks, and carry extras with a row per copy."""
-    for seat in subject.places():
+    for seat in subject.first_seats():
         for variant, what in _variants(subject, subject.game(3), seat):
             play = follow({seat: subject.make((seat,))}, variant)
             names = play.actions[0][seat].extras.keys()
@@ -113,7 +113,7 @@ def act_sees_a_seat(subject: Specimen) -> Faults:
 
 def memory_is_the_only_state(subject: Specimen) -> Faults:
     """2: same time step and memory, same action; interleaved games stay apart; neither is changed by `act`."""
-    for seat in subject.places():
+    for seat in subject.first_seats():
         for look in (_untouched, _repeats, _interleaves):
             for fault in look(subject, seat):
                 yield f"act in seat {seat} {fault}"
@@ -169,7 +169,7 @@ def rows_are_strangers(subject: Specimen) -> Faults:
         (changed, others, others, "a change in row 3 changed another row's action"),
         (turned, batch, turned, "rows that change places play otherwise"),
     ]
-    for seat in subject.places():
+    for seat in subject.first_seats():
 
         def play(index: list[int], seat: str = seat) -> Tensor:
             done = follow({seat: subject.make((seat,))}, double.rows(index)).actions

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from arenas.protocol import TimeStep
-
-T = TypeVar("T")
 
 
 def leaves(thing: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -29,21 +27,16 @@ def leaves(thing: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, thing
 
 
-def clone(thing: T) -> T:
+def clone(thing: Any) -> Any:
     """A copy that shares no tensor and no container with `thing`."""
-    copy: Any
     if isinstance(thing, Tensor):
-        copy = thing.detach().clone()
-    elif isinstance(thing, Mapping):
-        copy = {key: clone(value) for key, value in thing.items()}
-    elif isinstance(thing, tuple) and hasattr(thing, "_fields"):
-        copy = type(thing)(*(clone(value) for value in thing))
-    elif isinstance(thing, list | tuple):
-        copy = type(thing)(clone(value) for value in thing)
-    else:
-        copy = thing
-    result: T = copy
-    return result
+        return thing.detach().clone()
+    if isinstance(thing, Mapping):
+        return {key: clone(value) for key, value in thing.items()}
+    if isinstance(thing, list | tuple):
+        parts = [clone(value) for value in thing]
+        return type(thing)(*parts) if hasattr(thing, "_fields") else type(thing)(parts)
+    return thing
 
 
 def difference(a: Any, b: Any, *, tolerance: float = 0.0) -> str | None:
@@ -75,14 +68,8 @@ def _alike(a: Any, b: Any, tolerance: float) -> bool:
 
 def rows(step: TimeStep, index: Sequence[int]) -> TimeStep:
     """Rows `index` of a time step, in that order."""
-    chosen = torch.tensor(index)
-
-    def take(leaf: Any) -> Any:
-        if isinstance(leaf, Mapping):
-            return {name: take(value) for name, value in leaf.items()}
-        return leaf if leaf is None else leaf[chosen.to(leaf.device)]
-
-    return TimeStep(*map(take, step))
+    chosen = torch.tensor(index, device=step.reward.device)
+    return step.each(lambda leaf: leaf[chosen])
 
 
 def digest(thing: Any, decimals: int | None = None) -> str:

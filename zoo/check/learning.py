@@ -42,25 +42,22 @@ def learning_is_simultaneous(subject: Specimen) -> Faults:
     if reason := subject.does_not_learn():
         yield NotApplicable(reason)
     table = subject.singles()
-    for lessons in subject.lessons(table, subject.rounds, seed=13):
-        for lesson in lessons:
-            others = {seat: agent.learning_state() for seat, agent in table.items() if agent is not lesson.agent}
-            peers = {seat: peer.parameters for seat, peer in lesson.context.peers.items()}
-            kept = clone([lesson.seen, others, peers])
-            lesson.learn()
-            who = f"learn in seat {lesson.agent.seats[0]}"
-            if where := difference(kept[0], lesson.seen):
-                yield f"{who} wrote into the joint trajectory ({where}), from which others learn too"
-            if where := difference(kept[1], others):
-                yield f"{who} changed the weights of another agent of its class ({where}): share nothing"
-            if where := difference(kept[2], peers):
-                yield f"{who} changed a peer's parameters ({where}): use peer.with_parameters(...)"
+    for lesson in subject.lessons(table, subject.rounds, seed=13):
+        others = {seat: agent.learning_state() for seat, agent in table.items() if agent is not lesson.agent}
+        peers = {seat: peer.parameters for seat, peer in lesson.context.peers.items()}
+        kept = clone([lesson.seen, others, peers])
+        lesson.learn()
+        who = f"learn in seat {lesson.agent.seats[0]}"
+        if where := difference(kept[0], lesson.seen):
+            yield f"{who} wrote into the joint trajectory ({where}), from which others learn too"
+        if where := difference(kept[1], others):
+            yield f"{who} changed the weights of another agent of its class ({where}): share nothing"
+        if where := difference(kept[2], peers):
+            yield f"{who} changed a peer's parameters ({where}): use peer.with_parameters(...)"
     learned = []
     for order in (1, -1):
         table = subject.singles()
-        for lessons in subject.lessons(table, subject.rounds, seed=14):
-            for lesson in lessons[::order]:
-                lesson.learn()
+        subject.teach(table, subject.rounds, seed=14, order=order)
         learned.append({seat: agent.learning_state() for seat, agent in table.items()})
     if where := difference(*learned):
         yield f"the weights {where} depend on who learns first"

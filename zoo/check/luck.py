@@ -24,10 +24,9 @@ def luck_is_dealt(subject: Specimen) -> Faults:
         team = subject.team()
     with watched("begin or act", used):
         follow(team, game)
-    for lessons in subject.lessons(team, subject.rounds, seed=17):
-        for lesson in lessons:
-            with watched("learn", used):
-                lesson.learn()
+    for lesson in subject.lessons(team, subject.rounds, seed=17):
+        with watched("learn", used):
+            lesson.learn()
     for what in used:
         yield f"{what}: draw from the seeds that are given, with agents.randomness"
     with scrambled(1):

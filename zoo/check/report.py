@@ -42,6 +42,11 @@ class Examination:
         return {f.number: f.verdict.reason for f in reversed(failed)}
 
     @property
+    def left_out_text(self) -> str:
+        """The arenas that are left out, each with the reason."""
+        return "; ".join(f"{arena} {why}" for arena, why in self.left_out.items())
+
+    @property
     def root_cause(self) -> str | None:
         """The fault to mend first, where it makes other laws fail too: luck from a generator that everybody shares."""
         broken = self.broken
@@ -88,14 +93,13 @@ def examine(
         UserError: unknown names or fields, values that do not fit, or an agent that can play nowhere.
     """
     report = Examination(name, kind)
-    places = [name] if kind == "arena" else [arena] if arena else playable(name, report.left_out)
-    if not places:
-        known = "; ".join(f"{place} {why}" for place, why in report.left_out.items())
-        raise UserError(f"{name} can play no registered arena ({known}): name one with --arena")
-    for place in places:
-        findings = check_arena(name, settings, wrap) if kind == "arena" else check_agent(name, place, settings)
+    arenas = [name] if kind == "arena" else [arena] if arena else playable(name, report.left_out)
+    if not arenas:
+        raise UserError(f"{name} can play no registered arena ({report.left_out_text}): name one with --arena")
+    for where in arenas:
+        findings = check_arena(name, settings, wrap) if kind == "arena" else check_agent(name, where, settings)
         for finding in findings:
-            report.findings.setdefault(place, []).append(finding)
+            report.findings.setdefault(where, []).append(finding)
             yield report
 
 
@@ -107,30 +111,29 @@ def screen(report: Examination) -> RenderableType:
             arena: f.verdict for arena, findings in report.findings.items() for f in findings if f.number == law.number
         }
         table.add_row(law.number, law.title, _verdicts(verdicts))
-    places = list(report.findings)
-    several = f"{len(places)} arenas: {', '.join(places)}" if len(places) > 1 else places[0]
+    arenas = list(report.findings)
+    several = f"{len(arenas)} arenas: {', '.join(arenas)}" if len(arenas) > 1 else arenas[0]
     title = f"{report.name} in {several}" if report.kind == "agent" else report.name
     count = "1 law is broken." if len(report.broken) == 1 else f"{len(report.broken)} laws are broken."
     closing = Text("Every law holds.", "green") if report.passed else Text(count, "bold red")
-    left_out = "; ".join(f"{arena} {why}" for arena, why in report.left_out.items())
-    notes = [Text(f"Not checked in other arenas: {left_out}.", "dim")] if left_out else []
+    notes = [Text(f"Not checked in other arenas: {report.left_out_text}.", "dim")] if report.left_out else []
     first = [Text(report.root_cause, "bold red"), Text()] if report.root_cause else []
     return Group(Text(title, "bold"), *first, table, Text(), *notes, closing)
 
 
 def _verdicts(verdicts: dict[str, Verdict]) -> Text:
     """One line for each kind of verdict, with the arenas that gave it where there are several, and the first reason."""
-    arenas: dict[str, list[str]] = {}
+    by_word: dict[str, list[str]] = {}
     for arena, verdict in verdicts.items():
-        arenas.setdefault(verdict.word, []).append(arena)
+        by_word.setdefault(verdict.word, []).append(arena)
     lines = []
-    for word, places in arenas.items():
-        verdict = verdicts[places[0]]
+    for word, arenas in by_word.items():
+        verdict = verdicts[arenas[0]]
         line = Text(word, _STYLES[word])
-        if len(arenas) > 1:
-            line.append(f" in {', '.join(places)}", "not bold")
+        if len(by_word) > 1:
+            line.append(f" in {', '.join(arenas)}", "not bold")
         if verdict.reason:
-            alone = "" if len({verdicts[place].reason for place in places}) == 1 else f" ({places[0]})"
+            alone = "" if len({verdicts[arena].reason for arena in arenas}) == 1 else f" ({arenas[0]})"
             line.append(f": {verdict.reason}{alone}", "not bold default" if isinstance(verdict, Failed) else "dim")
         lines.append(line)
     return Text("\n").join(lines)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from agents.parts.networks import linear, mlp_parameters
+from agents.parts.policies.deterministic import gaussian
 from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory, playing
 from agents.randomness import categorical, uniform
 from arenas.protocol import Action, ArenaSpec, TimeStep
@@ -66,7 +67,7 @@ class Stranger(DifferentiablePolicy):
         if self._own.actions:
             value = categorical(outputs.softmax(-1), uniform(seed, step))
         else:
-            value = (outputs + self.deviation * _normal(seed, step, outputs.shape[-1])).clamp(-1, 1)
+            value = (outputs + self.deviation * gaussian(seed, step, outputs.shape[-1])).clamp(-1, 1)
         lanes = _MESSAGE + step * self._own.message_dim + torch.arange(self._own.message_dim, device=seed.device)
         message = uniform(seed.unsqueeze(-1), lanes) if self._own.message_dim else None
         return Action(value, message), {"seed": seed, "step": step + 1}
@@ -89,10 +90,3 @@ class Stranger(DifferentiablePolicy):
         if not self._own.actions:
             return outputs.tanh()
         return outputs if mask is None else outputs.masked_fill(~mask, -torch.inf)
-
-
-def _normal(seed: Tensor, step: int, width: int) -> Tensor:
-    """Standard normal noise float32 [B, width] (Box and Muller 1958), drawn per row."""
-    lanes = 2 * (step * width + torch.arange(width, device=seed.device))
-    length, turn = uniform(seed.unsqueeze(-1), lanes), uniform(seed.unsqueeze(-1), lanes + 1)
-    return (-2 * (1 - length).log()).sqrt() * (2 * math.pi * turn).cos()

@@ -16,7 +16,7 @@ from agents.randomness import derive, derive_rows
 from agents.rollout import rollout
 from arenas.protocol import Action, Arena, ArenaSpec, TimeStep, TimeSteps
 from zoo.check.data import clone, difference, rows
-from zoo.check.rules import ROWS, act_all, begin, go_on, shortened, strangers
+from zoo.check.rules import ROWS, Players, act_all, begin, go_on, shortened, strangers
 from zoo.check.stranger import Stranger
 from zoo.entry.entrant import Entrant
 from zoo.entry.registry import AgentEntry, load_agent
@@ -66,7 +66,7 @@ class Play:
     memories: list[dict[str, Memory]]
 
 
-def follow(table: Mapping[str, Policy], game: Game) -> Play:
+def follow(table: Players, game: Game) -> Play:
     """Play along: at every moment each seat acts, in the table's order."""
     memories = {seat: policy.begin(game.seatings[seat]) for seat, policy in table.items()}
     play = Play([], [memories])
@@ -130,7 +130,7 @@ class Specimen:
         """Seat -> agent of the class for every seat; objects own seats as the class says."""
         return Entrant(self.entry.name, self.entry, self.config, None).agents(self.spec, tuple(self.spec.seats), seed)
 
-    def places(self) -> list[str]:
+    def first_seats(self) -> list[str]:
         """One seat of each side."""
         return [seats[0] for seats in self.spec.sides().values()]
 
@@ -139,7 +139,7 @@ class Specimen:
         return {seat: self.make((seat,), derive(seed, seat)) for seat in self.spec.seats}
 
     def seatings(self, seed: int, copies: int, *, training: bool = False) -> dict[str, Seating]:
-        """Luck for every seat; that of a row depends on its number only."""
+        """Luck for every seat; the luck of a row depends on its number only."""
         team = derive_rows(seed, copies, "team")
         return {s: Seating(s, derive_rows(seed, copies, "seat", s), team, training) for s in self.spec.seats}
 
@@ -150,7 +150,7 @@ class Specimen:
         start = begin(arena, derive_rows(seed, copies, "game"), table, seatings)
         return Game(go_on(arena, start, MOMENTS - 1, table).moments, seatings)
 
-    def round(self, table: Mapping[str, Policy], seed: int) -> JointTrajectory:
+    def round(self, table: Players, seed: int) -> JointTrajectory:
         """A segment of `STEPS` steps in `COPIES` copies, as in training."""
         seatings = self.seatings(derive(seed, "luck"), COPIES, training=True)
         memories = {seat: policy.begin(seatings[seat]) for seat, policy in table.items()}
@@ -165,12 +165,12 @@ class Specimen:
         return SIGHTS[1:] if self.needs & {"joint", "state"} else SIGHTS
 
     def lessons(
-        self, table: Mapping[str, Policy], rounds: int, *, seed: int = 11, first: int = 0, sight: Sight = SIGHTS[-1]
-    ) -> Iterator[list[Lesson]]:
-        """Rounds, each followed by a lesson for every agent at the table from the same segment; in the seats' order.
+        self, table: Players, rounds: int, *, seed: int = 11, first: int = 0, sight: Sight = SIGHTS[-1], order: int = 1
+    ) -> Iterator[Lesson]:
+        """Rounds, each followed by a lesson for every agent at the table from the same segment.
 
         An agent sees what `sight` allows, and no state that it did not ask for. Its peers are frozen policies of the
-        other seats, theirs or a stranger's.
+        other seats, theirs or a stranger's. Agents learn in the order of the seats, or backwards where `order` is -1.
         """
         agents = {id(agent): agent for agent in table.values() if isinstance(agent, Agent)}.values()
         for update in range(first, first + rounds):
@@ -184,11 +184,11 @@ class Specimen:
                 twin = self.arena.twin(COPIES) if "simulator" in self.spec.offers else None
                 context = LearningContext(agent.seats, derive(seed, "update", update), update, peers, twin)
                 lessons.append(Lesson(agent, cut(joint, agent.seats, sight), context))
-            yield lessons
+            yield from lessons[::order]
 
-    def teach(self, table: Mapping[str, Policy], rounds: int, **how: Any) -> list[dict[str, float]]:
+    def teach(self, table: Players, rounds: int, **how: Any) -> list[dict[str, float]]:
         """Give all `lessons`; returns the metrics."""
-        return [lesson.learn() for lessons in self.lessons(table, rounds, **how) for lesson in lessons]
+        return [lesson.learn() for lesson in self.lessons(table, rounds, **how)]
 
     @cached_property
     def rounds(self) -> int:

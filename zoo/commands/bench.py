@@ -32,9 +32,9 @@ Times are CPU seconds of one thread, medians of several repeats.
 def command(quick: bool, as_json: bool) -> None:
     """Measure the speed of this installation.
 
-    Steps of arenas from one copy to thousands, beside PettingZoo's own loop in the same arena, and of the particle
-    worlds beside mpe2's; what an agent takes to act, to play whole matches against itself and to learn; and how long a
-    rating takes.
+    The tables show how fast arenas step, from one copy to thousands, beside PettingZoo's own loop, and the particle
+    worlds beside mpe2's; how long an agent takes to act, to play whole matches against itself and to learn; and how
+    long a rating takes.
     """
     import json
     from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""`zoo check`: the zoo's laws, held against anybody's agent or arena."""
+"""`zoo check`: whether an agent or an arena, whoever wrote it, keeps the zoo's laws."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Exit code: 0 every law holds, 1 a law is broken, 2 nothing could be checked.
 @wrap_option
 @json_option
 def command(name: str, arena: str | None, assignments: tuple[str, ...], wrap: tuple[str, ...], as_json: bool) -> None:
-    """Hold an agent or an arena against the zoo's laws.
+    """Check whether an agent or an arena keeps the zoo's laws.
 
     An agent plays and learns for some seconds in every registered arena that it can play: is all its state in the
     memory, does it draw luck from its seeds alone, does its checkpoint survive? An arena is asked whether seeds

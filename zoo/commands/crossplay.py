@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from zoo.entry.venue import ArenaChoice, Venue
 
 EPILOG = """\b
-Everybody plays every role with everybody, on the same seeds. Blocks are
-those of matches and tournaments: what was played there is not played again,
-and a command that was stopped goes on where it was. 'AGENT@*' stands for
-all checkpoints of an agent: its training seeds, which form a group.
+Everybody plays every role with everybody, on the same seeds. Matches and
+tournaments play the same blocks, and a recorded block is not played again; so a
+command that was stopped goes on where it was. 'AGENT@*' stands for all
+checkpoints of an agent: its training seeds, which form a group.
 
 \b
 Examples:
@@ -52,7 +52,7 @@ Examples:
         "--anchor-low", "low", metavar="ENTRANT", help="Who is 0 on the normalised scale (default: the arena's)."
     ),
     click.option(
-        "--anchor-high", "high", metavar="ENTRANT", help="Who is 1 there, or best: the best of those at hand."
+        "--anchor-high", "high", metavar="ENTRANT", help="Who is 1 on that scale; best: the best entrant at hand."
     ),
 )
 @click.option(
@@ -83,34 +83,28 @@ def command(
 ) -> None:
     """Play everybody with everybody, and show how robust each of them is.
 
-    For each entry in each role: mean, worst case and CVaR over opponents of other training runs, and the gap to the
-    partners that it trained with, with intervals, raw and normalised between anchors. The figures become columns of
-    the leaderboard.
+    The figures of an entry in a role are the mean, the worst case and the CVaR over opponents of other training runs,
+    and the gap to the partners that it trained with. Each has an interval and is shown raw and normalised between
+    anchors. The figures become columns of the leaderboard.
     """
     import json
     import time
 
     from rich.console import Console
 
-    from leaderboard.report.layout import plural
     from leaderboard.store.store import Store
     from zoo import crossplay, home
-    from zoo.crossplay.screen import crossplay_screen
     from zoo.entry.venue import Venue
     from zoo.work.progress import Progress
 
     started, venue = time.process_time(), Venue(choice)
     _check_options(venue, only, plot)
-    rows, further = crossplay.expand(venue, entrants), crossplay.expand(venue, against)
-    known = {venue.id(text) for text in rows}
-    if len(rows) + len(further) < 2:
-        raise UserError(f"cross-play needs at least two entrants, got {len(rows)}")
+    rows, further = _expanded(venue, entrants, against)
     anchors = crossplay.anchors_for(venue, **ends)
+    known = {venue.id(text) for text in rows}
     to_play = [*rows, *(text for text in dict.fromkeys(anchors.entrants) if venue.id(text) not in known)]
-    with (
-        Store(":memory:" if no_record else home.records()) as store,
-        Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False) as progress,
-    ):
+    kept = ":memory:" if no_record else home.records()
+    with Store(kept) as store, Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False) as progress:
         matrix = crossplay.play(
             venue,
             to_play,
@@ -125,13 +119,24 @@ def command(
         report = crossplay.report(matrix, anchors, entries=rows, only=only, alpha=alpha)
         for measurement in report.measurements():
             store.add(measurement)
-    files, spent, console = _write(report, only, table, plot), time.process_time() - started, Console()
+    files, spent = _write(report, only, table, plot), time.process_time() - started
     if as_json:
         counts = {"blocks": matrix.blocks, "played": matrix.played, "cpu_s": spent}
         click.echo(json.dumps(report.to_json() | counts, indent=1, allow_nan=False))
-        return
-    played = f"{matrix.played:,} of {plural(matrix.blocks, 'block')} played now; {spent:.1f} CPU s"
-    console.print(crossplay_screen(report, f"{'not recorded' if no_record else 'recorded'}; {played}", only))
+    else:
+        _show(report, only, "not recorded" if no_record else "recorded", spent, files)
+
+
+def _show(report: CrossReport, only: tuple[str, ...], kept: str, spent: float, files: list[Path]) -> None:
+    """The screen, and the paths of the files."""
+    from rich.console import Console
+
+    from leaderboard.report.layout import plural
+    from zoo.crossplay.screen import crossplay_screen
+
+    console = Console()
+    played = f"{report.matrix.played:,} of {plural(report.matrix.blocks, 'block')} played now"
+    console.print(crossplay_screen(report, f"{kept}; {played}; {spent:.1f} CPU s", only))
     for file in files:
         console.print(str(file), soft_wrap=True, highlight=False, markup=False)
 
@@ -149,6 +154,18 @@ def _check_options(venue: Venue, only: tuple[str, ...], plot: Path | None) -> No
     for role in only:
         if role not in known:
             raise UserError(f"--role: {venue.spec.name} has no role {role!r}; {nearest(role, known)}")
+
+
+def _expanded(venue: Venue, entrants: tuple[str, ...], against: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Entries and further opponents."""
+    from zoo import crossplay
+
+    rows, further = crossplay.expand(venue, entrants), crossplay.expand(venue, against)
+    for text in rows:
+        venue.entrant(text)
+    if len(rows) + len(further) < 2:
+        raise UserError(f"cross-play needs at least two entrants, got {len(rows)}")
+    return rows, further
 
 
 def _write(report: CrossReport, only: tuple[str, ...], table: Path | None, plot: Path | None) -> list[Path]:

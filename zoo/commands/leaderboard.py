@@ -36,9 +36,9 @@ def command(
 ) -> None:
     """Show an arena's leaderboard.
 
-    Entrants are ranked by what is right for the kind of game, over the arena's panel; every figure says what it
-    is made of. Ratings are computed from the match records and are the same to the byte in any order of these.
-    JSON is one object where --arena names one arena, else a list.
+    Entrants are ranked over the arena's panel by the figure that suits the kind of game, and the board says how each
+    figure was made. Ratings are computed from the match records and do not depend on the order of these. JSON is one
+    object where --arena names one arena, and a list otherwise.
     """
     import json
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from zoo.work.progress import Watch
 
 EPILOG = """\b
-An entrant is NAME[,field=value ...][@CHECKPOINT]: a learner plays the house's
-checkpoint for the arena unless another is given.
+An entrant is NAME[,field=value ...][@CHECKPOINT]. A learner without @CHECKPOINT
+plays the checkpoint that the house has for the arena.
 
 \b
 Examples:
@@ -104,8 +104,8 @@ def command(
 ) -> None:
     """Play a match between entrants A and B and rate it.
 
-    Both play in every rotation on paired seeds, against each other, themselves and the arena's panel; they are compared
-    by their own returns in the same seats, with the same partners, on the same seeds.
+    Both play in every rotation on paired seeds, against each other, themselves and the arena's panel. The comparison is
+    of the returns that each of them earns in the same seats, with the same partners, on the same seeds.
     """
     import json
 

@@ -24,7 +24,7 @@ Examples:
 )
 @click.option("--no-gif", is_flag=True, help="Write no GIF.")
 def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bool) -> None:
-    """Play an episode of MATCH again from its seed, show it, and hold it against what was recorded.
+    """Play an episode of MATCH again from its seed, show it, and compare it with the record.
 
     MATCH is the id that `zoo match` printed, or its beginning.
     """

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from zoo.papers.figure import Figure, Reproduction
-    from zoo.papers.run import DonePart
+    from zoo.work.jobs import Done
 
 EPILOG = """\b
-Every part that is done is kept in the folder, so that the same command goes on
-after Ctrl-C or kill -9. The folder holds NAME.json and the plot in the end,
-NAME-quick.json and its plot with --quick.
+Finished parts are kept in the folder, so that the same command goes on after
+Ctrl-C or kill -9. At the end the folder holds NAME.json and the plot; with
+--quick these are NAME-quick.json and its plot.
 
 \b
 Examples:
@@ -32,7 +32,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("name", metavar="NAME", required=False)
-@click.option("--list", "listed", is_flag=True, help="Say what there is and how long it takes.")
+@click.option("--list", "listed", is_flag=True, help="List the figures and how long each takes.")
 @click.option("--quick", is_flag=True, help="A smaller version: fewer seeds, samples or updates.")
 @click.option("--seeds", type=COUNT, help="How many seeds, 0 the first (default: see the figure).")
 @click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that work side by side.")
@@ -57,7 +57,7 @@ def command(
 ) -> None:
     """Run a published table or figure and show it beside ours.
 
-    Each line says what was published, what came out here with its 95 % interval over seeds, and whether the two agree.
+    Each line holds the published figure, our figure with its 95 % interval over seeds, and whether the two agree.
     """
     import json
 
@@ -117,21 +117,23 @@ def _run(
 
     from rich.console import Console
 
-    from zoo.papers.run import assembled, reproduce
+    from zoo.papers.run import assembled, key, reproduce
     from zoo.work.progress import Progress, clock
 
     started = time.monotonic()
-    done: list[DonePart] = []
-    total = len(figure.parts(quick, seeds))
+    done: list[Done] = []
+    names = {key(figure, part): part.name for part in figure.parts(quick, seeds)}
+    total = len(names)
     try:
         with Progress(figure.unit, Console(stderr=True), every=30) as progress:
             for part in reproduce(
                 figure, folder, quick=quick, seeds=seeds, workers=workers, force=force, watch=progress.update
             ):
                 done.append(part)
-                progress.finish(part.part.name)
+                progress.finish(names[part.job.key])
                 if not part.kept:
-                    progress.say(f"part {len(done)} of {total}, {part.part.name}: done in {clock(part.wall_s)}")
+                    said = f"part {len(done)} of {total}, {names[part.job.key]}: done in {clock(part.wall_s)}"
+                    progress.say(said)
     except KeyboardInterrupt:
         click.echo(f"stopped; {len(done)} of {total} parts are kept in {folder}, the same command goes on", err=True)
         sys.exit(130)

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 The matrix is a report on the records: it shows everything that these entrants
-have played. A tournament that was stopped goes on where it was when the same
-command is typed again.
+have played. The same command goes on with a tournament that was stopped.
 
 \b
 Examples:

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from zoo.training.run import Outcome
 
 EPILOG = """\b
-The agent plays itself, every seat a learner, or learns against a frozen
---against. Ctrl-C saves; the same command goes on where it was stopped, bit for
-bit, also after kill -9 (in a PettingZoo environment from an episode's start).
+The agent plays itself, and every seat learns; or it learns against a frozen
+opponent (--against). Ctrl-C saves the run. The same command goes on where it
+was stopped, bit for bit, also after kill -9; in a PettingZoo environment it
+goes on from the start of an episode.
 
 \b
 Examples:
@@ -69,7 +70,7 @@ def count_or_episode(text: str | int) -> int | None:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How it is trained: which seeds, where, and what is kept.
+    """How an agent is trained: with which seeds, in which folder, and what is kept.
 
     Raises:
         UserError: a number out of range, or two options that exclude each other.

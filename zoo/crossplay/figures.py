@@ -32,7 +32,7 @@ class Judged:
 
     Attributes:
         role: which one.
-        raw: figures of the return per episode.
+        raw: figures of the own return per episode, or of games won in a competitive game on one side.
         normalised: figures between the anchors; None where there are none with any held-out opponent.
     """
 
@@ -52,13 +52,11 @@ class Entry(Judged):
 
     Attributes:
         player: who; row: its row in the matrix.
-        per_step: figures of the return per step.
         worst_against: labels of the opponents in the raw and the normalised worst case.
     """
 
     player: Contestant
     row: int
-    per_step: Robustness
     worst_against: tuple[str, str | None]
 
 
@@ -162,10 +160,9 @@ class _Judge:
     def entry(self, row: int) -> Entry:
         """The figures of one row."""
         raw, normalised = self._figures([row])
-        steps = self._robustness(self.matrix.per_step[self.role][:, [row]], self.matrix.held_out[[row]], [row])
         worst, named = (None if x is None else self.matrix.columns[x.worst_at[0]].label for x in (raw, normalised))
         assert worst is not None
-        return Entry(self.role, raw, normalised, self.matrix.rows[row], row, steps, (worst, named))
+        return Entry(self.role, raw, normalised, self.matrix.rows[row], row, (worst, named))
 
     def group(self, rows: Sequence[int]) -> Group:
         """The figures of rows of one kind."""

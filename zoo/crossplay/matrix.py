@@ -19,7 +19,7 @@ from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.matches.plan import MatchPlan, Work, ordered, run
 from zoo.matches.tournament import each_once
-from zoo.play.blocks import PUBLIC_SEED
+from zoo.play.blocks import PUBLIC_SEED, arena_record
 from zoo.work.pool import limit_threads
 from zoo.work.progress import Watch, unwatched
 
@@ -33,9 +33,9 @@ class CrossMatrix:
         roles: {role: its seats}, see `roles`.
         rows: R players, columns: C players.
         seed: match seed; episodes: E of them in every cell, from number 0 on.
-        returns: role -> float [E, R, C], own return of each episode; `views.crossplay.episode_returns` tells
+        returns: role -> float [E, R, C], own return of each episode, or in a competitive game on one side the share of
+            its games that the row won; `views.crossplay.episode_returns` tells
             which seats and rotations count.
-        per_step: the same per step.
         blocks: of how many it is made; played: how many were played for it, as the others were recorded before.
     """
 
@@ -46,7 +46,6 @@ class CrossMatrix:
     seed: int
     episodes: int
     returns: Mapping[str, Floats]
-    per_step: Mapping[str, Floats]
     blocks: int = 0
     played: int = 0
 
@@ -143,7 +142,5 @@ def play(
     parts = roles(venue.spec)
     row_ids, column_ids = ([player.id for player in players_of] for players_of in (of_rows, of_columns))
     what = (blocks, row_ids, column_ids, parts, plan.episodes)
-    per_step, counts = episode_returns(*what, max_steps=venue.spec.max_steps), (len(plan.tasks), played)
-    return CrossMatrix(
-        venue, parts, of_rows, of_columns, seed, plan.episodes, episode_returns(*what), per_step, *counts
-    )
+    returns = episode_returns(*what, arena=arena_record(venue.spec, venue.identity))
+    return CrossMatrix(venue, parts, of_rows, of_columns, seed, plan.episodes, returns, len(plan.tasks), played)

@@ -79,8 +79,8 @@ class CrossReport:
     def measurements(self) -> list[Measurement]:
         """Records for the board, one for each entrant and figure; none where another seed than the public was played.
 
-        Value and interval are per step and the means over the roles, those of each side in the details, and so are the
-        normalised ones with the pool that makes them comparable, see `views.strangers`. A mean of intervals is at
+        Value and interval are per episode and the means over the roles, those of each side in the details. So are the
+        normalised ones, with the pool that makes them comparable, see `views.strangers`. A mean of intervals is at
         least as wide as that of the mean.
         """
         if self.matrix.seed != PUBLIC_SEED:
@@ -93,24 +93,24 @@ class CrossReport:
 
     def _measurement(self, mine: Sequence[Entry], kind: str) -> Measurement | None:
         """One figure of an entrant, from its entries in all roles."""
-        steps, between = (
+        raw, between = (
             self._over_roles({entry.role: getattr(getattr(entry, which), KINDS[kind], None) for entry in mine})
-            for which in ("per_step", "normalised")
+            for which in ("raw", "normalised")
         )
-        if steps is None:
+        if raw is None:
             return None
-        value, low, high = steps["all"]
+        value, low, high = raw["all"]
         matrix = self.matrix
         if between is not None:
             between["n"] = min(entry.normalised.opponents for entry in mine if entry.normalised is not None)
         opponents = sorted(c.id for c, out in zip(matrix.columns, matrix.held_out[mine[0].row], strict=True) if out)
         details = {
-            "unit": "return per step",
+            "unit": "own return per episode",
             "opponents": opponents,
             "episodes": matrix.episodes,
             "seed": matrix.seed,
             "alpha": self.alpha,
-            "sides": steps["sides"],
+            "sides": raw["sides"],
             "anchors": asdict(self.anchors),
             "pool": self._pool(),
             "normalised": between,

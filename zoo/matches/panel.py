@@ -124,7 +124,7 @@ def renew(
         scale[side] = _rounded((field.headline.value.mean(), field.headline.value.std()))
     before = newest_number(venue, store)
     details = {
-        "rule": _RULES[arena.kind],
+        "rule": _RULES["cooperative" if len(fields) > 2 else arena.kind],
         "episodes": n,
         "seed": PUBLIC_SEED,
         "command": work.command,
@@ -177,7 +177,10 @@ def _in_order(venue: Venue, field: Field, texts: Sequence[str]) -> Floats:
 
 
 def _weights(arena: ArenaRecord, fields: Mapping[str, Field], n: int) -> dict[str, list[float]]:
-    """Of each member as a partner of those on each side, in the order of the partners."""
+    """Of each member as a partner of those on each side, in the order of the partners.
+
+    Where three sides meet, or all want the same, every member counts equally.
+    """
     if arena.kind == "cooperative" or len(fields) > 2:
         return {side: [round(1.0 / n, 6)] * n for side in fields}
     matrices = []

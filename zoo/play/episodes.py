@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -119,14 +119,12 @@ def begin(seated: Seated, episodes: Tensor) -> Start:
 def last_moment(joint: JointTrajectory) -> tuple[TimeSteps, Tensor | None]:
     """The last time step of every seat and the last state, laid out in memory as they are after a restore."""
 
-    def last(leaf: Any) -> Any:
-        if isinstance(leaf, Mapping):
-            return {name: last(value) for name, value in leaf.items()}
+    def last(leaf: Tensor) -> Tensor:
         # arithmetic may round differently on a view than on a tensor of its own
-        return leaf[-1].clone(memory_format=torch.contiguous_format) if isinstance(leaf, Tensor) else leaf
+        return leaf[-1].clone(memory_format=torch.contiguous_format)
 
-    steps = {seat: TimeStep(*(last(leaf) for leaf in t.timesteps)) for seat, t in joint.seats.items()}
-    return steps, last(joint.state)
+    steps = {seat: trajectory.timesteps.each(last) for seat, trajectory in joint.seats.items()}
+    return steps, None if joint.state is None else last(joint.state)
 
 
 def play_episodes(seated: Seated, episodes: Tensor) -> Played:

@@ -1,4 +1,4 @@
-"""Trees of tensors and numbers taken apart for files: tensors by name, the rest as JSON that says where they were."""
+"""Take trees of tensors and numbers apart for files: tensors by name, and JSON that says where each of them was."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _TENSOR, _TUPLE, _DEVICE = "$tensor", "$tuple", "$device"
 
 
 def pack(tree: Any, name: str = "") -> tuple[dict[str, Tensor], Any]:
-    """Copies of the tensors of `tree` by path ("memories/red/seed"), and the tree in JSON with their paths in place.
+    """Copies of the tensors of `tree` by path ("memories/red/seed"), and the tree as JSON with paths in their places.
 
     Args:
         tree: dicts with text keys, lists, tuples, tensors, numbers, texts and None, nested at will.
         name: the path of the tree itself.
 
     Raises:
-        TypeError: something else in the tree, or two tensors under one path.
+        TypeError: the tree holds something else, or two tensors have one path.
     """
     tensors: dict[str, Tensor] = {}
     return tensors, _pack(tree, name, tensors)

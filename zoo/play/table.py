@@ -7,7 +7,7 @@ were when it was played, each cut to what it may see (`sight`):
     actions   also the time steps and actions of all seats, and the state where the arena shows it
     policies  also the other seats' policies
 
-The table knows no files, no terminal and no clock: saving, logging and progress bars consume its rounds.
+The table knows no files, no terminal and no clock: what saves, logs or shows progress consumes its rounds.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SIGHTS: tuple[Sight, ...] = get_args(Sight)
 
 @dataclass(frozen=True)
 class Round:
-    """The figures of one round. Only steps of an episode that was on count, not the resets between episodes."""
+    """The figures of one round. Steps within an episode count; the resets between episodes do not."""
 
     number: int  # 0, 1, 2, ...
     steps: int  # environment steps played, all copies together: B * T
@@ -66,7 +66,7 @@ class Round:
         return {seat: {name: float(v.nanmean()) for name, v in of.items()} for seat, of in self.by_copy.items()}
 
     def by_run(self, runs: int) -> dict[str, dict[str, NDArray[np.float64]]]:
-        """Seat -> `return_per_step` and arena metrics -> [runs], where the copies are of so many runs, in order."""
+        """Seat -> `return_per_step` and arena metrics -> [runs], where the copies belong to `runs` runs in order."""
         means: dict[str, dict[str, NDArray[np.float64]]] = {}
         for seat, returns in self.returns.items():
             per_step = returns.view(runs, -1).sum(1) / self.counted[seat].view(runs, -1).sum(1).clamp_min(1)
@@ -87,8 +87,8 @@ class Table:
         length: T, steps per round; default one whole episode.
         fresh: start new episodes at every round, instead of playing on from the last; default where T is one episode.
         seed: all luck derives from it.
-        runs: the copies are of so many runs, in order, each with luck of its own that does not depend on how many
-            there are; None: they are of one.
+        runs: how many runs the copies belong to, in order. Each run has luck of its own, which does not depend on the
+            number of runs. None: the copies belong to one run, whose luck is that of the seed.
 
     Raises:
         UserError: an agent does not learn, or needs a word that is not offered.
@@ -209,7 +209,7 @@ class Table:
         return {seat: policy.frozen() for seat, policy in shown.items() if policy is not None}
 
     def _context(self, seats: tuple[str, ...], shown: Mapping[str, DifferentiablePolicy]) -> LearningContext:
-        # a twin of one's own each time: whatever a learner leaves in it is seen by nobody and needs no saving
+        # every learner gets a new twin each time, so that nobody sees and no file keeps what it leaves in there
         twin = self.arena.twin(self.arena.batch_size) if self._simulated else None
         return LearningContext(
             seats=seats,
@@ -231,7 +231,7 @@ class Table:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that later rounds depend on: copies of tensors by name, and the rest as JSON.
 
-        An arena that offers no simulator (a foreign one) keeps no snapshot: play then goes on from an episode's start.
+        An arena without a simulator (a foreign one) has no snapshot. Play then goes on from the start of an episode.
         """
         game: dict[str, Any] | None = None
         if self._game is not None and not self.fresh and self._simulated:
@@ -245,7 +245,7 @@ class Table:
         return pack({"update": self.update, "learners": learners, "game": game})
 
     def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
-        """Take over `state()` of a table that was built alike; the rounds that follow are the same to the bit.
+        """Take over the `state()` of an equal table; the rounds that follow are the same to the bit.
 
         Raises:
             ValueError: a learner's tensors do not fit.

@@ -7,7 +7,7 @@ import pytest
 
 from leaderboard.records import RULES_VERSION, BlockRecord, SeatResult, Status, block_id
 from leaderboard.store.store import Store
-from leaderboard.views.crossplay import crossplay, episode_returns, read_crossplay
+from leaderboard.views.crossplay import Crossplay, crossplay, episode_returns, read_crossplay
 
 GAIN = {("a", "a"): 1.0, ("a", "b"): 2.0, ("b", "a"): 3.0, ("b", "b"): 4.0}
 
@@ -22,38 +22,74 @@ def blocks(make):
     return [make.block(pair, own) for pair in combinations_with_replacement("ab", 2)]
 
 
-def test_cells_are_means_per_step_with_the_episode_as_unit(blocks):
-    matrix = crossplay(blocks[::-1], ["b", "a", "c"], labels={"a": "alice"})
-    assert matrix.labels == ("b", "alice", "c")
-    assert matrix.mean[:2, :2].tolist() == pytest.approx(np.array([[4.5, 3.5], [2.5, 1.5]]))
+def matrix_of(make, blocks, entrants, arena=None, **terms) -> Crossplay:
+    arena = arena or make.arena()
+    return crossplay(make.tallies(blocks, arena), arena, entrants, **terms)
+
+
+def test_cells_are_mean_own_returns_with_the_episode_as_unit(make, blocks):
+    matrix = matrix_of(make, blocks[::-1], ["b", "a", "c"], labels={"a": "alice"})
+    assert (matrix.labels, matrix.quantity) == (("b", "alice", "c"), "own return")
+    assert matrix.mean[:2, :2].tolist() == pytest.approx(np.array([[45.0, 35.0], [25.0, 15.0]]))
     assert matrix.n.tolist() == [[4, 4, 0], [4, 4, 0], [0, 0, 0]]
-    assert matrix.standard_error[0, 1] == pytest.approx(np.std([-1, 0, 0, 1], ddof=1) / 2)
+    assert matrix.standard_error[0, 1] == pytest.approx(np.std([-10, 0, 0, 10], ddof=1) / 2)
     assert np.isnan(matrix.mean[2]).all()
     assert np.isnan(matrix.standard_error[:, 2]).all()
 
 
 def test_blocks_of_other_entrants_and_later_episodes(make, blocks):
     more = [make.block(("a", "b"), own, first=4), make.block(("a", "c"), lambda *_: [99.0])]
-    matrix = crossplay([*blocks, *more], ["a", "b"])
+    matrix = matrix_of(make, [*blocks, *more], ["a", "b"])
     assert matrix.n.tolist() == [[4, 8], [8, 4]]
-    assert matrix.mean[0, 1] == pytest.approx(2.5)
+    assert matrix.mean[0, 1] == pytest.approx(25.0)
+    first, last = (make.tallies([block], make.arena()) for block in (blocks[1], more[0]))
+    orders = [crossplay(tallies, make.arena(), ["a", "b"]).plain() for tallies in (first + last, last + first)]
+    assert orders[0] == orders[1]
 
 
-def test_sides_apart(blocks):
-    sides = {"seat_0": "predator", "seat_1": "prey"}
-    predator = crossplay(blocks, ["a", "b"], sides=sides, side="predator")
-    prey = crossplay(blocks, ["a", "b"], sides=sides, side="prey")
-    assert predator.mean.tolist() == pytest.approx(np.array([[2.0, 3.0], [4.0, 5.0]]))
-    assert (predator.mean - prey.mean).tolist() == pytest.approx(np.ones((2, 2)))
+def test_sides_apart(make, blocks):
+    arena = make.arena("competitive", sides=("predator", "prey"))
+    predator, prey = (matrix_of(make, blocks, ["a", "b"], arena, side=side) for side in ("predator", "prey"))
+    assert predator.mean.tolist() == pytest.approx(np.array([[20.0, 30.0], [40.0, 50.0]]))
+    assert (predator.mean - prey.mean).tolist() == pytest.approx(10.0 * np.ones((2, 2)))
     with pytest.raises(ValueError, match="no seat is on side 'judge'"):
-        crossplay(blocks, ["a", "b"], sides=sides, side="judge")
+        matrix_of(make, blocks, ["a", "b"], arena, side="judge")
+    with pytest.raises(ValueError, match="name a side"):
+        matrix_of(make, blocks, ["a", "b"], arena)
+
+
+def test_opponents_on_one_side_have_games_won(make):
+    arena = make.arena("competitive")
+    blocks = [
+        make.block(("a", "b"), lambda who, *_: [1.0, 1.0] if who == "a" else [0.0, 1.0]),
+        make.block(("a", "b"), lambda who, partner, seat, rotation: [float(seat == "seat_0")] * 6, first=2),
+        make.block(("a", "a"), lambda *_: [3.0]),
+    ]
+    matrix = matrix_of(make, blocks, ["a", "b"], arena)
+    assert matrix.quantity == "games won"
+    assert matrix.mean[0, 1] == pytest.approx((1 + 0.5 + 6 * 0.5) / 8)
+    assert matrix.mean[0, 1] + matrix.mean[1, 0] == 1.0
+    assert matrix.n.tolist() == [[0, 8], [8, 0]] and np.isnan(matrix.mean[0, 0])
+    # Each of six episodes was won once and lost once, which says more than eight games between equals would.
+    games = np.array([1, 1, 0.5, 0.5, *[1, 0] * 6])
+    assert matrix.standard_error[0, 1] == pytest.approx(games.std(ddof=1) / 8**0.5)
+    assert matrix.standard_error[0, 1] > np.std([1, 0.5, *[0.5] * 6], ddof=1) / 8**0.5
 
 
 def test_one_episode_has_no_standard_error(make):
-    matrix = crossplay([make.block(("a", "b"), lambda *_: [5.0])], ["a", "b"])
-    assert matrix.mean[0, 1] == pytest.approx(0.5)
-    assert np.isnan(matrix.standard_error).all()
-    assert crossplay([], []).mean.shape == (0, 0)
+    for kind in ("mixed", "competitive"):
+        matrix = matrix_of(make, [make.block(("a", "b"), lambda *_: [5.0])], ["a", "b"], make.arena(kind))
+        assert matrix.mean[0, 1] == (5.0 if kind == "mixed" else 0.5)
+        assert matrix.n[0, 1] == 1
+        assert np.isnan(matrix.standard_error).all()
+    assert matrix_of(make, [], []).mean.shape == (0, 0)
+
+
+def test_an_episode_that_the_partner_spoiled_does_not_count(make):
+    spoiled = make.block(("a", "b"), lambda who, *_: [-9.0 * (who == "b")], first=4, statuses={"b": Status.CRASH})
+    matrix = matrix_of(make, [make.block(("a", "b"), lambda *_: [1.0] * 4), spoiled], ["a", "b"])
+    assert matrix.mean[0, 1] == 1.0 and matrix.mean[1, 0] == pytest.approx((4 - 9) / 5)
+    assert matrix.n.tolist() == [[0, 4], [5, 0]]
 
 
 def test_from_the_store(tmp_path, make, blocks):
@@ -66,7 +102,7 @@ def test_from_the_store(tmp_path, make, blocks):
         matrix = read_crossplay(store, "coin-v1")
         assert (matrix.entrants, matrix.labels, matrix.arena) == (("b", "a"), ("adam", "zoe"), "coin-v1")
         assert matrix.n.tolist() == [[4, 4], [4, 4]]
-        assert read_crossplay(store, "coin-v1", entrants=["a"]).mean.tolist() == [[pytest.approx(1.5)]]
+        assert read_crossplay(store, "coin-v1", entrants=["a"]).mean.tolist() == [[pytest.approx(15.0)]]
         assert read_crossplay(store, "coin-v1", seed=3).entrants == ()
 
 
@@ -88,8 +124,6 @@ def test_on_one_side_the_partners_fill_the_rest() -> None:
     found = episode_returns([block], ["a", "b"], ["a", "b"], roles, 2)["player"]
     assert found[:, 0, 1].tolist() == [10.0, 10.0] and found[:, 1, 0].tolist() == [20.0, 20.0]
     assert np.isnan(found[:, 0, 0]).all()
-    steps = episode_returns([block], ["a"], ["b"], roles, 2, max_steps=5)["player"]
-    assert steps.ravel().tolist() == [2.0, 2.0]
 
 
 def test_roles_have_returns_of_their_own_in_any_order_of_blocks(make) -> None:
@@ -108,8 +142,13 @@ def test_roles_have_returns_of_their_own_in_any_order_of_blocks(make) -> None:
     assert later[:, 0, 0].tolist() == [101.0, 7.0]
 
 
-def test_a_spoiled_episode_stands_for_all_of_it_per_step(make) -> None:
-    block = make.block(("a", "b"), lambda *_: [-9.0], steps=1, statuses={"a": Status.CRASH})
-    roles = {"player": ("seat_0", "seat_1")}
-    found = episode_returns([block], ["a", "b"], ["a", "b"], roles, 1, max_steps=10)["player"][0]
-    assert (found[0, 1], found[1, 0]) == (-0.9, -9.0)
+def test_games_won_in_the_place_of_returns(make) -> None:
+    def own(who: str, partner: str, seat: str, rotation: int) -> list[float]:
+        return [9.0 * (who == "a"), 5.0, float(seat == "seat_0")]
+
+    blocks, roles = [make.block(pair, own) for pair in ("ab", "aa")], {"player": ("seat_0", "seat_1")}
+    won = episode_returns(blocks, ["a", "b"], ["a", "b"], roles, 3, arena=make.arena("competitive"))["player"]
+    assert won[:, 0, 1].tolist() == [1.0, 0.5, 0.5] and won[:, 1, 0].tolist() == [0.0, 0.5, 0.5]
+    assert np.isnan(won[:, 0, 0]).all()
+    returns = episode_returns(blocks, ["a"], ["b"], roles, 3, arena=make.arena("mixed"))["player"]
+    assert returns.ravel().tolist() == [9.0, 5.0, 0.5]

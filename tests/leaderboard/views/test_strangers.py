@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -12,7 +13,7 @@ from leaderboard.records import Measurement
 from leaderboard.report import tables
 from leaderboard.report.terminal import board_view, to_text
 from leaderboard.store.store import Store
-from leaderboard.views.board import board, make_board
+from leaderboard.views.board import board
 from leaderboard.views.strangers import COLUMNS, by_subject, shown
 
 
@@ -77,11 +78,13 @@ def told() -> list[Measurement]:
 
 def test_every_form_shows_the_columns(make, told: list[Measurement]) -> None:
     blocks = make.noisy_blocks({"a": 0.0, "b": 1.0})
-    found = make_board(make.arena(), blocks, measurements=told)
+    found = make.board(make.arena(), blocks, make.panel("a", "b"), measurements=told)
     for width in (80, 120):
-        lines = to_text(board_view(found), width).splitlines()
+        lines = to_text(board_view(found, wide=True), width).splitlines()
         assert max(map(len, lines)) <= width
-        assert all(any(name in line for line in lines) for name in COLUMNS.values())
+        for name in COLUMNS.values():
+            first, _, last = name.partition(" [")  # the interval's sign stands below where a name is long
+            assert any(first in line and f"[{last}" in line + below for line, below in pairwise(lines))
         assert any("-0.25 [-0.35, -0.15]" in line for line in lines)
         assert any("strangers n" in line for line in lines)
         assert "zoo crossplay" in " ".join(lines)
@@ -92,8 +95,8 @@ def test_every_form_shows_the_columns(make, told: list[Measurement]) -> None:
 
 
 def test_without_measurements_there_are_no_columns(make) -> None:
-    found = make_board(make.arena(), make.noisy_blocks({"a": 0.0, "b": 1.0}))
-    assert "strangers" not in to_text(board_view(found), 200)
+    found = make.board(make.arena(), make.noisy_blocks({"a": 0.0, "b": 1.0}))
+    assert "strangers" not in to_text(board_view(found, wide=True), 200)
 
 
 def test_a_new_measurement_renews_the_cached_board(make, told: list[Measurement]) -> None:

@@ -1,0 +1,69 @@
+"""`zoo verify`: whether the records are what was played."""
+
+from __future__ import annotations
+
+import click
+
+from zoo.commands.options import json_option, workers_option
+
+EPILOG = """\b
+Every record carries the hash of its content, which finds damage and edits; then
+the blocks are played again from their seeds and compared in full.
+
+\b
+Examples:
+  zoo verify 5f0c2a
+  zoo verify --all
+  zoo verify --all --hashes
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("match", required=False)
+@click.option("--all", "everything", is_flag=True, help="All matches instead of one.")
+@click.option("--hashes", is_flag=True, help="Check the hashes only, and play nothing again.")
+@workers_option
+@json_option
+def command(match: str | None, everything: bool, hashes: bool, workers: int, as_json: bool) -> None:
+    """Check the records, and play the blocks of MATCH again to compare them with what was recorded.
+
+    MATCH is the id that `zoo match` printed, or its beginning.
+    """
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from leaderboard.report.layout import plural
+    from leaderboard.store.store import Store
+    from zoo import home
+    from zoo.errors import UserError
+    from zoo.play.verify import Verified, verify
+    from zoo.work.pool import limit_threads
+    from zoo.work.progress import Progress
+
+    if (match is None) == (not everything):
+        raise click.UsageError("name a MATCH, or give --all")
+    limit_threads()
+    with (
+        Store(home.records(), read_only=True) as store,
+        Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False) as progress,
+    ):
+        faults = store.unsound()
+        played = Verified(0, 0, [], [])
+        if not faults and not hashes:
+            matches = store.matches() if match is None else [store.match(match)]
+            played = verify(store, matches, workers=workers, watch=progress.update)
+    if as_json:
+        click.echo(json.dumps({"unsound": faults, **asdict(played)}, indent=1))
+    else:
+        for line in [*faults, *played.differences]:
+            click.echo(line)
+        for line in played.left_out:
+            click.echo(f"left out: {line}")
+    wrong = len(faults) + len(played.differences)
+    if wrong:
+        raise UserError(f"{plural(wrong, 'record')} of {store.name} cannot be trusted; restore a copy of the database")
+    if not as_json:
+        again = f"; {plural(played.blocks, 'block')} of {plural(played.episodes, 'episode')} came out as recorded"
+        click.echo("All records are as they were written" + ("" if hashes else again) + ".")

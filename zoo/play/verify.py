@@ -1,0 +1,165 @@
+"""Verification: recorded blocks are played again and held against what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from leaderboard.records import STATUSES, BlockRecord, CheckpointRecord, EntrantRecord, MatchRecord, SeatResult
+from leaderboard.store.store import Store
+from zoo.entry.declared import panel_for
+from zoo.entry.venue import ArenaChoice, Venue
+from zoo.errors import UserError
+from zoo.play.blocks import Task, play_blocks
+from zoo.work.progress import Reading, Watch, unwatched
+
+_AT_ONCE = 500  # blocks read at a time
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What came of playing blocks again.
+
+    Attributes:
+        blocks, episodes: how many were played again; an episode under several rotations counts once.
+        differences: a line for each block that did not come out as recorded.
+        left_out: a line for each reason for which blocks could not be played again.
+    """
+
+    blocks: int
+    episodes: int
+    differences: list[str]
+    left_out: list[str]
+
+
+def verify(store: Store, matches: Sequence[MatchRecord], *, workers: int = 1, watch: Watch = unwatched) -> Verified:
+    """Play the blocks of matches again, each block once, and compare returns, lengths, statuses, metrics and seats.
+
+    Args:
+        store: the records.
+        matches: of any arenas; runs of learning matches are left out.
+        workers: processes that play.
+        watch: given the blocks that are done and all that are played again.
+
+    Raises:
+        StoreError: a block was damaged or edited.
+    """
+    wanted = _by_choice([match for match in matches if match.mode == "play"])
+    total = sum(len(ids) for ids in wanted.values())
+    learning = sum(match.mode != "play" for match in matches)
+    left_out = [f"{learning} learning matches: their runs are not played again"] if learning else []
+    blocks, episodes, done = 0, 0, 0
+    differences: list[str] = []
+    for choice, ids in wanted.items():
+        try:
+            venue = Venue(choice)
+            texts = _Texts(venue, store)
+        except UserError as error:
+            left_out.append(f"{len(ids)} blocks of {choice.name}: {error}")
+            continue
+        unknown: set[str] = set()
+        for some in _chunks(sorted(ids)):
+            known = {block.id: block for block in store.blocks_of(some)}
+            tasks = []
+            for block in known.values():
+                names = [texts.of(who) for who in block.entrants]
+                if None in names:
+                    unknown |= {who for who, name in zip(block.entrants, names, strict=True) if name is None}
+                    continue
+                pair = (names[0] or "", names[1] or "")
+                tasks.append(Task(pair, block.seed, block.first_episode, block.episodes))
+            for again in play_blocks(venue, tasks, workers):
+                blocks, episodes, done = blocks + 1, episodes + again.episodes, done + 1
+                watch(venue.identity, Reading(done, total))
+                if again.id in known and (says := difference(known[again.id], again)):
+                    differences.append(says)
+        if unknown:
+            labels = ", ".join(sorted(texts.label(who) for who in unknown))
+            left_out.append(f"blocks of {venue.identity} with entrants that are no longer as they were: {labels}")
+    return Verified(blocks, episodes, differences, left_out)
+
+
+def difference(recorded: BlockRecord, again: BlockRecord) -> str:
+    """What differs between a record and the same block played again, in a line; empty where nothing does."""
+    places: list[dict[tuple[int, str], SeatResult]] = [
+        {(result.rotation, result.seat): result for result in block.results} for block in (recorded, again)
+    ]
+    old, new = places
+    name = f"block {recorded.id[:16]} of {recorded.arena}"
+    if old.keys() != new.keys():
+        return f"{name}: other seats or rotations were recorded than are played"
+    for key in sorted(old):
+        a, b = old[key], new[key]
+        where = f"seat {key[1]}, rotation {key[0]}"
+        if a.entrant != b.entrant:
+            return f"{name}, {where}: the record names {a.entrant[:16]}, and {b.entrant[:16]} sits there"
+        for what in ("returns", "lengths", "statuses"):
+            ours, theirs = getattr(a, what), getattr(b, what)
+            if (wrong := np.flatnonzero(ours != theirs)).size:
+                first = int(wrong[0])
+                values = [STATUSES[int(x[first])] if what == "statuses" else f"{x[first]:g}" for x in (ours, theirs)]
+                return (
+                    f"{name}, {where}, episode {recorded.first_episode + first}: recorded {what} {values[0]}, played "
+                    f"again {values[1]} ({wrong.size} of {recorded.episodes} episodes differ)"
+                )
+        if dict(a.metrics) != dict(b.metrics):
+            return f"{name}, {where}: the metrics differ"
+    return ""
+
+
+class _Texts:
+    """Entrant texts by identity, as far as matches, panels, labels and checkpoints tell them."""
+
+    def __init__(self, venue: Venue, store: Store) -> None:
+        self._venue = venue
+        self._entrants = {record.id: record for record in store.entrants()}
+        self._checkpoints = {record.id: record for record in store.checkpoints()}
+        panel, record = panel_for(venue), store.panel(venue.identity)
+        named = [text for match in store.matches(venue.identity) for text in match.details.get("pairing", ())]
+        named += [*(panel.members if panel else ()), *(record.texts if record else ())]
+        self._known: dict[str, str | None] = {}
+        for text in dict.fromkeys(named):
+            self._learn(text)
+
+    def of(self, who: str) -> str | None:
+        """The text that names this entrant today; None where none does."""
+        if who not in self._known:
+            for text in _guesses(self._entrants.get(who), self._checkpoints):
+                self._learn(text)
+            self._known.setdefault(who, None)
+        return self._known[who]
+
+    def label(self, who: str) -> str:
+        """What people read."""
+        return self._entrants[who].label if who in self._entrants else who[:16]
+
+    def _learn(self, text: str) -> None:
+        try:
+            self._known[self._venue.id(text)] = text
+        except UserError:
+            return
+
+
+def _guesses(record: EntrantRecord | None, checkpoints: Mapping[str, CheckpointRecord]) -> Iterator[str]:
+    """How an entrant may be named: as it is called, with its checkpoint where one is recorded."""
+    if record is None:
+        return
+    yield record.label
+    if record.weights is not None and record.weights in checkpoints:
+        yield f"{record.label.partition('@')[0]}@{checkpoints[record.weights].path}"
+
+
+def _by_choice(matches: Iterable[MatchRecord]) -> dict[ArenaChoice, set[str]]:
+    """The ids of all blocks of matches, by the arena that they were played in."""
+    wanted: dict[ArenaChoice, set[str]] = {}
+    for match in matches:
+        about = match.details
+        choice = ArenaChoice(about["arena"], tuple(about["settings"]), tuple(about["wrap"]))
+        wanted.setdefault(choice, set()).update(match.blocks)
+    return wanted
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
