@@ -18,7 +18,7 @@ from leaderboard.statistics.tally import Tally
 
 #: Episodes of a series, of which the classical ratings take one result; more where there would be too many series.
 SERIES = 25
-MOST_SERIES = 40
+MOST_SERIES = 20
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ rating is fitted again at a few points and predicts from there to the next one, 
 from every result; what it predicts is the mean over its whole posterior.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import ndtr, stdtr
 
 from leaderboard.statistics import classical
 from leaderboard.statistics.counts import Counts
@@ -20,7 +21,7 @@ from leaderboard.statistics.rating import BETA, Rating, fit
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-OURS, ELO, TRUESKILL = "batch fit", "Elo", "TrueSkill"
+OURS, PANEL, ELO, TRUESKILL = "batch fit", "panel means", "Elo", "TrueSkill"
 _BINS = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
 _EARLY = (0.025, 0.05)  # shares of the results after which our rating is fitted first
 _CERTAIN = 1e-6  # no forecast is surer than this
@@ -79,11 +80,51 @@ def forecasts(
         ELO: classical.elo(n, first, second, score).expected,
         TRUESKILL: classical.trueskill(n, first, second, score).expected,
     }
+    return held_out(expected, score)
+
+
+def held_out(expected: Mapping[str, Floats], score: Floats) -> tuple[Forecasts, ...]:
+    """How each model's expected scores [m] fared on the scores [m] that came; the first model is ours."""
     losses = {model: _loss(p, score) for model, p in expected.items()}
+    ours = next(iter(losses.values()))
     return tuple(
-        Forecasts(model, t(losses[model]), t(losses[model] - losses[OURS]), _calibration(p, score))
+        Forecasts(model, t(losses[model]), t(losses[model] - ours), _calibration(p, score))
         for model, p in expected.items()
     )
+
+
+def by_past_series(series: Floats, first: Ints, second: Ints) -> Floats:
+    """What the panel means expect of each series: scores [number of series, number of pairs], from those before it.
+
+    The next difference of two who were compared in k series is Student's around the mean of these (t with k - 1
+    degrees of freedom, spread sd sqrt(1 + 1/k)); from fewer than two nothing is expected, 1/2.
+
+    Args:
+        series: mean panel mean of each series, float [n, number of series]; NaN where it is not known.
+        first: int [number of pairs] of players.
+        second: whom they are compared with.
+    """
+    count, mean, squares = np.zeros(len(first)), np.zeros(len(first)), np.zeros(len(first))
+    expected = np.full((series.shape[1], len(first)), 0.5)
+    for k, of_series in enumerate(series.T):
+        known = count > 1
+        spread = np.sqrt(squares[known] / (count[known] - 1.0) * (1.0 + 1.0 / count[known]))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            away = mean[known] / spread
+        sure = 0.5 + 0.5 * np.sign(mean[known])
+        expected[k, known] = np.where(spread > 0.0, stdtr(count[known] - 1.0, away), sure)
+        difference = of_series[first] - of_series[second]
+        seen = np.isfinite(difference)
+        count[seen] += 1.0
+        step = difference[seen] - mean[seen]
+        mean[seen] += step / count[seen]
+        squares[seen] += step * (difference[seen] - mean[seen])
+    return expected
+
+
+def batch_forecast(n: int, first: Ints, second: Ints, score: Floats, refits: int = 4) -> Floats:
+    """Expected scores [m] of a rating that is fitted again a few times, see `forecasts`."""
+    return _ours(n, first, second, score, _cuts(len(first), None, refits))
 
 
 def _cuts(m: int, number: Ints | None, refits: int) -> list[int]:
