@@ -49,6 +49,7 @@ _UNIT = float(np.sqrt(2.0)) * BETA
 _ORDERS = 5  # in which the same results are rated
 _FEW, _FEWEST = 2, 2  # repeats in which orders are changed; repeats of a way of rating that takes long
 _WORTH = 40  # boards that take as long as one field
+_PROOF = 5  # repeats
 _LONG = 0.5  # seconds for one rating that are long
 
 
@@ -268,9 +269,9 @@ def holds(coverage: Coverage) -> bool:
     """Whether intervals cover as they should, as far as was promised.
 
     Ranks can be covered more often than asked, as an interval of whole places holds at least 95 %; so their upper
-    bound does not count. A coverage counts as short only where its own interval says so.
+    bound does not count. A coverage counts as short only where its own interval says so, from five repeats on.
     """
-    if not promised(coverage):
+    if not promised(coverage) or coverage.pairs.n < _PROOF:
         return True
     pairs, ranks = coverage.pairs, coverage.ranks
     slack = (pairs.half or 0.0, ranks.half or 0.0)
