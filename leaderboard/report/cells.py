@@ -167,11 +167,11 @@ def predicted(board: Board) -> list[str]:
     lines = []
     for side, models in board.predicted.items():
         losses = ", ".join(f"{model['model']} {model['log_loss'][0]:.3f}" for model in models)
-        ours = [f"{came:.2f} of {said:.2f}" for _, _, said, came, _ in models[0]["calibration"]]
+        ours = [f"{said:.2f} came {came:.2f}" for _, _, said, came, _ in models[0]["calibration"]]
         where = f" for {clean(side)}" if side else ""
         lines.append(
             f"Forecasts{where}: log-loss of {models[0]['results']:,} results, each predicted from those before it: "
-            f"{losses} (a coin: .693). Calibration of the first: favourites won {', '.join(ours)} expected."
+            f"{losses} (a coin: .693). Favourites' scores, expected by the first: {', '.join(ours)}."
         )
     return lines
 

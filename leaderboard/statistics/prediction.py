@@ -26,6 +26,7 @@ _BINS = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
 _EARLY = (0.025, 0.05)  # shares of the results after which our rating is fitted first
 _CERTAIN = 1e-6  # no forecast is surer than this
 _UNIT = float(np.sqrt(2.0)) * BETA
+_NOTHING = 1e-12  # relative; what rounding leaves
 
 
 @dataclass(frozen=True)
@@ -93,32 +94,44 @@ def held_out(expected: Mapping[str, Floats], score: Floats) -> tuple[Forecasts, 
     )
 
 
-def by_past_series(series: Floats, first: Ints, second: Ints) -> Floats:
-    """What the panel means expect of each series: scores [number of series, number of pairs], from those before it.
+def by_past_episodes(of_episode: Floats, length: int, first: Ints, second: Ints) -> Floats:
+    """What panel means expect of each series: scores [number of series, number of pairs], from the episodes before it.
 
-    The next difference of two who were compared in k series is Student's around the mean of these (t with k - 1
-    degrees of freedom, spread sd sqrt(1 + 1/k)); from fewer than two nothing is expected, 1/2.
+    The next series' mean difference of two who were compared in N episodes is Student's around the mean of these (t
+    with N - 1 degrees of freedom, spread sd sqrt(1/N + 1/length)); of the first series nothing is expected, 1/2.
 
     Args:
-        series: mean panel mean of each series, float [n, number of series]; NaN where it is not known.
+        of_episode: panel mean of each episode, float [n, E]; NaN where it is not known.
+        length: episodes of a series.
         first: int [number of pairs] of players.
         second: whom they are compared with.
     """
-    count, mean, squares = np.zeros(len(first)), np.zeros(len(first)), np.zeros(len(first))
-    expected = np.full((series.shape[1], len(first)), 0.5)
-    for k, of_series in enumerate(series.T):
-        known = count > 1
-        spread = np.sqrt(squares[known] / (count[known] - 1.0) * (1.0 + 1.0 / count[known]))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            away = mean[known] / spread
-        sure = 0.5 + 0.5 * np.sign(mean[known])
-        expected[k, known] = np.where(spread > 0.0, stdtr(count[known] - 1.0, away), sure)
-        difference = of_series[first] - of_series[second]
-        seen = np.isfinite(difference)
-        count[seen] += 1.0
-        step = difference[seen] - mean[seen]
-        mean[seen] += step / count[seen]
-        squares[seen] += step * (difference[seen] - mean[seen])
+    n, episodes = of_episode.shape
+    starts = range(0, episodes, length)
+    expected = np.full((len(starts), len(first)), 0.5)
+    known = np.asarray(np.isfinite(of_episode).all(axis=1))
+    # Of numbers near zero, so that nothing is lost where squares are taken from each other.
+    near = np.where(known[:, None], of_episode - of_episode[:, :1], 0.0)
+    sums, squares = np.zeros(n), np.zeros((n, n))
+    for k, start in enumerate(starts):
+        if start > 1:
+            mean = sums / start
+            covariance = (squares - start * np.outer(mean, mean)) / (start - 1.0)
+            variance = np.diagonal(covariance)
+            apart = variance[first] + variance[second] - 2.0 * covariance[first, second]
+            level = of_episode[:, 0] + mean
+            difference = level[first] - level[second]
+            apart = np.where(apart > _NOTHING * (variance[first] + variance[second]), apart, 0.0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                away = difference / np.sqrt(apart * (1.0 / start + 1.0 / length))
+            sure = 0.5 + 0.5 * np.sign(
+                np.where(np.abs(difference) > _NOTHING * (1.0 + np.abs(level[first])), difference, 0)
+            )
+            chance = np.where(apart > 0.0, stdtr(start - 1.0, away), sure)
+            expected[k] = np.where(known[first] & known[second], chance, 0.5)
+        some = near[:, start : start + length]
+        sums += some.sum(axis=1)
+        squares += some @ some.T
     return expected
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from leaderboard.records import ArenaRecord, Measurement, PanelRecord
-from leaderboard.statistics.classical import elo, round_robin, trueskill
+from leaderboard.statistics.classical import DRAW_PROBABILITY, elo, round_robin, trueskill
 from leaderboard.statistics.field import MOST_SERIES, Field, field_of
 from leaderboard.statistics.panel_means import Floats, Ints
 from leaderboard.statistics.prediction import (
@@ -17,10 +17,10 @@ from leaderboard.statistics.prediction import (
     TRUESKILL,
     Forecasts,
     batch_forecast,
-    by_past_series,
+    by_past_episodes,
     held_out,
 )
-from leaderboard.statistics.rating import CENTRE, DRAW_PROBABILITY, Rating, Skill, fit
+from leaderboard.statistics.rating import CENTRE, Rating, Skill, fit
 from leaderboard.statistics.tally import Tally, is_head_to_head
 from leaderboard.views.columns import Standing, figure
 
@@ -264,8 +264,9 @@ def _classical(field: Field, whole: Sequence[int]) -> tuple[Results, Floats]:
     close = np.abs(a - b) <= _ROUNDING * (1.0 + np.maximum(np.abs(a), np.abs(b)))
     score = np.where(close, 0.5, (np.sign(a - b) + 1.0) / 2.0)
     known = np.isfinite(a - b)
+    expected = by_past_episodes(field.headline.of_episode[whole], field.series_length, first, second)
     firsts, seconds = (np.tile(who, series.shape[1])[known] for who in (first, second))
-    return Results(firsts, seconds, score[known]), by_past_series(series, first, second).ravel()[known]
+    return Results(firsts, seconds, score[known]), expected.ravel()[known]
 
 
 def _classical_ratings(
