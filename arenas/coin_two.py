@@ -5,8 +5,8 @@ steps or stays on it, and -2 to its owner if that is the other agent. A coin tha
 cell, also under an agent or the other coin; and at the start all four things lie on uniform cells that may coincide, as
 in M-FOS and pax. What lies under an agent is taken when the agent stays. Both coins in one cell are taken together.
 
-On the 3 x 3 board two that each chase the own coin, and tread on the other's where it lies in the way, earn 0.51 each
-step; two that chase the nearest coin earn 0.
+On the 3 x 3 board two agents that each chase their own coin, and tread on the other's where it lies in the way, earn
+0.51 each step; two agents that chase the nearest coin earn 0.
 
 Observation, views and state as in `arenas.coin`. Actions: right, left, down, up, stay.
 """

@@ -45,7 +45,7 @@ class Reference(Particles):
     settings: ReferenceSettings
 
     def _scene(self) -> Scene:
-        scale = 5 if self.settings.physics == "openai" else 1  # about that of squared distances, unshared
+        scale = 5 if self.settings.physics == "openai" else 1  # about the scale of unshared squared distances
         return Scene(
             kind="cooperative",
             players=tuple(Player(name=f"agent_{i}", talks=True) for i in range(2)),

@@ -161,7 +161,7 @@ class Control:
 def _automaton(
     policy: FinitePolicy, views: Tensor, width: int, position: Tensor, reward: Tensor
 ) -> tuple[Floats, Whole, Whole]:
-    """A policy of k states, with `width` actions, as tables over the S positions, of which its seat sees `views`.
+    """A policy of k states, with `width` actions, as tables over the S positions; its seat sees them as `views`.
 
     Returns:
         Its probabilities [k, S, A], each row adding up to 1 in double precision; its state [k, E] on arriving at

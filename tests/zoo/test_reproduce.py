@@ -28,9 +28,10 @@ from zoo.papers.dice import gradients as dice_gradients
 from zoo.papers.figure import Figure, FigureRow, Part, Published, Reproduction, Tell
 from zoo.papers.lola import imp as lola_imp
 from zoo.papers.lola import ipd as lola_ipd
-from zoo.papers.run import DonePart, assembled, key
+from zoo.papers.run import assembled, key
 from zoo.papers.run import reproduce as run
 from zoo.papers.screen import report_screen
+from zoo.work.jobs import Done
 from zoo.work.progress import Reading
 
 CALLS: list[int] = []
@@ -72,7 +73,7 @@ class Squares(Figure):
         return plot
 
 
-def go(figure: Figure, folder: Path, workers: int = 1, force: bool = False) -> list[DonePart]:
+def go(figure: Figure, folder: Path, workers: int = 1, force: bool = False) -> list[Done]:
     CALLS.clear()
     chosen = run(figure, folder, quick=False, seeds=3, workers=workers, force=force, watch=lambda *_: None)
     return list(chosen)
@@ -127,7 +128,7 @@ def test_worker_processes_give_the_same(tmp_path: Path) -> None:
             Tiny(), tmp_path / folder, quick=True, seeds=2, workers=workers, force=False,
             watch=lambda *news: told.append(news),
         )  # fmt: skip
-        found = {done.part.name: done.result for done in chosen}
+        found = {done.job.key: done.result for done in chosen}
         assert told
         return found
 

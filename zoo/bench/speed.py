@@ -3,7 +3,7 @@
 The particle worlds are measured beside mpe2's own loop, in whichever of its two forms is the faster one.
 
 Every figure is the median of several repeats, each of which lasts long enough for the clock. Actions are drawn
-beforehand and given, so that an arena is measured and not its players.
+beforehand, so that the arena is measured and not its players.
 """
 
 from __future__ import annotations

@@ -18,10 +18,11 @@ from torch import Tensor
 from agents.parts.gradients import leaves as fresh_leaves
 from zoo.check.data import difference, leaves, rows
 from zoo.check.luck import scrambled
-from zoo.check.rules import ROWS, STEPS, Record, Rules, go_on, strangers
+from zoo.check.rules import ROWS, STEPS, Record, fresh, go_on, play, seeds_of, strangers
 from zoo.check.stranger import Stranger
 from zoo.check.telling import wrong_clock, wrong_record, wrong_spec
 from zoo.check.verdict import Faults, NotApplicable, one_line
+from zoo.entry.venue import Venue
 
 MANY = 4096  # episodes behind a mean
 SIGMAS = 4.0  # standard errors within which two means count as equal; equal ones are farther apart once in 16,000
@@ -29,40 +30,40 @@ SIGHT_SIGMAS = 6.0  # the same for thousands of means at once
 LONG = 300  # steps after which the law no longer waits for the end of an episode
 
 
-def spec_is_true(rules: Rules) -> Faults:
+def spec_is_true(venue: Venue) -> Faults:
     """1: shapes, types, masks, flags, bounds and offered words are as the spec says."""
-    with rules.arena() as arena:
+    with fresh(venue) as arena:
         yield from wrong_spec(arena)
-        yield from wrong_record(arena.spec, rules.play(arena, 1))
+        yield from wrong_record(arena.spec, play(arena, 1))
 
 
-def seeds_reproduce(rules: Rules) -> Faults:
+def seeds_reproduce(venue: Venue) -> Faults:
     """2: equal seeds and actions give equal games, in this object and in another, whatever else draws luck."""
-    with scrambled(1), rules.arena() as arena:
-        first, again = rules.play(arena, 2), rules.play(arena, 2)
-    with scrambled(2), rules.arena() as other:
-        elsewhere = rules.play(other, 2)
+    with scrambled(1), fresh(venue) as arena:
+        first, again = play(arena, 2), play(arena, 2)
+    with scrambled(2), fresh(venue) as other:
+        elsewhere = play(other, 2)
     for record, where in ((again, "after another reset"), (elsewhere, "in another object")):
         if at := difference(first.shown(), record.shown()):
             yield f"the same seeds gave another game {where} ({at}): draw all luck from the seed given to reset"
 
 
-def rows_are_independent(rules: Rules) -> Faults:
+def rows_are_independent(venue: Venue) -> Faults:
     """3: a row plays the same game in any batch, at any place, whatever its neighbours do."""
     batch = list(range(ROWS))
     others = [b for b in batch if b != 3]
     turned = [(5 * b + 2) % ROWS for b in batch]
-    with rules.arena() as arena:
-        whole = rules.play(arena, 3)
-        changed = rules.play(arena, 3, rows=[ROWS if b == 3 else b for b in batch])
-        moved = rules.play(arena, 3, rows=turned)
+    with fresh(venue) as arena:
+        whole = play(arena, 3)
+        changed = play(arena, 3, rows=[ROWS if b == 3 else b for b in batch])
+        moved = play(arena, 3, rows=turned)
     if at := difference(_rows(whole, others), _rows(changed, others)):
         yield f"other seeds and actions in row 3 changed another row ({at})"
     if at := difference(_rows(whole, turned), _rows(moved, batch)):
         yield f"rows that change places play other games ({at}): luck must come from the row's seed alone"
-    with rules.arena(1) as single:
+    with fresh(venue, 1) as single:
         for b in (0, 3):
-            if at := difference(_rows(whole, [b]), rules.play(single, 3, rows=[b]).shown()):
+            if at := difference(_rows(whole, [b]), play(single, 3, rows=[b]).shown()):
                 yield f"row {b} of a batch of {ROWS} plays another game alone (B = 1; {at})"
 
 
@@ -72,18 +73,18 @@ def _rows(record: Record, index: list[int]) -> list[object]:
     return [moments, [None if state is None else state[index] for state in record.states]]
 
 
-def faces_agree(rules: Rules) -> Faults:
+def faces_agree(venue: Venue) -> Faults:
     """4: PettingZoo's face plays the same game, and passes PettingZoo's own tests."""
     from arenas.foreign.face import env, parallel_env
 
-    entry = rules.venue.entry
-    with rules.arena(1) as arena:
+    entry = venue.entry
+    with fresh(venue, 1) as arena:
         if any(seat.message_dim for seat in arena.spec.seats.values()):
             yield NotApplicable("its seats send messages, for which PettingZoo has no word")
-        record = rules.play(arena, 4, autoreset=False, until_over=True)
+        record = play(arena, 4, autoreset=False, until_over=True)
     parallel = partial(parallel_env, entry.factory, **entry.fixed, **entry.settings)
     with contextlib.closing(parallel()) as face:
-        for fault in _shows_otherwise(face, record, int(rules.seeds(4, 1))):
+        for fault in _shows_otherwise(face, record, int(seeds_of(4, 1))):
             yield f"the PettingZoo face plays another game than the batch of one: {fault}"
     yield from _pettingzoo(parallel, partial(env, entry.factory, **entry.fixed, **entry.settings))
 
@@ -131,9 +132,9 @@ def _pettingzoo(parallel: Callable[[], Any], aec: Callable[[], Any]) -> Iterator
             yield f"pettingzoo.test.{name}: {' '.join(str(error).split()) or type(error).__name__}"
 
 
-def seats_are_exchangeable(rules: Rules) -> Faults:
+def seats_are_exchangeable(venue: Venue) -> Faults:
     """5: two players of a side may change places, and then earn and see what they did before."""
-    spec = rules.venue.spec
+    spec = venue.spec
     pairs = [pair for seats in spec.sides().values() for pair in itertools.pairwise(seats)]
     if not pairs:
         yield NotApplicable("no side has two seats")
@@ -141,20 +142,20 @@ def seats_are_exchangeable(rules: Rules) -> Faults:
     for one, two in pairs:
         if form(spec.seats[one]) != form(spec.seats[two]):
             yield f"seats {one} and {two} are of one side but see or do different things: give each its own side"
-    if hasattr(rules.venue.arena(), "package"):
+    if hasattr(venue.arena(), "package"):
         yield NotApplicable("a PettingZoo environment does not say whether it matters who moves first")
     for one, two in pairs:
-        yield from _changes_places(rules, one, two)
+        yield from _changes_places(venue, one, two)
 
 
-def _changes_places(rules: Rules, one: str, two: str) -> Iterator[str]:
+def _changes_places(venue: Venue, one: str, two: str) -> Iterator[str]:
     """What a player earns or sees otherwise in seat `two` than in seat `one`."""
-    with rules.arena(MANY) as arena:
+    with fresh(venue, MANY) as arena:
         rest = strangers(arena, seed=3)
         p, q = (Stranger(arena.spec, one, seed, device=arena.device) for seed in (1, 2))
         steps = arena.spec.max_steps
-        here = rules.play(arena, 5, steps, players={**rest, one: p, two: q}, autoreset=False, until_over=True)
-        there = rules.play(arena, 6, steps, players={**rest, one: q, two: p}, autoreset=False, until_over=True)
+        here = play(arena, 5, steps, players={**rest, one: p, two: q}, autoreset=False, until_over=True)
+        there = play(arena, 6, steps, players={**rest, one: q, two: p}, autoreset=False, until_over=True)
     for mine, others in ((one, two), (two, one)):
         a, b = here.returns()[mine], there.returns()[others]
         if _apart(a, b) > SIGMAS:
@@ -183,29 +184,29 @@ def _apart(a: Tensor, b: Tensor) -> float:
     return float((difference / error.clamp_min(1e-9)).max())
 
 
-def snapshots_restore(rules: Rules) -> Faults:
+def snapshots_restore(venue: Venue) -> Faults:
     """6: after `restore` the same actions give the same game, whatever was played in between."""
-    with rules.arena() as arena:
+    with fresh(venue) as arena:
         if "simulator" not in arena.spec.offers:
             yield NotApplicable("it is no simulator")
-        record = rules.play(arena, 7, 4)
+        record = play(arena, 7, 4)
         snapshot = arena.snapshot()
         for path, leaf in leaves(snapshot):
             if not isinstance(leaf, Tensor | bool | int | float):
                 yield f"the snapshot holds a {type(leaf).__name__} at {path}: only tensors and numbers can be kept"
         ahead = go_on(arena, record, STEPS)
-        rules.play(arena, 8)
+        play(arena, 8)
         arena.restore(snapshot)
         if at := difference(ahead.shown(), go_on(arena, record, STEPS).shown()):
             yield f"after restore the same actions gave another game ({at}): snapshot must hold all of it"
 
 
-def episodes_end(rules: Rules) -> Faults:
+def episodes_end(venue: Venue) -> Faults:
     """7: a finished row starts anew on the next step with autoreset, and rests without."""
-    spec = rules.venue.spec
+    spec = venue.spec
     steps = min(2 * spec.max_steps + 3, LONG)
-    with rules.arena() as arena:
-        again, once = rules.play(arena, 9, steps), rules.play(arena, 9, steps, autoreset=False)
+    with fresh(venue) as arena:
+        again, once = play(arena, 9, steps), play(arena, 9, steps, autoreset=False)
     ends = [next(iter(moment.values())).last for moment in once.moments]
     if not torch.stack(ends).any():
         yield NotApplicable(f"no episode ended within {steps} steps")
@@ -222,19 +223,19 @@ def episodes_end(rules: Rules) -> Faults:
         over |= ends[t]
 
 
-def device_is_honoured(rules: Rules) -> Faults:
+def device_is_honoured(venue: Venue) -> Faults:
     """8: all tensors live on the device asked for, and none is made on torch's default device."""
     for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
-        with rules.arena(device=device) as arena:
+        with fresh(venue, device=device) as arena:
             if (arena.device, arena.batch_size) != (device, ROWS):
                 yield f"device and batch_size are {arena.device} and {arena.batch_size}, asked for {device} and {ROWS}"
-            record = rules.play(arena, 10)
+            record = play(arena, 10)
             for path, leaf in leaves(record.shown()):
                 if isinstance(leaf, Tensor) and leaf.device.type != device:
                     yield f"{path} lives on {leaf.device}, asked for {device}"
             # played again where torch's default device holds no numbers, what is made there gives itself away
             mend = "reset or step makes a tensor on torch's default device: make it with device=self.device"
-            seeds = rules.seeds(10, ROWS).to(device)
+            seeds = seeds_of(10, ROWS).to(device)
             try:
                 with torch.device("meta"):
                     shown = [arena.reset(seeds), *(arena.step(actions) for actions in record.actions)]
@@ -244,18 +245,18 @@ def device_is_honoured(rules: Rules) -> Faults:
                 yield mend
 
 
-def twins_are_strangers(rules: Rules) -> Faults:
+def twins_are_strangers(venue: Venue) -> Faults:
     """9: a twin plays the same rules in any number of copies, and neither disturbs the other."""
     copies = ROWS - 2
-    with rules.arena() as arena, rules.arena(copies) as smaller:
+    with fresh(venue) as arena, fresh(venue, copies) as smaller:
         if "simulator" not in arena.spec.offers:
             yield NotApplicable("it is no simulator")
-        undisturbed, same = rules.play(arena, 11), rules.play(smaller, 11)
-    with rules.arena() as arena:
+        undisturbed, same = play(arena, 11), play(smaller, 11)
+    with fresh(venue) as arena:
         twin = arena.twin(copies)
         if (type(twin), twin.batch_size, twin.spec) != (type(arena), copies, arena.spec):
             yield f"twin({copies}) gave {type(twin).__name__} with {twin.batch_size} copies, or other rules"
-        mine, its = rules.play(arena, 11, 4), rules.play(twin, 11, 3)
+        mine, its = play(arena, 11, 4), play(twin, 11, 3)
         mine, its = go_on(arena, mine, STEPS - 4), go_on(twin, its, STEPS - 3)
     if at := difference(undisturbed.shown(), mine.shown()):
         yield f"playing in a twin changed this game ({at}): share no state"
@@ -263,17 +264,17 @@ def twins_are_strangers(rules: Rules) -> Faults:
         yield f"a twin plays another game than the first does with the same seeds ({at})"
 
 
-def value_is_exact(rules: Rules) -> Faults:
+def value_is_exact(venue: Venue) -> Faults:
     """10: where an exact value is offered, it is the mean of many episodes, and differentiable."""
-    if "value" not in rules.venue.spec.offers:
+    if "value" not in venue.spec.offers:
         yield NotApplicable("it offers no exact value")
-    with rules.arena(MANY) as arena:
-        # where actions are continuous the value is that of the means, so that is what is played
+    with fresh(venue, MANY) as arena:
+        # where actions are continuous the value is the value of the means, so the means are played
         players = strangers(arena, seed=1, deviation=0.0)
         theta = {seat: fresh_leaves(policy.parameters) for seat, policy in players.items()}
         policies = {seat: policy.with_parameters(theta[seat]) for seat, policy in players.items()}
         exact = arena.value(policies, steps=arena.spec.max_steps, gamma=1.0)
-        record = rules.play(arena, 12, arena.spec.max_steps, players=players, autoreset=False)
+        record = play(arena, 12, arena.spec.max_steps, players=players, autoreset=False)
     for seat, total in record.returns().items():
         error = float(total.std()) / MANY**0.5
         if exact[seat].shape != (1,) or abs(float(exact[seat].detach()) - float(total.mean())) > SIGMAS * error + 1e-4:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from zoo.check import acting, border, games, learning, luck
-from zoo.check.rules import Rules, shortened
+from zoo.check.rules import shortened
 from zoo.check.subject import Specimen, subject
 from zoo.check.verdict import Finding, Law, hold
 from zoo.entry.catalogue import refusal
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 
 LUCK, BY_LUCK = "5", frozenset({"1", "2", "4", "7", "8", "10"})  # an agent that breaks law 5 breaks these by it
@@ -27,7 +27,7 @@ AGENT_LAWS: tuple[Law[Specimen], ...] = (
     Law("10", "Only tensors and numbers leave, and survive", border.only_numbers_leave),
 )
 
-ARENA_LAWS: tuple[Law[Rules], ...] = (
+ARENA_LAWS: tuple[Law[Venue], ...] = (
     Law("1", "What the spec says is true", games.spec_is_true),
     Law("2", "Seeds reproduce", games.seeds_reproduce),
     Law("3", "Rows are independent", games.rows_are_independent),
@@ -61,4 +61,4 @@ def check_arena(arena: str, settings: Sequence[str] = (), wrap: tuple[str, ...] 
     Raises:
         UserError: an unknown name or field, or values that do not fit.
     """
-    return hold(ARENA_LAWS, Rules(shortened(ArenaChoice(arena, tuple(settings), wrap), _ARENA_LENGTH)))
+    return hold(ARENA_LAWS, shortened(ArenaChoice(arena, tuple(settings), wrap), _ARENA_LENGTH))

@@ -25,6 +25,7 @@ from zoo.errors import UserError
 
 ROWS, STEPS = 7, 13
 _LARGEST = 2**63 - 1
+Players = Mapping[str, Policy]  # by seat
 
 
 @dataclass
@@ -45,40 +46,34 @@ class Record:
         return {seat: torch.stack([m[seat].reward for m in self.moments]).double().sum(0) for seat in self.moments[0]}
 
 
-@dataclass(frozen=True)
-class Rules:
-    """An arena as it was asked for, its episodes short where it lets us choose."""
+def fresh(venue: Venue, copies: int = ROWS, device: str = "cpu") -> closing[Arena]:
+    """A fresh arena, closed afterwards."""
+    return closing(venue.make(copies, device))
 
-    venue: Venue
 
-    def arena(self, copies: int = ROWS, device: str = "cpu") -> closing[Arena]:
-        """A fresh arena, closed afterwards."""
-        return closing(self.venue.make(copies, device))
+def seeds_of(seed: int, count: int) -> Tensor:
+    """Seeds of rows 0 .. `count` - 1, long, none of them negative: PettingZoo's environments take no others."""
+    return derive_rows(seed, count, "game") & _LARGEST
 
-    @staticmethod
-    def seeds(seed: int, count: int) -> Tensor:
-        """Seeds of rows 0 .. `count` - 1, long, none of them negative: PettingZoo's environments take no others."""
-        return derive_rows(seed, count, "game") & _LARGEST
 
-    def play(
-        self,
-        arena: Arena,
-        seed: int,
-        steps: int = STEPS,
-        *,
-        rows: Sequence[int] | None = None,
-        autoreset: bool = True,
-        players: Mapping[str, Policy] | None = None,
-        until_over: bool = False,
-    ) -> Record:
-        """A game from the start; rows `rows` of the seed's, by default the first B."""
-        index = list(range(arena.batch_size) if rows is None else rows)
-        count = max(index) + 1
-        table = strangers(arena) if players is None else players
-        luck = {seat: derive_rows(seed, count, "seat", seat)[index].to(arena.device) for seat in table}
-        seatings = {seat: Seating(seat, luck[seat], luck[seat]) for seat in table}
-        start = begin(arena, self.seeds(seed, count)[index].to(arena.device), table, seatings, autoreset=autoreset)
-        return go_on(arena, start, steps, table, until_over=until_over)
+def play(
+    arena: Arena,
+    seed: int,
+    steps: int = STEPS,
+    *,
+    rows: Sequence[int] | None = None,
+    autoreset: bool = True,
+    players: Players | None = None,
+    until_over: bool = False,
+) -> Record:
+    """A game from the start; rows `rows` of the seed's, by default the first B."""
+    index = list(range(arena.batch_size) if rows is None else rows)
+    count = max(index) + 1
+    table = strangers(arena) if players is None else players
+    luck = {seat: derive_rows(seed, count, "seat", seat)[index].to(arena.device) for seat in table}
+    seatings = {seat: Seating(seat, luck[seat], luck[seat]) for seat in table}
+    start = begin(arena, seeds_of(seed, count)[index].to(arena.device), table, seatings, autoreset=autoreset)
+    return go_on(arena, start, steps, table, until_over=until_over)
 
 
 def shortened(choice: ArenaChoice, length: int) -> Venue:
@@ -103,7 +98,7 @@ def strangers(arena: Arena, *, seed: int = 0, deviation: float = DEVIATION) -> d
 
 
 def act_all(
-    table: Mapping[str, Policy], steps: TimeSteps, memories: Mapping[str, Memory]
+    table: Players, steps: TimeSteps, memories: Mapping[str, Memory]
 ) -> tuple[dict[str, Action], dict[str, Memory]]:
     """What every seat does, in the table's order, and what it remembers then."""
     both = {seat: policy.act(steps[seat], memories[seat]) for seat, policy in table.items()}
@@ -111,12 +106,7 @@ def act_all(
 
 
 def begin(
-    arena: Arena,
-    seeds: Tensor,
-    table: Mapping[str, Policy],
-    seatings: Mapping[str, Seating],
-    *,
-    autoreset: bool = True,
+    arena: Arena, seeds: Tensor, table: Players, seatings: Mapping[str, Seating], *, autoreset: bool = True
 ) -> Record:
     """The first moment of a game, to be carried on by `go_on`."""
     memories = {seat: policy.begin(seatings[seat]) for seat, policy in table.items()}
@@ -125,7 +115,7 @@ def begin(
 
 
 def go_on(
-    arena: Arena, record: Record, steps: int, table: Mapping[str, Policy] | None = None, *, until_over: bool = False
+    arena: Arena, record: Record, steps: int, table: Players | None = None, *, until_over: bool = False
 ) -> Record:
     """A record with up to `steps` more steps; the one given stays as it is."""
     players = strangers(arena) if table is None else table

@@ -16,7 +16,7 @@ from agents.randomness import derive, derive_rows
 from agents.rollout import rollout
 from arenas.protocol import Action, Arena, ArenaSpec, TimeStep, TimeSteps
 from zoo.check.data import clone, difference, rows
-from zoo.check.rules import ROWS, act_all, begin, go_on, shortened, strangers
+from zoo.check.rules import ROWS, Players, act_all, begin, go_on, shortened, strangers
 from zoo.check.stranger import Stranger
 from zoo.entry.entrant import Entrant
 from zoo.entry.registry import AgentEntry, load_agent
@@ -66,7 +66,7 @@ class Play:
     memories: list[dict[str, Memory]]
 
 
-def follow(table: Mapping[str, Policy], game: Game) -> Play:
+def follow(table: Players, game: Game) -> Play:
     """Play along: at every moment each seat acts, in the table's order."""
     memories = {seat: policy.begin(game.seatings[seat]) for seat, policy in table.items()}
     play = Play([], [memories])
@@ -139,7 +139,7 @@ class Specimen:
         return {seat: self.make((seat,), derive(seed, seat)) for seat in self.spec.seats}
 
     def seatings(self, seed: int, copies: int, *, training: bool = False) -> dict[str, Seating]:
-        """Luck for every seat; that of a row depends on its number only."""
+        """Luck for every seat; the luck of a row depends on its number only."""
         team = derive_rows(seed, copies, "team")
         return {s: Seating(s, derive_rows(seed, copies, "seat", s), team, training) for s in self.spec.seats}
 
@@ -150,7 +150,7 @@ class Specimen:
         start = begin(arena, derive_rows(seed, copies, "game"), table, seatings)
         return Game(go_on(arena, start, MOMENTS - 1, table).moments, seatings)
 
-    def round(self, table: Mapping[str, Policy], seed: int) -> JointTrajectory:
+    def round(self, table: Players, seed: int) -> JointTrajectory:
         """A segment of `STEPS` steps in `COPIES` copies, as in training."""
         seatings = self.seatings(derive(seed, "luck"), COPIES, training=True)
         memories = {seat: policy.begin(seatings[seat]) for seat, policy in table.items()}
@@ -165,14 +165,7 @@ class Specimen:
         return SIGHTS[1:] if self.needs & {"joint", "state"} else SIGHTS
 
     def lessons(
-        self,
-        table: Mapping[str, Policy],
-        rounds: int,
-        *,
-        seed: int = 11,
-        first: int = 0,
-        sight: Sight = SIGHTS[-1],
-        order: int = 1,
+        self, table: Players, rounds: int, *, seed: int = 11, first: int = 0, sight: Sight = SIGHTS[-1], order: int = 1
     ) -> Iterator[Lesson]:
         """Rounds, each followed by a lesson for every agent at the table from the same segment.
 
@@ -193,7 +186,7 @@ class Specimen:
                 lessons.append(Lesson(agent, cut(joint, agent.seats, sight), context))
             yield from lessons[::order]
 
-    def teach(self, table: Mapping[str, Policy], rounds: int, **how: Any) -> list[dict[str, float]]:
+    def teach(self, table: Players, rounds: int, **how: Any) -> list[dict[str, float]]:
         """Give all `lessons`; returns the metrics."""
         return [lesson.learn() for lesson in self.lessons(table, rounds, **how)]
 

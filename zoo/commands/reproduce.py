@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from zoo.papers.figure import Figure, Reproduction
-    from zoo.papers.run import DonePart
+    from zoo.work.jobs import Done
 
 EPILOG = """\b
 Finished parts are kept in the folder, so that the same command goes on after
@@ -117,21 +117,23 @@ def _run(
 
     from rich.console import Console
 
-    from zoo.papers.run import assembled, reproduce
+    from zoo.papers.run import assembled, key, reproduce
     from zoo.work.progress import Progress, clock
 
     started = time.monotonic()
-    done: list[DonePart] = []
-    total = len(figure.parts(quick, seeds))
+    done: list[Done] = []
+    names = {key(figure, part): part.name for part in figure.parts(quick, seeds)}
+    total = len(names)
     try:
         with Progress(figure.unit, Console(stderr=True), every=30) as progress:
             for part in reproduce(
                 figure, folder, quick=quick, seeds=seeds, workers=workers, force=force, watch=progress.update
             ):
                 done.append(part)
-                progress.finish(part.part.name)
+                progress.finish(names[part.job.key])
                 if not part.kept:
-                    progress.say(f"part {len(done)} of {total}, {part.part.name}: done in {clock(part.wall_s)}")
+                    said = f"part {len(done)} of {total}, {names[part.job.key]}: done in {clock(part.wall_s)}"
+                    progress.say(said)
     except KeyboardInterrupt:
         click.echo(f"stopped; {len(done)} of {total} parts are kept in {folder}, the same command goes on", err=True)
         sys.exit(130)

@@ -18,11 +18,12 @@ from zoo.errors import UserError, nearest
 if TYPE_CHECKING:
     from zoo.papers.figure import Figure
 
+_DECLARED: list[dict[str, Any]] = json.loads(Path(__file__).with_name("figures.json").read_text())
+#: Name -> criteria and caveats that hold whatever came out: they stand below the table.
+REMARKS: dict[str, list[str]] = {facts["name"]: facts.pop("remarks", []) for facts in _DECLARED}
 #: Name -> name, title, source (paper, and which table or figure), CPU minutes of one thread as measured, and how many
 #: seeds, by default and with --quick; in the order of the papers.
-FIGURES: dict[str, dict[str, Any]] = {
-    facts["name"]: facts for facts in json.loads(Path(__file__).with_name("figures.json").read_text())
-}
+FIGURES = {facts["name"]: facts for facts in _DECLARED}
 NAMES = tuple(FIGURES)
 #: Figures whose name does not begin with the folder of their paper.
 _ELSEWHERE = {"gradient-direction": "maddpg-gradient-direction"}

@@ -1,4 +1,4 @@
-"""What a figure is, and what comes out of it: findings, each a published number beside ours, with a verdict."""
+"""What a figure is, and what comes out of it: rows, each with a published number beside ours and a verdict."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from leaderboard.report import plots
-from leaderboard.statistics.estimate import Estimate, deviation, of_deviation, plain, wilson
-from zoo.papers import FIGURES
+from leaderboard.statistics.estimate import Estimate, deviation, of_deviation, plain, t, wilson
+from zoo.papers import FIGURES, REMARKS
 
-#: A part calls it while it works: how much is done, and of how much.
+#: What a part calls while it works: how much is done, and of how much.
 Tell = Callable[[int, int], None]
 #: A part's settings and result: plain JSON.
 Json = Any
@@ -21,8 +21,8 @@ NO_NUMBER = "no number published"
 #: What the verdicts mean.
 VERDICTS = (
     "agrees: our mean lies within the published bounds, or, where there are none, our interval holds the published"
-    " value (holds it). better by, worse by, misses by: neither; how far our mean is from the nearest bound, or from"
-    " the value."
+    " value (holds it). better by, worse by, misses by: neither is so; how far our mean is from the nearest bound, or"
+    " from the value."
 )
 
 
@@ -75,7 +75,7 @@ class FigureRow:
 
     @property
     def verdict(self) -> str:
-        """Does ours agree with what was published, or by how much does it miss it? `VERDICTS` explains the words."""
+        """Whether ours agrees with what was published, or by how much it misses; `VERDICTS` explains the words."""
         published, ours = self.published, self.ours.mean
         if published is None:
             return NO_NUMBER
@@ -136,13 +136,18 @@ class Figure(ABC):
 
     name: ClassVar[str]
     unit: ClassVar[str] = "updates"  # what a part's progress counts
-    #: Raised by one when the parts mean something else than before, so that kept results are not mixed up.
+    #: Is raised by one when parts mean something else than before, so that kept results are not mixed up.
     revision: ClassVar[int] = 1
 
     @property
     def facts(self) -> dict[str, Json]:
         """What the list of figures says of this one; `zoo.papers.FIGURES` says what there is."""
         return FIGURES[self.name]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be said of this figure whatever came out."""
+        return REMARKS[self.name]
 
     @abstractmethod
     def parts(self, quick: bool, seeds: int) -> list[Part]:
@@ -160,6 +165,18 @@ class Figure(ABC):
 def spread(values: Sequence[float] | np.ndarray) -> float | None:
     """Standard deviation over runs; None with fewer than two."""
     return float(np.std(np.asarray(values, dtype=float), ddof=1)) if len(values) > 1 else None
+
+
+def over_runs(
+    label: str,
+    values: np.ndarray,
+    published: Published | None,
+    group: str,
+    better: Literal["", "higher", "lower"] = "",
+    note: str = "",
+) -> FigureRow:
+    """The row of a number that every run gave: its mean with Student's interval, and its standard deviation."""
+    return FigureRow(label, t(values), published, group, better, note=note, sd=spread(values))
 
 
 def seed_words(count: int) -> str:

@@ -1,7 +1,7 @@
-"""Games of the house's runs and scripts: played whole and frozen, summed up seat by seat.
+"""Games of the house's runs and scripts: frozen entrants play whole episodes, which are summed up seat by seat.
 
 A game is a seating: seat -> entrant, all of the same arena. All games of an arena have the luck of the same episodes,
-so that what differs between two games is who plays.
+so that two games differ only in who plays.
 """
 
 from __future__ import annotations

@@ -1,45 +1,35 @@
-"""Does a figure's parts, here or in worker processes, and keeps each as it is done.
+"""Does the parts of a figure, here or in worker processes, and keeps the result of each as soon as it is done.
 
 A part's result lies in `parts/KEY.json` of the figure's folder. KEY is a hash of the version, the figure and its
 revision, the function and the settings: the same command goes on where it was stopped, whatever stopped it, and a
-changed setting is a part of its own.
+part with another setting is another part.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zoo import __version__
 from zoo.errors import UserError
 from zoo.papers.figure import Figure, Json, Part, Reproduction
-from zoo.work.jobs import Results, do, key_of
+from zoo.work.jobs import Done, Results, do, key_of
 from zoo.work.pool import Contact, Job, function_of, name_of
 from zoo.work.progress import Reading, Watch
 
 
-@dataclass(frozen=True)
-class DonePart:
-    """A part that is done: what came out and what it took."""
-
-    part: Part
-    result: Json
-    cpu_s: float
-    wall_s: float
-    kept: bool = False  # from an earlier run
-
-
 def key(figure: Figure, part: Part) -> str:
-    """Under which name a part is kept."""
+    """The name under which a part's result is kept."""
     return key_of(__version__, figure.name, figure.revision, part.function.__qualname__, dict(part.settings))
 
 
 def reproduce(
     figure: Figure, folder: Path, *, quick: bool, seeds: int, workers: int, force: bool, watch: Watch
-) -> Iterator[DonePart]:
-    """The parts as they are done, those kept from before first; `assembled` makes a report of all of them.
+) -> Iterator[Done]:
+    """The parts as they are done, those kept from before first, each a job with the part's `key`.
+
+    `assembled` makes a report of all of them.
 
     Raises:
         UserError: the folder cannot be written, or a worker process was ended from outside.
@@ -54,16 +44,15 @@ def reproduce(
     def news(job: Job, at: tuple[int, int]) -> None:
         watch(parts[job.key].name, Reading(*at, {}))
 
-    for done in do(jobs, results, workers, force=force, watch=news):
-        yield DonePart(parts[done.job.key], done.result, done.cpu_s, done.wall_s, done.kept)
+    yield from do(jobs, results, workers, force=force, watch=news)
 
 
 def _do(contact: Contact, function: str, settings: dict[str, Any]) -> Json:
     return function_of(function)(lambda done, total: contact.tell((done, total)), **settings)
 
 
-def assembled(figure: Figure, done: Sequence[DonePart], *, quick: bool, seeds: int) -> Reproduction:
+def assembled(figure: Figure, done: Sequence[Done], *, quick: bool, seeds: int) -> Reproduction:
     """The report, whatever the order in which the parts came."""
-    results = {key(figure, d.part): d.result for d in done}
+    results = {one.job.key: one.result for one in done}
     parts = figure.parts(quick, seeds)
     return figure.assemble([(part, results[key(figure, part)]) for part in parts], quick, seeds)

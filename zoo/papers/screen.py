@@ -45,22 +45,23 @@ def _plain(value: Any) -> str:
 def _sheet(rows: Sequence[FigureRow], counts: bool) -> Sheet:
     digits = max(2, decimals([row.ours.half for row in rows], default=3))
     columns = [labels("", [row.label for row in rows])]
-    if any(row.published for row in rows):
-        cells = [_published(row.published) if row.published else MISSING for row in rows]
-        columns.append(Column("published", cells))
+
+    def add(heading: str, cells: list[str], style: str = "") -> None:
+        """A column, where any row has something in it."""
+        if set(cells) != {MISSING}:
+            columns.append(Column(heading, cells, style=style))
+
+    add("published", [_published(row.published) if row.published else MISSING for row in rows])
     headings = dict.fromkeys(heading for row in rows for heading in row.exact)
     for heading in headings:
-        columns.append(Column(heading, [row.exact.get(heading, MISSING) for row in rows], style="bold"))
+        add(heading, [row.exact.get(heading, MISSING) for row in rows], "bold")
     if not headings:
         columns.append(figures("ours [95 %]", [row.ours for row in rows], digits, style="bold"))
-    if any(row.published for row in rows):
-        columns.append(Column("verdict", [row.verdict if row.published else MISSING for row in rows]))
-    if any(row.sd is not None for row in rows):
-        columns.append(Column("sd", [number(row.sd, 2) for row in rows]))
+    add("verdict", [row.verdict if row.published else MISSING for row in rows])
+    add("sd", [number(row.sd, 2) for row in rows])
     if counts:
-        columns.append(Column("n", [f"{row.ours.n:,}" for row in rows]))
-    if any(row.target for row in rows):
-        columns.append(Column("target", [row.target or MISSING for row in rows]))
+        add("n", [f"{row.ours.n:,}" for row in rows])
+    add("target", [row.target or MISSING for row in rows])
     return Sheet(columns)
 
 

@@ -103,8 +103,7 @@ class HouseTable(Figure):
     measures: ClassVar[tuple[Measure, ...]]
     labels: ClassVar[Mapping[str, str]] = {}  # of cells with long names
     versus: ClassVar[str] = ""  # names of the roles, "predators v prey"
-    remarks: ClassVar[tuple[str, ...]] = ()  # what is to be said of this figure alone,
-    caveats: ClassVar[tuple[str, ...]]  # of all figures of the kind,
+    caveats: ClassVar[tuple[str, ...]]  # what is to be said of all figures of the kind,
     unlike: ClassVar[tuple[str, ...]] = ()  # and of all figures of the paper
     function: ClassVar[Callable[..., Json]] = staticmethod(games.measure)
     panel_height: ClassVar[float]

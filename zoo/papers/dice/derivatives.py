@@ -6,8 +6,6 @@ of both policies are known exactly from the arena; each estimator is differentia
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -16,23 +14,26 @@ from agents.randomness import derive_rows, uniform
 from arenas.protocol import Arena, TimeStep
 
 STEPS, GAMMA = 150, 0.96
-SET = 8  # episodes on which derivatives are taken together
+SET = 8  # episodes of which the derivatives are taken together
 LAMBDA = 0.95
 #: What the row player is paid at CC, CD, DC, DD.
 PAY = torch.tensor([-1.0, -3.0, 0.0, -2.0], dtype=torch.float64)
 
 
 class Pair:
-    """Two memory-one policies as tables of cooperation [5], in their own views, and what is known of them exactly."""
+    """Two memory-one policies as tables of the probability to cooperate [5], and their exact values.
+
+    Each policy's logits are in its player's own view of the state: start, CC, CD, DC, DD, the own action first.
+    """
 
     def __init__(self, logits: Tensor) -> None:
         self.logits = logits  # float64 [2, 5]
         p = logits.sigmoid()
         self.swap = torch.tensor([0, 1, 3, 2, 4])
-        self.first, self.second = p[0], p[1][self.swap]  # both by the row player's view
+        self.first, self.second = p[0], p[1][self.swap]  # both in the row player's view
 
     def values(self) -> Tensor:
-        """V_t(s) of the row player, float64 [T + 1, 5], not discounted from the start: from step t on."""
+        """V_t(s) of the row player, float64 [T + 1, 5]: the return from step t on, discounted from t on."""
         p, q = self.first, self.second
         joint = torch.stack((p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)), dim=-1)  # [5, 4]
         values = [torch.zeros(5, dtype=torch.float64)]
@@ -42,7 +43,7 @@ class Pair:
 
 
 class LogitTable:
-    """A policy for the exact value of an arena: probabilities from logits of cooperating."""
+    """The policy with these logits of cooperating, in the form in which an arena computes exact values."""
 
     memoryless = True
     replicas = 1
@@ -81,7 +82,10 @@ def play(pair: Pair, seed: int, first: int, episodes: int) -> tuple[Tensor, Tens
 
 
 def fitted_values(states: Tensor, reward: Tensor) -> Tensor:
-    """Mean discounted return from each state on, [5]; every visit of the first half counts, whose returns are whole."""
+    """Mean discounted return from each state on, [5].
+
+    Only visits in the first half of an episode count, as the returns of later ones are cut short.
+    """
     to_go = torch.zeros_like(reward[0])
     total, count = torch.zeros(5, dtype=torch.float64), torch.zeros(5, dtype=torch.float64)
     for t in range(STEPS - 1, -1, -1):
@@ -105,7 +109,7 @@ def generalised(reward: Tensor, values: Tensor) -> Tensor:
 
 
 def estimates(pair: Pair, fitted: Tensor, states: Tensor, joints: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-    """By estimator the gradients [G, 10] and Hessians [G, 10, 10] of G sets of 8 episodes.
+    """Estimator -> the gradients [G, 10] and Hessians [G, 10, 10] of G sets of 8 episodes.
 
     Each set has parameters of its own, so that one backward pass serves them all.
     """
@@ -128,14 +132,14 @@ def estimates(pair: Pair, fitted: Tensor, states: Tensor, joints: Tensor) -> dic
     baseline = dice.discounted(now, GAMMA)
     advantage = dice.discounted(pay + GAMMA * following - now, GAMMA)
     advantage_fitted = dice.discounted(generalised(pay, fitted[states]), GAMMA)
-    surrogates: dict[str, Callable[[], Tensor]] = {
-        "surrogate": lambda: dice.surrogate(log_prob, reward),
-        "dice": lambda: dice.dice(log_prob, reward),
-        "baseline": lambda: dice.dice_with_baseline(log_prob, reward, baseline),
-        "loaded": lambda: dice.loaded_dice(log_prob, advantage),
-        "loaded_fitted": lambda: dice.loaded_dice(log_prob, advantage_fitted),
+    surrogates = {
+        "surrogate": dice.surrogate(log_prob, reward),
+        "dice": dice.dice(log_prob, reward),
+        "baseline": dice.dice_with_baseline(log_prob, reward, baseline),
+        "loaded": dice.loaded_dice(log_prob, advantage),
+        "loaded_fitted": dice.loaded_dice(log_prob, advantage_fitted),
     }
-    return {name: _derivatives(surrogate() / SET, theta) for name, surrogate in surrogates.items()}
+    return {name: _derivatives(surrogate / SET, theta) for name, surrogate in surrogates.items()}
 
 
 def _derivatives(objective: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,7 +149,7 @@ def _derivatives(objective: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def correlation(a: Tensor, b: Tensor) -> Tensor:
-    """Pearson's, over the last axis: of each row of `a` [K, D] with `b` [D]; NaN where a row is constant."""
+    """Pearson's correlation over the last axis: of each row of `a` [K, D] with `b` [D]; NaN where a row is constant."""
     a, b = a - a.mean(-1, keepdim=True), b - b.mean()
     products: Tensor = (a @ b) / (a.norm(dim=-1) * b.norm())
     return products

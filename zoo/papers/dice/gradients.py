@@ -2,9 +2,10 @@
 
 A seed is a pair of memory-one policies of the iterated prisoner's dilemma, logits N(0, 1); the value is the row
 player's discounted return over T = 150 steps. Its gradient [10] and Hessian [10, 10] in the logits of both are known
-exactly from the arena. 100,000 episodes are drawn from the pair, and each estimator is differentiated once and twice
-on every 8 of them; the estimate from n episodes is the mean over n / 8 such sets, and the episodes hold several
-disjoint n. The mixed block [5, 5], first the row player's logits and then the column player's, is all that LOLA uses.
+exactly from the arena. 100,000 episodes are drawn from the pair, and each estimator is differentiated once and twice on
+every 8 of them; the estimate from n episodes is the mean over n / 8 such sets, and the 100,000 episodes hold several
+disjoint samples of n. LOLA uses only the mixed block [5, 5]: the derivatives in a logit of the row player and one of
+the column player.
 
 The baseline of "DiCE + baseline" and the values of "loaded DiCE, exact values" are the exact values of the two
 policies, as good as a critic can be. "Loaded DiCE, fitted values" takes generalised advantages (lambda .95) from a
@@ -43,7 +44,7 @@ from zoo.papers.dice.derivatives import (
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell, seed_words
 
 CHUNK = 2000  # episodes in memory at once
-FITTED = 64  # other episodes from which the fitted values are
+FITTED = 64  # other episodes, to whose returns the fitted values are fitted
 SIZES = (64, 128, 256, 1_000, 4_000, 10_000, 40_000, 100_000)
 QUICK = (64, 256, 1_000, 4_000, 10_000)
 #: Kinds of derivatives that are compared.
@@ -59,7 +60,7 @@ ESTIMATORS = {
 
 
 def one_pair(tell: Tell, seed: int, sizes: list[int]) -> Json:
-    """By estimator and kind the mean correlation and relative error at each size, for the pair of this seed."""
+    """Estimator -> kind -> mean correlation and relative error at each size, for the pair of this seed."""
     logits = torch.randn(2, 5, dtype=torch.float64, generator=generator(derive(seed, "logits")))
     pair = Pair(logits)
     gradient, hessian = exact(load_arena("ipd").make(1), logits)
@@ -121,13 +122,9 @@ class DiceGradients(Figure):
         rows = [row for size in sorted({1_000, max(sizes)} & set(sizes)) for row in _rows(curves, sizes, size)]
         zero = all(result["surrogate"]["mixed"]["zero"] for result in results)
         notes = [
-            "SL: surrogate loss; DiCE+b: DiCE with baseline; loaded: loaded DiCE with exact values, or fitted ones.",
-            "Pearson's correlation over the entries of the row player's gradient [10], Hessian [10, 10] and its mixed"
-            " block [5, 5]; mean over the disjoint samples that the largest one holds, interval over pairs.",
+            *self.remarks,
             f"The mixed block of the surrogate loss is {'exactly 0 in every set' if zero else 'NOT 0'}"
             " of episodes, so that its correlation does not exist.",
-            "The paper's numbers are for 100,000 samples and from a secondary source; their rounding bounds"
-            " what agrees.",
             "Exact values, of the baseline too: of the two policies. Fitted values: means per state over"
             f" {FITTED} other episodes, generalised advantages with lambda {LAMBDA:g}.",
         ]
@@ -139,7 +136,7 @@ class DiceGradients(Figure):
         sizes = report.data["sizes"]
         plot, axes = plots.panels(3, share_y=True)
         for panel, (kind, name) in zip(axes, KINDS.items(), strict=True):
-            # the surrogate loss and DiCE have the same gradient: the first drawn is seen through the second's gaps
+            # the surrogate loss and DiCE have the same gradient: DiCE is dashed, so that both lines are seen
             for number, (estimator, (label, _)) in enumerate(ESTIMATORS.items()):
                 shown = report.data["curves"][estimator][kind]
                 if None in shown["mean"]:
@@ -157,12 +154,12 @@ class DiceGradients(Figure):
         return plot
 
 
-#: DiCE's own, at 100,000 samples.
+#: The paper's correlations for DiCE, at 100,000 samples.
 PUBLISHED = {
     "gradient": Published(0.999, 0.9985, 1.0, "rounded"),
     "hessian": Published(0.97, 0.965, 1.0, "rounded"),
 }
-#: Ours: (estimator, kind, episodes) -> at least.
+#: (estimator, kind, episodes) -> the least correlation that ours should have.
 TARGETS = {
     ("dice", "gradient", 100_000): 0.998,
     ("dice", "hessian", 100_000): 0.96,
@@ -172,7 +169,7 @@ TARGETS = {
 
 
 def _correlation(values: Sequence[float]) -> Estimate:
-    """Mean over pairs; a correlation is at most 1."""
+    """Mean over pairs, with an interval that ends at 1, as a correlation does."""
     mean = estimate.t(values)
     return mean if mean.high is None else replace(mean, high=min(mean.high, 1.0))
 
@@ -189,7 +186,7 @@ def _rows(curves: Mapping[str, Any], sizes: Sequence[int], size: int) -> list[Fi
 
 
 def _curves(results: Sequence[Json], count: int) -> Json:
-    """Per size the pairs' correlations with their mean and interval; None where there is none."""
+    """The pairs' correlations at each size, with their mean and interval; None where no correlation exists."""
     at_sizes = [[result["correlation"][at] for result in results] for at in range(count)]
     values = [None if None in pairs else pairs for pairs in at_sizes]
     means = [pairs and _correlation(pairs) for pairs in values]

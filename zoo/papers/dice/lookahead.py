@@ -1,7 +1,7 @@
 """LOLA-DiCE with K look-aheads beside the naive learner and the surrogate loss: the learning curves of DiCE.
 
-The iterated prisoner's dilemma, 64 episodes of 150 steps an update, 200 updates, both seats alike. Figures are the
-exact expectation of the mean reward per step over an episode, so that no evaluation noise is in them. The published
+The iterated prisoner's dilemma, 64 episodes of 150 steps an update, 200 updates, both seats alike. What is shown is the
+exact expectation of the mean reward per step over an episode, so that it holds no noise of an evaluation. The published
 numbers are means over the last 20 updates of the authors' own run files.
 """
 
@@ -17,15 +17,26 @@ from agents.randomness import derive
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.entry.venue import ArenaChoice, Venue
-from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell, seed_words, spread
+from zoo.papers.figure import (
+    Figure,
+    FigureRow,
+    Json,
+    Part,
+    Published,
+    Reproduction,
+    Results,
+    Tell,
+    over_runs,
+    seed_words,
+)
 from zoo.papers.learning_runs import band, seat_rows, thinned
 from zoo.play.table import Table
 
 GAMES, UPDATES, TAIL = 64, 200, 20
 _RATES = "lr=0.1,eta=0.3"  # eta is shared by the K look-aheads
-COOPERATES = -1.2  # a run has learned to cooperate where the mean of both seats is at least that
+COOPERATES = -1.2  # the least mean of both seats with which a run counts as one that has learned to cooperate
 #: Method -> entrant, published mean over the last 20 updates and its standard deviation over 5 runs.
-METHODS: dict[str, tuple[str, float | None, float]] = {
+METHODS = {
     "naive": (f"lola-dice,{_RATES},look_aheads=0", -1.991, 0.001),
     "SL, K = 1": (f"lola-sl,{_RATES},look_aheads=1", -1.990, 0.001),
     "LOLA-DiCE, K = 1": (f"lola-dice,{_RATES},look_aheads=1", -1.182, 0.057),
@@ -35,7 +46,7 @@ METHODS: dict[str, tuple[str, float | None, float]] = {
 
 
 def learn_with_like(tell: Tell, entrant: str, updates: int, games: int, replicas: int, seed: int) -> Json:
-    """`replicas` runs of self-play; by seat the mean reward per step expected at every update, [updates, R]."""
+    """Seat -> the expected mean reward per step at every update, [updates, R], in `replicas` runs of self-play."""
     venue = Venue(ArenaChoice("ipd"))
     arena, learner = venue.make(replicas * games), venue.entrant(entrant, learning=True)
     players: dict[str, Agent] = {}
@@ -61,7 +72,7 @@ class DiceLookahead(Figure):
     name = "dice-lookahead"
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
-        """A method, all seeds in one batch; --quick leaves out the longest look-ahead and half of the updates."""
+        """A part for each method, with all seeds; --quick leaves out the longest look-ahead and half of the updates."""
         settings = {"updates": UPDATES // 2 if quick else UPDATES, "games": GAMES, "replicas": seeds, "seed": 0}
         return [
             Part(name, learn_with_like, {"entrant": entrant, **settings})
@@ -70,7 +81,7 @@ class DiceLookahead(Figure):
         ]
 
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
-        """Both seats' mean beside the published, every run's seats, and how many runs cooperate."""
+        """The mean of both seats beside the published one, both seats of the runs, and how many runs cooperate."""
         rows: list[FigureRow] = []
         each: list[FigureRow] = []
         count: list[FigureRow] = []
@@ -81,50 +92,41 @@ class DiceLookahead(Figure):
             row, column = (values[seat][-TAIL:].mean(0) for seat in ("row", "column"))
             pair = (row + column) / 2
             note = ", ".join(f"{a:.2f}/{b:.2f}" for a, b in zip(row[:5], column[:5], strict=True))
-            ours, published = estimate.t(pair), _published(value, sd)
-            group = "mean of both seats"
-            rows.append(FigureRow(part.name, ours, published, group, "higher", note=note, sd=spread(pair)))
+            rows.append(over_runs(part.name, pair, _published(value, sd), "mean of both seats", "higher", note))
             each += seat_rows(part.name, (row, column), "the {} seat of each run")
             if "LOLA" in part.name:
                 cooperating = estimate.wilson(int((pair >= COOPERATES).sum()), len(pair))
                 group = f"share of runs whose mean is at least {COOPERATES:g}"
                 count.append(FigureRow(part.name, cooperating, None, group, "higher", at_least=0.8))
-            curves[part.name] = {
-                "pair": thinned((values["row"] + values["column"]) / 2),
-                "seats": [
-                    [v[:, run].tolist()[:: max(1, len(v) // 50)] for v in values.values()] for run in range(seeds)
-                ],
-            }
+            every = max(1, len(values["row"]) // 50)
+            seats = [[v[::every, run].tolist() for v in values.values()] for run in range(seeds)]
+            curves[part.name] = {"pair": thinned((values["row"] + values["column"]) / 2), "seats": seats}
         updates = done[0][0].settings["updates"]
         notes = [
             f"Mean reward per step over 150 steps, expected, over the last {TAIL} of {updates} updates"
             f" (published: of 200). Noted: row/column of the first runs.",
-            "The published intervals: t over 5 runs; +-0.01 where their spread is .001. The authors' settings are not"
-            " known with certainty: theirs is DiCE without baseline, ours loaded DiCE with generalised advantages.",
-            "In ours `eta` is divided among the K look-aheads, each a step of eta / K; the paper takes K full steps.",
+            *self.remarks,
         ]
         settings = {
             "game": f"ipd, {GAMES} episodes of 150 steps an update",
             "updates": updates,
             **{part.name: part.settings["entrant"] for part, _ in done},
         }
-        return Reproduction(
-            [*rows, *count, *each], settings, seed_words(seeds), notes, {"curves": curves, "updates": updates}
-        )
+        data = {"curves": curves, "updates": updates}
+        return Reproduction([*rows, *count, *each], settings, seed_words(seeds), notes, data)
 
     def plot(self, report: Reproduction) -> plots.Plot:
         """The pairs' means on the left, every run's two seats on the right."""
         plot, (left, right) = plots.panels(2, width=5.2, height=4.0, share_y=True)
+        updates = report.data["updates"]
         for number, (name, shown) in enumerate(report.data["curves"].items()):
             colour = plots.COLOURS[number]
             plots.curve(left, **band(shown["pair"]), label=name, colour=colour)
             _, value, _ = METHODS[name]
-            if value is not None:
-                left.plot([0.9 * report.data["updates"], report.data["updates"]], [value] * 2, "--", color=colour)
+            left.plot([0.9 * updates, updates], [value] * 2, "--", color=colour)
             for run in shown["seats"] if "LOLA" in name else ():
                 for values in run:
-                    x = np.linspace(1, report.data["updates"], len(values))
-                    right.plot(x, values, color=colour, linewidth=0.7, alpha=0.8)
+                    right.plot(np.linspace(1, updates, len(values)), values, color=colour, linewidth=0.7, alpha=0.8)
         left.plot([], [], "--", color="0.35", label="published, last 20 updates")
         left.set(title="mean of both seats", xlabel="update", ylabel="reward per step", ylim=(-2.1, -0.9))
         right.set(title="each seat of each run, LOLA-DiCE", xlabel="update")
@@ -132,10 +134,8 @@ class DiceLookahead(Figure):
         return plot
 
 
-def _published(value: float | None, sd: float) -> Published | None:
-    """Over the authors' 5 runs; +-.01 where these do not differ."""
-    if not value:
-        return None
+def _published(value: float, sd: float) -> Published:
+    """The mean of the authors' 5 runs; +- .01 agrees with it where these do not differ."""
     return Published(value, value - 0.01, value + 0.01, "+-0.01") if sd <= 0.001 else Published.of_runs(value, sd, 5)
 
 

@@ -1,8 +1,8 @@
-"""All pairings of LOLA's round robin at once: who sits where, and an episode in which everybody learns.
+"""All pairings of LOLA's round robin at once: where each learner sits, and an episode in which all of them learn.
 
 Learners with tables learn from every transition as it happens; the exact learners make one step after each episode, as
-in the paper's code. Each learner is one agent whose replicas sit in its places. A learner with tables knows its own
-view of the game and not its seat, so that one agent sits in both.
+in the paper's code. Each learner is one agent with a replica for each of its places, which are its seats in all games.
+A learner with tables knows its own view of the game and not its seat, so that one agent sits in both seats.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from arenas.protocol import Action, TimeStep, TimeSteps
 from zoo.entry.registry import load_agent, load_arena
 
 GAMMA = 0.96
-#: Learners with tables, who learn from every transition, and exact ones, who learn from every episode.
+#: Learners with tables, which learn from every transition, and exact learners, which learn from every episode.
 ONLINE = ("independent-q", "jal-q", "phc", "wolf-phc")
 EXACT = ("naive-exact", "lola-exact")
 LEARNERS = (*ONLINE, *EXACT)
@@ -31,15 +31,15 @@ PAIRS = tuple(itertools.combinations_with_replacement(LEARNERS, 2))
 
 @dataclass(frozen=True)
 class Places:
-    """Where one agent sits: `index` long [n] into the places of all, seat * R * 21 + seed * 21 + pairing."""
+    """Where one agent sits: `index` long [n] into the places of all agents, seat * R * 21 + seed * 21 + pairing."""
 
     learner: str
-    seat: str  # whose agent it is; learners with tables sit in both
+    seat: str  # for which the agent is made; learners with tables sit in both
     index: Tensor
 
 
 def places(learner: str, seats: Sequence[str], spec_seats: Sequence[str], seeds: int) -> Places:
-    """The places of a learner in `seats`, ordered by seed, so that those of a seed do not depend on how many follow."""
+    """The places of a learner in `seats`, by seed: those of a seed do not depend on how many seeds follow."""
     by_seed = [
         (seed, spec_seats.index(seat) * seeds * len(PAIRS) + seed * len(PAIRS) + number)
         for number, pair in enumerate(PAIRS)
@@ -68,7 +68,7 @@ class Hall:
         self.seats, self.steps = tuple(self.arena.spec.seats), steps
         self.tables = [self._enter(places(who, self.seats, self.seats, seeds)) for who in ONLINE]
         self.exact = [self._enter(places(who, (seat,), self.seats, seeds)) for who in EXACT for seat in self.seats]
-        self.fixed = torch.cat([where.index for where, _ in self.exact])  # places of those who learn from episodes
+        self.fixed = torch.cat([where.index for where, _ in self.exact])  # the places of exact learners
         self.order = torch.cat([*(where.index for where, _ in self.tables), self.fixed]).argsort()
         self.count = len(self.order)
         self.partner = torch.arange(self.count).roll(self.arena.batch_size)
@@ -80,14 +80,14 @@ class Hall:
         return where, entry.agent.make(self.arena.spec, (where.seat,), config, seed, replicas=copies)
 
     def episode(self, number: int) -> Tensor:
-        """Play and learn through one episode; the mean reward per step of every place, float64 [2 R 21]."""
+        """Play one episode in which all learn; the mean reward per step in every place, float64 [2 R 21]."""
 
         def seating(where: Places) -> Seating:
             luck = derive_rows(0, len(where.index), "tournament", where.learner, where.seat, number)
             return Seating(where.seat, luck, luck, training=True)
 
         memories = [agent.begin(seating(where)) for where, agent in self.tables]
-        # who learns from episodes plays one policy throughout
+        # an exact learner plays one policy throughout the episode
         fixed = TablePolicy.of(torch.cat([table(where, agent) for where, agent in self.exact]))
         luck = torch.cat([seating(where).seed for where, _ in self.exact])
         memory = fixed.begin(Seating(self.seats[0], luck, luck))
@@ -113,12 +113,12 @@ class Hall:
         return total / self.steps
 
     def _learn_step(self, where: Places, agent: Agent, steps: tuple[TimeStep, TimeStep], done: Tensor) -> None:
-        """A learner with tables learns from its transitions, and from what its partners did where it needs that."""
+        """A learner with tables learns from its transitions, and from its partners' actions where it needs them."""
         segment = stack_timesteps(steps)
         seats = {where.seat: Trajectory(segment, Action(done.index_select(0, where.index).unsqueeze(0)))}
         if "joint" in agent.needs_to_learn:
             partner = done.index_select(0, self.partner.index_select(0, where.index))
-            # of the partner's view nothing is used: it is the own one with the actions exchanged
+            # the learner does not use the partner's view: it is the own view with the actions exchanged
             seats[self._other(where.seat)] = Trajectory(segment, Action(partner.unsqueeze(0)))
         agent.learn(JointTrajectory(seats), LearningContext((where.seat,), 0, 0))
 
@@ -136,7 +136,7 @@ class Hall:
 
 
 def seen_from(steps: TimeSteps, index: Tensor) -> TimeStep:
-    """What is seen in the places `index`. Episodes of all rows begin and end together, so that flags are only cut."""
+    """What is seen in the places `index`. All episodes begin and end together, so that one seat's flags serve all."""
     seats = list(steps.values())
     observation = torch.cat([step.observation for step in seats]).index_select(0, index)
     reward = torch.cat([step.reward for step in seats]).index_select(0, index)

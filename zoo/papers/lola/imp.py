@@ -1,4 +1,4 @@
-"""Iterated matching pennies in LOLA's table 3: who converges to the mixed equilibrium."""
+"""Iterated matching pennies in LOLA's table 3: which learners converge to the mixed equilibrium."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
-from zoo.papers.figure import FigureRow, Published, Reproduction, spread
+from zoo.papers.figure import FigureRow, Published, Reproduction, over_runs, spread
 from zoo.papers.lola.self_play import RUNS, Rule, SelfPlay
 
 NEAR = 0.1  # of 1/2
@@ -33,21 +33,12 @@ class LolaImp(SelfPlay):
         Rule("LOLA-PG", f"lola,{_TABLE},eta=1,decay=1", True, 93.2, 0.0, 0.06),
     )
 
-    notes = (
-        f"%Nash (the paper does not define it): a player at one of its five observations is at the equilibrium"
-        f" where it plays heads with probability 1/2 +- {NEAR:g}; mean over observations, players and runs."
-        " Stricter: runs in which both are there at all five.",
-        f"The paper's intervals: Wilson's for %Nash as a share of {RUNS} runs. R is the row player's return, 0 at"
-        " the equilibrium; what tells is its standard deviation over runs, whose 95 % interval is by chi-squared.",
-        "NL-PG and LOLA-PG see 128 episodes an update with step size .3 where the paper's saw 4,000 with 1.",
-    )
-
     def agreement(self, policies: np.ndarray) -> np.ndarray:
         """Share of observations and players near 1/2."""
         return np.asarray((np.abs(policies - 0.5) < NEAR).mean((1, 2)))
 
     def more_rows(self, rule: Rule, policies: np.ndarray) -> list[FigureRow]:
-        """Runs that have wholly converged."""
+        """The share of runs in which all probabilities have converged."""
         there = self.agreement(policies) == 1
         ours = estimate.wilson(int(there.sum()), len(there))
         return [FigureRow(rule.name, ours, None, "runs in which all ten probabilities are there")]
@@ -56,14 +47,14 @@ class LolaImp(SelfPlay):
         """The row player's mean, and its spread over runs beside the table's."""
         row, sd = tails[0], spread(tails[0])
         published = Published.of_runs(rule.value, rule.sd, RUNS)
-        rows = [FigureRow(rule.name, estimate.t(row), published, "R, row player's return per step", sd=sd)]
+        rows = [over_runs(rule.name, row, published, "R, row player's return per step")]
         if sd is not None:
             published = Published.of_deviation(rule.sd, RUNS)
             rows.append(FigureRow(rule.name, estimate.deviation(sd, len(row)), published, "sd of R over runs"))
         return rows
 
     def draw_learning(self, left: plots.Axes, report: Reproduction) -> None:
-        """The spread of the row player's return over runs: the mean is 0 for everybody."""
+        """The spread of the row player's return over runs: the mean is 0 for every learner."""
         for number, rule in enumerate(self.rules):
             curve = report.data["curves"][rule.name]["row"]
             sds = [(x, e * sqrt(curve["runs"])) for x, e in zip(curve["update"], curve["error"], strict=True) if e]

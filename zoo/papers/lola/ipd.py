@@ -1,4 +1,4 @@
-"""The iterated prisoner's dilemma in LOLA's table 3: who ends in tit-for-tat, and what they earn."""
+"""The iterated prisoner's dilemma in LOLA's table 3: which learners end in tit-for-tat, and what they earn."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from leaderboard.statistics import estimate
-from zoo.papers.figure import FigureRow, Published, spread
+from zoo.papers.figure import FigureRow, Published, over_runs
 from zoo.papers.learning_runs import seat_rows
 from zoo.papers.lola.self_play import RUNS, Rule, SelfPlay
 
 #: What tit-for-tat does at start, CC, CD, DC, DD: the probability of cooperating.
 TIT_FOR_TAT = np.array([1.0, 1.0, 0.0, 1.0, 0.0])
-#: The column player's view of what the row player sees.
+#: Observation of the row player -> that of the column player at the same time.
 SWAP = [0, 1, 3, 2, 4]
 _TABLE = "hidden=0,optimizer=sgd,weigh=start,entropy=0,lr=0.3,critic_lr=1"
 
@@ -35,15 +34,6 @@ class LolaIpd(SelfPlay):
         Rule("LOLA-PG", f"lola,{_TABLE},eta=1,decay=1", True, 66.4, -1.17, 0.34),
     )
 
-    notes = (
-        "%TFT (the paper does not define it): the probability that both do what tit-for-tat does, mean over the"
-        " five observations start, CC, CD, DC, DD. A pair of defectors has 20 %, as the table's NL-PG has.",
-        f"The paper's intervals: Wilson's for %TFT as a share of {RUNS} runs, t for the return.",
-        "Return: (1 - gamma) V, mean over the last tenth of the updates and both seats; the higher seat and the"
-        " lower are told apart, as a mean over the pair hides who is exploited.",
-        "NL-PG and LOLA-PG see 512 episodes an update with step size .3 where the paper's saw 4,000 with 1.",
-    )
-
     def agreement(self, policies: np.ndarray) -> np.ndarray:
         """Both play tit-for-tat: mean over what the row player sees."""
         match = np.where(TIT_FOR_TAT == 1, policies, 1 - policies)  # [R, 2, 5]
@@ -53,7 +43,7 @@ class LolaIpd(SelfPlay):
         """The pair's mean beside the table, and the higher and the lower seat."""
         pair = (tails[0] + tails[1]) / 2
         published = Published.of_runs(rule.value, rule.sd, RUNS) if rule.sd else Published(rule.value, basis="sd 0")
-        rows = [FigureRow(rule.name, estimate.t(pair), published, "R, return per step", "higher", sd=spread(pair))]
+        rows = [over_runs(rule.name, pair, published, "R, return per step", "higher")]
         return rows + seat_rows(rule.name, tails, "R of the {} seat of each run")
 
 

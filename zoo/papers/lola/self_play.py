@@ -1,4 +1,4 @@
-"""What LOLA's table 3 holds for a game: naive and LOLA learners, exact and by policy gradients, each with its like."""
+"""LOLA's table 3 for a game: naive and LOLA learners, exact and by policy gradients, each learns with its like."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from leaderboard.report import plots
-from leaderboard.statistics import estimate
-from zoo.papers.figure import Figure, FigureRow, Part, Published, Reproduction, Results, seed_words, spread
-from zoo.papers.learning_runs import band, joined, learn_together
+from zoo.papers.figure import Figure, FigureRow, Part, Published, Reproduction, Results, over_runs, seed_words
+from zoo.papers.learning_runs import band, draw_rows, joined, learn_together
 
 BATCH = 10  # runs of sampled learners that share a part
 RUNS = 50  # of the paper
@@ -31,24 +30,23 @@ class Rule:
 
 
 class SelfPlay(Figure):
-    """The table for one game; subclasses say the game, the rules and what agreement means."""
+    """The table for one game. Subclasses say which game, which rules, and what agreement means."""
 
     arena: ClassVar[str]
     gamma: ClassVar[float]
     rules: ClassVar[tuple[Rule, ...]]
     measure: ClassVar[str]  # "%TFT"
-    notes: ClassVar[Sequence[str]]  # the criterion in words, and caveats
     updates: ClassVar[dict[bool, int]]  # sampled or not -> updates
     copies: ClassVar[int]  # episodes that an update of a sampled rule sees
-    exact_factor: ClassVar[int] = 4  # so many runs of an exact rule where a sampled one has one: they cost little
+    exact_factor: ClassVar[int] = 4  # runs of an exact rule for each run of a sampled one, as they cost little
 
     @abstractmethod
     def agreement(self, policies: np.ndarray) -> np.ndarray:
-        """%TFT or %Nash of every run, [R], from probabilities of action 0, [R, 2, 5], each in its own view."""
+        """%TFT or %Nash of every run, [R], from the probabilities of action 0, [R, 2, 5], in each seat's own view."""
 
     @abstractmethod
     def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[FigureRow]:
-        """Rows about the return per step, from both seats' means over the last tenth, [R] each."""
+        """Rows about the return per step; `tails`, [R] each, are both seats' means over the last updates."""
 
     def more_rows(self, rule: Rule, policies: np.ndarray) -> list[FigureRow]:
         """Further rows for a rule."""
@@ -79,8 +77,7 @@ class SelfPlay(Figure):
             runs = joined([result for part, result in done if part.name.partition(",")[0] == rule.name])
             policies = np.stack([seat["policy"] for seat in runs.values()], axis=1)
             agreement, published = self.agreement(policies), Published.of_share(rule.agreement / 100, RUNS)
-            ours = estimate.t(agreement)
-            rows.append(FigureRow(rule.name, ours, published, self.measure, sd=spread(agreement)))
+            rows.append(over_runs(rule.name, agreement, published, self.measure))
             rows += self.more_rows(rule, policies)
             returns += self.returns(rule, [np.array(seat["tail"]) for seat in runs.values()])
             curves[rule.name] = {name: seat["curve"] for name, seat in runs.items()}
@@ -91,31 +88,22 @@ class SelfPlay(Figure):
             "updates": f"{self.updates[False]} exact, {self.updates[True]} of {self.copies} episodes sampled",
         }
         words = f"{seed_words(seeds)} (exact: {seed_words(self.exact_factor * seeds)})"
-        return Reproduction([*rows, *returns], settings, words, self.notes, {"curves": curves})
+        return Reproduction([*rows, *returns], settings, words, self.remarks, {"curves": curves})
 
     def draw_learning(self, left: plots.Axes, report: Reproduction) -> None:
         """Learning curves of both seats."""
         for number, rule in enumerate(self.rules):
             for seat, style in (("row", "-"), ("column", "--")):
                 curve = report.data["curves"][rule.name][seat]
-                colour = plots.COLOURS[number]
-                plots.curve(left, **band(curve), label=f"{rule.name}, {seat}", colour=colour, style=style)
+                label, colour = f"{rule.name}, {seat}", plots.COLOURS[number]
+                plots.curve(left, **band(curve), label=label, colour=colour, style=style)
         left.set(title="while they learn", xlabel="update", ylabel="return per step, (1 - gamma) V")
 
     def plot(self, report: Reproduction) -> plots.Plot:
         """How they learn, and the agreement beside the table's."""
         plot, (left, right) = plots.panels(2, width=5.2, height=4.0)
         self.draw_learning(left, report)
-        rows = [row for row in report.rows if row.group == self.measure]
-        for at, row in enumerate(rows):
-            ours = row.ours
-            right.bar(at, ours.mean, width=0.6, color=plots.COLOURS[0], alpha=0.75, label="ours, 95 % interval")
-            if ours.low is not None and ours.high is not None:
-                right.plot([at, at], [max(0.0, ours.low), min(1.0, ours.high)], color="black", linewidth=1.4)
-            if row.published is not None:
-                plots.published_mark(right, at, row.published.value, "paper, table 3", colour=plots.COLOURS[1])
-        right.set_xticks(range(len(rows)), [row.label for row in rows])
+        draw_rows(right, [row for row in report.rows if row.group == self.measure], "paper, table 3")
         right.set(title=self.measure, ylim=(0, 1.02), ylabel="share")
-        right.grid(axis="x", visible=False)
         plots.legend_below(plot, [left, right], 5)
         return plot

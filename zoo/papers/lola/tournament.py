@@ -1,8 +1,8 @@
 """LOLA's round robin among the learners of its time: figure 4 of the paper.
 
-Every learner meets every other and its like, 21 pairings of six learners, in episodes of 200 steps; `hall` plays all
-pairings and all seeds at once. A seed is one tournament from the beginning. What counts is the reward per step,
-averaged over a learner's six partners; where it meets its like, both seats are averaged.
+Every learner meets every other and its like, in 21 pairings of six learners and episodes of 200 steps; `hall` plays
+all pairings and all seeds at once. A seed is one whole tournament. What counts is the reward per step, averaged over a
+learner's six partners; where it meets its like, over both seats too.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def tournament(tell: Tell, game: str, seeds: int, episodes: int, steps: int) -> 
 
 
 def average(values: NDArray[np.float64], who: str) -> NDArray[np.float64]:
-    """A learner's reward per step [episodes, R], its six partners alike, from that of all places."""
+    """A learner's reward per step [episodes, R], mean over its six partners, from `values` [episodes, 2, R, 21]."""
     means = []
     for number, pair in enumerate(PAIRS):
         seats = [seat for seat in (0, 1) if pair[seat] == who]
@@ -74,29 +74,16 @@ class LolaTournament(Figure):
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """One for each game; all seeds of it are played at once."""
-        episodes = QUICK if quick else EPISODES
-        return [
-            Part(game, tournament, {"game": game, "seeds": seeds, "episodes": episodes, "steps": STEPS})
-            for game in GAMES
-        ]
+        settings = {"seeds": seeds, "episodes": QUICK if quick else EPISODES, "steps": STEPS}
+        return [Part(game, tournament, {"game": game} | settings) for game in GAMES]
 
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
         """Every learner's average in both games, and how LOLA stands among the others."""
         results = {part.settings["game"]: result for part, result in done}
         rows = [row for game, result in results.items() for row in _rows(game, result)]
-        notes = [
-            *(_standing(game, result) for game, result in results.items()),
-            "The paper gives a figure and no numbers: what it says of it stands beside ours in words.",
-            "Reward per step, averaged over six partners (itself among them) and 200 steps; a row is the mean over all"
-            " episodes, its note that over the last tenth.",
-            "NL-Q, JAL-Q, PHC and WoLF-PHC learn from every transition with the step sizes of the paper's code, and"
-            " explore with probability 0.05; the exact learners make one step after each episode (delta = eta = 1) from"
-            " the policies that are played, exploration included.",
-            "The paper's code shows both seats the same view of the state, and shows LOLA a Q-learner's softmax; here"
-            " every seat has its own view, and what is shown is what is played.",
-        ]
+        notes = [*(_standing(game, result) for game, result in results.items()), *self.remarks]
         settings = {
-            "episodes": EPISODES if not quick else QUICK,
+            "episodes": QUICK if quick else EPISODES,
             "steps": STEPS,
             "gamma": GAMMA,
             "learners": [f"{PAPER[who]} = {who}" for who in LEARNERS],
@@ -117,7 +104,7 @@ class LolaTournament(Figure):
 
 
 def _ranking(result: Mapping[str, Any]) -> list[str]:
-    """The learners, who earned most first."""
+    """The learners, in the order of what they earned, the highest first."""
     return sorted(LEARNERS, key=lambda who: -float(np.mean(result["all"][who])))
 
 
@@ -144,7 +131,7 @@ def _standing(game: str, result: Mapping[str, Any]) -> str:
 
 
 def _curves(results: Mapping[str, Any]) -> Json:
-    """By game the learners' curves with their intervals over seeds, and the averages per seed and pairing."""
+    """Game -> the learners' curves with their intervals over seeds, and the averages of each seed and pairing."""
     return {
         game: {
             "at": result["at"],

@@ -46,11 +46,6 @@ class CooperativeCommunication(TeamTable):
         Measure("distance at the end", "distance from listener to goal at the end", at(LISTENER, "distance")),
         Measure("return of an episode", "return of an episode, the same for both", at(LISTENER, "return")),
     )
-    remarks = (
-        "The paper does not say its radius; ours is .1. Of DDPG, DQN, actor-critic and TRPO its text only says"
-        " that they fail: their listener stays in the middle of the landmarks.",
-        "Inferred: maddpg-inferred. Script: its speaker names the goal's colour, and its listener goes there.",
-    )
     unlike = UNLIKE
 
     def data(self, done: Results) -> dict[str, Json]:

@@ -37,14 +37,6 @@ class CovertCommunication(CrossTable):
         Measure("Bob's exact symbols", "share of Bob's symbols that are exact", bob, guess=GUESS),
         Measure("Eve's exact symbols", "share of Eve's symbols that are exact", eve, guess=GUESS),
     )
-    remarks = (
-        "Only 2 of the 4 symbols are ever meant: a guess between them is right in .5 of the cases, a guess among all"
-        " four in .25.",
-        "Counted from the second step on, when Alice has spoken. The paper's relative success is taken as Bob's"
-        " share less Eve's, against an Eve that learned with them; an Eve of another run does not know their code.",
-        "52.4 % is more than such a difference can be against an Eve that guesses between the two symbols (.5), so"
-        " the paper may count otherwise, or its Eve says all four.",
-    )
     unlike = UNLIKE
 
 

@@ -71,10 +71,6 @@ class PhysicalDeception(CrossTable):
         MADDPG,
         [ADVERSARY_AT_GOAL.within(radius) for radius in TABLE_RADII],
     )
-    remarks = (
-        "The paper's radius is not known (its author set it by eye; bodies touch within .23). It does not say"
-        " which adversary its 94 % are against: here that of the same run.",
-    )
     unlike = UNLIKE
 
     def data(self, done: Results) -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""What ensembles and their controls earned in tag, and how robust that makes each of them."""
+"""What ensembles and their controls earned in tag, and how robust each of them is."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Lineup:
 
     @property
     def run_of(self) -> list[int | None]:
-        """Of each of everybody the place of its training seed among the n; None for a script."""
+        """For each of `everybody` the position of its training seed among the n; None for a script."""
         return [self.seeds.index(run.seed) if run.weights else None for run in self.everybody]
 
     def selection(self, *, mixed: bool = False) -> Selection:
@@ -80,7 +80,7 @@ def lineup(most: int) -> Lineup:
 
 
 class EnsembleReturns:
-    """What everybody earned: of each role the returns of rows with columns in batches, by `Lineup.everybody`."""
+    """What everybody earned in each role: returns of rows with columns in batches, both in the order of `everybody`."""
 
     def __init__(self, done: Results, who: Lineup) -> None:
         self.who = who
@@ -99,7 +99,7 @@ class EnsembleReturns:
         (self.watched,) = (result for part, result in done if part.function is watch)
 
     def rows(self, rule: str) -> list[int]:
-        """The places of a rule's runs, or of a script, among everybody."""
+        """The positions of a rule's runs, or of a script, in `everybody`."""
         return [at for at, run in enumerate(self.who.everybody) if run.rule == rule]
 
     def figures(self, role: str) -> dict[str, dict[str, Measured]]:

@@ -5,9 +5,9 @@ itself to one opponent. Whether that leaves it more robust is asked here of stra
 runs: the ensemble against one policy of the same number of steps, one of K times the steps, and a mixture of K policies
 that were trained independently and are drawn the same way. Only the last shows whether training them together helps.
 
-All entries meet the same opponents for K of the n training seeds: every run, of whatever algorithm, whose seed is none
-of them, and the scripts. `leaderboard.statistics.robustness` defines the figures. Intervals are by the jackknife over
-batches of episodes, training seeds and kinds of opponents. Nothing is trained here.
+For K of the n training seeds all entries meet the same opponents: all runs with other seeds, of whatever algorithm, and
+the scripts. `leaderboard.statistics.robustness` defines the figures. Intervals are by the jackknife over batches of
+episodes, training seeds and kinds of opponents. Nothing is trained here.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class PolicyEnsembles(Figure):
         return Reproduction(rows, games.settings(ARENA, hunts), games.seeds_of(hunts), notes, data)
 
     def plot(self, report: Reproduction) -> plots.Plot:
-        """Entries as both roles, what the ensemble has more than its controls, and who does what with whom."""
+        """Entries in both roles, the ensemble less its controls, and what all kinds earn with each other."""
         plot, axes = plots.panels(2, 2, width=5.4, height=3.7)
         for panel, (role, words) in zip(axes, ROLES.items(), strict=False):
             _draw_lines(panel, report.data["entries"][role], (MEAN, WORST))

@@ -1,6 +1,7 @@
 """How likely a sampled policy gradient points the right way: the proposition of MADDPG, by exact enumeration.
 
-`step_signs` says what is listed, and which steps are right. Each estimator is held against a law in closed form.
+`step_signs` says what is listed, and which steps are right. The probabilities of each estimator are compared with a
+law in closed form.
 """
 
 from __future__ import annotations
@@ -19,27 +20,27 @@ from zoo.papers.maddpg.step_signs import HALF, Steps, in_batch
 
 AGENTS, QUICK = 12, 8
 BESIDE = Fraction(513, 1024)  # where the reward as printed has a gradient
-BITS = 12  # of what is listed for minibatches: agents x draws
-#: Draws of the minibatches that are plotted; the last is the paper's.
+BITS = 12  # agents x draws: the largest minibatches that are listed
+#: How many draws the plotted minibatches have; the last is the paper's.
 BATCHES = (1, 32, 1024)
-SHOWN = (2, 4, 8, 12)  # numbers of agents in the table; all of the estimators in `NEVER_WRONG`
+SHOWN = (2, 4, 8, 12)  # numbers of agents in the table; for the estimators in `NEVER_WRONG` it shows all
 NEVER_WRONG = {"score": "score function", "critic": "central critic"}
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What is listed, and the law that it is held against."""
+    """An estimator with a reward, and the law in closed form that its probabilities are compared with."""
 
     title: str
     estimator: str
     reward: str
     law: Callable[[int, Fraction], Steps]
-    words: str  # the law
+    words: str  # the law, as the table says it
     theta: Fraction = HALF
 
     @property
     def published(self) -> bool:
-        """Whether the paper says 0.5^N of it."""
+        """Whether the paper gives a number for it, 0.5^N."""
         return self.estimator == "score" and self.theta == HALF
 
 
@@ -82,7 +83,7 @@ class GradientDirection(Figure):
     unit = "enumerations"
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
-        """One for each variant, and the minibatches of the two estimators that are never wrong."""
+        """A part for each variant, and one for the minibatches of each estimator that is never wrong."""
         agents, bits = (QUICK, QUICK) if quick else (AGENTS, BITS)
         single = [[count, 1] for count in range(1, agents + 1)]
         several = [[count, draws] for count in range(1, bits) for draws in range(2, bits // count + 1)]
@@ -115,18 +116,7 @@ class GradientDirection(Figure):
         rows += _batch_rows(listed, batches)
         needed = {name: step_signs.draws_needed(listed[name][-1][0]) for name in NEVER_WRONG}
         notes = [
-            "A step g_hat is right where <g_hat, g> > 0, g the true gradient of J = E[R]. Everybody plays 1 with"
-            " probability theta = 1/2 and g_hat comes from one joint action, unless a line says otherwise.",
-            "Published: P(> 0) is proportional to 0.5^N, for R = 1[a_1 = ... = a_N]. With that reward J = theta^N +"
-            " (1 - theta)^N has gradient 0 at 1/2, so that no step is right. The proposition holds, as an equality,"
-            " for R = 1[all a_i = 1]; or for the printed reward in the limit theta -> 1/2, where wrong steps are then"
-            " as many as right ones.",
-            "Central critic: the expectation over the own action, with the others' actions as sampled, of an exact Q;"
-            " the paper gives no number for it. A learned critic must first have met the reward, in a joint action of"
-            " probability 2^-N. The score function times Q(a) would gain nothing: here Q is R.",
-            "The proposition leaves out baselines, under which the sign tells little: without reward a step goes"
-            " against the majority, right or wrong, and is as small as the baseline. E<g_hat, g> is |g|^2 for all"
-            " three.",
+            *self.remarks,
             "It leaves out minibatches too: the mean of M draws is right with probability 1 - (1 - P(> 0))^M. At"
             f" N = {agents}, 19 in 20 steps are right from M = {needed['score']:,} on, with the critic from"
             f" M = {needed['critic']:,} on.",
@@ -180,14 +170,14 @@ def _row(group: str, variant: Variant, agents: int, steps: Steps) -> FigureRow:
     published = Published(half, half, half, f"0.5^{agents}") if variant.published else None
     exact = dict(zip(("P(> 0)", "P(= 0)", "P(< 0)"), map(str, steps), strict=True))
     if variant.theta != HALF and steps == variant.law(agents, variant.theta):
-        # written out they would have a hundred digits
+        # written out these fractions would have a hundred digits
         powers = (f"({variant.theta})^{agents}", "the rest", f"({1 - variant.theta})^{agents}")
         exact = dict(zip(exact, powers, strict=True))
     return FigureRow(f"N = {agents}", estimate.t([float(steps[0])]), published, group, exact=exact)
 
 
 def _batch_rows(listed: Mapping[str, Sequence[Steps]], batches: Mapping[str, Any]) -> list[FigureRow]:
-    """Of some numbers of agents the largest minibatch that was listed."""
+    """Rows of the largest minibatches that were listed, for some numbers of agents."""
     right: list[tuple[str, Fraction]] = []
     same = []
     for name, label in NEVER_WRONG.items():

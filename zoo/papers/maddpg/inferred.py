@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.papers import games
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell
-from zoo.papers.games import Value, at, mean_return
+from zoo.papers.games import Outcome, Value, at, mean_return
 from zoo.papers.house import by_rule, folder_of, house, identity_of, rule_of, runs_of
 from zoo.papers.maddpg import UNLIKE
 from zoo.papers.tables import between
@@ -97,11 +97,10 @@ class InferredPolicies(Figure):
             here = [(part, result) for part, result in played if part.settings["arena"] == arena]
             known, of_arena = games.cards(here), games.settings(arena, here)
             settings |= {"episodes a game": of_arena["episodes a game"], f"runs in {arena}": of_arena["runs"]}
-            bars = []
+            bars, own = [], games.teams(here)
             for words, value in COMPARED[arena].items():
-                by_rule = {rule: list(map(value, own.values())) for rule, own in games.teams(here).items()}
-                rows += _compared(here, value, f"{arena}: {words}")
-                bars.append([words, list(map(list, by_rule.items()))])
+                rows += _compared(own, value, f"{arena}: {words}")
+                bars.append([words, [[rule, list(map(value, runs.values()))] for rule, runs in own.items()]])
             apart = [card["learned"][DIVERGENCE] for card in known.values() if DIVERGENCE in card.get("learned", {})]
             if apart:
                 heading = "KL divergence from the true policies to the inferred, end of training, nats"
@@ -114,9 +113,7 @@ class InferredPolicies(Figure):
             without += [f"{text} in {arena}" for text in known if text not in curves]
             arenas[arena] = {"bars": bars, "curves": list(curves.values())}
         notes = [
-            "The paper: same success, and a divergence that stays fairly large (axis 0 to 1.4, over 7,000 iterations),"
-            " of the listener's policy as the speaker infers it. Ours is the mean over all pairs of seats, and over the"
-            " last tenth of training.",
+            *self.remarks,
             *([f"No learning curve is kept of {', '.join(without)}."] if without else []),
             *games.missing(RULES, played),
             *UNLIKE,
@@ -144,9 +141,8 @@ class InferredPolicies(Figure):
         return plot
 
 
-def _compared(done: Results, value: Value, heading: str) -> list[FigureRow]:
+def _compared(own: Mapping[str, Mapping[int, Outcome]], value: Value, heading: str) -> list[FigureRow]:
     """A number's rows: each rule, and their difference."""
-    own = games.teams(done)
     rows = [FigureRow(rule, estimate.t(list(map(value, runs.values()))), None, heading) for rule, runs in own.items()]
     if len(own) == len(RULES):
         lost = between(own[INFERRED], own[TRUE], lambda one, other: value(one) - value(other))

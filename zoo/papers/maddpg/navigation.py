@@ -40,12 +40,6 @@ class CooperativeNavigation(TeamTable):
         Measure("distance", "distance of landmarks to the nearest agent, summed over the three", distance),
         Measure("collisions an episode", "collisions an episode, pairs that overlap", collisions),
     )
-    remarks = (
-        "The paper's text gives no numbers for three agents: slightly smaller distance, almost half the"
-        " collisions. Its reward is that of 2017, about 9 times as large.",
-        "For comparison: the best pretrained MADDPG found in public gets -10.2 after 1.5 million steps; with the"
-        " agents of two of its runs mixed -16.1 in place of -10.5 and -11.0.",
-    )
     unlike = UNLIKE
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:

@@ -35,10 +35,6 @@ class PredatorPrey(CrossTable):
         DDPG,
         [contacts],
     )
-    remarks = (
-        "16.1 touches in 25 steps pay each predator 161 in the public simple_tag, played here; public agents get"
-        " 12 to 26. The paper's setting must have been another: compare the order, not the numbers.",
-    )
     unlike = UNLIKE
 
 

@@ -1,9 +1,9 @@
 """Every joint action of N agents, and whether the policy gradient that is estimated from it points the right way.
 
-N agents play once, each 0 or 1, with P(a_i = 1) = theta_i = theta; everybody is paid R(a). J is the expected reward and
-g its gradient in the theta_i. A step g_hat, estimated from one joint action, is right where <g_hat, g> > 0, wrong where
-it is < 0, and none where it is 0. All 2^N joint actions are listed, in rational arithmetic: nothing is sampled and
-nothing rounded. Steps, with the score s_i = a_i / theta - (1 - a_i) / (1 - theta):
+N agents play once, each 0 or 1, with P(a_i = 1) = theta_i = theta; every agent is paid R(a). J is the expected reward
+and g its gradient in the theta_i. A step g_hat, estimated from one joint action, is right where <g_hat, g> > 0, wrong
+where it is < 0, and none where it is 0. All 2^N joint actions are listed, in rational arithmetic: nothing is sampled
+and nothing is rounded. The estimators, with the score s_i = a_i / theta - (1 - a_i) / (1 - theta):
 
 - score function: g_hat_i = R(a) s_i, the estimator of the proposition;
 - central critic: g_hat_i = sum over own actions b of dpi(b)/dtheta_i Q(b, a_-i) = Q(1, a_-i) - Q(0, a_-i), with the
@@ -23,11 +23,11 @@ SURE = Fraction(19, 20)
 
 Joint = tuple[int, ...]
 Reward = Callable[[Joint], Fraction]
-#: Probability of a right step, of none, and of a wrong one.
+#: The probabilities of a right step, of no step, and of a wrong one.
 Steps = tuple[Fraction, Fraction, Fraction]
 
 
-#: 1 where everybody plays 1; and where everybody plays the same, which is the reward as the paper prints it.
+#: 1 where all play 1; and 1 where all play the same, which is the reward as the paper prints it.
 REWARDS: Mapping[str, Reward] = {
     "all ones": lambda joint: Fraction(all(joint)),
     "all equal": lambda joint: Fraction(len(set(joint)) == 1),
@@ -40,7 +40,7 @@ def joint_actions(agents: int) -> list[Joint]:
 
 
 def probability(joint: Joint, theta: Fraction) -> Fraction:
-    """Of a joint action."""
+    """The probability of a joint action."""
     ones = sum(joint)
     return theta**ones * (1 - theta) ** (len(joint) - ones)
 
@@ -65,7 +65,7 @@ def gradient(agents: int, theta: Fraction, reward: Reward) -> list[Fraction]:
 
 
 def estimate(estimator: str, joint: Joint, theta: Fraction, reward: Reward, baseline: Fraction) -> list[Fraction]:
-    """g_hat [N] from one joint action; `baseline` is J, and used by the estimator of that name alone."""
+    """g_hat [N] from one joint action; `baseline` is J, and only the estimator of that name uses it."""
     if estimator == "critic":
         ways = [[reward((*joint[:i], own, *joint[i + 1 :])) for own in (0, 1)] for i in range(len(joint))]
         return [one - zero for zero, one in ways]
@@ -84,7 +84,7 @@ def products(estimator: str, agents: int, theta: Fraction, reward: Reward) -> li
 
 
 def shares(pairs: Sequence[tuple[Fraction, Fraction]], draws: int = 1) -> Steps:
-    """Probabilities of the three kinds of steps, from what `products` gives, for the mean of so many draws.
+    """Probabilities of the three kinds of steps, for the mean of so many draws, from the pairs that `products` gives.
 
     The inner product of a mean is the mean of the inner products, so that all draws are listed by their products.
     """
@@ -109,12 +109,12 @@ def draws_needed(right: Fraction) -> int:
 
 
 def law_of_ones(agents: int, theta: Fraction) -> Steps:
-    """Only where everybody plays 1 is there a reward, and it points the right way."""
+    """There is a reward only where all play 1, and then the step is right."""
     return theta**agents, 1 - theta**agents, Fraction(0)
 
 
 def law_of_equal(agents: int, theta: Fraction) -> Steps:
-    """The rewards of all ones and of all zeros point in opposite ways, and at 1/2 there is no right way."""
+    """All ones and all zeros are rewarded and point in opposite directions; at 1/2 no direction is right."""
     if agents == 1 or theta == HALF:  # one agent is paid whatever it does
         return Fraction(0), Fraction(1), Fraction(0)
     right, wrong = theta**agents, (1 - theta) ** agents
@@ -122,13 +122,13 @@ def law_of_equal(agents: int, theta: Fraction) -> Steps:
 
 
 def law_of_critic(agents: int, theta: Fraction) -> Steps:
-    """Agent i has a gradient where all others play 1: the all-ones joint action, and the N that miss it by one."""
+    """Agent i has a gradient where all others play 1: in the joint action of all ones, and in N others with one 0."""
     right = theta**agents + agents * theta ** (agents - 1) * (1 - theta)
     return right, 1 - right, Fraction(0)
 
 
 def law_of_baseline(agents: int, theta: Fraction) -> Steps:
-    """At 1/2: without reward a step goes against the majority, which is right where that plays 0."""
+    """At theta = 1/2. Without reward a step goes against the majority, which is right where the majority plays 0."""
     right = Fraction(1 + sum(math.comb(agents, ones) for ones in range((agents + 1) // 2)), 2**agents)
     none = Fraction(0 if agents % 2 else math.comb(agents, agents // 2), 2**agents)
     return right, none, 1 - right - none
