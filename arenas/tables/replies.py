@@ -40,11 +40,11 @@ def best_replies(game: FiniteGame, seat: str, table: Tensor, gamma: float | None
 
     def by_seat(joint_last: Tensor) -> Tensor:
         """[S, J, ...] -> [S, own action, other's action, ...]."""
-        split = joint_last.unflatten(1, widths)
+        split = joint_last.view(n, *widths, *joint_last.shape[2:])
         return split if mine == 0 else split.transpose(1, 2)
 
     plays = table[:, views[:, 1 - mine].flatten(1).argmax(-1)]  # [R, S, B]
-    reward = torch.einsum("rsb,sab->rsa", plays, by_seat(pay[..., mine]))
+    reward = torch.einsum("rsb,sab->rsa", plays, by_seat(pay[..., mine].contiguous()))
     moves = torch.einsum("rsb,sabt->rsat", plays, by_seat(move.view(n, joint, n)))
     eye = torch.eye(n, dtype=pay.dtype, device=pay.device)
     choice = reward.argmax(-1, keepdim=True)  # [R, S, 1]
