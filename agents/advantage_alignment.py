@@ -38,7 +38,7 @@ from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, masked, taken
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam
-from agents.parts.policies.categorical import CategoricalPolicy
+from agents.parts.policies.categorical import CategoricalPolicy, Recall
 from agents.parts.policies.traces import TracePolicy
 from agents.parts.policy_agent import PolicyAgent
 from agents.parts.returns import advantages
@@ -113,12 +113,12 @@ class AdvantageAlignment(PolicyAgent):
         self.partner_step = Adam(self.partner.parameters, config.lr)
         self.critic_steps = {side: Adam(critic, config.critic_lr) for side, critic in self.critics.items()}
 
-    def _policy(self, seat: str, seed: int) -> CategoricalPolicy | TracePolicy:
-        spec, hidden = self.spec.seats[seat], [self.config.hidden]
-        if self.traces:
-            return TracePolicy(TracePolicy.initial_parameters(spec, hidden, seed=seed, device=self.device), spec)
-        parameters = CategoricalPolicy.initial_parameters(spec, "none", hidden, seed=seed, device=self.device)
-        return CategoricalPolicy(parameters, spec)
+    def _policy(self, seat: str, seed: int) -> CategoricalPolicy:
+        spec = self.spec.seats[seat]
+        recall: Recall = "traces" if self.traces else "none"
+        kind = TracePolicy if self.traces else CategoricalPolicy
+        parameters = kind.initial_parameters(spec, recall, [self.config.hidden], seed=seed, device=self.device)
+        return kind(parameters, spec, recall)
 
     def begin(self, seating: Seating) -> Memory:
         """The policy's memory; in training by itself also `lent` bool [B], True where the partner plays."""
@@ -186,7 +186,7 @@ class AdvantageAlignment(PolicyAgent):
 
     def _ascend(
         self,
-        policy: CategoricalPolicy | TracePolicy,
+        policy: CategoricalPolicy,
         step: Adam,
         joint: JointTrajectory,
         seen: Mapping[str, Tensor],
@@ -227,5 +227,5 @@ class AdvantageAlignment(PolicyAgent):
 def _lent(trajectory: Trajectory) -> Tensor:
     """Bool [B]: True where a sparring partner filled the seat."""
     nowhere = torch.zeros_like(trajectory.timesteps.first[0])
-    lent: Tensor = trajectory.memory.get("lent", nowhere) if trajectory.memory else nowhere
+    lent: Tensor = (trajectory.memory or {}).get("lent", nowhere)
     return lent

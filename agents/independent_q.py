@@ -38,7 +38,4 @@ class IndependentQ(TabularAgent):
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
         """One step of Q-learning for every transition of the segment, in the order of time."""
         seen, q = self.experience(joint), self.q.flatten(0, 1)
-        cell = seen.row * self.actions + seen.action
-        leaves = (cell, seen.following, seen.reward, seen.discount, self.rate(seen, cell, q.numel()))
-        errors = [q_step(q, *step) for step in zip(*(leaf.unbind() for leaf in leaves), strict=True)]
-        return self.learned(seen, errors)
+        return self.learned(seen, [q_step(q, *move) for move in self.moves(seen)])

@@ -31,18 +31,20 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from agents.parts.gradients import gradient, leaves
-from agents.parts.logits import masked
+from agents.parts.gradients import leaves
+from agents.parts.logits import masked, taken
 from agents.parts.networks import mlp
-from agents.parts.optimizers import Adam
 from agents.parts.policies.deterministic import sizes
 from agents.parts.replay import Replay
 from agents.parts.segments import together
-from agents.parts.team import Team, apply
+from agents.parts.team import Team, Trained, apply
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, State
 from agents.randomness import Draws, categorical, deal, derive, generator
 from arenas.protocol import Action, TimeStep
 from arenas.settings import Checked, Count, Positive, Share, ShareOrNone, Whole
+
+#: The fields of a transition.
+_FIELDS = ("observation", "next", "action", "reward", "discount", "counted", "legal")
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def td_target(reward: Tensor, discount: Tensor, value: Tensor, chooser: Tensor, 
 
 def td_error(q: Tensor, action: Tensor, target: Tensor) -> Tensor:
     """Error y - Q(o, a) [...] of values Q(o, .) [..., A] and actions long [...]."""
-    return target - q.gather(-1, action.unsqueeze(-1)).squeeze(-1)
+    return target - taken(q, action)
 
 
 def epsilon_greedy(q: Tensor, epsilon: float) -> Tensor:
@@ -105,9 +107,8 @@ class Iql(Agent):
     def build(self, seed: int) -> None:
         """Q networks, their targets, and an empty replay."""
         layers = [sizes(self.spec.seats[s], [self.config.hidden, self.config.hidden]) for s in self.seats]
-        self.q = Team(layers, [derive(seed, "q", s) for s in self.seats], last_scale=0.01, device=self.device)
-        self.target = self.q.copy()
-        self.optimizer = Adam(self.q.parameters, self.config.lr, clip=self.config.clip)
+        q = Team(layers, [derive(seed, "q", s) for s in self.seats], last_scale=0.01, device=self.device)
+        self.networks = Trained(q, self.config.lr, self.config.clip)
         self.replay = Replay(self.config.capacity, self._example(max(w[0] for w in layers), max(w[-1] for w in layers)))
         self.owed = torch.zeros((), dtype=torch.float64)  # updates earned by transitions and not yet made
         self.learned = torch.zeros((), dtype=torch.long)  # transitions stored
@@ -123,7 +124,7 @@ class Iql(Agent):
     @torch.no_grad()
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """The best action of the seat's own network; in training a uniform one with probability epsilon."""
-        scores = mlp(self.q.of(memory["seat"]), timestep.observation.flatten(1))
+        scores = mlp(self.networks.team.of(memory["seat"]), timestep.observation.flatten(1))
         q = masked(scores, timestep.action_mask)
         following = {**memory, "step": memory["step"] + 1}
         if not memory["training"]:
@@ -156,59 +157,49 @@ class Iql(Agent):
 
     def _update(self, rows: dict[str, Tensor]) -> dict[str, float]:
         """One step of all seats' networks on transitions [B, N, ...]."""
-        seen, following, action, reward, discount, counted, legal = (
-            rows[name].movedim(1, 0)
-            for name in ("observation", "next", "action", "reward", "discount", "counted", "legal")
-        )
+        seen, following, action, reward, discount, counted, legal = (rows[name].movedim(1, 0) for name in _FIELDS)
         gamma = self.spec.gamma if self.config.gamma is None else self.config.gamma
         with torch.no_grad():
-            value = masked(apply(self.target.parameters, following), legal)
-            chooser = value
+            value = chooser = masked(apply(self.networks.slow.parameters, following), legal)
             if self.config.double:
-                chooser = masked(apply(self.q.parameters, following), legal)
+                chooser = masked(apply(self.networks.team.parameters, following), legal)
             target = td_target(reward, discount, value, chooser, gamma)
 
-        theta = leaves(self.q.parameters)
+        theta = leaves(self.networks.team.parameters)
         q = apply(theta, seen)
         error = td_error(q, action, target)
         cost = error.square()
         if self.config.loss == "huber":
             cost = torch.where(error.abs() <= 1, cost / 2, error.abs() - 0.5)
         loss = (cost * counted).sum(1) / counted.sum(1).clamp_min(1)
-        self.optimizer.descend(gradient(loss.sum(), theta))
-        self.target.follow(self.q, self.config.tau)
+        self.networks.descend(loss.sum(), theta)
+        self.networks.follow(self.config.tau)
         return {"loss": float(loss.detach().mean()), "value": float(target.mean())}
 
     def _rows(self, joint: JointTrajectory) -> dict[str, Tensor]:
         """Transitions of a segment [B, N, ...], those that counted for any seat."""
         segment = together(joint, self.seats)
         steps, counted = segment.timesteps, segment.counted
-        rows = {
-            "observation": steps.observation[:-1],
-            "next": steps.observation[1:],
-            "action": segment.actions,
-            "reward": steps.reward[1:],
-            "discount": steps.discount[1:],
-            "counted": counted,
-            "legal": segment.legal[1:],
-        }
+        before, after = steps.observation[:-1], steps.observation[1:]
+        leaves = (before, after, segment.actions, steps.reward[1:], steps.discount[1:], counted, segment.legal[1:])
         on = counted.amax(1).bool()
-        return {name: leaf.movedim(1, 2)[on] for name, leaf in rows.items()}
+        return {name: leaf.movedim(1, 2)[on] for name, leaf in zip(_FIELDS, leaves, strict=True)}
 
     def _example(self, observation: int, actions: int) -> dict[str, Tensor]:
-        n = len(self.seats)
-        shapes = {"observation": (n, observation), "next": (n, observation), "reward": (n,), "discount": (n,)}
-        rows = {name: torch.zeros(1, *shape, device=self.device) for name, shape in shapes.items()}
-        rows["action"] = torch.zeros(1, n, dtype=torch.long, device=self.device)
-        rows["legal"] = torch.zeros(1, n, actions, dtype=torch.bool, device=self.device)
-        return rows | {"counted": torch.zeros(1, n, device=self.device)}
+        """One transition of zeros, which shows shapes and types."""
+        last = {"observation": (observation,), "next": (observation,), "legal": (actions,)}
+        kinds = {"action": torch.long, "legal": torch.bool}
+        shapes = {name: (1, len(self.seats), *last.get(name, ())) for name in _FIELDS}
+        return {n: torch.zeros(shape, dtype=kinds.get(n), device=self.device) for n, shape in shapes.items()}
 
     def acting_state(self) -> State:
         """The Q networks' parameters."""
-        return {f"{seat}/{name}": p for n, seat in enumerate(self.seats) for name, p in self.q.of(n).items()}
+        team = self.networks.team
+        return {f"{seat}/{name}": p for n, seat in enumerate(self.seats) for name, p in team.of(n).items()}
 
     def learning_state(self) -> State:
         """Q networks and targets, the optimiser, the replay, and the updates owed."""
-        state = self.acting_state() | self.replay.state("replay") | self.optimizer.state("step")
-        state |= self.q.state("q") | self.target.state("target")
+        networks = self.networks
+        state = self.acting_state() | self.replay.state("replay") | networks.optimizer.state("step")
+        state |= networks.team.state("q") | networks.slow.state("target")
         return state | {"owed": self.owed, "learned": self.learned}

@@ -69,7 +69,7 @@ class JalQ(TabularAgent):
         rate = self.rate(seen, cell, q.numel())
         leaves = (cell, count, seen.following, seen.reward, seen.discount, rate, seen.counted)
         flat, flat_counts, errors = q.view(-1), counts.view(-1), []
-        for here, met, following, reward, discount, step, one in zip(*(leaf.unbind() for leaf in leaves), strict=True):
+        for here, met, following, reward, discount, step, one in zip(*leaves, strict=True):
             best = expected(q.index_select(0, following), counts.index_select(0, following)).amax(-1)
             error = torch.addcmul(reward, discount, best) - flat.index_select(0, here)
             flat.index_add_(0, here, step * error)

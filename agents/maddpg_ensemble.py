@@ -66,11 +66,9 @@ class MaddpgEnsemble(Maddpg):
         self.turn(0)
         self.networks = {f"actor/{k}": actors for k, actors in enumerate(self.actors)}
         self.networks |= {f"critic/{k}": critics for k, critics in enumerate(self.critics)}
-        members = [(seat, k) for seat in self.seats for k in range(config.k)]
-        self.policies = {self.member(seat, k): self.reader.policy(self.actors[k].team, seat) for seat, k in members}
-        self.playing = {
-            self.member(seat, k): self.reader.policy(self.actors[k].team, seat, MODE) for seat, k in members
-        }
+        members = {self.member(seat, k): (self.actors[k].team, seat) for seat in self.seats for k in range(config.k)}
+        self.policies = {name: self.reader.policy(*member) for name, member in members.items()}
+        self.playing = {name: self.reader.policy(*member, MODE) for name, member in members.items()}
         self.owed = torch.zeros(config.k, dtype=torch.float64)  # updates earned by transitions and not yet made
 
     def member(self, seat: str, k: int) -> str:
@@ -94,7 +92,7 @@ class MaddpgEnsemble(Maddpg):
             self.turn(k)
             while self.owed[k] >= 1:
                 self.owed[k] -= 1
-                if all(len(places) for places in made_by[k]):
+                if all(len(rows_of_set) for rows_of_set in made_by[k]):
                     metrics = self.update(self.sample(made_by[k], luck), context, luck)
         return metrics
 
@@ -113,29 +111,25 @@ class MaddpgEnsemble(Maddpg):
         how = self.config.target if at == "next" else self.config.sample
         seen = batch[at].movedim(2, 0).flatten(1, 2)[self.reader.own]  # [N, G * B, O]
         played = batch["k"][..., self.reader.own].movedim(2, 0).flatten(1).unsqueeze(-1)  # [N, G * B, 1]
-        chosen: Tensor | None = None
-        for k, actors in enumerate(self.actors):
-            out = apply((actors.slow if at == "next" else actors.team).parameters, seen)
-            action = self.reader.action(out, how, luck, self.reader.own)
-            chosen = action if chosen is None else action.where(played == k, chosen)
-        assert chosen is not None  # K is at least 1
+        teams = [actors.slow if at == "next" else actors.team for actors in self.actors]
+        outputs = [apply(team.parameters, seen) for team in teams]
+        actions = torch.stack([self.reader.action(out, how, luck, self.reader.own) for out in outputs])
+        chosen = actions.take_along_dim(played.unsqueeze(0), dim=0)
         return chosen.view(len(seen), *batch[at].shape[:2], -1).movedim(0, 2)
 
     def made_by(self) -> list[list[Tensor]]:
-        """For each k the places in the replay of the transitions that its sub-policies made, set by set."""
+        """For each k the rows of the replay with the transitions that its sub-policies made, set by set."""
         made = self.replay.filled("k")
         columns = {number: made[:, seat] for number, seat in zip(self.reader.sets, self.reader.own, strict=True)}
         return [[(c == k).nonzero().squeeze(1) for c in columns.values()] for k in range(self.config.k)]
 
     def sample(self, made: list[Tensor], luck: torch.Generator) -> Batch:
-        """A batch for each set from these places in the replay."""
-        places = []
-        for choice in made:
-            drawn = torch.randint(len(choice), (self.config.batch,), generator=luck)
-            places.append(choice[drawn.to(choice.device)])
-        if len(places) > 1:
-            return self.replay.at(torch.stack(places))
-        batch = self.replay.at(places[0])
+        """A batch for each set from these rows of the replay."""
+        drawn = [torch.randint(len(rows), (self.config.batch,), generator=luck) for rows in made]
+        chosen = [rows[draw.to(rows.device)] for rows, draw in zip(made, drawn, strict=True)]
+        if len(chosen) > 1:
+            return self.replay.at(torch.stack(chosen))
+        batch = self.replay.at(chosen[0])
         del batch["k"]  # all sub-policies that played are those that learn
         return batch
 

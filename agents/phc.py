@@ -84,13 +84,11 @@ class Phc(TabularAgent):
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
         """One step of Q and of the policy for every transition of the segment, in the order of time."""
         seen, q, pi = self.experience(joint), self.q.flatten(0, 1), self.pi.flatten(0, 1)
-        cell = seen.row * self.actions + seen.action
-        leaves = (cell, seen.following, seen.reward, seen.discount, self.rate(seen, cell, q.numel()))
         step = seen.counted * decayed(self.config.delta, self.config.delta_decay, seen.clock)
-        delta = q.new_zeros(len(cell), len(q), 1)  # of every row at every step, 0 where nobody was there
+        delta = q.new_zeros(len(step), len(q), 1)  # of every row at every step, 0 where nobody was there
         delta.squeeze(-1).scatter_reduce_(1, seen.row, step, "amax")
         errors = []
-        for much, *move in zip(delta.unbind(), *(leaf.unbind() for leaf in leaves), strict=True):
+        for much, move in zip(delta, self.moves(seen), strict=True):
             errors.append(q_step(q, *move))
             climb(pi, q, self.speed(q, pi, much))
         return self.learned(seen, errors)

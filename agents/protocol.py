@@ -121,8 +121,7 @@ class DifferentiablePolicy(Policy):
 
     def _outputs_now(self, timestep: TimeStep) -> Tensor:
         """`outputs` of one time step, [B, A] or [B, D]."""
-        leaves: list[Any] = [leaf.unsqueeze(0) if isinstance(leaf, Tensor) else leaf for leaf in timestep[:-1]]
-        stacked = TimeStep._make([*leaves, {group: leaf.unsqueeze(0) for group, leaf in timestep.common.items()}])
+        stacked = timestep.each(lambda leaf: leaf.unsqueeze(0))
         nothing = Action(torch.zeros((0, len(timestep.reward)), dtype=torch.long, device=timestep.reward.device))
         return self.outputs(Trajectory(stacked, nothing)).squeeze(0)
 

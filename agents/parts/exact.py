@@ -19,12 +19,7 @@ from agents.parts.networks import table_parameters
 from agents.parts.policies.categorical import CategoricalPolicy
 from agents.parts.policies.point import PointPolicy
 from agents.parts.policy_agent import PolicyAgent
-from agents.protocol import (
-    DifferentiablePolicy,
-    JointTrajectory,
-    LearningContext,
-    Parameters,
-)
+from agents.protocol import DifferentiablePolicy, JointTrajectory, LearningContext, Parameters
 from agents.randomness import derive
 from arenas.protocol import Arena
 from arenas.settings import Amount, Checked
@@ -50,9 +45,7 @@ def swapped(values: Values, theta: Pair) -> tuple[Values, Pair]:
 
 def inner(a: Parameters, b: Parameters) -> Tensor:
     """Inner product of two parameter dicts in every replica, [R]; a single 0 where they are empty."""
-    if not a:
-        return torch.zeros((), dtype=torch.float64)
-    return torch.stack([(a[name] * b[name]).flatten(1).sum(1) for name in a]).sum(0)
+    return sum(((a[name] * b[name]).flatten(1).sum(1) for name in a), start=torch.zeros((), dtype=torch.float64))
 
 
 def together(a: Pair, b: Pair) -> Tensor:

@@ -7,6 +7,7 @@ gives every replica its own gradient, so that R independent learners cost little
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Sequence
 
 import torch
@@ -20,37 +21,25 @@ def table_parameters(
     features: int, width: int, *, std: float, seed: int, replicas: int = 1, device: str = "cpu"
 ) -> Parameters:
     """One layer without bias, `w0` [R, features, width], drawn from N(0, std^2); replica r depends on (seed, r)."""
-    rows = []
-    for replica in range(replicas):
-        luck = generator(derive(seed, "replica", replica))
-        rows.append(std * torch.randn(features, width, generator=luck))
-    return {"w0": torch.stack(rows).to(device)}
+    lucks = [generator(derive(seed, "replica", replica)) for replica in range(replicas)]
+    return {"w0": torch.stack([std * torch.randn(features, width, generator=luck) for luck in lucks]).to(device)}
 
 
 def mlp_parameters(
-    sizes: Sequence[int],
-    *,
-    seed: int,
-    replicas: int = 1,
-    last_scale: float = 1.0,
-    device: str = "cpu",
+    sizes: Sequence[int], *, seed: int, replicas: int = 1, last_scale: float = 1.0, device: str = "cpu"
 ) -> Parameters:
     """Weights `w0` [R, in, out] and biases `b0` [R, 1, out], ...; orthogonal, gain sqrt(2), the last `last_scale`.
 
     Replica r depends on (seed, r) only.
     """
-    replica_parameters: list[Parameters] = []
+    by_replica: dict[str, list[Tensor]] = defaultdict(list)
     for replica in range(replicas):
-        parameters: Parameters = {}
         with initialise(derive(seed, "replica", replica)):
             for layer, (wide, narrow) in enumerate(itertools.pairwise(sizes)):
                 gain = last_scale if layer == len(sizes) - 2 else 2**0.5
-                weight = torch.empty(wide, narrow)
-                torch.nn.init.orthogonal_(weight, gain)
-                parameters[f"w{layer}"] = weight
-                parameters[f"b{layer}"] = torch.zeros(1, narrow)
-        replica_parameters.append(parameters)
-    return {name: torch.stack([p[name] for p in replica_parameters]).to(device) for name in replica_parameters[0]}
+                by_replica[f"w{layer}"].append(torch.nn.init.orthogonal_(torch.empty(wide, narrow), gain))
+                by_replica[f"b{layer}"].append(torch.zeros(1, narrow))
+    return {name: torch.stack(tensors).to(device) for name, tensors in by_replica.items()}
 
 
 def mlp(parameters: Parameters, x: Tensor) -> Tensor:

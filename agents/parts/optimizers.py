@@ -41,12 +41,7 @@ class Adam:
         clip: largest norm of each tensor's gradient, per replica (its first axis); None leaves gradients as they are.
     """
 
-    def __init__(
-        self,
-        parameters: Mapping[str, Tensor],
-        lr: float,
-        clip: float | None = None,
-    ) -> None:
+    def __init__(self, parameters: Mapping[str, Tensor], lr: float, clip: float | None = None) -> None:
         self._parameters, self.lr, self._clip = dict(parameters), lr, clip
         self._count = torch.zeros(())
         self._mean = {name: torch.zeros_like(p) for name, p in self._parameters.items()}

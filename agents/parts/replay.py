@@ -40,11 +40,11 @@ class Replay:
         chosen = torch.randint(len(self), (count,), generator=generator, device=generator.device)
         return self.at(chosen.to(self._device))
 
-    def at(self, places: Tensor) -> dict[str, Tensor]:
-        """The rows in `places`, long of any shape."""
-        flat = places.flatten()
+    def at(self, numbers: Tensor) -> dict[str, Tensor]:
+        """The rows with these numbers, long of any shape."""
+        flat = numbers.flatten()
         rows = {name: torch.index_select(storage, 0, flat) for name, storage in self._rows.items()}
-        return rows if places.dim() == 1 else {n: leaf.view(*places.shape, *leaf.shape[1:]) for n, leaf in rows.items()}
+        return {name: leaf.view(*numbers.shape, *leaf.shape[1:]) for name, leaf in rows.items()}
 
     def newest(self, count: int) -> dict[str, Tensor]:
         """The last `count` rows added, or all where there are fewer."""
@@ -62,7 +62,5 @@ class Replay:
 
 def _zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
     """Zeros of the type and on the device of `like`, which cost nothing while nothing is written (frozen play)."""
-    if like.device.type != "cpu":
-        return torch.zeros(shape, dtype=like.dtype, device=like.device)
     # NumPy asks the system for empty pages, which it hands out when they are written; torch writes them all at once
-    return torch.from_numpy(np.zeros(shape, dtype=like[:0].numpy().dtype))
+    return torch.from_numpy(np.zeros(shape, dtype=like[:0].cpu().numpy().dtype)).to(like.device)

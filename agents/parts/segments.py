@@ -34,9 +34,7 @@ class Segment(NamedTuple):
 
     def copies(self, which: slice) -> Segment:
         """The segment of some copies."""
-        steps = self.timesteps
-        leaves = (steps.reward, steps.discount, steps.first, steps.last, steps.active)
-        cut = TimeStep._make([steps.observation[:, :, which], None, *(leaf[:, :, which] for leaf in leaves), *_NOTHING])
+        cut = self.timesteps.each(lambda leaf: leaf[:, :, which])
         return Segment(cut, self.legal[:, :, which], self.actions[:, :, which])
 
     def parts(self, count: int) -> Iterator[Segment]:

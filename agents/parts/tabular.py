@@ -10,6 +10,7 @@ same cell at the same step, the cell moves by the mean of their errors; with one
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
@@ -146,6 +147,11 @@ class TabularAgent(Agent):
         self.clock += passed[-1]
         discount = self.config.gamma * steps.discount[1:].double()
         return Experience(rows[:-1], rows[1:], actions.value, steps.reward[1:].double(), discount, counted, clock)
+
+    def moves(self, seen: Experience) -> Iterator[tuple[Tensor, ...]]:
+        """What `q_step` needs to learn from a segment beside Q, step by step."""
+        cell = seen.row * self.actions + seen.action
+        return zip(cell, seen.following, seen.reward, seen.discount, self.rate(seen, cell, self.q.numel()), strict=True)
 
     def rate(self, seen: Experience, cell: Tensor, cells: int) -> Tensor:
         """What of a copy's error its cell takes [T, B]: the step size, shared among the copies that are there."""

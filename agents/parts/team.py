@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 from torch import Tensor
@@ -65,12 +66,6 @@ class Team:
         """The stack, stored as `name`; live, not copies."""
         return {f"{name}/{n}": p for n, p in self.parameters.items()}
 
-    def copy(self) -> Team:
-        """The same networks with weights of their own: targets, to begin with."""
-        twin = object.__new__(Team)
-        twin.sizes, twin.parameters = self.sizes, {name: p.clone() for name, p in self.parameters.items()}
-        return twin
-
     @torch.no_grad()
     def follow(self, other: Team, tau: float) -> None:
         """Move the weights towards another team's: theta <- (1 - tau) theta + tau theta_other."""
@@ -88,7 +83,7 @@ class Trained:
     """
 
     def __init__(self, team: Team, lr: float, clip: float) -> None:
-        self.team, self.slow, self.lr = team, team.copy(), lr
+        self.team, self.slow, self.lr = team, deepcopy(team), lr
         self.optimizer = Adam(team.parameters, lr, clip=clip)
 
     def anneal(self, left: float) -> None:

@@ -194,9 +194,8 @@ class Reader:
     def policy_of(self, number: int, peers: Mapping[str, DifferentiablePolicy]) -> DifferentiablePolicy | None:
         """The policy of a seat that is not ours, where it is shown and can be asked about single observations."""
         policy = peers.get(self.read[number])
-        if policy is None or not policy.memoryless or self.discrete != isinstance(policy, CategoricalPolicy):
-            return None
-        return policy
+        known = type(policy) is CategoricalPolicy  # tables and scripts are not asked
+        return None if policy is None or not policy.memoryless or self.discrete != known else policy
 
     def next_of(
         self, number: int, batch: Batch, policy: DifferentiablePolicy | None, how: Relaxation, luck: torch.Generator

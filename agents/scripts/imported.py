@@ -38,16 +38,7 @@ from torch import Tensor
 from agents.parts.logits import masked
 from agents.parts.policies.scripted import Scripted
 from agents.protocol import Agent, Memory
-from agents.scripts.stable_baselines3 import (
-    ELSEWHERE,
-    HARMLESS,
-    Layout,
-    activation_of,
-    kind_of,
-    layers_under,
-    layout_of,
-    numbers_in,
-)
+from agents.scripts import stable_baselines3 as sb3
 from arenas.protocol import Action, ArenaSpec, TimeStep, moment
 
 _TRIED = 3  # made-up observations
@@ -139,7 +130,7 @@ class Imported(Scripted):
     def probabilities(self, timestep: TimeStep) -> Tensor:
         """Action probabilities [..., A] for the leading shape of the time step; what is forbidden has 0."""
         lead = timestep.reward.shape
-        flat = _flattened(timestep)
+        flat = timestep.each(lambda leaf: leaf.flatten(0, len(lead) - 1))
         logits = masked(self._outputs(flat, self._by_row), flat.action_mask)
         if self.deterministic:
             chosen = torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).float()
@@ -224,12 +215,6 @@ class Imported(Scripted):
         count = _TRIED * math.prod(own.observation)
         seen = torch.linspace(low, high, count, device=self.device).view(_TRIED, *own.observation)
         return moment(seen, own.actions, first=True)
-
-
-def _flattened(timestep: TimeStep) -> TimeStep:
-    """One leading axis [B] in place of several."""
-    lead = timestep.reward.dim()
-    return timestep if lead == 1 else timestep.each(lambda leaf: leaf.flatten(0, lead - 1))
 
 
 def _last_line(error: BaseException) -> str:
@@ -345,21 +330,21 @@ class StableBaselines3(Imported):
         return timestep.observation.flatten(1)
 
     def _actor(self, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Model:
-        layout = layout_of(weights)
+        layout = sb3.layout_of(weights)
         arguments = facts.get("policy_kwargs", {})
-        unknown = sorted(name for name in arguments if not name.startswith(":") and name not in HARMLESS)
+        unknown = sorted(name for name in arguments if not name.startswith(":") and name not in sb3.HARMLESS)
         if unknown:
-            raise ValueError(f"policy_kwargs has {unknown[0]}, which is not understood; {ELSEWHERE}")
+            raise ValueError(f"policy_kwargs has {unknown[0]}, which is not understood; {sb3.ELSEWHERE}")
         if layout.values and not self.deterministic:
             raise ValueError(f"{layout.algorithm} has values and no logits to draw from: leave deterministic = True")
         seen, done = facts.get("observation_space", {}), facts.get("action_space", {})
-        kind = kind_of(seen)
+        kind = sb3.kind_of(seen)
         if kind != "Box" or (seen.get("dtype") == "uint8" and len(seen.get("_shape", ())) == 3):
             what = "pictures" if kind == "Box" else f"observations of kind {kind}"
-            raise ValueError(f"it was trained on {what}, expected a Box of numbers; {ELSEWHERE}")
+            raise ValueError(f"it was trained on {what}, expected a Box of numbers; {sb3.ELSEWHERE}")
         scale = self._scale(done, layout)
-        layers = [layer for prefix in layout.layers for layer in layers_under(weights, prefix)]
-        activation = activation_of(arguments.get("activation_fn"), layout)
+        layers = [layer for prefix in layout.layers for layer in sb3.layers_under(weights, prefix)]
+        activation = sb3.activation_of(arguments.get("activation_fn"), layout)
 
         def run(given: Tensor) -> Tensor:
             for number, (weight, bias) in enumerate(layers):
@@ -368,15 +353,15 @@ class StableBaselines3(Imported):
 
         return Model(run, layers[0][0].shape[1])
 
-    def _scale(self, space: Mapping[str, Any], layout: Layout) -> Callable[[Tensor], Tensor]:
+    def _scale(self, space: Mapping[str, Any], layout: sb3.Layout) -> Callable[[Tensor], Tensor]:
         """From what the actor gives to logits, or to numbers in [-1, 1]."""
-        kind, wanted = kind_of(space), "Discrete" if self.seat_spec().actions else "Box"
+        kind, wanted = sb3.kind_of(space), "Discrete" if self.seat_spec().actions else "Box"
         if kind != wanted:
             raise ValueError(f"it was trained for actions of kind {kind}, seat {self.seats[0]} takes {wanted}")
         if kind == "Discrete" or layout.squashed:
             return lambda outputs: outputs
-        low, high = (numbers_in(space.get(name, "")) for name in ("low", "high"))
+        low, high = (sb3.numbers_in(space.get(name, "")) for name in ("low", "high"))
         if not low or len(low) != len(high) or not all(map(math.isfinite, (*low, *high))):
-            raise ValueError(f"the bounds of its actions cannot be read from data; {ELSEWHERE}")
+            raise ValueError(f"the bounds of its actions cannot be read from data; {sb3.ELSEWHERE}")
         least, most = torch.tensor(low, device=self.device), torch.tensor(high, device=self.device)
         return lambda outputs: 2 * (outputs - least) / (most - least) - 1

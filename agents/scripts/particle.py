@@ -40,10 +40,10 @@ def push(way: Tensor, still: float = _STILL) -> Tensor:
     return torch.where(longest > still, action, _REST)
 
 
-def nearest(places: Tensor) -> Tensor:
-    """The place [..., 2] of `places` [..., n, 2] that is nearest to the origin."""
-    number = places.norm(dim=-1).argmin(-1, keepdim=True)
-    return torch.take_along_dim(places, number.unsqueeze(-1), dim=-2).squeeze(-2)
+def nearest(points: Tensor) -> Tensor:
+    """The point [..., 2] of `points` [..., n, 2] that is nearest to the origin."""
+    number = points.norm(dim=-1).argmin(-1, keepdim=True)
+    return torch.take_along_dim(points, number.unsqueeze(-1), dim=-2).squeeze(-2)
 
 
 def points(seen: Tensor, start: int, count: int) -> Tensor:

@@ -68,13 +68,13 @@ def layout_of(weights: Mapping[str, Tensor]) -> Layout:
 def layers_under(weights: Mapping[str, Tensor], prefix: str) -> list[tuple[Tensor, Tensor]]:
     """Weights [out, in] and biases [out] of the linear layers under a prefix, in order."""
     own = {name.removeprefix(f"{prefix}."): w for name, w in weights.items() if name.startswith(f"{prefix}.")}
-    places = sorted({int(name.partition(".")[0]) for name in own if name[0].isdigit()})
-    names = [f"{place}." for place in places] or ([""] if own else [])
+    numbers = sorted({int(name.partition(".")[0]) for name in own if name[0].isdigit()})
+    names = [f"{number}." for number in numbers] or ([""] if own else [])
     expected = {f"{name}{leaf}" for name in names for leaf in ("weight", "bias")}
     # others stand where LayerNorm or something else was put between, of which the file says no more
-    if own.keys() != expected or any(own[f"{name}weight"].dim() != 2 for name in names) or places[:1] not in ([], [0]):
+    if own.keys() != expected or any(own[f"{name}weight"].dim() != 2 for name in names) or numbers[:1] not in ([], [0]):
         raise ValueError(f"{prefix} has other layers than linear ones; {ELSEWHERE}")
-    if any(later - earlier != 2 for earlier, later in itertools.pairwise(places)):
+    if any(later - earlier != 2 for earlier, later in itertools.pairwise(numbers)):
         raise ValueError(f"{prefix} has other layers than linear ones with one activation between; {ELSEWHERE}")
     return [(own[f"{name}weight"], own[f"{name}bias"]) for name in names]
 

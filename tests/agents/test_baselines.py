@@ -208,22 +208,22 @@ def test_epsilon_falls_with_the_transitions_and_is_for_training() -> None:
 def test_the_update_is_dqns_seat_by_seat(loss: str, double: bool) -> None:
     agent = make(Iql, loss=loss, double=double, tau=0.0)
     agent.learn(segment(seed=3), context(SEATS))
-    for p in agent.target.parameters.values():
+    for p in agent.networks.slow.parameters.values():
         p.mul_(1.3)
     rows = agent.replay.sample(64, generator(2))
-    recorder = agent.optimizer = Recorder()
+    recorder = agent.networks.optimizer = Recorder()
     agent._update(rows)
     for n, (seat, spec) in enumerate(SPEC.seats.items()):
         wide = len(torch.zeros(spec.observation).flatten())
-        theta = leaves({name: p.clone() for name, p in agent.q.of(n).items()})
+        theta = leaves({name: p.clone() for name, p in agent.networks.team.of(n).items()})
         total, counted = torch.zeros(()), 0
         for b in range(64):
             row = {name: leaf[b, n] for name, leaf in rows.items()}
             if not row["counted"]:
                 continue
             legal = row["legal"].nonzero().flatten().tolist()
-            ahead = {a: float(mlp(agent.target.of(n), row["next"][None, :wide])[0, a]) for a in legal}
-            online = {a: float(mlp(agent.q.of(n), row["next"][None, :wide])[0, a]) for a in legal}
+            ahead = {a: float(mlp(agent.networks.slow.of(n), row["next"][None, :wide])[0, a]) for a in legal}
+            online = {a: float(mlp(agent.networks.team.of(n), row["next"][None, :wide])[0, a]) for a in legal}
             best = max(legal, key=(online if double else ahead).__getitem__)
             y = float(row["reward"]) + 0.9 * float(row["discount"]) * ahead[best]
             error = mlp(theta, row["observation"][None, :wide])[0, int(row["action"])] - y
@@ -268,7 +268,7 @@ def test_q_becomes_the_optimal_value_against_tit_for_tat() -> None:
     for _ in itertools.islice(table, 12):
         pass
     agent: Any = players["row"]
-    found = mlp(agent.q.of(0), torch.eye(5))
+    found = mlp(agent.networks.team.of(0), torch.eye(5))
     torch.testing.assert_close(found, torch.tensor(optimal), rtol=0, atol=0.15)
 
 

@@ -290,9 +290,9 @@ def test_peers_see_what_is_played_and_keep_what_they_saw(learner: type[TabularAg
 def test_a_table_policy_reads_logits_relative_to_the_last_action() -> None:
     p = torch.tensor([[[0.2, 0.5, 0.3], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]], dtype=torch.float64)
     policy = TablePolicy.of(p)
-    theta = policy.parameters["logits"].clone().requires_grad_()
+    theta = policy.parameters["w0"].clone().requires_grad_()
     assert theta.shape == (1, 3, 2)
-    moved = policy.with_parameters({"logits": theta})
+    moved = policy.with_parameters({"w0": theta})
     game = Matrix(4, payoffs=THREE_BY_TWO)
     told = game.reset(torch.zeros(4, dtype=torch.long))[0]["row"]
     seen = told._replace(observation=torch.eye(3).repeat(2, 1)[:4])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -285,7 +286,7 @@ def test_an_inferred_policy_goes_down_equation_7(continuous: bool) -> None:
 def test_slow_copies_follow_by_tau(kind: type[Maddpg], settings: dict[str, Any]) -> None:
     agent = decided(filled(kind.make(SPEC, SEATS, kind.Config(batch=64, tau=0.1, **settings))))
     learned = learned_by(agent)
-    before = {name: [trained.slow.copy() for trained in of_kind] for name, of_kind in learned.items()}
+    before = {name: [deepcopy(trained.slow) for trained in of_kind] for name, of_kind in learned.items()}
     update(agent, 0, drawn_for(agent, 0))
     for name, of_kind in learned.items():
         for number, trained in enumerate(of_kind):

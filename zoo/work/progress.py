@@ -20,6 +20,8 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from leaderboard.report.layout import shortened
+
 BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDTH = 24  # cells of a sparkline
 _BAR, _LEAST_BAR = 20, 5  # cells of a bar
@@ -73,14 +75,6 @@ def short(number: float) -> str:
         if abs(number) >= size:
             return f"{number / size:.1f}{letter}" if abs(number) < 10 * size else f"{number / size:.0f}{letter}"
     return f"{number:.0f}"
-
-
-def shortened(text: str, width: int) -> str:
-    """A text of at most `width` letters, without its middle where it is longer."""
-    if len(text) <= width:
-        return text
-    head = width // 2
-    return f"{text[:head]}…{text[len(text) - (width - head - 1) :]}"
 
 
 def figure_texts(figures: Mapping[str, float]) -> list[str]:

@@ -56,15 +56,12 @@ class DeterministicPolicy(DifferentiablePolicy):
         return Action(action), {**memory, "step": memory["step"] + 1}
 
     def means(self, timestep: TimeStep) -> Tensor:
-        """Actions mu [B, D]."""
-        return self._mean(timestep.observation)
+        """Actions mu [..., B, D]."""
+        return mlp(self.parameters, timestep.observation.flatten(-len(self.spec.observation))).tanh()
 
     def outputs(self, trajectory: Trajectory) -> Tensor:
         """Actions mu [T + 1, B, D]."""
-        return self._mean(trajectory.timesteps.observation)
-
-    def _mean(self, observation: Tensor) -> Tensor:
-        return mlp(self.parameters, observation.flatten(-len(self.spec.observation))).tanh()
+        return self.means(trajectory.timesteps)
 
     def with_parameters(self, parameters: Parameters) -> Self:
         """The same policy reading other parameters."""

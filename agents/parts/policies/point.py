@@ -34,12 +34,8 @@ class PointPolicy(DifferentiablePolicy):
         """The action, cut to [-1, 1]."""
         return Action(self.means(timestep).clamp(-1, 1).float()), memory
 
-    def means(self, timestep: TimeStep) -> Tensor:
-        """The action [B, D] with graph, not cut."""
-        return self.parameters["action"].repeat_interleave(len(timestep.reward) // self.replicas, dim=0)
-
     def outputs(self, trajectory: Trajectory) -> Tensor:
-        """The action [T + 1, B, D]."""
+        """The action [T + 1, B, D] with graph, not cut."""
         steps = trajectory.timesteps
         now = self.parameters["action"].repeat_interleave(steps.reward.shape[1] // self.replicas, dim=0)
         return now.expand(len(steps.reward), *now.shape)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Self
 
-import torch
 from torch import Tensor
 
+from agents.parts.logits import taken
 from agents.protocol import Agent, DifferentiablePolicy, Memory, Parameters, Seating, Trajectory, playing
 from agents.randomness import categorical, uniform
 from arenas.protocol import Action, TimeStep
@@ -57,8 +57,8 @@ class ScriptedPolicy(DifferentiablePolicy):
 
     def log_prob(self, trajectory: Trajectory) -> Tensor:
         """Log-probability [T, B] of the actions taken, 0 where they did not count."""
-        taken = self.outputs(trajectory)[:-1].gather(-1, trajectory.actions.value.unsqueeze(-1)).squeeze(-1)
-        return torch.where(playing(trajectory.timesteps) > 0, taken, torch.zeros_like(taken))
+        log_prob = taken(self.outputs(trajectory)[:-1], trajectory.actions.value)
+        return log_prob.where(playing(trajectory.timesteps) > 0, 0.0)
 
     def with_parameters(self, parameters: Parameters) -> Self:
         """Itself: there is nothing to replace."""

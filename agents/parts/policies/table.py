@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory, playing
+from agents.parts.policies.categorical import CategoricalPolicy
+from agents.protocol import DifferentiablePolicy, Memory, Seating
 from agents.randomness import deal, dealt_bits, fraction
 from arenas.protocol import Action, SeatSpec, TimeStep, moment
 
@@ -68,59 +69,25 @@ def draw(bounds: Tensor, timestep: TimeStep, memory: Memory) -> tuple[Action, Me
     return Action(value), {**memory, "draws": draws, "step": step + 1}
 
 
-class TablePolicy(DifferentiablePolicy):
-    """pi(a | s) = softmax(logits[r, s])_a, where s is the observation's index and r the row's replica.
-
-    As in the papers on iterated games the last action's logit is 0, so that a game of two actions has one number a
-    state. Every action is taken to be legal.
-
-    Args:
-        parameters: {"logits": [R, S, A - 1]}.
-    """
-
-    memoryless = True
-
-    def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
-        self.replicas = parameters["logits"].shape[0]
+class TablePolicy(CategoricalPolicy):
+    """A `CategoricalPolicy` without hidden layers that draws from its table, and never what has probability 0."""
 
     @classmethod
     def of(cls, probabilities: Tensor) -> Self:
-        """The policy with these probabilities [R, S, A]; it keeps no tensor of theirs."""
+        """The policy with these probabilities [R, S, A], in double precision; it keeps no tensor of theirs."""
         logs = probabilities.detach().double().clamp_min(_LEAST).log()
-        return cls({"logits": logs[..., :-1] - logs[..., -1:]})
-
-    def with_parameters(self, parameters: Parameters) -> Self:
-        """The same policy reading other parameters."""
-        return type(self)(parameters)
+        _, states, actions = probabilities.shape
+        return cls({"w0": logs[..., :-1] - logs[..., -1:]}, SeatSpec((states,), actions))
 
     def begin(self, seating: Seating) -> Memory:
         """The memory from `begin` of this module: luck, draws made ahead, step counter, rows."""
-        return begin(seating, self.parameters["logits"].shape[1], self.replicas)
+        return begin(seating, self.spec.observation[0], self.replicas)
 
     @torch.no_grad()
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """Draw from the row of the table."""
         return draw(self._bounds, timestep, memory)
 
-    def outputs(self, trajectory: Trajectory) -> Tensor:
-        """Logits [T + 1, B, A]."""
-        return self._logits[table_rows(trajectory.timesteps.observation, self.replicas)]
-
-    def log_prob(self, trajectory: Trajectory) -> Tensor:
-        """Log-probability [T, B] of the actions taken, 0 where they did not count."""
-        rows = table_rows(trajectory.timesteps.observation[:-1], self.replicas)
-        return self._logits.log_softmax(-1)[rows, trajectory.actions.value] * playing(trajectory.timesteps)
-
-    def probabilities(self, timestep: TimeStep) -> Tensor:
-        """Action probabilities [B, A]."""
-        return self._logits.softmax(-1)[table_rows(timestep.observation, self.replicas)]
-
-    @property
-    def _logits(self) -> Tensor:
-        """Float [R * S, A]."""
-        return pad(self.parameters["logits"], (0, 1)).flatten(0, 1)
-
     @cached_property
     def _bounds(self) -> Tensor:
-        return bounds(pad(self.parameters["logits"].detach(), (0, 1)).softmax(-1))
+        return bounds(pad(self.parameters["w0"].detach(), (0, 1)).softmax(-1))
