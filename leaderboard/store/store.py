@@ -24,6 +24,7 @@ from leaderboard.records import (
     EntrantRecord,
     MatchRecord,
     Measurement,
+    NameRecord,
     PanelRecord,
     SubmissionRecord,
     block_id,
@@ -37,7 +38,16 @@ from leaderboard.store.rows import block_rows, content, digest, read_blocks, rec
 
 R = TypeVar("R")
 #: All that is recorded besides blocks.
-Fact = ArenaRecord | EntrantRecord | CheckpointRecord | PanelRecord | MatchRecord | Measurement | SubmissionRecord
+Fact = (
+    ArenaRecord
+    | EntrantRecord
+    | NameRecord
+    | CheckpointRecord
+    | PanelRecord
+    | MatchRecord
+    | Measurement
+    | SubmissionRecord
+)
 _MAY_DIFFER: Mapping[type, set[str]] = {
     ArenaRecord: {"details"},
     EntrantRecord: {"label", "provenance"},
@@ -179,9 +189,11 @@ class Store:
         return sorted(records, key=lambda record: record.id)
 
     def labels(self) -> dict[str, str]:
-        """What every entrant is called, by its id."""
-        columns = schema.entrant.c
-        return {row["id"]: row["label"] for row in self._rows(select(columns.id, columns.label))}
+        """What every entrant is called, by its id: the name given last, else its first label."""
+        columns, names = schema.entrant.c, schema.name
+        labels = {row["id"]: row["label"] for row in self._rows(select(columns.id, columns.label))}
+        given = self._rows(select(names.c.entrant, names.c.name).order_by(names.c.row))
+        return labels | {row["entrant"]: row["name"] for row in given}
 
     def checkpoints(self, arena: str | None = None) -> list[CheckpointRecord]:
         """The checkpoints (of one arena), in the order in which they were added."""

@@ -71,7 +71,7 @@ def command(
         mode = "learn" if learn else "play"
         boards = [
             board(store, identity, mode, seed=seed, rebuild=rebuild)
-            for identity in _identities(store.arenas(), arena)
+            for identity in identities(store.arenas(), arena)
             if arena is not None or store.block_ids(identity, mode, seed)
         ]
     if not boards:
@@ -106,7 +106,7 @@ def _game(arena: str, form: str, seed: int | None) -> None:
     from zoo import home
 
     with Store(home.records(), read_only=True) as store:
-        games = [read_game(store, identity, seed=seed) for identity in _identities(store.arenas(), arena)]
+        games = [read_game(store, identity, seed=seed) for identity in identities(store.arenas(), arena)]
     for game in games:
         if form == "json":
             click.echo(json.dumps(game.to_json(), indent=1, allow_nan=False))
@@ -127,7 +127,7 @@ def _columns(text: str) -> list[str]:
     return names
 
 
-def _identities(arenas: list[ArenaRecord], arena: str | None) -> list[str]:
+def identities(arenas: list[ArenaRecord], arena: str | None) -> list[str]:
     """Recorded arenas that `arena` means: an identity, a name with version, or a name."""
     from zoo.errors import UserError, nearest
 
