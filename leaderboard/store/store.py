@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, select, true
 from sqlalchemy.exc import IntegrityError
 
-from leaderboard.errors import StoreError
+from leaderboard.errors import OlderStoreError, StoreError
 from leaderboard.records import (
     RULES_VERSION,
     ArenaRecord,
@@ -379,7 +379,7 @@ def _check_readable(connection: Connection) -> None:
         raise StoreError("no records yet; play a match first")
     check_version(version)
     if version < current_version():
-        raise StoreError("written by an older release; open it once for writing, which brings it up to date")
+        raise OlderStoreError("written by an older release; open it once for writing, which brings it up to date")
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:

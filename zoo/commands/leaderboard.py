@@ -66,7 +66,7 @@ def command(
         _game(arena, form, None if all_seeds else 0)
         return
     chosen = _columns(columns) if columns is not None else None
-    with Store(home.records(), read_only=not rebuild) as store:
+    with Store(home.records()) if rebuild else home.read_records() as store:
         seed = None if all_seeds or learn else 0
         mode = "learn" if learn else "play"
         boards = [
@@ -101,11 +101,10 @@ def _game(arena: str, form: str, seed: int | None) -> None:
     from rich.console import Console
 
     from leaderboard.report.game import game_view
-    from leaderboard.store.store import Store
     from leaderboard.views.game import read_game
     from zoo import home
 
-    with Store(home.records(), read_only=True) as store:
+    with home.read_records() as store:
         games = [read_game(store, identity, seed=seed) for identity in identities(store.arenas(), arena)]
     for game in games:
         if form == "json":

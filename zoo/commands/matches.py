@@ -30,11 +30,10 @@ def command(arena: str | None, last: int, as_json: bool) -> None:
     from leaderboard.labels import unique_labels
     from leaderboard.report.layout import plural
     from leaderboard.report.sheet import Column, Sheet, labels
-    from leaderboard.store.store import Store
     from zoo import home
     from zoo.commands.leaderboard import identities
 
-    with Store(home.records(), read_only=True) as store:
+    with home.read_records() as store:
         arenas = identities(store.arenas(), arena)
         names = store.labels()
         matches = [match for match in store.matches() if match.arena in arenas][-last:]
