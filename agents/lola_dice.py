@@ -39,7 +39,8 @@ from agents.parts.dice import dice, dice_with_baseline, loaded_dice
 from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import mlp
 from agents.parts.opponents import Opponents
-from agents.parts.returns import steps_since_start
+from agents.parts.policies.categorical import CategoricalPolicy
+from agents.parts.returns import discounts
 from agents.protocol import (
     DifferentiablePolicy,
     JointTrajectory,
@@ -50,10 +51,13 @@ from agents.protocol import (
     State,
     Trajectory,
 )
-from agents.randomness import derive, derive_rows
+from agents.randomness import derive, derive_rows, uniform
 from agents.rollout import rollout
 from arenas.protocol import Arena, ArenaSpec
 from arenas.settings import Amount, Whole
+
+#: Numbers that are computed at once at most; games with more of them are imagined step by step.
+_AT_ONCE = 1 << 24
 
 Estimator = Literal["loaded", "dice", "baseline", "surrogate"]
 
@@ -85,11 +89,23 @@ class LolaSlConfig(LolaDiceConfig):
 
 
 def imagine(policies: Mapping[str, Policy], arena: Arena, spec: ArenaSpec, length: int, seed: int) -> JointTrajectory:
-    """Fresh games of `length` steps between `policies`, whose memories nobody sees; no graph."""
+    """Fresh games of `length` steps between `policies`, whose memories nobody sees; no graph.
+
+    Where all policies are tables of a matrix game, all steps are played at once, and every move is the same.
+    """
 
     def luck(*words: str) -> Tensor:
         return derive_rows(seed, arena.batch_size, *words, device=arena.device)
 
+    tables = tables_of(policies, spec)
+    if tables and length * arena.batch_size * max(table[0].numel() for table in tables.values()) <= _AT_ONCE:
+        steps = torch.arange(length, device=arena.device).unsqueeze(-1)
+        played = arena.play_out(
+            {seat: table.repeat_interleave(arena.batch_size // len(table), 0) for seat, table in tables.items()},
+            {seat: uniform(luck("seat", seat), steps) for seat in tables},
+        )
+        # every action is legal, and masks that say so only cost time
+        return JointTrajectory({s: Trajectory(t._replace(action_mask=None), a) for s, (t, a) in played.items()})
     timesteps, state = arena.reset(luck("episode"))
     memories = {
         seat: policy.begin(Seating(seat, luck("seat", seat), luck("team", spec.seats[seat].team), training=True))
@@ -98,6 +114,13 @@ def imagine(policies: Mapping[str, Policy], arena: Arena, spec: ArenaSpec, lengt
     joint, _ = rollout(arena, policies, memories, timesteps, length, state)
     # every memory began empty, and that of a policy of another kind would not be understood
     return JointTrajectory({seat: Trajectory(t.timesteps, t.actions) for seat, t in joint.seats.items()})
+
+
+def tables_of(policies: Mapping[str, Policy], spec: ArenaSpec) -> dict[str, Tensor]:
+    """Seat -> action probabilities [R, S, A] where all policies are tables of a matrix game; else nothing."""
+    tabular = {seat: p for seat, p in policies.items() if isinstance(p, CategoricalPolicy) and p.tabular}
+    whole = "matrix" in spec.offers and len(tabular) == len(policies)
+    return {seat: policy.table() for seat, policy in tabular.items()} if whole else {}
 
 
 class LolaDice(Naive):
@@ -180,7 +203,7 @@ class LolaDice(Naive):
         elif config.estimator == "surrogate":
             value = (log_prob * advantage[seat]).sum(0)
         else:
-            discount = config.gamma ** steps_since_start(first)
+            discount = discounts(first, config.gamma)
             reward = discount * steps.reward[1:]
             if baseline is None:
                 value = dice(log_prob, reward, first)

@@ -124,6 +124,35 @@ class MatrixGame(FiniteGame):
         start[0] = 1
         return Chain(start, transition, 1 + transition % self._joint, torch.ones_like(transition).double())
 
+    def play_out(self, tables: Mapping[str, Tensor], draws: Mapping[str, Tensor]) -> dict[str, tuple[TimeStep, Action]]:
+        """The first T steps of an episode in every copy at once; see `Arena.play_out`.
+
+        What everybody does is computed for all positions of all steps, so that only the way through them is gone step
+        by step.
+        """
+        seen, columns = self._views(torch.arange(1 + self._joint, device=self.device)), self._widths[1]
+        acts = []
+        for number, seat in enumerate(self.spec.seats):
+            bounds = tables[seat].index_select(1, seen[:, number].argmax(-1)).cumsum(-1)  # [B, S, A], by position
+            drawn = draws[seat].unsqueeze(-1) * bounds[..., -1]  # [T, B, S]
+            acts.append(torch.stack([bound <= drawn for bound in bounds.unbind(-1)]).sum(0, dtype=torch.int16))
+        following = 1 + acts[0] * columns + acts[1]
+        way = [self._start().unsqueeze(-1)]
+        for step in following:
+            way.append(step.gather(-1, way[-1]).long())
+        position = torch.cat(way, dim=-1).T.contiguous()  # [T + 1, B]
+        joint, shape = position[1:] - 1, position.shape
+        paid = self.pay.flatten(0, 1).index_select(0, joint.flatten()).view(*joint.shape, 2)
+        time = torch.arange(len(position), device=self.device).unsqueeze(-1)
+        first, last = (time == 0).expand(shape), (time == self.spec.max_steps).expand(shape)
+        played = {}
+        for k, (seat, act) in enumerate(zip(self.spec.seats, (joint // columns, joint % columns), strict=True)):
+            views = seen[:, k].index_select(0, position.flatten()).view(*shape, -1)
+            reward = torch.cat((self._nothing[:, k].unsqueeze(0), paid[..., k]))
+            mask, discount = self._yes.unsqueeze(-1).expand(*shape, self._widths[k]), self._full.expand(shape)
+            played[seat] = TimeStep(views, mask, reward, discount, first, last, ~last), Action(act)
+        return played
+
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """Per seat the share of action 0: `cooperation` in a social dilemma, else `action_0`."""
         name = "cooperation" if _is_social_dilemma(self.pay) else "action_0"

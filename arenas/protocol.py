@@ -301,6 +301,24 @@ class Arena(ABC):
         """
         raise ValueError(f"{self.spec.name} has no exact value")
 
+    def play_out(self, tables: Mapping[str, Tensor], draws: Mapping[str, Tensor]) -> dict[str, tuple[TimeStep, Action]]:
+        """The first T steps of an episode in every copy at once, where every seat acts by a table.
+
+        The same moves as `reset` and `step` give where every seat inverts the same draws, at a small part of the time.
+        Arenas that offer "matrix" can do it.
+
+        Args:
+            tables: seat -> action probabilities [B, S, A] at its S one-hot observations, summing to about 1.
+            draws: seat -> uniform draws in [0, 1), float32 [T, B], where T is at most `spec.max_steps`.
+
+        Returns:
+            Seat -> its time steps [T + 1, B, ...] and its actions [T, B].
+
+        Raises:
+            ValueError: this game is played step by step alone.
+        """
+        raise ValueError(f"{self.spec.name} is played step by step")
+
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """Seat -> metric -> [B], one number per episode, from stacked steps [T + 1, B, ...] and actions [T, B, ...].
 

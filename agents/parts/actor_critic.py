@@ -13,12 +13,14 @@ from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam, GradientDescent
 from agents.parts.policies.categorical import CategoricalPolicy, RecallSetting, recall_for
 from agents.parts.policy_agent import PolicyAgent
-from agents.parts.returns import advantages, steps_since_start
+from agents.parts.returns import advantages, discounts
 from agents.protocol import JointTrajectory, Parameters, State, playing
 from agents.randomness import derive
 from arenas.settings import Amount, Checked, Range, Whole
 
 Weigh = Literal["step", "start"]
+#: What of a time step returns are made of.
+COUNTED = ("reward", "discount", "first", "last", "active")
 
 
 @dataclass(frozen=True)
@@ -95,21 +97,23 @@ class ActorCriticAgent(PolicyAgent):
         trajectories = [joint.seats[seat] for seat in self.valued]
         seen = torch.cat([self.actor.features(t) for t in trajectories], dim=-1)
         phi = leaves(self.critic)
-        values = mlp(phi, seen)  # [T + 1, B, valued]
-        advantage: dict[str, Tensor] = {}
+        values = mlp(phi, seen)  # [T + 1, B, valued], as all that follows
+        steps = [trajectory.timesteps for trajectory in trajectories]
+        joined: dict[str, Any] = {
+            leaf: torch.stack([getattr(step, leaf) for step in steps], dim=-1) for leaf in COUNTED
+        }
+        together = steps[0]._replace(**joined)
+        advantage = advantages(together, values, self.config.gamma, self.config.lambda_)
         loss = torch.zeros((), device=values.device)
-        for column, (seat, trajectory) in enumerate(zip(self.valued, trajectories, strict=True)):
-            value = values[..., column]
-            advantage[seat] = advantages(trajectory.timesteps, value, self.config.gamma, self.config.lambda_)
-            target = advantage[seat] + value[:-1].detach()
-            loss = loss + ((value[:-1] - target) * playing(trajectory.timesteps)).square().mean(0).sum()
-            if self.config.weigh == "start":
-                advantage[seat] = advantage[seat] * self.config.gamma ** steps_since_start(
-                    trajectory.timesteps.first[:-1]
-                )
+        for value, gained, step in zip(values.unbind(-1), advantage.unbind(-1), steps, strict=True):
+            target = gained + value[:-1].detach()
+            loss = loss + ((value[:-1] - target) * playing(step)).square().mean(0).sum()
+        if self.config.weigh == "start":
+            advantage = advantage * discounts(together.first[:-1], self.config.gamma)
         loss = loss / (values.shape[1] // self.replicas)  # games per replica
         self.critic_step.descend(gradient(loss, phi))
-        return advantage, float(loss.detach()) / self.replicas / len(self.valued)
+        by_seat = dict(zip(self.valued, advantage.unbind(-1), strict=True))
+        return by_seat, float(loss.detach()) / self.replicas / len(self.valued)
 
     def learning_state(self) -> State:
         """Policy, value and both optimisers."""

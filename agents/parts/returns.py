@@ -9,13 +9,13 @@ from agents.protocol import playing
 from arenas.protocol import TimeStep
 
 
-def steps_since_start(first: Tensor) -> Tensor:
-    """Steps since the episode's start, or since the segment's where that is later: long [T, B] of bool [T, B]."""
-    now = torch.arange(len(first), device=first.device).unsqueeze(-1)
+def discounts(first: Tensor, gamma: float) -> Tensor:
+    """gamma^t, t steps after the episode's start, or the segment's where that is later: [T, ...] of bool [T, ...]."""
+    now = torch.arange(len(first), device=first.device).view(-1, *[1] * (first.dim() - 1))
     if not bool(first[1:].any()):  # cummax is slow
-        return now.expand_as(first)
+        return torch.pow(gamma, now).expand_as(first)
     started = torch.where(first, now, 0).cummax(dim=0).values
-    return now - started
+    return torch.pow(gamma, now - started)
 
 
 def advantages(timesteps: TimeStep, values: Tensor, gamma: float, lambda_: float) -> Tensor:
@@ -34,9 +34,7 @@ def advantages(timesteps: TimeStep, values: Tensor, gamma: float, lambda_: float
     discount = gamma * timesteps.discount[1:]
     delta = (timesteps.reward[1:] + discount * values[1:] - values[:-1]) * counted
     carry = lambda_ * discount * counted * (~timesteps.last[1:]).float()
-    result = torch.empty_like(delta)
-    ahead = torch.zeros_like(delta[0])
-    for t in range(len(delta) - 1, -1, -1):
-        ahead = delta[t] + carry[t] * ahead
-        result[t] = ahead
-    return result
+    later = [torch.zeros_like(delta[0])]
+    for now, kept in zip(delta.flip(0), carry.flip(0), strict=True):  # backwards
+        later.append(now + kept * later[-1])
+    return torch.stack(later[:0:-1])

@@ -162,6 +162,20 @@ def robustness(board: Board) -> list[str]:
     return lines
 
 
+def predicted(board: Board) -> list[str]:
+    """How well results were predicted before they were counted; a sentence for each side."""
+    lines = []
+    for side, models in board.predicted.items():
+        losses = ", ".join(f"{model['model']} {model['log_loss'][0]:.3f}" for model in models)
+        ours = [f"{said:.2f} came {came:.2f}" for _, _, said, came, _ in models[0]["calibration"]]
+        where = f" for {clean(side)}" if side else ""
+        lines.append(
+            f"Forecasts{where}: log-loss of {models[0]['results']:,} results, each predicted from those before it: "
+            f"{losses} (a coin: .693). Favourites' scores, expected by the first: {', '.join(ours)}."
+        )
+    return lines
+
+
 def matrix_title(matrix: Crossplay) -> str:
     """Which matrix it is."""
     side = f", row plays {clean(matrix.side)}" if matrix.side else ""

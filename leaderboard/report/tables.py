@@ -13,6 +13,7 @@ from leaderboard.report.cells import (
     matrix_texts,
     matrix_title,
     partners,
+    predicted,
     robustness,
     shown,
     texts,
@@ -70,7 +71,15 @@ def _board_markdown(board: Board) -> str:
         names["side"] = [row.side for row in rows]
     header = [*names, *titles, "id"]
     cells = [*names.values(), *body, [f"`{row.entrant[:16]}`" for row in rows]]
-    terms = [counted(board), board.rule, partners(board), *robustness(board), board.method, *captions(columns)]
+    terms = [
+        counted(board),
+        board.rule,
+        partners(board),
+        *robustness(board),
+        board.method,
+        *captions(columns),
+        *predicted(board),
+    ]
     caption = _escaped(" ".join(terms))
     title = f"### {clean(board.arena)}: {board.kind}, mode {board.mode}"
     lines = [list(line) for line in zip(*cells, strict=True)]

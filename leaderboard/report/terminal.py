@@ -36,7 +36,14 @@ def board_view(board: Board, *, wide: bool = False, columns: Sequence[str] | Non
         return Group(title, Text(_NOTHING_LEARNED if board.mode == "learn" else _NOTHING_PLAYED))
     narrow = not wide and columns is None
     chosen = cells.narrow(board) if narrow else cells.shown(board, columns)
-    lines = [board.rule, cells.partners(board), *cells.robustness(board), *cells.captions(chosen), cells.counted(board)]
+    lines = [
+        board.rule,
+        cells.partners(board),
+        *cells.robustness(board),
+        *cells.captions(chosen),
+        *cells.predicted(board),
+    ]
+    lines.append(cells.counted(board))
     table, apart = board, cells.unranked(board)
     if narrow:
         lines.append("More columns: --wide, or --columns NAME,NAME.")

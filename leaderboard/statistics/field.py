@@ -18,7 +18,7 @@ from leaderboard.statistics.tally import Tally
 
 #: Episodes of a series, of which the classical ratings take one result; more where there would be too many series.
 SERIES = 25
-MOST_SERIES = 40
+MOST_SERIES = 20
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,16 @@ class Field:
 
         A series is some consecutive episodes that all play under the same luck.
         """
-        of_episode = self.headline.of_episode
-        episodes = of_episode.shape[1]
-        length = max(SERIES, -(-episodes // MOST_SERIES))
-        starts = range(0, episodes, length)
-        if not episodes:
+        of_episode, length = self.headline.of_episode, self.series_length
+        starts = range(0, of_episode.shape[1], length)
+        if not starts:
             return np.zeros((len(self.entrants), 0))
         return np.column_stack([of_episode[:, start : start + length].mean(axis=1) for start in starts])
+
+    @property
+    def series_length(self) -> int:
+        """Episodes of a series."""
+        return int(max(SERIES, -(-self.headline.of_episode.shape[1] // MOST_SERIES)))
 
 
 def field_of(

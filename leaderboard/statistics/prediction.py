@@ -6,11 +6,12 @@ rating is fitted again at a few points and predicts from there to the next one, 
 from every result; what it predicts is the mean over its whole posterior.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import ndtr, stdtr
 
 from leaderboard.statistics import classical
 from leaderboard.statistics.counts import Counts
@@ -20,11 +21,12 @@ from leaderboard.statistics.rating import BETA, Rating, fit
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-OURS, ELO, TRUESKILL = "batch fit", "Elo", "TrueSkill"
+OURS, PANEL, ELO, TRUESKILL = "batch fit", "panel means", "Elo", "TrueSkill"
 _BINS = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
 _EARLY = (0.025, 0.05)  # shares of the results after which our rating is fitted first
 _CERTAIN = 1e-6  # no forecast is surer than this
 _UNIT = float(np.sqrt(2.0)) * BETA
+_NOTHING = 1e-12  # relative; what rounding leaves
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,63 @@ def forecasts(
         ELO: classical.elo(n, first, second, score).expected,
         TRUESKILL: classical.trueskill(n, first, second, score).expected,
     }
+    return held_out(expected, score)
+
+
+def held_out(expected: Mapping[str, Floats], score: Floats) -> tuple[Forecasts, ...]:
+    """How each model's expected scores [m] fared on the scores [m] that came; the first model is ours."""
     losses = {model: _loss(p, score) for model, p in expected.items()}
+    ours = next(iter(losses.values()))
     return tuple(
-        Forecasts(model, t(losses[model]), t(losses[model] - losses[OURS]), _calibration(p, score))
+        Forecasts(model, t(losses[model]), t(losses[model] - ours), _calibration(p, score))
         for model, p in expected.items()
     )
+
+
+def by_past_episodes(of_episode: Floats, length: int, first: Ints, second: Ints) -> Floats:
+    """What panel means expect of each series: scores [number of series, number of pairs], from the episodes before it.
+
+    The next series' mean difference of two who were compared in N episodes is Student's around the mean of these (t
+    with N - 1 degrees of freedom, spread sd sqrt(1/N + 1/length)); of the first series nothing is expected, 1/2.
+
+    Args:
+        of_episode: panel mean of each episode, float [n, E]; NaN where it is not known.
+        length: episodes of a series.
+        first: int [number of pairs] of players.
+        second: whom they are compared with.
+    """
+    n, episodes = of_episode.shape
+    starts = range(0, episodes, length)
+    expected = np.full((len(starts), len(first)), 0.5)
+    known = np.asarray(np.isfinite(of_episode).all(axis=1))
+    # Of numbers near zero, so that nothing is lost where squares are taken from each other.
+    near = np.where(known[:, None], of_episode - of_episode[:, :1], 0.0)
+    sums, squares = np.zeros(n), np.zeros((n, n))
+    for k, start in enumerate(starts):
+        if start > 1:
+            mean = sums / start
+            covariance = (squares - start * np.outer(mean, mean)) / (start - 1.0)
+            variance = np.diagonal(covariance)
+            apart = variance[first] + variance[second] - 2.0 * covariance[first, second]
+            level = of_episode[:, 0] + mean
+            difference = level[first] - level[second]
+            apart = np.where(apart > _NOTHING * (variance[first] + variance[second]), apart, 0.0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                away = difference / np.sqrt(apart * (1.0 / start + 1.0 / length))
+            sure = 0.5 + 0.5 * np.sign(
+                np.where(np.abs(difference) > _NOTHING * (1.0 + np.abs(level[first])), difference, 0)
+            )
+            chance = np.where(apart > 0.0, stdtr(start - 1.0, away), sure)
+            expected[k] = np.where(known[first] & known[second], chance, 0.5)
+        some = near[:, start : start + length]
+        sums += some.sum(axis=1)
+        squares += some @ some.T
+    return expected
+
+
+def batch_forecast(n: int, first: Ints, second: Ints, score: Floats, refits: int = 4) -> Floats:
+    """Expected scores [m] of a rating that is fitted again a few times, see `forecasts`."""
+    return _ours(n, first, second, score, _cuts(len(first), None, refits))
 
 
 def _cuts(m: int, number: Ints | None, refits: int) -> list[int]:

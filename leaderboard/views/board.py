@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from leaderboard.errors import StoreError
 from leaderboard.labels import unique_labels
 from leaderboard.records import RULES_VERSION, ArenaRecord, Measurement, PanelRecord, canonical
+from leaderboard.statistics.prediction import Forecasts
 from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
 from leaderboard.views import strangers
 from leaderboard.views.columns import BY_NAME, COLUMNS, figure
@@ -26,7 +27,7 @@ from leaderboard.views.standings import Ranked, Terms, rank
 if TYPE_CHECKING:
     from leaderboard.store.store import Store
 
-_VIEW = 4  # version of what a board holds: a cached one of another version is computed again
+_VIEW = 6  # version of what a board holds: a cached one of another version is computed again
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class Board:
         length: steps of every episode; None where episodes differ in length.
         first_place: {side: {"entrant", "without"}}, who is first, and {member: who would be} without that member.
         faults_decide: {side: bool}, whether the order would be another one without the episodes that entrants spoiled.
+        predicted: {side: how each model's forecasts of results fared before these were counted}, ours first.
         blocks, games, matches: how many the board is made of; a game is one episode under one rotation.
         comparisons: number of episodes behind the rating of a competitive game.
         spread, draw_margin: fitted parameters of the rating model, on TrueSkill's scale; 0 where nothing was fitted.
@@ -106,6 +108,7 @@ class Board:
     length: int | None
     first_place: Mapping[str, Any]
     faults_decide: Mapping[str, bool]
+    predicted: Mapping[str, Sequence[Mapping[str, Any]]]
     blocks: int
     games: int
     matches: int
@@ -235,6 +238,7 @@ def make_board(
         length=lengths.pop() if len(lengths) == 1 else None,
         first_place={part.side: part.first_place for part in ranked if part.first_place is not None},
         faults_decide={part.side: part.faults_decide for part in ranked},
+        predicted={part.side: [_forecast(model) for model in part.predicted] for part in ranked if part.predicted},
         blocks=sum(tally.blocks for tally in first_side),
         games=sum(tally.games for tally in first_side),
         matches=len(matches),
@@ -243,6 +247,17 @@ def make_board(
         rules_version=RULES_VERSION,
         rows=tuple(row for part in ranked for row in _rows(part, names)),
     )
+
+
+def _forecast(model: Forecasts) -> dict[str, Any]:
+    """A model's forecasts as plain data: loss in nats a result, how much worse than ours, and its calibration."""
+    losses = {"log_loss": model.log_loss, "worse_by": model.worse_by}
+    figures = {name: [figure(x) for x in (loss.mean, loss.low, loss.high)] for name, loss in losses.items()}
+    bins = [
+        [part.low, part.high, figure(part.predicted), figure(part.observed.mean), part.observed.n]
+        for part in model.calibration
+    ]
+    return {"model": model.model, **figures, "results": model.log_loss.n, "calibration": bins}
 
 
 def _rows(ranked: Ranked, names: Mapping[str, str]) -> list[Row]:

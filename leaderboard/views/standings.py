@@ -7,15 +7,27 @@ from typing import Any
 import numpy as np
 
 from leaderboard.records import ArenaRecord, Measurement, PanelRecord
-from leaderboard.statistics.classical import Classical, round_robin, trueskill
+from leaderboard.statistics.classical import DRAW_PROBABILITY, elo, round_robin, trueskill
 from leaderboard.statistics.field import MOST_SERIES, Field, field_of
-from leaderboard.statistics.panel_means import Floats
+from leaderboard.statistics.panel_means import Floats, Ints
+from leaderboard.statistics.prediction import (
+    ELO,
+    OURS,
+    PANEL,
+    TRUESKILL,
+    Forecasts,
+    batch_forecast,
+    by_past_episodes,
+    held_out,
+)
 from leaderboard.statistics.rating import CENTRE, Rating, Skill, fit
 from leaderboard.statistics.tally import Tally, is_head_to_head
 from leaderboard.views.columns import Standing, figure
 
 #: Standard deviation of the members' headlines on TrueSkill's scale.
 SPREAD = CENTRE / 3.0
+_FEWEST = 10  # results from which a forecast says anything
+_MOST_PREDICTED = 60
 _ROUNDING = 1e-9  # relative; the same returns added up in another order differ by less
 
 
@@ -66,6 +78,7 @@ class Ranked:
         scale: mean and standard deviation of the members' headlines, where mu is made of the headline.
         first_place: who is first, and who would be without one member of the panel.
         faults_decide: whether the order would be another one without the episodes that entrants spoiled themselves.
+        predicted: how well ours, Elo and TrueSkill predicted each result before it was counted.
     """
 
     side: str
@@ -74,6 +87,7 @@ class Ranked:
     scale: tuple[float, float] | None
     first_place: dict[str, Any] | None
     faults_decide: bool
+    predicted: tuple[Forecasts, ...]
 
 
 def rank(terms: Terms, tallies: Sequence[Tally], side: str) -> Ranked:
@@ -92,7 +106,13 @@ def _by_games(terms: Terms, field: Field) -> Ranked:
     skills = rating.skills(field.entrants) if field.entrants else {}
     score = [skills[who].mu for who in field.entrants]
     intervals = rating.rank_intervals(field.entrants)
-    online = _games(field)
+    results = _games(field)
+    # Fitting again and again costs too much where there are many.
+    few = len(field.entrants) <= _MOST_PREDICTED
+    expected = batch_forecast(len(field.entrants), results.first, results.second, results.score) if few else None
+    online, predicted = _classical_ratings(
+        field, range(len(field.entrants)), results, (OURS, expected), counts.draw_share
+    )
     order = _order(terms, field, np.array(score))
     places = _places(score, order)
     standings: list[tuple[Standing, tuple[int, int, int] | None]] = []
@@ -101,7 +121,7 @@ def _by_games(terms: Terms, field: Field) -> Ranked:
         sure = rating.probability_above(who, field.entrants[following]) if following is not None else None
         standing = _standing(terms, field, i, skills[who], online, sure)
         standings.append((standing, _place(places[i], intervals[who])))
-    return Ranked(field.side, standings, rating, None, None, False)
+    return Ranked(field.side, standings, rating, None, None, False, predicted)
 
 
 def _by_returns(terms: Terms, field: Field) -> Ranked:
@@ -109,7 +129,8 @@ def _by_returns(terms: Terms, field: Field) -> Ranked:
     whole = np.flatnonzero(field.whole) if terms.panel else np.zeros(0, dtype=np.intp)
     value = field.headline.value
     scale = _scale(terms, field)
-    online = _classical(field, whole.tolist())
+    results, expected = _classical(field, whole.tolist())
+    online, predicted = _classical_ratings(field, whole.tolist(), results, (PANEL, expected), DRAW_PROBABILITY)
     order = [i for i in _order(terms, field, value) if i in set(whole.tolist())]
     places = _places(value, order)
     intervals = dict(zip(whole.tolist(), field.headline.rank_intervals(whole), strict=True))
@@ -124,7 +145,7 @@ def _by_returns(terms: Terms, field: Field) -> Ranked:
     standings += [(_standing(terms, field, i, None, online, None, sound), None) for i in apart]
     first_place = _first_place(terms, field, order) if order else None
     changed = sound is not None and _reordered(order, sound)
-    return Ranked(field.side, standings, None, scale, first_place, changed)
+    return Ranked(field.side, standings, None, scale, first_place, changed, predicted)
 
 
 def _reordered(order: Sequence[int], score: Floats) -> bool:
@@ -208,8 +229,17 @@ def _skill(field: Field, i: int, scale: tuple[float, float] | None) -> Skill | N
     return Skill(mu, unit * error, CENTRE + unit * (own.low - centre), CENTRE + unit * (own.high - centre))
 
 
-def _games(field: Field) -> dict[str, tuple[float, float]]:
-    """Classical TrueSkill of games: of every pair results in the shares in which it won and drew, at most so many."""
+@dataclass(frozen=True)
+class Results:
+    """Results in canonical order, for ratings that count one after the other: players, and the firsts' scores, [m]."""
+
+    first: Ints
+    second: Ints
+    score: Floats
+
+
+def _games(field: Field) -> Results:
+    """Of every pair as many games as it played episodes, at most so many, in the shares in which it won and drew."""
     first, second = round_robin(len(field.entrants))
     shares = np.column_stack([field.won[first, second], field.drawn[first, second], field.won[second, first]])
     played = shares.sum(axis=1)
@@ -223,26 +253,34 @@ def _games(field: Field) -> dict[str, tuple[float, float]]:
         order.append(some)
         scores.append(1.0 - outcome / 2.0)
     at = np.concatenate(order)
-    draws = field.counts().draw_share
-    rated = trueskill(len(field.entrants), first[at], second[at], np.concatenate(scores), draws)
-    return _by_name(field, range(len(field.entrants)), rated)
+    return Results(first[at], second[at], np.concatenate(scores))
 
 
-def _classical(field: Field, whole: Sequence[int]) -> dict[str, tuple[float, float]]:
-    """Classical TrueSkill of one result per pair and series of panel means, series by series."""
+def _classical(field: Field, whole: Sequence[int]) -> tuple[Results, Floats]:
+    """One result per pair and series of panel means, series by series, and what the panel means expect of each."""
     series = field.series()[whole]
     first, second = round_robin(len(whole))
     a, b = series[first].T.ravel(), series[second].T.ravel()
     close = np.abs(a - b) <= _ROUNDING * (1.0 + np.maximum(np.abs(a), np.abs(b)))
     score = np.where(close, 0.5, (np.sign(a - b) + 1.0) / 2.0)
     known = np.isfinite(a - b)
+    expected = by_past_episodes(field.headline.of_episode[whole], field.series_length, first, second)
     firsts, seconds = (np.tile(who, series.shape[1])[known] for who in (first, second))
-    return _by_name(field, whole, trueskill(len(whole), firsts, seconds, score[known]))
+    return Results(firsts, seconds, score[known]), expected.ravel()[known]
 
 
-def _by_name(field: Field, players: Sequence[int], rated: Classical) -> dict[str, tuple[float, float]]:
+def _classical_ratings(
+    field: Field, players: Sequence[int], results: Results, ours: tuple[str, Floats | None], draws: float
+) -> tuple[dict[str, tuple[float, float]], tuple[Forecasts, ...]]:
+    """TrueSkill's (mu, sigma) by entrant, and how well ours, Elo and TrueSkill predicted each result before it."""
+    what = (len(players), results.first, results.second, results.score)
+    rated = trueskill(*what, draws)
     values = zip(rated.mu.tolist(), rated.sigma.tolist(), strict=True)
-    return {field.entrants[i]: value for i, value in zip(players, values, strict=True)}
+    by_name = {field.entrants[i]: value for i, value in zip(players, values, strict=True)}
+    name, expected = ours
+    if expected is None or len(results.score) < _FEWEST:
+        return by_name, ()
+    return by_name, held_out({name: expected, ELO: elo(*what).expected, TRUESKILL: rated.expected}, results.score)
 
 
 def _first_place(terms: Terms, field: Field, order: Sequence[int]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.lola_dice import LolaDice, LolaSl
+from agents import lola_dice
+from agents.lola_dice import LolaDice, LolaSl, imagine
 from agents.naive import Naive
 from agents.parts.gradients import gradient, leaves
 from agents.parts.policies.categorical import CategoricalPolicy
@@ -172,6 +173,38 @@ def test_a_hidden_peer_is_inferred_from_what_it_does() -> None:
     model = players["row"].opponents.models["column"].parameters["w0"]
     start, after_defection = model[0, 0, 0], model[0, 4, 0]  # logits of cooperation
     assert start < -2 and after_defection < -2
+
+
+@pytest.mark.parametrize("payoffs", [EQUAL, UNEQUAL])
+@pytest.mark.parametrize(("copies", "replicas", "steps"), [(30, 1, STEPS), (30, 3, STEPS), (8, 1, 4)])
+def test_games_of_tables_are_imagined_at_once_move_by_move_the_same(
+    payoffs: Any, copies: int, replicas: int, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arena = game(payoffs, copies)
+    players = made(LolaDice, arena, replicas=replicas)
+    policies = {seat: player.actor for seat, player in players.items()}
+
+    def refuse(*arguments: Any) -> None:
+        raise AssertionError("step by step")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lola_dice, "rollout", refuse)
+        at_once = imagine(policies, arena, arena.spec, steps, 5)
+        with pytest.raises(AssertionError, match="step by step"):
+            networks = made(LolaDice, arena, hidden=4)
+            imagine({seat: player.actor for seat, player in networks.items()}, arena, arena.spec, steps, 5)
+    monkeypatch.setattr(CategoricalPolicy, "tabular", False)
+    by_step = imagine(policies, arena, arena.spec, steps, 5)
+    for seat in SEATS:
+        assert torch.equal(at_once.seats[seat].actions.value, by_step.seats[seat].actions.value)
+        for one, other in zip(at_once.seats[seat].timesteps, by_step.seats[seat].timesteps, strict=True):
+            assert one is None or not isinstance(one, Tensor) or (torch.equal(one, other) and one.dtype == other.dtype)
+    assert at_once.seats["row"].actions.value.float().mean() not in (0.0, 1.0)
+
+
+def test_a_game_without_tables_is_not_played_at_once() -> None:
+    with pytest.raises(ValueError, match="coin-v1 is played step by step"):
+        load_arena("coin").make(1).play_out({}, {})
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ Examples:
   zoo leaderboard --arena coin --columns own_return,uniform,worst,worst_partner
   zoo leaderboard --arena coin --format markdown > board.md
   zoo leaderboard --arena coin-v1(size=5) --json
+  zoo leaderboard --arena coin --game
   zoo leaderboard --rebuild
 """
 
@@ -30,9 +31,17 @@ Examples:
 @click.option("--all-seeds", is_flag=True, help="Count every seed, not only the public one.")
 @click.option("--wide", is_flag=True, help="Every column, in as many tables as it takes.")
 @click.option("--columns", metavar="NAME,...", help="These columns instead, by their names in --json.")
+@click.option("--game", is_flag=True, help="The game behind the numbers: places under other weights, and cycles.")
 @click.option("--rebuild", is_flag=True, help="Recompute from the records instead of reading the cache.")
 def command(
-    arena: str | None, form: str, learn: bool, all_seeds: bool, wide: bool, columns: str | None, rebuild: bool
+    arena: str | None,
+    form: str,
+    learn: bool,
+    all_seeds: bool,
+    wide: bool,
+    columns: str | None,
+    game: bool,
+    rebuild: bool,
 ) -> None:
     """Show an arena's leaderboard.
 
@@ -51,6 +60,11 @@ def command(
     from zoo import home
     from zoo.errors import UserError
 
+    if game:
+        if arena is None or form not in ("table", "json") or learn:
+            raise click.UsageError("--game needs --arena, and is a table or --json of frozen entrants")
+        _game(arena, form, None if all_seeds else 0)
+        return
     chosen = _columns(columns) if columns is not None else None
     with Store(home.records(), read_only=not rebuild) as store:
         seed = None if all_seeds or learn else 0
@@ -78,6 +92,26 @@ def command(
         click.echo("".join(tables.to_csv(standings).partition("\n")[2] for standings in boards), nl=False)
     else:
         click.echo("\n".join(tables.to_markdown(standings) for standings in boards), nl=False)
+
+
+def _game(arena: str, form: str, seed: int | None) -> None:
+    """Print the game behind the numbers."""
+    import json
+
+    from rich.console import Console
+
+    from leaderboard.report.game import game_view
+    from leaderboard.store.store import Store
+    from leaderboard.views.game import read_game
+    from zoo import home
+
+    with Store(home.records(), read_only=True) as store:
+        games = [read_game(store, identity, seed=seed) for identity in _identities(store.arenas(), arena)]
+    for game in games:
+        if form == "json":
+            click.echo(json.dumps(game.to_json(), indent=1, allow_nan=False))
+        else:
+            Console().print(game_view(game))
 
 
 def _columns(text: str) -> list[str]:

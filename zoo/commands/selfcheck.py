@@ -40,9 +40,9 @@ def ratings(quick: bool, seed: int, repeats: int | None, as_json: bool) -> None:
     """Show how often the ratings' 95 % intervals hold the truth.
 
     Truth is made up, played and rated: boards with a panel, whose returns have heavy tails, unequal noise and common
-    luck, and competitive fields, wide, tight and with cycles. Shown are the shares of true differences and true ranks
-    inside their intervals, how far the order of the results moves players, and the time a rating takes. Exit code 1
-    says that our intervals cover less than they should.
+    luck, and competitive fields, wide, tight, uneven and with cycles. Shown are the shares of true differences and
+    true ranks inside their intervals, how far the order of the results moves players, and the time a rating takes.
+    Exit code 1 says that our intervals cover less than they should.
     """
     import json
     import os
@@ -84,7 +84,7 @@ def _screen(rows: Sequence[Coverage], missing: Sequence[str], plan: Simulation) 
     from rich.text import Text
 
     from leaderboard.report.sheet import Column, Sheet, spreads
-    from leaderboard.statistics.calibration import BOARD, ENTRANTS, FIELD, PARTNERS, PLAYERS, TARGET, holds
+    from leaderboard.statistics.calibration import BOARD, ENTRANTS, FIELD, PARTNERS, PLAYERS, TARGET
 
     parts: list[RenderableType] = []
     titles = {
@@ -103,7 +103,7 @@ def _screen(rows: Sequence[Coverage], missing: Sequence[str], plan: Simulation) 
             spreads("differences", [row.pairs for row in own]),
             spreads("ranks", [row.ranks for row in own]),
             Column("CPU s", [f"{row.cpu_s:.3f}" for row in own]),
-            Column("holds", ["yes" if holds(row) else "NO" for row in own]),
+            Column("holds", [_verdict(row) for row in own]),
         ]
         if group == FIELD:
             order = ["-" if row.swing is None else f"{row.swing:.1f}" for row in own]
@@ -114,9 +114,16 @@ def _screen(rows: Sequence[Coverage], missing: Sequence[str], plan: Simulation) 
     text = (
         f"Shares of true differences and of true ranks inside their 95 % intervals; {low:.2f} to {high:.2f} is right."
         " Ranks may be covered more often, as their intervals are whole places. Order: mean places by which five other"
-        " orders of the same results move a player. No number per player can be right where there are cycles; they were"
-        f" found in {', '.join(dict.fromkeys(found)) or 'no field'}. Seed {plan.seed}."
+        " orders of the same results move a player. The rating's model is not true of uneven fields, whose players are"
+        " unequally steady, nor of cyclic ones, where no number per player can be right; cycles were found in"
+        f" {', '.join(dict.fromkeys(found)) or 'no field'}. Seed {plan.seed}."
     )
     parts.append(Text(text, "dim"))
     parts += [Text(f"{method} is not installed and was left out.", "dim") for method in missing]
     return Group(*parts)
+
+
+def _verdict(row: Coverage) -> str:
+    from leaderboard.statistics.calibration import holds, promised
+
+    return "-" if not promised(row) else "yes" if holds(row) else "NO"

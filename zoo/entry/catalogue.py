@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: What a list says of one name, as plain data; an entry that cannot be imported has its `fault` alone.
 Facts = dict[str, Any]
 KEPT = Path(__file__).with_suffix(".json")
-_OURS = ("agents", "arenas")
+_OURS = ("agents", "arenas", "zoo")
 
 
 def agent_list() -> dict[str, Facts]:

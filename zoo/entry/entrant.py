@@ -99,6 +99,7 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
     """The entrant that `text` names in an arena.
 
     A learner without `@CHECKPOINT` plays the house's checkpoint for this arena, or starts from scratch when `learning`.
+    A checkpoint plays the game that it was trained in, also under other settings where its shapes fit.
 
     Raises:
         UserError: unknown agent or field, an agent that cannot play here (naming the missing words), or no checkpoint.
@@ -116,8 +117,9 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
     if at:
         loaded = checkpoints.load(_find(where, name, arena.spec.name))
     elif entry.agent.learns and not learning:
-        house = HOUSE / identity / name
-        if not (house / checkpoints.CARD).is_file():
+        # Of the same game under other settings where there is none of its own: weights play wherever their shapes fit.
+        house = next((f for f in (HOUSE / identity / name, HOUSE / arena.spec.name / name) if _is_checkpoint(f)), None)
+        if house is None:
             raise UserError(
                 f"{name} has no house checkpoint for {identity}: train one with"
                 f" `zoo train {who} --arena {_asked(identity)}` and enter it as {name}@FOLDER"
@@ -132,13 +134,17 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
             f"checkpoint {loaded.path} was made by behaviour {loaded.card.behaviour} of {name}, this is"
             f" {entry.agent.behaviour}: train it again"
         )
-    if loaded.card.arena != identity:
+    if loaded.card.arena.partition("(")[0] != identity.partition("(")[0]:
         raise UserError(f"checkpoint {loaded.path} was trained in {loaded.card.arena}, this is {identity}")
     stored = [
         f"{key}={value if isinstance(value, str) else json.dumps(value)}"
         for key, value in _remaining(loaded, name, entry.agent.departed).items()
     ]
     return Entrant(text, entry, entry.config([*stored, *assignments]), loaded)
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    return (folder / checkpoints.CARD).is_file()
 
 
 def _remaining(loaded: Checkpoint, name: str, departed: Mapping[str, Any]) -> dict[str, Any]:

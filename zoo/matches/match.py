@@ -86,6 +86,7 @@ class Summary(Heading):
     steps: int  # environment steps of this match and its comparison
     cpu_s: float  # of this invocation, which reads from the records what was played before
     length: int | None  # steps of every episode, None where they differ
+    trained_elsewhere: dict[str, str]  # label of an entrant -> other settings of the game in which it was trained
     seats: list[SeatLine]
     comparisons: list[Comparison]
     rating: list[Change]
@@ -126,6 +127,11 @@ def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: flo
         steps=sum(int(of_seat.sum()) for of_seat in lengths) // len(plan.venue.spec.seats),
         cpu_s=cpu_s,
         length=one.pop() if len(one) == 1 else None,
+        trained_elsewhere={
+            labels[who.id]: who.checkpoint.card.arena
+            for who in plan.entrants
+            if who.checkpoint is not None and who.checkpoint.card.arena != plan.venue.identity
+        },
         seats=_seat_lines(plan, own, labels),
         comparisons=_comparisons(plan, blocks, labels) if len(set(ids)) == 2 else [],
         rating=changes,

@@ -146,8 +146,9 @@ def newest_number(venue: Venue, store: Store) -> int:
 
 
 def _plays(venue: Venue, text: str) -> bool:
+    """Whether an entrant can play here: its agent is offered what it needs, and its weights fit."""
     try:
-        venue.entrant(text)
+        venue.entrant(text).agents(venue.spec, tuple(venue.spec.seats), 0)
     except UserError:
         return False
     return True

@@ -136,7 +136,7 @@ def register(plan: MatchPlan, store: Store) -> None:
     for who in plan.players.values():
         store.add(who.record(PLAY))
         if (weights := who.checkpoint) is not None:
-            what = (weights.digest, who.entry.key, venue.identity, str(weights.path), asdict(weights.card))
+            what = (weights.digest, who.entry.key, weights.card.arena, str(weights.path), asdict(weights.card))
             store.add(CheckpointRecord(*what, time_now()))
     if plan.panel is not None:
         store.add(record_of(venue, plan.panel))

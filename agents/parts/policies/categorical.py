@@ -131,6 +131,18 @@ class CategoricalPolicy(DifferentiablePolicy):
         draw = self._draws.at(memory["luck"], memory["step"])
         return Action(categorical(logits.softmax(-1), draw)), following
 
+    @property
+    def tabular(self) -> bool:
+        """True where one-hot observations are all that it knows and each has numbers of its own."""
+        return self.memoryless and "w1" not in self.parameters
+
+    @torch.no_grad()
+    def table(self) -> Tensor:
+        """Action probabilities [R, O, A] at the O one-hot observations, all actions legal."""
+        size = self.spec.observation[0]
+        seen = torch.eye(size, device=next(iter(self.parameters.values())).device).repeat(self.replicas, 1)
+        return self._logits(seen, None, None).softmax(-1).view(self.replicas, size, -1)
+
     def features(self, trajectory: Trajectory) -> Tensor:
         """What the network sees at every time step, float32 [T + 1, B, F]."""
         return self._features(trajectory.timesteps.observation, self._history(trajectory))

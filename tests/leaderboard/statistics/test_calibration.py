@@ -58,8 +58,8 @@ def test_intervals_that_are_too_narrow_do_not_hold(monkeypatch):
     monkeypatch.setitem(raters.RATERS, OURS, narrow)
     for name in ("openskill", "arena-rank", "trueskill"):
         monkeypatch.delitem(raters.RATERS, name)
-    rows, _ = ran(replace(SMALL, episodes=(), games=(400,), fields=3))
-    assert {row.name: holds(row) for row in rows} == {"wide": False, "tight": False, "cyclic": True}
+    rows, _ = ran(replace(SMALL, episodes=(), games=(400,), fields=5))
+    assert {row.name: holds(row) for row in rows} == {"wide": False, "tight": False, "uneven": True, "cyclic": True}
 
 
 def test_what_holds():
