@@ -33,7 +33,7 @@ from leaderboard.statistics.tally import Tally
 from leaderboard.store import audit, schema, tallies
 from leaderboard.store.database import name_of, open_engine, parse, plain_words
 from leaderboard.store.migrations import check_version, current_version, migrate, version_of
-from leaderboard.store.rows import block_rows, content, digest, read_blocks, record_of, row_of, same_results
+from leaderboard.store.rows import block_rows, content, damaged, digest, read_blocks, record_of, row_of, same_results
 
 R = TypeVar("R")
 #: All that is recorded besides blocks.
@@ -180,8 +180,11 @@ class Store:
 
     def labels(self) -> dict[str, str]:
         """What every entrant is called, by its id."""
-        columns = schema.entrant.c
-        return {row["id"]: row["label"] for row in self._rows(select(columns.id, columns.label))}
+        rows = self._rows(select(schema.entrant))
+        for row in rows:
+            if content(row) != row["content"]:
+                raise damaged("entrant", row["id"])
+        return {row["id"]: row["label"] for row in rows}
 
     def checkpoints(self, arena: str | None = None) -> list[CheckpointRecord]:
         """The checkpoints (of one arena), in the order in which they were added."""
