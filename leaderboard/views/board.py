@@ -180,10 +180,11 @@ def board(
         matches=matches,
         measurements=measured,
     )
+    text = made.to_json()
     # The cache saves time and nothing else: a full disk, a busy database or a read-only one must not hide the board.
     with suppress(StoreError):
-        store.cache_view(*key, inputs, made.to_json())
-    return made
+        store.cache_view(*key, inputs, text)
+    return Board.from_json(text)  # as the cache gives it: reports are the same bytes either way
 
 
 def make_board(
