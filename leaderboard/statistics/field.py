@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from leaderboard.records import STATUSES
 from leaderboard.statistics.counts import Counts
-from leaderboard.statistics.panel_means import Cell, Floats, Ints, PanelMeans, gather
+from leaderboard.statistics.panel_means import Floats, Ints, PairReturns, PanelMeans, gather
 from leaderboard.statistics.tally import Tally
 
 #: Episodes of a series, of which the classical ratings take one result; more where there would be too many series.
@@ -210,7 +210,7 @@ def _cells(
     number: dict[tuple[int, int], int],
     with_oneself: bool,
     sound: bool,
-) -> Iterator[Cell]:
+) -> Iterator[PairReturns]:
     """The own returns of each entrant with each partner."""
     member = {who: j for j, who in enumerate(partners)}
     parts: dict[tuple[int, int], list[tuple[Ints, Floats]]] = defaultdict(list)
@@ -232,4 +232,4 @@ def _cells(
     for (i, j), some in parts.items():
         positions, own = (np.concatenate(arrays) for arrays in zip(*some, strict=True))
         order = np.argsort(positions, kind="stable")
-        yield Cell(i, j, positions[order], own[order])
+        yield PairReturns(i, j, positions[order], own[order])

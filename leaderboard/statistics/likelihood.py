@@ -40,7 +40,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Terms:
+class Derivatives:
     """Sum over m pairs' values and, per pair [m], derivatives by d and e of the log-likelihood."""
 
     value: float
@@ -51,7 +51,7 @@ class Terms:
     ee: Floats
 
 
-def terms(d: Floats, e: float, won: Floats, lost: Floats, drawn: Floats) -> Terms:
+def terms(d: Floats, e: float, won: Floats, lost: Floats, drawn: Floats) -> Derivatives:
     """The log-likelihood of counts [m] at skill differences d [m] and margin e, with its derivatives."""
     a, b = d - e, -d - e
     log_a, log_b, log_q = _log_chances(d, e)
@@ -60,7 +60,7 @@ def terms(d: Floats, e: float, won: Floats, lost: Floats, drawn: Floats) -> Term
     u, v = np.exp(density_a - log_q), np.exp(density_b - log_q)
     curve_p, curve_q = -p * (p + a), -q * (q + b)
     draw_d, draw_e, bend = v - u, u + v, a * u + b * v
-    return Terms(
+    return Derivatives(
         value=float(np.sum(won * log_a + lost * log_b + drawn * log_q)),
         d=won * p - lost * q + drawn * draw_d,
         e=-won * p - lost * q + drawn * draw_e,

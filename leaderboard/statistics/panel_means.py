@@ -28,7 +28,7 @@ _SURE = 0.94  # with .95, whole places would make 95 % intervals of ranks cover 
 _ROUNDING = 1e-12  # a smaller share of two numbers, or of their variances, is no difference
 
 
-class Cell(NamedTuple):
+class PairReturns(NamedTuple):
     """Own returns [k] of one entrant with one partner, and the numbers [k] of their episodes; both are positions."""
 
     entrant: int
@@ -130,7 +130,7 @@ def panel_means(returns: Floats, weights: Floats) -> PanelMeans:
     n, m, episodes = returns.shape
     played = ~np.isnan(returns)
     cells = (
-        Cell(i, j, np.flatnonzero(played[i, j]), returns[i, j, played[i, j]])
+        PairReturns(i, j, np.flatnonzero(played[i, j]), returns[i, j, played[i, j]])
         for i in range(n)
         for j in range(m)
         if played[i, j].any()
@@ -138,7 +138,7 @@ def panel_means(returns: Floats, weights: Floats) -> PanelMeans:
     return gather(cells, n, weights, episodes)
 
 
-def gather(cells: Iterable[Cell], n: int, weights: Floats, episodes: int) -> PanelMeans:
+def gather(cells: Iterable[PairReturns], n: int, weights: Floats, episodes: int) -> PanelMeans:
     """Headlines from the own returns of each entrant with each partner, one at a time.
 
     Args:

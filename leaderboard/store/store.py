@@ -34,7 +34,7 @@ from leaderboard.statistics.tally import Tally
 from leaderboard.store import audit, schema, tallies
 from leaderboard.store.database import name_of, open_engine, parse, plain_words
 from leaderboard.store.migrations import check_version, current_version, migrate, version_of
-from leaderboard.store.rows import block_rows, content, digest, read_blocks, record_of, row_of, same_results
+from leaderboard.store.rows import block_rows, content, damaged, digest, read_blocks, record_of, row_of, same_results
 
 R = TypeVar("R")
 #: All that is recorded besides blocks.
@@ -190,10 +190,12 @@ class Store:
 
     def labels(self) -> dict[str, str]:
         """What every entrant is called, by its id: the name given last, else its first label."""
-        columns, names = schema.entrant.c, schema.name
-        labels = {row["id"]: row["label"] for row in self._rows(select(columns.id, columns.label))}
-        given = self._rows(select(names.c.entrant, names.c.name).order_by(names.c.row))
-        return labels | {row["entrant"]: row["name"] for row in given}
+        rows = self._rows(select(schema.entrant))
+        for row in rows:
+            if content(row) != row["content"]:
+                raise damaged("entrant", row["id"])
+        labels = {row["id"]: row["label"] for row in rows}
+        return labels | {record.entrant: record.name for record in self._records(NameRecord)}
 
     def checkpoints(self, arena: str | None = None) -> list[CheckpointRecord]:
         """The checkpoints (of one arena), in the order in which they were added."""
@@ -271,6 +273,13 @@ class Store:
         with self._reading() as connection:
             blocks = [block for some in _chunks(ids) for block in read_blocks(connection, column.in_(some))]
         return sorted(blocks, key=lambda block: block.id)
+
+    def in_order(self, ids: Iterable[str]) -> list[str]:
+        """The ids that are recorded, pairing by pairing and in each by seed and first episode."""
+        table = schema.block.c
+        columns = (table.first, table.second, table.seed, table.first_episode, table.id)
+        rows = [row for some in _chunks(ids) for row in self._rows(select(*columns).where(table.id.in_(some)))]
+        return [row["id"] for row in sorted(rows, key=lambda row: tuple(row[column.name] for column in columns))]
 
     def has_blocks(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are recorded."""

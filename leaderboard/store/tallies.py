@@ -189,7 +189,7 @@ def _read(
     names = (*_FIGURES, "content", *(("own", "faulty") if whole else ()))
     query = select(*(_TABLE.c[name] for name in names)).where(condition).order_by(_TABLE.c.row)
     known = len(_FIGURES)
-    for values in connection.execute(query).tuples():
+    for values in connection.execute(query):
         figures, content, arrays = values[:known], values[known], values[known + 1 :]
         if _seal(figures) != content or (whole and digest(arrays) != figures[-1]):
             wrong.add((str(figures[3]), str(figures[4]), figures[6]))

@@ -180,10 +180,11 @@ def board(
         matches=matches,
         measurements=measured,
     )
+    text = made.to_json()
     # The cache saves time and nothing else: a full disk, a busy database or a read-only one must not hide the board.
     with suppress(StoreError):
-        store.cache_view(*key, inputs, made.to_json())
-    return made
+        store.cache_view(*key, inputs, text)
+    return Board.from_json(text)  # as the cache gives it: reports are the same bytes either way
 
 
 def make_board(
@@ -212,8 +213,7 @@ def make_board(
     everybody = tuple(sorted({who for tally in tallies for who in (tally.first, tally.second)}))
     if panel is None and mode == "learn":
         panel = PanelRecord("", arena.id, everybody)
-    members = panel.entrants if panel else ()
-    names = unique_labels({*everybody, *members}, labels or {})
+    names = unique_labels({*everybody, *(panel.entrants if panel else ())}, labels or {})
     matches, measurements = list(matches), list(measurements)
     terms = Terms(
         arena,
@@ -225,18 +225,15 @@ def make_board(
         with_strangers=strangers.by_subject(measurements, everybody),
     )
     ranked = [rank(terms, tallies, side) for side in sides_of(arena)]
-    rated = [part.rating for part in ranked if part.rating is not None]
     first_side = [tally for tally in tallies if tally.side == next(iter(sides_of(arena)))]
     lengths = {steps for tally in tallies for steps in tally.steps}
     return Board(
         arena=arena.id,
         kind=arena.kind,
         mode=mode,
-        headline=_headline(arena, panel),
-        rule=_rule(arena, panel),
-        method=_method(arena, panel),
+        **_words(arena, panel),
         panel=panel.id or None if panel else None,
-        panel_members=tuple(names[entrant] for entrant in members),
+        panel_members=tuple(names[entrant] for entrant in panel.entrants) if panel else (),
         panel_weights={side: terms.weights(side) for side in sides_of(arena)} if panel else {},
         scale={part.side: [figure(x) or 0.0 for x in part.scale] for part in ranked if part.scale is not None},
         length=lengths.pop() if len(lengths) == 1 else None,
@@ -246,9 +243,7 @@ def make_board(
         blocks=sum(tally.blocks for tally in first_side),
         games=sum(tally.games for tally in first_side),
         matches=len(matches),
-        comparisons=sum(figure(rating.comparisons) or 0.0 for rating in rated),
-        spread=figure(rated[0].spread) or 0.0 if rated else 0.0,
-        draw_margin=figure(rated[0].margin) or 0.0 if rated else 0.0,
+        **_fitted(ranked),
         seed=seed,
         rules_version=RULES_VERSION,
         rows=tuple(row for part in ranked for row in _rows(part, names)),
@@ -276,6 +271,21 @@ def _rows(ranked: Ranked, names: Mapping[str, str]) -> list[Row]:
         place, low, high = interval if interval is not None else (None, None, None)
         rows.append(Row(place, low, high, names[standing.entrant], standing.entrant, ranked.side, record))
     return rows
+
+
+def _words(arena: ArenaRecord, panel: PanelRecord | None) -> dict[str, Any]:
+    """What the board ranks by, as a name, in a sentence, and how that was computed."""
+    return {"headline": _headline(arena, panel), "rule": _rule(arena, panel), "method": _method(arena, panel)}
+
+
+def _fitted(ranked: Sequence[Ranked]) -> dict[str, Any]:
+    """The parameters of the rating of a competitive game, zeros for other games."""
+    rated = [part.rating for part in ranked if part.rating is not None]
+    return {
+        "comparisons": sum(figure(rating.comparisons) or 0.0 for rating in rated),
+        "spread": figure(rated[0].spread) or 0.0 if rated else 0.0,
+        "draw_margin": figure(rated[0].margin) or 0.0 if rated else 0.0,
+    }
 
 
 def _headline(arena: ArenaRecord, panel: PanelRecord | None) -> str:

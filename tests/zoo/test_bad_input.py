@@ -15,6 +15,7 @@ from zoo.entry.checkpoint import CARD, WEIGHTS
 from zoo.entry.venue import ArenaChoice
 
 COIN = ("--arena", "coin", "--set", "arena.max_steps=5", "--episodes", 4)
+PANEL = ("--panel", "random,cooperator")
 CHOICE = ArenaChoice("coin", ("max_steps=5",))
 IPD = ("--arena", "ipd", "--set", "arena.max_steps=5", "--episodes", 4)
 
@@ -29,7 +30,7 @@ IPD = ("--arena", "ipd", "--set", "arena.max_steps=5", "--episodes", 4)
         (("match", "greedy", "random", "--arena", "coinn"), "unknown arena 'coinn'; did you mean coin"),
         (("match", "tit-for-tat", "random", *COIN), "tit-for-tat cannot play .*: it needs matrix, which"),
         (("match", "greedy", "random", *IPD), "greedy cannot play .*: it needs coin, which"),
-        (("match", "lola", "random", *COIN), r"no house checkpoint for coin-v1.max_steps=5.: train one with `zoo tr"),
+        (("match", "phc", "random", *COIN), r"no house checkpoint for coin-v1.max_steps=5.: train one with `zoo tr"),
         (("match", "nowhere.py:X", "random", *COIN), "there is no file nowhere.py"),
         (("match", "broken.py:X", "random", *COIN), "broken.py cannot be imported: OSError: worn out"),
         (("match", "no_such_module:X", "random", *COIN), "no_such_module cannot be imported: ModuleNotFoundError"),
@@ -84,9 +85,9 @@ def test_one_line(words: tuple[object, ...], line: str, refused: Refused, here: 
 
 
 def test_what_was_played_before_a_fault_stays(zoo: Zoo, here: Path) -> None:
-    zoo("match", "random", "mine.py:Plain", *COIN)
+    zoo("match", "random", "mine.py:Plain", *COIN, *PANEL)
     before = contents(recorded("coin-v1(max_steps=5)"))
-    zoo("tournament", "random", "mine.py:Plain", "greedy", "mine.py:Raises", *COIN, code=2)
+    zoo("tournament", "random", "mine.py:Plain", "greedy", "mine.py:Raises", *COIN, *PANEL, code=2)
     after = contents(recorded("coin-v1(max_steps=5)"))
     assert before.items() < after.items()
 
@@ -195,7 +196,7 @@ def spoil(value: float) -> Callable[[Path], None]:
         (spoil(float("inf")), "is not finite"),
         (edit(format=2), "has format 2, this version reads 1"),
         (edit(agent="lola"), "is of lola, not of naive"),
-        (edit(arena="coin-v1"), r"was trained in coin-v1, this is coin-v1\(max_steps=5\)"),
+        (edit(arena="ipd-v1"), r"was trained in ipd-v1, this is coin-v1\(max_steps=5\)"),
         (edit(behaviour=99), "was made by behaviour 99 of naive, this is"),
         (edit(behaviour="one"), "is broken: card.json: behaviour is 'one'"),
         (edit(config=[]), r"is broken: card.json: config is \[\]"),
@@ -215,6 +216,6 @@ def test_broken_checkpoint(harm: Callable[[Path], None], line: str, refused: Ref
 
 def test_whole_checkpoint_plays(zoo: Zoo, refused: Refused, here: Path) -> None:
     fresh_checkpoint(Path("trained"), "naive,hidden=0", CHOICE)
-    told = zoo("match", "naive@trained", "random", *COIN, "--json").json
+    told = zoo("match", "naive@trained", "random", *COIN, *PANEL, "--json").json
     assert told["entrants"] == ["naive@trained", "random"]
     assert "nowhere is no checkpoint: it has no card.json" in refused("match", "naive@nowhere", "random", *COIN)

@@ -20,22 +20,25 @@ from zoo.entry.entrant import Entrant, read_entrant
 from zoo.entry.registry import ArenaEntry, load_arena
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.matches.match import Summary, public_board, summarise
-from zoo.matches.plan import register, run
+from zoo.matches.panel import panel_of
+from zoo.matches.plan import Work, register, run
 from zoo.matches.screen import match_screen
 from zoo.matches.tournament import prepare
 from zoo.play.blocks import play_block
 
-SHORT = ("--arena", "coin", "--set", "arena.max_steps=10")
+SHORT = ("--arena", "coin", "--set", "arena.max_steps=10", "--panel", "random,greedy")
 NAME = "coin-v1(max_steps=10)"
 LONG = "lola,hidden=0,lr=0.05,critic_lr=0.3,eta=0.1"
 
 
 def summary(
-    a: str, b: str, choice: ArenaChoice, episodes: int = 20, onward: bool = False, with_panel: bool = True
+    a: str, b: str, choice: ArenaChoice, episodes: int = 20, onward: bool = False, panel: tuple[str, ...] = ()
 ) -> Summary:
     """A match in the test's records."""
+    venue = Venue(choice)
     with Store(home.records()) as store:
-        plan = prepare(Venue(choice), (a, b), store, episodes=episodes, onward=onward, with_panel=with_panel)
+        partners = panel_of(venue, store, Work(), members=panel) if panel else None
+        plan = prepare(venue, (a, b), store, partners, episodes, onward=onward)
         before = public_board(store, plan.venue.identity)
         run(plan, store)
         return summarise(plan, store, before, cpu_s=1.25, recorded=True)
@@ -48,7 +51,7 @@ def test_both_sit_in_every_seat_against_each_other_themselves_and_the_panel(zoo:
         label = {who.id: who.label for who in store.entrants()}
     pairs = {frozenset(label[who] for who in block.entrants) for block in blocks}
     texts = [{"greedy", "cooperator"}, {"greedy"}, {"cooperator"}, {"greedy", "random"}, {"cooperator", "random"}]
-    assert pairs == set(map(frozenset, texts))
+    assert pairs == set(map(frozenset, [*texts, {"random"}]))  # the panel's members have met themselves and each other
     for block in blocks:
         seated = {(r.rotation, r.seat): label[r.entrant] for r in block.results}
         names = sorted(label[who] for who in block.entrants)
@@ -83,30 +86,30 @@ def test_a_match_looks_every_name_up_once(zoo: Zoo, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("a", "b", "values"),
     [
-        ("tit-for-tat", "always-defect", (-2.006667, -1.986667)),
-        ("grim", "win-stay-lose-shift", (-1.0, -1.0)),
-        ("always-cooperate", "always-defect", (-3.0, 0.0)),
+        ("tit-for-tat", "always-defect", (-301, -298)),
+        ("grim", "win-stay-lose-shift", (-150, -150)),
+        ("always-cooperate", "always-defect", (-450, 0)),
         ("tit-for-tat", "random", (None, None)),
         ("win-stay-lose-shift", "random", (None, None)),
     ],
 )
 def test_classics_agree_with_the_exact_value(a: str, b: str, values: tuple[float | None, float | None]) -> None:
-    for line in summary(a, b, ArenaChoice("ipd"), with_panel=False).seats:
+    for line in summary(a, b, ArenaChoice("ipd")).seats:
         value = dict(zip((a, b), values, strict=True))[line.entrant]
         assert line.exact is not None
         if value is not None:
             assert line.exact == pytest.approx(value, abs=1e-6)
-            assert line.per_step.mean == pytest.approx(value, abs=1e-6)
-        assert abs(line.per_step.mean - line.exact) <= 4 * standard_error(line.per_step) + 1e-6
+            assert line.own_return.mean == pytest.approx(value, abs=1e-6)
+        assert abs(line.own_return.mean - line.exact) <= 4 * standard_error(line.own_return) + 1e-4
 
 
 @pytest.mark.parametrize(("a", "b"), [("greedy", "cooperator"), ("greedy", "greedy"), ("random", "cooperator")])
 def test_coin_scripts_agree_with_the_exact_value(a: str, b: str) -> None:
-    lines = summary(a, b, ArenaChoice("coin"), 100, with_panel=False).seats
+    lines = summary(a, b, ArenaChoice("coin"), 100).seats
     assert len(lines) == (2 if a == b else 4)
     for line in lines:
         assert line.exact is not None
-        assert abs(line.per_step.mean - line.exact) <= 4 * standard_error(line.per_step)
+        assert abs(line.own_return.mean - line.exact) <= 4 * standard_error(line.own_return)
 
 
 def standard_error(estimate: Any) -> float:
@@ -115,30 +118,33 @@ def standard_error(estimate: Any) -> float:
 
 
 def test_next_match_goes_on_where_the_last_one_stopped(zoo: Zoo) -> None:
-    words = ("match", "random", "cooperator", "--arena", "coin", "--set", "arena.max_steps=2", "--json")
+    short = ("--arena", "coin", "--set", "arena.max_steps=2", "--panel", "random,greedy", "--json")
+    words = ("match", "random", "cooperator", *short)
     block = ArenaChoice("coin").make(1).spec.block
     assert zoo(*words, "--episodes", block + 50).json["first_episode"] == 0
     again = zoo(*words, "--episodes", block).json
     assert (again["first_episode"], again["seed"], again["rated"]) == (block + 50, 0, True)
-    spans = {(b.first_episode, b.episodes) for b in recorded("coin-v1(max_steps=2)")}
+    pair = set(again["entrant_ids"])
+    blocks = [b for b in recorded("coin-v1(max_steps=2)") if set(b.entrants) == pair]
+    spans = {(b.first_episode, b.episodes) for b in blocks}
     # cut at the multiples of the block, so that other pairings' blocks have the same seeds
     assert spans == {(0, block), (block, 50), (block + 50, block - 50), (2 * block, 50)}
-    other = zoo("match", "greedy", *words[2:]).json
+    other = zoo("match", "naive", "cooperator", *short).json
     assert (other["first_episode"], other["episodes"]) == (0, 1000)
 
 
 def test_match_that_was_stopped_is_finished_first() -> None:
     venue = Venue(ArenaChoice("coin", ("max_steps=2",)))
     with Store(home.records()) as store:
-        plan = prepare(venue, ("greedy", "cooperator"), store, episodes=20, onward=True)
+        plan = prepare(venue, ("greedy", "cooperator"), store, None, episodes=20, onward=True)
         register(plan, store)
         first = next(iter(plan.tasks.values()))
         store.add(play_block(venue, first))
-        again = prepare(venue, ("greedy", "cooperator"), store, episodes=20, onward=True)
+        again = prepare(venue, ("greedy", "cooperator"), store, None, episodes=20, onward=True)
         assert again.tasks == plan.tasks
         for task in plan.tasks.values():
             store.add(play_block(venue, task))
-        assert prepare(venue, ("greedy", "cooperator"), store, episodes=20, onward=True).first_episode == 20
+        assert prepare(venue, ("greedy", "cooperator"), store, None, episodes=20, onward=True).first_episode == 20
 
 
 def test_the_arena_and_each_entrant_are_read_once(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +173,7 @@ def test_seed_reproduces_every_figure_and_adds_nothing(zoo: Zoo) -> None:
     assert first | {"cpu_s": 0} == second | {"cpu_s": 0}
     assert contents(recorded(NAME)) == blocks
     with Store(home.records(), read_only=True) as store:
-        assert len(store.matches()) == 1
+        assert len(store.matches()) == 2  # the panel's members met first
     assert zoo(*words, "--no-record").json | {"cpu_s": 0, "recorded": True} == first | {"cpu_s": 0}
     assert zoo(*words[:-2], 8, "--json").json["seats"] != first["seats"]
     assert "from the records, nothing was added" in " ".join(zoo(*words[:-1]).out.split())
@@ -179,19 +185,24 @@ def test_order_of_the_two_changes_no_game(zoo: Zoo) -> None:
     swapped = zoo("match", "random", "greedy", *SHORT, "--episodes", 20, "--seed", 0, "--json").json
     assert contents(recorded(NAME)) == before
     assert swapped["entrants"] == ["random", "greedy"]
-    assert swapped["duplicate"]["difference"]["mean"] < 0
+    (comparison,) = swapped["comparisons"]
+    assert comparison["quantity"] == "own return" and comparison["difference"]["mean"] < 0
 
 
 def test_only_the_public_seed_is_rated(zoo: Zoo) -> None:
-    rated = zoo("match", "greedy", "random", *SHORT, "--episodes", 20, "--json").json
+    words = ("match", "greedy", "random", *SHORT[:-1], "cooperator,naive", "--episodes", 20, "--json")
+    rated = zoo(*words).json
     assert rated["rated"] and [change["mu_before"] for change in rated["rating"]] == [None, None]
     board = zoo("leaderboard", "--arena", NAME, "--format", "json").json
-    other = zoo("match", "greedy", "random", *SHORT, "--episodes", 20, "--seed", 3, "--json").json
+    other = zoo(*words, "--seed", 3).json
     assert not other["rated"] and other["rating"] == []
     after = zoo("leaderboard", "--arena", NAME, "--format", "json").json
     assert [row | {"matches": 0} for row in after["rows"]] == [row | {"matches": 0} for row in board["rows"]]
-    more = zoo("match", "greedy", "random", *SHORT, "--episodes", 20, "--json").json
-    assert {change["mu_before"] for change in more["rating"]} == {row["mu"] for row in board["rows"]}
+    more = zoo(*words).json
+    mu = {row["label"]: row["mu"] for row in board["rows"]}
+    assert {change["label"]: change["mu_before"] for change in more["rating"]} == {
+        name: mu[name] for name in ("greedy", "random")
+    }
 
 
 def test_no_record_leaves_no_trace(zoo: Zoo, zoo_home: str) -> None:
@@ -204,26 +215,27 @@ def test_no_record_leaves_no_trace(zoo: Zoo, zoo_home: str) -> None:
 def test_match_against_oneself(zoo: Zoo) -> None:
     told = zoo("match", "greedy", "greedy", *SHORT, "--episodes", 20, "--json").json
     assert [line["seat"] for line in told["seats"]] == ["red", "blue"]
-    assert told["duplicate"] is None
+    assert told["comparisons"] == []
     screen = zoo("match", "greedy", "greedy", *SHORT, "--episodes", 20, "--seed", 0).out
     assert screen.startswith(f"greedy against itself in {NAME}")
 
 
 def test_one_episode_has_no_interval(zoo: Zoo) -> None:
     told = zoo("match", "greedy", "random", *SHORT, "--episodes", 1, "--json").json
-    assert {line["per_step"]["low"] for line in told["seats"]} == {None}
-    assert told["duplicate"]["verdict"] == "one episode cannot tell greedy and random apart"
+    assert {line["own_return"]["low"] for line in told["seats"]} == {None}
+    assert told["comparisons"][0]["verdict"] == "one episode cannot tell greedy and random apart"
     assert "None" not in zoo("match", "greedy", "random", *SHORT, "--episodes", 1, "--seed", 0).out
 
 
 def test_sides_of_a_competitive_game_are_exchanged(zoo: Zoo) -> None:
     told = zoo("match", "always-cooperate", "always-defect", "--arena", "imp", "--episodes", 20, "--json").json
-    got = {(line["entrant"], line["seat"]): line["per_step"]["mean"] for line in told["seats"]}
+    got = {(line["entrant"], line["seat"]): line["own_return"]["mean"] for line in told["seats"]}
+    steps = told["length"]
     assert got == {
-        ("always-cooperate", "row"): -1,
-        ("always-cooperate", "column"): 1,
-        ("always-defect", "row"): -1,
-        ("always-defect", "column"): 1,
+        ("always-cooperate", "row"): -steps,
+        ("always-cooperate", "column"): steps,
+        ("always-defect", "row"): -steps,
+        ("always-defect", "column"): steps,
     }
 
 
@@ -237,7 +249,7 @@ def test_unit_is_the_episode_however_many_rotations(zoo: Zoo, here: Path) -> Non
         patch.syspath_prepend(str(here))
         told = zoo(*words).json
     assert len(told["seats"]) == 6
-    assert {line["per_step"]["n"] for line in told["seats"]} == {4}
+    assert {line["own_return"]["n"] for line in told["seats"]} == {4}
 
 
 # what is on the screen
@@ -277,15 +289,19 @@ def strings(tree: Any) -> Iterator[str]:
 @pytest.mark.parametrize("again", [False, True], ids=["new", "known"])
 def test_every_figure_on_the_screen_is_in_the_json(again: bool) -> None:
     if again:
-        summary("greedy", "random", ArenaChoice("coin", ("max_steps=10",)))
-    told = summary("greedy", "cooperator", ArenaChoice("coin", ("max_steps=10",)), onward=again)
+        summary("greedy", "random", ArenaChoice("coin", ("max_steps=10",)), panel=("random", "greedy"))
+    told = summary(
+        "greedy", "cooperator", ArenaChoice("coin", ("max_steps=10",)), onward=again, panel=("random", "greedy")
+    )
     text, data = to_text(match_screen(told), 250).replace("95 %", ""), told.to_json()
     for name in sorted(set(strings(data)) - {""}, key=len, reverse=True):
         text = text.replace(name, " ")
     text = text.replace("public seed 0", "")
     shown = list(numbers(text))
     assert len(shown) > 40
-    known = list(figures(data))
+    returns = [[line["own_return"], line["exact"]] for line in data["seats"]]
+    returns += [[comparison[key] for key in ("first", "second", "difference")] for comparison in data["comparisons"]]
+    known = [*figures(data), *(value / data["length"] for value in figures(returns))]  # shown per step
     for value, digits in shown:
         assert any(abs(value - figure) <= 0.5000001 * 10**-digits for figure in known), value
 
@@ -297,15 +313,14 @@ def cells(text: str) -> list[str]:
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120])
 def test_long_labels_are_cut_and_figures_never(width: int) -> None:
-    told = summary("greedy", "cooperator", ArenaChoice("coin", ("max_steps=10",)))
+    told = summary("greedy", "cooperator", ArenaChoice("coin", ("max_steps=10",)), panel=("random", "greedy"))
     long = dict(zip(told.entrants, (LONG, LONG.replace("0.1", "0.2")), strict=True))
-    assert told.duplicate is not None
     told = replace(
         told,
         entrants=list(long.values()),
         seats=[replace(line, entrant=long[line.entrant], faults={"INVALID": 20}) for line in told.seats],
         rating=[replace(change, label=long[change.label]) for change in told.rating],
-        duplicate=replace(told.duplicate, partners=list(long.values())),
+        comparisons=[replace(told.comparisons[0], partners=list(long.values()))],
     )
     text, whole = to_text(match_screen(told), width), to_text(match_screen(told), 300)
     assert max(map(len, text.splitlines())) <= width
@@ -337,8 +352,8 @@ def test_foreign_games(arena: tuple[str, ...], seats: int, zoo: Zoo, here: Path)
     assert len(lines) == 2 * seats
     for (who, _), line in lines.items():
         assert line["faults"] == ({"INVALID": 3} if who == "mine.py:Cheats" else {})
-        assert line["per_step"]["n"] == 3
-    assert told["duplicate"]["difference"]["mean"] < 0
+        assert line["own_return"]["n"] == 3
+    assert all(comparison["difference"]["mean"] < 0 for comparison in told["comparisons"])
     assert zoo(*words, "--seed", 0).out.count("3 INVALID") == seats
     again = zoo(*words, "--seed", 0, "--json").json
     assert (again["seats"], again["steps"]) == (told["seats"], told["steps"])

@@ -21,6 +21,8 @@ from zoo import home
 
 SHORT = ("--arena", "ipd", "--set", "arena.max_steps=10", "--episodes", 20)
 NAME = "ipd-v1(max_steps=10)"
+#: A small panel, so that nobody waits for the one that the game would inherit.
+PANEL = ("--panel", "tit-for-tat,always-defect")
 FOUR = ("tit-for-tat", "grim", "always-defect", "always-cooperate")
 
 
@@ -29,46 +31,54 @@ def test_all_pairs_and_everyone_with_itself(zoo: Zoo) -> None:
     assert told["labels"] == list(FOUR)
     assert np.array(told["n"]).tolist() == np.full((4, 4), 20).tolist()
     tft, grim, defect, cooperate = told["mean"]
-    assert tft == pytest.approx([-1, -1, -2.1, -1])
-    assert grim == pytest.approx([-1, -1, -2.1, -1])
-    assert defect == pytest.approx([-1.8, -1.8, -2, 0])
-    assert cooperate == pytest.approx([-1, -1, -3, -1])
+    assert tft == pytest.approx([-10, -10, -21, -10])
+    assert grim == pytest.approx([-10, -10, -21, -10])
+    assert defect == pytest.approx([-18, -18, -20, 0])
+    assert cooperate == pytest.approx([-10, -10, -30, -10])
+    assert told["quantity"] == "own return"
     assert len(recorded(NAME)) == 10
 
 
 def test_typed_again_it_adds_nothing(zoo: Zoo) -> None:
     for names in (FOUR[:2], FOUR[:3]):
-        first = zoo("tournament", *names, *SHORT, "--format", "json").out
+        first = zoo("tournament", *names, *SHORT, *PANEL, "--format", "json").out
         blocks = contents(recorded(NAME))
-        assert zoo("tournament", *names, *SHORT, "--format", "json").out == first
+        assert zoo("tournament", *names, *SHORT, *PANEL, "--format", "json").out == first
         assert contents(recorded(NAME)) == blocks
 
 
 def test_matrix_grows_with_every_match(zoo: Zoo) -> None:
-    zoo("tournament", "grim", "random", *SHORT)
-    zoo("match", "random", "grim", *SHORT)
-    zoo("match", "random", "grim", *SHORT, "--seed", 5)
-    told = zoo("tournament", "random", "grim", *SHORT, "--format", "json").json
+    short = (*SHORT, *PANEL)
+    zoo("tournament", "grim", "random", *short)
+    zoo("match", "random", "grim", *short)
+    zoo("match", "random", "grim", *short, "--seed", 5)
+    told = zoo("tournament", "random", "grim", *short, "--format", "json").json
     assert told["n"] == [[40, 40], [40, 40]]
 
 
 def test_other_seed_is_another_tournament_and_shows_no_rating(zoo: Zoo) -> None:
-    zoo("tournament", "grim", "random", *SHORT, "--seed", 1)
-    said = zoo("tournament", "grim", "random", *SHORT, "--seed", 1)
+    zoo("tournament", "grim", "random", *SHORT, *PANEL, "--seed", 1)
+    said = zoo("tournament", "grim", "random", *SHORT, *PANEL, "--seed", 1)
     assert "cross-play" in said.out and "mu" not in said.out
-    assert "mu" in zoo("tournament", "grim", "random", *SHORT).out
+    assert "mu" in zoo("tournament", "grim", "random", *SHORT, *PANEL).out
+
+
+def test_a_panel_and_no_panel_contradict_each_other(refused: Refused) -> None:
+    assert "contradict each other" in refused("tournament", "grim", "random", *SHORT, *PANEL, "--no-panel")
 
 
 def test_formats(zoo: Zoo) -> None:
-    table = zoo("tournament", "grim", "random", *SHORT)
+    table = zoo("tournament", "grim", "random", *SHORT, *PANEL)
     assert "cross-play" in table.out and table.err == ""
-    told = zoo("tournament", "grim", "random", *SHORT, "--format", "json").json
-    lines = list(csv.DictReader(io.StringIO(zoo("tournament", "grim", "random", *SHORT, "--format", "csv").out)))
+    told = zoo("tournament", "grim", "random", *SHORT, *PANEL, "--format", "json").json
+    lines = list(
+        csv.DictReader(io.StringIO(zoo("tournament", "grim", "random", *SHORT, *PANEL, "--format", "csv").out))
+    )
     assert [(line["row"], line["column"]) for line in lines] == [
         (a, b) for a in ("grim", "random") for b in ("grim", "random")
     ]
     assert [float(line["mean"]) for line in lines] == [x for row in told["mean"] for x in row]
-    markdown = zoo("tournament", "grim", "random", *SHORT, "--format", "markdown").out.splitlines()
+    markdown = zoo("tournament", "grim", "random", *SHORT, *PANEL, "--format", "markdown").out.splitlines()
     rows = [line for line in markdown if line.startswith("|")]
     assert len(rows) == 4 and len({row.count("|") for row in rows}) == 1
 
@@ -82,7 +92,7 @@ def test_figures_are_not_cut_however_many_and_long_the_names(zoo: Zoo, here: Pat
         assert max(map(len, out.splitlines())) <= width and "…" not in out
         first = next(line for line in out.splitlines() if line.startswith("1  "))
         shown = [float(x) for x in first.split()[2:]]
-        assert shown[:3] == pytest.approx([-1, -1, -2.1], abs=0.01)
+        assert shown[:3] == pytest.approx([-10, -10, -21], abs=0.1)
 
 
 @pytest.mark.parametrize("names", [("grim",), ("grim", "grim"), ("grim", "random", "grim")])

@@ -155,7 +155,7 @@ def _play(
     venue, work = meeting.venue, Work(typed(), workers, meeting.watch)
     for text in meeting.texts:
         venue.entrant(text)  # refused before anything is played
-    partners = panel_of(venue, store, work, members=panel)
+    partners = panel_of(venue, store, work, members=panel, players=meeting.texts)
     which = (episodes, seed, first or 0, onward)
     plan = prepare(venue, meeting.texts, store, partners, *which)
     before = public_board(store, venue.identity)

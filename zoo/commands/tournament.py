@@ -73,6 +73,8 @@ def command(
 
     if len(entrants) < 2:
         raise click.UsageError("a tournament needs at least two entrants")
+    if no_panel and panel:
+        raise click.UsageError("--no-panel and --panel contradict each other")
     limit_threads()
     venue = Venue(choice)
     each_once([venue.entrant(text) for text in entrants])
@@ -80,7 +82,7 @@ def command(
         with Progress("blocks", Console(stderr=True), quiet=form != "table", at_once=False) as progress:
             call(venue, store, entrants, names)
             work = Work(typed(), workers, progress.update)
-            partners = None if no_panel else panel_of(venue, store, work, members=panel)
+            partners = None if no_panel else panel_of(venue, store, work, members=panel, players=entrants)
             plan = prepare(venue, entrants, store, partners, episodes, seed)
             run(plan, store, work)
         ids = [who.id for who in plan.entrants]

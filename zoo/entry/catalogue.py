@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.entry import checkpoint
 from zoo.entry.registry import AGENTS, ARENAS, AgentEntry, ArenaEntry, library, load_agent, load_arena, names
-from zoo.entry.settings import Field, argument_fields, config_fields, split
+from zoo.entry.settings import ConfigField, argument_fields, config_fields, split
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -123,20 +123,20 @@ def story(thing: Any) -> str:
     return "\n\n".join(part.strip() for part in (module, own) if part.strip())
 
 
-def agent_settings(entry: AgentEntry) -> list[Field]:
+def agent_settings(entry: AgentEntry) -> list[ConfigField]:
     """The fields of an agent's config."""
     config = entry.agent.Config()
     return _with_meanings(config_fields(config).values(), type(config))
 
 
-def arena_settings(entry: ArenaEntry) -> list[Field]:
+def arena_settings(entry: ArenaEntry) -> list[ConfigField]:
     """The settings of an arena."""
     fields = argument_fields(entry.factory).values()
     changeable = [f for f in fields if f.name not in entry.fixed and f.name != "wrap"]
     return _with_meanings(changeable, entry.factory.Settings)
 
 
-def _with_meanings(fields: Iterable[Field], declared: type) -> list[Field]:
+def _with_meanings(fields: Iterable[ConfigField], declared: type) -> list[ConfigField]:
     """The meaning of a field is the comment behind it in the dataclass that declares it."""
     meanings = _field_comments(declared)
     return [dataclasses.replace(field, meaning=meanings.get(field.name, "")) for field in fields]

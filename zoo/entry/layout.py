@@ -12,7 +12,7 @@ from rich.text import Text
 from leaderboard.report.sheet import frame
 
 if TYPE_CHECKING:
-    from zoo.entry.settings import Field
+    from zoo.entry.settings import ConfigField
 
 
 def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:
@@ -38,7 +38,7 @@ def facts(values: Mapping[str, str]) -> Table:
     return table
 
 
-def settings_table(settings: Sequence[Field]) -> Table | Text:
+def settings_table(settings: Sequence[ConfigField]) -> Table | Text:
     """Settings with type, default and meaning."""
     if not settings:
         return Text("none")

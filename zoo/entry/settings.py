@@ -15,7 +15,7 @@ from zoo.errors import UserError, nearest
 
 
 @dataclasses.dataclass(frozen=True)
-class Field:
+class ConfigField:
     """One setting: its type, its default and, where it is described, its meaning."""
 
     name: str
@@ -54,21 +54,23 @@ def _type_name(kind: Any) -> str:
     return kind.__name__ if kind in (bool, int, float, str) else "JSON"
 
 
-def config_fields(config: Any) -> dict[str, Field]:
+def config_fields(config: Any) -> dict[str, ConfigField]:
     """The fields of a frozen dataclass, or of an instance of one, with its values as defaults."""
     hints = typing.get_type_hints(config if isinstance(config, type) else type(config))
     fields = dataclasses.fields(config)
-    return {f.name: Field(f.name, hints[f.name], getattr(config, f.name, inspect.Parameter.empty)) for f in fields}
+    return {
+        f.name: ConfigField(f.name, hints[f.name], getattr(config, f.name, inspect.Parameter.empty)) for f in fields
+    }
 
 
-def argument_fields(factory: Callable[..., Any]) -> dict[str, Field]:
+def argument_fields(factory: Callable[..., Any]) -> dict[str, ConfigField]:
     """The settings of an arena: its `Settings`, and keyword-only arguments of its constructor other than `device`."""
     # inspect.signature leaves a constructor's hints as texts; they are resolved where it was defined
     owners = (vars(owner) for owner in getattr(factory, "__mro__", ()))
     function = next((names["__init__"] for names in owners if "__init__" in names), factory)
     hints, parameters = typing.get_type_hints(function), inspect.signature(factory).parameters.values()
     own = {
-        p.name: Field(p.name, hints.get(p.name, Any), p.default)
+        p.name: ConfigField(p.name, hints.get(p.name, Any), p.default)
         for p in parameters
         if p.kind is p.KEYWORD_ONLY and p.name != "device"
     }
@@ -91,7 +93,7 @@ def split(text: str) -> list[str]:
 
 
 def read(
-    assignments: Iterable[str], fields: Mapping[str, Field], owner: str, *, further: bool = False
+    assignments: Iterable[str], fields: Mapping[str, ConfigField], owner: str, *, further: bool = False
 ) -> dict[str, Any]:
     """Typed values from texts such as "lr=0.1".
 

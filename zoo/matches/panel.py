@@ -24,7 +24,7 @@ from zoo.entry.declared import BEST, Panel, anchors_for, family, panel_for
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.matches.plan import MatchPlan, Work, ordered, record_of, run
-from zoo.play.blocks import PUBLIC_SEED, arena_record
+from zoo.play.blocks import PUBLIC_SEED, Task, arena_record, play_block
 
 Floats = NDArray[np.float64]
 #: Episodes of every pairing of members from which weights are computed, unless an arena's usual number is smaller.
@@ -42,6 +42,7 @@ def panel_of(
     work: Work,
     *,
     members: Sequence[str] = (),
+    players: Sequence[str] = (),
 ) -> Panel | None:
     """The panel of an arena, computed and recorded first where it has to be; None where the game has none.
 
@@ -53,9 +54,11 @@ def panel_of(
         store: records to read and to add to.
         work: how it is played and recorded.
         members: entrant texts to make a panel of.
+        players: entrant texts of those who are to be compared. Each plays an episode before a new panel is played, so
+            that nobody waits for a panel to learn that an agent is broken.
 
     Raises:
-        UserError: a member cannot play here, or is no longer the one that was recorded.
+        UserError: a member cannot play here, or is no longer the one that was recorded; a player is broken.
     """
     if is_head_to_head(arena_record(venue.spec, venue.identity)):
         if members:
@@ -71,6 +74,8 @@ def panel_of(
             return None
     elif known is not None and {venue.id(text) for text in members} == {venue.id(text) for text in known.members}:
         return known
+    for text in players:
+        play_block(venue, Task((text, text), PUBLIC_SEED, 0, 1))
     return renew(venue, store, texts, work)
 
 
@@ -85,7 +90,7 @@ def newest(venue: Venue, store: Store) -> Panel | None:
     if record is None or not record.texts:
         return declared
     recorded = Panel(record.id, record.texts, record.weights, record.scale, record.anchors, record.details)
-    if declared is not None and declared.number >= recorded.number:
+    if declared is not None and declared.number > recorded.number:
         return declared
     for text, known in zip(record.texts, record.entrants, strict=True):
         if venue.id(text) != known:

@@ -149,6 +149,6 @@ def test_games_won_in_the_place_of_returns(make) -> None:
     blocks, roles = [make.block(pair, own) for pair in ("ab", "aa")], {"player": ("seat_0", "seat_1")}
     won = episode_returns(blocks, ["a", "b"], ["a", "b"], roles, 3, arena=make.arena("competitive"))["player"]
     assert won[:, 0, 1].tolist() == [1.0, 0.5, 0.5] and won[:, 1, 0].tolist() == [0.0, 0.5, 0.5]
-    assert np.isnan(won[:, 0, 0]).all()
+    assert won[:, 0, 0].tolist() == [0.5] * 3  # with itself
     returns = episode_returns(blocks, ["a"], ["b"], roles, 3, arena=make.arena("mixed"))["player"]
     assert returns.ravel().tolist() == [9.0, 5.0, 0.5]
