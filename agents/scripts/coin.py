@@ -6,6 +6,8 @@ they go right and down.
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -17,20 +19,25 @@ _RIGHT, _LEFT, _DOWN, _UP = range(4)
 _OPPOSITE = (_LEFT, _RIGHT, _UP, _DOWN)
 
 
+@functools.cache
+def _ways(size: int) -> tuple[Tensor, Tensor]:
+    """Steps and first action from every cell to every cell of an n x n torus, each long [n * n, n * n]."""
+    cells = torch.arange(size * size)
+    me, coin = cells[:, None], cells[None, :]
+    down, right = (coin // size - me // size) % size, (coin % size - me % size) % size
+    steps = torch.minimum(down, size - down) + torch.minimum(right, size - right)
+    along_row = torch.where(right <= size - right, _RIGHT, _LEFT)
+    along_column = torch.where(down <= size - down, _DOWN, _UP)
+    return steps, torch.where(right != 0, along_row, along_column)
+
+
 def way_to(observation: Tensor, coin: Tensor) -> tuple[Tensor, Tensor]:
     """Action [...] towards the nearest cell marked in `coin` [..., n, n], and its distance (n * n where none is)."""
     size = coin.shape[-1]
-    cells = torch.arange(size * size, device=coin.device)
-    me = observation[..., _OWN, :, :].flatten(-2).argmax(-1, keepdim=True)
-    down = (cells // size - me // size) % size
-    right = (cells % size - me % size) % size
-    steps = torch.minimum(down, size - down) + torch.minimum(right, size - right)
-    steps = torch.where(coin.flatten(-2) > 0, steps, size * size)
-    distance, nearest = steps.min(dim=-1)
-    down, right = (d.gather(-1, nearest.unsqueeze(-1)).squeeze(-1) for d in (down, right))
-    along_row = torch.where(right <= size - right, _RIGHT, _LEFT)
-    along_column = torch.where(down <= size - down, _DOWN, _UP)
-    return torch.where(right != 0, along_row, along_column), distance
+    steps, actions = (table.to(coin.device) for table in _ways(size))
+    me = observation[..., _OWN, :, :].flatten(-2).argmax(-1)
+    distance, nearest = steps[me].masked_fill(coin.flatten(-2) <= 0, size * size).min(dim=-1)
+    return actions[me, nearest], distance
 
 
 class Greedy(Scripted):
