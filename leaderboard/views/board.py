@@ -247,7 +247,7 @@ def make_board(
     )
 
 
-def _by_side(ranked: Sequence[Ranked]) -> dict[str, dict[str, Any]]:
+def _by_side(ranked: Sequence[Ranked]) -> dict[str, Any]:
     """What a board says of each of its sides as a whole."""
     return {
         "scale": {part.side: [figure(x) or 0.0 for x in part.scale] for part in ranked if part.scale is not None},
