@@ -15,7 +15,6 @@ import torch
 from agents.protocol import Agent
 from agents.randomness import derive
 from leaderboard.report import plots
-from leaderboard.statistics import estimate
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.papers.figure import (
     Figure,
@@ -29,7 +28,7 @@ from zoo.papers.figure import (
     over_runs,
     seed_words,
 )
-from zoo.papers.learning_runs import band, seat_rows, thinned
+from zoo.papers.learning_runs import band, seat_rows, share_of_runs, thinned
 from zoo.play.table import Table
 
 GAMES, UPDATES, TAIL = 64, 200, 20
@@ -95,9 +94,8 @@ class DiceLookahead(Figure):
             rows.append(over_runs(part.name, pair, _published(value, sd), "mean of both seats", "higher", note))
             each += seat_rows(part.name, (row, column), "the {} seat of each run")
             if "LOLA" in part.name:
-                cooperating = estimate.wilson(int((pair >= COOPERATES).sum()), len(pair))
                 group = f"share of runs whose mean is at least {COOPERATES:g}"
-                count.append(FigureRow(part.name, cooperating, None, group, "higher", at_least=0.8))
+                count.append(share_of_runs(part.name, pair, COOPERATES, group, better="higher", at_least=0.8))
             every = max(1, len(values["row"]) // 50)
             seats = [[v[::every, run].tolist() for v in values.values()] for run in range(seeds)]
             curves[part.name] = {"pair": thinned((values["row"] + values["column"]) / 2), "seats": seats}
@@ -136,7 +134,9 @@ class DiceLookahead(Figure):
 
 def _published(value: float, sd: float) -> Published:
     """The mean of the authors' 5 runs; +- .01 agrees with it where these do not differ."""
-    return Published(value, value - 0.01, value + 0.01, "+-0.01") if sd <= 0.001 else Published.of_runs(value, sd, 5)
+    if sd <= 0.001:
+        return Published(value, value - 0.01, value + 0.01, "+-0.01", sd=sd)
+    return Published.of_runs(value, sd, 5, rounding=0.0005)
 
 
 FIGURE = DiceLookahead()
