@@ -372,13 +372,14 @@ def test_runs_of_few_outcomes_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["dice-example", "lola-ipd", "lola-imp", "lola-exploitability", "lola-coin", "dice-lookahead"]
+    "name",
+    ["dice-example", "dice-baseline", "lola-ipd", "lola-imp", "lola-exploitability", "lola-coin", "dice-lookahead"],
 )
 def test_every_figure_goes_from_its_parts_to_rows_and_a_picture(name: str) -> None:
     """With so little work that the numbers mean nothing."""
     figure = papers.load(name)
     seeds = 1 if name == "lola-coin" else 3
-    small = {"updates": 2, "copies": 2, "games": 2, "episodes": 2}
+    small = {"updates": 2, "copies": 2, "games": 2, "episodes": 2, "samples": 1}
     done = []
     for part in figure.parts(True, seeds):
         settings = part.settings | {key: value for key, value in small.items() if key in part.settings}

@@ -33,11 +33,14 @@ from zoo.play.table import Table
 
 GAMES, UPDATES, TAIL = 64, 200, 20
 _RATES = "lr=0.1,eta=0.3"  # eta is shared by the K look-aheads
+#: Of gradient corrections without DiCE, as in `lola-ipd`, which has eight times as many episodes an update.
+_LOLA = "hidden=0,optimizer=sgd,weigh=start,entropy=0,lr=0.3,critic_lr=1"
 COOPERATES = -1.2  # the least mean of both seats with which a run counts as one that has learned to cooperate
 #: Method -> entrant, published mean over the last 20 updates and its standard deviation over 5 runs.
 METHODS = {
     "naive": (f"lola-dice,{_RATES},look_aheads=0", -1.991, 0.001),
     "SL, K = 1": (f"lola-sl,{_RATES},look_aheads=1", -1.990, 0.001),
+    "LOLA, no DiCE": (f"lola,{_LOLA},eta=1,decay=1", -1.746, 0.356),
     "LOLA-DiCE, K = 1": (f"lola-dice,{_RATES},look_aheads=1", -1.182, 0.057),
     "LOLA-DiCE, K = 2": (f"lola-dice,{_RATES},look_aheads=2", -1.123, 0.050),
     "LOLA-DiCE, K = 3": (f"lola-dice,{_RATES},look_aheads=3", -1.105, 0.059),
@@ -93,7 +96,7 @@ class DiceLookahead(Figure):
             note = ", ".join(f"{a:.2f}/{b:.2f}" for a, b in zip(row[:5], column[:5], strict=True))
             rows.append(over_runs(part.name, pair, _published(value, sd), "mean of both seats", "higher", note))
             each += seat_rows(part.name, (row, column), "the {} seat of each run")
-            if "LOLA" in part.name:
+            if "LOLA-DiCE" in part.name:
                 group = f"share of runs whose mean is at least {COOPERATES:g}"
                 count.append(share_of_runs(part.name, pair, COOPERATES, group, better="higher", at_least=0.8))
             every = max(1, len(values["row"]) // 50)
@@ -122,7 +125,7 @@ class DiceLookahead(Figure):
             plots.curve(left, **band(shown["pair"]), label=name, colour=colour)
             _, value, _ = METHODS[name]
             left.plot([0.9 * updates, updates], [value] * 2, "--", color=colour)
-            for run in shown["seats"] if "LOLA" in name else ():
+            for run in shown["seats"] if "LOLA-DiCE" in name else ():
                 for values in run:
                     right.plot(np.linspace(1, updates, len(values)), values, color=colour, linewidth=0.7, alpha=0.8)
         left.plot([], [], "--", color="0.35", label="published, last 20 updates")
