@@ -71,6 +71,8 @@ def command(
 
     if members and not renew:
         raise click.UsageError("MEMBERS make a new panel: add --renew")
+    if episodes is not None and not renew:
+        raise click.UsageError("--episodes is for --renew")
     if renew and not members:
         raise click.UsageError("--renew needs the MEMBERS of the new panel")
     limit_threads()

@@ -54,7 +54,7 @@ def panel_of(
         store: records to read and to add to.
         work: how it is played and recorded.
         members: entrant texts to make a panel of.
-        players: entrant texts of those who are to be compared. Each plays an episode before a new panel is played, so
+        players: entrant texts of those who are to be compared. Each plays two episodes before a new panel is played, so
             that nobody waits for a panel to learn that an agent is broken.
 
     Raises:
@@ -62,7 +62,7 @@ def panel_of(
     """
     if is_head_to_head(arena_record(venue.spec, venue.identity)):
         if members:
-            raise UserError(f"{venue.identity} is rated by games against each other, so it needs no panel")
+            raise _needs_none(venue)
         return None
     known = newest(venue, store)
     texts: Sequence[str] = members
@@ -75,7 +75,7 @@ def panel_of(
     elif known is not None and {venue.id(text) for text in members} == {venue.id(text) for text in known.members}:
         return known
     for text in players:
-        play_block(venue, Task((text, text), PUBLIC_SEED, 0, 1))
+        play_block(venue, Task((text, text), PUBLIC_SEED, 0, 2))
     return renew(venue, store, texts, work)
 
 
@@ -111,9 +111,12 @@ def renew(
     """The next version of an arena's panel: plays what is missing of the members' matrix, and records the panel.
 
     Raises:
-        UserError: fewer than two members, or one that cannot play here.
+        UserError: fewer than two members, one that cannot play here or spoils every episode, or a game that is rated
+            by games against each other.
     """
     arena = arena_record(venue.spec, venue.identity)
+    if is_head_to_head(arena):
+        raise _needs_none(venue)
     texts = list(dict.fromkeys(members))
     if len({venue.id(text) for text in texts}) < max(2, len(texts)):
         raise UserError("a panel needs two members or more, each once: name further entrants")
@@ -122,6 +125,7 @@ def renew(
     plan = MatchPlan(venue, tuple(venue.entrant(text) for text in texts), None, pairs, PUBLIC_SEED, 0, n)
     run(plan, store, work)
     fields = _fields(venue, store, arena, texts, {})
+    _check_known(venue, fields, texts)
     weights = _weights(arena, fields, len(texts))
     fields = _fields(venue, store, arena, texts, weights)
     scale = {}
@@ -148,6 +152,21 @@ def newest_number(venue: Venue, store: Store) -> int:
     record = store.panel(venue.identity)
     numbers = [declared.number if declared else 0]
     return max([*numbers, int(record.id.rpartition("-")[2]) if record else 0])
+
+
+def _needs_none(venue: Venue) -> UserError:
+    return UserError(f"{venue.identity} is rated by games against each other, so it needs no panel")
+
+
+def _check_known(venue: Venue, fields: Mapping[str, Field], texts: Sequence[str]) -> None:
+    """See that every member got something from every member.
+
+    Raises:
+        UserError: one spoils every episode.
+    """
+    for field in fields.values():
+        for who, partner in np.argwhere(np.isnan(_in_order(venue, field, texts))):
+            raise UserError(f"{texts[partner]} spoils every episode with {texts[who]}, so it can be in no panel")
 
 
 def _plays(venue: Venue, text: str) -> bool:
