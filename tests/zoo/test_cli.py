@@ -131,7 +131,12 @@ def test_json_has_one_spelling(capsys: pytest.CaptureFixture[str]) -> None:
     offering = {"match", "tournament", "crossplay", "leaderboard", "exploit", "reproduce", "agents", "arenas", "check"}
     commands = {name: importlib.import_module(f"zoo.commands.{name}").command for name in COMMANDS}
     options = {name: {text for p in command.params for text in p.opts} for name, command in commands.items()}
-    assert {name for name, texts in options.items() if "--json" in texts} == offering | {"bench", "matches", "panel", "verify"}
+    assert {name for name, texts in options.items() if "--json" in texts} == offering | {
+        "bench",
+        "matches",
+        "panel",
+        "verify",
+    }
     words = ["tournament", "random", "grim", "--arena", "ipd", "--episodes", "4"]
     long, short, plain = (CliRunner().invoke(cli, [*words, *form]) for form in (["--format", "json"], ["--json"], []))
     assert json.loads(short.stdout) == json.loads(long.stdout)

@@ -184,3 +184,11 @@ def test_refusals(refused: Refused) -> None:
 
 def test_nothing_yet(refused: Refused) -> None:
     assert refused("verify", "--all").endswith("no records yet; play a match first")
+
+
+def test_a_certificate_is_checked_and_a_wrong_digit_fails(zoo: Zoo, tmp_path: Path) -> None:
+    proof = tmp_path / "proof.json"
+    zoo("exploit", "tit-for-tat", "--arena", "ipd", "--certificate", proof)
+    assert "every claim holds" in zoo("verify", "--certificate", proof).out
+    proof.write_text(proof.read_text().replace("-1.0", "-1.1", 1))
+    assert "does not hold" in zoo("verify", "--certificate", proof, code=2).err

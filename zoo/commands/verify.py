@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from zoo.commands.options import json_option, workers_option
@@ -15,6 +17,7 @@ Examples:
   zoo verify 5f0c2a
   zoo verify --all
   zoo verify --all --hashes
+  zoo verify --certificate tit-for-tat.json
 """
 
 
@@ -22,9 +25,16 @@ Examples:
 @click.argument("match", required=False)
 @click.option("--all", "everything", is_flag=True, help="All matches instead of one.")
 @click.option("--hashes", is_flag=True, help="Check the hashes only, and play nothing again.")
+@click.option(
+    "--certificate",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Check a file of `zoo exploit --certificate` instead of records.",
+)
 @workers_option
 @json_option
-def command(match: str | None, everything: bool, hashes: bool, workers: int, as_json: bool) -> None:
+def command(
+    match: str | None, everything: bool, hashes: bool, certificate: Path | None, workers: int, as_json: bool
+) -> None:
     """Check the records, and play the blocks of MATCH again to compare them with what was recorded.
 
     MATCH is the id that `zoo match` printed, or its beginning.
@@ -41,6 +51,9 @@ def command(match: str | None, everything: bool, hashes: bool, workers: int, as_
     from zoo.work.pool import limit_threads
     from zoo.work.progress import Progress
 
+    if certificate is not None:
+        _certificate(certificate, as_json)
+        return
     if (match is None) == (not everything):
         raise click.UsageError("name a MATCH, or give --all")
     limit_threads()
@@ -66,3 +79,22 @@ def command(match: str | None, everything: bool, hashes: bool, workers: int, as_
     if not as_json:
         again = f"; {plural(played.blocks, 'block')} of {plural(played.episodes, 'episode')} came out as recorded"
         click.echo("All records are as they were written" + ("" if hashes else again) + ".")
+
+
+def _certificate(path: Path, as_json: bool) -> None:
+    """Check the proof of an exact figure.
+
+    Raises:
+        UserError: the file is no certificate, or a claim does not hold.
+    """
+    import json
+
+    from zoo.exploit.certificate import verify_certificate
+
+    title, *claims = verify_certificate(path)
+    if as_json:
+        click.echo(json.dumps({"subject": title, "claims": claims}, indent=1))
+        return
+    click.echo(f"{title}: every claim holds.")
+    for claim in claims:
+        click.echo(f"  {claim}")
