@@ -157,7 +157,7 @@ def test_fault_is_shown_and_kept(zoo: Zoo, here: Path) -> None:
     words = ("match", "mine.py:Cheats", "random", "--arena", "ipd", "--set", "arena.max_steps=10", "--episodes", 20)
     told = zoo(*words, "--json").json
     assert [line["faults"] for line in told["seats"]] == [{"INVALID": 20}, {"INVALID": 20}, {}, {}]
-    assert {line["per_step"]["mean"] for line in told["seats"][:2]} == {-3.0}
+    assert {line["own_return"]["mean"] for line in told["seats"][:2]} == {-30.0}
     assert zoo(*words, "--seed", 0).out.count("20 INVALID") == 2
     row = next(
         row
