@@ -97,6 +97,7 @@ class MatrixGame(FiniteGame):
             forfeit=float(pay.min()) * max_steps,
             state_dim=width,
             block=_BLOCK,
+            payoffs=tuple(tuple(tuple(cell) for cell in line) for line in pay.tolist()),
         )
         self.tabulate(spec, width)
         self._next = Lookup(lambda transition: 1 + transition % self._joint, width * self._joint, self.device)

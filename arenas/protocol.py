@@ -76,7 +76,8 @@ class ArenaSpec:
 
     `draw_band` and `forfeit` are in units of the undiscounted return of an episode: two returns closer than
     `draw_band` are a draw, and a seat that spoils its episode is given `forfeit`. `episodes` is the number of episodes
-    per seating that a match plays by default, and `block` the number in one block (one batch).
+    per seating that a match plays by default, and `block` the number in one block (one batch). `payoffs` [A1][A2][2] is
+    what both seats are paid in a game that is a matrix, so that a strategy made for other payoffs can refuse.
     """
 
     name: str
@@ -91,6 +92,7 @@ class ArenaSpec:
     state_dim: int = 0
     episodes: int = 1000
     block: int = 250
+    payoffs: tuple[tuple[tuple[float, ...], ...], ...] = ()
 
     def sides(self) -> dict[str, tuple[str, ...]]:
         """Side -> its seats, both in the order of `seats`."""

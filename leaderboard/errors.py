@@ -1,5 +1,9 @@
-"""The one error of this package that a user can cause."""
+"""The errors of this package that a user can cause."""
 
 
 class StoreError(Exception):
     """The records cannot be read or written; the message is one line that names the fault and the fix."""
+
+
+class OlderStoreError(StoreError):
+    """The database was written by an older release, and was opened for reading only."""

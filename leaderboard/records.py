@@ -130,6 +130,16 @@ class EntrantRecord:
 
 
 @dataclass(frozen=True)
+class NameRecord:
+    """What an entrant is called on screens from now on: `id` is made of the rest, the last one added counts."""
+
+    id: str
+    entrant: str
+    name: str
+    created: str
+
+
+@dataclass(frozen=True)
 class CheckpointRecord:
     """A trained parameter set: `id` is the sha256 of its weights, `path` where it lay when it was recorded."""
 

@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "panel": "Show or renew the partners with whom an arena's entrants are compared.",
     "exploit": "Measure how exploitable an agent is.",
     "train": "Train an agent and keep its checkpoint.",
+    "matches": "List the recorded matches.",
     "replay": "Show an episode of a recorded match and write a GIF.",
     "verify": "Check the records, and play recorded blocks again.",
     "reproduce": "Run a published table or figure and show it beside ours.",

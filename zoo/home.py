@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from leaderboard.store.store import Store
 
 
 def folder() -> Path:
@@ -37,3 +41,21 @@ def records() -> str:
     """
     home = os.environ.get("ZOO_HOME", "")
     return home if "://" in home else str(folder() / "records.sqlite")
+
+
+def read_records() -> Store:
+    """The records, to be read only; those of an older release are brought up to date first.
+
+    Raises:
+        UserError: the folder cannot be made.
+        StoreError: they cannot be read, or need an update and may not be written.
+    """
+    from leaderboard.errors import OlderStoreError
+    from leaderboard.store.store import Store
+
+    where = records()
+    try:
+        return Store(where, read_only=True)
+    except OlderStoreError:
+        Store(where).close()
+        return Store(where, read_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import torch
 from torch import Tensor
 
@@ -40,3 +42,36 @@ def constant(parameters: Parameters) -> Parameters:
 def dot(a: Parameters, b: Parameters) -> Tensor:
     """Inner product of two parameter dicts, a scalar; 0 where they are empty."""
     return sum(((a[name] * b[name]).sum() for name in a), start=torch.zeros(()))
+
+
+def hessian_vector(slope: Parameters, parameters: Parameters, vector: Parameters) -> Parameters:
+    """H v without H (Pearlmutter 1994; DiCE, section 9.4.4 of the thesis): the gradient of v' slope.
+
+    Args:
+        slope: the gradient of a scalar with its graph, `gradient(value, parameters, higher=True)`.
+        parameters: leaves of that graph.
+        vector: v, without graph.
+    """
+    return gradient(dot(slope, vector), parameters, keep=True)
+
+
+def conjugate_gradients(product: Callable[[Parameters], Parameters], b: Parameters, steps: int) -> Iterator[Parameters]:
+    """Approximate solutions x of A x = b after each step (Hestenes and Stiefel 1952), from x = 0.
+
+    Args:
+        product: A v of a vector v, where A is symmetric and positive definite.
+        b: the right side; nothing is done where it is 0.
+        steps: how many; with so many as unknowns x is exact but for rounding.
+    """
+    x = {name: torch.zeros_like(part) for name, part in b.items()}
+    rest, way, size = b, b, float(dot(b, b))
+    for _ in range(steps):
+        if size == 0:
+            return
+        step = product(way)
+        far = size / float(dot(way, step))
+        x = {name: x[name] + far * way[name] for name in x}
+        rest = {name: rest[name] - far * step[name] for name in rest}
+        before, size = size, float(dot(rest, rest))
+        way = {name: rest[name] + size / before * way[name] for name in way}
+        yield x

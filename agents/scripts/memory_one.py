@@ -142,6 +142,19 @@ class Extort(MemoryOne):
     Config = ExtortConfig
 
     def build(self, seed: int) -> None:
-        """The table that extorts at the arena's discount."""
+        """The table that extorts at the arena's discount.
+
+        Raises:
+            ValueError: the arena pays otherwise than the settings say.
+        """
+        c = self.config
+        own = ((c.reward, c.sucker), (c.temptation, c.punishment))
+        wanted = [[(own[a][b], own[b][a]) for b in range(2)] for a in range(2)]
+        if not torch.allclose(torch.tensor(self.spec.payoffs), torch.tensor(wanted)):  # as near as float32
+            paid = " ".join(f"{pay:g}" for line in self.spec.payoffs for pay, _ in line)
+            raise ValueError(
+                f"it extorts where mutual cooperation, a cooperator's loss, temptation and mutual defection pay"
+                f" {c.reward:g} {c.sucker:g} {c.temptation:g} {c.punishment:g}; {self.spec.name} pays {paid}"
+            )
         self.cooperation = extortion(self.config, self.spec.gamma)
         super().build(seed)

@@ -5,10 +5,10 @@ from rich.text import Text
 
 from leaderboard.report.layout import clean, number
 from leaderboard.report.sheet import Column, Sheet, labels
-from leaderboard.views.game import Game
+from leaderboard.views.game import EmpiricalGame
 
 
-def game_view(game: Game) -> RenderableType:
+def game_view(game: EmpiricalGame) -> RenderableType:
     """A game: title, table, verdict on cycles, and what the columns mean."""
     rows = game.strategies
     spread = max((abs(row.uniform) for row in rows), default=1.0)

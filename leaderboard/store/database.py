@@ -124,7 +124,7 @@ def plain_words(name: str) -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        raise StoreError(f"{name}: {error}") from None
+        raise type(error)(f"{name}: {error}") from None
     except (DBAPIError, sqlite3.Error) as error:
         raise StoreError(f"{name} {_explain(getattr(error, 'orig', error))}") from error
     except SQLAlchemyError as error:

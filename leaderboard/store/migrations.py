@@ -61,6 +61,8 @@ def _content_hashes_and_tallies(connection: Connection) -> None:
         *(f"{name} VARCHAR(200) NOT NULL" for name in ("arrays", "content")),
     ]
     key = "SERIAL PRIMARY KEY" if connection.dialect.name == "postgresql" else "INTEGER NOT NULL PRIMARY KEY"
+    words = "".join(f", {column} VARCHAR(200) NOT NULL" for column in ("id", "entrant", "created", "content"))
+    connection.exec_driver_sql(f'CREATE TABLE name ("row" {key}{words}, name TEXT NOT NULL, UNIQUE (id))')
     connection.exec_driver_sql(f'CREATE TABLE tally ("row" {key}, {", ".join(columns)})')
     connection.exec_driver_sql(
         "CREATE UNIQUE INDEX tally_by_pairing"

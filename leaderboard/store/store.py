@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, select, true
 from sqlalchemy.exc import IntegrityError
 
-from leaderboard.errors import StoreError
+from leaderboard.errors import OlderStoreError, StoreError
 from leaderboard.records import (
     RULES_VERSION,
     ArenaRecord,
@@ -24,6 +24,7 @@ from leaderboard.records import (
     EntrantRecord,
     MatchRecord,
     Measurement,
+    NameRecord,
     PanelRecord,
     SubmissionRecord,
     block_id,
@@ -37,7 +38,16 @@ from leaderboard.store.rows import block_rows, content, damaged, digest, read_bl
 
 R = TypeVar("R")
 #: All that is recorded besides blocks.
-Fact = ArenaRecord | EntrantRecord | CheckpointRecord | PanelRecord | MatchRecord | Measurement | SubmissionRecord
+Fact = (
+    ArenaRecord
+    | EntrantRecord
+    | NameRecord
+    | CheckpointRecord
+    | PanelRecord
+    | MatchRecord
+    | Measurement
+    | SubmissionRecord
+)
 _MAY_DIFFER: Mapping[type, set[str]] = {
     ArenaRecord: {"details"},
     EntrantRecord: {"label", "provenance"},
@@ -179,12 +189,13 @@ class Store:
         return sorted(records, key=lambda record: record.id)
 
     def labels(self) -> dict[str, str]:
-        """What every entrant is called, by its id."""
+        """What every entrant is called, by its id: the name given last, else its first label."""
         rows = self._rows(select(schema.entrant))
         for row in rows:
             if content(row) != row["content"]:
                 raise damaged("entrant", row["id"])
-        return {row["id"]: row["label"] for row in rows}
+        labels = {row["id"]: row["label"] for row in rows}
+        return labels | {record.entrant: record.name for record in self._records(NameRecord)}
 
     def checkpoints(self, arena: str | None = None) -> list[CheckpointRecord]:
         """The checkpoints (of one arena), in the order in which they were added."""
@@ -262,6 +273,13 @@ class Store:
         with self._reading() as connection:
             blocks = [block for some in _chunks(ids) for block in read_blocks(connection, column.in_(some))]
         return sorted(blocks, key=lambda block: block.id)
+
+    def in_order(self, ids: Iterable[str]) -> list[str]:
+        """The ids that are recorded, pairing by pairing and in each by seed and first episode."""
+        table = schema.block.c
+        columns = (table.first, table.second, table.seed, table.first_episode, table.id)
+        rows = [row for some in _chunks(ids) for row in self._rows(select(*columns).where(table.id.in_(some)))]
+        return [row["id"] for row in sorted(rows, key=lambda row: tuple(row[column.name] for column in columns))]
 
     def has_blocks(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are recorded."""
@@ -370,7 +388,7 @@ def _check_readable(connection: Connection) -> None:
         raise StoreError("no records yet; play a match first")
     check_version(version)
     if version < current_version():
-        raise StoreError("written by an older release; open it once for writing, which brings it up to date")
+        raise OlderStoreError("written by an older release; open it once for writing, which brings it up to date")
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -142,6 +142,12 @@ def _uncounted(
     return {key for key, n in blocks.items() if any(counted.get(key, {}).get(side) != n for side in sides)}
 
 
+def pairings(connection: Connection, where: Mapping[str, Any]) -> set[tuple[str, str, int]]:
+    """The pairings and seeds with these values that have any tally."""
+    columns = (_TABLE.c.first, _TABLE.c.second, _TABLE.c.seed)
+    return {tuple(row) for row in connection.execute(select(*columns).where(_equal(_TABLE, where)).distinct())}
+
+
 def _key(tally: Tally) -> tuple[str, str, int]:
     return tally.first, tally.second, tally.seed
 

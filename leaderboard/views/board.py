@@ -235,11 +235,8 @@ def make_board(
         panel=panel.id or None if panel else None,
         panel_members=tuple(names[entrant] for entrant in panel.entrants) if panel else (),
         panel_weights={side: terms.weights(side) for side in sides_of(arena)} if panel else {},
-        scale={part.side: [figure(x) or 0.0 for x in part.scale] for part in ranked if part.scale is not None},
         length=lengths.pop() if len(lengths) == 1 else None,
-        first_place={part.side: part.first_place for part in ranked if part.first_place is not None},
-        faults_decide={part.side: part.faults_decide for part in ranked},
-        predicted={part.side: [_forecast(model) for model in part.predicted] for part in ranked if part.predicted},
+        **_by_side(ranked),
         blocks=sum(tally.blocks for tally in first_side),
         games=sum(tally.games for tally in first_side),
         matches=len(matches),
@@ -248,6 +245,16 @@ def make_board(
         rules_version=RULES_VERSION,
         rows=tuple(row for part in ranked for row in _rows(part, names)),
     )
+
+
+def _by_side(ranked: Sequence[Ranked]) -> dict[str, Any]:
+    """What a board says of each of its sides as a whole."""
+    return {
+        "scale": {part.side: [figure(x) or 0.0 for x in part.scale] for part in ranked if part.scale is not None},
+        "first_place": {part.side: part.first_place for part in ranked if part.first_place is not None},
+        "faults_decide": {part.side: part.faults_decide for part in ranked},
+        "predicted": {part.side: [_forecast(model) for model in part.predicted] for part in ranked if part.predicted},
+    }
 
 
 def _forecast(model: Forecasts) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Strategy:
 
 
 @dataclass(frozen=True)
-class Game:
+class EmpiricalGame:
     """An empirical game.
 
     Attributes:
@@ -79,7 +79,7 @@ class Game:
         return data
 
 
-def read_game(store: Store, arena_id: str, *, seed: int | None = None) -> Game:
+def read_game(store: Store, arena_id: str, *, seed: int | None = None) -> EmpiricalGame:
     """The game of an arena, from all recorded matches of frozen entrants.
 
     Raises:
@@ -90,7 +90,7 @@ def read_game(store: Store, arena_id: str, *, seed: int | None = None) -> Game:
     return make_game(arena, store.tallies(arena_id, "play", seed), store.labels())
 
 
-def make_game(arena: ArenaRecord, tallies: Sequence[Tally], labels: Mapping[str, str] | None = None) -> Game:
+def make_game(arena: ArenaRecord, tallies: Sequence[Tally], labels: Mapping[str, str] | None = None) -> EmpiricalGame:
     """The game of these tallies, which hold their episodes.
 
     Raises:
@@ -111,7 +111,7 @@ def make_game(arena: ArenaRecord, tallies: Sequence[Tally], labels: Mapping[str,
     who = [everybody[i] for i in chosen]
     payoffs = [U[np.ix_(chosen, chosen)] for U in payoffs]
     rows, method = _one_side(who, names, payoffs[0]) if len(sides) == 1 else _two_sides(who, names, sides, payoffs)
-    return Game(
+    return EmpiricalGame(
         arena.id,
         "share of games won" if is_head_to_head(arena) else "own return per episode",
         method,

@@ -230,7 +230,7 @@ def _skill(field: Field, i: int, scale: tuple[float, float] | None) -> Skill | N
 
 
 @dataclass(frozen=True)
-class Results:
+class Scores:
     """Results in canonical order, for ratings that count one after the other: players, and the firsts' scores, [m]."""
 
     first: Ints
@@ -238,7 +238,7 @@ class Results:
     score: Floats
 
 
-def _games(field: Field) -> Results:
+def _games(field: Field) -> Scores:
     """Of every pair as many games as it played episodes, at most so many, in the shares in which it won and drew."""
     first, second = round_robin(len(field.entrants))
     shares = np.column_stack([field.won[first, second], field.drawn[first, second], field.won[second, first]])
@@ -253,10 +253,10 @@ def _games(field: Field) -> Results:
         order.append(some)
         scores.append(1.0 - outcome / 2.0)
     at = np.concatenate(order)
-    return Results(first[at], second[at], np.concatenate(scores))
+    return Scores(first[at], second[at], np.concatenate(scores))
 
 
-def _classical(field: Field, whole: Sequence[int]) -> tuple[Results, Floats]:
+def _classical(field: Field, whole: Sequence[int]) -> tuple[Scores, Floats]:
     """One result per pair and series of panel means, series by series, and what the panel means expect of each."""
     series = field.series()[whole]
     first, second = round_robin(len(whole))
@@ -266,11 +266,11 @@ def _classical(field: Field, whole: Sequence[int]) -> tuple[Results, Floats]:
     known = np.isfinite(a - b)
     expected = by_past_episodes(field.headline.of_episode[whole], field.series_length, first, second)
     firsts, seconds = (np.tile(who, series.shape[1])[known] for who in (first, second))
-    return Results(firsts, seconds, score[known]), expected.ravel()[known]
+    return Scores(firsts, seconds, score[known]), expected.ravel()[known]
 
 
 def _classical_ratings(
-    field: Field, players: Sequence[int], results: Results, ours: tuple[str, Floats | None], draws: float
+    field: Field, players: Sequence[int], results: Scores, ours: tuple[str, Floats | None], draws: float
 ) -> tuple[dict[str, tuple[float, float]], tuple[Forecasts, ...]]:
     """TrueSkill's (mu, sigma) by entrant, and how well ours, Elo and TrueSkill predicted each result before it."""
     what = (len(players), results.first, results.second, results.score)

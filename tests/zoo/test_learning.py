@@ -19,6 +19,8 @@ from zoo.matches.screen import learning_screen
 NAIVE, LOLA = "naive,hidden=0", "lola,hidden=0"
 IPD = ("--arena", "ipd", "--set", "arena.max_steps=5")
 SMALL = (*IPD, "--learn", "--rounds", 6, "--copies", 4, "--runs", 2)
+TINY = ("--rounds", 30, "--runs", 1, "--copies", 8, "--length", 25)
+LARGE = r"^zoo: \w+ .seat .*parameters .* are no longer finite after .* smaller steps .a lower lr. may help$"
 NAME = "ipd-v1(max_steps=5)"
 CHOICE = ArenaChoice("ipd", ("max_steps=5",))
 
@@ -167,8 +169,13 @@ def test_nothing_but_json_on_standard_output(zoo: Zoo) -> None:
         ((LOLA, NAIVE, *IPD, "--learn", "--copies", "many"), "'--copies': 'many' is not a valid integer"),
         (
             ("naive-exact", "sos", "--arena", "tandem", "--learn", "--copies", 1, "--json"),
-            r"returns are no longer finite after \d+ rounds in tandem-v1; smaller steps .lr, eta. may help",
+            r"NaiveExact .seat .*parameters .* are no longer finite after \d+ steps in tandem-v1; smaller steps",
         ),
+        *(
+            ((f"{text},lr=1e30", "random", "--arena", arena, "--learn", *TINY), LARGE)
+            for arena, text in (("ipd", "lola"), ("ipd", "lola-dice,hidden=8"), ("coin", "naive"))
+        ),
+        (("lola,hidden=8,model_lr=1e30", "grim", *IPD, "--learn", *TINY, "--sight", "actions"), LARGE),
         (("mine.py:RaisesWhileLearning", NAIVE, *SMALL), "broke in .*: FloatingPointError: too hot .mine.py, line"),
     ],
 )

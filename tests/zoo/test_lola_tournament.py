@@ -82,7 +82,7 @@ def test_nothing_is_won_in_matching_pennies_that_nobody_lost(results: dict[str, 
 @pytest.mark.learning
 def test_the_report_ranks_by_what_was_earned_and_draws_both_games(results: dict[str, Any]) -> None:
     for rank, who in enumerate(("lola-exact", "wolf-phc", "phc", "jal-q", "naive-exact", "independent-q")):
-        results["ipd"]["all"][who] = [-1.0 - rank, -1.25 - rank]
+        results["ipd"]["last"][who] = [-1.0 - rank, -1.25 - rank]
     parts = FIGURE.parts(True, 2)
     assert [part.settings["game"] for part in parts] == list(GAMES)
     done = [(Part(p.name, p.function, p.settings), results[p.settings["game"]]) for p in parts]
@@ -90,7 +90,11 @@ def test_the_report_ranks_by_what_was_earned_and_draws_both_games(results: dict[
     ipd = [row.label for row in report.rows if row.group.startswith("Iterated prisoner")]
     assert ipd == ["LOLA-Ex", "WoLF-PHC", "PHC", "JAL-Q", "NL-Ex", "NL-Q"]
     assert len(report.rows) == 2 * len(LEARNERS)
-    assert "LOLA-Ex is number 1 of 6, by +1.000" in report.notes[0]
-    assert {row.verdict for row in report.rows} == {"no number published"}
+    assert "LOLA-Ex is number 1 of 6, +0.25 per step against the best of the others, WoLF-PHC" in report.notes[0]
+    assert "Ours: it is number 1, +1.000" in report.notes[0]
+    assert "LOLA-Ex is number 5 of 6, -0.23 per step against the best of the others, NL-Q" in report.notes[1]
+    published = {(row.group[:13], row.label): row.published.value for row in report.rows if row.published}
+    assert len(published) == 12 and published["Iterated matc", "LOLA-Ex"] == -0.1
+    assert not {"agrees", "no number published"} & {row.verdict for row in report.rows}  # of two seeds, and of a figure
     panels = FIGURE.plot(report).axes
     assert [len(panel.lines) for panel in panels] == [len(LEARNERS)] * 2

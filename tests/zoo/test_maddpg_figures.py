@@ -248,7 +248,7 @@ def test_deception_tells_wider_radii_beside(house: Path) -> None:
     assert found.note == "within .2 and .3 0.50/0.60"
     assert found.published is not None and found.published.value == 0.164
     covered = rows_of(report, "good agents cover all landmarks")
-    assert covered["maddpg v own run"].verdict == "agrees: holds it"
+    assert covered["maddpg v own run"].verdict == "agrees"
     assert [label for label, row in covered.items() if row.published] == ["maddpg v own run"]
     [difference] = rows_of(report, "the paper's order").values()
     assert difference.ours.mean == pytest.approx(0.2)
@@ -273,14 +273,14 @@ def test_communication_has_a_target_and_names_who_is_missing(house: Path) -> Non
     report = made_up(figure, 5, tell)
     told = rows_of(report, "listener within .1")
     assert told["maddpg"].ours.mean == pytest.approx(0.86)
-    assert (told["maddpg"].target, told["maddpg"].verdict) == (">=0.84 met", "agrees: holds it")
+    assert (told["maddpg"].target, told["maddpg"].verdict) == (">=0.84 met", "cannot be told apart")
     assert told["iql"].note == "within .2 and .3 0.50/0.75"
     assert [label for label, row in told.items() if row.target] == ["maddpg"]
     text = show(figure, report)
     assert "want of a house checkpoint: maddpg-inferred, ddpg, actor-critic, reinforce." in " ".join(text.split())
     # number, interval, verdict and target stand in one line
     [line] = [line for line in text.splitlines() if ">=0.84 met" in line]
-    assert line.startswith("maddpg ") and "agrees: holds it" in line
+    assert line.startswith("maddpg ") and "cannot be told apart" in line
 
 
 def test_navigation_with_strangers_in_every_seat(house: Path) -> None:

@@ -24,6 +24,7 @@ from zoo.entry.registry import load_arena
 from zoo.errors import UserError
 from zoo.papers import learning_runs
 from zoo.papers.dice import derivatives
+from zoo.papers.dice import example as dice_example
 from zoo.papers.dice import gradients as dice_gradients
 from zoo.papers.figure import Figure, FigureRow, Part, Published, Reproduction, Tell
 from zoo.papers.lola import imp as lola_imp
@@ -145,12 +146,16 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     ("published", "low", "high", "verdict"),
     [
         (None, 0.9, 1.1, "no number published"),
-        (Published(1.04, 0.98, 1.1), None, None, "agrees"),
-        (Published(2.0, 1.5, 2.5), 0.9, 1.1, "worse by 0.5"),
-        (Published(0.0, -0.5, 0.5), 0.9, 1.1, "better by 0.5"),
-        (Published(1.05), 0.9, 1.1, "agrees: holds it"),
+        (Published(1.04, 0.88, 1.2), 0.9, 1.1, "agrees"),
+        (Published(1.04, 0.98, 1.1), 0.9, 1.1, "cannot be told apart"),
+        (Published(1.04, 0.98, 1.1), None, None, "one seed: no verdict"),
+        (Published(2.0, 1.5, 2.5), 0.9, 1.1, "worse by 1"),
+        (Published(0.0, -0.5, 0.5), 0.9, 1.1, "better by 1"),
+        (Published(1.05), 0.9, 1.1, "cannot be told apart"),
         (Published(1.2), 0.9, 1.1, "worse by 0.2"),
-        (Published(1.2), None, None, "worse by 0.2"),
+        (Published(1.0), 1.0, 1.0, "agrees"),
+        (Published(1.004, rounding=0.005), 1.0, 1.0, "agrees"),
+        (Published(1.006, rounding=0.005), 1.0, 1.0, "worse by 0.006"),
     ],
 )
 def test_the_verdict_says_where_we_are_worse(
@@ -161,6 +166,32 @@ def test_the_verdict_says_where_we_are_worse(
 
 def test_a_verdict_without_a_better_way_tells_the_sign() -> None:
     assert FigureRow("", Estimate(1.0, 0.9, 1.1, 9), Published(1.2)).verdict == "misses by -0.2"
+
+
+def test_the_papers_own_luck_and_rounding_count() -> None:
+    """-1.415 of 400 runs beside -1.54 of 50 runs: the 50 runs alone allow .13."""
+    ours = Estimate(-1.415, -1.46, -1.37, 400)
+    assert FigureRow("", ours, Published(-1.54), better="higher", sd=0.46).verdict == "better by 0.12"
+    known = Published(-1.54, runs=50, rounding=0.005)
+    assert FigureRow("", ours, known, better="higher", sd=0.46).verdict == "cannot be told apart"
+    assert FigureRow("", replace(ours, mean=-1.3), known, better="higher", sd=0.46).verdict == "better by 0.24"
+
+
+def test_fewer_seeds_make_no_agreement_easier() -> None:
+    """Runs that end at -2 but for one in fifty: few of them are equal, and do not know it."""
+    published = Published.of_runs(-1.98, 0.14, 50)
+
+    def verdict(values: list[float]) -> str:
+        return learning_runs.over_runs("", np.array(values), published, "", "higher").verdict
+
+    assert verdict([-2.0] * 390 + [-1.0] * 10) == "agrees"
+    assert [verdict([-2.0] * n) for n in (1, 2, 5, 40)] == ["one seed: no verdict", *["cannot be told apart"] * 3]
+    draw = np.random.default_rng(0)
+    agreeing = []
+    for n in (2, 5, 20, 100, 400):
+        samples = draw.normal(-1.98, 0.14, size=(200, n))
+        agreeing.append(sum(verdict(sample.tolist()) == "agrees" for sample in samples))
+    assert agreeing == sorted(agreeing) and agreeing[0] == 0 and agreeing[-1] > 150
 
 
 def test_number_published_and_verdict_stand_in_one_line_of_eighty_columns() -> None:
@@ -176,6 +207,25 @@ def test_number_published_and_verdict_stand_in_one_line_of_eighty_columns() -> N
     [line] = [line for line in lines if line.startswith("LOLA2 against LOLA2 ")]
     assert line.split()[3:] == ["-1.14", "-1.045", "[-1.057,", "-1.032]", "better", "by", "0.095", "0.13"]
     assert "all updates: LOLA2 against LOLA2 -1.073; LOLA against NL -1.202" in lines
+
+
+def test_another_first_seed_gives_other_runs_and_other_files(
+    zoo: Zoo, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("reproduce", "lola-imp", "--quick", "--seeds", 2, "--plot", "none", "--out", tmp_path, "--json")
+    monkeypatch.setattr(lola_imp.LolaImp, "updates", {False: 2, True: 1})
+    monkeypatch.setattr(lola_imp.LolaImp, "copies", 2)
+    usual, again = zoo(*words).json, zoo(*words, "--first-seed", 0).json
+    assert again["run"]["kept"] == usual["run"]["parts"] and again["rows"] == usual["rows"]
+    other, third = (zoo(*words, "--first-seed", first).json for first in (1, 2))
+    assert other["run"]["kept"] == third["run"]["kept"] == 0
+    means = [[row["ours"]["mean"] for row in report["rows"] if row["sd"]] for report in (usual, other, third)]
+    assert len({tuple(values) for values in means}) == 3
+    assert other["seeds"].endswith("of first seed 1") and other["settings"]["first seed"] == 1
+    assert {file.name for file in tmp_path.glob("*.json")} == {
+        "lola-imp-quick.json", "lola-imp-quick-first-seed-1.json", "lola-imp-quick-first-seed-2.json"
+    }  # fmt: skip
+    assert "draws no runs of its own" in refused("reproduce", "maddpg-covert", "--first-seed", 1)
 
 
 def test_targets_are_met_or_missed() -> None:
@@ -271,12 +321,12 @@ def test_the_command_writes_json_and_pictures_and_goes_on(
     said = zoo("reproduce", "squares", "--out", tmp_path, "--plot", "both", "--seeds", 3)
     assert CALLS == [0, 1, 2]
     assert "mean of squares" in said.out
-    assert "agrees: holds it" in said.out
+    assert "cannot be told apart" in said.out
     assert (tmp_path / "squares.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "squares.svg").read_text()
     told = json.loads((tmp_path / "squares.json").read_text())
     assert told["rows"][0]["ours"]["mean"] == pytest.approx(5 / 3)
-    assert told["rows"][0]["verdict"] == "agrees: holds it"
+    assert told["rows"][0]["verdict"] == "cannot be told apart"
     assert told["run"]["kept"] == 0
     again = zoo("reproduce", "squares", "--out", tmp_path, "--plot", "none", "--seeds", 3, "--json").json
     assert again["run"]["kept"] == 3
@@ -302,12 +352,34 @@ def test_the_equilibrium_of_matching_pennies_is_every_probability_near_a_half() 
     assert lola_imp.FIGURE.agreement(pairs).tolist() == pytest.approx([1.0, 0.9, 0.0])
 
 
-@pytest.mark.parametrize("name", ["lola-ipd", "lola-imp", "lola-exploitability", "lola-coin", "dice-lookahead"])
+def test_the_surrogate_loss_is_wrong_at_second_order_and_newton_shows_it() -> None:
+    for theta in (0.1, 0.4, 0.9):
+        right = [1 + theta - 2 * theta**2, 1 - 4 * theta]
+        assert dice_example.derivatives("exact", theta) == pytest.approx([*right, -4])
+        assert dice_example.derivatives("DiCE", theta) == pytest.approx([*right, -4])
+        assert dice_example.derivatives("surrogate loss", theta) == pytest.approx([*right, -2])
+    assert dice_example.newton("DiCE") == pytest.approx([0.25] * 4)
+    assert dice_example.newton("surrogate loss") == pytest.approx([0.1, 0.4] * 2)
+    assert dice_example.solved()[-1] < 1e-9 < dice_example.solved()[4]
+
+
+def test_runs_of_few_outcomes_are_counted() -> None:
+    """Four of 400 naive pairs cooperate: the mean's t interval would not know."""
+    values = np.array([-2.0] * 396 + [-1.0] * 4)
+    row = learning_runs.share_of_runs("NL-Ex", values, lola_ipd.COOPERATES, lola_ipd.SHARE)
+    assert (row.ours.mean, row.ours.method, row.ours.n) == (0.01, "Wilson", 400)
+    assert row.ours.low == pytest.approx(0.0039, abs=1e-4) and row.ours.high == pytest.approx(0.0254, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["dice-example", "dice-baseline", "lola-ipd", "lola-imp", "lola-exploitability", "lola-coin", "dice-lookahead"],
+)
 def test_every_figure_goes_from_its_parts_to_rows_and_a_picture(name: str) -> None:
     """With so little work that the numbers mean nothing."""
     figure = papers.load(name)
     seeds = 1 if name == "lola-coin" else 3
-    small = {"updates": 2, "copies": 2, "games": 2, "episodes": 2}
+    small = {"updates": 2, "copies": 2, "games": 2, "episodes": 2, "samples": 1}
     done = []
     for part in figure.parts(True, seeds):
         settings = part.settings | {key: value for key, value in small.items() if key in part.settings}

@@ -22,7 +22,7 @@ from zoo.entry.entrant import Entrant
 from zoo.entry.registry import AgentEntry, load_agent
 from zoo.entry.settings import split
 from zoo.entry.venue import ArenaChoice, Venue
-from zoo.play.table import SIGHTS, Sight, cut
+from zoo.play.table import SIGHTS, Sight, cut, must_be_finite
 
 COPIES, STEPS = 8, 16  # of a round of learning
 MOMENTS = 8  # of a game that is played along, in `ROWS` copies
@@ -94,8 +94,14 @@ class Lesson(NamedTuple):
     context: LearningContext
 
     def learn(self) -> dict[str, float]:
-        """Let the agent learn; returns its metrics."""
-        return self.agent.learn(self.seen, self.context)
+        """Let the agent learn; returns its metrics.
+
+        Raises:
+            Diverged: its parameters are no longer finite.
+        """
+        metrics = self.agent.learn(self.seen, self.context)
+        must_be_finite(self.agent, self.agent.acting_state(), f"update {self.context.update}")
+        return metrics
 
 
 @dataclass(frozen=True)

@@ -66,12 +66,12 @@ def command(
         _game(arena, form, None if all_seeds else 0)
         return
     chosen = _columns(columns) if columns is not None else None
-    with Store(home.records(), read_only=not rebuild) as store:
+    with Store(home.records()) if rebuild else home.read_records() as store:
         seed = None if all_seeds or learn else 0
         mode = "learn" if learn else "play"
         boards = [
             board(store, identity, mode, seed=seed, rebuild=rebuild)
-            for identity in _identities(store.arenas(), arena)
+            for identity in identities(store.arenas(), arena)
             if arena is not None or store.block_ids(identity, mode, seed)
         ]
     if not boards:
@@ -101,12 +101,11 @@ def _game(arena: str, form: str, seed: int | None) -> None:
     from rich.console import Console
 
     from leaderboard.report.game import game_view
-    from leaderboard.store.store import Store
     from leaderboard.views.game import read_game
     from zoo import home
 
-    with Store(home.records(), read_only=True) as store:
-        games = [read_game(store, identity, seed=seed) for identity in _identities(store.arenas(), arena)]
+    with home.read_records() as store:
+        games = [read_game(store, identity, seed=seed) for identity in identities(store.arenas(), arena)]
     for game in games:
         if form == "json":
             click.echo(json.dumps(game.to_json(), indent=1, allow_nan=False))
@@ -127,7 +126,7 @@ def _columns(text: str) -> list[str]:
     return names
 
 
-def _identities(arenas: list[ArenaRecord], arena: str | None) -> list[str]:
+def identities(arenas: list[ArenaRecord], arena: str | None) -> list[str]:
     """Recorded arenas that `arena` means: an identity, a name with version, or a name."""
     from zoo.errors import UserError, nearest
 

@@ -13,6 +13,7 @@ from zoo.commands.options import (
     arena_options,
     grouped,
     json_option,
+    names_option,
     no_record_option,
     panel_option,
     refuse,
@@ -87,6 +88,7 @@ class Meeting:
         help="With --learn: what learners see of each other.",
     ),
 )
+@names_option
 @json_option
 @no_record_option
 @click.pass_context
@@ -99,6 +101,7 @@ def command(
     seed: int | None,
     learn: bool,
     learning: dict[str, Any],
+    names: tuple[str, ...],
     as_json: bool,
     no_record: bool,
 ) -> None:
@@ -114,6 +117,7 @@ def command(
     from leaderboard.store.store import Store
     from zoo import home
     from zoo.entry.venue import Venue
+    from zoo.matches.plan import call
     from zoo.work.pool import limit_threads
     from zoo.work.progress import Progress
 
@@ -126,6 +130,7 @@ def command(
         Store(":memory:" if no_record else home.records()) as store,
         Progress(unit, Console(stderr=True), quiet=as_json, at_once=False) as progress,
     ):
+        call(venue, store, (a, b), names)
         meeting = Meeting(venue, (a, b), seed, store, not no_record, progress.update)
         summary, screen = _learn(meeting, **learning) if learn else _play(meeting, **frozen)
     if as_json:

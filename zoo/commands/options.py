@@ -49,6 +49,14 @@ panel_option = click.option(
     "--panel", metavar="A,B,C", callback=_texts, help="Give the game a panel of these partners, and record it."
 )
 
+names_option = click.option(
+    "--as",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="What to call the first entrant on screens from now on; a second --as the second one, and so on.",
+)
+
 
 def format_options(function: F) -> F:
     """--format, and --json, which is `--format json` in the spelling of every other command."""

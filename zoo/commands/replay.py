@@ -32,7 +32,6 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
     from rich.text import Text
 
     from leaderboard.report.layout import clean, plural
-    from leaderboard.store.store import Store
     from zoo import home
     from zoo.errors import UserError
     from zoo.play.replay import replay, strip, write_gif
@@ -40,7 +39,7 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
 
     limit_threads()
     console = Console(highlight=False)
-    with Store(home.records(), read_only=True) as store:
+    with home.read_records() as store:
         replayed = replay(store, store.match(match), episode, seating)
     who = ", ".join(f"{label} is {seat}" for seat, label in replayed.seats.items())
     title = f"{replayed.match.arena}, match {replayed.match.id}, episode {episode}, rotation {seating}: {who}"

@@ -27,6 +27,7 @@ Examples:
   zoo reproduce dice-gradients --quick
   zoo reproduce lola-exploitability --workers 2
   zoo reproduce lola-ipd --seeds 100 --plot svg --out my/folder
+  zoo reproduce lola-imp --quick --first-seed 7
 """
 
 
@@ -34,7 +35,14 @@ Examples:
 @click.argument("name", metavar="NAME", required=False)
 @click.option("--list", "listed", is_flag=True, help="List the figures and how long each takes.")
 @click.option("--quick", is_flag=True, help="A smaller version: fewer seeds, samples or updates.")
-@click.option("--seeds", type=COUNT, help="How many seeds, 0 the first (default: see the figure).")
+@click.option("--seeds", type=COUNT, help="How many seeds (default: see the figure).")
+@click.option(
+    "--first-seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Runs of other luck: no two first seeds share any. The files' names tell it.",
+)
 @click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that work side by side.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the files (default reproduce/NAME)."
@@ -49,6 +57,7 @@ def command(
     listed: bool,
     quick: bool,
     seeds: int | None,
+    first_seed: int,
     workers: int,
     out: Path | None,
     plot: str,
@@ -73,7 +82,7 @@ def command(
         raise UserError(f"name what to reproduce: {', '.join(papers.NAMES)}; see --list")
     if plot != "none":
         need("matplotlib", "the picture, which --plot none leaves out")
-    figure = papers.load(name)
+    figure = papers.load(name).begun_at(first_seed)
     folder = out or Path("reproduce") / name
     count = seeds or figure.facts["seeds_quick" if quick else "seeds_default"]
     report, run = _run(figure, folder, quick, count, workers, force)
@@ -122,7 +131,7 @@ def _run(
 
     started = time.monotonic()
     done: list[Done] = []
-    names = {key(figure, part): part.name for part in figure.parts(quick, seeds)}
+    names = {key(figure, part): part.name for part in figure.work(quick, seeds)}
     total = len(names)
     try:
         with Progress(figure.unit, Console(stderr=True), every=30) as progress:
@@ -158,7 +167,8 @@ def _write(figure: Figure, folder: Path, report: Reproduction, run: dict[str, An
     from zoo.entry.checkpoint import write_atomically
 
     whole = figure.facts | {"version": __version__, "machine": machine(), "run": run} | report.to_json()
-    stem = f"{figure.name}-quick" if run["quick"] else figure.name  # beside the longer run's, not over them
+    # beside the files of other runs, not over them
+    stem = figure.name + "-quick" * run["quick"] + f"-first-seed-{figure.first_seed}" * bool(figure.first_seed)
     files = [folder / f"{stem}.json"]
     write_atomically(files[0], (json.dumps(whole, indent=1) + "\n").encode())
     kinds = {"png": ["png"], "svg": ["svg"], "both": ["png", "svg"], "none": []}[plot]

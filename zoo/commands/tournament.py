@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.commands.options import COUNT, SEED, arena_options, format_options, panel_option, typed, workers_option
+from zoo.commands.options import (
+    COUNT,
+    SEED,
+    arena_options,
+    format_options,
+    names_option,
+    panel_option,
+    typed,
+    workers_option,
+)
 
 if TYPE_CHECKING:
     from zoo.entry.venue import ArenaChoice
@@ -31,6 +40,7 @@ Examples:
 @workers_option
 @click.option("--no-panel", is_flag=True, help="Leave out the pairings with the arena's panel.")
 @panel_option
+@names_option
 @format_options
 def command(
     entrants: tuple[str, ...],
@@ -40,6 +50,7 @@ def command(
     workers: int,
     no_panel: bool,
     panel: tuple[str, ...],
+    names: tuple[str, ...],
     form: str,
 ) -> None:
     """Play all pairs of the entrants, self-play included, and show the cross-play matrix."""
@@ -54,7 +65,7 @@ def command(
     from zoo.entry.venue import Venue
     from zoo.matches.match import public_board
     from zoo.matches.panel import panel_of
-    from zoo.matches.plan import Work, run
+    from zoo.matches.plan import Work, call, run
     from zoo.matches.tournament import each_once, prepare
     from zoo.play.blocks import PUBLIC_SEED
     from zoo.work.pool import limit_threads
@@ -69,6 +80,7 @@ def command(
     each_once([venue.entrant(text) for text in entrants])
     with Store(home.records()) as store:
         with Progress("blocks", Console(stderr=True), quiet=form != "table", at_once=False) as progress:
+            call(venue, store, entrants, names)
             work = Work(typed(), workers, progress.update)
             partners = None if no_panel else panel_of(venue, store, work, members=panel, players=entrants)
             plan = prepare(venue, entrants, store, partners, episodes, seed)

@@ -35,7 +35,6 @@ def command(match: str | None, everything: bool, hashes: bool, workers: int, as_
     from rich.console import Console
 
     from leaderboard.report.layout import plural
-    from leaderboard.store.store import Store
     from zoo import home
     from zoo.errors import UserError
     from zoo.play.verify import Verified, verify
@@ -46,7 +45,7 @@ def command(match: str | None, everything: bool, hashes: bool, workers: int, as_
         raise click.UsageError("name a MATCH, or give --all")
     limit_threads()
     with (
-        Store(home.records(), read_only=True) as store,
+        home.read_records() as store,
         Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False) as progress,
     ):
         faults = store.unsound()

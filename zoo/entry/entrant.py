@@ -90,7 +90,8 @@ class Entrant:
                 try:
                     agent.load_acting_state(self.checkpoint.state_for(members, spec))
                 except ValueError as error:
-                    raise UserError(f"{self.label}: checkpoint {self.checkpoint.path}: {error}") from error
+                    where = f"{self.label}: checkpoint {self.checkpoint.path}: {error}"
+                    raise UserError(f"{where}; it was trained in {self.checkpoint.card.arena}") from error
             players |= dict.fromkeys(members, agent)
         return players
 

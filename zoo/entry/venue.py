@@ -5,10 +5,11 @@ A command makes one and hands it down; a worker process makes its own from the t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arenas.protocol import Arena
 from zoo.entry.entrant import Entrant, read_entrant
+from zoo.entry.nemesis import plain_text
 from zoo.entry.registry import load_arena
 
 _KEPT = 4  # arenas of different sizes; a match plays blocks of three
@@ -78,7 +79,9 @@ class Venue:
         """
         key = (text, learning)
         if key not in self._entrants:
-            self._entrants[key] = read_entrant(text, self.arena(), self.identity, learning=learning)
+            plain = plain_text(text, self.identity)
+            entrant = read_entrant(plain, self.arena(), self.identity, learning=learning)
+            self._entrants[key] = entrant if plain == text else replace(entrant, label=text)
         return self._entrants[key]
 
     def id(self, text: str) -> str:

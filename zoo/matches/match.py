@@ -102,7 +102,7 @@ def public_board(store: Store, identity: str) -> Board | None:
 def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: float, recorded: bool) -> Summary:
     """Every figure of a match of two entrants, from the records."""
     ids = [who.id for who in plan.entrants]
-    labels = unique_labels(ids, {who.id: who.label for who in plan.entrants})
+    labels = unique_labels(ids, {who.id: who.label for who in plan.entrants} | store.labels())
     blocks = store.blocks_of(plan.tasks)
     pair = sorted(ids)
     own = [block for block in blocks if list(block.entrants) == pair]

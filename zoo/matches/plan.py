@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
-from leaderboard.records import RULES_VERSION, CheckpointRecord, MatchRecord, PanelRecord, block_id, canonical
+from leaderboard.records import (
+    RULES_VERSION,
+    CheckpointRecord,
+    MatchRecord,
+    NameRecord,
+    PanelRecord,
+    block_id,
+    canonical,
+)
 from leaderboard.store.store import Store
 from zoo import __version__
 from zoo.entry.declared import Panel
 from zoo.entry.entrant import PLAY, Entrant
 from zoo.entry.venue import Venue
+from zoo.errors import UserError
 from zoo.play.blocks import Task, arena_record, play_blocks
 from zoo.work.progress import Reading, Watch, unwatched
 
@@ -162,6 +171,22 @@ def _record(plan: MatchPlan, store: Store, command: str) -> None:
     what = (tuple(who.id for who in plan.entrants), "play", plan.seed, plan.episodes, tuple(plan.tasks))
     record = MatchRecord(plan.match_id, plan.venue.identity, *what, command, time_now(), __version__, details)
     store.add(record)
+
+
+def call(venue: Venue, store: Store, texts: Sequence[str], names: Sequence[str]) -> None:
+    """Record what the first entrants are called from now on.
+
+    Raises:
+        UserError: there are more names than entrants, or an empty one.
+    """
+    if len(names) > len(texts) or not all(name.strip() for name in names):
+        raise UserError(f"--as names one entrant each, and there are {len(texts)}: leave out or fill in a name")
+    store.add(arena_record(venue.spec, venue.identity))
+    for text, name in zip(texts, names, strict=False):
+        who, now = venue.entrant(text), time_now()
+        store.add(who.record(PLAY))
+        record_id = hashlib.sha256(canonical([who.id, name, now]).encode()).hexdigest()
+        store.add(NameRecord(record_id, who.id, name, now))
 
 
 def time_now() -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from copy import copy
+from dataclasses import dataclass, field, replace
+from inspect import signature
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from agents.randomness import derive
 from leaderboard.report import plots
-from leaderboard.statistics.estimate import Estimate, deviation, of_deviation, plain, t, wilson
+from leaderboard.statistics.estimate import Estimate, deviation, of_deviation, plain, quantile, t, wilson
+from zoo.errors import UserError
 from zoo.papers import FIGURES, REMARKS
 
 #: What a part calls while it works: how much is done, and of how much.
@@ -18,45 +23,65 @@ Tell = Callable[[int, int], None]
 #: A part's settings and result: plain JSON.
 Json = Any
 NO_NUMBER = "no number published"
+_EQUAL = 1e-12  # numbers that are closer are the same
+NO_VERDICT = "one seed: no verdict"
+UNDECIDED = "cannot be told apart"
 #: What the verdicts mean.
 VERDICTS = (
-    "agrees: our mean lies within the published bounds, or, where there are none, our interval holds the published"
-    " value (holds it). better by, worse by, misses by: neither is so; how far our mean is from the nearest bound, or"
-    " from the value."
+    "better by, worse by, misses by: our mean is so far from the published value, and that is more than both"
+    " intervals (root of the sum of squares) and the rounding of the published value allow. agrees: it is not, and our"
+    " whole interval lies within the published one. cannot be told apart: neither; more seeds of ours may decide it, or"
+    " the published interval is too wide, or not known."
 )
 
 
 @dataclass(frozen=True)
 class Published:
-    """A number as it was published; `low` and `high` bound what agrees with it, and `basis` says where they are from.
+    """A number as it was published, and how well it is known.
 
-    Without bounds the question is whether our own interval holds the number.
+    Attributes:
+        value: the number.
+        low, high: its 95 % interval, or a tolerance; `basis` says where they are from. None where they are not known.
+        basis: in words, "sd 0.19", "50 runs".
+        runs: how many runs it is the mean of. Where their spread is not known either, ours stands for it.
+        sd: the spread of its runs: ours have no less, however few they are.
+        rounding: how far the printed digits may be from the number, half a unit of the last.
     """
 
     value: float
     low: float | None = None
     high: float | None = None
-    basis: str = ""  # "sd 0.19", "50 runs"
+    basis: str = ""
+    runs: int = 0
+    sd: float | None = None
+    rounding: float = 0.0
 
     @staticmethod
-    def of_runs(value: float, sd: float, n: int) -> Published:
+    def of_runs(value: float, sd: float, n: int, rounding: float = 0.005) -> Published:
         """A mean over `n` runs with their standard deviation; the bounds are its 95 % t interval."""
-        return _bounded(of_deviation(value, sd, n), f"sd {sd:g}")
+        return _bounded(of_deviation(value, sd, n), f"sd {sd:g}", n, sd, rounding)
 
     @staticmethod
-    def of_deviation(sd: float, n: int) -> Published:
+    def of_deviation(sd: float, n: int, rounding: float = 0.005) -> Published:
         """A standard deviation over `n` runs; the bounds are its 95 % chi-squared interval."""
-        return _bounded(deviation(sd, n), f"{n} runs")
+        return _bounded(deviation(sd, n), f"{n} runs", n, None, rounding)
 
     @staticmethod
-    def of_share(value: float, n: int) -> Published:
+    def of_share(value: float, n: int, rounding: float = 0.0005) -> Published:
         """A share of `n` runs; the bounds are Wilson's 95 % interval."""
         interval = wilson(round(value * n), n)
-        return Published(value, interval.low, interval.high, f"{n} runs")
+        return Published(value, interval.low, interval.high, f"{n} runs", n, None, rounding)
+
+    def reach(self, upwards: bool, sd: float | None) -> float:
+        """How far its interval reaches to one side; `sd` stands for the spread of its runs where that is not known."""
+        end = self.high if upwards else self.low
+        if end is not None:
+            return abs(end - self.value)
+        return quantile(self.runs - 1) * sd / math.sqrt(self.runs) if self.runs > 1 and sd is not None else 0.0
 
 
-def _bounded(x: Estimate, basis: str) -> Published:
-    return Published(x.mean, x.low, x.high, basis)
+def _bounded(x: Estimate, basis: str, runs: int, sd: float | None, rounding: float) -> Published:
+    return Published(x.mean, x.low, x.high, basis, runs, sd, rounding)
 
 
 @dataclass(frozen=True)
@@ -75,21 +100,24 @@ class FigureRow:
 
     @property
     def verdict(self) -> str:
-        """Whether ours agrees with what was published, or by how much it misses; `VERDICTS` explains the words."""
-        published, ours = self.published, self.ours.mean
+        """Whether ours agrees with what was published, or by how much it misses; `VERDICTS` explains the words.
+
+        Fewer seeds of ours make the interval wider, and neither an agreement nor a miss easier.
+        """
+        published, ours = self.published, self.ours
         if published is None:
             return NO_NUMBER
-        if published.low is not None and published.high is not None:
-            if published.low <= ours <= published.high:
-                return "agrees"
-            gap = ours - (published.high if ours > published.high else published.low)
-        elif self.ours.contains(published.value):
-            return "agrees: holds it"
-        else:
-            gap = ours - published.value
-        if not self.better:
-            return f"misses by {gap:+.2g}"
-        return f"{'better' if (gap > 0) == (self.better == 'higher') else 'worse'} by {abs(gap):.2g}"
+        if ours.low is None or ours.high is None:
+            return NO_VERDICT
+        gap = ours.mean - published.value
+        theirs, mine = published.reach(gap > 0, self.sd), max(ours.high - ours.mean, ours.mean - ours.low)
+        if published.sd is not None and ours.n > 1:  # a few equal runs do not know their spread
+            mine = max(mine, quantile(ours.n - 1) * published.sd / math.sqrt(ours.n))
+        if abs(gap) > math.hypot(theirs, mine) + published.rounding + _EQUAL:
+            if not self.better:
+                return f"misses by {gap:+.2g}"
+            return f"{'better' if (gap > 0) == (self.better == 'higher') else 'worse'} by {abs(gap):.2g}"
+        return "agrees" if abs(gap) + mine <= theirs + published.rounding + _EQUAL else UNDECIDED
 
     @property
     def target(self) -> str:
@@ -130,6 +158,18 @@ class Part:
     function: Callable[..., Json]
     settings: Mapping[str, Json]
 
+    @property
+    def draws(self) -> bool:
+        """Whether it has luck of its own, from a `seed`."""
+        return "seed" in signature(self.function).parameters
+
+    def begun_at(self, first: int) -> Part:
+        """The same work with the luck of another first seed; 0 is the usual one, and no two share any."""
+        if not first or not self.draws:
+            return self
+        seed = derive(first, "first seed", self.settings.get("seed", 0))
+        return replace(self, settings={**self.settings, "seed": seed})
+
 
 class Figure(ABC):
     """A published table or figure. Subclasses write the three methods; `figures.json` says the rest."""
@@ -138,6 +178,7 @@ class Figure(ABC):
     unit: ClassVar[str] = "updates"  # what a part's progress counts
     #: Is raised by one when parts mean something else than before, so that kept results are not mixed up.
     revision: ClassVar[int] = 1
+    first_seed: int = 0
 
     @property
     def facts(self) -> dict[str, Json]:
@@ -148,6 +189,22 @@ class Figure(ABC):
     def remarks(self) -> list[str]:
         """What is to be said of this figure whatever came out."""
         return REMARKS[self.name]
+
+    def begun_at(self, first: int) -> Self:
+        """The same figure with runs of other luck; those of two first seeds share none.
+
+        Raises:
+            UserError: nothing is drawn.
+        """
+        if first and not any(part.draws for part in self.parts(True, 1)):
+            raise UserError(f"{self.name} draws no runs of its own, so that there is no other luck: leave --first-seed")
+        other = copy(self)
+        other.first_seed = first
+        return other
+
+    def work(self, quick: bool, seeds: int) -> list[Part]:
+        """The parts, for this many seeds from `first_seed` on."""
+        return [part.begun_at(self.first_seed) for part in self.parts(quick, seeds)]
 
     @abstractmethod
     def parts(self, quick: bool, seeds: int) -> list[Part]:

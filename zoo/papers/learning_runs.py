@@ -9,7 +9,7 @@ import numpy as np
 
 from leaderboard.report import plots
 from leaderboard.report.plots import line_of
-from leaderboard.statistics.estimate import merged, pooled
+from leaderboard.statistics.estimate import merged, pooled, wilson
 from zoo.entry.venue import ArenaChoice
 from zoo.papers.figure import FigureRow, Json, Tell, over_runs
 from zoo.play.replicas import run_replicas
@@ -92,6 +92,14 @@ def seat_rows(label: str, seats: Sequence[np.ndarray], group: str) -> list[Figur
     """
     both = {"higher": np.maximum(*seats), "lower": np.minimum(*seats)}
     return [over_runs(label, x, None, group.format(word)) for word, x in both.items()]
+
+
+def share_of_runs(label: str, values: np.ndarray, least: float, group: str, **more: Any) -> FigureRow:
+    """How many of the runs earned at least `least`, with Wilson's interval; `values` [R], `more` as a row takes it.
+
+    Where runs end in a few outcomes the mean hides them, and its interval holds the truth too rarely.
+    """
+    return FigureRow(label, wilson(int((values >= least).sum()), len(values)), group=group, **more)
 
 
 def band(curve: Json) -> dict[str, Any]:

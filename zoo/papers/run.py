@@ -8,6 +8,7 @@ part with another setting is another part.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def reproduce(
     Raises:
         UserError: the folder cannot be written, or a worker process was ended from outside.
     """
-    parts = {key(figure, part): part for part in figure.parts(quick, seeds)}
+    parts = {key(figure, part): part for part in figure.work(quick, seeds)}
     jobs = [Job(k, name_of(_do), (name_of(part.function), dict(part.settings))) for k, part in parts.items()]
     try:
         results = Results(folder / "parts")
@@ -54,5 +55,9 @@ def _do(contact: Contact, function: str, settings: dict[str, Any]) -> Json:
 def assembled(figure: Figure, done: Sequence[Done], *, quick: bool, seeds: int) -> Reproduction:
     """The report, whatever the order in which the parts came."""
     results = {one.job.key: one.result for one in done}
-    parts = figure.parts(quick, seeds)
-    return figure.assemble([(part, results[key(figure, part)]) for part in parts], quick, seeds)
+    parts = figure.work(quick, seeds)
+    report = figure.assemble([(part, results[key(figure, part)]) for part in parts], quick, seeds)
+    if not figure.first_seed:
+        return report
+    words = f"{report.seeds} of first seed {figure.first_seed}"
+    return replace(report, seeds=words, settings={**report.settings, "first seed": figure.first_seed})

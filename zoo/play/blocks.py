@@ -38,31 +38,61 @@ def play_block(venue: Venue, task: Task) -> BlockRecord:
         UserError: an entrant cannot play here, or breaks.
         ArenaError: the environment breaks.
     """
-    arena, identity = venue.arena(task.episodes), venue.identity
-    pair = [venue.entrant(text) for text in task.texts]
+    (block,) = play_together(venue, [task])
+    return block
+
+
+def play_together(venue: Venue, tasks: Sequence[Task]) -> list[BlockRecord]:
+    """Play blocks of one pairing, whose episodes follow each other, as one batch.
+
+    Luck is the same in any batch, so blocks of scripts come out as when each is played alone; networks may round
+    otherwise.
+
+    Raises:
+        UserError: an entrant cannot play here, or breaks.
+        ArenaError: the environment breaks.
+    """
+    start, total = tasks[0].first_episode, sum(task.episodes for task in tasks)
+    arena, identity, seed = venue.arena(total), venue.identity, tasks[0].seed
+    pair = [venue.entrant(text) for text in tasks[0].texts]
     ids = (pair[0].id, pair[1].id)
-    episodes = episode_seeds(identity, task.seed, task.first_episode, task.episodes, arena.device)
-    results: list[SeatResult] = []
+    episodes = episode_seeds(identity, seed, start, total, arena.device)
+    results: list[list[SeatResult]] = [[] for _ in tasks]
     for number, rotation in enumerate(rotations(arena.spec, alone=ids[0] == ids[1])):
         with blame(identity, pair):
-            played = play_episodes(sit_down(arena, pair, rotation, task.seed), episodes)
-            results += (_result(played, seat, number, ids[rotation[seat]]) for seat in played.joint.seats)
-    what = (identity, ids, "play", task.seed, task.first_episode, task.episodes, RULES_VERSION)
-    return BlockRecord(block_id(*what), *what, results=tuple(results))
+            played = play_episodes(sit_down(arena, pair, rotation, seed), episodes)
+            for task, of_block in zip(tasks, results, strict=True):
+                rows = slice(task.first_episode - start, task.first_episode - start + task.episodes)
+                share = task.episodes / total
+                of_block += (
+                    _result(played, seat, number, ids[rotation[seat]], rows, share) for seat in played.joint.seats
+                )
+    blocks = []
+    for task, of_block in zip(tasks, results, strict=True):
+        what = (identity, ids, "play", seed, task.first_episode, task.episodes, RULES_VERSION)
+        blocks.append(BlockRecord(block_id(*what), *what, results=tuple(of_block)))
+    return blocks
 
 
 def play_blocks(venue: Venue, tasks: Sequence[Task], workers: int = 1) -> Iterator[BlockRecord]:
     """Play blocks, here or in worker processes; the records are the same, only their order may differ."""
-    if min(workers, len(tasks)) <= 1:
-        yield from (play_block(venue, task) for task in tasks)
+    yield from play_groups(venue, [[task] for task in tasks], workers)
+
+
+def play_groups(venue: Venue, groups: Sequence[Sequence[Task]], workers: int = 1) -> Iterator[BlockRecord]:
+    """Play groups of blocks, see `play_together`, here or in worker processes."""
+    if min(workers, len(groups)) <= 1:
+        for group in groups:
+            yield from play_together(venue, group)
         return
-    jobs = [Job(str(number), name_of(_play_elsewhere), (venue.choice, task)) for number, task in enumerate(tasks)]
-    yield from (block for _, block in work(jobs, workers))
+    jobs = [Job(str(n), name_of(_play_elsewhere), (venue.choice, list(group))) for n, group in enumerate(groups)]
+    for _, blocks in work(jobs, workers):
+        yield from blocks
 
 
-def _play_elsewhere(contact: Contact, choice: ArenaChoice, task: Task) -> BlockRecord:
-    """A block played by a worker, in its own venue."""
-    return play_block(contact.once(Venue, choice), task)
+def _play_elsewhere(contact: Contact, choice: ArenaChoice, tasks: list[Task]) -> list[BlockRecord]:
+    """Blocks played by a worker, in its own venue."""
+    return play_together(contact.once(Venue, choice), tasks)
 
 
 def arena_record(spec: ArenaSpec, identity: str) -> ArenaRecord:
@@ -71,17 +101,18 @@ def arena_record(spec: ArenaSpec, identity: str) -> ArenaRecord:
     return ArenaRecord(identity, spec.name, spec.kind, seats, spec.draw_band, spec.forfeit, spec.gamma, spec.max_steps)
 
 
-def _result(played: Played, seat: str, rotation: int, owner: str) -> SeatResult:
-    """What came out for one seat; a seat's first fault ends the row and costs it `forfeit`."""
+def _result(played: Played, seat: str, rotation: int, owner: str, rows: slice, share: float) -> SeatResult:
+    """What came out for one seat in some rows; a seat's first fault ends the row and costs it `forfeit`."""
+    metrics = {name: value.cpu().numpy()[rows] for name, value in played.metrics.get(seat, {}).items()}
     return SeatResult(
         rotation=rotation,
         seat=seat,
         entrant=owner,
-        returns=played.returns[seat].cpu().numpy(),
-        lengths=played.lengths.cpu().numpy(),
-        statuses=played.statuses[seat].cpu().numpy(),
-        metrics={name: part_of(value.cpu().numpy()) for name, value in played.metrics.get(seat, {}).items()},
-        cpu_s=played.cpu_s / len(played.joint.seats),
+        returns=played.returns[seat].cpu().numpy()[rows],
+        lengths=played.lengths.cpu().numpy()[rows],
+        statuses=played.statuses[seat].cpu().numpy()[rows],
+        metrics={name: part_of(values) for name, values in metrics.items()},
+        cpu_s=played.cpu_s * share / len(played.joint.seats),
         isolation="trusted",
     )
 

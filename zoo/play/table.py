@@ -28,6 +28,7 @@ from agents.protocol import (
     JointTrajectory,
     LearningContext,
     Seating,
+    State,
     Trajectory,
     missing_words,
 )
@@ -38,8 +39,15 @@ from zoo.errors import UserError
 from zoo.play.episodes import Start, last_moment
 from zoo.play.packing import pack, unpack
 
+#: Weights from here on count as infinite: products of two no longer fit into float32 once they are summed.
+_LIMIT = 1e15
+
 Sight = Literal["own", "actions", "policies"]
 SIGHTS: tuple[Sight, ...] = get_args(Sight)
+
+
+class Diverged(UserError):
+    """A learner's parameters are no longer finite: its steps are too large."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +151,20 @@ class Table:
         return self.arena.batch_size * self.length
 
     def play_round(self) -> Round:
-        """Play T steps in every copy, then let every learner learn once."""
+        """Play T steps in every copy, then let every learner learn once.
+
+        Raises:
+            Diverged: a learner's parameters are no longer finite.
+        """
+        try:
+            played = self._play_round()
+        except (ArithmeticError, LookupError, RuntimeError, ValueError):  # what comes of acting or learning with NaN
+            self._must_be_finite(learning=True)
+            raise
+        self._must_be_finite()
+        return played
+
+    def _play_round(self) -> Round:
         if self._game is None or self.fresh:
             self._game = self._begin()
         memories, timesteps, state = self._game
@@ -157,6 +178,12 @@ class Table:
         }
         self.update += 1
         return self._figures(joint, learned)
+
+    def _must_be_finite(self, learning: bool = False) -> None:
+        """Look at what the learners play; with `learning` at all that their next update depends on."""
+        for agent in self.learners.values():
+            where = f"{self.update * self.steps_per_round:,} steps in {self.identity}"
+            must_be_finite(agent, agent.learning_state() if learning else agent.acting_state(), where)
 
     def words(self) -> frozenset[str]:
         """What is offered to a learner at this table (`arenas.protocol.WORDS`)."""
@@ -260,6 +287,20 @@ class Table:
             self.arena.restore(game["arena"])
             steps = {seat: TimeStep(**step) for seat, step in game["timesteps"].items()}
             self._game = Start(game["memories"], steps, game["state"])
+
+
+def must_be_finite(agent: Agent, state: State, after: str) -> None:
+    """Refuse parameters that an agent cannot act with; `after` says how long it has learned, and where.
+
+    Raises:
+        Diverged: a number in `state` is not finite, or will not be in a product.
+    """
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not bool(tensor.abs().max() < _LIMIT):  # False also for NaN
+            raise Diverged(
+                f"{type(agent).__name__} (seat {agent.seats[0]}): its parameters {name} are no longer finite after"
+                f" {after}; smaller steps (a lower lr) may help"
+            )
 
 
 def cut(joint: JointTrajectory, mine: tuple[str, ...], sight: Sight) -> JointTrajectory:

@@ -13,15 +13,12 @@ from agents.protocol import State
 from zoo.entry import checkpoint as checkpoints
 from zoo.entry.checkpoint import CARD, RESUME, Card
 from zoo.errors import UserError
-from zoo.play.table import Round, Table
+from zoo.play.table import Diverged, Round, Table
 from zoo.training.curve import RETURN, Curve
 from zoo.training.plan import Plan, Setting, set_up
 from zoo.training.run_folder import STATE, RunFolder
 from zoo.work.pool import one_thread
 from zoo.work.progress import Reading
-
-#: Weights from here on count as infinite: products of two no longer fit into float32 once they are summed.
-_LIMIT = 1e15
 
 Status = Literal["finished", "stopped", "finished before"]
 
@@ -107,21 +104,18 @@ class _Run:
 
         def take(played: Round) -> None:
             self.curve.add(played)
-            self.must_be_sane()
             watch(self.reading())
 
-        if not play_rounds(self.table, self.setting.rounds, take, self.save, save_every=save_every, stop=stop):
+        try:
+            whole = play_rounds(self.table, self.setting.rounds, take, self.save, save_every=save_every, stop=stop)
+        except Diverged as error:
+            raise UserError(
+                f"{self.setting.entrant.label}: {error}; {self.folder.path} keeps what was saved last"
+            ) from error
+        if not whole:
             return self.outcome("stopped")
         self.finish()
         return self.outcome("finished")
-
-    def must_be_sane(self) -> None:
-        for name, tensor in acting_state(self.table).items():
-            if tensor.is_floating_point() and not bool(tensor.abs().max() < _LIMIT):  # False also for NaN
-                raise UserError(
-                    f"{self.setting.entrant.label}: the weights {name} are no longer finite after {self.steps:,} steps;"
-                    f" {self.folder.path} keeps what was saved last. Smaller steps (lr) may help"
-                )
 
     @property
     def steps(self) -> int:

@@ -149,6 +149,7 @@ def as_version_1(path) -> None:
         for index in ("tally_by_pairing", "block_by_pairing"):
             connection.execute(text(f"drop index {index}"))
         connection.execute(text("drop table tally"))
+        connection.execute(text("drop table name"))
         for column in ("weights", "scale", "anchors", "texts", "details"):
             connection.execute(text(f"alter table panel drop column {column}"))
         for table in ("arena", "entrant", "checkpoint", "panel", "match", "measurement", "submission", "block"):

@@ -108,13 +108,12 @@ def generalised(reward: Tensor, values: Tensor) -> Tensor:
     return result
 
 
-def estimates(pair: Pair, fitted: Tensor, states: Tensor, joints: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-    """Estimator -> the gradients [G, 10] and Hessians [G, 10, 10] of G sets of 8 episodes.
+def with_graph(pair: Pair, states: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
+    """Parameters [G, 10] of G sets of 8 episodes, leaves of a graph, and the log-probability [T, B] of both's actions.
 
     Each set has parameters of its own, so that one backward pass serves them all.
     """
-    episodes = states.shape[1]
-    sets = episodes // SET
+    sets = states.shape[1] // SET
     theta = pair.logits.flatten().repeat(sets, 1).requires_grad_()  # [G, 10]
     log_pi = torch.nn.functional.logsigmoid(torch.stack((theta, -theta), dim=-1)).flatten()  # [G * 10 * 2]
     offset = 20 * torch.arange(sets).repeat_interleave(SET)
@@ -123,7 +122,12 @@ def estimates(pair: Pair, fitted: Tensor, states: Tensor, joints: Tensor) -> dic
         action = joints // 2 if player == 0 else joints % 2
         where = offset + 10 * player + 2 * view + action
         log_prob = log_prob + log_pi.index_select(0, where.flatten()).view(where.shape)
+    return theta, log_prob
 
+
+def estimates(pair: Pair, fitted: Tensor, states: Tensor, joints: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """Estimator -> the gradients [G, 10] and Hessians [G, 10, 10] of G sets of 8 episodes."""
+    theta, log_prob = with_graph(pair, states, joints)
     pay = PAY[joints]
     reward = dice.discounted(pay, GAMMA)
     value = pair.values()

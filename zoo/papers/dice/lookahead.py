@@ -15,7 +15,6 @@ import torch
 from agents.protocol import Agent
 from agents.randomness import derive
 from leaderboard.report import plots
-from leaderboard.statistics import estimate
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.papers.figure import (
     Figure,
@@ -29,16 +28,19 @@ from zoo.papers.figure import (
     over_runs,
     seed_words,
 )
-from zoo.papers.learning_runs import band, seat_rows, thinned
+from zoo.papers.learning_runs import band, seat_rows, share_of_runs, thinned
 from zoo.play.table import Table
 
 GAMES, UPDATES, TAIL = 64, 200, 20
 _RATES = "lr=0.1,eta=0.3"  # eta is shared by the K look-aheads
+#: Of gradient corrections without DiCE, as in `lola-ipd`, which has eight times as many episodes an update.
+_LOLA = "hidden=0,optimizer=sgd,weigh=start,entropy=0,lr=0.3,critic_lr=1"
 COOPERATES = -1.2  # the least mean of both seats with which a run counts as one that has learned to cooperate
 #: Method -> entrant, published mean over the last 20 updates and its standard deviation over 5 runs.
 METHODS = {
     "naive": (f"lola-dice,{_RATES},look_aheads=0", -1.991, 0.001),
     "SL, K = 1": (f"lola-sl,{_RATES},look_aheads=1", -1.990, 0.001),
+    "LOLA, no DiCE": (f"lola,{_LOLA},eta=1,decay=1", -1.746, 0.356),
     "LOLA-DiCE, K = 1": (f"lola-dice,{_RATES},look_aheads=1", -1.182, 0.057),
     "LOLA-DiCE, K = 2": (f"lola-dice,{_RATES},look_aheads=2", -1.123, 0.050),
     "LOLA-DiCE, K = 3": (f"lola-dice,{_RATES},look_aheads=3", -1.105, 0.059),
@@ -94,10 +96,9 @@ class DiceLookahead(Figure):
             note = ", ".join(f"{a:.2f}/{b:.2f}" for a, b in zip(row[:5], column[:5], strict=True))
             rows.append(over_runs(part.name, pair, _published(value, sd), "mean of both seats", "higher", note))
             each += seat_rows(part.name, (row, column), "the {} seat of each run")
-            if "LOLA" in part.name:
-                cooperating = estimate.wilson(int((pair >= COOPERATES).sum()), len(pair))
+            if "LOLA-DiCE" in part.name:
                 group = f"share of runs whose mean is at least {COOPERATES:g}"
-                count.append(FigureRow(part.name, cooperating, None, group, "higher", at_least=0.8))
+                count.append(share_of_runs(part.name, pair, COOPERATES, group, better="higher", at_least=0.8))
             every = max(1, len(values["row"]) // 50)
             seats = [[v[::every, run].tolist() for v in values.values()] for run in range(seeds)]
             curves[part.name] = {"pair": thinned((values["row"] + values["column"]) / 2), "seats": seats}
@@ -124,7 +125,7 @@ class DiceLookahead(Figure):
             plots.curve(left, **band(shown["pair"]), label=name, colour=colour)
             _, value, _ = METHODS[name]
             left.plot([0.9 * updates, updates], [value] * 2, "--", color=colour)
-            for run in shown["seats"] if "LOLA" in name else ():
+            for run in shown["seats"] if "LOLA-DiCE" in name else ():
                 for values in run:
                     right.plot(np.linspace(1, updates, len(values)), values, color=colour, linewidth=0.7, alpha=0.8)
         left.plot([], [], "--", color="0.35", label="published, last 20 updates")
@@ -136,7 +137,9 @@ class DiceLookahead(Figure):
 
 def _published(value: float, sd: float) -> Published:
     """The mean of the authors' 5 runs; +- .01 agrees with it where these do not differ."""
-    return Published(value, value - 0.01, value + 0.01, "+-0.01") if sd <= 0.001 else Published.of_runs(value, sd, 5)
+    if sd <= 0.001:
+        return Published(value, value - 0.01, value + 0.01, "+-0.01", sd=sd)
+    return Published.of_runs(value, sd, 5, rounding=0.0005)
 
 
 FIGURE = DiceLookahead()

@@ -60,9 +60,11 @@ class Hall:
         game: the arena's name.
         seeds: R, tournaments played at once.
         steps: of an episode.
+        seed: all luck derives from it.
     """
 
-    def __init__(self, game: str, seeds: int, steps: int) -> None:
+    def __init__(self, game: str, seeds: int, steps: int, seed: int = 0) -> None:
+        self.seed = seed
         self.arena = load_arena(game, [f"gamma={GAMMA}", f"max_steps={steps}"]).make(seeds * len(PAIRS))
         self.simulator = self.arena.twin(1)
         self.seats, self.steps = tuple(self.arena.spec.seats), steps
@@ -75,7 +77,7 @@ class Hall:
 
     def _enter(self, where: Places) -> tuple[Places, Agent]:
         """An agent with a replica for each of its places."""
-        entry, seed = load_agent(where.learner), derive(0, "tournament", where.learner, where.seat)
+        entry, seed = load_agent(where.learner), derive(self.seed, "tournament", where.learner, where.seat)
         config, copies = entry.config([]), len(where.index)
         return where, entry.agent.make(self.arena.spec, (where.seat,), config, seed, replicas=copies)
 
@@ -83,7 +85,7 @@ class Hall:
         """Play one episode in which all learn; the mean reward per step in every place, float64 [2 R 21]."""
 
         def seating(where: Places) -> Seating:
-            luck = derive_rows(0, len(where.index), "tournament", where.learner, where.seat, number)
+            luck = derive_rows(self.seed, len(where.index), "tournament", where.learner, where.seat, number)
             return Seating(where.seat, luck, luck, training=True)
 
         memories = [agent.begin(seating(where)) for where, agent in self.tables]
@@ -91,7 +93,7 @@ class Hall:
         fixed = TablePolicy.of(torch.cat([table(where, agent) for where, agent in self.exact]))
         luck = torch.cat([seating(where).seed for where, _ in self.exact])
         memory = fixed.begin(Seating(self.seats[0], luck, luck))
-        steps, _ = self.arena.reset(derive_rows(0, self.arena.batch_size, "tournament", number))
+        steps, _ = self.arena.reset(derive_rows(self.seed, self.arena.batch_size, "tournament", number))
         now = [seen_from(steps, where.index) for where, _ in self.tables]
         still = seen_from(steps, self.fixed)
         total = torch.zeros(self.count, dtype=torch.float64)

@@ -8,13 +8,19 @@ from typing import ClassVar
 import numpy as np
 
 from zoo.papers.figure import FigureRow, Published, over_runs
-from zoo.papers.learning_runs import seat_rows
+from zoo.papers.learning_runs import seat_rows, share_of_runs
 from zoo.papers.lola.self_play import RUNS, Rule, SelfPlay
 
 #: What tit-for-tat does at start, CC, CD, DC, DD: the probability of cooperating.
 TIT_FOR_TAT = np.array([1.0, 1.0, 0.0, 1.0, 0.0])
 #: Observation of the row player -> that of the column player at the same time.
 SWAP = [0, 1, 3, 2, 4]
+#: A run cooperates where its pair earns at least that, half way between mutual defection and cooperation.
+COOPERATES = -1.5
+SHARE = f"share of runs that cooperate, R at least {COOPERATES:g}"
+#: Rule -> how many of the paper's 50 runs cooperated, where its mean and spread can mean nothing else: one run at -1
+#: and 49 at -2 have the mean -1.98 and the standard deviation .14, and runs without spread end alike.
+COOPERATING = {"NL-Ex": 1, "NL-PG": 0}
 _TABLE = "hidden=0,optimizer=sgd,weigh=start,entropy=0,lr=0.3,critic_lr=1"
 
 
@@ -42,8 +48,11 @@ class LolaIpd(SelfPlay):
     def returns(self, rule: Rule, tails: Sequence[np.ndarray]) -> list[FigureRow]:
         """The pair's mean beside the table, and the higher and the lower seat."""
         pair = (tails[0] + tails[1]) / 2
-        published = Published.of_runs(rule.value, rule.sd, RUNS) if rule.sd else Published(rule.value, basis="sd 0")
+        published = Published.of_runs(rule.value, rule.sd, RUNS)
         rows = [over_runs(rule.name, pair, published, "R, return per step", "higher")]
+        known = COOPERATING.get(rule.name)
+        shares = Published.of_share(known / RUNS, RUNS) if known is not None else None
+        rows.append(share_of_runs(rule.name, pair, COOPERATES, SHARE, published=shares, better="higher"))
         return rows + seat_rows(rule.name, tails, "R of the {} seat of each run")
 
 

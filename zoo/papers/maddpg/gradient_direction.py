@@ -173,7 +173,7 @@ def _row(group: str, variant: Variant, agents: int, steps: Steps) -> FigureRow:
         # written out these fractions would have a hundred digits
         powers = (f"({variant.theta})^{agents}", "the rest", f"({1 - variant.theta})^{agents}")
         exact = dict(zip(exact, powers, strict=True))
-    return FigureRow(f"N = {agents}", estimate.t([float(steps[0])]), published, group, exact=exact)
+    return FigureRow(f"N = {agents}", estimate.exact(float(steps[0])), published, group, exact=exact)
 
 
 def _batch_rows(listed: Mapping[str, Sequence[Steps]], batches: Mapping[str, Any]) -> list[FigureRow]:
@@ -189,7 +189,7 @@ def _batch_rows(listed: Mapping[str, Sequence[Steps]], batches: Mapping[str, Any
         right += [largest[agents] for agents in (2, 4, 6) if agents in largest]
     law = "1 - (1 - P(> 0))^M, so at every N and M listed" if all(same) else "NOT 1 - (1 - P(> 0))^M"
     group = f"mean of M draws, {_ONES}: {law}"
-    return [FigureRow(label, estimate.t([float(p)]), None, group, exact={"P(> 0)": str(p)}) for label, p in right]
+    return [FigureRow(label, estimate.exact(float(p)), None, group, exact={"P(> 0)": str(p)}) for label, p in right]
 
 
 FIGURE = GradientDirection()
