@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from leaderboard.store.store import Store
 from tests.zoo.command_line import Zoo
+from zoo import home
 
 ENVIRONMENT = """
 import numpy as np
@@ -109,6 +111,9 @@ def test_who_wins_more_games_leads_everywhere_though_others_win_faster(kind: str
     (role,) = report["roles"]
     assert role["mean"][0][1] > role["mean"][1][0]
     assert [entry["entrant"] for entry in report["entries"]][:2] == [SLOW, FAST]  # the best first
+    with Store(home.records(), read_only=True) as store:
+        units = {m.details["unit"] for m in store.measurements() if m.kind == "strangers_mean"}
+    assert units == {"games won" if kind == "competitive" else "own return per episode"}
 
 
 @pytest.mark.slow

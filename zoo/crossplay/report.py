@@ -10,12 +10,13 @@ import numpy as np
 
 from leaderboard.records import Measurement
 from leaderboard.statistics.estimate import Estimate, Floats
+from leaderboard.statistics.tally import is_head_to_head
 from leaderboard.views.strangers import KINDS
 from zoo.crossplay.matrix import CrossMatrix
 from zoo.crossplay.players import Contestant
 from zoo.crossplay.scale import Scale
 from zoo.entry.declared import BEST, Anchors
-from zoo.play.blocks import PUBLIC_SEED
+from zoo.play.blocks import PUBLIC_SEED, arena_record
 
 if TYPE_CHECKING:
     from zoo.crossplay.figures import Entry, Group, Judged
@@ -101,11 +102,12 @@ class CrossReport:
             return None
         value, low, high = raw["all"]
         matrix = self.matrix
+        games = is_head_to_head(arena_record(matrix.venue.spec, matrix.venue.identity))
         if between is not None:
             between["n"] = min(entry.normalised.opponents for entry in mine if entry.normalised is not None)
         opponents = sorted(c.id for c, out in zip(matrix.columns, matrix.held_out[mine[0].row], strict=True) if out)
         details = {
-            "unit": "own return per episode",
+            "unit": "games won" if games else "own return per episode",
             "opponents": opponents,
             "episodes": matrix.episodes,
             "seed": matrix.seed,
