@@ -32,7 +32,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtri, stdtrit
 
 Floats = NDArray[np.float64]
 Numbers = Sequence[float] | NDArray[Any]
@@ -104,6 +103,8 @@ def exact(value: float, n: int = 1) -> Estimate:
 
 def quantile(freedom: float, level: float = LEVEL) -> float:
     """How many standard errors Student's interval reaches to either side of the mean."""
+    from scipy.special import stdtrit  # here, as its import takes a third of the time of showing a board
+
     return float(stdtrit(freedom, (1 + level) / 2))
 
 
@@ -204,5 +205,7 @@ def jackknife(value: float, without: Numbers) -> Estimate:
 
 def deviation(sd: float, n: int) -> Estimate:
     """A standard deviation of n >= 2 normal numbers with its chi-squared interval."""
+    from scipy.special import chdtri
+
     low, high = (sd * math.sqrt((n - 1) / chdtri(n - 1, tail)) for tail in (0.025, 0.975))
     return Estimate(sd, low, high, n, "chi-squared")

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from leaderboard.records import STATUSES, ArenaRecord, BlockRecord, SeatResult, Status
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 _IS_FAULT = np.array([status is not Status.DONE for status in STATUSES], dtype=np.int64)
 _ROUNDING = 1e-9  # relative; sums of the same rewards in another order differ by less, real results by more
 

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 from leaderboard.errors import StoreError
 from leaderboard.labels import unique_labels
 from leaderboard.records import RULES_VERSION, ArenaRecord, Measurement, PanelRecord, canonical
-from leaderboard.statistics.prediction import Forecasts
 from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
 from leaderboard.views import strangers
 from leaderboard.views.columns import BY_NAME, COLUMNS, figure
 from leaderboard.views.exploitability import by_subject
-from leaderboard.views.standings import Ranked, Terms, rank
 
 if TYPE_CHECKING:
+    from leaderboard.statistics.prediction import Forecasts
     from leaderboard.store.store import Store
+    from leaderboard.views.standings import Ranked, Terms
 
 _VIEW = 6  # version of what a board holds: a cached one of another version is computed again
 
@@ -215,16 +215,7 @@ def make_board(
         panel = PanelRecord("", arena.id, everybody)
     names = unique_labels({*everybody, *(panel.entrants if panel else ())}, labels or {})
     matches, measurements = list(matches), list(measurements)
-    terms = Terms(
-        arena,
-        panel,
-        mode,
-        names,
-        matches=Counter(entrant for match in matches for entrant in set(match)),
-        exploited=by_subject(measurements),
-        with_strangers=strangers.by_subject(measurements, everybody),
-    )
-    ranked = [rank(terms, tallies, side) for side in sides_of(arena)]
+    terms, ranked = _ranked(arena, panel, mode, names, tallies, matches, measurements)
     first_side = [tally for tally in tallies if tally.side == next(iter(sides_of(arena)))]
     lengths = {steps for tally in tallies for steps in tally.steps}
     return Board(
@@ -247,7 +238,32 @@ def make_board(
     )
 
 
-def _by_side(ranked: Sequence[Ranked]) -> dict[str, Any]:
+def _ranked(
+    arena: ArenaRecord,
+    panel: PanelRecord | None,
+    mode: str,
+    names: Mapping[str, str],
+    tallies: Sequence[Tally],
+    matches: Sequence[Sequence[str]],
+    measurements: Sequence[Measurement],
+) -> "tuple[Terms, list[Ranked]]":
+    """The terms of a board, and who stands where on each side."""
+    # Here, as a board from the cache needs none of the statistics, whose import takes longer than reading it.
+    from leaderboard.views.standings import Terms, rank
+
+    terms = Terms(
+        arena,
+        panel,
+        mode,
+        names,
+        matches=Counter(entrant for match in matches for entrant in set(match)),
+        exploited=by_subject(measurements),
+        with_strangers=strangers.by_subject(measurements, {who for t in tallies for who in (t.first, t.second)}),
+    )
+    return terms, [rank(terms, tallies, side) for side in sides_of(arena)]
+
+
+def _by_side(ranked: "Sequence[Ranked]") -> dict[str, Any]:
     """What a board says of each of its sides as a whole."""
     return {
         "scale": {part.side: [figure(x) or 0.0 for x in part.scale] for part in ranked if part.scale is not None},
@@ -257,7 +273,7 @@ def _by_side(ranked: Sequence[Ranked]) -> dict[str, Any]:
     }
 
 
-def _forecast(model: Forecasts) -> dict[str, Any]:
+def _forecast(model: "Forecasts") -> dict[str, Any]:
     """A model's forecasts as plain data: loss in nats a result, how much worse than ours, and its calibration."""
     losses = {"log_loss": model.log_loss, "worse_by": model.worse_by}
     figures = {name: [figure(x) for x in (loss.mean, loss.low, loss.high)] for name, loss in losses.items()}
@@ -268,7 +284,7 @@ def _forecast(model: Forecasts) -> dict[str, Any]:
     return {"model": model.model, **figures, "results": model.log_loss.n, "calibration": bins}
 
 
-def _rows(ranked: Ranked, names: Mapping[str, str]) -> list[Row]:
+def _rows(ranked: "Ranked", names: Mapping[str, str]) -> list[Row]:
     """The rows of one side, best first."""
     rows = []
     for standing, interval in ranked.standings:
@@ -285,7 +301,7 @@ def _words(arena: ArenaRecord, panel: PanelRecord | None) -> dict[str, Any]:
     return {"headline": _headline(arena, panel), "rule": _rule(arena, panel), "method": _method(arena, panel)}
 
 
-def _fitted(ranked: Sequence[Ranked]) -> dict[str, Any]:
+def _fitted(ranked: "Sequence[Ranked]") -> dict[str, Any]:
     """The parameters of the rating of a competitive game, zeros for other games."""
     rated = [part.rating for part in ranked if part.rating is not None]
     return {

@@ -6,16 +6,18 @@ A new column is one more entry of `COLUMNS`; the reports need to know nothing of
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from leaderboard.records import STATUSES, ArenaRecord, Measurement, Status
 from leaderboard.statistics.estimate import Estimate
-from leaderboard.statistics.field import Field
-from leaderboard.statistics.rating import Skill
 from leaderboard.statistics.tally import is_head_to_head
 from leaderboard.views import exploitability, strangers
+
+if TYPE_CHECKING:
+    from leaderboard.statistics.field import Field
+    from leaderboard.statistics.rating import Skill
 
 #: How a value is shown. "interval": value [low, high]; "share": met/partners; "deviation": mu (sigma); "marked": a
 #: number behind the sign of its mark; "alarm": a count that is red unless it is 0; "name": a label; "hidden": for
@@ -39,9 +41,9 @@ class Standing:
     """
 
     arena: ArenaRecord
-    field: Field
+    field: "Field"
     position: int
-    skill: Skill | None
+    skill: "Skill | None"
     online: tuple[float, float] | tuple[None, None]
     above_next: float | None
     sound: float | None

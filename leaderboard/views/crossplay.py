@@ -9,8 +9,7 @@ import numpy as np
 
 from leaderboard.labels import unique_labels
 from leaderboard.records import ArenaRecord, BlockRecord
-from leaderboard.statistics.panel_means import Floats, Ints
-from leaderboard.statistics.tally import Tally, is_head_to_head, own_returns, scores, sides_of
+from leaderboard.statistics.tally import Floats, Ints, Tally, is_head_to_head, own_returns, scores, sides_of
 
 if TYPE_CHECKING:
     from leaderboard.store.store import Store
