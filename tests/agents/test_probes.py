@@ -67,7 +67,11 @@ SETTINGS = {
     "wolf-phc": ["alpha=0.3"],
 }
 ROUNDS = 40
-LEARNERS = [name for name in names(AGENTS) if load_agent(name).agent.learns]
+LEARNERS = [
+    name
+    for name, agent in ((n, load_agent(n).agent) for n in names(AGENTS))
+    if agent.learns and "coin" not in agent.needs
+]
 #: Arena, script, and the share of cooperation that is best against it.
 SCRIPTS = [("ipd", "always-cooperate", 0.0), ("ipd", "always-defect", 0.0), ("stag-hunt", "always-cooperate", 1.0)]
 
