@@ -111,6 +111,14 @@ def test_a_panel_of_ones_own(zoo: Zoo, here: Path) -> None:
     assert zoo(*words, "--panel", "mine.py:Plain,random", "--json").json["panel"] == given["panel"]  # the same members
 
 
+def test_a_match_that_is_not_recorded_has_the_recorded_panel(zoo: Zoo, zoo_home: str) -> None:
+    made = zoo("panel", "ipd", *SHORT, "--renew", "tit-for-tat", "always-defect", "--json").json
+    before = (Path(zoo_home) / "records.sqlite").read_bytes()
+    words = ("match", "grim", "random", "--arena", "ipd", *SHORT, "--episodes", 5, "--no-record", "--json")
+    assert zoo(*words).json["panel"] == made["id"]
+    assert (Path(zoo_home) / "records.sqlite").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [

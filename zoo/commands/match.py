@@ -155,6 +155,8 @@ def _play(
     venue, work = meeting.venue, Work(typed(), workers, meeting.watch)
     for text in meeting.texts:
         venue.entrant(text)  # refused before anything is played
+    if not meeting.recorded:
+        _carry_panel(venue, store)
     partners = panel_of(venue, store, work, members=panel, players=meeting.texts)
     which = (episodes, seed, first or 0, onward)
     plan = prepare(venue, meeting.texts, store, partners, *which)
@@ -163,6 +165,20 @@ def _play(
     summary = summarise(plan, store, before, cpu_s=time.process_time(), recorded=meeting.recorded)
     note = "from the records, nothing was added" if not played else "in part from the records"
     return summary, match_screen(summary, "" if played == len(plan.tasks) else note)
+
+
+def _carry_panel(venue: Venue, store: Store) -> None:
+    """What is not recorded is judged by the panel that the records have, too."""
+    from leaderboard.errors import StoreError
+    from zoo import home
+    from zoo.matches.panel import carry_panel
+
+    try:
+        kept = home.read_records()
+    except StoreError:
+        return  # nothing is recorded
+    with kept:
+        carry_panel(venue, kept, store)
 
 
 def _learn(

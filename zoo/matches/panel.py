@@ -101,6 +101,13 @@ def newest(venue: Venue, store: Store) -> Panel | None:
     return recorded
 
 
+def carry_panel(venue: Venue, kept: Store, store: Store) -> None:
+    """Record in one store the arena's newest panel of another, so that what is not recorded is judged by it, too."""
+    if (panel := newest(venue, kept)) is not None:
+        store.add(arena_record(venue.spec, venue.identity))
+        store.add(record_of(venue, panel))
+
+
 def renew(
     venue: Venue,
     store: Store,
