@@ -65,6 +65,7 @@ SETTINGS = {
     "jal-q": ["alpha=0.3"],
     "phc": ["alpha=0.3", "delta=0.01", "delta_decay=0"],
     "wolf-phc": ["alpha=0.3"],
+    "teach-then-harvest": ["lessons=[[1,0.5,0.5,0.5,0.5,0.5]]", "harvest=null", "loop=0"],  # best responses for ever
 }
 ROUNDS = 40
 LEARNERS = [

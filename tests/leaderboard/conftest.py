@@ -170,7 +170,7 @@ def ipd_blocks() -> list[BlockRecord]:
     ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make() -> SimpleNamespace:
     return SimpleNamespace(
         arena=arena,

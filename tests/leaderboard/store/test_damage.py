@@ -18,10 +18,8 @@ ONE_RESULT = "row = (select min(row) from seat_result)"
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory):
+def filled(tmp_path_factory, make):
     """A database of a game of two sides, in one file, without a cached board; and its boards by seed."""
-    import conftest as make
-
     path = tmp_path_factory.mktemp("damage") / "records.db"
     arena, generator = make.arena("competitive", sides=("predator", "prey")), np.random.default_rng(0)
     with Store(path) as store:
