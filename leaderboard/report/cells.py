@@ -19,7 +19,7 @@ def shown(board: Board, names: Sequence[str] | None = None) -> list[BoardColumn]
 
     Args:
         board: the board.
-        names: those asked for, in their order; None for all whose values are known.
+        names: those asked for, in their order; None for all of which any value is known.
     """
     if names is not None:
         return [BY_NAME[name] for name in names]
@@ -29,6 +29,7 @@ def shown(board: Board, names: Sequence[str] | None = None) -> list[BoardColumn]
         if column.form != "count" and any(_known(row[column.name]) for row in board.rows)
     }
     columns = [column for column in COLUMNS if column.form != "hidden" and (not column.group or column.group in known)]
+    columns = [c for c in columns if c.group or any(_known(row[c.name]) for row in board.rows) or not board.rows]
     if is_rated(board):  # a rating of games needs no partner
         columns = [column for column in columns if column.name not in ("worst", "worst_partner", "partners_met")]
     return sorted(columns, key=lambda column: (column.place, column.name != board.headline))

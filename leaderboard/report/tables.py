@@ -83,7 +83,7 @@ def _board_markdown(board: Board) -> str:
     caption = _escaped(" ".join(terms))
     title = f"### {clean(board.arena)}: {board.kind}, mode {board.mode}"
     lines = [list(line) for line in zip(*cells, strict=True)]
-    return "\n\n".join([title, _markdown(header, lines, {"entrant", "side", "id", "worst partner"}), caption]) + "\n"
+    return "\n\n".join([title, _markdown(header, lines, {"entrant", "side", "id", "with whom"}), caption]) + "\n"
 
 
 def _matrix_markdown(matrix: Crossplay) -> str:
