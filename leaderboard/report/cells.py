@@ -49,7 +49,10 @@ def narrow(board: Board) -> list[BoardColumn]:
 def unranked(board: Board) -> str:
     """Who has not met the whole panel yet, as a sentence; empty where everybody has, or where nobody is ranked."""
     rows = [row for row in board.rows if row.rank is None] if board.headline else []
-    names = ", ".join(f"{clean(row.label)} ({row['partners_met'][0]}/{row['partners_met'][1]})" for row in rows)
+    names = ", ".join(
+        f"{clean(row.label)}{f' as {clean(row.side)}' if row.side else ''} ({'/'.join(map(str, row['partners_met']))})"
+        for row in rows
+    )
     return f"Not ranked, as they have not met all members of the panel: {names}." if names else ""
 
 
@@ -131,7 +134,7 @@ def partners(board: Board) -> str:
     if is_rated(board):
         return "Rated by games against each other."
     if not board.headline:
-        return "No panel: `zoo match A B --arena ARENA --panel A,B,C` gives this game one."
+        return "Matches are played with the arena's panel; where it has none, `--panel A,B,C` gives it one."
     if board.panel is None:
         return "Partners: everybody on the board, as those who learn have no panel."
     parts = []
@@ -147,12 +150,12 @@ def robustness(board: Board) -> list[str]:
     """Whether the first place hangs on one member of the panel, or the order on faults; a sentence each."""
     lines = []
     for side, first in board.first_place.items():
-        who = f"{clean(first['entrant'])} stays first" + (f" among {clean(side)}" if side else "")
+        where = f" as {clean(side)}" if side else ""
         without = ", ".join(f"{clean(other)} without {clean(member)}" for member, other in first["without"].items())
         lines.append(
-            f"First place: it hangs on single members of the panel; first would be {without}."
+            f"First place{where}: it hangs on single members of the panel; first would be {without}."
             if without
-            else f"First place: {who} whichever one member of the panel is left out."
+            else f"First place{where}: {clean(first['entrant'])}, whichever one member of the panel is left out."
         )
     if any(board.faults_decide.values()):
         lines.append("Without the episodes that entrants spoiled themselves the order would be another one.")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from leaderboard.report.cells import (
@@ -24,6 +25,18 @@ from leaderboard.views.crossplay import Crossplay
 
 #: Columns that a terminal has room for, and a README has not.
 _NOT_IN_MARKDOWN = ("blocks", "matches")
+
+
+def together(tables: Sequence[Board | Crossplay], form: str) -> str:
+    """Several tables as one text: "json" (a list where there are several), "csv" (one header), or "markdown"."""
+    if form == "json":
+        if len(tables) == 1:
+            return to_json(tables[0])
+        return json.dumps([table.plain() for table in tables], indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if form == "csv":
+        texts = [to_csv(table) for table in tables]
+        return texts[0] + "".join(text.partition("\n")[2] for text in texts[1:])
+    return "\n".join(to_markdown(table) for table in tables)
 
 
 def to_json(table: Board | Crossplay) -> str:
@@ -80,7 +93,7 @@ def _board_markdown(board: Board) -> str:
         *captions(columns),
         *predicted(board),
     ]
-    caption = _escaped(" ".join(terms))
+    caption = _escaped(" ".join(filter(None, terms)))
     title = f"### {clean(board.arena)}: {board.kind}, mode {board.mode}"
     lines = [list(line) for line in zip(*cells, strict=True)]
     return "\n\n".join([title, _markdown(header, lines, {"entrant", "side", "id", "with whom"}), caption]) + "\n"

@@ -17,7 +17,7 @@ from leaderboard.views.columns import BoardColumn
 from leaderboard.views.crossplay import Crossplay
 
 _NOTHING_PLAYED = (
-    "No blocks have been played in this mode yet: `zoo tournament` plays them, and --learn shows the board of learning"
+    "No blocks are counted here: `zoo match` plays them, --all-seeds counts every seed, and --learn shows learning"
     " matches. Measurements alone make no board."
 )
 _NOTHING_LEARNED = "No learning match has been played yet: `zoo match A B --learn` plays one."
@@ -49,7 +49,8 @@ def board_view(board: Board, *, wide: bool = False, columns: Sequence[str] | Non
         lines.append("More columns: --wide, or --columns NAME,NAME.")
         if apart:
             table = replace(board, rows=tuple(row for row in board.rows if row.rank is not None))
-            lines.insert(0, apart)
+    if apart:
+        lines.insert(0, apart)
     sections = [f"{row.side} {row.rank is not None}" for row in table.rows]
     sheet = Sheet(_board_columns(table, chosen, wide), sections)
     return Group(title, sheet, Text(), *(Text(line, style="dim") for line in lines))

@@ -98,15 +98,18 @@ class Field:
         return Counts(self.entrants, self.won, self.drawn)
 
     def series(self) -> Floats:
-        """Mean panel mean of each series, [n, number of series], in the order of episodes; NaN where not all is known.
+        """Mean panel mean of each series, [n, number of series], in the order of episodes; NaN where none is known.
 
         A series is some consecutive episodes that all play under the same luck.
         """
         of_episode, length = self.headline.of_episode, self.series_length
-        starts = range(0, of_episode.shape[1], length)
-        if not starts:
+        known = np.isfinite(of_episode)
+        starts = np.arange(0, of_episode.shape[1], length)
+        if not starts.size:
             return np.zeros((len(self.entrants), 0))
-        return np.column_stack([of_episode[:, start : start + length].mean(axis=1) for start in starts])
+        total, n = (np.add.reduceat(x, starts, axis=1) for x in (np.where(known, of_episode, 0.0), known.astype(float)))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(total / n)
 
     @property
     def series_length(self) -> int:

@@ -323,10 +323,8 @@ def _rule(arena: ArenaRecord, panel: PanelRecord | None) -> str:
         band = f"a difference within {arena.draw_band:g}" if arena.draw_band else "an equal return"
         return f"Ranked by mu, a rating of all games; the higher own return wins a game, {band} is a draw."
     if panel is None:
-        return "Unranked: this game has no panel, so returns with different partners stand side by side."
+        return "Unranked: no panel was met here, so returns with different partners stand side by side."
     partners = "the weighted panel" if panel.id else "everybody on the board"
-    if arena.kind == "cooperative":
-        partners = f"the other members of {partners}" if panel.id else "everybody else on the board"
     within = " within each side" if len(sides_of(arena)) > 1 else ""
     return f"Ranked{within} by own return per episode over {partners}; mu is the same number on TrueSkill's scale."
 
@@ -341,7 +339,7 @@ def _method(arena: ArenaRecord, panel: PanelRecord | None) -> str:
         )
     if panel is None:
         return ""
-    oneself = " A member is its own partner, too." if arena.kind == "mixed" else " Nobody is its own partner."
+    oneself = " A member is its own partner, too." if panel.id else " Nobody is its own partner."
     scale = (
         "mu is 25 + 25/3 x (own return - mean of the members) / (their standard deviation), frozen with the panel."
         if panel.scale

@@ -226,7 +226,6 @@ COLUMNS: tuple[BoardColumn, ...] = (
         _own,
         "interval",
         "own return",
-        titles={"cooperative": "held-out return"},
         returns=True,
         narrow=True,
         place=0,

@@ -116,7 +116,7 @@ def make_game(arena: ArenaRecord, tallies: Sequence[Tally], labels: Mapping[str,
         "share of games won" if is_head_to_head(arena) else "own return per episode",
         method,
         tuple(sorted(rows, key=lambda row: (sides.index(row.side), row.place_clone_proof, row.label))),
-        _cycles(tallies, who) if len(sides) == 1 else None,
+        _cycles(tallies, who, is_head_to_head(arena)) if len(sides) == 1 else None,
         tuple(names[entrant] for entrant in everybody if entrant not in who),
     )
 
@@ -189,7 +189,7 @@ def _places(value: Floats) -> list[int]:
     return [1 + int((value > own + least).sum()) for own in value]
 
 
-def _cycles(tallies: Sequence[Tally], who: Sequence[str]) -> Cycles | None:
+def _cycles(tallies: Sequence[Tally], who: Sequence[str], games: bool) -> Cycles | None:
     """Whether one number per entrant predicts held-out episodes as well as one with a turning part."""
     at = {entrant: i for i, entrant in enumerate(who)}
     total, n = np.zeros((_PARTS, len(who), len(who))), np.zeros((_PARTS, len(who), len(who)))
@@ -197,6 +197,8 @@ def _cycles(tallies: Sequence[Tally], who: Sequence[str]) -> Cycles | None:
         if tally.own is None or tally.first == tally.second or not {tally.first, tally.second} <= at.keys():
             continue
         difference = tally.own[:, 0] - tally.own[:, 1]
+        if games:  # who got more, as a share of games won
+            difference = (np.sign(difference) + 1.0) / 2.0
         part = (tally.start + np.arange(tally.episodes)) % _PARTS
         known = np.isfinite(difference)
         i, j = at[tally.first], at[tally.second]
@@ -206,7 +208,7 @@ def _cycles(tallies: Sequence[Tally], who: Sequence[str]) -> Cycles | None:
     if len(who) < 3 or (n[:, upper[0], upper[1]] == 0).any():
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
-        return cycles(np.where(n > 0, total / n, np.nan))
+        return cycles(np.where(n > 0, total / n, np.nan), n if games else None)
 
 
 def _figure(value: float) -> float:

@@ -52,12 +52,11 @@ class Terms:
 
     @property
     def with_oneself(self) -> bool:
-        """Whether a member counts as its own partner.
+        """Whether a member counts as its own partner: always, so that all are compared over the same partners.
 
-        With itself an entrant has a motive only where motives are mixed. Where it cooperates, others are held out;
-        where it competes, its return against itself says nothing; where it learns, it learnt as somebody else.
+        A learner that meets its like is another one than itself, and there is no panel: then nobody is its own partner.
         """
-        return self.arena.kind == "mixed" and self.mode == "play"
+        return self.mode == "play"
 
     def weights(self, side: str) -> list[float]:
         """Of the members as partners of those on this side; they add up to 1."""
@@ -143,7 +142,7 @@ def _by_returns(terms: Terms, field: Field) -> Ranked:
         standings.append((standing, _place(places[i], intervals[i])))
     apart = [i for i in _order(terms, field, field.everybody) if i not in set(order)]
     standings += [(_standing(terms, field, i, None, online, None, sound), None) for i in apart]
-    first_place = _first_place(terms, field, order) if order else None
+    first_place = _first_place(terms, field, order) if terms.panel and terms.panel.id and len(order) > 1 else None
     changed = sound is not None and _reordered(order, sound)
     return Ranked(field.side, standings, None, scale, first_place, changed, predicted)
 
@@ -217,10 +216,10 @@ def _scale(terms: Terms, field: Field) -> tuple[float, float] | None:
 
 def _skill(field: Field, i: int, scale: tuple[float, float] | None) -> Skill | None:
     """The headline on TrueSkill's scale."""
-    if scale is None:
-        return None
+    if scale is None or scale[1] <= _ROUNDING * (1.0 + abs(scale[0])):
+        return None  # members that all get the same tell nothing of the scale
     centre, spread = scale
-    unit = SPREAD / spread if spread > _ROUNDING * (1.0 + abs(centre)) else 0.0
+    unit = SPREAD / spread
     own = field.headline.estimate(i)
     mu = CENTRE + unit * (own.mean - centre)
     error = float(field.headline.error[i])
@@ -276,7 +275,9 @@ def _classical_ratings(
     what = (len(players), results.first, results.second, results.score)
     rated = trueskill(*what, draws)
     values = zip(rated.mu.tolist(), rated.sigma.tolist(), strict=True)
-    by_name = {field.entrants[i]: value for i, value in zip(players, values, strict=True)}
+    seen = set(results.first.tolist()) | set(results.second.tolist())
+    rows = enumerate(zip(players, values, strict=True))
+    by_name = {field.entrants[i]: value for number, (i, value) in rows if number in seen}
     name, expected = ours
     if expected is None or len(results.score) < _FEWEST:
         return by_name, ()

@@ -64,7 +64,7 @@ def command(
     from zoo import home
     from zoo.entry.venue import Venue
     from zoo.matches.match import public_board
-    from zoo.matches.panel import panel_of
+    from zoo.matches.panel import carry_panel, panel_of
     from zoo.matches.plan import Work, call, run
     from zoo.matches.tournament import each_once, prepare
     from zoo.play.blocks import PUBLIC_SEED
@@ -83,6 +83,8 @@ def command(
             call(venue, store, entrants, names)
             work = Work(typed(), workers, progress.update)
             partners = None if no_panel else panel_of(venue, store, work, members=panel, players=entrants)
+            if no_panel:
+                carry_panel(venue, store, store)  # the board judges by it all the same
             plan = prepare(venue, entrants, store, partners, episodes, seed)
             run(plan, store, work)
         ids = [who.id for who in plan.entrants]
@@ -97,5 +99,4 @@ def command(
         if standings is not None:
             console.print(board_view(standings))
     else:
-        written = {"json": tables.to_json, "csv": tables.to_csv, "markdown": tables.to_markdown}[form]
-        click.echo("".join(written(matrix) for matrix in matrices), nl=False)
+        click.echo(tables.together(matrices, form), nl=False)

@@ -65,7 +65,7 @@ def command(
         played = Verified(0, 0, [], [])
         if not faults and not hashes:
             matches = store.matches() if match is None else [store.match(match)]
-            played = verify(store, matches, workers=workers, watch=progress.update)
+            played = verify(store, matches, everything=everything, workers=workers, watch=progress.update)
     if as_json:
         click.echo(json.dumps({"unsound": faults, **asdict(played)}, indent=1))
     else:
@@ -78,7 +78,8 @@ def command(
         raise UserError(f"{plural(wrong, 'record')} of {store.name} cannot be trusted; restore a copy of the database")
     if not as_json:
         again = f"; {plural(played.blocks, 'block')} of {plural(played.episodes, 'episode')} came out as recorded"
-        click.echo("All records are as they were written" + ("" if hashes else again) + ".")
+        rest = ", and the rest was left out" if played.left_out else ""
+        click.echo("All records are as they were written" + ("" if hashes else again + rest) + ".")
 
 
 def _certificate(path: Path, as_json: bool) -> None:

@@ -14,9 +14,11 @@ from leaderboard.report.layout import clean, decimals, number, plural
 from leaderboard.report.sheet import Column, Sheet, figures, labels
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import FEWEST_EPISODES, FEWEST_KINDS
+from leaderboard.statistics.tally import is_head_to_head
 from zoo.crossplay.figures import Entry, Group
 from zoo.crossplay.report import CrossReport
 from zoo.entry.declared import BEST
+from zoo.play.blocks import arena_record
 
 
 def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = ()) -> RenderableType:
@@ -52,7 +54,11 @@ def _matrix(report: CrossReport, role: str) -> list[RenderableType]:
     known = error[np.isfinite(error)]
     worst = f"; standard error at most {number(float(known.max()), digits + 1)}" if known.size else ""
     where = "in one seat among partners" if len(matrix.roles) == 1 else f"as {role}"
-    text = f"Return per episode of the row {where} when paired with the column of that number{worst}."
+    head_to_head = is_head_to_head(arena_record(matrix.venue.spec, matrix.identity))
+    what = (
+        "Share of games won by the row, a draw counting half," if head_to_head else "Own return per episode of the row"
+    )
+    text = f"{what} the row {where} when paired with the column of that number{worst}."
     further = [f"{n} {p.label}" for n, p in zip(numbers, matrix.columns, strict=True) if p not in matrix.rows]
     title = Text(clean(role if len(matrix.roles) > 1 else "One seat among partners"), style="bold")
     lines: list[RenderableType] = [title, sheet, Text(clean(text), style="dim")]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from leaderboard.labels import unique_labels
-from leaderboard.records import ArenaRecord, BlockRecord, SeatResult, Status
+from leaderboard.records import BlockRecord, SeatResult, Status
 from leaderboard.statistics.estimate import Estimate, plain, pooled, t, wilson
 from leaderboard.statistics.field import field_of
 from leaderboard.statistics.tally import Tally, is_head_to_head, own_returns, sides_of
@@ -186,7 +186,7 @@ def _comparisons(plan: MatchPlan, blocks: list[BlockRecord], labels: dict[str, s
     first, second = (who.id for who in plan.entrants)
     if is_head_to_head(arena):
         return [_by_games(tallies, (first, second), (labels[first], labels[second]))]
-    return [_by_returns(plan, arena, tallies, side, labels) for side in sides_of(arena)]
+    return [_by_returns(plan, tallies, side, labels) for side in sides_of(arena)]
 
 
 def _by_games(tallies: list[Tally], ids: tuple[str, str], names: tuple[str, str]) -> Comparison:
@@ -209,9 +209,7 @@ def _by_games(tallies: list[Tally], ids: tuple[str, str], names: tuple[str, str]
     return Comparison("", "games won", [], first, second, difference, said)
 
 
-def _by_returns(
-    plan: MatchPlan, arena: ArenaRecord, tallies: list[Tally], side: str, labels: dict[str, str]
-) -> Comparison:
+def _by_returns(plan: MatchPlan, tallies: list[Tally], side: str, labels: dict[str, str]) -> Comparison:
     """Who earned more over the weighted partners: the panel's, or where there is none the two themselves."""
     first, second = (who.id for who in plan.entrants)
     if plan.panel is None:
@@ -219,8 +217,7 @@ def _by_returns(
     else:
         partners = [plan.venue.id(text) for text in plan.panel.members]
         weights = list(plan.panel.weights.get(side, [1.0] * len(partners)))
-    # With itself an entrant has a motive only where motives are mixed, see the board.
-    field = field_of(tallies, side, partners, weights, with_oneself=arena.kind == "mixed")
+    field = field_of(tallies, side, partners, weights, with_oneself=True)
     i, j = field.entrants.index(first), field.entrants.index(second)
     names = {who.id: who.label for who in plan.players.values()} | labels
     difference = field.headline.difference(i, j)

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from leaderboard.records import ArenaRecord
 from leaderboard.statistics.field import Field, field_of
 from leaderboard.statistics.game import MUTATION, replicator_mutator, replicator_mutator_sides
-from leaderboard.statistics.tally import is_head_to_head, sides_of
+from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
 from leaderboard.store.store import Store
+from leaderboard.store.tallies import tallies_of
 from zoo.entry.declared import BEST, Panel, anchors_for, family, panel_for
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
@@ -29,11 +30,16 @@ from zoo.play.blocks import PUBLIC_SEED, Task, arena_record, play_block
 Floats = NDArray[np.float64]
 #: Episodes of every pairing of members from which weights are computed, unless an arena's usual number is smaller.
 EPISODES = 200
+_NOTHING = 1e-9  # relative; what rounding leaves of a spread
 _RULES = {
     "mixed": f"rest point of replicator-mutator dynamics, mutation {MUTATION:g}, on the members' matrix scaled to 0..1",
     "competitive": f"rest point of two-population replicator-mutator dynamics, mutation {MUTATION:g}",
     "cooperative": "every member equally",
 }
+
+
+class AlikeError(UserError):
+    """Members that all get the same make no panel."""
 
 
 def panel_of(
@@ -76,7 +82,12 @@ def panel_of(
         return known
     for text in players:
         play_block(venue, Task((text, text), PUBLIC_SEED, 0, 2))
-    return renew(venue, store, texts, work)
+    try:
+        return renew(venue, store, texts, work)
+    except AlikeError:
+        if members:
+            raise
+        return None  # what was inherited tells nothing here
 
 
 def newest(venue: Venue, store: Store) -> Panel | None:
@@ -93,11 +104,13 @@ def newest(venue: Venue, store: Store) -> Panel | None:
     if declared is not None and declared.number > recorded.number:
         return declared
     for text, known in zip(record.texts, record.entrants, strict=True):
-        if venue.id(text) != known:
-            raise UserError(
-                f"panel {record.id}: {text} is no longer the entrant that was recorded; "
-                "`zoo panel ARENA --renew MEMBERS...` makes the next version"
-            )
+        try:
+            wrong = "" if venue.id(text) == known else f"{text} is no longer the entrant that was recorded"
+        except UserError as error:
+            wrong = str(error)
+        if wrong:
+            renewal = "`zoo panel ARENA --renew MEMBERS...` makes the next version"
+            raise UserError(f"panel {record.id}: {wrong}; {renewal}")
     return recorded
 
 
@@ -131,13 +144,17 @@ def renew(
     pairs = ordered(venue, itertools.combinations_with_replacement(texts, 2))
     plan = MatchPlan(venue, tuple(venue.entrant(text) for text in texts), None, pairs, PUBLIC_SEED, 0, n)
     run(plan, store, work)
-    fields = _fields(venue, store, arena, texts, {})
+    tallies = tallies_of(store.blocks_of(plan.tasks), arena)
+    fields = _fields(venue, tallies, arena, texts, {})
     _check_known(venue, fields, texts)
     weights = _weights(arena, fields, len(texts))
-    fields = _fields(venue, store, arena, texts, weights)
+    fields = _fields(venue, tallies, arena, texts, weights)
     scale = {}
     for side, field in fields.items():
-        scale[side] = _rounded((field.headline.value.mean(), field.headline.value.std()))
+        centre, spread = field.headline.value.mean(), field.headline.value.std()
+        if spread <= _NOTHING * (1.0 + abs(centre)):
+            raise AlikeError(f"the members of this panel all get the same in {venue.identity}: name others, too")
+        scale[side] = _rounded((centre, spread))
     before = newest_number(venue, store)
     details = {
         "rule": _RULES["cooperative" if len(fields) > 2 else arena.kind],
@@ -186,20 +203,16 @@ def _plays(venue: Venue, text: str) -> bool:
 
 
 def _fields(
-    venue: Venue, store: Store, arena: ArenaRecord, texts: Sequence[str], weights: Mapping[str, Sequence[float]]
+    venue: Venue,
+    tallies: Sequence[Tally],
+    arena: ArenaRecord,
+    texts: Sequence[str],
+    weights: Mapping[str, Sequence[float]],
 ) -> dict[str, Field]:
-    """The members on each side, with each other as partners."""
+    """The members on each side, with each other and themselves as partners."""
     ids = [venue.id(text) for text in texts]
-    tallies = [
-        tally
-        for tally in store.tallies(venue.identity, "play", PUBLIC_SEED, ids)
-        if tally.first in ids and tally.second in ids
-    ]
-    oneself = arena.kind == "mixed"
     equal = [1.0 / len(ids)] * len(ids)
-    return {
-        side: field_of(tallies, side, ids, weights.get(side, equal), with_oneself=oneself) for side in sides_of(arena)
-    }
+    return {side: field_of(tallies, side, ids, weights.get(side, equal), with_oneself=True) for side in sides_of(arena)}
 
 
 def _in_order(venue: Venue, field: Field, texts: Sequence[str]) -> Floats:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from leaderboard.records import STATUSES, BlockRecord, CheckpointRecord, EntrantRecord, MatchRecord, SeatResult
+from leaderboard.records import (
+    RULES_VERSION,
+    STATUSES,
+    BlockRecord,
+    CheckpointRecord,
+    EntrantRecord,
+    MatchRecord,
+    SeatResult,
+)
 from leaderboard.store.store import Store
 from zoo.entry.declared import panel_for
 from zoo.entry.venue import ArenaChoice, Venue
@@ -35,12 +44,20 @@ class Verified:
     left_out: list[str]
 
 
-def verify(store: Store, matches: Sequence[MatchRecord], *, workers: int = 1, watch: Watch = unwatched) -> Verified:
+def verify(
+    store: Store,
+    matches: Sequence[MatchRecord],
+    *,
+    everything: bool = False,
+    workers: int = 1,
+    watch: Watch = unwatched,
+) -> Verified:
     """Play the blocks of matches again, each block once, and compare returns, lengths, statuses, metrics and seats.
 
     Args:
         store: the records.
         matches: of any arenas; runs of learning matches are left out.
+        everything: also the blocks of matches that were stopped, where another match says how their arena is made.
         workers: processes that play.
         watch: given the blocks that are done and all that are played again.
 
@@ -48,9 +65,11 @@ def verify(store: Store, matches: Sequence[MatchRecord], *, workers: int = 1, wa
         StoreError: a block was damaged or edited.
     """
     wanted = _by_choice([match for match in matches if match.mode == "play"])
+    stopped = _unfinished(store, wanted) if everything else []
     total = sum(len(ids) for ids in wanted.values())
     learning = sum(match.mode != "play" for match in matches)
     left_out = [f"{learning} learning matches: their runs are not played again"] if learning else []
+    left_out += stopped
     blocks, episodes, done = 0, 0, 0
     differences: list[str] = []
     for choice, ids in wanted.items():
@@ -61,10 +80,14 @@ def verify(store: Store, matches: Sequence[MatchRecord], *, workers: int = 1, wa
             left_out.append(f"{len(ids)} blocks of {choice.name}: {error}")
             continue
         unknown: set[str] = set()
+        elsewhere: set[str] = set()
         for some in _chunks(store.in_order(ids)):
             known = {block.id: block for block in store.blocks_of(some)}
             groups: list[list[Task]] = []
             for block in (known[id] for id in some):
+                if (block.arena, block.rules_version) != (venue.identity, RULES_VERSION):
+                    elsewhere.add(block.arena)
+                    continue
                 pair = [texts.of(who) for who in block.entrants]
                 if None in pair:
                     unknown |= {who for who, text in zip(block.entrants, pair, strict=True) if text is None}
@@ -77,12 +100,14 @@ def verify(store: Store, matches: Sequence[MatchRecord], *, workers: int = 1, wa
             for again in play_groups(venue, groups, workers):
                 blocks, episodes, done = blocks + 1, episodes + again.episodes, done + 1
                 watch(venue.identity, Reading(done, total))
-                if again.id in known and difference(known[again.id], again):
+                if difference(known[again.id], again):
                     # What was played beside other blocks is played once more, exactly as it was.
                     where = (again.seed, again.first_episode, again.episodes)
                     alone = play_block(venue, Task(_pair(texts, again), *where))
                     if says := difference(known[again.id], alone):
                         differences.append(says)
+        if elsewhere:
+            left_out.append(f"blocks of {', '.join(sorted(elsewhere))}, which is {venue.identity} in this installation")
         if unknown:
             labels = ", ".join(sorted(texts.label(who) for who in unknown))
             left_out.append(f"blocks of {venue.identity} with entrants that are no longer as they were: {labels}")
@@ -170,6 +195,22 @@ def _guesses(record: EntrantRecord | None, checkpoints: Mapping[str, CheckpointR
     yield record.label
     if record.weights is not None and record.weights in checkpoints:
         yield f"{record.label.partition('@')[0]}@{checkpoints[record.weights].path}"
+
+
+def _unfinished(store: Store, wanted: dict[ArenaChoice, set[str]]) -> list[str]:
+    """Add the blocks of stopped matches to the arenas that are known; a line for each arena that is not."""
+    choices: dict[str, ArenaChoice] = {}
+    for choice in wanted:
+        with suppress(UserError):
+            choices[Venue(choice).identity] = choice
+    lines = []
+    for arena in store.arenas():
+        ids = set(store.block_ids(arena.id, "play"))
+        if arena.id in choices:
+            wanted[choices[arena.id]] |= ids
+        elif ids and not any(ids & known for known in wanted.values()):
+            lines.append(f"{len(ids)} blocks of {arena.id}, as no match there came to its end")
+    return lines
 
 
 def _by_choice(matches: Iterable[MatchRecord]) -> dict[ArenaChoice, set[str]]:
