@@ -101,7 +101,7 @@ def test_a_panel_of_ones_own(zoo: Zoo, here: Path) -> None:
     words = ("match", "mine.py:Plain", "random", "--arena", "envs.py:env", "--episodes", 5)
     told = zoo(*words, "--json").json
     assert told["panel"] is None and {change["rank_after"] for change in told["rating"]} == {None}
-    assert "Unranked: this game has no panel" in zoo(*words).out
+    assert "Unranked: no panel was met here" in zoo(*words).out
     board = zoo("leaderboard", "--arena", told["arena"], "--json").json
     assert board["panel"] is None and {row["rank"] for row in board["rows"]} == {None}
     given = zoo(*words, "--panel", "random,mine.py:Plain", "--json").json
@@ -161,7 +161,7 @@ def test_a_recorded_member_that_is_no_longer_the_same(
     zoo: Zoo, refused: Refused, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("panel", "ipd", *SHORT)
-    zoo(*words, "--renew", "mine.py:Plain", "grim")
+    zoo(*words, "--renew", "mine.py:Plain", "always-defect")
     Path("mine.py").write_text(Path("mine.py").read_text() + "\n# another file, another entrant\n")
     assert "mine.py:Plain is no longer the entrant that was recorded" in refused(*words)
 

@@ -35,7 +35,7 @@ def match_screen(summary: Summary, note: str = "") -> RenderableType:
     if summary.rating:
         parts += [Text(), Text("Rating", style="bold"), change_view(summary.rating)]
         if all(change.rank_after is None for change in summary.rating):
-            parts.append(Text("Unranked: this game has no panel; --panel A,B,C gives it one.", style="dim"))
+            parts.append(Text("Unranked: no panel was met here; --panel A,B,C makes one.", style="dim"))
     rated = "" if summary.rated or not summary.recorded else "; not rated: only the public seed 0 is"
     work = f"{_kept(summary)}{rated}; {plural(summary.steps, 'step')}, {summary.cpu_s:.1f} CPU s"
     return Group(*parts, Text(), Text(f"{work}; {note}" if note else work, style="dim"))

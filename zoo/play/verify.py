@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -65,13 +65,10 @@ def verify(
         StoreError: a block was damaged or edited.
     """
     wanted = _by_choice([match for match in matches if match.mode == "play"])
-    stopped = _unfinished(store, wanted) if everything else []
-    total = sum(len(ids) for ids in wanted.values())
     learning = sum(match.mode != "play" for match in matches)
     left_out = [f"{learning} learning matches: their runs are not played again"] if learning else []
-    left_out += stopped
-    blocks, episodes, done = 0, 0, 0
-    differences: list[str] = []
+    left_out += _unfinished(store, wanted) if everything else []
+    total, done = sum(len(ids) for ids in wanted.values()), _Done()
     for choice, ids in wanted.items():
         try:
             venue = Venue(choice)
@@ -79,39 +76,63 @@ def verify(
         except UserError as error:
             left_out.append(f"{len(ids)} blocks of {choice.name}: {error}")
             continue
-        unknown: set[str] = set()
-        elsewhere: set[str] = set()
         for some in _chunks(store.in_order(ids)):
             known = {block.id: block for block in store.blocks_of(some)}
-            groups: list[list[Task]] = []
-            for block in (known[id] for id in some):
-                if (block.arena, block.rules_version) != (venue.identity, RULES_VERSION):
-                    elsewhere.add(block.arena)
-                    continue
-                pair = [texts.of(who) for who in block.entrants]
-                if None in pair:
-                    unknown |= {who for who, text in zip(block.entrants, pair, strict=True) if text is None}
-                    continue
-                task = Task((pair[0] or "", pair[1] or ""), block.seed, block.first_episode, block.episodes)
-                if groups and _joins(venue, groups[-1], task):
-                    groups[-1].append(task)
-                else:
-                    groups.append([task])
+            groups = _groups(venue, texts, [known[id] for id in some], done)
             for again in play_groups(venue, groups, workers):
-                blocks, episodes, done = blocks + 1, episodes + again.episodes, done + 1
-                watch(venue.identity, Reading(done, total))
+                done.blocks, done.episodes = done.blocks + 1, done.episodes + again.episodes
+                watch(venue.identity, Reading(done.blocks, total))
                 if difference(known[again.id], again):
                     # What was played beside other blocks is played once more, exactly as it was.
                     where = (again.seed, again.first_episode, again.episodes)
                     alone = play_block(venue, Task(_pair(texts, again), *where))
                     if says := difference(known[again.id], alone):
-                        differences.append(says)
-        if elsewhere:
-            left_out.append(f"blocks of {', '.join(sorted(elsewhere))}, which is {venue.identity} in this installation")
-        if unknown:
-            labels = ", ".join(sorted(texts.label(who) for who in unknown))
-            left_out.append(f"blocks of {venue.identity} with entrants that are no longer as they were: {labels}")
-    return Verified(blocks, episodes, differences, left_out)
+                        done.differences.append(says)
+        left_out += done.left_out(venue, texts)
+    return Verified(done.blocks, done.episodes, done.differences, left_out)
+
+
+@dataclass
+class _Done:
+    """What was done so far; `unknown` and `elsewhere` are the entrants and arenas that could not be played again."""
+
+    blocks: int = 0
+    episodes: int = 0
+    differences: list[str] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
+    elsewhere: set[str] = field(default_factory=set)
+
+    def left_out(self, venue: Venue, texts: _Texts) -> list[str]:
+        """A line for each reason for which blocks of a venue were left out, which are forgotten then."""
+        lines = []
+        if self.elsewhere:
+            lines.append(
+                f"blocks of {', '.join(sorted(self.elsewhere))}, which is {venue.identity} in this installation"
+            )
+        if self.unknown:
+            labels = ", ".join(sorted(texts.label(who) for who in self.unknown))
+            lines.append(f"blocks of {venue.identity} with entrants that are no longer as they were: {labels}")
+        self.unknown, self.elsewhere = set(), set()
+        return lines
+
+
+def _groups(venue: Venue, texts: _Texts, blocks: Iterable[BlockRecord], done: _Done) -> list[list[Task]]:
+    """The blocks that can be played again, those together that may be."""
+    groups: list[list[Task]] = []
+    for block in blocks:
+        if (block.arena, block.rules_version) != (venue.identity, RULES_VERSION):
+            done.elsewhere.add(block.arena)
+            continue
+        pair = [texts.of(who) for who in block.entrants]
+        if None in pair:
+            done.unknown |= {who for who, text in zip(block.entrants, pair, strict=True) if text is None}
+            continue
+        task = Task((pair[0] or "", pair[1] or ""), block.seed, block.first_episode, block.episodes)
+        if groups and _joins(venue, groups[-1], task):
+            groups[-1].append(task)
+        else:
+            groups.append([task])
+    return groups
 
 
 def _pair(texts: _Texts, block: BlockRecord) -> tuple[str, str]:

@@ -101,7 +101,7 @@ def test_panel_first_place_and_clones_are_in_the_caption(make):
     board = make.board(make.arena(), blocks, PANEL, labels=LABELS)
     for text in (to_text(board_view(board), 200), to_markdown(board)):
         assert "Panel coin-v1/panel-1, members and weights: lola (aaaaaaaa) 0.250, lola (bbbbbbbb) 0.750." in text
-        assert "stays first whichever one member of the panel is left out" in text
+        assert "whichever one member of the panel is left out" in text
         assert "Copies of an entrant move nobody's own return, mu or interval" in text
         assert "TrueSkill and rank intervals" in text
         assert "the order would be another one" not in text
@@ -164,8 +164,8 @@ def test_an_unranked_board_says_so_and_shows_what_there_is(unranked):
     narrow, wide = to_text(board_view(unranked), 80), to_text(board_view(unranked, wide=True), 80)
     for text in (narrow, wide, to_markdown(unranked)):
         flat = " ".join(text.split())
-        assert "Unranked: this game has no panel, so returns with different partners stand side by side." in flat
-        assert "--panel A,B,C` gives this game one" in flat
+        assert "Unranked: no panel was met here, so returns with different partners stand side by side." in flat
+        assert "--panel A,B,C` gives it one" in flat
         assert "# [95 %]" not in text and "| # |" not in text and "stays first" not in text
         assert "NaN" not in text and "nan" not in text and "25.0" not in text
     assert {line.split()[0] for line in tables(narrow)[0]} == {"aaaa", "bbbb", "cccc", "dddd"}
@@ -180,7 +180,7 @@ def test_an_unranked_board_says_so_and_shows_what_there_is(unranked):
 
 def test_an_empty_board_says_so(make):
     text = to_text(board_view(make.board(make.arena(), [])), 80)
-    assert text.startswith("coin-v1: mixed, mode play\nNo blocks have been played in this mode yet: `zoo tournament`")
+    assert text.startswith("coin-v1: mixed, mode play\nNo blocks are counted here: `zoo match`")
     assert "--learn" in text
     learned = to_text(board_view(make.board(make.arena(), [], mode="learn")), 80)
     assert "`zoo match A B --learn`" in learned
