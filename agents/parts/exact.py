@@ -45,7 +45,9 @@ def swapped(values: Values, theta: Pair) -> tuple[Values, Pair]:
 
 def inner(a: Parameters, b: Parameters) -> Tensor:
     """Inner product of two parameter dicts in every replica, [R]; a single 0 where they are empty."""
-    return sum(((a[name] * b[name]).flatten(1).sum(1) for name in a), start=torch.zeros((), dtype=torch.float64))
+    device = next((p.device for p in a.values()), None)
+    nothing = torch.zeros((), dtype=torch.float64, device=device)
+    return sum(((a[name] * b[name]).flatten(1).sum(1) for name in a), start=nothing)
 
 
 def together(a: Pair, b: Pair) -> Tensor:
