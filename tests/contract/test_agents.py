@@ -35,10 +35,11 @@ PLAYABLE = {
 }
 
 
-#: A learner for every game of more than two seats, where the laws take seconds.
+#: A learner for every game that has not two seats; where they are more, the laws take seconds.
 CROWDED = {
     "adversary": "lola",
     "crypto": "maddpg-inferred",
+    "meta": "actor-critic",
     "spread": "maddpg-ensemble",
     "tag": "iql",
     "world-comm": "reinforce",
