@@ -27,10 +27,10 @@ from leaderboard.views.crossplay import Crossplay
 _NOT_IN_MARKDOWN = ("blocks", "matches")
 
 
-def together(tables: Sequence[Board | Crossplay], form: str) -> str:
-    """Several tables as one text: "json" (a list where there are several), "csv" (one header), or "markdown"."""
+def together(tables: Sequence[Board | Crossplay], form: str, *, listed: bool = False) -> str:
+    """Several tables as one text: "json" (a list, also of one if `listed`), "csv" (one header), or "markdown"."""
     if form == "json":
-        if len(tables) == 1:
+        if len(tables) == 1 and not listed:
             return to_json(tables[0])
         return json.dumps([table.plain() for table in tables], indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     if form == "csv":

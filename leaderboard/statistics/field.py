@@ -36,7 +36,6 @@ class Field:
         won, drawn: float [n, n], episodes that the row won against the column, and that were drawn; an episode under
             several rotations counts the share of them.
         games, blocks: int [n]; faults: int [n, number of statuses], episodes x seats by status.
-        faulty: whether anybody spoiled an episode on this side.
         tallies: what all this is made of.
     """
 

@@ -206,9 +206,13 @@ class WeightedPlaces:
 
     def place(self, column: str) -> list[int]:
         """Places by "uniform", "survivors" or "clone_proof"."""
-        value = getattr(self, column)
-        least = 1e-9 * max(float(np.abs(value).max(initial=0.0)), 1e-300)
-        return [1 + int((value > own + least).sum()) for own in value]
+        return ranks(getattr(self, column))
+
+
+def ranks(value: Floats) -> list[int]:
+    """Places [n] by a value, 1 is the highest; values that differ by rounding alone share one."""
+    least = 1e-9 * max(float(np.abs(value).max(initial=0.0)), 1e-300)
+    return [1 + int((value > own + least).sum()) for own in value]
 
 
 def places(U: Floats) -> WeightedPlaces:

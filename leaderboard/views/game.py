@@ -175,18 +175,13 @@ def _two_sides(
     rows = []
     for k, (side, U) in enumerate(zip(sides, payoffs, strict=True)):
         uniform, survivors = U.mean(axis=1), U @ shares[1 - k]
-        places = [_places(x) for x in (uniform, survivors, proof[k])]
+        places = [game.ranks(x) for x in (uniform, survivors, proof[k])]
         for i, entrant in enumerate(who):
             values = (uniform[i], survivors[i], shares[k][i], proof[k][i], alpha[k][i])
             mean, against, share, rating, time = map(_figure, values)
             of = (mean, places[0][i], against, places[1][i], share, rating, places[2][i], time)
             rows.append(Strategy(entrant, names[entrant], side, *of))
     return rows, "deviation rating"
-
-
-def _places(value: Floats) -> list[int]:
-    least = 1e-9 * max(float(np.abs(value).max(initial=0.0)), 1e-300)
-    return [1 + int((value > own + least).sum()) for own in value]
 
 
 def _cycles(tallies: Sequence[Tally], who: Sequence[str], games: bool) -> Cycles | None:

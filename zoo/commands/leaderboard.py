@@ -49,8 +49,6 @@ def command(
     figure was made. Ratings are computed from the match records and do not depend on the order of these. JSON is one
     object where --arena names one arena, and a list otherwise.
     """
-    import json
-
     from rich.console import Console
 
     from leaderboard.report import tables
@@ -82,16 +80,8 @@ def command(
             if number:
                 console.print()
             console.print(board_view(standings, wide=wide, columns=chosen))
-    elif form == "json":
-        texts = [tables.to_json(standings) for standings in boards]
-        whole = json.dumps([json.loads(text) for text in texts], indent=2, ensure_ascii=False) + "\n"
-        click.echo(texts[0] if arena is not None and len(texts) == 1 else whole, nl=False)
-    elif form == "csv":
-        header, *_ = tables.to_csv(boards[0]).partition("\n")
-        click.echo(header)
-        click.echo("".join(tables.to_csv(standings).partition("\n")[2] for standings in boards), nl=False)
     else:
-        click.echo("\n".join(tables.to_markdown(standings) for standings in boards), nl=False)
+        click.echo(tables.together(boards, form, listed=arena is None), nl=False)
 
 
 def _game(arena: str, form: str, seed: int | None) -> None:

@@ -147,7 +147,7 @@ def renew(
     tallies = tallies_of(store.blocks_of(plan.tasks), arena)
     fields = _fields(venue, tallies, arena, texts, {})
     _check_known(venue, fields, texts)
-    weights = _weights(arena, fields, len(texts))
+    weights = _weights(venue, arena, fields, texts)
     fields = _fields(venue, tallies, arena, texts, weights)
     scale = {}
     for side, field in fields.items():
@@ -221,17 +221,16 @@ def _in_order(venue: Venue, field: Field, texts: Sequence[str]) -> Floats:
     return np.asarray(field.mean[np.ix_(rows, rows)])
 
 
-def _weights(arena: ArenaRecord, fields: Mapping[str, Field], n: int) -> dict[str, list[float]]:
+def _weights(
+    venue: Venue, arena: ArenaRecord, fields: Mapping[str, Field], texts: Sequence[str]
+) -> dict[str, list[float]]:
     """Of each member as a partner of those on each side, in the order of the partners.
 
     Where three sides meet, or all want the same, every member counts equally.
     """
     if arena.kind == "cooperative" or len(fields) > 2:
-        return {side: [round(1.0 / n, 6)] * n for side in fields}
-    matrices = []
-    for field in fields.values():
-        rows = [field.entrants.index(who) for who in field.partners]
-        matrices.append(np.asarray(field.mean[np.ix_(rows, rows)]))
+        return {side: [round(1.0 / len(texts), 6)] * len(texts) for side in fields}
+    matrices = [_in_order(venue, field, texts) for field in fields.values()]
     if len(matrices) == 1:
         return {side: [round(float(x), 4) for x in replicator_mutator(matrices[0])] for side in fields}
     # Those on one side meet the population of the other.
