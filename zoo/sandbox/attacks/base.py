@@ -17,6 +17,10 @@ from arenas.protocol import Action, TimeStep
 
 #: Begins the line that claims a success.
 WON = "won:"
+#: Begins the line that names the agent's process and its parent.
+PROCESS = "process"
+#: The line that ends what an act prints.
+ACTED = "has acted"
 
 
 class Attack(Agent):
@@ -25,13 +29,11 @@ class Attack(Agent):
     Class attributes:
         defence: what stops it.
         faults: statuses of which one must be its end, where playing on would be a success.
-        lasting: it is not tried where nothing confines it.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
     defence: ClassVar[str] = ""
     faults: ClassVar[tuple[str, ...]] = ()
-    lasting: ClassVar[bool] = False
 
     def build(self, seed: int) -> None:
         """There is nothing to build."""
@@ -42,8 +44,10 @@ class Attack(Agent):
 
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """Attack, then play the first action."""
+        os.write(1, f"{PROCESS} {os.getpid()} of {os.getppid()}\n".encode())
         self.strike()
         sys.stdout.flush()
+        os.write(1, f"{ACTED}\n".encode())
         return Action(torch.zeros(len(timestep.reward), dtype=torch.long)), memory
 
     def strike(self) -> None:

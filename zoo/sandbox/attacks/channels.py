@@ -10,6 +10,7 @@ import fcntl
 import mmap
 import os
 import time
+from functools import partial
 
 from zoo.sandbox.attacks.base import Attack, each, system
 
@@ -87,7 +88,9 @@ class WakeOthers(Attack):
         with open(os.__file__, "rb") as file:
             library = ctypes.CDLL(None, use_errno=True)
             library.mmap.restype = ctypes.c_void_p
-            page = library.mmap(None, ctypes.c_size_t(4096), mmap.PROT_READ, mmap.MAP_SHARED, file.fileno(), ctypes.c_long(0))
+            page = library.mmap(
+                None, ctypes.c_size_t(4096), mmap.PROT_READ, mmap.MAP_SHARED, file.fileno(), ctypes.c_long(0)
+            )
             each(lambda: system(202, page, 1, 1), lambda: system(202, page, 10, 1, 0, 0, 0xFFFFFFFF))
 
 
@@ -109,7 +112,7 @@ class ReadClocks(Attack):
     def strike(self) -> None:
         """Any figure is a success."""
         for process in self.aims["others"]:
-            each(lambda process=process: time.clock_gettime((~process << 3) | 2))
+            each(partial(time.clock_gettime, (~process << 3) | 2))
 
 
 class ReadLoad(Attack):
@@ -120,10 +123,16 @@ class ReadLoad(Attack):
     def strike(self) -> None:
         """Any figure is a success."""
         each(
-            *(lambda name=name: open(f"/proc/{name}").read(20) for name in ("loadavg", "stat", "meminfo", "vmstat")),
+            *(
+                partial(_beginning, f"/proc/{name}")
+                for name in ("loadavg", "stat", "meminfo", "vmstat", "sys/fs/file-nr")
+            ),
             lambda: system(99, bytes(128)),
-            lambda: open("/proc/sys/fs/file-nr").read(),
         )
+
+
+def _beginning(path: str) -> bytes:
+    return os.read(os.open(path, os.O_RDONLY), 20)
 
 
 class AskForTools(Attack):

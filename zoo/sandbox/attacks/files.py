@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 from zoo.sandbox.attacks.base import Attack, each, system, won
@@ -17,17 +18,22 @@ class ReadEntrant(Attack):
 
     def strike(self) -> None:
         """Any of the three prints the secret."""
-        secret = self.aims["secret"]
-        relative = os.path.relpath(secret, self.here)
-        for attempt in (
-            lambda: Path(secret).read_text(),
-            lambda: (self.here / relative).read_text(),
-            lambda: os.read(os.open("secret", os.O_RDONLY, dir_fd=os.open(Path(secret).parent, os.O_PATH)), 99),
-        ):
-            try:
-                print(attempt())
-            except OSError as error:
-                print(error)
+        for secret in self.aims["secrets"]:
+            relative = os.path.relpath(secret, self.here)
+            for attempt in (
+                Path(secret).read_text,
+                (self.here / relative).read_text,
+                partial(self._through_folder, Path(secret)),
+            ):
+                try:
+                    print(attempt())
+                except OSError as error:
+                    print(error)
+
+    @staticmethod
+    def _through_folder(secret: Path) -> bytes:
+        folder = os.open(secret.parent, os.O_PATH)
+        return os.read(os.open(secret.name, os.O_RDONLY, dir_fd=folder), 99)
 
 
 class ReadRecords(Attack):
@@ -68,7 +74,7 @@ class ListFolders(Attack):
 
     def strike(self) -> None:
         """Any list is a success."""
-        each(*(lambda folder=folder: os.listdir(folder)[:3] for folder in (self.aims["folder"], "/", "/tmp", "/home")))
+        each(*(partial(os.listdir, folder) for folder in (self.aims["folder"], "/", "/tmp", "/home")))
 
 
 class OpenHandle(Attack):
@@ -81,7 +87,7 @@ class OpenHandle(Attack):
         handle = ctypes.create_string_buffer((128).to_bytes(4, "little") + bytes(132))
         mount = ctypes.c_int()
         library = ctypes.CDLL(None, use_errno=True)
-        got = library.name_to_handle_at(-100, self.aims["secret"].encode(), handle, ctypes.byref(mount), 0)
+        got = library.name_to_handle_at(-100, self.aims["secrets"][0].encode(), handle, ctypes.byref(mount), 0)
         if got != 0:
             raise OSError(ctypes.get_errno(), "no handle")
         file = library.open_by_handle_at(os.open(self.here, os.O_RDONLY), handle, os.O_RDONLY)
@@ -97,7 +103,7 @@ class ReopenPath(Attack):
 
     def strike(self) -> None:
         """It prints the secret."""
-        file = os.open(self.aims["secret"], os.O_PATH)
+        file = os.open(self.aims["secrets"][0], os.O_PATH)
         for folder in ("/proc/self/fd", "/proc/thread-self/fd", "/dev/fd", f"/proc/{os.getpid()}/fd"):
             try:
                 print(Path(folder, str(file)).read_text())

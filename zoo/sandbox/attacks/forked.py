@@ -59,8 +59,7 @@ def _strike(folder: Path, name: str, level: str | None, writes: int) -> None:
             os.dup2(nothing.fileno(), 0)
         os.dup2(writes, 1)
         os.dup2(writes, 2)
-        sys.stdout = sys.__stdout__ = os.fdopen(1, "w", closefd=False)
-        sys.stderr = sys.__stderr__ = sys.stdout
+        sys.stdout = sys.stderr = os.fdopen(1, "w", closefd=False)
         if level is not None:
             from zoo.sandbox.confine import confine
 

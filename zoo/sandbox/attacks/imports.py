@@ -12,7 +12,6 @@ class LoopAtImport(Attack):
 
     defence = "clock of CPU time"
     faults = ("TIMEOUT",)
-    lasting = True
 
     def strike(self) -> None:
         """It is a success if the referee waits."""

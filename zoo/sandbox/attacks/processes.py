@@ -10,7 +10,10 @@ import resource
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
+
+import torch
 
 from zoo.sandbox.attacks.base import Attack, each, system, won
 
@@ -34,7 +37,7 @@ class ReadEnvironment(Attack):
     def strike(self) -> None:
         """It prints the secret, or any environment."""
         for process in self.aims["others"]:
-            each(lambda process=process: Path(f"/proc/{process}/environ").read_bytes()[:300])
+            each(partial(Path(f"/proc/{process}/environ").read_bytes))
 
 
 class ReadMemory(Attack):
@@ -46,9 +49,9 @@ class ReadMemory(Attack):
         """Any byte is a success."""
         for process in self.aims["others"]:
             each(
-                lambda process=process: os.open(f"/proc/{process}/mem", os.O_RDONLY),
-                lambda process=process: Path(f"/proc/{process}/maps").read_text()[:40],
-                lambda process=process: self._through_kernel(process),
+                partial(os.open, f"/proc/{process}/mem", os.O_RDONLY),
+                partial(Path(f"/proc/{process}/maps").read_text),
+                partial(self._through_kernel, process),
             )
 
     @staticmethod
@@ -67,7 +70,7 @@ class Trace(Attack):
     def strike(self) -> None:
         """It is a success if the process lets itself be traced, or if its parent may trace this one."""
         for process in self.aims["others"]:
-            each(lambda process=process: system(101, 0x4206, process, 0, 0))  # PTRACE_SEIZE
+            each(partial(system, 101, 0x4206, process, 0, 0))  # PTRACE_SEIZE
         each(lambda: system(101, 0, 0, 0, 0))  # PTRACE_TRACEME
 
 
@@ -81,15 +84,19 @@ class SendSignals(Attack):
         siginfo = bytes(128)
         for process in self.aims["others"]:
             each(
-                lambda process=process: os.kill(process, 0),
-                lambda process=process: system(234, process, process, 0),
-                lambda process=process: system(200, process, 0),
-                lambda process=process: system(129, process, 0, siginfo),
-                lambda process=process: system(297, process, process, 0, siginfo),
-                lambda process=process: system(424, system(434, process, 0), 0, None, 0),
-                lambda process=process: os.kill(process, signal.SIGUSR1),
+                partial(os.kill, process, 0),
+                partial(system, 234, process, process, 0),
+                partial(system, 200, process, 0),
+                partial(system, 129, process, 0, siginfo),
+                partial(system, 297, process, process, 0, siginfo),
+                partial(self._by_descriptor, process),
+                partial(os.kill, process, signal.SIGUSR1),
             )
         each(lambda: os.kill(-1, 0), lambda: os.kill(0, 0))
+
+    @staticmethod
+    def _by_descriptor(process: int) -> int:
+        return system(424, system(434, process, 0), 0, None, 0)
 
 
 class SendSignalsByPipe(Attack):
@@ -101,8 +108,8 @@ class SendSignalsByPipe(Attack):
         """It is a success if another process may be the one that is told."""
         for file in (0, 1, 2):
             each(
-                lambda file=file: fcntl.fcntl(file, fcntl.F_SETOWN, self.aims["others"][0]),
-                lambda file=file: fcntl.fcntl(file, 10, signal.SIGUSR1),  # F_SETSIG
+                partial(fcntl.fcntl, file, fcntl.F_SETOWN, self.aims["others"][0]),
+                partial(fcntl.fcntl, file, 10, signal.SIGUSR1),  # F_SETSIG
             )
 
 
@@ -188,7 +195,7 @@ class FillMemory(Attack):
 
     def strike(self) -> None:
         """It is a success if it has them."""
-        blocks = [bytearray(1 << 28) for _ in range(12)]
+        blocks = [torch.empty(1 << 28, dtype=torch.uint8) for _ in range(12)]
         won(f"{sum(map(len, blocks))} bytes")
 
 
@@ -284,7 +291,7 @@ class NewNamespaces(Attack):
         """Any of it is a success."""
         kinds = (0x10000000, 0x00020000, 0x40000000, 0x20000000, 0x08000000)
         each(
-            *(lambda kind=kind: system(272, kind) for kind in kinds),
+            *(partial(system, 272, kind) for kind in kinds),
             lambda: system(308, os.open(f"/proc/{self.aims['others'][0]}/ns/net", os.O_RDONLY), 0),
             lambda: system(165, b"none", str(self.here).encode(), b"tmpfs", 0, None),
             lambda: system(428, -100, b"/", 1),  # open_tree, a copy

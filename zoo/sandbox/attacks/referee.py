@@ -22,17 +22,20 @@ from zoo.sandbox.attacks.base import Attack, won
 OUTWARD = 4
 
 
+def _forever() -> NoReturn:
+    while True:
+        pass
+
+
 class Loop(Attack):
     """Never answers and computes for ever."""
 
     defence = "clock of CPU time"
     faults = ("TIMEOUT",)
-    lasting = True
 
     def strike(self) -> NoReturn:
         """It is a success if the referee waits."""
-        while True:
-            pass
+        _forever()
 
 
 class LoopInThreads(Attack):
@@ -40,15 +43,14 @@ class LoopInThreads(Attack):
 
     defence = "clock of CPU time"
     faults = ("TIMEOUT",)
-    lasting = True
 
     def strike(self) -> None:
         """It is a success if the referee waits, or if the process stays."""
         for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
             signal.signal(number, signal.SIG_IGN)
         for _ in range(8):
-            threading.Thread(target=Loop.strike, args=(self,)).start()
-        Loop.strike(self)
+            threading.Thread(target=_forever).start()
+        _forever()
 
 
 class Sleep(Attack):
@@ -56,7 +58,6 @@ class Sleep(Attack):
 
     defence = "clock of wall time"
     faults = ("TIMEOUT",)
-    lasting = True
 
     def strike(self) -> None:
         """It is a success if the referee waits."""
@@ -68,7 +69,6 @@ class Stop(Attack):
 
     defence = "clock of wall time"
     faults = ("TIMEOUT",)
-    lasting = True
 
     def strike(self) -> None:
         """It is a success if the referee waits."""
@@ -80,7 +80,6 @@ class Leave(Attack):
 
     defence = "a process of its own"
     faults = ("CRASH",)
-    lasting = True
 
     def strike(self) -> None:
         """It is a success if the referee ends too."""
@@ -92,7 +91,6 @@ class KillItself(Attack):
 
     defence = "a process of its own"
     faults = ("CRASH",)
-    lasting = True
 
     def strike(self) -> None:
         """It is a success if no fault comes of it."""
@@ -104,7 +102,6 @@ class ExhaustStack(Attack):
 
     defence = "a process of its own, limit on the stack"
     faults = ("CRASH", "MEMORY")
-    lasting = True
 
     def strike(self) -> None:
         """It is a success if no fault comes of it."""
@@ -122,7 +119,6 @@ class FloodLog(Attack):
 
     defence = "log drained and cut, clock"
     faults = ("TIMEOUT",)
-    lasting = True
 
     def strike(self) -> NoReturn:
         """It is a success if the referee keeps it all, or waits."""
@@ -139,6 +135,8 @@ class LeaveMines(Attack):
         """It is a success if the process stays, or if any of it runs where the referee is."""
 
         class Mine:
+            again: Any = None
+
             def __del__(self) -> None:
                 won("a finalizer ran")
                 time.sleep(10_000)
@@ -146,7 +144,7 @@ class LeaveMines(Attack):
         atexit.register(Mine.__del__, Mine())
         gc.callbacks.append(lambda *_: time.sleep(0))
         self.mine = Mine()
-        self.mine.again = self.mine  # type: ignore[attr-defined]
+        self.mine.again = self.mine
         sys.excepthook = lambda *_: time.sleep(10_000)
         threading.Thread(target=time.sleep, args=(10_000,)).start()
 
@@ -165,8 +163,8 @@ class RewriteOthers(Attack):
             if kind is not type(self):
                 kind.stolen = True
                 kind.act = lambda own, timestep, memory: (torch.zeros(0), memory)
-        sys.meta_path.insert(0, _Hook())  # type: ignore[arg-type]
-        builtins.stolen = True  # type: ignore[attr-defined]
+        sys.meta_path.insert(0, _Hook())
+        vars(builtins)["stolen"] = True
 
 
 class _Hook:
@@ -201,7 +199,6 @@ class Garbage(Attack):
 
     defence = "frames with bounds"
     faults = ("INVALID",)
-    lasting = True
 
     def strike(self) -> None:
         """It is a success if the referee takes it for an answer, or breaks."""
@@ -213,7 +210,6 @@ class HugeFrame(Attack):
 
     defence = "length read before anything is kept"
     faults = ("INVALID", "TIMEOUT")
-    lasting = True
 
     def strike(self) -> NoReturn:
         """It is a success if the referee keeps them."""
@@ -227,7 +223,6 @@ class ShortFrame(Attack):
 
     defence = "clock"
     faults = ("INVALID", "TIMEOUT")
-    lasting = True
 
     def strike(self) -> None:
         """It is a success if the referee waits for the rest."""
@@ -240,7 +235,6 @@ class EarlyAnswers(Attack):
 
     defence = "answers carry their question's number"
     faults = ("INVALID",)
-    lasting = True
 
     def strike(self) -> None:
         """It is a success if one of them counts."""
@@ -256,7 +250,6 @@ class CloseAll(Attack):
 
     defence = "a closed pipe is an end"
     faults = ("CRASH", "TIMEOUT")
-    lasting = True
 
     def strike(self) -> None:
         """It is a success if the referee waits or breaks."""
@@ -269,7 +262,6 @@ class DeepAnswer(Attack):
 
     defence = "depth of answers"
     faults = ("INVALID",)
-    lasting = True
 
     def strike(self) -> None:
         """It is a success if the referee's stack overflows."""

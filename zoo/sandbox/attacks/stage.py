@@ -7,6 +7,7 @@ nothing else.
 from __future__ import annotations
 
 import builtins
+import importlib
 import json
 import os
 import resource
@@ -96,7 +97,7 @@ class Stage:
         for server in self._servers.values():
             server.setblocking(False)
         self.aims: dict[str, Any] = {
-            "secret": str(self.folder / "entrants" / "secret"),
+            "secrets": [str(self.folder / "entrants" / "secret")],
             "folder": str(self.folder / "entrants"),
             "database": str(self.folder / "records.sqlite"),
             "drop": str(self.folder / "drop"),
@@ -109,19 +110,16 @@ class Stage:
             "others": [self._victim.pid],
         }
 
-    def prepared(self, attack: type[Agent], link: bool, others: Sequence[int] = ()) -> Path:
-        """A fresh folder with the attack's file, the aims, and with `link` a link to another entrant's file.
-
-        The numbers of further processes to be attacked are written among the aims.
-        """
-        module = __import__(attack.__module__, fromlist=["__file__"])
-        folder = Path(tempfile.mkdtemp(prefix=f"{attack.__name__}-", dir=self.folder / "agents"))
+    def prepared(self, agent: type[Agent], **further: Sequence[Any]) -> Path:
+        """A fresh folder with the agent's file as `attack.py`, and the aims with further ones, by their names."""
+        module = importlib.import_module(agent.__module__)
+        folder = Path(tempfile.mkdtemp(prefix=f"{agent.__name__}-", dir=self.folder / "agents"))
         folder.chmod(0o755)
         shutil.copy(str(module.__file__), folder / "attack.py")
-        (folder / "secret").write_text(self.secret[::-1])
-        (folder / "aims.json").write_text(json.dumps({**self.aims, "others": [*self.aims["others"], *others]}))
-        if link:
-            (folder / "link").symlink_to(self.aims["secret"])
+        aims = {
+            name: [*aim, *further.get(name, ())] if isinstance(aim, list) else aim for name, aim in self.aims.items()
+        }
+        (folder / "aims.json").write_text(json.dumps(aims))
         return folder
 
     def evidence(self, log: str) -> list[str]:
