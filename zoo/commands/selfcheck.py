@@ -1,4 +1,4 @@
-"""`zoo selfcheck`: does this installation's statistics hold what it promises?"""
+"""`zoo selfcheck`: does this installation hold what it promises? Here its statistics; the sandbox has its own file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zoo.commands.options import COUNT, SEED, json_option
+from zoo.commands.selfcheck_sandbox import sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,7 @@ Examples:
   zoo selfcheck ratings
   zoo selfcheck ratings --quick
   zoo selfcheck ratings --seed 7 --repeats 100 --json
+  zoo selfcheck sandbox
 
 \b
 `pip install openskill arena-rank` puts two other ways of rating beside ours.
@@ -28,7 +30,10 @@ Examples:
 
 @click.group(epilog=EPILOG)
 def command() -> None:
-    """Hold the zoo's statistics against synthetic truth."""
+    """Check what this installation promises: its ratings and its sandbox."""
+
+
+command.add_command(sandbox)
 
 
 @command.command(epilog=EPILOG)
