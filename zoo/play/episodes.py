@@ -15,8 +15,9 @@ from agents.protocol import JointTrajectory, Memory
 from agents.rollout import rollout
 from arenas.protocol import TimeStep, TimeSteps
 from leaderboard.records import Status
+from zoo.play.luck import seatings
 from zoo.play.referee import NEVER, first_faults
-from zoo.play.seating import Seated, seatings
+from zoo.play.seating import Seated
 
 
 class Start(NamedTuple):
@@ -112,7 +113,8 @@ class Played:
 
 def begin(seated: Seated, episodes: Tensor) -> Start:
     """Begin the episodes whose seeds are long [B], one in each copy; each is played once."""
-    memories = {seat: seated.players[seat].begin(s) for seat, s in seatings(seated.rotation, episodes).items()}
+    dealt = seatings(seated.rotation, episodes, seated.seed)
+    memories = {seat: seated.players[seat].begin(seating) for seat, seating in dealt.items()}
     return Start(memories, *seated.arena.reset(episodes, autoreset=False))
 
 
