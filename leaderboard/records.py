@@ -20,6 +20,9 @@ RULES_VERSION: int = 1
 PUBLIC_SEED: int = 0
 """The seed on which what ships is rated. A board counts no other, or one could play until lucky."""
 
+RATED: int = -1
+"""In the place of a seed: the blocks that a board counts, on the public seed and of strangers on secret ones."""
+
 SECRET_SEEDS: int = 2**62
 """Seeds from here on are numbers of secrets, see `seed_number`; what a secret deals cannot be told from its number."""
 

@@ -31,6 +31,27 @@ from sqlalchemy import (
 
 from leaderboard import records
 
+#: All that is recorded besides blocks.
+Fact = (
+    records.ArenaRecord
+    | records.EntrantRecord
+    | records.NameRecord
+    | records.CheckpointRecord
+    | records.PanelRecord
+    | records.MatchRecord
+    | records.Measurement
+    | records.SubmissionRecord
+    | records.SeedRecord
+)
+#: In which fields a fact may differ from the one recorded under its id, which stays.
+MAY_DIFFER: dict[type, set[str]] = {
+    records.ArenaRecord: {"details"},
+    records.EntrantRecord: {"label", "provenance"},
+    records.CheckpointRecord: {"path", "card", "created"},
+    records.SubmissionRecord: {"created"},
+    records.SeedRecord: {"created"},
+    records.MatchRecord: {field.name for field in dataclasses.fields(records.MatchRecord)},
+}
 metadata = MetaData()
 # A seed may need 63 bits, and Integer means 32 of them on most servers.
 _TYPES: dict[Any, Any] = {str: String(200), int: BigInteger, float: Float(53), bool: Boolean, bytes: LargeBinary}
@@ -89,6 +110,7 @@ panel = _facts("panel", records.PanelRecord)
 match = _facts("match", records.MatchRecord, Index("match_by_arena", "arena"), texts=["command"])
 measurement = _facts("measurement", records.Measurement)
 submission = _facts("submission", records.SubmissionRecord)
+seed = _facts("seed", records.SeedRecord)
 block = Table(
     "block",
     metadata,

@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, select, true
@@ -26,6 +25,7 @@ from leaderboard.records import (
     Measurement,
     NameRecord,
     PanelRecord,
+    SeedRecord,
     SubmissionRecord,
     block_id,
     canonical,
@@ -35,26 +35,9 @@ from leaderboard.store import audit, schema, tallies
 from leaderboard.store.database import name_of, open_engine, parse, plain_words
 from leaderboard.store.migrations import check_version, current_version, migrate, version_of
 from leaderboard.store.rows import block_rows, content, damaged, digest, read_blocks, record_of, row_of, same_results
+from leaderboard.store.schema import Fact as Fact
 
 R = TypeVar("R")
-#: All that is recorded besides blocks.
-Fact = (
-    ArenaRecord
-    | EntrantRecord
-    | NameRecord
-    | CheckpointRecord
-    | PanelRecord
-    | MatchRecord
-    | Measurement
-    | SubmissionRecord
-)
-_MAY_DIFFER: Mapping[type, set[str]] = {
-    ArenaRecord: {"details"},
-    EntrantRecord: {"label", "provenance"},
-    CheckpointRecord: {"path", "card", "created"},
-    SubmissionRecord: {"created"},
-    MatchRecord: {field.name for field in fields(MatchRecord)},
-}
 _AT_ONCE = 500  # ids in one IN (...): far below every database's limit
 
 
@@ -132,7 +115,7 @@ class Store:
         if isinstance(record, Measurement):
             row["id"] = hashlib.sha256(canonical(row).encode()).hexdigest()
         row["content"] = content(row)
-        ignore = {"content", *_MAY_DIFFER.get(type(record), ())}
+        ignore = {"content", *schema.MAY_DIFFER.get(type(record), ())}
         return self._retried(lambda connection: self._add_once(connection, schema.TABLES[type(record)], row, ignore))
 
     def _retried(self, add: Callable[[Connection], bool]) -> bool:
@@ -196,6 +179,15 @@ class Store:
                 raise damaged("entrant", row["id"])
         labels = {row["id"]: row["label"] for row in rows}
         return labels | {record.entrant: record.name for record in self._records(NameRecord)}
+
+    def strangers(self) -> set[str]:
+        """The ids of entrants that do not ship."""
+        marked = schema.entrant.c.provenance.contains('"stranger":true')
+        return {record.id for record in self._records(EntrantRecord, marked) if record.stranger}
+
+    def seeds(self) -> list[SeedRecord]:
+        """The secret seeds on which strangers are and were rated, in the order in which they were added."""
+        return self._records(SeedRecord)
 
     def checkpoints(self, arena: str | None = None) -> list[CheckpointRecord]:
         """The checkpoints (of one arena), in the order in which they were added."""

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arenas.protocol import ArenaSpec
+from leaderboard.records import PUBLIC_SEED as PUBLIC_SEED
 from leaderboard.records import RULES_VERSION, ArenaRecord, BlockRecord, SeatResult, block_id
 from leaderboard.statistics.estimate import Part
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.play.episodes import Played, play_episodes
-from zoo.play.luck import PUBLIC_SEED as PUBLIC_SEED
 from zoo.play.luck import episode_seeds
 from zoo.play.seating import blame, rotations, sit_down
 from zoo.work.pool import Contact, Job, name_of, work

@@ -144,12 +144,13 @@ def test_a_read_only_store_without_tallies_has_the_same_board_and_writes_nothing
 
 
 def as_version_1(path) -> None:
-    """Takes from a database what the migration to version 2 adds."""
+    """Takes from a database what the migrations add."""
     with Store(path) as store, store._writing() as connection:
         for index in ("tally_by_pairing", "block_by_pairing"):
             connection.execute(text(f"drop index {index}"))
         connection.execute(text("drop table tally"))
         connection.execute(text("drop table name"))
+        connection.execute(text("drop table seed"))
         for column in ("weights", "scale", "anchors", "texts", "details"):
             connection.execute(text(f"alter table panel drop column {column}"))
         for table in ("arena", "entrant", "checkpoint", "panel", "match", "measurement", "submission", "block"):
