@@ -1,0 +1,1 @@
+"""Strangers' agents in processes of their own."""
