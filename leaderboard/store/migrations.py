@@ -83,7 +83,8 @@ def _seal(connection: Connection, table: str, row: int, made: str) -> None:
 
 
 def _logs_of_faults(connection: Connection) -> None:
-    """What agents printed before they failed."""
+    """What agents printed before they failed; and who spoiled a game has lost it, so such tallies are made again."""
+    connection.exec_driver_sql("DELETE FROM tally WHERE faults <> '[{},{}]'")
     words = ("id", "block", "seat", "entrant", "status", "content")
     columns = [
         *(f"{name} VARCHAR(200) NOT NULL" for name in words),

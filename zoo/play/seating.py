@@ -19,7 +19,6 @@ from zoo.entry.entrant import Entrant
 from zoo.errors import UserError, broke
 from zoo.play.referee import Absent, seat_under_referees
 from zoo.sandbox.fault import AgentFault
-from zoo.sandbox.levels import isolation
 
 #: Seat -> number of the entrant that sits there.
 Rotation = Mapping[str, int]
@@ -81,7 +80,7 @@ def sit_down(
         except AgentFault as fault:
             if fault.retry and patient:
                 raise
-            players |= dict.fromkeys(seats, Absent(fault, seats, isolation()))
+            players |= dict.fromkeys(seats, Absent(fault, seats, entrants[number].isolation))
     return Seated(arena, seat_under_referees(players, arena.spec, patient=patient), rotation)
 
 

@@ -1,1 +1,0 @@
-"""Strangers' agents in processes of their own."""
