@@ -1,0 +1,1 @@
+"""Strangers' agents in processes of their own: confined, timed, and asked through frames of plain data."""
