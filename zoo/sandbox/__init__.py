@@ -1,1 +1,1 @@
-"""Strangers' agents in processes of their own: confined, timed, and asked through frames of plain data."""
+"""Strangers' agents act in confined processes of their own."""
