@@ -9,22 +9,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 RULES_VERSION: int = 1
 """Version of the rules by which blocks are seeded and seated. Blocks of another version are never mixed in a table."""
-
-PUBLIC_SEED: int = 0
-"""The seed on which what ships is rated. A board counts no other, or one could play until lucky."""
-
-RATED: int = -1
-"""In the place of a seed: the blocks that a board counts, on the public seed and of strangers on secret ones."""
-
-SECRET_SEEDS: int = 2**62
-"""Seeds from here on are numbers of secrets, see `seed_number`; what a secret deals cannot be told from its number."""
 
 KINDS: tuple[str, ...] = ("competitive", "cooperative", "mixed")
 
@@ -70,11 +61,6 @@ def block_id(
     """Identity of a block: sha256 (64 hex digits) of everything that decides its outcome, and of nothing else."""
     what = [arena, sorted(entrants), mode, seed, first_episode, episodes, rules_version]
     return hashlib.sha256(canonical(what).encode()).hexdigest()
-
-
-def seed_number(commitment: str) -> int:
-    """The number in [2^62, 2^63) under which blocks name a secret seed, from its commitment (64 hex digits)."""
-    return int(commitment[:16], 16) >> 2 | SECRET_SEEDS
 
 
 @dataclass(frozen=True)
@@ -288,6 +274,40 @@ class SeatResult:
 
 
 @dataclass(frozen=True)
+class LogRecord:
+    """One kind of fault that an entrant had in one seat under one rotation of a block, and what it printed.
+
+    Attributes:
+        id: block, rotation, seat and status.
+        block, rotation, seat, entrant: where, and whose fault.
+        status: its kind, see `Status`.
+        first_episode: number of the first episode that it spoiled; episodes: how many.
+        message: what happened, in one line.
+        tail: the end of what the agent printed, at most `TAIL` characters.
+
+    What no database can hold (null characters, halves of characters) is replaced in the texts.
+    """
+
+    id: str
+    block: str
+    rotation: int
+    seat: str
+    entrant: str
+    status: str
+    first_episode: int
+    episodes: int
+    message: str
+    tail: str = ""
+
+    TAIL: ClassVar[int] = 8_000
+
+    def __post_init__(self) -> None:
+        for name, text in (("message", " ".join(self.message.split())[: self.TAIL]), ("tail", self.tail[-self.TAIL :])):
+            sound = text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+            object.__setattr__(self, name, sound)
+
+
+@dataclass(frozen=True)
 class BlockRecord:
     """One pairing x all seat rotations x `episodes` paired seeds: the unit of work and of evidence.
 
@@ -301,6 +321,7 @@ class BlockRecord:
         episodes: k, the number of episodes, the same in every rotation.
         rules_version: `RULES_VERSION` under which it was played.
         results: one per rotation and seat.
+        logs: the faults in it, when it comes from play; they are no part of what was played, and not read with it.
 
     Raises:
         ValueError: the pairing is not two sorted ids, there is no episode or no result, a seat has two
@@ -316,6 +337,7 @@ class BlockRecord:
     episodes: int
     rules_version: int
     results: tuple[SeatResult, ...]
+    logs: tuple[LogRecord, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.entrants) != 2 or self.entrants[0] > self.entrants[1]:
@@ -370,16 +392,3 @@ class SubmissionRecord:
     arena: str
     details: Mapping[str, Any]
     created: str
-
-
-@dataclass(frozen=True)
-class SeedRecord:
-    """A secret seed on which strangers are rated: `id` is its commitment, the sha256 of the secret (64 hex digits)."""
-
-    id: str
-    created: str
-
-    @property
-    def number(self) -> int:
-        """Under which blocks name it."""
-        return seed_number(self.id)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.records import PUBLIC_SEED, SECRET_SEEDS, STATUSES
+from leaderboard.records import STATUSES
+from leaderboard.seeds import PUBLIC_SEED, SECRET_SEEDS
 from leaderboard.statistics.counts import Counts
 from leaderboard.statistics.panel_means import Floats, Ints, PairReturns, PanelMeans, gather
 from leaderboard.statistics.tally import Tally

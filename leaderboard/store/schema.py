@@ -29,29 +29,8 @@ from sqlalchemy import (
     Text,
 )
 
-from leaderboard import records
+from leaderboard import records, seeds
 
-#: All that is recorded besides blocks.
-Fact = (
-    records.ArenaRecord
-    | records.EntrantRecord
-    | records.NameRecord
-    | records.CheckpointRecord
-    | records.PanelRecord
-    | records.MatchRecord
-    | records.Measurement
-    | records.SubmissionRecord
-    | records.SeedRecord
-)
-#: In which fields a fact may differ from the one recorded under its id, which stays.
-MAY_DIFFER: dict[type, set[str]] = {
-    records.ArenaRecord: {"details"},
-    records.EntrantRecord: {"label", "provenance"},
-    records.CheckpointRecord: {"path", "card", "created"},
-    records.SubmissionRecord: {"created"},
-    records.SeedRecord: {"created"},
-    records.MatchRecord: {field.name for field in dataclasses.fields(records.MatchRecord)},
-}
 metadata = MetaData()
 # A seed may need 63 bits, and Integer means 32 of them on most servers.
 _TYPES: dict[Any, Any] = {str: String(200), int: BigInteger, float: Float(53), bool: Boolean, bytes: LargeBinary}
@@ -106,11 +85,12 @@ arena = _facts("arena", records.ArenaRecord)
 entrant = _facts("entrant", records.EntrantRecord, texts=["label"])
 name = _facts("name", records.NameRecord, texts=["name"])
 checkpoint = _facts("checkpoint", records.CheckpointRecord, texts=["path"], loose=["arena"])
+log = _facts("log", records.LogRecord, Index("log_by_block", "block"), texts=["message", "tail"])
 panel = _facts("panel", records.PanelRecord)
 match = _facts("match", records.MatchRecord, Index("match_by_arena", "arena"), texts=["command"])
 measurement = _facts("measurement", records.Measurement)
 submission = _facts("submission", records.SubmissionRecord)
-seed = _facts("seed", records.SeedRecord)
+seed = _facts("seed", seeds.SeedRecord)
 block = Table(
     "block",
     metadata,

@@ -7,7 +7,7 @@ otherwise. Adding a fact twice adds it once. A fact that contradicts the one rec
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
@@ -21,21 +21,32 @@ from leaderboard.records import (
     BlockRecord,
     CheckpointRecord,
     EntrantRecord,
+    LogRecord,
     MatchRecord,
     Measurement,
     NameRecord,
     PanelRecord,
-    SeedRecord,
     SubmissionRecord,
     block_id,
     canonical,
 )
+from leaderboard.seeds import SeedRecord
 from leaderboard.statistics.tally import Tally
 from leaderboard.store import audit, schema, tallies
 from leaderboard.store.database import name_of, open_engine, parse, plain_words
+from leaderboard.store.facts import MAY_DIFFER, Fact
 from leaderboard.store.migrations import check_version, current_version, migrate, version_of
-from leaderboard.store.rows import block_rows, content, damaged, digest, read_blocks, record_of, row_of, same_results
-from leaderboard.store.schema import Fact as Fact
+from leaderboard.store.rows import (
+    block_rows,
+    content,
+    contradicts,
+    damaged,
+    digest,
+    read_blocks,
+    record_of,
+    row_of,
+    same_results,
+)
 
 R = TypeVar("R")
 _AT_ONCE = 500  # ids in one IN (...): far below every database's limit
@@ -98,8 +109,8 @@ class Store:
 
         What was recorded first under an id stays. The details of an arena, the label and provenance of an entrant,
         what tells where and when a checkpoint or a submission was made, and all of a match may differ from it; all
-        else may not. A block is added with all its seat results in one transaction: a process killed in it leaves no
-        trace of it.
+        else may not. A block is added with all its seat results and logs in one transaction: a process killed in it
+        leaves no trace of it.
 
         Raises:
             StoreError: as for every method; also where the record differs from the one under its id. Of a block that
@@ -115,7 +126,7 @@ class Store:
         if isinstance(record, Measurement):
             row["id"] = hashlib.sha256(canonical(row).encode()).hexdigest()
         row["content"] = content(row)
-        ignore = {"content", *schema.MAY_DIFFER.get(type(record), ())}
+        ignore = {"content", *MAY_DIFFER.get(type(record), ())}
         return self._retried(lambda connection: self._add_once(connection, schema.TABLES[type(record)], row, ignore))
 
     def _retried(self, add: Callable[[Connection], bool]) -> bool:
@@ -135,9 +146,12 @@ class Store:
         if not self._add_once(connection, schema.block, row, {"content"}):
             (known,) = read_blocks(connection, schema.block.c.id == record.id)
             if not same_results(record.results, known.results):
-                raise _contradicts("block", record.id, ["results"])
+                raise contradicts("block", record.id, ["results"])
             return False
         connection.execute(insert(schema.seat_result), results)
+        for log in record.logs:
+            about = row_of(log)
+            self._add_once(connection, schema.log, about | {"content": content(about)}, MAY_DIFFER[LogRecord])
         arena = connection.execute(select(schema.arena).where(schema.arena.c.id == record.arena)).mappings().one()
         tallies.add(connection, record_of(ArenaRecord, dict(arena)), record)
         return True
@@ -148,7 +162,7 @@ class Store:
             connection.execute(insert(table).values(**row))
             return True
         if changed := [name for name in row if name not in ignore and old[name] != row[name]]:
-            raise _contradicts(table.name, row["id"], changed)
+            raise contradicts(table.name, row["id"], changed)
         return False
 
     # Reading. Records come back as they were added.
@@ -334,6 +348,12 @@ class Store:
         """The submissions (to one arena), in the order in which they were added."""
         return self._records(SubmissionRecord, arena=arena)
 
+    def logs(self, blocks: Iterable[str], entrant: str | None = None) -> list[LogRecord]:
+        """The faults (of one entrant) in these blocks, by block, rotation and seat."""
+        column = schema.log.c.block
+        logs = [log for some in _chunks(blocks) for log in self._records(LogRecord, column.in_(some), entrant=entrant)]
+        return sorted(logs, key=lambda log: (log.block, log.rotation, log.seat, log.status))
+
     # The cache of views: the one thing here that may be overwritten, since it can be computed again.
 
     def cached_view(self, arena: str, mode: str, rules_version: int, inputs: str) -> str | None:
@@ -365,13 +385,6 @@ class Store:
 def _equal(table: Table, **values: Any) -> list[ColumnElement[bool]]:
     """The conditions that columns have these values; None stands for any."""
     return [table.c[name] == value for name, value in values.items() if value is not None]
-
-
-def _contradicts(table: str, id: str, changed: Sequence[str]) -> StoreError:
-    return StoreError(
-        f"{table} {id[:64]} is already recorded with other content ({', '.join(changed)}); "
-        "what was recorded first stays"
-    )
 
 
 def _check_readable(connection: Connection) -> None:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.errors import StoreError
 from leaderboard.labels import unique_labels
-from leaderboard.records import PUBLIC_SEED, RATED, RULES_VERSION, ArenaRecord, Measurement, PanelRecord, canonical
+from leaderboard.records import RULES_VERSION, ArenaRecord, Measurement, PanelRecord, canonical
+from leaderboard.seeds import PUBLIC_SEED, RATED
 from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
 from leaderboard.views import strangers
 from leaderboard.views.columns import BY_NAME, COLUMNS, figure

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from leaderboard.records import PUBLIC_SEED, RATED
+from leaderboard.seeds import PUBLIC_SEED, RATED
 from leaderboard.statistics.tally import Tally
 
 if TYPE_CHECKING:

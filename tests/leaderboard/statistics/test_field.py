@@ -7,7 +7,8 @@ from itertools import combinations_with_replacement, product
 import numpy as np
 import pytest
 
-from leaderboard.records import SECRET_SEEDS, Status
+from leaderboard.records import Status
+from leaderboard.seeds import SECRET_SEEDS
 from leaderboard.statistics.field import MOST_SERIES, SERIES, field_of
 from leaderboard.statistics.tally import Tally
 

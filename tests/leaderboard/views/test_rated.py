@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from leaderboard.records import PUBLIC_SEED, RATED, EntrantRecord, SeedRecord, seed_number
+from leaderboard.records import EntrantRecord
 from leaderboard.report import tables
 from leaderboard.report.terminal import board_view, to_text
+from leaderboard.seeds import PUBLIC_SEED, RATED, SeedRecord, seed_number
 from leaderboard.store.migrations import MIGRATIONS, migrate
 from leaderboard.store.store import Store
 from leaderboard.views.board import board
