@@ -16,6 +16,7 @@ from leaderboard.report.cells import (
     partners,
     predicted,
     robustness,
+    set_apart,
     shown,
     texts,
 )
@@ -92,6 +93,7 @@ def _board_markdown(board: Board) -> str:
         board.method,
         *captions(columns),
         *predicted(board),
+        set_apart(board),
     ]
     caption = _escaped(" ".join(filter(None, terms)))
     title = f"### {clean(board.arena)}: {board.kind}, mode {board.mode}"

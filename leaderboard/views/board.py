@@ -21,13 +21,14 @@ from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
 from leaderboard.views import strangers
 from leaderboard.views.columns import BY_NAME, COLUMNS, figure
 from leaderboard.views.exploitability import by_subject
+from leaderboard.views.submissions import NOBODY, Apart, apart
 
 if TYPE_CHECKING:
     from leaderboard.statistics.prediction import Forecasts
     from leaderboard.store.store import Store
     from leaderboard.views.standings import Ranked, Terms
 
-_VIEW = 6  # version of what a board holds: a cached one of another version is computed again
+_VIEW = 8  # version of what a board holds: a cached one of another version is computed again
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ class Board:
         seed: match seed whose blocks are counted, None for all.
         rules_version: version of the rules under which the blocks were played.
         rows: sorted by side, then rank; those without a rank come last.
+        apart: {"label", "entrant", "reason", "games"} of every submission that does not count: withdrawn, disqualified,
+            or replaced by a later version.
     """
 
     arena: str
@@ -118,11 +121,13 @@ class Board:
     seed: int | None
     rules_version: int
     rows: tuple[Row, ...]
+    apart: tuple[Mapping[str, Any], ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {field.name: getattr(self, field.name) for field in fields(self)} | {
             "panel_members": list(self.panel_members),
+            "apart": list(self.apart),
             "rows": [row.to_json() for row in self.rows],
         }
 
@@ -135,7 +140,7 @@ class Board:
         """The board that gave this JSON."""
         data: dict[str, Any] = json.loads(text)
         rows = tuple(Row.from_json(row) for row in data.pop("rows"))
-        return cls(**data | {"panel_members": tuple(data["panel_members"])}, rows=rows)
+        return cls(**data | {name: tuple(data[name]) for name in ("panel_members", "apart")}, rows=rows)
 
 
 def board(
@@ -160,11 +165,11 @@ def board(
     if panel is not None and panel.id.endswith("/panel-0"):  # what earlier versions called a game without a panel
         panel = None
     labels, matches = store.labels(), store.match_entrants(arena_id, mode)
-    measured = store.measurements(arena_id)
+    measured, set_apart = store.measurements(arena_id), apart(store.submissions(), arena_id)
     key = (arena_id, mode, RULES_VERSION)
     facts = [asdict(measurement) for measurement in measured]
     state = store.block_state(arena_id, mode, seed)
-    depends_on = [_VIEW, seed, panel and asdict(panel), labels, len(matches), state, facts]
+    depends_on = [_VIEW, seed, panel and asdict(panel), labels, len(matches), state, facts, asdict(set_apart)]
     inputs = hashlib.sha256(canonical([*key, *depends_on]).encode()).hexdigest()
     if not rebuild and (text := store.cached_view(*key, inputs)) is not None:
         return Board.from_json(text)
@@ -179,6 +184,7 @@ def board(
         labels=labels,
         matches=matches,
         measurements=measured,
+        set_apart=set_apart,
     )
     text = made.to_json()
     # The cache saves time and nothing else: a full disk, a busy database or a read-only one must not hide the board.
@@ -197,6 +203,7 @@ def make_board(
     labels: Mapping[str, str] | None = None,
     matches: Iterable[Sequence[str]] = (),
     measurements: Iterable[Measurement] = (),
+    set_apart: Apart = NOBODY,
 ) -> Board:
     """The board of these tallies, which are of one arena, mode and rules version; their order does not matter.
 
@@ -209,7 +216,10 @@ def make_board(
         labels: {entrant id: label}.
         matches: the entrants of each match.
         measurements: of the arena's entrants, oldest first.
+        set_apart: who does not count.
     """
+    listed = set_apart.listed(tallies, arena)
+    tallies = set_apart.counted(tallies, panel.entrants if panel else ())
     everybody = tuple(sorted({who for tally in tallies for who in (tally.first, tally.second)}))
     if panel is None and mode == "learn":
         panel = PanelRecord("", arena.id, everybody)
@@ -235,6 +245,7 @@ def make_board(
         seed=seed,
         rules_version=RULES_VERSION,
         rows=tuple(row for part in ranked for row in _rows(part, names)),
+        apart=listed,
     )
 
 
