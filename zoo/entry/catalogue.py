@@ -20,7 +20,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.entry import checkpoint
-from zoo.entry.registry import AGENTS, ARENAS, AgentEntry, ArenaEntry, library, load_agent, load_arena, names
+from zoo.entry.registry import (
+    AGENTS,
+    ARENAS,
+    OURS,
+    AgentEntry,
+    ArenaEntry,
+    library,
+    load_agent,
+    load_arena,
+    names,
+)
 from zoo.entry.settings import ConfigField, argument_fields, config_fields, split
 from zoo.errors import UserError
 
@@ -30,7 +40,6 @@ if TYPE_CHECKING:
 #: What a list says of one name, as plain data; an entry that cannot be imported has its `fault` alone.
 Facts = dict[str, Any]
 KEPT = Path(__file__).with_suffix(".json")
-_OURS = ("agents", "arenas", "zoo")
 
 
 def agent_list() -> dict[str, Facts]:
@@ -54,7 +63,7 @@ def write() -> None:
 
 
 def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] in _OURS
+    return module.partition(".")[0] in OURS
 
 
 def _list(group: str, describe: Callable[[str], Facts]) -> dict[str, Facts]:
