@@ -99,14 +99,19 @@ def declared(data: Any) -> Declared:
         _need(type(attributes.get(attribute)) is kind, f"`{attribute}` is not what it should be")
     _need(attributes.keys() == kinds.keys() | {"departed"}, "it declares something unknown")
     for words in (attributes["needs"], attributes["needs_to_learn"]):
-        _need(len(words) <= _WORDS and all(type(word) is str and len(word) <= 100 for word in words), "`needs` is no set of words")
+        _need(
+            len(words) <= _WORDS and all(type(word) is str and len(word) <= 100 for word in words),
+            "`needs` is no set of words",
+        )
     _need(attributes["owns"] in ("seat", "side", "all"), "`owns` is neither seat, side nor all")
     _need(type(fields) is list and len(fields) <= _FIELDS, "it has too many settings")
     _need(type(files) is list and all(type(file) is str and len(file) <= 1000 for file in files), "it names no files")
     columns = []
     for field in fields:
         _need(type(field) is list and len(field) == 3, "a setting is incomplete")
-        _need(type(field[0]) is str and field[0].isidentifier() and not field[0].startswith("__"), "a setting has no name")
+        _need(
+            type(field[0]) is str and field[0].isidentifier() and not field[0].startswith("__"), "a setting has no name"
+        )
         columns.append((field[0], _kind(field[1]), from_plain(field[2])))
     return Declared(name, attributes, tuple(columns), tuple(files))
 
@@ -140,5 +145,3 @@ def _kind(data: Any, depth: int = 0) -> Any:
         if data[0] == "union":
             return typing.Union[tuple(_kind(inner, depth + 1) for inner in data[1:])]  # noqa: UP007
     raise ValueError("a setting has no type")
-
-

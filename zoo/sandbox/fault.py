@@ -16,11 +16,14 @@ class AgentFault(Exception):
         log: the end of what the agent wrote to its standard output and error, at most 8 kB.
         retry: True where the process was ended from outside, so that the same game may be played once more with a
             fresh one; whoever dies so twice in one game has done it himself.
+        seats: the seats that the agent fills; none where it was not made yet.
     """
 
-    def __init__(self, status: Status, message: str, log: str = "", retry: bool = False) -> None:
+    def __init__(
+        self, status: Status, message: str, log: str = "", retry: bool = False, seats: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(message)
-        self.status, self.message, self.log, self.retry = status, message, log, retry
+        self.status, self.message, self.log, self.retry, self.seats = status, message, log, retry, seats
 
     def __str__(self) -> str:
         return self.message

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from zoo.errors import UserError, nearest
 
@@ -27,6 +29,25 @@ def choose(level: str) -> None:
         UserError: there is no such level.
     """
     os.environ[_VARIABLE] = _known(level, "--isolation")
+
+
+@contextmanager
+def at(level: str | None) -> Iterator[None]:
+    """This level within, and the one before afterwards; None changes nothing.
+
+    Raises:
+        UserError: there is no such level.
+    """
+    before = os.environ.get(_VARIABLE)
+    try:
+        if level is not None:
+            choose(level)
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_VARIABLE, None)
+        else:
+            os.environ[_VARIABLE] = before
 
 
 def refusal(level: str) -> str | None:

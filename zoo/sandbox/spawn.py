@@ -31,7 +31,7 @@ _START = 120.0  # seconds for the zygote to import its libraries on a busy machi
 _ANSWER = 30.0  # seconds for any other answer of the zygote
 _SAYS = 8192  # bytes that any reply may have: a fault in words
 _NUMBERS = 512  # questions for which numbers are drawn at once
-_ENVIRONMENT = ("LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")  # nothing else of the referee's is handed on
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")  # nothing else of the referee's is handed on
 
 
 class ZygoteGone(Exception):
@@ -39,9 +39,9 @@ class ZygoteGone(Exception):
 
 
 class _Zygote:
-    """A running zygote. It belongs to the process that started it."""
+    """A running zygote. It belongs to the process that started it; `hash_seed` orders the sets of its children."""
 
-    def __init__(self) -> None:
+    def __init__(self, hash_seed: str) -> None:
         self.owner = os.getpid()
         self._lock = threading.Lock()
         self._number = 0
@@ -57,7 +57,7 @@ class _Zygote:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
-            env=_environment(),
+            env=_environment(hash_seed),
             cwd="/",
             start_new_session=True,  # deaf to Ctrl-C, which its referee hears
         )
@@ -114,29 +114,30 @@ def _path() -> list[str]:
     return [folder for folder in dict.fromkeys([*sys.path, root]) if folder not in here]
 
 
-def _environment() -> dict[str, str]:
+def _environment(hash_seed: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**kept, **threads, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, **threads, "PYTHONHASHSEED": hash_seed, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-_running: _Zygote | None = None
+_running: dict[str, _Zygote] = {}  # by their hash seeds
 _starting = threading.Lock()
 
 
-def _zygote() -> _Zygote:
+def _zygote(hash_seed: str) -> _Zygote:
     """This process's zygote, started on the first need and again where it has ended."""
-    global _running
     with _starting:
-        if _running is None or _running.gone or _running.owner != os.getpid():
-            _running = _Zygote()
-        return _running
+        known = _running.get(hash_seed)
+        if known is None or known.gone or known.owner != os.getpid():
+            known = _running[hash_seed] = _Zygote(hash_seed)
+        return known
 
 
 @atexit.register
 def _close() -> None:
-    if _running is not None and not _running.gone and _running.owner == os.getpid():
-        _running.close()
+    for known in _running.values():
+        if not known.gone and known.owner == os.getpid():
+            known.close()
 
 
 class FarEnd:
@@ -146,6 +147,7 @@ class FarEnd:
         level: how it is confined.
         folder: the only folder of its own that it may read.
         allowances: what it may use.
+        hash_seed: orders the sets of its process.
 
     Attributes:
         isolation: the level and what enforces it.
@@ -155,7 +157,7 @@ class FarEnd:
         AgentFault: it ended at once.
     """
 
-    def __init__(self, level: str, folder: Path, allowances: Allowances) -> None:
+    def __init__(self, level: str, folder: Path, allowances: Allowances, hash_seed: str = "0") -> None:
         self.dead: AgentFault | None = None
         self._allowances = allowances
         self._numbers: list[int] = []
@@ -163,7 +165,7 @@ class FarEnd:
         ours_in, theirs_out = os.pipe()
         self._line = Line(ours_in, ours_out)
         try:
-            self._spawn(level, [str(folder)], (theirs_in, theirs_out))
+            self._spawn(hash_seed, level, [str(folder)], (theirs_in, theirs_out))
         except ZygoteGone:
             self._line.close()
             raise AgentFault(Status.CRASH, "the process that agents are started from has ended", retry=True) from None
@@ -171,16 +173,22 @@ class FarEnd:
             os.close(theirs_in)
             os.close(theirs_out)
         self._finalizer = weakref.finalize(self, _forget, self._zygote, self.number, self._line, self.watch)
-        reply = self.ask(HELLO, limit=_SAYS, allowed=allowances.make, items=32)
+        try:
+            reply = self.ask(HELLO, limit=_SAYS, allowed=allowances.make, items=32)
+        except AgentFault as fault:
+            if fault.retry:
+                raise
+            said = fault.log.strip().splitlines()[-1:] or [fault.message]  # no stranger's code has run yet
+            raise UserError(f"this machine cannot isolate agents at level {level}: {one_line(said[0])}") from fault
         mechanisms = reply[0] if len(reply) == 1 and type(reply[0]) is list else []
         self.isolation = f"{level} ({', '.join(map(str, mechanisms))})" if mechanisms else level
 
-    def _spawn(self, level: str, folders: list[str], fds: tuple[int, int]) -> None:
-        self._zygote = _zygote()
+    def _spawn(self, hash_seed: str, level: str, folders: list[str], fds: tuple[int, int]) -> None:
+        self._zygote = _zygote(hash_seed)
         try:
             self.number, pid = self._zygote.spawn(level, folders, fds)
         except ZygoteGone:  # nothing was lost with it yet, so another one is started
-            self._zygote = _zygote()
+            self._zygote = _zygote(hash_seed)
             self.number, pid = self._zygote.spawn(level, folders, fds)
         self.watch = Stopwatch(pid, self._allowances)
 
@@ -271,7 +279,7 @@ def _forget(of: _Zygote, number: int, line: Line, watch: Stopwatch) -> None:
 
 
 def _obituary(how: int | None, log: str) -> AgentFault:
-    """The fault of a process that ended by itself: its exit code, or minus the signal; None where it only fell silent."""
+    """The fault of a process that ended: `how` is its exit code or minus the signal, None where it only fell silent."""
     if how is None:
         return AgentFault(Status.CRASH, "it closed the pipe through which it answers")
     if how >= 0:

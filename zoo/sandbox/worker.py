@@ -23,7 +23,6 @@ from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Sea
 from arenas.protocol import Action, SeatSpec, TimeStep
 from zoo.errors import place
 from zoo.sandbox import frames
-from zoo.sandbox.confine import Limits, confine
 from zoo.sandbox.declare import describe
 from zoo.sandbox.frames import FAULT, OK, REFUSED, Ended, as_tensor, as_tensors, tensors_as_data
 from zoo.sandbox.log import one_line
@@ -41,11 +40,13 @@ class _Worker:
 
     def __init__(self, mechanisms: tuple[str, ...]) -> None:
         self.mechanisms = mechanisms
-        self.kind: type[Agent] = Agent
+        self.kind: Any = None
         self.agent: Any = None
         self.memories: dict[int, Memory] = {}
         self.notes: dict[int, bool] = {}  # token -> whether the game is one to learn from
-        self.seen: dict[str, tuple[list[Any], list[Any]]] = {}  # seat -> forms and leaves of its last time step
+        self.seen: dict[
+            str, tuple[list[Any], list[Any], list[str]]
+        ] = {}  # seat -> its last time step: forms, leaves, groups
         self.operations: dict[int, Callable[..., list[Any]]] = {
             frames.HELLO: self.hello,
             frames.LOAD: self.load,
@@ -114,20 +115,21 @@ class _Worker:
     def _timestep(self, seat: str, forms: Any, content: list[Any]) -> TimeStep:
         """The time step whose changed leaves are in `content`; the others are as in the seat's last one."""
         if forms is not None:
-            self.seen[seat] = ([f and (frames.DTYPES[f[0]][1], f[1]) for f in forms[0]], [None] * len(forms[0]), forms[1])
+            each, groups = forms
+            self.seen[seat] = ([f and (frames.DTYPES[f[0]][1], f[1]) for f in each], [None] * len(each), groups)
         known, leaves, groups = self.seen[seat]
         for index, fresh in enumerate(content):
             if fresh is not None:
                 dtype, shape = known[index]
                 leaf = torch.frombuffer(bytearray(fresh), dtype=dtype) if fresh else torch.empty(0, dtype=dtype)
                 leaves[index] = leaf.view(shape) if len(shape) != 1 else leaf
-        common = dict(zip(groups, leaves[9:], strict=True))
-        return TimeStep(*leaves[:9], common)
+        return _timestep(leaves[:9], dict(zip(groups, leaves[9:], strict=True)))
 
     def learn(self, joint: Any, state: Any, context: list[Any]) -> list[Any]:
         seats, seed, update = context
         given = JointTrajectory(
-            {seat: self._trajectory(*parts) for seat, parts in joint.items()}, None if state is None else as_tensor(state)
+            {seat: self._trajectory(*parts) for seat, parts in joint.items()},
+            None if state is None else as_tensor(state),
         )
         metrics = self.agent.learn(given, LearningContext(tuple(seats), seed, update))
         return [{str(name): float(value) for name, value in (metrics or {}).items()}]
@@ -136,7 +138,7 @@ class _Worker:
         leaves = [None if leaf is None else as_tensor(leaf) for leaf in timesteps]
         value, message, extras = action
         done = Action(as_tensor(value), None if message is None else as_tensor(message), as_tensors(extras))
-        steps = TimeStep(*leaves, as_tensors(common))  # type: ignore[arg-type]  # which may be None is the arena's to say
+        steps = _timestep(leaves, as_tensors(common))
         return Trajectory(steps, done, None if token is None else self.memories[token])
 
     def get(self, which: str) -> list[Any]:
@@ -153,13 +155,17 @@ class _Worker:
         return [attrgetter(path)(importlib.import_module(module))(self.kind, *arguments)]
 
 
-def serve(inward: int, outward: int, level: str, readable: list[Path]) -> None:
-    """Confine this process, then answer questions until there are no more."""
-    try:
-        worker = _Worker(confine(level, readable, Limits()))
-    except OSError as error:
-        frames.write_exactly(outward, frames.pack([0, FAULT, one_line(f"cannot be confined: {error}"), "CRASH"]))
-        return
+def _timestep(leaves: list[Any], common: dict[str, Tensor]) -> TimeStep:
+    return TimeStep._make([*leaves, common])
+
+
+def serve(inward: int, outward: int, confine: Callable[[], tuple[str, ...]]) -> None:
+    """Confine this process, then answer questions until there are no more.
+
+    Raises:
+        NotConfined: it was to no avail; no stranger's code has run.
+    """
+    worker = _Worker(confine())
     try:
         while True:
             number, operation, *arguments = frames.unpack_own(frames.read_exactly(inward))
@@ -177,7 +183,9 @@ def _import(folder: Path, file: str, attribute: str) -> type[Agent]:
     """The class in a file of the agent's folder, which its other files can be imported from."""
     sys.path.insert(0, str(folder))
     parts = file.removesuffix(".py").split("/")
-    packaged = len(parts) > 1 and all((folder.joinpath(*parts[:n]) / "__init__.py").is_file() for n in range(1, len(parts)))
+    packaged = len(parts) > 1 and all(
+        (folder.joinpath(*parts[:n]) / "__init__.py").is_file() for n in range(1, len(parts))
+    )
     if packaged:
         module = importlib.import_module(".".join(parts).removesuffix(".__init__"))
     else:
@@ -245,5 +253,3 @@ def _log(error: BaseException) -> None:
         os.write(2, text.encode("utf-8", "replace"))
     except Exception:  # an exception may refuse to be shown, and the log may be closed
         pass
-
-

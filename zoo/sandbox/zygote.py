@@ -16,7 +16,6 @@ import fcntl
 import gc
 import os
 import random
-import resource
 import select
 import signal
 import socket
@@ -24,6 +23,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,8 @@ class _Zygote:
             return False
         what, number, *rest = msgpack.unpackb(message)
         if what == SPAWN:
-            self._answer(self._spawn(number, *rest, fds))
+            level, readable = rest
+            self._answer(self._spawn(number, level, readable, fds))
         elif what == LOG:
             self._answer([self._children[number].tail.content])
         elif what == BURY:
@@ -139,12 +140,11 @@ def _become_worker(zygote: int, fds: list[int], log: int, level: str, readable: 
         aside = [fcntl.fcntl(fd, fcntl.F_DUPFD, 16) for fd in (nothing, log, log, *fds)]
         for target, fd in enumerate(aside):
             os.dup2(fd, target, inheritable=False)
-        os.closerange(len(aside), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         os.environ.clear()
         random.seed(0)
-        from zoo.sandbox import worker
+        from zoo.sandbox import confine, worker
 
-        worker.serve(3, 4, level, readable)
+        worker.serve(3, 4, partial(confine.confine, level, readable, keep=range(5), parent=zygote))
     except BaseException:  # nobody may go on in the zygote's name
         import traceback
 
@@ -170,9 +170,10 @@ def main(control: int, referee: int) -> None:
     """
     if referee:
         die_with_parent(referee)
-    from zoo.sandbox import imports
+    from zoo.sandbox import confine, imports
 
     imports.preload()
+    confine.prepare()
     sys.dont_write_bytecode = True
     gc.collect()
     gc.freeze()  # a fork shares these pages as long as nobody counts through them
