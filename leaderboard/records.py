@@ -385,7 +385,16 @@ class Measurement:
 
 @dataclass(frozen=True)
 class SubmissionRecord:
-    """An agent that came from outside: `id` is the hash of its files, `entrant` whom it became."""
+    """What happened to an agent that came from outside.
+
+    Attributes:
+        id: hash of the submission, its files and what the manifest says of them; of a later event, of all the rest.
+        entrant: whom it became.
+        arena: where it was entered.
+        details: "event" is "entered", with name, author, entry, weights, config and files; or "withdrawn" or
+            "disqualified", with "of", the submission's id, and "why".
+        created: when, ISO 8601 in UTC.
+    """
 
     id: str
     entrant: str

@@ -23,13 +23,14 @@ from leaderboard.views import strangers
 from leaderboard.views.columns import BY_NAME, COLUMNS, figure
 from leaderboard.views.exploitability import by_subject
 from leaderboard.views.rated import counted
+from leaderboard.views.submissions import NOBODY, Apart, apart
 
 if TYPE_CHECKING:
     from leaderboard.statistics.prediction import Forecasts
     from leaderboard.store.store import Store
     from leaderboard.views.standings import Ranked, Terms
 
-_VIEW = 7  # version of what a board holds: a cached one of another version is computed again
+_VIEW = 9  # version of what a board holds: a cached one of another version is computed again
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ class Board:
         not_rated: how many blocks of strangers on the public seed are kept, but not counted.
         rules_version: version of the rules under which the blocks were played.
         rows: sorted by side, then rank; those without a rank come last.
+        apart: {"label", "entrant", "reason", "games"} of every submission that does not count: withdrawn, disqualified,
+            or replaced by a later version.
     """
 
     arena: str
@@ -125,12 +128,14 @@ class Board:
     rows: tuple[Row, ...]
     secret_seeds: tuple[str, ...] = ()
     not_rated: int = 0
+    apart: tuple[Mapping[str, Any], ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {field.name: getattr(self, field.name) for field in fields(self)} | {
             "panel_members": list(self.panel_members),
             "secret_seeds": list(self.secret_seeds),
+            "apart": list(self.apart),
             "rows": [row.to_json() for row in self.rows],
         }
 
@@ -143,7 +148,7 @@ class Board:
         """The board that gave this JSON."""
         data: dict[str, Any] = json.loads(text)
         rows = tuple(Row.from_json(row) for row in data.pop("rows"))
-        return cls(**data | {name: tuple(data[name]) for name in ("panel_members", "secret_seeds")}, rows=rows)
+        return cls(**data | {name: tuple(data[name]) for name in ("panel_members", "secret_seeds", "apart")}, rows=rows)
 
 
 def board(
@@ -168,12 +173,12 @@ def board(
     if panel is not None and panel.id.endswith("/panel-0"):  # what earlier versions called a game without a panel
         panel = None
     labels, matches = store.labels(), store.match_entrants(arena_id, mode)
-    measured = store.measurements(arena_id)
+    measured, set_apart = store.measurements(arena_id), apart(store.submissions(), arena_id)
     key = (arena_id, mode, RULES_VERSION)
     facts = [asdict(measurement) for measurement in measured]
     chosen = counted(store, seed)
     which = [seed, chosen.secret_seeds, sorted(chosen.strangers), chosen.state(store, arena_id, mode)]
-    depends_on = [_VIEW, which, panel and asdict(panel), labels, len(matches), facts]
+    depends_on = [_VIEW, which, panel and asdict(panel), labels, len(matches), facts, asdict(set_apart)]
     inputs = hashlib.sha256(canonical([*key, *depends_on]).encode()).hexdigest()
     if not rebuild and (text := store.cached_view(*key, inputs)) is not None:
         return Board.from_json(text)
@@ -189,6 +194,7 @@ def board(
         labels=labels,
         matches=matches,
         measurements=measured,
+        set_apart=set_apart,
     )
     played = {tally.seed for tally in tallies}
     secret = tuple(id for id, n in zip(chosen.secret_seeds, chosen.numbers, strict=True) if n in played)
@@ -209,6 +215,7 @@ def make_board(
     labels: Mapping[str, str] | None = None,
     matches: Iterable[Sequence[str]] = (),
     measurements: Iterable[Measurement] = (),
+    set_apart: Apart = NOBODY,
 ) -> Board:
     """The board of these tallies, which are of one arena, mode and rules version; their order does not matter.
 
@@ -221,7 +228,10 @@ def make_board(
         labels: {entrant id: label}.
         matches: the entrants of each match.
         measurements: of the arena's entrants, oldest first.
+        set_apart: who does not count.
     """
+    listed = set_apart.listed(tallies, arena)
+    tallies = set_apart.counted(tallies, panel.entrants if panel else ())
     everybody = tuple(sorted({who for tally in tallies for who in (tally.first, tally.second)}))
     if panel is None and mode == "learn":
         panel = PanelRecord("", arena.id, everybody)
@@ -247,6 +257,7 @@ def make_board(
         seed=seed,
         rules_version=RULES_VERSION,
         rows=tuple(row for part in ranked for row in _rows(part, names)),
+        apart=listed,
     )
 
 
