@@ -129,11 +129,6 @@ class EntrantRecord:
     mode: Mapping[str, Any]
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def stranger(self) -> bool:
-        """Whether its code or its weights came from outside, so that it is rated on secret seeds."""
-        return bool(self.provenance.get("stranger"))
-
 
 @dataclass(frozen=True)
 class NameRecord:
