@@ -189,7 +189,9 @@ def episode_returns(
                 continue
             for role, seats in roles.items():
                 mine = [result for result in block.results if result.seat in seats]
-                cell = scores(block, who, arena) if arena and is_head_to_head(arena) else counted_returns(block, mine, who)
+                cell = (
+                    scores(block, who, arena) if arena and is_head_to_head(arena) else counted_returns(block, mine, who)
+                )
                 if cell is not None:
                     returns[role][there, row_of[who], column_of[partner]] = cell[here]
     return returns

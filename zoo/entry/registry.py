@@ -172,7 +172,7 @@ def _stranger(text: str) -> Source | None:
     """
     point = names(AGENTS).get(text)
     place, colon, attribute = (point.value if point else text).rpartition(":")
-    if not colon or place.partition(".")[0] in OURS and not place.endswith(".py"):
+    if not colon or (place.partition(".")[0] in OURS and not place.endswith(".py")):
         return None
     if not place.endswith(".py"):
         return Source.of_module(f"{place}:{attribute}")

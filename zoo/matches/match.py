@@ -167,7 +167,9 @@ def exact_values(plan: MatchPlan) -> dict[tuple[str, str], float]:
     """(Entrant id, seat) -> exact undiscounted return of the pairing over the same T, where it is known."""
     spec = plan.venue.spec
     pair = plan.entrants
-    if "value" not in spec.offers or any(who.isolation != "trusted" for who in pair):  # who runs elsewhere shows nothing
+    if "value" not in spec.offers or any(
+        who.isolation != "trusted" for who in pair
+    ):  # who runs elsewhere shows nothing
         return {}
     values = defaultdict[tuple[str, str], list[float]](list)
     for rotation in rotations(spec, alone=pair[0].id == pair[1].id):

@@ -87,9 +87,7 @@ def _play(venue: Venue, tasks: Sequence[Task], *, patient: bool) -> list[BlockRe
             for task, key, of_block, their_logs in zip(tasks, keys, results, logs, strict=True):
                 rows = slice(task.first_episode - start, task.first_episode - start + task.episodes)
                 share = task.episodes / total
-                new = [
-                    _result(played, seat, number, ids[rotation[seat]], rows, share) for seat in played.joint.seats
-                ]
+                new = [_result(played, seat, number, ids[rotation[seat]], rows, share) for seat in played.joint.seats]
                 of_block += new
                 their_logs += (log for one in new for log in _logs(played, one, key, task.first_episode))
     return [

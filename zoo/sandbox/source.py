@@ -101,7 +101,9 @@ class Source:
             return False
         there = {path.relative_to(place).as_posix(): path for path in place.rglob("*") if not path.is_dir()}
         return there.keys() == self.files.keys() and all(
-            not path.is_symlink() and path.stat().st_size == len(self.files[name]) and path.read_bytes() == self.files[name]
+            not path.is_symlink()
+            and path.stat().st_size == len(self.files[name])
+            and path.read_bytes() == self.files[name]
             for name, path in there.items()
         )
 
@@ -194,7 +196,9 @@ def _below(folder: Path) -> Iterator[tuple[str, bytes]]:
                 raise UserError(f"{path} is a link or a device: an agent consists of regular files")
             count, total = count + 1, total + path.lstat().st_size
             if count > FILES or total > BYTES:
-                raise UserError(f"{folder}: an agent may consist of {FILES:,} files and {BYTES:,} bytes, and this is more")
+                raise UserError(
+                    f"{folder}: an agent may consist of {FILES:,} files and {BYTES:,} bytes, and this is more"
+                )
             yield path.relative_to(folder).as_posix(), _read(path)
 
 
