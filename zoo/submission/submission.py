@@ -131,9 +131,10 @@ def open_submission(text: str, asked: Asked) -> Submission:
     else:
         manifest = replace(manifest, **_plays(manifest, files, code, cls, card))
     weights = WEIGHTS if alone else manifest.weights
-    _check_names(manifest.name, path.name if declared is None else MANIFEST)
+    check_free(manifest.name, path.name if declared is None else MANIFEST)
     if weights and weights not in files:
-        raise Refused("manifest", MANIFEST, f"there is no file {weights}", "correct the line weights = ...")
+        cure = "train the agent first, with --out FOLDER, or correct the line weights = ..."
+        raise Refused("manifest", MANIFEST, f"there is no file {weights}", cure)
     parts = (manifest, dict(sorted(files.items())), contents.left_out, code, shapes.get(weights, {}))
     return Submission(*parts, agent=card["agent"] if alone else "", trained_in=card.get("arena", ""))
 
@@ -158,7 +159,7 @@ def _manifest(path: Path, declared: Manifest | None, asked: Asked, card: Mapping
         raise Refused("name", path.name, "it has no name", "give it one: --as NAME")
     if not arena:
         raise Refused("manifest", path.name, "it names no arena", "add --arena ARENA; `zoo arenas` lists them")
-    author = asked.author or known.author or _author()
+    author = asked.author or known.author or author_here()
     return replace(known, name=name, author=author, arena=arena)
 
 
@@ -232,8 +233,12 @@ def _check_settings(card: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...
                 raise Refused("weights", CARD, f"{shown(key)} is {number}", cure)
 
 
-def _check_names(name: str, where: str) -> None:
-    """See that a name is a plain one, and nobody's that ships."""
+def check_free(name: str, where: str) -> None:
+    """See that a name is a plain one, and nobody's that ships.
+
+    Raises:
+        Refused: it is not.
+    """
     check_entrant_name(name, where)
     if name in names(AGENTS) or name in names(ARENAS) or name in (*LIBRARIES, *FOREIGN, "nemesis"):
         raise Refused("name", where, f"{name} is a name of the zoo's own", "choose another one: --as NAME")
@@ -245,8 +250,12 @@ def _typed(identity: str) -> str:
     return f"{name.rpartition('-v')[0] or name}{',' if bracket else ''}{settings}"
 
 
-def _author() -> str:
-    """Who submits: the name that git knows, or else the user's."""
+def author_here() -> str:
+    """Who submits: the name that git knows, or else the user's.
+
+    Raises:
+        UserError: nobody is known.
+    """
     try:
         said = subprocess.run(["git", "config", "user.name"], capture_output=True, text=True, timeout=5, check=False)
         name = said.stdout.strip()
