@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "train": "Train an agent and keep its checkpoint.",
     "matches": "List the recorded matches.",
     "replay": "Show an episode of a recorded match and write a GIF.",
+    "publish": "Write records and boards into one signed file.",
     "verify": "Check the records, and play recorded blocks again.",
     "reproduce": "Run a published table or figure and show it beside ours.",
     "agents": "List the agents, or describe one.",

@@ -30,12 +30,13 @@ PLAY: dict[str, Any] = {"mode": "play"}
 
 @dataclass(frozen=True)
 class Entrant:
-    """Somebody who can enter a match in one arena."""
+    """Somebody who can enter a match in one arena; `submitted` where it was entered from outside."""
 
     label: str
     entry: AgentEntry
     config: Any
     checkpoint: Checkpoint | None
+    submitted: bool = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -72,8 +73,8 @@ class Entrant:
 
     @property
     def stranger(self) -> bool:
-        """Whether the zoo does not ship what plays."""
-        return not self.entry.shipped
+        """Whether its code or its weights came from outside."""
+        return self.submitted or not self.entry.shipped
 
     @property
     def confined(self) -> bool:
@@ -157,7 +158,7 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
             )
         loaded = checkpoints.load(house)
     if loaded is None:
-        return Entrant(label, entry, entry.config(assignments), None)
+        return Entrant(label, entry, entry.config(assignments), None, entered is not None)
     if loaded.card.agent not in (name, entry.key, entered and entered.agent):
         raise UserError(f"checkpoint {loaded.path} is of {loaded.card.agent}, not of {name}")
     if loaded.card.behaviour != entry.agent.behaviour:
@@ -171,7 +172,7 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
         f"{key}={value if isinstance(value, str) else json.dumps(value)}"
         for key, value in _remaining(loaded, name, entry.agent.departed).items()
     ]
-    return Entrant(label, entry, entry.config([*stored, *assignments]), loaded)
+    return Entrant(label, entry, entry.config([*stored, *assignments]), loaded, entered is not None)
 
 
 def _is_checkpoint(folder: Path) -> bool:

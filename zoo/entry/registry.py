@@ -138,6 +138,13 @@ def is_registered(text: str) -> bool:
     return text in names(AGENTS)
 
 
+def is_shipped(text: str, group: str = AGENTS) -> bool:
+    """Whether a name is one of the zoo's own, or of a library that it wraps; nothing is imported."""
+    point = names(group).get(text)
+    ours = point is not None and point.value.partition(":")[0].partition(".")[0] in OURS
+    return ours or (group == AGENTS and _of_library(text))
+
+
 def load_agent(text: str) -> AgentEntry:
     """The agent that `text` names: a registered one, `module:Class`, `path.py:Class`, `axelrod:NAME`, or a submission.
 

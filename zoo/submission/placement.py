@@ -19,7 +19,7 @@ from zoo.errors import UserError
 from zoo.matches.match import public_board
 from zoo.matches.panel import panel_of
 from zoo.matches.plan import MatchPlan, Work, ordered, play, run
-from zoo.play.blocks import PUBLIC_SEED
+from zoo.play import luck
 
 _MOST = 8  # times the arena's usual number of episodes
 _RIVALS = 4  # submissions met where there is no panel
@@ -95,7 +95,7 @@ def place(venue: Venue, store: Store, text: str, limits: Limits, work: Work) -> 
     panel = panel_of(venue, store, work, players=(text,))
     partners = panel.members if panel is not None else rivals(venue, store, text)
     who, pairs = venue.entrant(text), ordered(venue, [(text, partner) for partner in partners])
-    seed, round_size, spent = PUBLIC_SEED, venue.spec.block, 0.0
+    seed, round_size, spent = luck.rated_seed([who]), venue.spec.block, 0.0
     for end in range(round_size, _MOST * venue.spec.episodes + round_size, round_size):
         plan = MatchPlan(venue, (who,), panel, pairs, seed, 0, end)
         seconds = sum(play(plan, store, work))
