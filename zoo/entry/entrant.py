@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.records import EntrantRecord
 from zoo.entry import checkpoint as checkpoints
+from zoo.entry import submitted
 from zoo.entry.checkpoint import HOUSE, Checkpoint
-from zoo.entry.registry import AgentEntry, load_agent
+from zoo.entry.registry import AgentEntry, is_registered, load_agent
 from zoo.entry.settings import config_fields, read, split
 from zoo.errors import UserError, broke
+from zoo.sandbox.fault import AgentFault
+from zoo.sandbox.levels import HIDING
 
 if TYPE_CHECKING:
     from agents.protocol import Agent
@@ -27,12 +30,13 @@ PLAY: dict[str, Any] = {"mode": "play"}
 
 @dataclass(frozen=True)
 class Entrant:
-    """Somebody who can enter a match in one arena."""
+    """Somebody who can enter a match in one arena; `submitted` where it was entered from outside."""
 
     label: str
     entry: AgentEntry
     config: Any
     checkpoint: Checkpoint | None
+    submitted: bool = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -59,7 +63,23 @@ class Entrant:
         """The entrant in a mode as records keep it."""
         weights = self.checkpoint.digest if self.checkpoint else None
         agent, behaviour = self.entry.key, self.entry.agent.behaviour
-        return EntrantRecord(self.id_for(mode), self.label, agent, behaviour, self.settings, weights, mode)
+        provenance = {"stranger": True} if self.stranger else {}
+        return EntrantRecord(self.id_for(mode), self.label, agent, behaviour, self.settings, weights, mode, provenance)
+
+    @property
+    def isolation(self) -> str:
+        """How its agents are kept apart: "trusted" where they run in this process."""
+        return self.entry.isolation
+
+    @property
+    def stranger(self) -> bool:
+        """Whether its code or its weights came from outside."""
+        return self.submitted or not self.entry.shipped
+
+    @property
+    def confined(self) -> bool:
+        """Whether it can neither read the home's files nor reach into this process; so can what ships, and does not."""
+        return self.entry.shipped or self.isolation in HIDING
 
     def agents(
         self, spec: ArenaSpec, seats: tuple[str, ...], seed: int, device: str = "cpu", replicas: int = 1
@@ -70,6 +90,7 @@ class Entrant:
 
         Raises:
             UserError: the agent refuses this game or breaks, or the checkpoint does not fit it or lacks a seat.
+            AgentFault: an agent that runs in a process of its own breaks.
         """
         from agents.randomness import derive
 
@@ -82,6 +103,8 @@ class Entrant:
         for members in map(tuple, groups.values()):
             try:
                 agent = self.entry.agent.make(spec, members, self.config, derive(seed, *members), device, fresh)
+            except AgentFault:
+                raise
             except ValueError as error:  # how an agent refuses a game that it does not know
                 raise UserError(f"{self.label}: {' '.join(str(error).split())}") from error
             except (Exception, SystemExit) as error:  # an agent may be anybody's and fail in any way
@@ -109,13 +132,21 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
 
     who, at, where = text.partition("@")
     name, *assignments = split(who) or [""]
+    label, entered = text, None if is_registered(name) else submitted.find(name, identity)
+    if entered is not None:
+        if at:
+            raise UserError(f"{name} is a submission with weights of its own: leave out @{where}")
+        label = ",".join([entered.label, *assignments])
+        assignments = [*entered.assignments, *assignments]
     entry = load_agent(name)
     missing = missing_words(entry.agent, arena.spec.offers)
     if missing:
         raise UserError(f"{name} cannot play {identity}: it needs {', '.join(missing)}, which the arena does not offer")
     read(assignments, config_fields(entry.agent.Config()), name)  # an unknown field is named before anything else
     loaded = None
-    if at:
+    if entered is not None:
+        loaded = entered.checkpoint(entry)
+    elif at:
         loaded = checkpoints.load(_find(where, name, arena.spec.name))
     elif entry.agent.learns and not learning:
         # Of the same game under other settings where there is none of its own: weights play wherever their shapes fit.
@@ -127,8 +158,8 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
             )
         loaded = checkpoints.load(house)
     if loaded is None:
-        return Entrant(text, entry, entry.config(assignments), None)
-    if loaded.card.agent != name and loaded.card.agent != entry.key:
+        return Entrant(label, entry, entry.config(assignments), None, entered is not None)
+    if loaded.card.agent not in (name, entry.key, entered and entered.agent):
         raise UserError(f"checkpoint {loaded.path} is of {loaded.card.agent}, not of {name}")
     if loaded.card.behaviour != entry.agent.behaviour:
         raise UserError(
@@ -141,7 +172,7 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
         f"{key}={value if isinstance(value, str) else json.dumps(value)}"
         for key, value in _remaining(loaded, name, entry.agent.departed).items()
     ]
-    return Entrant(text, entry, entry.config([*stored, *assignments]), loaded)
+    return Entrant(label, entry, entry.config([*stored, *assignments]), loaded, entered is not None)
 
 
 def _is_checkpoint(folder: Path) -> bool:
