@@ -8,7 +8,7 @@ An episode that the partner spoiled says nothing of the entrant's play: its own 
 entrant itself spoiled counts with the forfeit.
 
 In a competitive game on one side a *game* (one episode under one rotation) is won by the higher own return, and drawn
-within the arena's draw band.
+within the arena's draw band. Who spoiled it has lost it.
 """
 
 from collections import defaultdict
@@ -125,16 +125,13 @@ def _tally(block: BlockRecord, arena: ArenaRecord, side: str, results: Sequence[
         return None
     first, second = block.entrants
     faults = {who: np.zeros(len(STATUSES), dtype=np.int64) for who in block.entrants}
-    faulty = {who: np.zeros(block.episodes, dtype=np.bool_) for who in block.entrants}
-    for result in block.results:
-        faulty[result.entrant] |= result.statuses != Status.DONE.code
+    faulty = _faulty(block)
     for result in results:
         faults[result.entrant] += np.bincount(result.statuses, minlength=len(STATUSES)) * _IS_FAULT
     pair = []
-    for who, other in ((first, second), (second, first)):
-        own = own_returns(results, who)
-        spoiled = faulty[other] & ~faulty[who]
-        pair.append(np.full(block.episodes, np.nan) if own is None else np.where(spoiled, np.nan, own))
+    for who in block.entrants:
+        own = counted_returns(block, results, who)
+        pair.append(np.full(block.episodes, np.nan) if own is None else own)
     won = games_won(results, first, second, arena.draw_band) if is_head_to_head(arena) else (0, 0, 0)
     return Tally(
         first,
@@ -166,6 +163,28 @@ def own_returns(results: Iterable[SeatResult], who: str) -> Floats | None:
     return np.asarray(sum(of_rotation) / len(of_rotation))
 
 
+def counted_returns(block: BlockRecord, results: Iterable[SeatResult], who: str) -> Floats | None:
+    """Own return [k] in each episode of some of a block's results; NaN where the partner spoiled the episode.
+
+    None where the entrant has no seat in them.
+    """
+    own = own_returns(results, who)
+    if own is None:
+        return None
+    faulty = _faulty(block)
+    others = [faulty[other] for other in block.entrants if other != who]
+    spoiled = np.any(others, axis=0) & ~faulty[who] if others else np.zeros(block.episodes, dtype=np.bool_)
+    return np.where(spoiled, np.nan, own)
+
+
+def _faulty(block: BlockRecord) -> dict[str, NDArray[np.bool_]]:
+    """Entrant -> whether it spoiled each episode in any seat and rotation, bool [k]."""
+    faulty = {who: np.zeros(block.episodes, dtype=np.bool_) for who in block.entrants}
+    for result in block.results:
+        faulty[result.entrant] |= result.statuses != Status.DONE.code
+    return faulty
+
+
 def scores(block: BlockRecord, first: str, arena: ArenaRecord) -> Floats:
     """Share [k] of each episode's games that one of the two won, a draw counting half; 1/2 in self-play."""
     second = block.entrants[1] if block.entrants[0] == first else block.entrants[0]
@@ -189,14 +208,23 @@ def _outcomes(results: Iterable[SeatResult], first: str, second: str, draw_band:
 
 
 def _signs(seats: Iterable[SeatResult], first: str, second: str, draw_band: float) -> Floats:
-    """Sign [k] of the first's own return less the second's in one rotation, 0 within the draw band."""
+    """Sign [k] of the first's own return less the second's in one rotation, 0 within the draw band.
+
+    One that spoiled the game alone has lost it, whatever the forfeit is.
+    """
     seats = list(seats)
     a, b = (own_returns(seats, who) for who in (first, second))
     if a is None or b is None:
         return np.zeros(0)
     # Equal play must be a draw even if its sums were rounded differently, hence a little more than the band.
     band = draw_band + _ROUNDING * (1.0 + np.maximum(np.abs(a), np.abs(b)))
-    return np.where(np.abs(a - b) > band, np.sign(a - b), 0.0)
+    played = np.where(np.abs(a - b) > band, np.sign(a - b), 0.0)
+    at_fault = [
+        np.any([seat.statuses != Status.DONE.code for seat in seats if seat.entrant == who], axis=0)
+        for who in (first, second)
+    ]
+    blame = at_fault[1].astype(np.float64) - at_fault[0]
+    return np.where(at_fault[0] | at_fault[1], blame, played)
 
 
 def disjoint(blocks: Iterable[BlockRecord]) -> list[BlockRecord]:

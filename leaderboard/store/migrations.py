@@ -60,7 +60,7 @@ def _content_hashes_and_tallies(connection: Connection) -> None:
         "faults TEXT NOT NULL",
         *(f"{name} VARCHAR(200) NOT NULL" for name in ("arrays", "content")),
     ]
-    key = "SERIAL PRIMARY KEY" if connection.dialect.name == "postgresql" else "INTEGER NOT NULL PRIMARY KEY"
+    key = _key(connection)
     words = "".join(f", {column} VARCHAR(200) NOT NULL" for column in ("id", "entrant", "created", "content"))
     connection.exec_driver_sql(f'CREATE TABLE name ("row" {key}{words}, name TEXT NOT NULL, UNIQUE (id))')
     connection.exec_driver_sql(f'CREATE TABLE tally ("row" {key}, {", ".join(columns)})')
@@ -82,7 +82,27 @@ def _seal(connection: Connection, table: str, row: int, made: str) -> None:
     connection.execute(text(update), {"made": made, "row": row})
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration("content hashes and tallies", _content_hashes_and_tallies),)
+def _logs_of_faults(connection: Connection) -> None:
+    """What agents printed before they failed; and who spoiled a game has lost it, so such tallies are made again."""
+    connection.exec_driver_sql("DELETE FROM tally WHERE faults <> '[{},{}]'")
+    words = ("id", "block", "seat", "entrant", "status", "content")
+    columns = [
+        *(f"{name} VARCHAR(200) NOT NULL" for name in words),
+        *(f"{name} BIGINT NOT NULL" for name in ("rotation", "first_episode", "episodes")),
+        *(f"{name} TEXT NOT NULL" for name in ("message", "tail")),
+    ]
+    connection.exec_driver_sql(f'CREATE TABLE log ("row" {_key(connection)}, {", ".join(columns)}, UNIQUE (id))')
+    connection.exec_driver_sql("CREATE INDEX log_by_block ON log (block)")
+
+
+def _key(connection: Connection) -> str:
+    return "SERIAL PRIMARY KEY" if connection.dialect.name == "postgresql" else "INTEGER NOT NULL PRIMARY KEY"
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration("content hashes and tallies", _content_hashes_and_tallies),
+    Migration("logs of faults", _logs_of_faults),
+)
 
 
 def current_version(migrations: tuple[Migration, ...] = MIGRATIONS) -> int:

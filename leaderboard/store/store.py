@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, select, true
@@ -22,6 +21,7 @@ from leaderboard.records import (
     BlockRecord,
     CheckpointRecord,
     EntrantRecord,
+    LogRecord,
     MatchRecord,
     Measurement,
     NameRecord,
@@ -33,28 +33,11 @@ from leaderboard.records import (
 from leaderboard.statistics.tally import Tally
 from leaderboard.store import audit, schema, tallies
 from leaderboard.store.database import name_of, open_engine, parse, plain_words
+from leaderboard.store.facts import MAY_DIFFER, Fact
 from leaderboard.store.migrations import check_version, current_version, migrate, version_of
 from leaderboard.store.rows import block_rows, content, damaged, digest, read_blocks, record_of, row_of, same_results
 
 R = TypeVar("R")
-#: All that is recorded besides blocks.
-Fact = (
-    ArenaRecord
-    | EntrantRecord
-    | NameRecord
-    | CheckpointRecord
-    | PanelRecord
-    | MatchRecord
-    | Measurement
-    | SubmissionRecord
-)
-_MAY_DIFFER: Mapping[type, set[str]] = {
-    ArenaRecord: {"details"},
-    EntrantRecord: {"label", "provenance"},
-    CheckpointRecord: {"path", "card", "created"},
-    SubmissionRecord: {"created"},
-    MatchRecord: {field.name for field in fields(MatchRecord)},
-}
 _AT_ONCE = 500  # ids in one IN (...): far below every database's limit
 
 
@@ -115,8 +98,8 @@ class Store:
 
         What was recorded first under an id stays. The details of an arena, the label and provenance of an entrant,
         what tells where and when a checkpoint or a submission was made, and all of a match may differ from it; all
-        else may not. A block is added with all its seat results in one transaction: a process killed in it leaves no
-        trace of it.
+        else may not. A block is added with all its seat results and logs in one transaction: a process killed in it
+        leaves no trace of it.
 
         Raises:
             StoreError: as for every method; also where the record differs from the one under its id. Of a block that
@@ -132,7 +115,7 @@ class Store:
         if isinstance(record, Measurement):
             row["id"] = hashlib.sha256(canonical(row).encode()).hexdigest()
         row["content"] = content(row)
-        ignore = {"content", *_MAY_DIFFER.get(type(record), ())}
+        ignore = {"content", *MAY_DIFFER.get(type(record), ())}
         return self._retried(lambda connection: self._add_once(connection, schema.TABLES[type(record)], row, ignore))
 
     def _retried(self, add: Callable[[Connection], bool]) -> bool:
@@ -155,6 +138,9 @@ class Store:
                 raise _contradicts("block", record.id, ["results"])
             return False
         connection.execute(insert(schema.seat_result), results)
+        for log in record.logs:
+            about = row_of(log)
+            self._add_once(connection, schema.log, about | {"content": content(about)}, MAY_DIFFER[LogRecord])
         arena = connection.execute(select(schema.arena).where(schema.arena.c.id == record.arena)).mappings().one()
         tallies.add(connection, record_of(ArenaRecord, dict(arena)), record)
         return True
@@ -341,6 +327,12 @@ class Store:
     def submissions(self, arena: str | None = None) -> list[SubmissionRecord]:
         """The submissions (to one arena), in the order in which they were added."""
         return self._records(SubmissionRecord, arena=arena)
+
+    def logs(self, blocks: Iterable[str], entrant: str | None = None) -> list[LogRecord]:
+        """The faults (of one entrant) in these blocks, by block, rotation and seat."""
+        column = schema.log.c.block
+        logs = [log for some in _chunks(blocks) for log in self._records(LogRecord, column.in_(some), entrant=entrant)]
+        return sorted(logs, key=lambda log: (log.block, log.rotation, log.seat, log.status))
 
     # The cache of views: the one thing here that may be overwritten, since it can be computed again.
 

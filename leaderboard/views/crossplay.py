@@ -9,7 +9,7 @@ import numpy as np
 
 from leaderboard.labels import unique_labels
 from leaderboard.records import ArenaRecord, BlockRecord
-from leaderboard.statistics.tally import Floats, Ints, Tally, is_head_to_head, own_returns, scores, sides_of
+from leaderboard.statistics.tally import Floats, Ints, Tally, counted_returns, is_head_to_head, scores, sides_of
 
 if TYPE_CHECKING:
     from leaderboard.store.store import Store
@@ -163,7 +163,8 @@ def episode_returns(
     A role is a set of seats. Where the rotations of a block seat the row in all of them or in none, as with several
     parties, the row plays the whole role. Where they seat it in different numbers of them, as on a single side, those
     rotations count in which it fills the fewest, so that the partners fill the rest. An episode counts the mean over
-    these rotations and over the seats that the row fills in them; with itself the row fills all seats.
+    these rotations and over the seats that the row fills in them; with itself the row fills all seats. One that the
+    column spoiled is NaN.
 
     Args:
         blocks: blocks of one arena, mode and match seed, in any order; other pairings are passed over.
@@ -188,7 +189,9 @@ def episode_returns(
                 continue
             for role, seats in roles.items():
                 mine = [result for result in block.results if result.seat in seats]
-                cell = scores(block, who, arena) if arena and is_head_to_head(arena) else own_returns(mine, who)
+                cell = (
+                    scores(block, who, arena) if arena and is_head_to_head(arena) else counted_returns(block, mine, who)
+                )
                 if cell is not None:
                     returns[role][there, row_of[who], column_of[partner]] = cell[here]
     return returns

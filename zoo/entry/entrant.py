@@ -16,6 +16,7 @@ from zoo.entry.checkpoint import HOUSE, Checkpoint
 from zoo.entry.registry import AgentEntry, load_agent
 from zoo.entry.settings import config_fields, read, split
 from zoo.errors import UserError, broke
+from zoo.sandbox.fault import AgentFault
 
 if TYPE_CHECKING:
     from agents.protocol import Agent
@@ -59,7 +60,18 @@ class Entrant:
         """The entrant in a mode as records keep it."""
         weights = self.checkpoint.digest if self.checkpoint else None
         agent, behaviour = self.entry.key, self.entry.agent.behaviour
-        return EntrantRecord(self.id_for(mode), self.label, agent, behaviour, self.settings, weights, mode)
+        provenance = {"stranger": True} if self.stranger else {}
+        return EntrantRecord(self.id_for(mode), self.label, agent, behaviour, self.settings, weights, mode, provenance)
+
+    @property
+    def isolation(self) -> str:
+        """How its agents are kept apart: "trusted" where they run in this process."""
+        return self.entry.isolation
+
+    @property
+    def stranger(self) -> bool:
+        """Whether the zoo does not ship what plays."""
+        return not self.entry.shipped
 
     def agents(
         self, spec: ArenaSpec, seats: tuple[str, ...], seed: int, device: str = "cpu", replicas: int = 1
@@ -70,6 +82,7 @@ class Entrant:
 
         Raises:
             UserError: the agent refuses this game or breaks, or the checkpoint does not fit it or lacks a seat.
+            AgentFault: an agent that runs in a process of its own breaks.
         """
         from agents.randomness import derive
 
@@ -82,6 +95,8 @@ class Entrant:
         for members in map(tuple, groups.values()):
             try:
                 agent = self.entry.agent.make(spec, members, self.config, derive(seed, *members), device, fresh)
+            except AgentFault:
+                raise
             except ValueError as error:  # how an agent refuses a game that it does not know
                 raise UserError(f"{self.label}: {' '.join(str(error).split())}") from error
             except (Exception, SystemExit) as error:  # an agent may be anybody's and fail in any way

@@ -16,7 +16,7 @@ from leaderboard.labels import unique_labels
 from leaderboard.records import BlockRecord, SeatResult, Status
 from leaderboard.statistics.estimate import Estimate, plain, pooled, t, wilson
 from leaderboard.statistics.field import field_of
-from leaderboard.statistics.tally import Tally, is_head_to_head, own_returns, sides_of
+from leaderboard.statistics.tally import Tally, counted_returns, is_head_to_head, sides_of
 from leaderboard.store.store import Store
 from leaderboard.store.tallies import tallies_of
 from leaderboard.views.board import Board, Change, board, rating_change
@@ -146,8 +146,9 @@ def _seat_lines(plan: MatchPlan, blocks: list[BlockRecord], labels: dict[str, st
         results = [r for block in blocks for r in block.results if r.entrant == who and r.seat == seat]
         if not results:
             continue
-        returns = [own_returns([r for r in block.results if r.seat == seat], who) for block in blocks]
-        own = t(np.concatenate([of_block for of_block in returns if of_block is not None]))
+        returns = [counted_returns(block, [r for r in block.results if r.seat == seat], who) for block in blocks]
+        whole = np.concatenate([of_block for of_block in returns if of_block is not None])
+        own = t(whole[~np.isnan(whole)])
         statuses = np.concatenate([r.statuses for r in results])
         counts = {status.value: int((statuses == status.code).sum()) for status in Status if status != Status.DONE}
         faults = {name: count for name, count in counts.items() if count}
@@ -165,9 +166,11 @@ def _metrics(results: list[SeatResult]) -> dict[str, Estimate]:
 def exact_values(plan: MatchPlan) -> dict[tuple[str, str], float]:
     """(Entrant id, seat) -> exact undiscounted return of the pairing over the same T, where it is known."""
     spec = plan.venue.spec
-    if "value" not in spec.offers:
-        return {}
     pair = plan.entrants
+    if "value" not in spec.offers or any(
+        who.isolation != "trusted" for who in pair
+    ):  # who runs elsewhere shows nothing
+        return {}
     values = defaultdict[tuple[str, str], list[float]](list)
     for rotation in rotations(spec, alone=pair[0].id == pair[1].id):
         policies = memoryless_policies(agents_of(pair, spec, rotation, 0))

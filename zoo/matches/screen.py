@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -52,9 +53,9 @@ def learning_screen(summary: LearningSummary) -> RenderableType:
     )
     lines = summary.seats
     metrics = list(dict.fromkeys(name for line in lines for name in line.metrics))
-    drawn = list(summary.curves.values())
     first, second = (clean(name) for name in summary.entrants)
     difference = figures("", [summary.difference]).cells[0]
+    faults = [_faults(line.faults) for line in lines]
     return Group(
         title,
         Text(),
@@ -62,6 +63,7 @@ def learning_screen(summary: LearningSummary) -> RenderableType:
             [
                 labels("entrant", [line.entrant for line in lines]),
                 labels("seat", [line.seat for line in lines]),
+                *([Column("faults", faults, style="red")] if any(line.faults for line in lines) else []),
                 spreads("last tenth", [line.last_tenth for line in lines], style="bold"),
                 spreads("all rounds", [line.all_rounds for line in lines]),
                 spreads("frozen at the end", [line.frozen for line in lines]),
@@ -70,21 +72,26 @@ def learning_screen(summary: LearningSummary) -> RenderableType:
         ),
         Text("Own return per step, mean over runs ±95 %; metrics over the last tenth of the rounds.", style="dim"),
         Text(),
-        Text("Return per step over the rounds", style="bold"),
-        Sheet(
-            [
-                labels("entrant and seat", summary.curves),
-                Column("first", [number(curve[0], 3) for curve in drawn]),
-                Column("curve", [sparkline(curve, _CURVE) for curve in drawn], style="green"),
-                Column("last", [number(curve[-1], 3) for curve in drawn]),
-            ]
-        ),
-        Text(),
+        *_curves(summary),
         Text(f"{first} less {second}, paired by run [95 %]: {difference}"),
         Text(f"Verdict: {clean(summary.verdict)}.", style="bold"),
         Text(),
         Text(_kept(summary), style="dim"),
     )
+
+
+def _curves(summary: LearningSummary) -> list[RenderableType]:
+    """The learning curves, of those that were trained to the end."""
+    drawn = list(summary.curves.values())
+    if not drawn:
+        return []
+    columns = [
+        labels("entrant and seat", summary.curves),
+        Column("first", [number(curve[0], 3) for curve in drawn]),
+        Column("curve", [sparkline(curve, _CURVE) for curve in drawn], style="green"),
+        Column("last", [number(curve[-1], 3) for curve in drawn]),
+    ]
+    return [Text("Return per step over the rounds", style="bold"), Sheet(columns), Text()]
 
 
 def _seats(summary: Summary) -> Sheet:
@@ -103,11 +110,14 @@ def _seats(summary: Summary) -> Sheet:
         exact = [number(None if line.exact is None else line.exact / unit, 6) for line in lines]
         columns.append(Column("exact, undiscounted", exact))
     if any(line.faults for line in lines):
-        faults = [", ".join(f"{count} {status}" for status, count in line.faults.items()) or "0" for line in lines]
-        columns.append(Column("faults", faults, style="red"))
+        columns.append(Column("faults", [_faults(line.faults) for line in lines], style="red"))
     for name in metrics:
         columns.append(spreads(name.replace("_", " "), [line.metrics.get(name) for line in lines]))
     return Sheet(columns)
+
+
+def _faults(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in counts.items()) or "0"
 
 
 def _comparison(summary: Summary, comparison: Comparison) -> RenderableType:

@@ -17,7 +17,8 @@ from agents.randomness import bits, derive, derive_rows
 from arenas.protocol import Arena, ArenaError, ArenaSpec
 from zoo.entry.entrant import Entrant
 from zoo.errors import UserError, broke
-from zoo.play.referee import Refereed
+from zoo.play.referee import Absent, seat_under_referees
+from zoo.sandbox.fault import AgentFault
 
 #: Seat -> number of the entrant that sits there.
 Rotation = Mapping[str, int]
@@ -52,7 +53,7 @@ class Seated:
 
     Attributes:
         arena: B copies of the game, each of which plays one episode at a time.
-        players: seat -> its player, in the order of the rotation; a `Refereed` player may act illegally.
+        players: seat -> its player; a `Refereed` player may act illegally, and an agent elsewhere may fail.
         rotation: seat -> number of the entrant that sits there; the seats of one entrant share their team luck.
     """
 
@@ -61,14 +62,31 @@ class Seated:
     rotation: Rotation
 
 
-def sit_down(arena: Arena, entrants: Sequence[Entrant], rotation: Rotation, seed: int) -> Seated:
+def sit_down(
+    arena: Arena, entrants: Sequence[Entrant], rotation: Rotation, seed: int, *, patient: bool = False
+) -> Seated:
     """Seat entrants under a referee; those that are not trained are made from the match `seed`.
+
+    A stranger's agent that cannot be made is `Absent`.
 
     Raises:
         UserError: an entrant refuses the game or breaks, or its checkpoint does not fit.
+        AgentFault: where `patient`, one that another try may mend.
     """
-    agents = agents_of(entrants, arena.spec, rotation, derive(seed, "fresh"), arena.device)
-    return Seated(arena, {seat: Refereed(agent, arena.spec.seats[seat]) for seat, agent in agents.items()}, rotation)
+    players: dict[str, Policy] = {}
+    for number, seats in _seats(rotation).items():
+        try:
+            players |= entrants[number].agents(arena.spec, seats, derive(seed, "fresh"), arena.device)
+        except AgentFault as fault:
+            if fault.retry and patient:
+                raise
+            players |= dict.fromkeys(seats, Absent(fault, seats, entrants[number].isolation))
+    return Seated(arena, seat_under_referees(players, arena.spec, patient=patient), rotation)
+
+
+def _seats(rotation: Rotation) -> dict[int, tuple[str, ...]]:
+    """Number of an entrant -> its seats; the first entrant comes first."""
+    return {n: tuple(seat for seat, owner in rotation.items() if owner == n) for n in sorted(set(rotation.values()))}
 
 
 def agents_of(
@@ -76,8 +94,7 @@ def agents_of(
 ) -> dict[str, Agent]:
     """Seat -> the agent of its entrant, see `Entrant.agents`; the seats of the first entrant come first."""
     agents: dict[str, Agent] = {}
-    for number in sorted(set(rotation.values())):
-        seats = tuple(seat for seat, owner in rotation.items() if owner == number)
+    for number, seats in _seats(rotation).items():
         agents |= entrants[number].agents(spec, seats, seed, device, replicas)
     return agents
 
@@ -115,7 +132,7 @@ def blame(identity: str, entrants: Sequence[Entrant]) -> Iterator[None]:
     """Say in one line what broke in a match; agents and arenas may be a stranger's and fail in any way."""
     try:
         yield
-    except (UserError, ArenaError):
+    except (UserError, ArenaError, AgentFault):
         raise
     except (Exception, SystemExit) as error:
         raise broke(f"{' against '.join(who.label for who in entrants)} broke in {identity}", error) from error

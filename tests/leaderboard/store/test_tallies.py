@@ -144,15 +144,17 @@ def test_a_read_only_store_without_tallies_has_the_same_board_and_writes_nothing
 
 
 def as_version_1(path) -> None:
-    """Takes from a database what the migration to version 2 adds."""
+    """Takes from a database what the migrations since version 1 have added."""
+    facts = ("arena", "entrant", "checkpoint", "panel", "match", "measurement", "submission", "block")
+    first = {*facts, "seat_result", "view", "schema_version"}
     with Store(path) as store, store._writing() as connection:
         for index in ("tally_by_pairing", "block_by_pairing"):
             connection.execute(text(f"drop index {index}"))
-        connection.execute(text("drop table tally"))
-        connection.execute(text("drop table name"))
+        for table in sorted(set(schema.metadata.tables) - first):
+            connection.execute(text(f"drop table {table}"))
         for column in ("weights", "scale", "anchors", "texts", "details"):
             connection.execute(text(f"alter table panel drop column {column}"))
-        for table in ("arena", "entrant", "checkpoint", "panel", "match", "measurement", "submission", "block"):
+        for table in facts:
             connection.execute(text(f'alter table "{table}" drop column content'))
         connection.execute(text("create index block_by_pairing on block (arena, mode, first, second)"))
         connection.execute(text("delete from view"))

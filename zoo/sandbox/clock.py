@@ -1,0 +1,140 @@
+"""How long an agent may take: CPU time is charged, with a bank a game; wall time is only a backstop.
+
+A busy machine makes everybody late, so time that a process spends waiting for a core is not its own.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from leaderboard.records import Status
+from zoo.sandbox.fault import AgentFault
+
+
+@dataclass(frozen=True)
+class Allowances:
+    """What an agent may use; seconds of CPU time where nothing else is said.
+
+    Attributes:
+        load: to import its files.
+        make: to be made, once; also for each look at its parameters.
+        begin: for the memory of a game.
+        act: for one action of all rows.
+        row: further, for each row.
+        bank: what it may go beyond `act` and `row`, in one game altogether.
+        learn: for one update.
+        call: for a function of the zoo's that runs on its side.
+        sleep: wall seconds in one game in which it neither computes nor waits for a core.
+        wall: times its CPU allowance, and then `sleep`, after which it is late whatever the reason.
+    """
+
+    load: float = 20.0
+    make: float = 5.0
+    begin: float = 5.0
+    act: float = 0.1
+    row: float = 0.001
+    bank: float = 2.0
+    learn: float = 30.0
+    call: float = 600.0
+    sleep: float = 5.0
+    wall: float = 10.0
+
+
+_SHORT = 0.005  # seconds: who answers faster has not slept
+_LEAST = 0.01  # seconds between two looks at the clock
+
+
+class Stopwatch:
+    """The time of one process, identified by its number; CPU time is that of all its threads."""
+
+    def __init__(self, pid: int, allowances: Allowances) -> None:
+        self.allowances = allowances
+        self._id = (~pid << 3) | 2  # the kernel's name for the CPU clock of a process
+        self._queue = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+        self.cpu_s = 0.0
+        self._delay = 0.0
+        self._started = time.perf_counter()
+        self._allowed = 0.0
+        self.new_game()
+        self._read()
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._queue >= 0:
+            os.close(self._queue)
+            self._queue = -1
+
+    def new_game(self) -> None:
+        """Fill the bank."""
+        self._bank, self._sleep = self.allowances.bank, self.allowances.sleep
+
+    def start(self, allowed: float) -> None:
+        """A question has been put that may take `allowed` CPU seconds; what was used since the last one counts."""
+        self._allowed = allowed
+        self._started = time.perf_counter()
+
+    def patience(self) -> float:
+        """Seconds for which there is no need to look again.
+
+        Raises:
+            AgentFault: TIMEOUT.
+        """
+        used, slept, wall = self._spent()
+        allowed = self._allowed + self._bank
+        left = min(allowed - used, self._sleep - slept, self.allowances.wall * allowed + self._sleep - wall)
+        if left <= 0:
+            raise self._late(used, slept, wall)
+        return max(left, _LEAST)
+
+    def stop(self) -> None:
+        """The answer has come: charge it.
+
+        Raises:
+            AgentFault: TIMEOUT.
+        """
+        wall = time.perf_counter() - self._started
+        if wall < _SHORT:
+            before, self.cpu_s = self.cpu_s, self._cpu()
+            used, slept = self.cpu_s - before, 0.0
+        else:
+            used, slept, wall = self._spent()
+            self._read()
+        self._bank -= max(0.0, used - self._allowed)
+        self._sleep -= slept
+        if self._bank < 0 or self._sleep < 0:
+            raise self._late(used, slept, wall)
+
+    def _spent(self) -> tuple[float, float, float]:
+        """CPU seconds since the last answer, wall seconds asleep and wall seconds altogether since the question."""
+        used = self._cpu() - self.cpu_s
+        delay = self._queued() - self._delay
+        wall = time.perf_counter() - self._started
+        return used, max(0.0, wall - used - delay), wall
+
+    def _read(self) -> None:
+        self.cpu_s, self._delay = self._cpu(), self._queued()
+
+    def _cpu(self) -> float:
+        try:
+            return time.clock_gettime(self._id)
+        except OSError:  # it has ended
+            return self.cpu_s
+
+    def _queued(self) -> float:
+        """Seconds that its first thread has waited for a core."""
+        with suppress(OSError, IndexError, ValueError):
+            return int(os.pread(self._queue, 128, 0).split()[1]) * 1e-9
+        return self._delay
+
+    def _late(self, used: float, slept: float, wall: float) -> AgentFault:
+        allowed = self._allowed
+        if used > allowed:
+            text = f"it took {used:.2f} s of CPU time where {allowed:.2f} s are allowed, and its reserve is used up"
+        elif slept > 0 and slept >= wall - used - slept:
+            text = f"it slept for {slept:.2f} s; a game allows {self.allowances.sleep:.2f} s altogether"
+        else:
+            text = f"it gave no answer for {wall:.2f} s"
+        return AgentFault(Status.TIMEOUT, text)
