@@ -75,7 +75,7 @@ def gather_probes(venue: Venue, partners: Sequence[str], seed: int) -> Probes:
         rotation = rotations(venue.spec)[0]
         episodes = luck.episode_seeds(venue.identity, seed, number * rows, rows)
         seated = sit_down(arena, [venue.entrant(one), venue.entrant(other)], rotation, seed)
-        played = play_episodes(seated, episodes, seed)
+        played = play_episodes(seated, episodes)
         begun = luck.seatings(rotation, episodes, seed)
         for seat in seats:
             parts[seat].append(played.joint.seats[seat].timesteps)
