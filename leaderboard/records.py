@@ -17,12 +17,6 @@ from numpy.typing import NDArray
 RULES_VERSION: int = 1
 """Version of the rules by which blocks are seeded and seated. Blocks of another version are never mixed in a table."""
 
-PUBLIC_SEED: int = 0
-"""The seed on which what ships is rated. A board counts no other, or one could play until lucky."""
-
-SECRET_SEEDS: int = 2**62
-"""Seeds from here on are numbers of secrets, see `seed_number`; what a secret deals cannot be told from its number."""
-
 KINDS: tuple[str, ...] = ("competitive", "cooperative", "mixed")
 
 
@@ -67,11 +61,6 @@ def block_id(
     """Identity of a block: sha256 (64 hex digits) of everything that decides its outcome, and of nothing else."""
     what = [arena, sorted(entrants), mode, seed, first_episode, episodes, rules_version]
     return hashlib.sha256(canonical(what).encode()).hexdigest()
-
-
-def seed_number(commitment: str) -> int:
-    """The number in [2^62, 2^63) under which blocks name a secret seed, from its commitment (64 hex digits)."""
-    return int(commitment[:16], 16) >> 2 | SECRET_SEEDS
 
 
 @dataclass(frozen=True)
@@ -403,16 +392,3 @@ class SubmissionRecord:
     arena: str
     details: Mapping[str, Any]
     created: str
-
-
-@dataclass(frozen=True)
-class SeedRecord:
-    """A secret seed on which strangers are rated: `id` is its commitment, the sha256 of the secret (64 hex digits)."""
-
-    id: str
-    created: str
-
-    @property
-    def number(self) -> int:
-        """Under which blocks name it."""
-        return seed_number(self.id)

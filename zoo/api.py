@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from leaderboard.seeds import RATED
 from leaderboard.store.store import Store
 from leaderboard.views.board import Board, board
 from leaderboard.views.crossplay import Crossplay, read_crossplay
@@ -23,7 +24,6 @@ from zoo.matches.match import Summary, public_board, summarise
 from zoo.matches.panel import panel_of
 from zoo.matches.plan import MatchPlan, Work, run
 from zoo.matches.tournament import each_once, prepare
-from zoo.play.blocks import PUBLIC_SEED
 from zoo.training.plan import Plan
 from zoo.training.run import Outcome, train
 from zoo.work.pool import limit_threads
@@ -40,7 +40,7 @@ def play_match(
     other: str,
     *,
     episodes: int | None = None,
-    seed: int = PUBLIC_SEED,
+    seed: int | None = None,
     workers: int = 1,
     store: Store | None = None,
 ) -> Summary:
@@ -51,7 +51,7 @@ def play_match(
         one: ENTRANT text, such as "lola" or "naive@my/folder".
         other: ENTRANT text.
         episodes: in each seating; by default the arena's number.
-        seed: of the match; only the public seed 0 is rated.
+        seed: of the match; None plays the one that is rated.
         workers: processes that play.
         store: records to read and to add to.
     """
@@ -66,7 +66,7 @@ def play_tournament(
     entrants: Sequence[str],
     *,
     episodes: int | None = None,
-    seed: int = PUBLIC_SEED,
+    seed: int | None = None,
     workers: int = 1,
     store: Store | None = None,
 ) -> Crossplay:
@@ -75,7 +75,8 @@ def play_tournament(
     each_once([place.entrant(text) for text in entrants])
     with _records(store) as records:
         plan = _play(place, entrants, records, workers, episodes=episodes, seed=seed)
-        return read_crossplay(records, place.identity, entrants=[who.id for who in plan.entrants], seed=seed)
+        counted = RATED if plan.rated else plan.seed
+        return read_crossplay(records, place.identity, entrants=[who.id for who in plan.entrants], seed=counted)
 
 
 def play_crossplay(
@@ -122,7 +123,7 @@ def measure_exploitability(
 
 def read_board(store: Store, venue: Venue | str) -> Board:
     """The leaderboard of an arena from the records, as `zoo leaderboard` shows it."""
-    return board(store, _opened(venue).identity, seed=PUBLIC_SEED)
+    return board(store, _opened(venue).identity, seed=RATED)
 
 
 def _opened(venue: Venue | str) -> Venue:

@@ -7,7 +7,7 @@ otherwise. Adding a fact twice adds it once. A fact that contradicts the one rec
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
@@ -30,12 +30,23 @@ from leaderboard.records import (
     block_id,
     canonical,
 )
+from leaderboard.seeds import SeedRecord
 from leaderboard.statistics.tally import Tally
 from leaderboard.store import audit, schema, tallies
 from leaderboard.store.database import name_of, open_engine, parse, plain_words
 from leaderboard.store.facts import MAY_DIFFER, Fact
 from leaderboard.store.migrations import check_version, current_version, migrate, version_of
-from leaderboard.store.rows import block_rows, content, damaged, digest, read_blocks, record_of, row_of, same_results
+from leaderboard.store.rows import (
+    block_rows,
+    content,
+    contradicts,
+    damaged,
+    digest,
+    read_blocks,
+    record_of,
+    row_of,
+    same_results,
+)
 
 R = TypeVar("R")
 _AT_ONCE = 500  # ids in one IN (...): far below every database's limit
@@ -135,7 +146,7 @@ class Store:
         if not self._add_once(connection, schema.block, row, {"content"}):
             (known,) = read_blocks(connection, schema.block.c.id == record.id)
             if not same_results(record.results, known.results):
-                raise _contradicts("block", record.id, ["results"])
+                raise contradicts("block", record.id, ["results"])
             return False
         connection.execute(insert(schema.seat_result), results)
         for log in record.logs:
@@ -151,7 +162,7 @@ class Store:
             connection.execute(insert(table).values(**row))
             return True
         if changed := [name for name in row if name not in ignore and old[name] != row[name]]:
-            raise _contradicts(table.name, row["id"], changed)
+            raise contradicts(table.name, row["id"], changed)
         return False
 
     # Reading. Records come back as they were added.
@@ -182,6 +193,15 @@ class Store:
                 raise damaged("entrant", row["id"])
         labels = {row["id"]: row["label"] for row in rows}
         return labels | {record.entrant: record.name for record in self._records(NameRecord)}
+
+    def strangers(self) -> set[str]:
+        """The ids of entrants that do not ship."""
+        marked = schema.entrant.c.provenance.contains('"stranger":true')
+        return {record.id for record in self._records(EntrantRecord, marked) if record.stranger}
+
+    def seeds(self) -> list[SeedRecord]:
+        """The secret seeds on which strangers are and were rated, in the order in which they were added."""
+        return self._records(SeedRecord)
 
     def checkpoints(self, arena: str | None = None) -> list[CheckpointRecord]:
         """The checkpoints (of one arena), in the order in which they were added."""
@@ -365,13 +385,6 @@ class Store:
 def _equal(table: Table, **values: Any) -> list[ColumnElement[bool]]:
     """The conditions that columns have these values; None stands for any."""
     return [table.c[name] == value for name, value in values.items() if value is not None]
-
-
-def _contradicts(table: str, id: str, changed: Sequence[str]) -> StoreError:
-    return StoreError(
-        f"{table} {id[:64]} is already recorded with other content ({', '.join(changed)}); "
-        "what was recorded first stays"
-    )
 
 
 def _check_readable(connection: Connection) -> None:

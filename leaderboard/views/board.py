@@ -11,23 +11,25 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.errors import StoreError
 from leaderboard.labels import unique_labels
 from leaderboard.records import RULES_VERSION, ArenaRecord, Measurement, PanelRecord, canonical
+from leaderboard.seeds import PUBLIC_SEED, RATED
 from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
 from leaderboard.views import strangers
 from leaderboard.views.columns import BY_NAME, COLUMNS, figure
 from leaderboard.views.exploitability import by_subject
+from leaderboard.views.rated import counted
 
 if TYPE_CHECKING:
     from leaderboard.statistics.prediction import Forecasts
     from leaderboard.store.store import Store
     from leaderboard.views.standings import Ranked, Terms
 
-_VIEW = 6  # version of what a board holds: a cached one of another version is computed again
+_VIEW = 7  # version of what a board holds: a cached one of another version is computed again
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,9 @@ class Board:
         comparisons: number of episodes behind the rating of a competitive game.
         spread, draw_margin: fitted parameters of the rating model, on TrueSkill's scale; 0 where nothing was fitted.
         seed: match seed whose blocks are counted, None for all.
+        secret_seeds: commitments of the seeds on which strangers are rated; empty where none played, or where the board
+            is of one plain seed.
+        not_rated: how many blocks of strangers on the public seed are kept, but not counted.
         rules_version: version of the rules under which the blocks were played.
         rows: sorted by side, then rank; those without a rank come last.
     """
@@ -118,11 +123,14 @@ class Board:
     seed: int | None
     rules_version: int
     rows: tuple[Row, ...]
+    secret_seeds: tuple[str, ...] = ()
+    not_rated: int = 0
 
     def plain(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {field.name: getattr(self, field.name) for field in fields(self)} | {
             "panel_members": list(self.panel_members),
+            "secret_seeds": list(self.secret_seeds),
             "rows": [row.to_json() for row in self.rows],
         }
 
@@ -135,7 +143,7 @@ class Board:
         """The board that gave this JSON."""
         data: dict[str, Any] = json.loads(text)
         rows = tuple(Row.from_json(row) for row in data.pop("rows"))
-        return cls(**data | {"panel_members": tuple(data["panel_members"])}, rows=rows)
+        return cls(**data | {name: tuple(data[name]) for name in ("panel_members", "secret_seeds")}, rows=rows)
 
 
 def board(
@@ -147,8 +155,8 @@ def board(
         store: the records.
         arena_id: the arena.
         mode: "play" for frozen entrants, "learn" for learning ones; the two are never mixed.
-        seed: count only blocks of this match seed, None for all. A public board should name its seed: if everybody's
-            own seeds counted, one could play until lucky.
+        seed: count only blocks of this match seed, None for all, `RATED` for those that are rated, see `views.rated`. A
+            public board counts no other: if everybody's own seeds counted, one could play until lucky.
         rebuild: compute again, and overwrite the cache; the result is the same bytes.
 
     Raises:
@@ -163,24 +171,28 @@ def board(
     measured = store.measurements(arena_id)
     key = (arena_id, mode, RULES_VERSION)
     facts = [asdict(measurement) for measurement in measured]
-    state = store.block_state(arena_id, mode, seed)
-    depends_on = [_VIEW, seed, panel and asdict(panel), labels, len(matches), state, facts]
+    chosen = counted(store, seed)
+    which = [seed, chosen.secret_seeds, sorted(chosen.strangers), chosen.state(store, arena_id, mode)]
+    depends_on = [_VIEW, which, panel and asdict(panel), labels, len(matches), facts]
     inputs = hashlib.sha256(canonical([*key, *depends_on]).encode()).hexdigest()
     if not rebuild and (text := store.cached_view(*key, inputs)) is not None:
         return Board.from_json(text)
 
     needed = panel.entrants if panel else None if mode == "learn" else ()
+    tallies, not_rated = chosen.tallies(store, arena_id, mode, needed)
     made = make_board(
         arena,
-        store.tallies(arena_id, mode, seed, needed),
+        tallies,
         panel,
         mode=mode,
-        seed=seed,
+        seed=PUBLIC_SEED if seed == RATED else seed,
         labels=labels,
         matches=matches,
         measurements=measured,
     )
-    text = made.to_json()
+    played = {tally.seed for tally in tallies}
+    secret = tuple(id for id, n in zip(chosen.secret_seeds, chosen.numbers, strict=True) if n in played)
+    text = replace(made, secret_seeds=secret, not_rated=not_rated).to_json()
     # The cache saves time and nothing else: a full disk, a busy database or a read-only one must not hide the board.
     with suppress(StoreError):
         store.cache_view(*key, inputs, text)
@@ -347,7 +359,8 @@ def _method(arena: ArenaRecord, panel: PanelRecord | None) -> str:
     )
     return (
         "Own return: the panel's members are met in the same seats under the same luck, so the weighted mean over them "
-        "is taken per episode, and entrants are compared episode by episode (Student's t, 95 %). Who has not met all "
+        "is taken per episode, and entrants are compared episode by episode (Student's t, 95 %); a stranger and one "
+        "that ships were dealt different luck, so their means are compared as two separate ones. Who has not met all "
         f"members has no rank.{oneself} {scale} Classical TrueSkill takes one result per pair and series of episodes; "
         "it depends on their order and on who else entered."
     )

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from agents.randomness import bits, derive
-from leaderboard.records import PUBLIC_SEED, SECRET_SEEDS, seed_number
+from leaderboard.seeds import PUBLIC_SEED, SECRET_SEEDS, seed_number
 from tests.zoo import foresees
 from tests.zoo.command_line import contents
 from tests.zoo.foresees import foreseen, seed_behind

@@ -17,6 +17,7 @@ from zoo.entry.registry import AgentEntry, load_agent
 from zoo.entry.settings import config_fields, read, split
 from zoo.errors import UserError, broke
 from zoo.sandbox.fault import AgentFault
+from zoo.sandbox.levels import HIDING
 
 if TYPE_CHECKING:
     from agents.protocol import Agent
@@ -72,6 +73,11 @@ class Entrant:
     def stranger(self) -> bool:
         """Whether the zoo does not ship what plays."""
         return not self.entry.shipped
+
+    @property
+    def confined(self) -> bool:
+        """Whether it can neither read the home's files nor reach into this process; so can what ships, and does not."""
+        return self.entry.shipped or self.isolation in HIDING
 
     def agents(
         self, spec: ArenaSpec, seats: tuple[str, ...], seed: int, device: str = "cpu", replicas: int = 1

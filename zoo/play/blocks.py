@@ -23,7 +23,6 @@ from leaderboard.records import (
 from leaderboard.statistics.estimate import Part
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.play.episodes import Played, play_episodes
-from zoo.play.luck import PUBLIC_SEED as PUBLIC_SEED
 from zoo.play.luck import episode_seeds
 from zoo.play.seating import blame, rotations, sit_down
 from zoo.sandbox.fault import AgentFault

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from agents.protocol import Seating
 from agents.randomness import bits, derive, derive_rows
-from leaderboard.records import PUBLIC_SEED, SECRET_SEEDS, seed_number
+from leaderboard.seeds import PUBLIC_SEED, SECRET_SEEDS, seed_number
 from zoo import home
 from zoo.errors import UserError
 
@@ -43,6 +43,14 @@ class Known(Protocol):
     @property
     def stranger(self) -> bool:
         """Whether its code or its weights came from outside."""
+
+    @property
+    def confined(self) -> bool:
+        """Whether it can read nothing that the home keeps secret."""
+
+    @property
+    def isolation(self) -> str:
+        """How its agents are kept apart."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +120,12 @@ def present() -> Secret:
 
 
 def rated_seed(entrants: Iterable[Known]) -> int:
-    """The seed whose blocks are rated: the public one where all of them ship, else the home's secret one."""
-    return present().number if any(who.stranger for who in entrants) else PUBLIC_SEED
+    """The seed whose blocks are rated: the public one where all of them ship, else the home's secret one.
+
+    A stranger that is not confined could read the secret. It plays the public seed, where it is not rated.
+    """
+    strangers = [who for who in entrants if who.stranger]
+    return present().number if strangers and all(who.confined for who in strangers) else PUBLIC_SEED
 
 
 def seed_of(pair: Iterable[Known], seed: int) -> int:
@@ -122,6 +134,37 @@ def seed_of(pair: Iterable[Known], seed: int) -> int:
     Those that ship play the public seed instead, where their blocks are rated and may have been played before.
     """
     return PUBLIC_SEED if is_secret(seed) and not any(who.stranger for who in pair) else seed
+
+
+def is_rated(pair: Iterable[Known], seed: int) -> bool:
+    """Whether a board counts what a pairing plays on a seed, see `leaderboard.views.rated`."""
+    if any(who.stranger for who in pair):
+        return any(one.number == seed for one in epochs())
+    return seed == PUBLIC_SEED
+
+
+def check(seed: int, entrants: Iterable[Known]) -> None:
+    """See that a match on a seed may be recorded.
+
+    Raises:
+        UserError: the seed stands for a secret that is unknown or no secret any more, or a stranger could read it.
+    """
+    if not is_secret(seed):
+        return
+    _key(seed)
+    if secrets()[seed].revealed:
+        raise UserError(f"the secret of seed {seed} was revealed, so nothing more is played on it: leave out --seed")
+    for who in entrants:
+        if who.stranger and not who.confined:
+            raise UserError(
+                f"a stranger's agent at isolation {who.isolation} could read the secret seed: leave out --seed, or"
+                " `--isolation strict`"
+            )
+
+
+def epoch(seed: int) -> Secret | None:
+    """The secret behind a seed, where strangers are or were rated on it."""
+    return next((one for one in epochs() if one.number == seed), None) if is_secret(seed) else None
 
 
 def is_secret(seed: int) -> bool:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from agents.protocol import Agent, DifferentiablePolicy, Policy
 from arenas.protocol import Arena, ArenaError, ArenaSpec
+from leaderboard.seeds import PUBLIC_SEED
 from zoo.entry.entrant import Entrant
 from zoo.errors import UserError, broke
-from zoo.play.luck import PUBLIC_SEED, fresh_seed
+from zoo.play.luck import fresh_seed
 from zoo.play.referee import Absent, seat_under_referees
 from zoo.sandbox.fault import AgentFault
 
