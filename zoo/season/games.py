@@ -1,0 +1,123 @@
+"""The games of a season: who meets whom, in which order, until all is played or the time is over.
+
+First every entry meets two of the partners. Whoever spoils every one of these games is broken and plays no more, so
+that five agents that hang do not cost a class its hour. Then, round by round, all others meet all partners, each other
+and themselves. Every game that was played is on disk before the next one; the same call goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from leaderboard.records import BlockRecord, Status
+from leaderboard.store.store import Store
+from zoo.matches.panel import newest
+from zoo.matches.plan import MatchPlan, Pairing, Work, ordered, run
+from zoo.matches.tournament import round_robin
+from zoo.play import luck
+from zoo.season.entries import Entry, counted, entries
+from zoo.season.place import Season
+from zoo.season.similarity import answers_of
+from zoo.work.progress import Reading
+
+#: How many partners every entry meets before anybody else.
+FIRST = 2
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run did: games now played, entries that count, those that are broken, and whether all is played."""
+
+    blocks: int
+    counted: int
+    broken: tuple[str, ...]
+    whole: bool
+
+
+class _TimeIsOver(Exception):
+    """The minutes of a run are over."""
+
+
+def run_season(season: Season, store: Store, work: Work, minutes: float | None = None) -> Ran:
+    """Play what is missing, for so many minutes at most (by default those of the rules; 0 for as long as it takes).
+
+    Raises:
+        UserError: the season has ended, nobody has entered, or a partner breaks.
+    """
+    season.check_open()
+    standing = counted(entries(season, store))
+    limit = season.rules.minutes if minutes is None else minutes
+    timed = replace(work, watch=_until(work, time.monotonic() + 60 * limit)) if limit else work
+    before = _blocks(season, store)
+    whole = True
+    try:
+        for plan in plans(season, store, standing):
+            run(plan, store, timed)
+        for number, entry in enumerate(standing, start=1):
+            answers_of(season, entry)
+            timed.watch("similarity", Reading(number, len(standing)))
+    except _TimeIsOver:
+        whole = False
+    out = tuple(entry.name for entry in broken(season, store, standing))
+    return Ran(_blocks(season, store) - before, len(standing), out, whole)
+
+
+def plans(season: Season, store: Store, standing: Sequence[Entry]) -> Iterator[MatchPlan]:
+    """What is to be played, one part after the other; who is broken is known once the first part is."""
+    texts = _texts(standing)
+    first = season.partners[:FIRST]
+    if first:
+        yield _plan(season, store, standing, [(text, partner) for text in texts for partner in first], 0)
+    out = {entry.text for entry in broken(season, store, standing)}
+    sound = [text for text in texts if text not in out]
+    for number in range(season.rules.rounds):
+        yield _plan(season, store, standing, round_robin(sound, season.partners), number)
+
+
+def broken(season: Season, store: Store, standing: Sequence[Entry]) -> list[Entry]:
+    """The entries that have spoiled every game of their first part."""
+    first = season.partners[:FIRST]
+    if not first or not standing:
+        return []
+    plan = _plan(season, store, standing, [(text, other) for text in _texts(standing) for other in first], 0)
+    blocks = store.blocks_of(plan.tasks)
+    return [entry for entry in standing if _spoiled(entry, [b for b in blocks if entry.entrant in b.entrants])]
+
+
+def _spoiled(entry: Entry, blocks: Iterable[BlockRecord]) -> bool:
+    own = [result.statuses for block in blocks for result in block.results if result.entrant == entry.entrant]
+    return bool(own) and bool((np.concatenate(own) != Status.DONE.code).all())
+
+
+def _plan(
+    season: Season, store: Store, standing: Sequence[Entry], pairs: Iterable[Pairing], number: int
+) -> MatchPlan:
+    """Pairings in a round, counted from 0."""
+    venue, episodes = season.venue, season.rules.episodes
+    who = tuple(venue.entrant(text) for text in _texts(standing))
+    seed = luck.rated_seed(who)
+    return MatchPlan(venue, who, newest(venue, store), ordered(venue, pairs), seed, number * episodes, episodes)
+
+
+def _texts(standing: Sequence[Entry]) -> list[str]:
+    """The texts of entries, those that are the same entrant once."""
+    return list({entry.entrant: entry.text for entry in standing}.values())
+
+
+def _blocks(season: Season, store: Store) -> int:
+    return len(store.block_ids(season.venue.identity, "play"))
+
+
+def _until(work: Work, end: float):  # type: ignore[no-untyped-def]
+    """The same watch, that ends the run when time is over; each game was kept before it is called."""
+
+    def watch(name: str, reading: Reading) -> None:
+        work.watch(name, reading)
+        if time.monotonic() > end and reading.done < reading.total:
+            raise _TimeIsOver
+
+    return watch

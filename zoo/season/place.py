@@ -1,0 +1,246 @@
+"""Where a season lies: a folder of the home that is a home of its own, with records, secrets and files of entries.
+
+So everything that works on a home works on a season: with `ZOO_HOME` set to the folder, `zoo leaderboard`, `zoo log`,
+`zoo publish` and the others show the season's games and nobody else's.
+
+What is said at the start of a season can be held against what is shown at its end: the hash of its rules, the hash of
+its secret seed, and a hash of the seed followed by the hidden partners, which cannot be guessed without the seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from leaderboard.records import canonical
+from leaderboard.statistics.tally import is_head_to_head
+from leaderboard.store.store import Store
+from zoo import home
+from zoo.entry.venue import ArenaChoice, Venue
+from zoo.errors import UserError, nearest
+from zoo.matches.panel import newest, renew
+from zoo.matches.plan import Work, call
+from zoo.play import luck
+from zoo.play.blocks import arena_record
+from zoo.season.rules import Rules, parse_rules
+
+_RULES, _CARD, _REVEALED = "season.toml", "season.json", "revealed.json"
+_FILES = "files"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is said of a season at its start.
+
+    Attributes:
+        rules: sha256 of the file of its rules.
+        seed: sha256 of the secret seed.
+        hidden: what `hidden_digest` makes of the secret seed and the hidden partners.
+        known: entrant texts of the partners that everybody knows.
+        secret: entrant texts of the hidden ones; never shown before the end.
+        started: when, ISO 8601 in UTC.
+    """
+
+    rules: str
+    seed: str
+    hidden: str
+    known: tuple[str, ...]
+    secret: tuple[str, ...]
+    started: str
+
+
+@dataclass(frozen=True)
+class Season:
+    """A season that has begun: its folder, its rules, and what was said at its start."""
+
+    folder: Path
+    rules: Rules
+    card: Card
+
+    @property
+    def name(self) -> str:
+        """By which commands know it."""
+        return self.rules.name
+
+    @property
+    def partners(self) -> tuple[str, ...]:
+        """Entrant texts of all whom every entry meets, those that everybody knows first."""
+        return (*self.card.known, *self.card.secret)
+
+    @cached_property
+    def venue(self) -> Venue:
+        """Where it is played."""
+        return Venue(ArenaChoice(self.rules.arena, self.rules.settings))
+
+    @property
+    def revealed(self) -> dict[str, Any] | None:
+        """What was shown at the end; None while it goes on."""
+        try:
+            shown: dict[str, Any] = json.loads((self.folder / _REVEALED).read_text())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.folder / _REVEALED} cannot be read ({error}); delete it and reveal again") from error
+        return shown
+
+    def keep(self, files: dict[str, bytes]) -> Path:
+        """Keep files of an entry under the hash of their content, whole or not at all; the folder that holds them."""
+        digest = hashlib.sha256(b"".join(hashlib.sha256(f"{n}\0".encode() + files[n]).digest() for n in sorted(files)))
+        folder = self.folder / _FILES / digest.hexdigest()[:16]
+        if not folder.exists():
+            beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+            shutil.rmtree(beside, ignore_errors=True)
+            for name, content in files.items():
+                (beside / name).parent.mkdir(parents=True, exist_ok=True)
+                (beside / name).write_bytes(content)
+            try:
+                beside.rename(folder)
+            except OSError:  # another process was first
+                shutil.rmtree(beside, ignore_errors=True)
+        return folder
+
+    def show(self, shown: dict[str, Any]) -> None:
+        """Keep what is shown at the end."""
+        home.keep_once(self.folder / _REVEALED, json.dumps(shown, indent=1))
+
+
+def hidden_digest(key: bytes, hidden: Sequence[tuple[str, str]]) -> str:
+    """sha256 of the secret seed followed by the hidden partners, (entrant text, id) each, in their order."""
+    return hashlib.sha256(key + canonical([list(pair) for pair in hidden]).encode()).hexdigest()
+
+
+@contextmanager
+def at_home(season: Season) -> Iterator[Store]:
+    """The season's records, while its folder is the home of this process and of its workers.
+
+    Raises:
+        StoreError: the records cannot be opened.
+    """
+    with _home(season.folder, season.rules.isolation), Store(home.records()) as store:
+        yield store
+
+
+@contextmanager
+def _home(folder: Path, isolation: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in ("ZOO_HOME", "ZOO_ISOLATION")}
+    os.environ.update(ZOO_HOME=str(folder), ZOO_ISOLATION=isolation)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def begin(rules: Rules, work: Work, now: datetime) -> Season:
+    """Start a season: its folder, its secret seed, its panel, and what is said at its start.
+
+    What was stopped on the way can be started again.
+
+    Raises:
+        UserError: there is a season of this name, the deadline is over, or a partner cannot play here; the line that
+            is at fault is named.
+    """
+    if rules.deadline <= now:
+        raise rules.wrong("deadline", f"{in_words(rules.deadline)} is over; it is {in_words(now)} now")
+    folder = _seasons() / rules.name
+    if (folder / _CARD).exists():
+        raise rules.wrong("name", f"there is a season {rules.name} already; choose another name")
+    shutil.rmtree(folder, ignore_errors=True)  # one that was stopped before it had begun
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"cannot make {folder}: {error.strerror or error}") from error
+    (folder / _RULES).write_text(rules.text, encoding="utf-8")
+    venue = _venue(rules)
+    with _home(folder, rules.isolation), Store(home.records()) as store:
+        store.add(arena_record(venue.spec, venue.identity))
+        known, secret = _partners(rules, venue, store, work)
+        seed = luck.present()
+        pairs = [(text, venue.id(text)) for text in secret]
+        call(venue, store, secret, [f"hidden partner {number}" for number in range(1, len(secret) + 1)])
+        started = now.isoformat(timespec="seconds")
+        card = Card(rules.digest, seed.commitment, hidden_digest(seed.key, pairs), known, secret, started)
+    home.keep_once(folder / _CARD, json.dumps(asdict(card), indent=1))
+    return Season(folder, rules, card)
+
+
+def _venue(rules: Rules) -> Venue:
+    """Where a season is to be played."""
+    try:
+        return Venue(ArenaChoice(rules.arena, rules.settings))
+    except UserError as error:
+        raise rules.wrong("settings" if rules.settings and "arena" in rules.lines else "arena", str(error)) from error
+
+
+def _partners(rules: Rules, venue: Venue, store: Store, work: Work) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Entrant texts of the known and of the hidden partners; where the game has a panel they are it, with weights."""
+    for key, texts in (("partners", rules.partners), ("hidden", rules.hidden)):
+        for text in texts:
+            try:
+                venue.entrant(text).agents(venue.spec, tuple(venue.spec.seats), 0)
+            except UserError as error:
+                raise rules.wrong(key, str(error)) from error
+    if is_head_to_head(arena_record(venue.spec, venue.identity)):
+        return rules.partners, rules.hidden
+    usual = newest(venue, store)
+    known = rules.partners or (usual.members if usual else ())
+    if not known:
+        raise rules.wrong("partners" if rules.partners else "arena", f"{venue.identity} has no panel; name partners")
+    for text in rules.hidden:
+        if venue.id(text) in {venue.id(other) for other in known}:
+            raise rules.wrong("hidden", f"{text} is one of the partners that all know; choose another one")
+    if rules.hidden or rules.partners:
+        try:
+            renew(venue, store, [*known, *rules.hidden], work)
+        except UserError as error:
+            raise rules.wrong("partners" if rules.partners else "hidden", str(error)) from error
+    return known, rules.hidden
+
+
+def opened(name: str) -> Season:
+    """The season of a name.
+
+    Raises:
+        UserError: there is none, or its rules were edited since it began.
+    """
+    folder = _seasons() / name
+    if not (folder / _CARD).is_file():
+        raise UserError(f"there is no season {name!r}; {nearest(name, names())}; `zoo season new` starts one")
+    try:
+        data = json.loads((folder / _CARD).read_text())
+        card = Card(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+        text = (folder / _RULES).read_text(encoding="utf-8")
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"season {name}: {folder} is damaged ({error}); put a copy back") from error
+    rules = parse_rules(text, str(folder / _RULES))
+    if rules.digest != card.rules:
+        raise UserError(f"{folder / _RULES} was edited since the season began; put the original back")
+    return Season(folder, rules, card)
+
+
+def names() -> list[str]:
+    """The names of all seasons."""
+    return sorted(path.parent.name for path in _seasons().glob(f"*/{_CARD}"))
+
+
+def _seasons() -> Path:
+    return home.folder() / "seasons"
+
+
+def in_words(moment: datetime) -> str:
+    """As people read it: "2027-03-01 12:00 UTC"."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+

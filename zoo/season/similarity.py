@@ -1,0 +1,131 @@
+"""Do two entries play the same? All are asked the same questions, and their answers are compared.
+
+A question is a moment of a game: what a seat saw up to and at some step. The games are played by the season's partners
+on its secret seed; each entry is shown what one seat saw, step by step, with the luck that this seat was dealt, and
+answers every step, the first one and those in play alike. What it answers changes nothing in what it sees next. So two
+entries that decide alike answer alike, whatever their programs look like, and they are asked through the same walls
+behind which they play.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agents.protocol import Seating
+from arenas.protocol import TimeStep
+from leaderboard.statistics.likeness import UNANSWERED
+from zoo.entry.entrant import Entrant
+from zoo.entry.venue import Venue
+from zoo.play import luck
+from zoo.play.episodes import play_episodes
+from zoo.play.seating import rotations, sit_down
+from zoo.sandbox.fault import AgentFault
+
+#: Questions at least.
+PROBES = 1000
+_ROWS = 24  # games at least
+_PARTNERS = 6  # who play them, at most
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Questions to entries.
+
+    Attributes:
+        seats: of each side one seat, whose view is shown.
+        moments: seat -> time steps [T + 1, B, ...].
+        seatings: seat -> the luck that it was dealt, [B].
+    """
+
+    seats: tuple[str, ...]
+    moments: dict[str, TimeStep]
+    seatings: dict[str, Seating]
+
+    def asked(self) -> NDArray[np.bool_]:
+        """Which questions count, bool [seats, T, B]: those at which the seat had to act."""
+        return np.stack([self.moments[seat].active[:-1].numpy() for seat in self.seats])
+
+
+def gather_probes(venue: Venue, partners: Sequence[str], seed: int) -> Probes:
+    """Questions from games of the partners with each other and themselves.
+
+    Args:
+        venue: where.
+        partners: entrant texts.
+        seed: of the games, whose first episodes are played.
+
+    Raises:
+        UserError: a partner breaks.
+    """
+    texts = list(partners)[:_PARTNERS]
+    pairs = list(itertools.product(texts, repeat=2))
+    seats = tuple(seats[0] for seats in venue.spec.sides().values())
+    rows = math.ceil(max(_ROWS, PROBES / venue.spec.max_steps / len(seats)) / len(pairs))
+    parts: dict[str, list[TimeStep]] = {seat: [] for seat in seats}
+    dealt: dict[str, list[Seating]] = {seat: [] for seat in seats}
+    arena = venue.arena(rows)
+    for number, (one, other) in enumerate(pairs):
+        rotation = rotations(venue.spec)[0]
+        episodes = luck.episode_seeds(venue.identity, seed, number * rows, rows)
+        seated = sit_down(arena, [venue.entrant(one), venue.entrant(other)], rotation, seed)
+        played = play_episodes(seated, episodes)
+        begun = luck.seatings(rotation, episodes, seed)
+        for seat in seats:
+            parts[seat].append(played.joint.seats[seat].timesteps)
+            dealt[seat].append(begun[seat])
+    moments = {seat: _joined(parts[seat], venue.spec.max_steps) for seat in seats}
+    seatings = {
+        seat: Seating(
+            seat, torch.cat([one.seed for one in dealt[seat]]), torch.cat([one.team_seed for one in dealt[seat]])
+        )
+        for seat in seats
+    }
+    return Probes(seats, moments, seatings)
+
+
+def ask(venue: Venue, entrant: Entrant, probes: Probes, seed: int) -> NDArray[np.float32]:
+    """The answers of an entrant, float32 [seats, T, B, D]; `UNANSWERED` where it failed.
+
+    Args:
+        venue: where.
+        entrant: whom.
+        probes: the questions.
+        seed: from which agents that are not trained are made.
+    """
+    return np.stack([_answers(venue, entrant, seat, probes, luck.fresh_seed(seed)) for seat in probes.seats])
+
+
+def _answers(venue: Venue, entrant: Entrant, seat: str, probes: Probes, seed: int) -> NDArray[np.float32]:
+    moments = probes.moments[seat]
+    steps, rows = moments.reward.shape
+    width = 1 if venue.spec.seats[seat].actions else venue.spec.seats[seat].action_dim
+    answers = np.full((steps - 1, rows, width), UNANSWERED, dtype=np.float32)
+    try:
+        agent = entrant.agents(venue.spec, (seat,), seed)[seat]
+        memory = agent.begin(probes.seatings[seat])
+        for step in range(steps - 1):
+            action, memory = agent.act(moments.each(lambda leaf: leaf[step]), memory)  # noqa: B023
+            answers[step] = action.value.float().reshape(rows, width).numpy()
+    except (AgentFault, RuntimeError):  # it fails in play, too, where its faults are counted
+        pass
+    return answers
+
+
+def _joined(parts: Sequence[TimeStep], steps: int) -> TimeStep:
+    """Games beside each other; shorter ones are continued by their end, at which nobody acts."""
+
+    def together(leaves: Sequence[torch.Tensor]) -> torch.Tensor:
+        longest = max(len(leaf) for leaf in leaves)
+        return torch.cat([torch.cat([leaf, leaf[-1:].expand(longest - len(leaf), *leaf.shape[1:])]) for leaf in leaves], 1)
+
+    fields = {name: [getattr(part, name) for part in parts] for name in TimeStep._fields if name != "common"}
+    merged = {name: None if leaves[0] is None else together(leaves) for name, leaves in fields.items()}
+    common = {group: together([part.common[group] for part in parts]) for group in parts[0].common}
+    return TimeStep(**merged, common=common)
