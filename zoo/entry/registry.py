@@ -138,13 +138,6 @@ def is_registered(text: str) -> bool:
     return text in names(AGENTS)
 
 
-def is_shipped(text: str, group: str = AGENTS) -> bool:
-    """Whether a name is one of the zoo's own, or of a library that it wraps; nothing is imported."""
-    point = names(group).get(text)
-    ours = point is not None and point.value.partition(":")[0].partition(".")[0] in OURS
-    return ours or (group == AGENTS and _of_library(text))
-
-
 def load_agent(text: str) -> AgentEntry:
     """The agent that `text` names: a registered one, `module:Class`, `path.py:Class`, `axelrod:NAME`, or a submission.
 
@@ -171,6 +164,14 @@ def _checked(text: str, loaded: Any) -> type[Agent]:
     return loaded
 
 
+def is_shipped(text: str) -> bool:
+    """Whether a name of an agent or an arena stands for the zoo's own, or for what a library of the zoo's list has."""
+    point = names(AGENTS).get(text) or names(ARENAS).get(text)
+    place, colon, _ = (point.value if point else text).rpartition(":")
+    known = place in FOREIGN or place in LIBRARIES or place.partition(".")[0] in OURS
+    return not colon or (known and not place.endswith(".py"))
+
+
 def _stranger(text: str) -> Source | None:
     """The files of an agent that the zoo does not ship; None where it does, or where `text` names nothing.
 
@@ -178,8 +179,8 @@ def _stranger(text: str) -> Source | None:
         UserError: there is no such file or module, or it cannot be read.
     """
     point = names(AGENTS).get(text)
-    place, colon, attribute = (point.value if point else text).rpartition(":")
-    if not colon or (place.partition(".")[0] in OURS and not place.endswith(".py")):
+    place, _, attribute = (point.value if point else text).rpartition(":")
+    if is_shipped(text):
         return None
     if not place.endswith(".py"):
         return Source.of_module(f"{place}:{attribute}")

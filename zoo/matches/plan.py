@@ -135,7 +135,6 @@ def run(plan: MatchPlan, store: Store, work: Work | None = None) -> int:
     Raises:
         UserError: an entrant breaks, or could read the secret seed.
     """
-    luck.check(plan.seed, plan.players.values())
     work = work or Work()
     played = len(play(plan, store, work))
     _record(plan, store, work.command)
@@ -149,8 +148,9 @@ def play(plan: MatchPlan, store: Store, work: Work) -> list[float]:
         CPU seconds of each block that was played now.
 
     Raises:
-        UserError: an entrant breaks.
+        UserError: an entrant breaks, or could read the secret seed.
     """
+    luck.check(plan.seed, plan.players.values())
     register(plan, store)
     known = store.has_blocks(plan.tasks)
     missing = [task for key, task in plan.tasks.items() if key not in known]

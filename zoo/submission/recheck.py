@@ -27,7 +27,7 @@ from leaderboard.store.store import Store
 from leaderboard.views.board import board
 from zoo import home
 from zoo.entry import submitted
-from zoo.entry.registry import ARENAS, FOREIGN, is_shipped, load_agent
+from zoo.entry.registry import ARENAS, FOREIGN, is_registered, is_shipped, load_agent, names
 from zoo.entry.settings import config_fields
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
@@ -275,7 +275,7 @@ def _venue(store: Store, arena: str) -> Venue | None:
             settings, wrap = (tuple(map(str, about[name])) for name in ("settings", "wrap"))
             choice = ArenaChoice(str(about["arena"]), settings, wrap)
             plain = not choice.settings and not choice.wrap and choice.name.partition(":")[0] in FOREIGN
-            if not is_shipped(choice.name, ARENAS) and not plain:
+            if not (plain or (choice.name in names(ARENAS) and is_shipped(choice.name))):
                 continue
             venue = Venue(choice)
         except (UserError, LookupError, TypeError):
@@ -319,7 +319,8 @@ def _candidates(record: EntrantRecord) -> Iterator[str]:
     if is_shipped(record.agent) or is_shipped(name.partition(",")[0]):
         if is_shipped(name.partition(",")[0]):
             yield f"{name}{weights}"
-        yield f"{_with_settings(record)}{weights}"
+        if is_registered(record.agent):
+            yield f"{_with_settings(record)}{weights}"
         return
     attribute = record.agent.partition(",")[0].rpartition(":")[2]
     for file in sorted((home.folder() / "sources").glob("*/*.py")):
