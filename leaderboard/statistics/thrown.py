@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 #: By how much the evidence on a pair must exceed that of the field, for 5 % of honest seasons to have one flagged.
-LIMIT = 6.0
+LIMIT = 5.0
 #: Entrants from which on a field can be judged.
 FEWEST = 12
 _BULK = 0.023  # share of the pairs that may throw games without hiding each other

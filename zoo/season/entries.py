@@ -111,14 +111,14 @@ def _check_time(season: Season, author: str, known: Sequence[Entry], now: dateti
         raise UserError(f"season {season.name} has ended and its seed is known; nothing can be entered any more")
     if now > season.rules.deadline:
         raise UserError(
-            f"the deadline of season {season.name} was {in_words(season.rules.deadline)}, and it is {in_words(now)} now;"
-            " the entry before it counts"
+            f"the deadline of season {season.name} was {in_words(season.rules.deadline)}, and it is {in_words(now)};"
+            " what was entered before it counts"
         )
     day = now.astimezone(UTC).date()
     today = [e for e in known if _same(e.author) == _same(author) and e.at.astimezone(UTC).date() == day]
     if len(today) >= season.rules.entries_a_day:
         raise UserError(
-            f"{author} has entered {len(today)} times on {day} (UTC), which is the most that season {season.name} allows;"
+            f"{author} has entered {len(today)} times on {day} (UTC), and season {season.name} allows no more a day;"
             " the latest of these counts, and the next may come after midnight UTC"
         )
 
