@@ -129,11 +129,6 @@ class EntrantRecord:
     mode: Mapping[str, Any]
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def stranger(self) -> bool:
-        """Whether its code or its weights came from outside, so that it is rated on secret seeds."""
-        return bool(self.provenance.get("stranger"))
-
 
 @dataclass(frozen=True)
 class NameRecord:
@@ -385,7 +380,16 @@ class Measurement:
 
 @dataclass(frozen=True)
 class SubmissionRecord:
-    """An agent that came from outside: `id` is the hash of its files, `entrant` whom it became."""
+    """What happened to an agent that came from outside.
+
+    Attributes:
+        id: hash of the submission, its files and what the manifest says of them; of a later event, of all the rest.
+        entrant: whom it became.
+        arena: where it was entered.
+        details: "event" is "entered", with name, author, entry, weights, config and files; or "withdrawn" or
+            "disqualified", with "of", the submission's id, and "why".
+        created: when, ISO 8601 in UTC.
+    """
 
     id: str
     entrant: str

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from leaderboard.records import EntrantRecord
+
 PUBLIC_SEED: int = 0
 """The seed on which what ships is rated. A board counts no other, or one could play until lucky."""
 
@@ -15,6 +17,11 @@ SECRET_SEEDS: int = 2**62
 def seed_number(commitment: str) -> int:
     """The number in [2^62, 2^63) under which blocks name a secret seed, from its commitment (64 hex digits)."""
     return int(commitment[:16], 16) >> 2 | SECRET_SEEDS
+
+
+def is_stranger(entrant: EntrantRecord) -> bool:
+    """Whether its code or its weights came from outside, so that it is rated on secret seeds."""
+    return bool(entrant.provenance.get("stranger"))
 
 
 def seed_words(seed: int) -> str:

@@ -25,11 +25,19 @@ COMMANDS: dict[str, str] = {
     "season": "Hold a competition: rules, entries, games, a board, and a revealed seed.",
     "train": "Train an agent and keep its checkpoint.",
     "matches": "List the recorded matches.",
+    "log": "Show what went wrong with an entrant in a match.",
     "replay": "Show an episode of a recorded match and write a GIF.",
+    "publish": "Write records and boards into one signed file.",
     "verify": "Check the records, and play recorded blocks again.",
     "reproduce": "Run a published table or figure and show it beside ours.",
     "agents": "List the agents, or describe one.",
     "arenas": "List the arenas, or describe one.",
+    "new": "Write an agent or an arena to begin with.",
+    "submit": "Enter an agent of your own on a board.",
+    "submissions": "List what was submitted, and what became of it.",
+    "export": "Pack a submission or a checkpoint to hand on.",
+    "withdraw": "Take a submission of yours off the board.",
+    "disqualify": "Take somebody's submission off the board.",
     "check": "Check whether an agent or an arena keeps the zoo's laws.",
     "selfcheck": "Check the ratings against made-up truth.",
     "bench": "Measure the speed of this installation.",
@@ -120,7 +128,9 @@ def _faults() -> tuple[type[Exception], ...]:
     from zoo.errors import UserError
 
     protocol = sys.modules.get("arenas.protocol")  # where it was not imported, nothing can have raised its error
-    return (UserError, StoreError, *([protocol.ArenaError] if protocol else []))
+    sandbox = sys.modules.get("zoo.sandbox.fault")
+    named = [*([protocol.ArenaError] if protocol else []), *([sandbox.AgentFault] if sandbox else [])]
+    return (UserError, StoreError, *named)
 
 
 if __name__ == "__main__":

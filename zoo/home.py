@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,20 @@ def folder() -> Path:
             f"cannot use ZOO_HOME {path}: {error.strerror or error}; set it to a writable folder"
         ) from error
     return path
+
+
+@contextmanager
+def at(folder: Path) -> Iterator[None]:
+    """This folder is the home within, also of processes that are started there."""
+    before = os.environ.get("ZOO_HOME")
+    os.environ["ZOO_HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["ZOO_HOME"]
+        else:
+            os.environ["ZOO_HOME"] = before
 
 
 def records() -> str:

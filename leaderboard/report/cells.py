@@ -56,6 +56,12 @@ def unranked(board: Board) -> str:
     return f"Not ranked, as they have not met all members of the panel: {names}." if names else ""
 
 
+def set_apart(board: Board) -> str:
+    """The submissions that do not count, each with the reason, as a sentence; empty where all do."""
+    names = "; ".join(f"{clean(one['label'])} ({clean(one['reason'])})" for one in board.apart)
+    return f"Listed apart, not ranked: {names}." if names else ""
+
+
 def is_rated(board: Board) -> bool:
     """Whether entrants are ranked by a rating of their games, not by their own return."""
     return board.headline == "mu"

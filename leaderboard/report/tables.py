@@ -17,6 +17,7 @@ from leaderboard.report.cells import (
     predicted,
     robustness,
     seeds,
+    set_apart,
     shown,
     texts,
 )
@@ -94,6 +95,7 @@ def _board_markdown(board: Board) -> str:
         board.method,
         *captions(columns),
         *predicted(board),
+        set_apart(board),
     ]
     caption = _escaped(" ".join(filter(None, terms)))
     title = f"### {clean(board.arena)}: {board.kind}, mode {board.mode}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, inspect, select, text
 
-from leaderboard.errors import StoreError
+from leaderboard.errors import OlderStoreError, StoreError
 from leaderboard.records import canonical
 from leaderboard.store import schema
 from leaderboard.store.rows import block_content, content
@@ -154,6 +154,20 @@ def check_version(version: int, migrations: tuple[Migration, ...] = MIGRATIONS) 
         raise StoreError(
             f"written by a newer release (tables version {version}, this one knows {newest}); upgrade this installation"
         )
+
+
+def check_readable(connection: Connection) -> None:
+    """Refuses a database that must be written to before it can be read.
+
+    Raises:
+        StoreError: it is empty, or comes from another release.
+    """
+    version = version_of(connection)
+    if version == 0:
+        raise StoreError("no records yet; play a match first")
+    check_version(version)
+    if version < current_version():
+        raise OlderStoreError("written by an older release; open it once for writing, which brings it up to date")
 
 
 def migrate(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:

@@ -64,4 +64,5 @@ def counted(store: "Store", seed: int | None) -> Counted:
         return Counted(seed)
     seeds = store.seeds()
     numbers = tuple(record.number for record in seeds)
-    return Counted(seed, tuple(record.id for record in seeds), frozenset(store.strangers()), numbers)
+    strangers = store.strangers() | {record.entrant for record in store.submissions()}
+    return Counted(seed, tuple(record.id for record in seeds), frozenset(strangers), numbers)

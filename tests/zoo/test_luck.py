@@ -34,6 +34,8 @@ SEATS = {"row": 0, "column": 1}
 @dataclass(frozen=True)
 class Somebody:
     stranger: bool
+    confined: bool = True
+    isolation: str = "strict"
 
 
 SHIPS, STRANGER = Somebody(False), Somebody(True)
@@ -140,6 +142,25 @@ def test_those_that_ship_play_the_public_seed_beside_strangers() -> None:
     assert luck.seed_of([SHIPS, STRANGER], seed) == seed
     assert luck.seed_of([SHIPS, SHIPS], seed) == PUBLIC_SEED
     assert luck.seed_of([SHIPS, SHIPS], 7) == luck.seed_of([SHIPS, STRANGER], 7) == 7
+
+
+def test_a_stranger_that_could_read_the_secret_plays_the_public_seed() -> None:
+    loose = Somebody(stranger=True, confined=False, isolation="process")
+    assert luck.rated_seed([STRANGER, loose]) == PUBLIC_SEED
+    assert not luck.is_rated([SHIPS, loose], PUBLIC_SEED)
+    with pytest.raises(UserError, match="at isolation process could read the secret seed"):
+        luck.check(secret_seed(), [SHIPS, loose])
+    luck.check(secret_seed(), [SHIPS, STRANGER])
+    luck.check(7, [SHIPS, loose])
+
+
+def test_nothing_more_is_played_on_a_revealed_seed() -> None:
+    seed = secret_seed()
+    luck.reveal(luck.present().name)
+    with pytest.raises(UserError, match="was revealed, so nothing more is played on it: leave out --seed"):
+        luck.check(seed, [SHIPS, STRANGER])
+    assert luck.is_rated([STRANGER], seed)  # what was played before stays
+    assert len(luck.episode_seeds(IDENTITY, seed, 0, 3)) == 3  # and can be played again
 
 
 def test_the_number_of_an_unknown_secret_is_refused_and_a_damaged_one_named() -> None:

@@ -36,8 +36,8 @@ class CrossMatrix:
         rows: R players, columns: C players.
         seed: match seed; episodes: E of them in every cell, from number 0 on.
         returns: role -> float [E, R, C], own return of each episode, or in a competitive game on one side the share of
-            its games that the row won; `views.crossplay.episode_returns` tells which seats and rotations count.
-            Episodes that the column spoiled have the mean of the others; NaN where there are none.
+            its games that the row won; `views.crossplay.episode_returns` tells which seats and rotations count. An
+            episode that the column spoiled has the mean of the others; NaN where there are none.
         blocks: of how many it is made; played: how many were played for it, as the others were recorded before.
         rated: whether a board counts all that was played.
         faults: text of a player -> status -> episodes x seats that it spoiled.
@@ -80,7 +80,8 @@ class CrossMatrix:
         """Whether the column comes from another training run than the row, and did not spoil all, bool [R, C]."""
         others = [[row.is_stranger_of(column) for column in self.columns] for row in self.rows]
         known = [np.isfinite(returns).all(axis=0) for returns in self.returns.values()]
-        return np.array(others, dtype=np.bool_).reshape(len(self.rows), len(self.columns)) & np.all(known, axis=0)
+        stranger = np.array(others, dtype=np.bool_).reshape(len(self.rows), len(self.columns))
+        return np.asarray(stranger & np.all(known, axis=0))
 
     def own_column(self, row: int) -> int | None:
         """The column in which a row meets itself, as it trained; None without one, or where it was not trained."""

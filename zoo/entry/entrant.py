@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.records import EntrantRecord
 from zoo.entry import checkpoint as checkpoints
+from zoo.entry import submitted
 from zoo.entry.checkpoint import HOUSE, Checkpoint
-from zoo.entry.registry import AgentEntry, load_agent
+from zoo.entry.registry import AgentEntry, is_registered, load_agent
 from zoo.entry.settings import config_fields, read, split
 from zoo.errors import UserError, broke
 from zoo.sandbox.fault import AgentFault
@@ -29,12 +30,13 @@ PLAY: dict[str, Any] = {"mode": "play"}
 
 @dataclass(frozen=True)
 class Entrant:
-    """Somebody who can enter a match in one arena."""
+    """Somebody who can enter a match in one arena; `submitted` where it was entered from outside."""
 
     label: str
     entry: AgentEntry
     config: Any
     checkpoint: Checkpoint | None
+    submitted: bool = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -71,8 +73,8 @@ class Entrant:
 
     @property
     def stranger(self) -> bool:
-        """Whether the zoo does not ship what plays."""
-        return not self.entry.shipped
+        """Whether its code or its weights came from outside."""
+        return self.submitted or not self.entry.shipped
 
     @property
     def confined(self) -> bool:
@@ -117,11 +119,14 @@ class Entrant:
         return players
 
 
-def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = False) -> Entrant:
+def read_entrant(
+    text: str, arena: Arena, identity: str, *, learning: bool = False, entry: AgentEntry | None = None
+) -> Entrant:
     """The entrant that `text` names in an arena.
 
     A learner without `@CHECKPOINT` plays the house's checkpoint for this arena, or starts from scratch when `learning`.
-    A checkpoint plays the game that it was trained in, also under other settings where its shapes fit.
+    A checkpoint plays the game that it was trained in, also under other settings where its shapes fit. An `entry` that
+    is known already is not looked up again.
 
     Raises:
         UserError: unknown agent or field, an agent that cannot play here (naming the missing words), or no checkpoint.
@@ -130,13 +135,21 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
 
     who, at, where = text.partition("@")
     name, *assignments = split(who) or [""]
-    entry = load_agent(name)
+    label, entered = text, None if is_registered(name) else submitted.find(name, identity)
+    if entered is not None:
+        if at:
+            raise UserError(f"{name} is a submission with weights of its own: leave out @{where}")
+        label = ",".join([entered.label, *assignments])
+        assignments = [*entered.assignments, *assignments]
+    entry = entry or load_agent(name)
     missing = missing_words(entry.agent, arena.spec.offers)
     if missing:
         raise UserError(f"{name} cannot play {identity}: it needs {', '.join(missing)}, which the arena does not offer")
     read(assignments, config_fields(entry.agent.Config()), name)  # an unknown field is named before anything else
     loaded = None
-    if at:
+    if entered is not None:
+        loaded = entered.checkpoint(entry)
+    elif at:
         loaded = checkpoints.load(_find(where, name, arena.spec.name))
     elif entry.agent.learns and not learning:
         # Of the same game under other settings where there is none of its own: weights play wherever their shapes fit.
@@ -148,8 +161,8 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
             )
         loaded = checkpoints.load(house)
     if loaded is None:
-        return Entrant(text, entry, entry.config(assignments), None)
-    if loaded.card.agent != name and loaded.card.agent != entry.key:
+        return Entrant(label, entry, entry.config(assignments), None, entered is not None)
+    if loaded.card.agent not in (name, entry.key, entered and entered.agent):
         raise UserError(f"checkpoint {loaded.path} is of {loaded.card.agent}, not of {name}")
     if loaded.card.behaviour != entry.agent.behaviour:
         raise UserError(
@@ -162,7 +175,7 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
         f"{key}={value if isinstance(value, str) else json.dumps(value)}"
         for key, value in _remaining(loaded, name, entry.agent.departed).items()
     ]
-    return Entrant(text, entry, entry.config([*stored, *assignments]), loaded)
+    return Entrant(label, entry, entry.config([*stored, *assignments]), loaded, entered is not None)
 
 
 def _is_checkpoint(folder: Path) -> bool:

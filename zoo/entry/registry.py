@@ -15,11 +15,12 @@ import importlib.util
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
+from zoo.entry import submitted
 from zoo.entry.settings import argument_fields, canonical, config_fields, read
 from zoo.errors import UserError, broke, nearest
 from zoo.sandbox.levels import isolation, refusal
@@ -132,13 +133,20 @@ def names(group: str) -> Mapping[str, importlib.metadata.EntryPoint]:
     return dict(sorted(points.items()))
 
 
+def is_registered(text: str) -> bool:
+    """Whether an agent has this name by an entry point."""
+    return text in names(AGENTS)
+
+
 def load_agent(text: str) -> AgentEntry:
-    """The agent that `text` names: registered name, `module:Class`, `path.py:Class` or a library's, `axelrod:NAME`.
+    """The agent that `text` names: a registered one, `module:Class`, `path.py:Class`, `axelrod:NAME`, or a submission.
 
     Raises:
         UserError: unknown name (with the nearest), not an agent, a library that is missing, or an agent that the zoo
             does not ship where this machine cannot keep it apart.
     """
+    if not is_registered(text) and (entered := submitted.find(text)) is not None:
+        return replace(load_agent(entered.text), name=entered.label)
     if _of_library(text):
         loaded, key = _load_foreign_agent(text)
     elif (source := _stranger(text)) is not None:
@@ -156,6 +164,14 @@ def _checked(text: str, loaded: Any) -> type[Agent]:
     return loaded
 
 
+def is_shipped(text: str) -> bool:
+    """Whether a name of an agent or an arena stands for the zoo's own, or for what a library of the zoo's list has."""
+    point = names(AGENTS).get(text) or names(ARENAS).get(text)
+    place, colon, _ = (point.value if point else text).rpartition(":")
+    known = place in FOREIGN or place in LIBRARIES or place.partition(".")[0] in OURS
+    return not colon or (known and not place.endswith(".py"))
+
+
 def _stranger(text: str) -> Source | None:
     """The files of an agent that the zoo does not ship; None where it does, or where `text` names nothing.
 
@@ -163,8 +179,8 @@ def _stranger(text: str) -> Source | None:
         UserError: there is no such file or module, or it cannot be read.
     """
     point = names(AGENTS).get(text)
-    place, colon, attribute = (point.value if point else text).rpartition(":")
-    if not colon or (place.partition(".")[0] in OURS and not place.endswith(".py")):
+    place, _, attribute = (point.value if point else text).rpartition(":")
+    if is_shipped(text):
         return None
     if not place.endswith(".py"):
         return Source.of_module(f"{place}:{attribute}")
@@ -218,6 +234,8 @@ def kind_of(text: str) -> Literal["agent", "arena"]:
         return "agent"
     if text in arenas or text.partition(":")[0] in FOREIGN:
         return "arena"
+    if submitted.find(text) is not None:
+        return "agent"
     if ":" not in text:
         raise UserError(f"unknown agent or arena {text!r}; {nearest(text, [*agents, *arenas])}")
     source = _stranger(text)

@@ -135,17 +135,32 @@ def run(plan: MatchPlan, store: Store, work: Work | None = None) -> int:
     Raises:
         UserError: an entrant breaks, or could read the secret seed.
     """
-    luck.check(plan.seed, plan.players.values())
     work = work or Work()
+    played = len(play(plan, store, work))
+    _record(plan, store, work.command)
+    return played
+
+
+def play(plan: MatchPlan, store: Store, work: Work) -> list[float]:
+    """Register who plays, and play and keep the blocks that are not recorded, but record no match.
+
+    Returns:
+        CPU seconds of each block that was played now.
+
+    Raises:
+        UserError: an entrant breaks, or could read the secret seed.
+    """
+    luck.check(plan.seed, plan.players.values())
     register(plan, store)
     known = store.has_blocks(plan.tasks)
     missing = [task for key, task in plan.tasks.items() if key not in known]
+    seconds: list[float] = []
     work.watch(plan.venue.identity, Reading(0, len(missing)))
-    for done, block in enumerate(play_blocks(plan.venue, missing, work.workers), start=1):
+    for block in play_blocks(plan.venue, missing, work.workers):
         store.add(block)  # it is on disk before the next is asked for
-        work.watch(plan.venue.identity, Reading(done, len(missing)))
-    _record(plan, store, work.command)
-    return len(missing)
+        seconds.append(sum(result.cpu_s for result in block.results))
+        work.watch(plan.venue.identity, Reading(len(seconds), len(missing)))
+    return seconds
 
 
 def register(plan: MatchPlan, store: Store) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from leaderboard.records import EntrantRecord
 from leaderboard.report import tables
 from leaderboard.report.terminal import board_view, to_text
-from leaderboard.seeds import PUBLIC_SEED, RATED, SeedRecord, seed_number
+from leaderboard.seeds import PUBLIC_SEED, RATED, SeedRecord, is_stranger, seed_number
 from leaderboard.store.migrations import MIGRATIONS, migrate
 from leaderboard.store.store import Store
 from leaderboard.views.board import board
@@ -144,7 +144,7 @@ def test_entrants_from_files_of_older_databases_become_strangers(make, tmp_path)
             migrate(connection, MIGRATIONS[: number - 1])
     with Store(path) as store:
         assert store.seeds() == []
-        assert [record.stranger for record in store.entrants(["a", "b", "d"])] == [False, True, False]
+        assert [is_stranger(record) for record in store.entrants(["a", "b", "d"])] == [False, True, False]
         assert store.entrants(["b"])[0].provenance == {"commit": "1f", "stranger": True}
         assert [line[:9] for line in store.unsound()] == ["entrant c"]
         with store._writing() as connection:
