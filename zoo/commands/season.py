@@ -74,13 +74,14 @@ def new(file: Path | None, example: bool, as_json: bool) -> None:
 @command.command(epilog=EPILOG)
 @season_argument
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--as", "name", default="", metavar="NAME", help="What to call it on the board (default: the author).")
+@click.option("--as", "name", default="", metavar="NAME", help="Its name on the board (default: the file's).")
 @click.option("--author", default="", metavar="A", help="Whose it is (default: the name of the file).")
 def submit(season: str, paths: tuple[str, ...], name: str, author: str) -> None:
-    """Enter agents, one file of Python each: mine.py, or mine.py:Class.
+    """Enter agents: each PATH is a file (mine.py, or mine.py:Class), a folder, a zip, or a checkpoint's folder.
 
-    Each is imported and tried for a moment in its sandbox. What is refused leaves nothing behind; what is entered and
-    fails is told, so that it can be mended before the deadline. Of each author the latest entry counts.
+    Each is read under the rules of `zoo submit`, imported in its sandbox, and tried in two short games. What is refused
+    leaves nothing behind; what is entered and fails is told, so that it can be mended before the deadline. Of each
+    author the latest entry counts.
     """
     from datetime import UTC, datetime
 
@@ -88,6 +89,7 @@ def submit(season: str, paths: tuple[str, ...], name: str, author: str) -> None:
     from zoo.season.entries import submit as enter
     from zoo.season.place import at_home, opened
     from zoo.season.trial import trial
+    from zoo.submission.submission import Asked
     from zoo.work.pool import limit_threads
 
     if len(paths) > 1 and (name or author):
@@ -97,7 +99,7 @@ def submit(season: str, paths: tuple[str, ...], name: str, author: str) -> None:
     with at_home(found) as store:
         for path in paths:
             try:
-                entry = enter(found, store, path, datetime.now(UTC), name, author)
+                entry = enter(found, store, path, datetime.now(UTC), Asked(name, author))
             except UserError as error:
                 if len(paths) == 1:
                     raise

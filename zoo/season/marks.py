@@ -24,6 +24,7 @@ from zoo.season.entries import Entry
 from zoo.season.games import broken
 from zoo.season.place import Season
 from zoo.season.similarity import Questions
+from zoo.submission.shelf import read_shelf
 
 #: Kinds of marks, in the order in which they are shown, and what each says.
 KINDS = {
@@ -111,9 +112,8 @@ def _reaches(standing: Sequence[Entry]) -> list[Mark]:
 
 def sources(entry: Entry) -> dict[str, str]:
     """The Python files of an entry, {name: text}."""
-    folder = entry.file.parent
-    paths = sorted(folder.rglob("*.py"))
-    return {path.relative_to(folder).as_posix(): path.read_text("utf-8", errors="replace") for path in paths}
+    files = read_shelf(entry.folder)
+    return {name: data.decode("utf-8", errors="replace") for name, data in files.items() if name.endswith(".py")}
 
 
 def _alike(season: Season, standing: Sequence[Entry]) -> list[Mark]:

@@ -35,7 +35,6 @@ from zoo.sandbox import levels
 from zoo.season.rules import Rules, parse_rules
 
 _RULES, _CARD, _REVEALED = "season.toml", "season.json", "revealed.json"
-_FILES = "files"
 
 
 @dataclass(frozen=True)
@@ -94,22 +93,6 @@ class Season:
                 f"{self.folder / _REVEALED} cannot be read ({error}); delete it and reveal again"
             ) from error
         return shown
-
-    def keep(self, files: dict[str, bytes]) -> Path:
-        """Keep files of an entry under the hash of their content, whole or not at all; the folder that holds them."""
-        digest = hashlib.sha256(b"".join(hashlib.sha256(f"{n}\0".encode() + files[n]).digest() for n in sorted(files)))
-        folder = self.folder / _FILES / digest.hexdigest()[:16]
-        if not folder.exists():
-            beside = folder.with_name(f".{folder.name}.{os.getpid()}")
-            shutil.rmtree(beside, ignore_errors=True)
-            for name, content in files.items():
-                (beside / name).parent.mkdir(parents=True, exist_ok=True)
-                (beside / name).write_bytes(content)
-            try:
-                beside.rename(folder)
-            except OSError:  # another process was first
-                shutil.rmtree(beside, ignore_errors=True)
-        return folder
 
     @property
     def seed(self) -> luck.Secret:
