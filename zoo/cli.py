@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "leaderboard": "Show an arena's leaderboard.",
     "panel": "Show or renew the partners with whom an arena's entrants are compared.",
     "exploit": "Measure how exploitable an agent is.",
+    "season": "Hold a competition: rules, entries, games, a board, and a revealed seed.",
     "train": "Train an agent and keep its checkpoint.",
     "matches": "List the recorded matches.",
     "log": "Show what went wrong with an entrant in a match.",

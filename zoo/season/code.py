@@ -57,6 +57,7 @@ _ATTRIBUTES = {
     "modules": "modules in memory",
     "__subclasses__": "other code in memory",
 }
+_SETTERS = ("setattr", "delattr")
 #: Methods that read or write files wherever they are called.
 _FILES = {"read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "glob", "rglob", "listdir", "scandir"}
 
@@ -115,7 +116,11 @@ def _reaches(node: ast.AST, modules: Mapping[str, str]) -> Iterator[str]:
         yield f"calls {node.func.id}: {_CALLS[node.func.id]}"
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _FILES:
         yield f"calls {node.func.attr}: files"
-    elif isinstance(node, ast.Attribute) and node.attr in _ATTRIBUTES and isinstance(node.value, ast.Name | ast.Attribute):
+    elif (
+        isinstance(node, ast.Attribute)
+        and node.attr in _ATTRIBUTES
+        and isinstance(node.value, ast.Name | ast.Attribute)
+    ):
         if _root(node) in modules:
             yield f"reads {ast.unparse(node)}: {_ATTRIBUTES[node.attr]}"
     elif isinstance(node, ast.Assign | ast.AugAssign | ast.Delete):
@@ -124,9 +129,8 @@ def _reaches(node: ast.AST, modules: Mapping[str, str]) -> Iterator[str]:
             root = _root(target) if isinstance(target, ast.Attribute) else ""
             if root in modules or (isinstance(target, ast.Attribute) and hasattr(builtins, root)):
                 yield f"sets {ast.unparse(target)}: code that is not its own"
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("setattr", "delattr"):
-        if node.args and _root(node.args[0]) in modules:
-            yield f"sets what belongs to {ast.unparse(node.args[0])}: code that is not its own"
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _SETTERS:
+        yield from (f"sets what belongs to {ast.unparse(on)}" for on in node.args[:1] if _root(on) in modules)
 
 
 def _root(node: ast.AST) -> str:
@@ -187,7 +191,4 @@ def alike(programs: Sequence[Program]) -> list[list[float | None]]:
     common: Counter[tuple[str, ...]] = Counter(run for runs in programs for run in runs)
     most = max(len(programs) / 2, _COMMON)
     own = [{run for run in runs if common[run] <= most} for runs in programs]
-    return [
-        [len(a & b) / len(a | b) if min(len(a), len(b)) >= _FEWEST else None for b in own]
-        for a in own
-    ]
+    return [[len(a & b) / len(a | b) if min(len(a), len(b)) >= _FEWEST else None for b in own] for a in own]

@@ -1,12 +1,12 @@
 """Entries of a season: who entered what and when, and which entry of each author counts.
 
-An entry is a file of Python with one agent, kept in the season's folder under the hash of its content, and a record of
-who entered it and when. Nothing is ever taken back: a later entry of the same author takes the place of an earlier one.
+Entries are submissions to the season's own home: read under the same rules, kept in the same place, and recorded in the
+same way, each as a version of its name. So `zoo export`, `zoo withdraw` and `zoo disqualify` work on them. Nothing is
+ever taken back: a later entry of the same author takes the place of an earlier one.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,16 @@ from pathlib import Path
 
 from leaderboard.records import SubmissionRecord, canonical
 from leaderboard.store.store import Store
+from leaderboard.views.submissions import ENTERED, REPLACED, Version, versions
 from zoo.entry.entrant import PLAY
-from zoo.errors import UserError, nearest
+from zoo.entry.submitted import place, tried
+from zoo.errors import UserError
 from zoo.matches.plan import call
 from zoo.season.place import Season, in_words
-
-_LARGEST = 1_000_000  # bytes of a file
+from zoo.submission.entering import details_of
+from zoo.submission.shelf import shelve, staged
+from zoo.submission.submission import Asked, Submission, open_submission
+from zoo.submission.trial import loaded
 
 
 @dataclass(frozen=True)
@@ -30,69 +34,85 @@ class Entry:
     Attributes:
         author: who; name: what it is called on screens.
         text: the entrant text; entrant: the id of the entrant.
-        file: where its code lies.
+        folder: where its files lie.
         at: when it came, in UTC.
+        stands: whether it was neither withdrawn nor disqualified.
     """
 
     author: str
     name: str
     text: str
     entrant: str
-    file: Path
+    folder: Path
     at: datetime
+    stands: bool = True
 
 
-def submit(season: Season, store: Store, path: str, now: datetime, name: str = "", author: str = "") -> Entry:
-    """Enter a file of Python.
+def submit(season: Season, store: Store, path: str, now: datetime, asked: Asked) -> Entry:
+    """Enter a file, a folder, a zip, or a checkpoint of one of the zoo's own agents.
 
     Args:
-        season: which.
+        season: which; it is the home of this process.
         store: its records.
-        path: "mine.py", or "mine.py:Class" where it has several agents.
+        path: as `zoo submit` takes it.
         now: the moment.
-        name: what to call it; by default the author.
-        author: who it belongs to; by default the name of the file.
+        asked: its name, by default that of the file, and its author, by default the name; the arena is the season's.
 
     Raises:
-        UserError: it is too late, or too much of this author today, or the file is no agent that can play here; nothing
-            is recorded then.
+        UserError: it is too late, or too much of this author today, the name is another's, or a rule of submissions is
+            broken; nothing is recorded then.
     """
-    file, source, attribute = _read(path)
-    author = " ".join((author or file.stem).split())
-    name = " ".join((name or author).split())
     known = entries(season, store)
+    author = " ".join((asked.author or asked.name or Path(path.partition(":")[0]).stem).split())
     _check_time(season, author, known, now)
-    for other in counted(known):
-        if other.name == name and other.author != author:
+    arena = ",".join([season.rules.arena, *season.rules.settings])
+    submission = open_submission(path, Asked(asked.name, author, arena))
+    name = submission.manifest.name
+    for other in known:
+        if other.name == name and _same(other.author) != _same(author):
             raise UserError(f"the name {name!r} is {other.author}'s in {season.name}; choose another one with --as")
-    kept = season.keep({file.name: source}) / file.name
-    text = f"{kept}:{attribute}"
-    entrant = season.venue.entrant(text)
-    store.add(entrant.record(PLAY))
-    created = now.astimezone(UTC).isoformat(timespec="microseconds")
-    details = {"author": author, "name": name, "file": kept.relative_to(season.folder).as_posix(), "class": attribute}
-    key = hashlib.sha256(canonical([season.name, entrant.id, details, created]).encode()).hexdigest()
-    store.add(SubmissionRecord(key, entrant.id, season.venue.identity, details, created))
-    entry = Entry(author, name, text, entrant.id, kept, now)
-    sharing = [other.name for other in counted([*known, entry]) if other.entrant == entry.entrant]
-    call(season.venue, store, [text], [" = ".join(sorted(sharing))])
+    key = _keep(season, store, submission, now)
+    entry = next(entry for entry in entries(season, store) if entry.folder == place(key))
+    call(season.venue, store, [entry.text], [name])
     return entry
+
+
+def _keep(season: Season, store: Store, submission: Submission, now: datetime) -> str:
+    """Try to load a submission, keep its files, and then record it; the id of the record.
+
+    Unlike those of a board, entries of several authors may be the same files.
+    """
+    identity = season.venue.identity
+    with staged(submission.kept) as folder:
+        trial = submission.submitted(folder, identity)
+        with tried(trial):
+            entrant = loaded(submission, season.venue, trial)
+            store.add(entrant.record(PLAY))
+    created = now.astimezone(UTC).isoformat(timespec="microseconds")
+    details = details_of(submission)
+    what = canonical([submission.digest(identity), details["author"], details["name"], created])
+    key = hashlib.sha256(what.encode()).hexdigest()
+    shelve(key, submission.kept)
+    store.add(SubmissionRecord(key, entrant.id, identity, details, created))
+    return key
 
 
 def entries(season: Season, store: Store) -> list[Entry]:
     """All entries, oldest first."""
-    found = []
-    for record in store.submissions(season.venue.identity):
-        file = season.folder / str(record.details["file"])
-        text = f"{file}:{record.details['class']}"
-        at = datetime.fromisoformat(record.created)
-        found.append(Entry(record.details["author"], record.details["name"], text, record.entrant, file, at))
-    return sorted(found, key=lambda entry: entry.at)
+    known = versions(store.submissions(season.venue.identity))
+    return sorted((_entry(version) for version in known), key=lambda entry: entry.at)
+
+
+def _entry(version: Version) -> Entry:
+    record = version.record
+    at, stands = datetime.fromisoformat(record.created), version.state in (ENTERED, REPLACED)
+    who = (str(record.details["author"]), version.name, version.label)
+    return Entry(*who, record.entrant, place(record.id), at, stands)
 
 
 def counted(known: Sequence[Entry]) -> list[Entry]:
-    """The entry of each author that counts, which is the latest; authors in the order of their names."""
-    latest = {_same(entry.author): entry for entry in sorted(known, key=lambda entry: entry.at)}
+    """The entry of each author that counts, which is the latest that stands; authors in the order of their names."""
+    latest = {_same(entry.author): entry for entry in sorted(known, key=lambda entry: entry.at) if entry.stands}
     return [latest[author] for author in sorted(latest)]
 
 
@@ -111,52 +131,13 @@ def _check_time(season: Season, author: str, known: Sequence[Entry], now: dateti
         raise UserError(f"season {season.name} has ended and its seed is known; nothing can be entered any more")
     if now > season.rules.deadline:
         raise UserError(
-            f"the deadline of season {season.name} was {in_words(season.rules.deadline)}, and it is {in_words(now)} now;"
-            " the entry before it counts"
+            f"the deadline of season {season.name} was {in_words(season.rules.deadline)}, and it is {in_words(now)};"
+            " what was entered before it counts"
         )
     day = now.astimezone(UTC).date()
     today = [e for e in known if _same(e.author) == _same(author) and e.at.astimezone(UTC).date() == day]
     if len(today) >= season.rules.entries_a_day:
         raise UserError(
-            f"{author} has entered {len(today)} times on {day} (UTC), which is the most that season {season.name} allows;"
+            f"{author} has entered {len(today)} times on {day} (UTC), and season {season.name} allows no more a day;"
             " the latest of these counts, and the next may come after midnight UTC"
         )
-
-
-def _read(path: str) -> tuple[Path, bytes, str]:
-    """A file, its content, and the name of its agent.
-
-    Raises:
-        UserError: there is no such file, it is no Python, or it does not say which class is the agent.
-    """
-    place, colon, attribute = path.rpartition(":")
-    file = Path(place if colon and attribute.isidentifier() else path)
-    attribute = attribute if colon and attribute.isidentifier() else ""
-    try:
-        with file.open("rb") as opened:
-            source = opened.read(_LARGEST + 1)
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror or error}") from error
-    if file.suffix != ".py":
-        raise UserError(f"{file} is no file of Python; enter one such as mine.py")
-    if len(source) > _LARGEST:
-        raise UserError(f"{file} is larger than {_LARGEST:,} bytes; an agent is a page of code")
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        raise UserError(f"{file}{line}: {getattr(error, 'msg', error)}; mend it and enter it again") from error
-    classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
-    if attribute and attribute not in classes:
-        raise UserError(f"{file} has no class {attribute!r}; {nearest(attribute, classes)}")
-    agents = [node.name for node in tree.body if isinstance(node, ast.ClassDef) and _looks_like_an_agent(node)]
-    chosen = [attribute] if attribute else agents if len(agents) == 1 else classes
-    if len(chosen) != 1:
-        which = f"has the classes {', '.join(classes)}: say which, {file}:{classes[0]}" if classes else "has no class"
-        raise UserError(f"{file} {which}; an entry is one subclass of agents.protocol.Agent")
-    return file, source, chosen[0]
-
-
-def _looks_like_an_agent(node: ast.ClassDef) -> bool:
-    methods = {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
-    return not node.name.startswith("_") and "act" in methods

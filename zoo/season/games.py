@@ -18,11 +18,10 @@ from leaderboard.store.store import Store
 from zoo.matches.panel import newest
 from zoo.matches.plan import MatchPlan, Pairing, Work, ordered, run
 from zoo.matches.tournament import round_robin
-from zoo.play import luck
 from zoo.season.entries import Entry, counted, entries
 from zoo.season.place import Season
-from zoo.season.similarity import answers_of
-from zoo.work.progress import Reading
+from zoo.season.similarity import Questions
+from zoo.work.progress import Reading, Watch
 
 #: How many partners every entry meets before anybody else.
 FIRST = 2
@@ -57,13 +56,16 @@ def run_season(season: Season, store: Store, work: Work, minutes: float | None =
     try:
         for plan in plans(season, store, standing):
             run(plan, store, timed)
-        for number, entry in enumerate(standing, start=1):
-            answers_of(season, entry)
-            timed.watch("similarity", Reading(number, len(standing)))
+        questions = Questions(season)
+        out = {entry.entrant for entry in broken(season, store, standing)}
+        sound = [entry for entry in standing if entry.entrant not in out]
+        for number, entry in enumerate(sound, start=1):
+            questions.ask(entry.text)
+            timed.watch("similarity", Reading(number, len(sound)))
     except _TimeIsOver:
         whole = False
-    out = tuple(entry.name for entry in broken(season, store, standing))
-    return Ran(_blocks(season, store) - before, len(standing), out, whole)
+    names = tuple(entry.name for entry in broken(season, store, standing))
+    return Ran(_blocks(season, store) - before, len(standing), names, whole)
 
 
 def plans(season: Season, store: Store, standing: Sequence[Entry]) -> Iterator[MatchPlan]:
@@ -71,7 +73,11 @@ def plans(season: Season, store: Store, standing: Sequence[Entry]) -> Iterator[M
     texts = _texts(standing)
     first = season.partners[:FIRST]
     if first:
-        yield _plan(season, store, standing, [(text, partner) for text in texts for partner in first], 0)
+        strangers = [text for text in season.partners if season.venue.entrant(text).stranger]
+        pairs = [(text, partner) for text in texts for partner in first]
+        # Those that ship have met on the public seed when the panel was made.
+        pairs += [(text, partner) for text in strangers for partner in season.partners]
+        yield _plan(season, store, standing, pairs, 0)
     out = {entry.text for entry in broken(season, store, standing)}
     sound = [text for text in texts if text not in out]
     for number in range(season.rules.rounds):
@@ -93,14 +99,12 @@ def _spoiled(entry: Entry, blocks: Iterable[BlockRecord]) -> bool:
     return bool(own) and bool((np.concatenate(own) != Status.DONE.code).all())
 
 
-def _plan(
-    season: Season, store: Store, standing: Sequence[Entry], pairs: Iterable[Pairing], number: int
-) -> MatchPlan:
+def _plan(season: Season, store: Store, standing: Sequence[Entry], pairs: Iterable[Pairing], number: int) -> MatchPlan:
     """Pairings in a round, counted from 0."""
     venue, episodes = season.venue, season.rules.episodes
     who = tuple(venue.entrant(text) for text in _texts(standing))
-    seed = luck.rated_seed(who)
-    return MatchPlan(venue, who, newest(venue, store), ordered(venue, pairs), seed, number * episodes, episodes)
+    panel, seed = newest(venue, store), season.seed.number
+    return MatchPlan(venue, who, panel, ordered(venue, pairs), seed, number * episodes, episodes)
 
 
 def _texts(standing: Sequence[Entry]) -> list[str]:
@@ -112,7 +116,7 @@ def _blocks(season: Season, store: Store) -> int:
     return len(store.block_ids(season.venue.identity, "play"))
 
 
-def _until(work: Work, end: float):  # type: ignore[no-untyped-def]
+def _until(work: Work, end: float) -> Watch:
     """The same watch, that ends the run when time is over; each game was kept before it is called."""
 
     def watch(name: str, reading: Reading) -> None:

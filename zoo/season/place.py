@@ -27,14 +27,14 @@ from leaderboard.store.store import Store
 from zoo import home
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError, nearest
-from zoo.matches.panel import newest, renew
+from zoo.matches.panel import panel_of, renew
 from zoo.matches.plan import Work, call
 from zoo.play import luck
 from zoo.play.blocks import arena_record
+from zoo.sandbox import levels
 from zoo.season.rules import Rules, parse_rules
 
 _RULES, _CARD, _REVEALED = "season.toml", "season.json", "revealed.json"
-_FILES = "files"
 
 
 @dataclass(frozen=True)
@@ -89,24 +89,24 @@ class Season:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise UserError(f"{self.folder / _REVEALED} cannot be read ({error}); delete it and reveal again") from error
+            raise UserError(
+                f"{self.folder / _REVEALED} cannot be read ({error}); delete it and reveal again"
+            ) from error
         return shown
 
-    def keep(self, files: dict[str, bytes]) -> Path:
-        """Keep files of an entry under the hash of their content, whole or not at all; the folder that holds them."""
-        digest = hashlib.sha256(b"".join(hashlib.sha256(f"{n}\0".encode() + files[n]).digest() for n in sorted(files)))
-        folder = self.folder / _FILES / digest.hexdigest()[:16]
-        if not folder.exists():
-            beside = folder.with_name(f".{folder.name}.{os.getpid()}")
-            shutil.rmtree(beside, ignore_errors=True)
-            for name, content in files.items():
-                (beside / name).parent.mkdir(parents=True, exist_ok=True)
-                (beside / name).write_bytes(content)
-            try:
-                beside.rename(folder)
-            except OSError:  # another process was first
-                shutil.rmtree(beside, ignore_errors=True)
-        return folder
+    @property
+    def seed(self) -> luck.Secret:
+        """Its secret seed; to be asked for while its folder is the home."""
+        return luck.epochs()[0]
+
+    def check_open(self) -> None:
+        """See that the season goes on.
+
+        Raises:
+            UserError: it has ended.
+        """
+        if self.revealed is not None:
+            raise UserError(f"season {self.name} has ended and its seed is known, so that nothing more can be played")
 
     def show(self, shown: dict[str, Any]) -> None:
         """Keep what is shown at the end."""
@@ -131,16 +131,16 @@ def at_home(season: Season) -> Iterator[Store]:
 
 @contextmanager
 def _home(folder: Path, isolation: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in ("ZOO_HOME", "ZOO_ISOLATION")}
-    os.environ.update(ZOO_HOME=str(folder), ZOO_ISOLATION=isolation)
+    before = os.environ.get("ZOO_HOME")
+    os.environ["ZOO_HOME"] = str(folder)  # of the workers, too
     try:
-        yield
+        with levels.at(isolation):
+            yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        if before is None:
+            del os.environ["ZOO_HOME"]
+        else:
+            os.environ["ZOO_HOME"] = before
 
 
 def begin(rules: Rules, work: Work, now: datetime) -> Season:
@@ -194,10 +194,13 @@ def _partners(rules: Rules, venue: Venue, store: Store, work: Work) -> tuple[tup
                 raise rules.wrong(key, str(error)) from error
     if is_head_to_head(arena_record(venue.spec, venue.identity)):
         return rules.partners, rules.hidden
-    usual = newest(venue, store)
-    known = rules.partners or (usual.members if usual else ())
+    known = rules.partners
     if not known:
-        raise rules.wrong("partners" if rules.partners else "arena", f"{venue.identity} has no panel; name partners")
+        usual = panel_of(venue, store, work)
+        if usual is None:
+            key = "partners" if "partners" in rules.lines else "arena"
+            raise rules.wrong(key, f"{venue.identity} has no panel; name partners here")
+        known = usual.members
     for text in rules.hidden:
         if venue.id(text) in {venue.id(other) for other in known}:
             raise rules.wrong("hidden", f"{text} is one of the partners that all know; choose another one")
@@ -219,10 +222,10 @@ def opened(name: str) -> Season:
     if not (folder / _CARD).is_file():
         raise UserError(f"there is no season {name!r}; {nearest(name, names())}; `zoo season new` starts one")
     try:
-        data = json.loads((folder / _CARD).read_text())
-        card = Card(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+        data: dict[str, Any] = json.loads((folder / _CARD).read_text())
+        card = Card(**{**data, "known": tuple(data["known"]), "secret": tuple(data["secret"])})
         text = (folder / _RULES).read_text(encoding="utf-8")
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"season {name}: {folder} is damaged ({error}); put a copy back") from error
     rules = parse_rules(text, str(folder / _RULES))
     if rules.digest != card.rules:
@@ -242,5 +245,3 @@ def _seasons() -> Path:
 def in_words(moment: datetime) -> str:
     """As people read it: "2027-03-01 12:00 UTC"."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-

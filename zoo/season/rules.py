@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UserError, nearest
+from zoo.sandbox.levels import LEVELS
 
 #: What `zoo season new --example` prints: a file that works as it stands, but for its deadline.
 EXAMPLE = """\
@@ -34,8 +35,9 @@ hidden = ["memory-one,cd=0.6"]      # further partners, whom nobody knows before
 isolation = "strict"                # how entries are kept apart; see `docs/sandbox.md`
 """
 
+#: Levels at which an entry cannot read the secret seed.
+_CONFINED = tuple(level for level in LEVELS if level != "trusted")
 _WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z")
-_LEVELS = ("trusted", "process", "strict", "container")
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def read_rules(path: Path) -> Rules:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}; `zoo season new --example` prints one") from error
+        why = error.strerror or error
+        raise UserError(f"cannot read {path}: {why}; `zoo season new --example` prints one") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is no text in UTF-8; save it as UTF-8") from error
     return parse_rules(text, str(path))
@@ -123,8 +126,10 @@ def parse_rules(text: str, file: str) -> Rules:
     )
 
 
-KEYS = ("name", "arena", "settings", "deadline", "entries_a_day", "rounds", "episodes", "minutes", "partners", "hidden")
-KEYS = (*KEYS, "isolation")
+KEYS = (
+    *("name", "arena", "settings", "deadline", "entries_a_day", "rounds", "episodes", "minutes"),
+    *("partners", "hidden", "isolation"),
+)
 _REQUIRED = object()
 
 
@@ -146,7 +151,8 @@ class _Said:
         if key not in self.data:
             if default is _REQUIRED:
                 example = next(line for line in EXAMPLE.splitlines() if line.startswith(f"{key} ="))
-                raise UserError(f"{self.rules.file}: {key} is missing; add a line such as `{example.split('#')[0].strip()}`")
+                line = example.partition("#")[0].strip()
+                raise UserError(f"{self.rules.file}: {key} is missing; add a line such as `{line}`")
             return default
         try:
             return read(self.data[key])
@@ -156,19 +162,19 @@ class _Said:
 
 def _name(value: Any) -> str:
     if not isinstance(value, str) or not _WORD.match(value):
-        raise ValueError(f"{value!r} is no name of small letters, digits and dashes; write one such as \"spring-2027\"")
+        raise ValueError(f'{value!r} is no name of small letters, digits and dashes; write one such as "spring-2027"')
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{value!r} is no text; write one in quotes, such as \"ipd\"")
+        raise ValueError(f'{value!r} is no text; write one in quotes, such as "ipd"')
     return value.strip()
 
 
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(text, str) and text.strip() for text in value):
-        raise ValueError(f"{value!r} is no list of texts; write one such as [\"grim\", \"tit-for-tat\"]")
+        raise ValueError(f'{value!r} is no list of texts; write one such as ["grim", "tit-for-tat"]')
     texts = tuple(text.strip() for text in value)
     for text in texts:
         if texts.count(text) > 1:
@@ -194,8 +200,8 @@ def _count(low: int, high: int) -> Callable[[Any], int]:
 
 
 def _level(value: Any) -> str:
-    if value not in _LEVELS:
-        raise ValueError(f"{value!r} is no level of isolation; {nearest(str(value), _LEVELS)}")
+    if value not in _CONFINED:
+        raise ValueError(f"{value!r} is no level of isolation; {nearest(str(value), _CONFINED)}")
     return str(value)
 
 

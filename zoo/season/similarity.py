@@ -9,10 +9,14 @@ behind which they play.
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,16 +25,19 @@ from numpy.typing import NDArray
 from agents.protocol import Seating
 from arenas.protocol import TimeStep
 from leaderboard.statistics.likeness import UNANSWERED
+from zoo.entry.checkpoint import make_folder, write_atomically
 from zoo.entry.entrant import Entrant
 from zoo.entry.venue import Venue
 from zoo.play import luck
 from zoo.play.episodes import play_episodes
 from zoo.play.seating import rotations, sit_down
 from zoo.sandbox.fault import AgentFault
+from zoo.season.place import Season
 
 #: Questions at least.
 PROBES = 1000
 _ROWS = 24  # games at least
+_ASKED = "asked"
 _PARTNERS = 6  # who play them, at most
 
 
@@ -51,6 +58,57 @@ class Probes:
     def asked(self) -> NDArray[np.bool_]:
         """Which questions count, bool [seats, T, B]: those at which the seat had to act."""
         return np.stack([self.moments[seat].active[:-1].numpy() for seat in self.seats])
+
+
+class Questions:
+    """The questions of a season, and the answers that were given; each entrant is asked once and its answers are kept.
+
+    To be used while the season is the home of this process.
+    """
+
+    def __init__(self, season: Season) -> None:
+        self.season = season
+
+    @cached_property
+    def probes(self) -> Probes:
+        """The questions."""
+        return gather_probes(self.season.venue, self.season.partners, self.season.seed.number)
+
+    def counted(self) -> NDArray[np.bool_]:
+        """Which questions count, see `Probes.asked`."""
+        if (known := self._read(_ASKED)) is None:
+            known = self.probes.asked()
+            self._write(_ASKED, known)
+        return known.astype(np.bool_)
+
+    def ask(self, text: str) -> NDArray[np.float32]:
+        """The answers of an entrant, [seats, T, B, D]."""
+        entrant = self.season.venue.entrant(text)
+        if (known := self.known(entrant.id)) is not None:
+            return known
+        answers = ask(self.season.venue, entrant, self.probes, self.season.seed.number)
+        self._write(entrant.id, answers)
+        return answers
+
+    def known(self, entrant: str) -> NDArray[np.float32] | None:
+        """The answers that are kept of an entrant (its id)."""
+        return self._read(entrant)
+
+    def _read(self, name: str) -> NDArray[Any] | None:
+        try:
+            kept: NDArray[Any] = np.load(self._file(name), allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        return kept
+
+    def _write(self, name: str, values: NDArray[Any]) -> None:
+        written = io.BytesIO()
+        np.save(written, values)
+        make_folder(self._file(name).parent)
+        write_atomically(self._file(name), written.getvalue())
+
+    def _file(self, name: str) -> Path:
+        return self.season.folder / "answers" / f"{name}.npy"
 
 
 def gather_probes(venue: Venue, partners: Sequence[str], seed: int) -> Probes:
@@ -80,7 +138,7 @@ def gather_probes(venue: Venue, partners: Sequence[str], seed: int) -> Probes:
         for seat in seats:
             parts[seat].append(played.joint.seats[seat].timesteps)
             dealt[seat].append(begun[seat])
-    moments = {seat: _joined(parts[seat], venue.spec.max_steps) for seat in seats}
+    moments = {seat: _joined(parts[seat]) for seat in seats}
     seatings = {
         seat: Seating(
             seat, torch.cat([one.seed for one in dealt[seat]]), torch.cat([one.team_seed for one in dealt[seat]])
@@ -118,14 +176,15 @@ def _answers(venue: Venue, entrant: Entrant, seat: str, probes: Probes, seed: in
     return answers
 
 
-def _joined(parts: Sequence[TimeStep], steps: int) -> TimeStep:
+def _joined(parts: Sequence[TimeStep]) -> TimeStep:
     """Games beside each other; shorter ones are continued by their end, at which nobody acts."""
 
     def together(leaves: Sequence[torch.Tensor]) -> torch.Tensor:
         longest = max(len(leaf) for leaf in leaves)
-        return torch.cat([torch.cat([leaf, leaf[-1:].expand(longest - len(leaf), *leaf.shape[1:])]) for leaf in leaves], 1)
+        rests = [leaf[-1:].expand(longest - len(leaf), *leaf.shape[1:]) for leaf in leaves]
+        return torch.cat([torch.cat(whole) for whole in zip(leaves, rests, strict=True)], dim=1)
 
     fields = {name: [getattr(part, name) for part in parts] for name in TimeStep._fields if name != "common"}
-    merged = {name: None if leaves[0] is None else together(leaves) for name, leaves in fields.items()}
+    merged: dict[str, Any] = {name: None if leaves[0] is None else together(leaves) for name, leaves in fields.items()}
     common = {group: together([part.common[group] for part in parts]) for group in parts[0].common}
     return TimeStep(**merged, common=common)

@@ -152,9 +152,21 @@ def _tried(submission: Submission, venue: Venue, store: Store, manner: Manner) -
 
 def _entered(submission: Submission, venue: Venue, store: Store, entrant: str) -> Version:
     """Keep the files, then record the entry: a process that is killed in between has entered nothing."""
-    digest, manifest = submission.digest(venue.identity), submission.manifest
+    digest = submission.digest(venue.identity)
     shelve(digest, submission.kept)
-    details = {
+    store.add(arena_record(venue.spec, venue.identity))
+    store.add(SubmissionRecord(digest, entrant, venue.identity, details_of(submission), time_now()))
+    version = standing_version(store, digest, "", venue.identity)
+    assert version is not None
+    if store.labels().get(entrant, version.label) != version.label:  # it has played before, under another name
+        call(venue, store, [version.label], [version.label])
+    return version
+
+
+def details_of(submission: Submission) -> dict[str, Any]:
+    """What is recorded of a submission that is entered."""
+    manifest = submission.manifest
+    return {
         "event": ENTERED,
         "name": manifest.name,
         "author": manifest.author,
@@ -165,10 +177,3 @@ def _entered(submission: Submission, venue: Venue, store: Store, entrant: str) -
         "seats": list(manifest.seats),
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in submission.kept.items()},
     }
-    store.add(arena_record(venue.spec, venue.identity))
-    store.add(SubmissionRecord(digest, entrant, venue.identity, details, time_now()))
-    version = standing_version(store, digest, "", venue.identity)
-    assert version is not None
-    if store.labels().get(entrant, version.label) != version.label:  # it has played before, under another name
-        call(venue, store, [version.label], [version.label])
-    return version
