@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "exploit": "Measure how exploitable an agent is.",
     "train": "Train an agent and keep its checkpoint.",
     "matches": "List the recorded matches.",
+    "log": "Show what went wrong with an entrant in a match.",
     "replay": "Show an episode of a recorded match and write a GIF.",
     "verify": "Check the records, and play recorded blocks again.",
     "reproduce": "Run a published table or figure and show it beside ours.",
@@ -125,7 +126,9 @@ def _faults() -> tuple[type[Exception], ...]:
     from zoo.errors import UserError
 
     protocol = sys.modules.get("arenas.protocol")  # where it was not imported, nothing can have raised its error
-    return (UserError, StoreError, *([protocol.ArenaError] if protocol else []))
+    sandbox = sys.modules.get("zoo.sandbox.fault")
+    named = [*([protocol.ArenaError] if protocol else []), *([sandbox.AgentFault] if sandbox else [])]
+    return (UserError, StoreError, *named)
 
 
 if __name__ == "__main__":

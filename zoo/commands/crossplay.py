@@ -12,6 +12,7 @@ from zoo.commands.options import (
     SEED,
     arena_options,
     grouped,
+    isolation_options,
     json_option,
     no_record_option,
     typed,
@@ -66,6 +67,7 @@ Examples:
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a heat map, .png or .svg.")
 @json_option
 @no_record_option
+@isolation_options
 def command(
     entrants: tuple[str, ...],
     choice: ArenaChoice,

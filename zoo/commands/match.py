@@ -12,6 +12,7 @@ from zoo.commands.options import (
     SEED,
     arena_options,
     grouped,
+    isolation_options,
     json_option,
     names_option,
     no_record_option,
@@ -91,6 +92,7 @@ class Meeting:
 @names_option
 @json_option
 @no_record_option
+@isolation_options
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -11,6 +11,7 @@ from zoo.commands.options import (
     SEED,
     arena_options,
     format_options,
+    isolation_options,
     names_option,
     panel_option,
     typed,
@@ -42,6 +43,7 @@ Examples:
 @panel_option
 @names_option
 @format_options
+@isolation_options
 def command(
     entrants: tuple[str, ...],
     choice: ArenaChoice,

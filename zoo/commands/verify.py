@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo.commands.options import json_option, workers_option
+from zoo.commands.options import isolation_options, json_option, workers_option
 
 EPILOG = """\b
 Every record carries the hash of its content, which finds damage and edits; then
@@ -32,6 +32,7 @@ Examples:
 )
 @workers_option
 @json_option
+@isolation_options
 def command(
     match: str | None, everything: bool, hashes: bool, certificate: Path | None, workers: int, as_json: bool
 ) -> None:

@@ -39,6 +39,13 @@ def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = 
     if any(len(group.members) > 1 for group in report.groups):
         parts += [Text(), Text("Groups: means over training seeds", style="bold"), _groups(report)]
         parts += [Text(line, style="dim") for line in _GROUPS_EXPLAINED]
+    if matrix.faults:
+        spoiled = "; ".join(
+            f"{text} {', '.join(f'{count} {status}' for status, count in of.items())}"
+            for text, of in matrix.faults.items()
+        )
+        line = f"Faults: {spoiled}. Episodes that the column spoiled do not count for the row."
+        parts += [Text(), Text(clean(line), style="red")]
     if report.alone:
         parts += [Text(), Text(clean(f"Without figures, as nobody comes from another run: {', '.join(report.alone)}."))]
     return Stack(*parts, Text(), Text(note, style="dim"))

@@ -127,7 +127,8 @@ def _first_sentence(doc: str) -> str:
 
 def story(thing: Any) -> str:
     """What a module's docstring says, then what an object's own says after its first line and before its arguments."""
-    module = inspect.cleandoc(sys.modules[thing.__module__].__doc__ or "")
+    home = sys.modules[thing.__module__]  # the class of an agent in a process of its own stands in no module here
+    module = inspect.cleandoc(home.__doc__ or "") if getattr(home, thing.__name__, None) is thing else ""
     own = re.split(r"\n+(?:Args|Raises|Attributes):\n", inspect.cleandoc(thing.__doc__ or ""))[0].partition("\n")[2]
     return "\n\n".join(part.strip() for part in (module, own) if part.strip())
 
@@ -221,7 +222,10 @@ def _field_comments(config: type) -> dict[str, str]:
     for owner in reversed(config.__mro__):
         if not dataclasses.is_dataclass(owner):
             continue
-        lines = textwrap.dedent(inspect.getsource(owner)).splitlines()
+        try:
+            lines = textwrap.dedent(inspect.getsource(owner)).splitlines()
+        except OSError:  # declared in another process
+            continue
         body = ast.parse("\n".join(lines)).body[0]
         assert isinstance(body, ast.ClassDef)
         for node in body.body:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,11 +112,14 @@ class Entrant:
         return players
 
 
-def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = False) -> Entrant:
+def read_entrant(
+    text: str, arena: Arena, identity: str, *, learning: bool = False, entry: AgentEntry | None = None
+) -> Entrant:
     """The entrant that `text` names in an arena.
 
     A learner without `@CHECKPOINT` plays the house's checkpoint for this arena, or starts from scratch when `learning`.
-    A checkpoint plays the game that it was trained in, also under other settings where its shapes fit.
+    A checkpoint plays the game that it was trained in, also under other settings where its shapes fit. An `entry` that
+    is known already is not looked up again.
 
     Raises:
         UserError: unknown agent or field, an agent that cannot play here (naming the missing words), or no checkpoint.
@@ -131,7 +134,7 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
             raise UserError(f"{name} is a submission with weights of its own: leave out @{where}")
         label = ",".join([entered.label, *assignments])
         assignments = [*entered.assignments, *assignments]
-    entry = load_agent(name)
+    entry = entry or (load_agent(name) if entered is None else replace(load_agent(entered.text), name=entered.label))
     missing = missing_words(entry.agent, arena.spec.offers)
     if missing:
         raise UserError(f"{name} cannot play {identity}: it needs {', '.join(missing)}, which the arena does not offer")

@@ -164,6 +164,14 @@ def _checked(text: str, loaded: Any) -> type[Agent]:
     return loaded
 
 
+def is_shipped(text: str) -> bool:
+    """Whether a name of an agent or an arena stands for the zoo's own, or for what a library of the zoo's list has."""
+    point = names(AGENTS).get(text) or names(ARENAS).get(text)
+    place, colon, _ = (point.value if point else text).rpartition(":")
+    known = place in FOREIGN or place in LIBRARIES or place.partition(".")[0] in OURS
+    return not colon or (known and not place.endswith(".py"))
+
+
 def _stranger(text: str) -> Source | None:
     """The files of an agent that the zoo does not ship; None where it does, or where `text` names nothing.
 
@@ -171,8 +179,8 @@ def _stranger(text: str) -> Source | None:
         UserError: there is no such file or module, or it cannot be read.
     """
     point = names(AGENTS).get(text)
-    place, colon, attribute = (point.value if point else text).rpartition(":")
-    if not colon or (place.partition(".")[0] in OURS and not place.endswith(".py")):
+    place, _, attribute = (point.value if point else text).rpartition(":")
+    if is_shipped(text):
         return None
     if not place.endswith(".py"):
         return Source.of_module(f"{place}:{attribute}")
@@ -192,10 +200,11 @@ def _strangers_entry(text: str, source: Source) -> AgentEntry:
         place, _, attribute = text.rpartition(":")
         agent = remote_file(_file(place), attribute) if place.endswith(".py") else remote_agent(source)
     if not text.rpartition(":")[0].endswith(".py"):  # a module's name does not say which code it holds
-        return AgentEntry(text, _with_files(text, f"{text},{source.key}", agent), agent, shipped=False)
-    code = {name: content for name, content in source.files.items() if name.endswith(".py")}
-    data = [content for name, content in sorted(source.files.items()) if name not in code]
-    return AgentEntry(text, _with_files(text, Source(code, source.entry).key, agent, data), agent, shipped=False)
+        key = f"{text},sha256-{source.digest[:16]}"
+        return AgentEntry(text, _with_files(text, key, agent), agent, shipped=False)
+    key = f"sha256-{source.code_digest[:16]}:{source.attribute}"
+    data = [content for name, content in sorted(source.files.items()) if not name.endswith(".py")]
+    return AgentEntry(text, _with_files(text, key, agent, data), agent, shipped=False)
 
 
 def _with_files(text: str, key: str, agent: type[Agent], found: Sequence[bytes] = ()) -> str:

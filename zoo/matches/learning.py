@@ -3,9 +3,11 @@
 The unit of evidence is a run: one training of both from their beginnings, in each rotation, with its own seed. What
 counts is the own return over the last tenth of the rounds; beside it stand the mean over all rounds, and the return of
 the two frozen at the end. A fault of an agent in a process of its own ends its training with the forfeit; that says
-nothing of the other, for whom it does not count. Runs are recorded as blocks of one episode in mode "learn", so that they survive whatever
-happens, are never mixed with frozen play, and the same command goes on where it was stopped. Runs of exact learners are
-one batch of replicas, which takes seconds and is recorded when it ends.
+nothing of the other, for whom it does not count.
+
+Runs are recorded as blocks of one episode in mode "learn", so that they survive whatever happens, are never mixed with
+frozen play, and the same command goes on where it was stopped. Runs of exact learners are one batch of replicas, which
+takes seconds and is recorded when it ends.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Played:
 
     @cached_property
     def lengths(self) -> Tensor:
-        """Steps of each episode, int [B]: until it was over for every seat, or up to and with the one that spoiled it."""
+        """Steps of each episode, int [B]: until it was over for every seat, or up to and with what spoiled it."""
         on = ~torch.stack([step.last[:-1] for step in self.steps.values()]).all(0)  # [T, B]
         return (on & (self._step_number <= self._end)).sum(0).int()
 

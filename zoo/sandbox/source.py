@@ -9,7 +9,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -65,22 +65,17 @@ class Source:
     @cached_property
     def digest(self) -> str:
         """Hash of all files, 64 hex digits; of one file alone it is that of its content."""
-        if len(self.files) == 1:
-            return hashlib.sha256(next(iter(self.files.values()))).hexdigest()
-        total = hashlib.sha256()
-        for name, content in sorted(self.files.items()):
-            total.update(f"{len(name.encode())} {name} {len(content)}\n".encode() + content)
-        return total.hexdigest()
+        return _digest(self.files)
 
-    @property
-    def key(self) -> str:
-        """What identifies the agent's code: "sha256-<16 hex digits>:Class"."""
-        return f"sha256-{self.digest[:16]}:{self.attribute}"
+    @cached_property
+    def code_digest(self) -> str:
+        """Hash of the files of code, 64 hex digits; of one file alone it is that of its content."""
+        return _digest({name: content for name, content in self.files.items() if name.endswith(".py")})
 
     def staged(self) -> Path:
         """A read-only copy of the files in a folder that holds nothing else; made at once or not at all.
 
-        It lies in the zoo's home, or where another user could not reach it there, in the folder for temporary files.
+        It lies in the zoo's home.
 
         Raises:
             UserError: it cannot be written.
@@ -127,6 +122,19 @@ class Source:
             if fresh.exists():
                 _remove(fresh)
 
+    def with_files(self, folder: Path, names: Iterable[str]) -> Source:
+        """The same with further regular files below a folder.
+
+        Raises:
+            UserError: there is no such file there, or too much comes together.
+        """
+        files = dict(self.files)
+        for name in names:
+            if not _regular(folder / name):
+                raise UserError(f"{self.entry}: it names the file {name}, which is no regular file in {folder}")
+            files[name] = _read(folder / name)
+        return Source(files, self.entry)
+
     @classmethod
     def of_file(cls, path: Path, attribute: str) -> Source:
         """A class in a file, with the modules beside it that the file imports and the files beside it that it names.
@@ -170,6 +178,15 @@ class Source:
         stem = "/".join([top, *inner])
         file = f"{stem}.py" if f"{stem}.py" in files else f"{stem}/__init__.py"
         return cls(files, f"{file}:{attribute}")
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    if len(files) == 1:
+        return hashlib.sha256(next(iter(files.values()))).hexdigest()
+    total = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        total.update(f"{len(name.encode())} {name} {len(content)}\n".encode() + content)
+    return total.hexdigest()
 
 
 def _read(path: Path) -> bytes:
@@ -256,19 +273,9 @@ def _regular(path: Path) -> bool:
 
 
 def _base() -> Path:
-    """The folder of the copies, where an unprivileged user gets to."""
+    """The folder of the copies."""
     base = home.folder() / "sandbox"
-    base.mkdir(exist_ok=True)
-    if os.name != "posix" or os.geteuid() != 0 or all(p.stat().st_mode & stat.S_IXOTH for p in base.resolve().parents):
-        base.chmod(0o755)
-        return base
-    base = Path(tempfile.gettempdir()) / f"zoo-sandbox-{os.geteuid()}"
-    with_mode = 0o755
-    base.mkdir(mode=with_mode, exist_ok=True)
-    found = base.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise UserError(f"{base} belongs to somebody else: remove it, or set TMPDIR to a folder of your own")
-    base.chmod(with_mode)
+    base.mkdir(mode=0o755, exist_ok=True)
     return base
 
 
