@@ -97,7 +97,9 @@ def place(venue: Venue, store: Store, text: str, limits: Limits, work: Work) -> 
     partners = panel.members if panel is not None else rivals(venue, store, text)
     who, pairs = venue.entrant(text), ordered(venue, [(text, partner) for partner in partners])
     seed, size, spent = PUBLIC_SEED, venue.spec.block, 0.0
-    had = min((store.next_episode(venue.identity, (venue.id(a), venue.id(b)), "play", seed) for a, b in pairs), default=0)
+    had = min(
+        (store.next_episode(venue.identity, (venue.id(a), venue.id(b)), "play", seed) for a, b in pairs), default=0
+    )
     for end in range(max(size, had), max(_MOST * venue.spec.episodes, had) + size, size):
         plan = MatchPlan(venue, (who,), panel, pairs, seed, 0, end)
         seconds = sum(play(plan, store, work))
