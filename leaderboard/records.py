@@ -116,7 +116,8 @@ class EntrantRecord:
         config: its settings.
         weights: sha256 of the acting weights, None where it has none.
         mode: {"mode": "play"} or {"mode": "learn", ...its schedule}.
-        provenance: where it came from (commit, command, machine); no part of the identity.
+        provenance: where it came from (commit, command, machine); no part of the identity. {"stranger": true} marks
+            one that does not ship.
     """
 
     id: str

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from leaderboard.seeds import RATED
 from leaderboard.store.store import Store
 from leaderboard.views.board import Board, board
 from leaderboard.views.crossplay import Crossplay, read_crossplay
@@ -24,7 +25,6 @@ from zoo.matches.match import Summary, public_board, summarise
 from zoo.matches.panel import panel_of
 from zoo.matches.plan import MatchPlan, Work, run
 from zoo.matches.tournament import each_once, prepare
-from zoo.play.blocks import PUBLIC_SEED
 from zoo.sandbox.levels import at
 from zoo.training.plan import Plan
 from zoo.training.run import Outcome, train
@@ -42,7 +42,7 @@ def play_match(
     other: str,
     *,
     episodes: int | None = None,
-    seed: int = PUBLIC_SEED,
+    seed: int | None = None,
     workers: int = 1,
     store: Store | None = None,
     isolation: str | None = None,
@@ -54,7 +54,7 @@ def play_match(
         one: ENTRANT text, such as "lola" or "naive@my/folder".
         other: ENTRANT text.
         episodes: in each seating; by default the arena's number.
-        seed: of the match; only the public seed 0 is rated.
+        seed: of the match; None plays the one that is rated.
         workers: processes that play.
         store: records to read and to add to.
         isolation: see the head of this module.
@@ -70,7 +70,7 @@ def play_tournament(
     entrants: Sequence[str],
     *,
     episodes: int | None = None,
-    seed: int = PUBLIC_SEED,
+    seed: int | None = None,
     workers: int = 1,
     store: Store | None = None,
     isolation: str | None = None,
@@ -80,7 +80,8 @@ def play_tournament(
     with at(isolation), _records(store) as records:
         each_once([place.entrant(text) for text in entrants])
         plan = _play(place, entrants, records, workers, episodes=episodes, seed=seed)
-        return read_crossplay(records, place.identity, entrants=[who.id for who in plan.entrants], seed=seed)
+        counted = RATED if plan.rated else plan.seed
+        return read_crossplay(records, place.identity, entrants=[who.id for who in plan.entrants], seed=counted)
 
 
 def play_crossplay(
@@ -151,7 +152,7 @@ def measure_exploitability(
 
 def read_board(store: Store, venue: Venue | str) -> Board:
     """The leaderboard of an arena from the records, as `zoo leaderboard` shows it."""
-    return board(store, _opened(venue).identity, seed=PUBLIC_SEED)
+    return board(store, _opened(venue).identity, seed=RATED)
 
 
 def _opened(venue: Venue | str) -> Venue:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "matches": "List the recorded matches.",
     "log": "Show what went wrong with an entrant in a match.",
     "replay": "Show an episode of a recorded match and write a GIF.",
+    "publish": "Write records and boards into one signed file.",
     "verify": "Check the records, and play recorded blocks again.",
     "reproduce": "Run a published table or figure and show it beside ours.",
     "agents": "List the agents, or describe one.",

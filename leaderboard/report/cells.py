@@ -135,6 +135,20 @@ def counted(board: Board) -> str:
     return f"n = {games}; {seed}; rules version {board.rules_version}."
 
 
+def seeds(board: Board) -> list[str]:
+    """On which seeds strangers are rated, and what of theirs is not; a sentence each, none where no stranger played."""
+    lines = []
+    if board.secret_seeds:
+        known = ", ".join(f"{commitment[:16]}..." for commitment in board.secret_seeds)
+        lines.append(
+            f"Strangers are rated on a secret seed, of commitment (sha256) {known}; `zoo publish --reveal` makes it "
+            "known, and a new one takes its place."
+        )
+    if board.not_rated:
+        lines.append(f"Not rated: {plural(board.not_rated, 'block')} of strangers on the public seed, which all know.")
+    return lines
+
+
 def partners(board: Board) -> str:
     """With whom the entrants were judged, as a sentence."""
     if is_rated(board):

@@ -16,6 +16,7 @@ from leaderboard.report.cells import (
     partners,
     predicted,
     robustness,
+    seeds,
     set_apart,
     shown,
     texts,
@@ -87,6 +88,7 @@ def _board_markdown(board: Board) -> str:
     cells = [*names.values(), *body, [f"`{row.entrant[:16]}`" for row in rows]]
     terms = [
         counted(board),
+        *seeds(board),
         board.rule,
         partners(board),
         *robustness(board),

@@ -43,7 +43,7 @@ def board_view(board: Board, *, wide: bool = False, columns: Sequence[str] | Non
         *cells.captions(chosen),
         *cells.predicted(board),
     ]
-    lines.append(cells.counted(board))
+    lines += [cells.counted(board), *cells.seeds(board)]
     table, apart = board, cells.unranked(board)
     if narrow:
         lines.append("More columns: --wide, or --columns NAME,NAME.")

@@ -14,6 +14,7 @@ from leaderboard.records import (
     PanelRecord,
     SubmissionRecord,
 )
+from leaderboard.seeds import SeedRecord
 
 #: All that is recorded besides blocks.
 Fact = (
@@ -26,6 +27,7 @@ Fact = (
     | MatchRecord
     | Measurement
     | SubmissionRecord
+    | SeedRecord
 )
 #: Kind -> the fields that may differ from those of the fact that is recorded under the same id.
 MAY_DIFFER: Mapping[type, set[str]] = {
@@ -33,6 +35,7 @@ MAY_DIFFER: Mapping[type, set[str]] = {
     EntrantRecord: {"label", "provenance"},
     CheckpointRecord: {"path", "card", "created"},
     SubmissionRecord: {"created"},
+    SeedRecord: {"created"},
     LogRecord: {field.name for field in fields(LogRecord)},
     MatchRecord: {field.name for field in fields(MatchRecord)},
 }

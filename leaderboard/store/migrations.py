@@ -5,13 +5,15 @@ change the tables: change a record or `schema.py`, and append to `MIGRATIONS` th
 into the new ones. Steps use their own DDL and never `schema.py`, which moves on while a step must not.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, inspect, select, text
 
-from leaderboard.errors import StoreError
+from leaderboard.errors import OlderStoreError, StoreError
+from leaderboard.records import canonical
 from leaderboard.store import schema
 from leaderboard.store.rows import block_content, content
 
@@ -99,9 +101,26 @@ def _key(connection: Connection) -> str:
     return "SERIAL PRIMARY KEY" if connection.dialect.name == "postgresql" else "INTEGER NOT NULL PRIMARY KEY"
 
 
+def _secret_seeds(connection: Connection) -> None:
+    """Secret seeds get a table, and entrants from files and from others' modules the mark of a stranger."""
+    words = "".join(f", {column} VARCHAR(200) NOT NULL" for column in ("id", "created", "content"))
+    connection.exec_driver_sql(f'CREATE TABLE seed ("row" {_key(connection)}{words}, UNIQUE (id))')
+    for row in connection.exec_driver_sql("SELECT * FROM entrant").mappings().all():
+        # A registered name holds no colon. The one library that is wrapped has a scheme of its own.
+        if ":" not in row["agent"] or row["agent"].startswith("axelrod:"):
+            continue
+        sound = content(dict(row)) == row["content"]
+        marked = dict(row) | {"provenance": canonical({**json.loads(row["provenance"]), "stranger": True})}
+        update = 'UPDATE entrant SET provenance = :provenance, content = :content WHERE "row" = :row'
+        values = {name: marked[name] for name in ("provenance", "row")}
+        # One that was damaged before must still be found.
+        connection.execute(text(update), values | {"content": content(marked) if sound else row["content"]})
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration("content hashes and tallies", _content_hashes_and_tallies),
     Migration("logs of faults", _logs_of_faults),
+    Migration("secret seeds", _secret_seeds),
 )
 
 
@@ -135,6 +154,20 @@ def check_version(version: int, migrations: tuple[Migration, ...] = MIGRATIONS) 
         raise StoreError(
             f"written by a newer release (tables version {version}, this one knows {newest}); upgrade this installation"
         )
+
+
+def check_readable(connection: Connection) -> None:
+    """Refuses a database that must be written to before it can be read.
+
+    Raises:
+        StoreError: it is empty, or comes from another release.
+    """
+    version = version_of(connection)
+    if version == 0:
+        raise StoreError("no records yet; play a match first")
+    check_version(version)
+    if version < current_version():
+        raise OlderStoreError("written by an older release; open it once for writing, which brings it up to date")
 
 
 def migrate(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:

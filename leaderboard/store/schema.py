@@ -29,7 +29,7 @@ from sqlalchemy import (
     Text,
 )
 
-from leaderboard import records
+from leaderboard import records, seeds
 
 metadata = MetaData()
 # A seed may need 63 bits, and Integer means 32 of them on most servers.
@@ -90,6 +90,7 @@ panel = _facts("panel", records.PanelRecord)
 match = _facts("match", records.MatchRecord, Index("match_by_arena", "arena"), texts=["command"])
 measurement = _facts("measurement", records.Measurement)
 submission = _facts("submission", records.SubmissionRecord)
+seed = _facts("seed", seeds.SeedRecord)
 block = Table(
     "block",
     metadata,

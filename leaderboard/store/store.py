@@ -7,14 +7,14 @@ otherwise. Adding a fact twice adds it once. A fact that contradicts the one rec
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, select, true
 from sqlalchemy.exc import IntegrityError
 
-from leaderboard.errors import OlderStoreError, StoreError
+from leaderboard.errors import StoreError
 from leaderboard.records import (
     RULES_VERSION,
     ArenaRecord,
@@ -30,12 +30,23 @@ from leaderboard.records import (
     block_id,
     canonical,
 )
+from leaderboard.seeds import SeedRecord, is_stranger
 from leaderboard.statistics.tally import Tally
 from leaderboard.store import audit, schema, tallies
 from leaderboard.store.database import name_of, open_engine, parse, plain_words
 from leaderboard.store.facts import MAY_DIFFER, Fact
-from leaderboard.store.migrations import check_version, current_version, migrate, version_of
-from leaderboard.store.rows import block_rows, content, damaged, digest, read_blocks, record_of, row_of, same_results
+from leaderboard.store.migrations import check_readable, migrate
+from leaderboard.store.rows import (
+    block_rows,
+    content,
+    contradicts,
+    damaged,
+    digest,
+    read_blocks,
+    record_of,
+    row_of,
+    same_results,
+)
 
 R = TypeVar("R")
 _AT_ONCE = 500  # ids in one IN (...): far below every database's limit
@@ -62,7 +73,7 @@ class Store:
         try:
             if read_only:
                 with self._reading() as connection:
-                    _check_readable(connection)
+                    check_readable(connection)
             else:
                 with self._writing() as connection:
                     migrate(connection)
@@ -106,17 +117,21 @@ class Store:
                 means that an agent or arena is not deterministic; processor time and isolation may differ.
             ValueError: a block's id is not `block_id` of its content.
         """
+        return self._retried(lambda connection: self.put(connection, record))
+
+    def put(self, connection: Connection, record: Fact | BlockRecord) -> bool:
+        """The same within a transaction that somebody else began; see `portable.fill`."""
         if isinstance(record, BlockRecord):
             what = (record.arena, record.entrants, record.mode, record.seed, record.first_episode, record.episodes)
             if record.id != block_id(*what, record.rules_version):
                 raise ValueError(f"block {record.id[:16]}: the id does not belong to this content")
-            return self._retried(lambda connection: self._add_block(connection, record))
+            return self._add_block(connection, record)
         row = row_of(record)
         if isinstance(record, Measurement):
             row["id"] = hashlib.sha256(canonical(row).encode()).hexdigest()
         row["content"] = content(row)
         ignore = {"content", *MAY_DIFFER.get(type(record), ())}
-        return self._retried(lambda connection: self._add_once(connection, schema.TABLES[type(record)], row, ignore))
+        return self._add_once(connection, schema.TABLES[type(record)], row, ignore)
 
     def _retried(self, add: Callable[[Connection], bool]) -> bool:
         """Adds in a transaction of its own."""
@@ -135,7 +150,7 @@ class Store:
         if not self._add_once(connection, schema.block, row, {"content"}):
             (known,) = read_blocks(connection, schema.block.c.id == record.id)
             if not same_results(record.results, known.results):
-                raise _contradicts("block", record.id, ["results"])
+                raise contradicts("block", record.id, ["results"])
             return False
         connection.execute(insert(schema.seat_result), results)
         for log in record.logs:
@@ -151,7 +166,7 @@ class Store:
             connection.execute(insert(table).values(**row))
             return True
         if changed := [name for name in row if name not in ignore and old[name] != row[name]]:
-            raise _contradicts(table.name, row["id"], changed)
+            raise contradicts(table.name, row["id"], changed)
         return False
 
     # Reading. Records come back as they were added.
@@ -182,6 +197,15 @@ class Store:
                 raise damaged("entrant", row["id"])
         labels = {row["id"]: row["label"] for row in rows}
         return labels | {record.entrant: record.name for record in self._records(NameRecord)}
+
+    def strangers(self) -> set[str]:
+        """The ids of entrants that do not ship."""
+        marked = schema.entrant.c.provenance.contains('"stranger":true')
+        return {record.id for record in self._records(EntrantRecord, marked) if is_stranger(record)}
+
+    def seeds(self) -> list[SeedRecord]:
+        """The secret seeds on which strangers are and were rated, in the order in which they were added."""
+        return self._records(SeedRecord)
 
     def checkpoints(self, arena: str | None = None) -> list[CheckpointRecord]:
         """The checkpoints (of one arena), in the order in which they were added."""
@@ -365,22 +389,6 @@ class Store:
 def _equal(table: Table, **values: Any) -> list[ColumnElement[bool]]:
     """The conditions that columns have these values; None stands for any."""
     return [table.c[name] == value for name, value in values.items() if value is not None]
-
-
-def _contradicts(table: str, id: str, changed: Sequence[str]) -> StoreError:
-    return StoreError(
-        f"{table} {id[:64]} is already recorded with other content ({', '.join(changed)}); "
-        "what was recorded first stays"
-    )
-
-
-def _check_readable(connection: Connection) -> None:
-    version = version_of(connection)
-    if version == 0:
-        raise StoreError("no records yet; play a match first")
-    check_version(version)
-    if version < current_version():
-        raise OlderStoreError("written by an older release; open it once for writing, which brings it up to date")
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -10,6 +10,7 @@ import numpy as np
 from leaderboard.labels import unique_labels
 from leaderboard.records import ArenaRecord, BlockRecord
 from leaderboard.statistics.tally import Floats, Ints, Tally, counted_returns, is_head_to_head, scores, sides_of
+from leaderboard.views.rated import counted
 
 if TYPE_CHECKING:
     from leaderboard.store.store import Store
@@ -133,14 +134,14 @@ def read_crossplay(
         mode: "play" or "learn".
         entrants: entrant ids in the order wanted; None for all who played, sorted by label.
         side: side that the row plays; "" for the mean over all its seats.
-        seed: count only blocks of this match seed; None for all.
+        seed: count only blocks of this match seed; None for all, `RATED` for those that a board counts.
 
     Raises:
         StoreError: the arena is unknown, or the store cannot be read.
         ValueError: entrants are not counted on a side of that name.
     """
     record = store.arena(arena)
-    tallies = store.tallies(arena, mode, seed, entrants)
+    tallies, _ = counted(store, seed).tallies(store, arena, mode, entrants)
     labels = store.labels()
     if entrants is None:
         played = {entrant for tally in tallies for entrant in (tally.first, tally.second)}
@@ -167,7 +168,8 @@ def episode_returns(
     column spoiled is NaN.
 
     Args:
-        blocks: blocks of one arena, mode and match seed, in any order; other pairings are passed over.
+        blocks: blocks of one arena and mode, and in each pairing of one match seed, in any order; other pairings are
+            passed over.
         rows: entrant ids of those whose returns they are.
         columns: entrant ids of those whom they meet.
         roles: {role: its seats}.

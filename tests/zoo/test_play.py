@@ -15,8 +15,9 @@ from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play.blocks import Task, play_block, play_blocks
 from zoo.play.episodes import begin
+from zoo.play.luck import episode_seeds
 from zoo.play.referee import NEVER, Refereed
-from zoo.play.seating import episode_seeds, rotations, sit_down
+from zoo.play.seating import rotations, sit_down
 
 COIN = Venue(ArenaChoice("coin", ("max_steps=10",)))
 

@@ -40,7 +40,8 @@ from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.matches.tournament import prepare
 from zoo.play.episodes import play_episodes
-from zoo.play.seating import Seated, seatings
+from zoo.play.luck import seatings
+from zoo.play.seating import Seated
 from zoo.play.table import Table
 
 ARENAS = ("coin", "ipd")  # where arenas are measured, and agents in the first that they can play

@@ -73,7 +73,7 @@ class Meeting:
     workers_option,
     panel_option,
 )
-@click.option("--seed", type=SEED, help="Play this seed from episode 0 (default: the next public episodes).")
+@click.option("--seed", type=SEED, help="Play this seed from episode 0 (default: the next rated episodes).")
 @click.option("--learn", is_flag=True, help="Both learn while they play, from scratch or from @CHECKPOINT.")
 @grouped(
     "learning",
@@ -153,7 +153,7 @@ def _play(
     from zoo.matches.screen import match_screen
     from zoo.matches.tournament import prepare
 
-    store, seed, onward = meeting.store, meeting.seed or 0, meeting.seed is None
+    store, seed, onward = meeting.store, meeting.seed, meeting.seed is None
     venue, work = meeting.venue, Work(typed(), workers, meeting.watch)
     for text in meeting.texts:
         venue.entrant(text)  # refused before anything is played

@@ -30,6 +30,7 @@ def command(arena: str | None, last: int, as_json: bool) -> None:
     from leaderboard.labels import unique_labels
     from leaderboard.report.layout import plural
     from leaderboard.report.sheet import Column, Sheet, labels
+    from leaderboard.seeds import seed_words
     from zoo import home
     from zoo.commands.leaderboard import identities
 
@@ -58,7 +59,7 @@ def command(arena: str | None, last: int, as_json: bool) -> None:
                 Column("arena", [match.arena for match in matches], left=True, worth=90),
                 Column("mode", [match.mode for match in matches], left=True, worth=50),
                 Column("episodes", [f"{match.episodes:,}" for match in matches], worth=80),
-                Column("seed", [str(match.seed) for match in matches], worth=60),
+                Column("seed", [seed_words(match.seed) for match in matches], worth=60),
                 Column("played", [match.created[:16].replace("T", " ") for match in matches], left=True, worth=70),
             ],
             below=False,

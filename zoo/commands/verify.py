@@ -18,12 +18,17 @@ Examples:
   zoo verify --all
   zoo verify --all --hashes
   zoo verify --certificate tit-for-tat.json
+  zoo verify board.zoo
+  zoo verify board.zoo --all --key 3f2a91c0
 """
 
 
 @click.command(epilog=EPILOG)
 @click.argument("match", required=False)
-@click.option("--all", "everything", is_flag=True, help="All matches instead of one.")
+@click.option(
+    "--all", "everything", is_flag=True, help="All matches instead of one; of a bundle all blocks, not a sample."
+)
+@click.option("--key", metavar="HEX", default="", help="Of a bundle: fingerprint of the key that must have signed it.")
 @click.option("--hashes", is_flag=True, help="Check the hashes only, and play nothing again.")
 @click.option(
     "--certificate",
@@ -34,11 +39,18 @@ Examples:
 @json_option
 @isolation_options
 def command(
-    match: str | None, everything: bool, hashes: bool, certificate: Path | None, workers: int, as_json: bool
+    match: str | None,
+    everything: bool,
+    key: str,
+    hashes: bool,
+    certificate: Path | None,
+    workers: int,
+    as_json: bool,
 ) -> None:
     """Check the records, and play the blocks of MATCH again to compare them with what was recorded.
 
-    MATCH is the id that `zoo match` printed, or its beginning.
+    MATCH is the id that `zoo match` printed, or its beginning; or a file of `zoo publish`, whose signature, hashes and
+    boards are checked, and of whose blocks a sample is played again.
     """
     import json
     from dataclasses import asdict
@@ -47,6 +59,7 @@ def command(
 
     from leaderboard.report.layout import plural
     from zoo import home
+    from zoo.commands.verify_bundle import check_bundle
     from zoo.errors import UserError
     from zoo.play.verify import Verified, verify
     from zoo.work.pool import limit_threads
@@ -55,6 +68,11 @@ def command(
     if certificate is not None:
         _certificate(certificate, as_json)
         return
+    if match is not None and Path(match).is_file():
+        check_bundle(Path(match), everything, hashes, key, workers, as_json)
+        return
+    if key:
+        raise click.UsageError("--key is for a bundle: name its file")
     if (match is None) == (not everything):
         raise click.UsageError("name a MATCH, or give --all")
     limit_threads()

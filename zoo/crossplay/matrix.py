@@ -20,7 +20,8 @@ from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.matches.plan import MatchPlan, Work, ordered, run
 from zoo.matches.tournament import each_once
-from zoo.play.blocks import PUBLIC_SEED, arena_record
+from zoo.play import luck
+from zoo.play.blocks import arena_record
 from zoo.work.pool import limit_threads
 from zoo.work.progress import Watch, unwatched
 
@@ -38,6 +39,7 @@ class CrossMatrix:
             its games that the row won; `views.crossplay.episode_returns` tells which seats and rotations count. An
             episode that the column spoiled has the mean of the others; NaN where there are none.
         blocks: of how many it is made; played: how many were played for it, as the others were recorded before.
+        rated: whether a board counts all that was played.
         faults: text of a player -> status -> episodes x seats that it spoiled.
     """
 
@@ -51,6 +53,7 @@ class CrossMatrix:
     blocks: int = 0
     played: int = 0
     faults: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    rated: bool = True
 
     @property
     def identity(self) -> str:
@@ -104,7 +107,7 @@ def play(
     columns: Sequence[str] | None = None,
     *,
     episodes: int | None = None,
-    seed: int = PUBLIC_SEED,
+    seed: int | None = None,
     workers: int = 1,
     store: Store | None = None,
     command: str = "",
@@ -120,7 +123,7 @@ def play(
         rows: ENTRANT texts.
         columns: ENTRANT texts; None takes the rows.
         episodes: E of every pairing in each rotation; by default the arena's.
-        seed: match seed; 0 is the public one, whose blocks are rated.
+        seed: match seed; None plays the one that is rated.
         workers: processes that play.
         store: records to read and to add to; None keeps nothing.
         command: what was typed, for the records.
@@ -138,6 +141,7 @@ def play(
     for named in (rows, columns):
         each_once([venue.entrant(text) for text in named])
     entrants, pairings = tuple(map(venue.entrant, texts)), ordered(venue, product(rows, columns))
+    seed = luck.rated_seed(entrants) if seed is None else seed
     plan = MatchPlan(venue, entrants, None, pairings, seed, 0, episodes or venue.spec.episodes)
     players = contestants(venue, texts)
     of_rows, of_columns = (tuple(players[text] for text in named) for named in (rows, columns))
@@ -152,7 +156,7 @@ def play(
     filled = {role: _filled(of_role) for role, of_role in returns.items()}
     faults = _faults(blocks, {player.id: text for text, player in players.items()})
     matrix = (venue, parts, of_rows, of_columns, seed, plan.episodes, filled)
-    return CrossMatrix(*matrix, len(plan.tasks), played, faults)
+    return CrossMatrix(*matrix, len(plan.tasks), played, faults, plan.rated)
 
 
 def _filled(returns: Floats) -> Floats:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from leaderboard.report.layout import clean, decimals, number, plural
 from leaderboard.report.sheet import Column, Sheet, figures, labels
+from leaderboard.seeds import seed_words
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import FEWEST_EPISODES, FEWEST_KINDS
 from leaderboard.statistics.tally import is_head_to_head
@@ -27,7 +28,7 @@ def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = 
     title = Text(clean(f"Cross-play in {matrix.identity}, {matrix.venue.spec.kind} game; "), style="bold")
     title.append(
         f"{len(matrix.rows)} x {len(matrix.columns)} entrants, {plural(matrix.episodes, 'episode')} in each rotation,"
-        f" seed {matrix.seed}",
+        f" seed {seed_words(matrix.seed)}",
         "not bold",
     )
     parts: list[RenderableType] = [title]

@@ -18,6 +18,7 @@ from zoo.entry.registry import AgentEntry, is_registered, load_agent
 from zoo.entry.settings import config_fields, read, split
 from zoo.errors import UserError, broke
 from zoo.sandbox.fault import AgentFault
+from zoo.sandbox.levels import HIDING
 
 if TYPE_CHECKING:
     from agents.protocol import Agent
@@ -29,12 +30,13 @@ PLAY: dict[str, Any] = {"mode": "play"}
 
 @dataclass(frozen=True)
 class Entrant:
-    """Somebody who can enter a match in one arena."""
+    """Somebody who can enter a match in one arena; `submitted` where it was entered from outside."""
 
     label: str
     entry: AgentEntry
     config: Any
     checkpoint: Checkpoint | None
+    submitted: bool = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -71,8 +73,13 @@ class Entrant:
 
     @property
     def stranger(self) -> bool:
-        """Whether the zoo does not ship what plays."""
-        return not self.entry.shipped
+        """Whether its code or its weights came from outside."""
+        return self.submitted or not self.entry.shipped
+
+    @property
+    def confined(self) -> bool:
+        """Whether it can neither read the home's files nor reach into this process; so can what ships, and does not."""
+        return self.entry.shipped or self.isolation in HIDING
 
     def agents(
         self, spec: ArenaSpec, seats: tuple[str, ...], seed: int, device: str = "cpu", replicas: int = 1
@@ -154,7 +161,7 @@ def read_entrant(
             )
         loaded = checkpoints.load(house)
     if loaded is None:
-        return Entrant(label, entry, entry.config(assignments), None)
+        return Entrant(label, entry, entry.config(assignments), None, entered is not None)
     if loaded.card.agent not in (name, entry.key, entered and entered.agent):
         raise UserError(f"checkpoint {loaded.path} is of {loaded.card.agent}, not of {name}")
     if loaded.card.behaviour != entry.agent.behaviour:
@@ -168,7 +175,7 @@ def read_entrant(
         f"{key}={value if isinstance(value, str) else json.dumps(value)}"
         for key, value in _remaining(loaded, name, entry.agent.departed).items()
     ]
-    return Entrant(label, entry, entry.config([*stored, *assignments]), loaded)
+    return Entrant(label, entry, entry.config([*stored, *assignments]), loaded, entered is not None)
 
 
 def _is_checkpoint(folder: Path) -> bool:

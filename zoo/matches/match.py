@@ -14,6 +14,7 @@ import numpy as np
 
 from leaderboard.labels import unique_labels
 from leaderboard.records import BlockRecord, SeatResult, Status
+from leaderboard.seeds import PUBLIC_SEED, RATED
 from leaderboard.statistics.estimate import Estimate, plain, pooled, t, wilson
 from leaderboard.statistics.field import field_of
 from leaderboard.statistics.tally import Tally, counted_returns, is_head_to_head, sides_of
@@ -21,7 +22,8 @@ from leaderboard.store.store import Store
 from leaderboard.store.tallies import tallies_of
 from leaderboard.views.board import Board, Change, board, rating_change
 from zoo.matches.plan import MatchPlan
-from zoo.play.blocks import PUBLIC_SEED, arena_record
+from zoo.play import luck
+from zoo.play.blocks import arena_record
 from zoo.play.seating import agents_of, memoryless_policies, rotations
 
 
@@ -79,7 +81,9 @@ class Summary(Heading):
 
     panel: str | None
     seed: int
+    commitment: str | None  # of the secret seed on which strangers play
     rated: bool
+    not_rated: str  # why not
     recorded: bool
     first_episode: int
     episodes: int  # per rotation
@@ -93,10 +97,10 @@ class Summary(Heading):
 
 
 def public_board(store: Store, identity: str) -> Board | None:
-    """The board of the public seed sequence; None where nothing of this arena is recorded."""
+    """The board of what is rated; None where nothing of this arena is recorded."""
     if not any(arena.id == identity for arena in store.arenas()):
         return None
-    return board(store, identity, seed=PUBLIC_SEED)
+    return board(store, identity, seed=RATED)
 
 
 def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: float, recorded: bool) -> Summary:
@@ -106,7 +110,7 @@ def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: flo
     blocks = store.blocks_of(plan.tasks)
     pair = sorted(ids)
     own = [block for block in blocks if list(block.entrants) == pair]
-    rated = recorded and plan.seed == PUBLIC_SEED
+    rated = recorded and plan.rated
     after = public_board(store, plan.venue.identity) if rated else None
     changes = rating_change(before or replace(after, rows=()), after, ids) if after is not None else []
     lengths = [r.lengths for block in blocks for r in block.results]
@@ -120,7 +124,9 @@ def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: flo
         entrant_ids=ids,
         panel=plan.panel.id if plan.panel else None,
         seed=plan.seed,
+        commitment=secret.commitment if (secret := luck.epoch(plan.seed)) is not None else None,
         rated=rated,
+        not_rated=_not_rated(plan) if recorded and not rated else "",
         recorded=recorded,
         first_episode=plan.first_episode,
         episodes=plan.episodes,
@@ -136,6 +142,17 @@ def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: flo
         comparisons=_comparisons(plan, blocks, labels) if len(set(ids)) == 2 else [],
         rating=changes,
     )
+
+
+def _not_rated(plan: MatchPlan) -> str:
+    """Why no board counts all of a match."""
+    strangers = [who for who in plan.players.values() if who.stranger]
+    if not strangers:
+        return f"only the public seed {PUBLIC_SEED} is"
+    for who in strangers:
+        if not who.confined:
+            return f"a stranger's agent at isolation {who.isolation} could read the secret seed"
+    return "strangers are rated on the home's secret seed, which is played without --seed"
 
 
 def _seat_lines(plan: MatchPlan, blocks: list[BlockRecord], labels: dict[str, str]) -> list[SeatLine]:
@@ -224,7 +241,8 @@ def _by_returns(plan: MatchPlan, tallies: list[Tally], side: str, labels: dict[s
     i, j = field.entrants.index(first), field.entrants.index(second)
     names = {who.id: who.label for who in plan.players.values()} | labels
     difference = field.headline.difference(i, j)
-    how = "with the same partners, in the same seats, on the same seeds"
+    how = "with the same partners, in the same seats, "
+    how += "on the same seeds" if field.headline.paired(i, j) else "each on a seed of its own"
     said = verdict((labels[first], labels[second]), difference, "episode", how)
     own = (field.headline.estimate(i), field.headline.estimate(j))
     return Comparison(side, "own return", [names[p] for p in partners], *own, difference, said)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.records import ArenaRecord
+from leaderboard.seeds import PUBLIC_SEED
 from leaderboard.statistics.field import Field, field_of
 from leaderboard.statistics.game import MUTATION, replicator_mutator, replicator_mutator_sides
 from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
@@ -25,7 +26,8 @@ from zoo.entry.declared import BEST, Panel, anchors_for, family, panel_for
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.matches.plan import MatchPlan, Work, ordered, record_of, run
-from zoo.play.blocks import PUBLIC_SEED, Task, arena_record, play_block
+from zoo.play import luck
+from zoo.play.blocks import Task, arena_record, play_block
 
 Floats = NDArray[np.float64]
 #: Episodes of every pairing of members from which weights are computed, unless an arena's usual number is smaller.
@@ -142,7 +144,8 @@ def renew(
         raise UserError("a panel needs two members or more, each once: name further entrants")
     n = min(EPISODES, venue.spec.episodes) if episodes is None else episodes
     pairs = ordered(venue, itertools.combinations_with_replacement(texts, 2))
-    plan = MatchPlan(venue, tuple(venue.entrant(text) for text in texts), None, pairs, PUBLIC_SEED, 0, n)
+    players = tuple(venue.entrant(text) for text in texts)
+    plan = MatchPlan(venue, players, None, pairs, luck.rated_seed(players), 0, n)
     run(plan, store, work)
     tallies = tallies_of(store.blocks_of(plan.tasks), arena)
     fields = _fields(venue, tallies, arena, texts, {})
@@ -159,7 +162,7 @@ def renew(
     details = {
         "rule": _RULES["cooperative" if len(fields) > 2 else arena.kind],
         "episodes": n,
-        "seed": PUBLIC_SEED,
+        "seed": plan.seed,
         "command": work.command,
         "matrix": {side: [_rounded(row) for row in _in_order(venue, field, texts)] for side, field in fields.items()},
     }

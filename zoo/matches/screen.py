@@ -12,6 +12,7 @@ from leaderboard.report.cells import scaled
 from leaderboard.report.layout import clean, number, plural
 from leaderboard.report.sheet import Column, Sheet, figures, labels, spreads
 from leaderboard.report.terminal import change_view
+from leaderboard.statistics.panel_means import UNPAIRED
 from zoo.work.progress import sparkline
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def match_screen(summary: Summary, note: str = "") -> RenderableType:
     """The whole screen of a match; `note` is a remark on how it came about."""
     names = summary.entrants if len(set(summary.entrants)) > 1 else [summary.entrants[0], "itself"]
     title = Text(clean(f"{' against '.join(names)} in {summary.arena}, {summary.kind} game; "), style="bold")
-    title.append(f"{plural(summary.episodes, 'episode')} in each rotation, seed {summary.seed}", "not bold")
+    title.append(f"{plural(summary.episodes, 'episode')} in each rotation, {_seed(summary)}", "not bold")
     if summary.first_episode:
         title.append(f", from episode {summary.first_episode} on", "not bold")
     parts: list[RenderableType] = [title, Text(), _seats(summary)]
@@ -37,9 +38,16 @@ def match_screen(summary: Summary, note: str = "") -> RenderableType:
         parts += [Text(), Text("Rating", style="bold"), change_view(summary.rating)]
         if all(change.rank_after is None for change in summary.rating):
             parts.append(Text("Unranked: no panel was met here; --panel A,B,C makes one.", style="dim"))
-    rated = "" if summary.rated or not summary.recorded else "; not rated: only the public seed 0 is"
+    rated = f"; not rated: {summary.not_rated}" if summary.not_rated else ""
     work = f"{_kept(summary)}{rated}; {plural(summary.steps, 'step')}, {summary.cpu_s:.1f} CPU s"
     return Group(*parts, Text(), Text(f"{work}; {note}" if note else work, style="dim"))
+
+
+def _seed(summary: Summary) -> str:
+    """On which seed a match was played."""
+    if summary.commitment is None:
+        return f"seed {summary.seed}"
+    return f"secret seed of commitment {summary.commitment[:16]}..."
 
 
 def learning_screen(summary: LearningSummary) -> RenderableType:
@@ -126,7 +134,9 @@ def _comparison(summary: Summary, comparison: Comparison) -> RenderableType:
         about, title, unit, means = "Each game is won by the higher own return.", "games won [95 %]", 1.0, "share"
     else:
         panel = f"panel {summary.panel}, weighted: " if summary.panel else "the two themselves: "
-        about = f"Same seats, same partners, same seeds; partners: {panel}{', '.join(comparison.partners)}."
+        paired = comparison.difference.method != UNPAIRED
+        seeds = "same seeds" if paired else "other seeds, as one of the two is a stranger: an unpaired comparison"
+        about = f"Same seats, same partners, {seeds}; partners: {panel}{', '.join(comparison.partners)}."
         title, unit, means = f"own return{_per(summary)} [95 %]", float(summary.length or 1), "mean over partners"
     heading = f"Comparison on side {comparison.side}" if comparison.side else "Comparison"
     figures_of = figures(title, [scaled(x, unit) for x in estimates], style="bold")

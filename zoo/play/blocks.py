@@ -23,12 +23,10 @@ from leaderboard.records import (
 from leaderboard.statistics.estimate import Part
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.play.episodes import Played, play_episodes
-from zoo.play.seating import blame, episode_seeds, rotations, sit_down
+from zoo.play.luck import episode_seeds
+from zoo.play.seating import blame, rotations, sit_down
 from zoo.sandbox.fault import AgentFault
 from zoo.work.pool import Contact, Job, name_of, work
-
-#: The seed whose blocks are rated. A public board counts no other, or one could play until lucky.
-PUBLIC_SEED = 0
 
 
 @dataclass(frozen=True)

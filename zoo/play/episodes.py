@@ -14,8 +14,9 @@ from torch import Tensor
 from agents.protocol import JointTrajectory, Memory
 from agents.rollout import rollout
 from arenas.protocol import TimeStep, TimeSteps
+from zoo.play.luck import seatings
 from zoo.play.referee import NEVER, Fouls, Refereed, fouls_of
-from zoo.play.seating import Seated, seatings
+from zoo.play.seating import Seated
 
 
 class Start(NamedTuple):
@@ -123,7 +124,8 @@ class Played:
 
 def begin(seated: Seated, episodes: Tensor) -> Start:
     """Begin the episodes whose seeds are long [B], one in each copy; each is played once."""
-    memories = {seat: seated.players[seat].begin(s) for seat, s in seatings(seated.rotation, episodes).items()}
+    dealt = seatings(seated.rotation, episodes, seated.seed)
+    memories = {seat: seated.players[seat].begin(seating) for seat, seating in dealt.items()}
     return Start(memories, *seated.arena.reset(episodes, autoreset=False))
 
 

@@ -18,8 +18,9 @@ from zoo.entry.settings import argument_fields
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play.episodes import Start, begin, last_moment
+from zoo.play.luck import episode_seeds
 from zoo.play.referee import fouls_of
-from zoo.play.seating import Seated, blame, episode_seeds, rotations, sit_down
+from zoo.play.seating import Seated, blame, rotations, sit_down
 
 _PIXELS = 480  # up to which a picture is enlarged
 _LINE, _MARGIN = 18, 4  # pixels of the caption

@@ -1,4 +1,4 @@
-"""Who sits where, and the luck that each seat gets.
+"""Who sits where. What each seat is dealt there is told by `zoo.play.luck`.
 
 Episode seed = H(arena, match seed, episode), seat luck = H(episode seed, seat): neither contains an entrant, so any two
 entrants that met the same partner met it with the same luck and can be compared afterwards.
@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from torch import Tensor
-
-from agents.protocol import Agent, DifferentiablePolicy, Policy, Seating
-from agents.randomness import bits, derive, derive_rows
+from agents.protocol import Agent, DifferentiablePolicy, Policy
 from arenas.protocol import Arena, ArenaError, ArenaSpec
+from leaderboard.seeds import PUBLIC_SEED
 from zoo.entry.entrant import Entrant
 from zoo.errors import UserError, broke
+from zoo.play.luck import fresh_seed
 from zoo.play.referee import Absent, seat_under_referees
 from zoo.sandbox.fault import AgentFault
 
@@ -55,11 +54,13 @@ class Seated:
         arena: B copies of the game, each of which plays one episode at a time.
         players: seat -> its player; a `Refereed` player may act illegally, and an agent elsewhere may fail.
         rotation: seat -> number of the entrant that sits there; the seats of one entrant share their team luck.
+        seed: match seed, which decides how luck is dealt, see `zoo.play.luck`.
     """
 
     arena: Arena
     players: Mapping[str, Policy]
     rotation: Rotation
+    seed: int = PUBLIC_SEED
 
 
 def sit_down(
@@ -76,12 +77,12 @@ def sit_down(
     players: dict[str, Policy] = {}
     for number, seats in _seats(rotation).items():
         try:
-            players |= entrants[number].agents(arena.spec, seats, derive(seed, "fresh"), arena.device)
+            players |= entrants[number].agents(arena.spec, seats, fresh_seed(seed), arena.device)
         except AgentFault as fault:
             if fault.retry and patient:
                 raise
             players |= dict.fromkeys(seats, Absent(fault, seats, entrants[number].isolation))
-    return Seated(arena, seat_under_referees(players, arena.spec, patient=patient), rotation)
+    return Seated(arena, seat_under_referees(players, arena.spec, patient=patient), rotation, seed)
 
 
 def _seats(rotation: Rotation) -> dict[int, tuple[str, ...]]:
@@ -104,27 +105,6 @@ def memoryless_policies(agents: Mapping[str, Agent]) -> dict[str, Differentiable
     shown = {seat: agent.policy(seat) for seat, agent in agents.items()}
     policies = {seat: policy for seat, policy in shown.items() if policy is not None and policy.memoryless}
     return policies if len(policies) == len(shown) else None
-
-
-def episode_seeds(identity: str, seed: int, first: int, count: int, device: str = "cpu") -> Tensor:
-    """Seeds long [count] of the episodes from number `first` on of a match with `seed` in the arena `identity`."""
-    return derive_rows(derive(seed, "episode", identity), count, first=first, device=device)
-
-
-def seatings(rotation: Rotation, episodes: Tensor) -> dict[str, Seating]:
-    """Seat -> what its policy begins with; luck comes from the episodes' seeds long [B] and the seats' names alone."""
-    captains: dict[int, str] = {}  # team luck is named by the first seat of each entrant
-    for seat, who in rotation.items():
-        captains.setdefault(who, seat)
-    return {
-        seat: Seating(seat, luck(episodes, "seat", seat), luck(episodes, "team", captains[who]))
-        for seat, who in rotation.items()
-    }
-
-
-def luck(episodes: Tensor, *words: str) -> Tensor:
-    """Luck long [B] for a purpose from the episodes' seeds."""
-    return bits(episodes, derive(0, *words) >> 1)
 
 
 @contextmanager

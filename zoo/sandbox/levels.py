@@ -10,6 +10,8 @@ from zoo.errors import UserError, nearest
 
 LEVELS = ("trusted", "process", "strict", "container")
 DEFAULT = "strict"
+#: Levels at which an agent can read no file but its own, so that the home can keep secrets from it.
+HIDING = ("strict", "container")
 _VARIABLE = "ZOO_ISOLATION"
 
 

@@ -12,7 +12,7 @@ import os
 import stat
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +26,37 @@ _PIECE = 1 << 16  # bytes unpacked at a time
 _RATIO, _FREE = 100, 1 << 20  # how far a member may shrink when packed, if it is larger than so many bytes
 _END, _ZIP64 = b"PK\x05\x06", b"PK\x06\x07"
 _ENDS, _HEADER = 22, 30  # bytes of the end of a zip without its comment, and of a member's own header
-_TABLE = names.COUNT * 2 * (46 + 2 * names.LETTERS + 256)  # bytes of the table of contents
 _ENCRYPTED, _OTHER_FLAGS = 0x41, 0xFFFF & ~(0x0001 | 0x0006 | 0x0008 | 0x0040 | 0x0800)
 _CURE = "pack the folder again as an ordinary zip"
+
+
+def _check_submitted(name: str) -> None:
+    names.check_name(name)
+    names.check_suffix(name)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What an archive may hold at most; the defaults are those of submissions.
+
+    Attributes:
+        count: files; file, total: bytes of one and of all, unpacked; ratio: how far one may shrink when packed.
+        check: raises `Refused` for a name that no file may have.
+    """
+
+    count: int = names.COUNT
+    file: int = names.FILE
+    total: int = names.TOTAL
+    ratio: int = _RATIO
+    check: Callable[[str], None] = _check_submitted
+
+    @property
+    def table(self) -> int:
+        """Bytes of the table of contents."""
+        return self.count * 2 * (46 + 2 * names.LETTERS + 256)
+
+
+_SUBMISSION = Bounds()
 
 
 @dataclass(frozen=True)
@@ -122,29 +150,30 @@ def _regular(place: Path, name: str) -> bytes:
         return file.read(names.FILE + 1)
 
 
-def read_zip(data: bytes, where: str) -> tuple[dict[str, bytes], list[str]]:
+def read_zip(data: bytes, where: str, bounds: Bounds = _SUBMISSION) -> tuple[dict[str, bytes], list[str]]:
     """The files of a zip, and the names of what was left out.
 
     Args:
         data: the archive.
         where: what to call it.
+        bounds: what it may hold at most.
 
     Raises:
         Refused: a rule is broken.
     """
-    _check_end(data, where)
+    _check_end(data, where, bounds)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
             _check_members(members, data, where)
-            return _unpacked(archive, members)
+            return _unpacked(archive, members, bounds)
     except (Refused, MemoryError):
         raise
     except Exception as error:  # what a broken archive makes zipfile raise is not written down anywhere
         raise Refused("archive", where, f"it is broken ({type(error).__name__})", _CURE) from error
 
 
-def _check_end(data: bytes, where: str) -> None:
+def _check_end(data: bytes, where: str, bounds: Bounds) -> None:
     """See that the archive ends where it says so, is one plain part, and has a table of contents of a fair size."""
     at = data.rfind(_END)
     if at < 0 or len(data) < at + _ENDS:
@@ -156,8 +185,8 @@ def _check_end(data: bytes, where: str) -> None:
         raise Refused("archive", where, "it uses the zip64 format", f"send less, or {_CURE}")
     if disk or first_disk or here != count:
         raise Refused("archive", where, "it is one part of several", _CURE)
-    if count > 2 * names.COUNT or size > _TABLE:
-        raise Refused("size", where, f"it has {count} members", f"send at most {names.COUNT} files")
+    if count > 2 * bounds.count or size > bounds.table:
+        raise Refused("size", where, f"it has {count} members", f"send at most {bounds.count} files")
     if offset + size != at or data[:2] != b"PK":
         raise Refused("archive", where, "something stands before or inside its table of contents", _CURE)
 
@@ -191,7 +220,9 @@ def _check_members(members: list[zipfile.ZipInfo], data: bytes, where: str) -> N
         raise Refused("members", where, "a member reaches beyond the archive", _CURE)
 
 
-def _unpacked(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> tuple[dict[str, bytes], list[str]]:
+def _unpacked(
+    archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], bounds: Bounds
+) -> tuple[dict[str, bytes], list[str]]:
     """The members that are files, each unpacked in pieces until it ends or is too large."""
     files: dict[str, bytes] = {}
     left_out: list[str] = []
@@ -201,18 +232,20 @@ def _unpacked(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> tuple
         if names.is_litter(name.rstrip("/")):
             left_out.append(name)
             continue
-        names.check_name(name.removesuffix("/") if member.is_dir() else name)
         if member.is_dir():
+            names.check_name(name.removesuffix("/"))
             continue
-        names.check_suffix(name)
-        names.check_count(len(files) + 1)
+        bounds.check(name)
+        names.check_count(len(files) + 1, bounds.count)
         pieces, size = [], 0
         for piece in _pieces(archive, member):
             pieces.append(piece)
             size, total = size + len(piece), total + len(piece)
-            names.check_size(name, size, total)
-            if size > _FREE and size > _RATIO * max(1, member.compress_size):
-                raise Refused("size", shown(name), f"it is packed more than {_RATIO} to 1", "send data that says more")
+            names.check_size(name, size, total, bounds.file, bounds.total)
+            if size > _FREE and size > bounds.ratio * max(1, member.compress_size):
+                raise Refused(
+                    "size", shown(name), f"it is packed more than {bounds.ratio} to 1", "send data that says more"
+                )
         if size != member.file_size:
             raise Refused("archive", shown(name), "it has another size than it claims", _CURE)
         files[name] = b"".join(pieces)
@@ -225,15 +258,15 @@ def _pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes
             yield piece
 
 
-def pack(files: Files) -> bytes:
-    """A zip of files, the same bytes for the same files."""
+def pack(files: Files, free: int = _FREE) -> bytes:
+    """A zip of files, the same bytes for the same files; those of more than `free` bytes are stored as they are."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in sorted(files.items()):
             member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             member.external_attr = (stat.S_IFREG | 0o644) << 16
             # what is packed too well would be refused when it is read again
-            plain = len(data) > _FREE
+            plain = len(data) > free
             member.compress_type = zipfile.ZIP_STORED if plain else zipfile.ZIP_DEFLATED
             archive.writestr(member, data)
     return out.getvalue()

@@ -95,23 +95,23 @@ def check_distinct(names: Iterable[str]) -> None:
                 raise Refused("names", shown(name), f"{shown(str(parent))} is a file, too", "rename one")
 
 
-def check_count(count: int) -> None:
+def check_count(count: int, most: int = COUNT) -> None:
     """See that there are not too many files.
 
     Raises:
         Refused: there are.
     """
-    if count > COUNT:
-        raise Refused("size", "the submission", f"it has {count} files", f"send at most {COUNT}")
+    if count > most:
+        raise Refused("size", "the submission", f"it has {count} files", f"send at most {most}")
 
 
-def check_size(name: str, size: int, total: int) -> None:
+def check_size(name: str, size: int, total: int, one: int = FILE, whole: int = TOTAL) -> None:
     """See that neither a file nor all that was read so far is too large, in bytes.
 
     Raises:
         Refused: it is.
     """
-    if size > FILE:
-        raise Refused("size", shown(name), f"it is larger than {FILE >> 20} MiB", "send smaller files")
-    if total > TOTAL:
-        raise Refused("size", shown(name), f"with it the files take more than {TOTAL >> 20} MiB", "send less")
+    if size > one:
+        raise Refused("size", shown(name), f"it is larger than {one >> 20} MiB", "send smaller files")
+    if total > whole:
+        raise Refused("size", shown(name), f"with it the files take more than {whole >> 20} MiB", "send less")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from leaderboard.labels import unique_labels
-from leaderboard.records import BlockRecord, Status
+from leaderboard.records import PUBLIC_SEED, BlockRecord, Status
 from leaderboard.statistics.estimate import Estimate, plain, t
 from leaderboard.statistics.tally import own_returns
 from leaderboard.store.store import Store
@@ -20,7 +20,7 @@ from zoo.errors import UserError
 from zoo.matches.match import public_board
 from zoo.matches.panel import panel_of
 from zoo.matches.plan import MatchPlan, Work, ordered, play, run
-from zoo.play.blocks import PUBLIC_SEED
+from zoo.play import luck
 
 _MOST = 8  # times the arena's usual number of episodes
 _RIVALS = 4  # submissions met where there is no panel
@@ -96,7 +96,7 @@ def place(venue: Venue, store: Store, text: str, limits: Limits, work: Work) -> 
     panel = panel_of(venue, store, work, players=(text,))
     partners = panel.members if panel is not None else rivals(venue, store, text)
     who, pairs = venue.entrant(text), ordered(venue, [(text, partner) for partner in partners])
-    seed, size, spent = PUBLIC_SEED, venue.spec.block, 0.0
+    seed, size, spent = luck.rated_seed([who]), venue.spec.block, 0.0
     had = min(
         (store.next_episode(venue.identity, (venue.id(a), venue.id(b)), "play", seed) for a, b in pairs), default=0
     )

@@ -494,7 +494,8 @@ def test_a_migration_that_fails_changes_nothing(store):
 
 def test_reading_an_older_database_asks_for_one_opening_for_writing(path, store, monkeypatch):
     steps = (*migrations.MIGRATIONS, migrations.Migration("colour of a panel", with_colour))
-    monkeypatch.setattr("leaderboard.store.store.current_version", lambda: migrations.current_version(steps))
+    newest = migrations.current_version(steps)
+    monkeypatch.setattr("leaderboard.store.migrations.current_version", lambda *_: newest)
     with pytest.raises(StoreError, match="written by an older release; open it once for writing"):
         Store(path, read_only=True)
 

@@ -16,7 +16,7 @@ import pytest
 
 from zoo.errors import UserError
 from zoo.submission import archive, names
-from zoo.submission.archive import pack, read, read_zip
+from zoo.submission.archive import Bounds, pack, read, read_zip
 from zoo.submission.refusal import RULES, Refused
 
 AGENT = b"class Mine:\n    pass\n"
@@ -164,10 +164,11 @@ def test_a_member_that_claims_to_be_small_is_refused() -> None:
     assert refused(bytes(data)).rule in ("archive", "size")
 
 
-def test_many_members_that_are_small_alone_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "TOTAL", 1 << 16)
+def test_many_members_that_are_small_alone_are_refused() -> None:
     text = os.urandom(1 << 15)
-    assert refused(zipped(lambda made: [made.writestr(f"{n}.txt", text) for n in range(3)])).rule == "size"
+    with pytest.raises(Refused) as caught:
+        read_zip(zipped(lambda made: [made.writestr(f"{n}.txt", text) for n in range(3)]), "z", Bounds(total=1 << 16))
+    assert caught.value.rule == "size"
     many = zipped(lambda made: [made.writestr(f"{n}.txt", b"") for n in range(names.COUNT + 1)])
     assert refused(many).rule == "size"
     assert refused(zipped(lambda made: [made.writestr(f"{n}.txt", b"") for n in range(3000)])).rule == "size"
