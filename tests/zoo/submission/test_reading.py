@@ -13,7 +13,7 @@ import safetensors.numpy
 
 from zoo.submission.code import agent_classes, read_code
 from zoo.submission.manifest import Manifest, read_manifest
-from zoo.submission.refusal import Refused
+from zoo.submission.refusal import RULES, Refused
 from zoo.submission.submission import Asked, Submission, open_submission
 from zoo.submission.tensors import check_tensors
 
@@ -236,3 +236,9 @@ def test_a_card_that_asks_for_a_giant_is_refused(tmp_path: Path) -> None:
         opened(tmp_path, Asked("mine"), **files)
     with pytest.raises(Refused, match=r"no agent of the zoo's.*send its code"):
         opened(tmp_path, Asked("mine"), card__json=json.dumps(card | {"agent": "sha256-0:Mine"}))
+
+
+def test_the_page_lists_every_rule() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "submissions.md").read_text()
+    for rule, says in RULES.items():
+        assert f"| {rule} | {says} |" in page
