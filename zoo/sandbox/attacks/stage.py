@@ -60,6 +60,7 @@ class Stage:
         for server in self._servers.values():
             server.close()
         os.close(self._pipe)
+        self._held.close()
         for litter in _LITTER:
             with suppress(OSError):
                 os.unlink(litter)
