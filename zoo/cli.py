@@ -31,7 +31,7 @@ COMMANDS: dict[str, str] = {
     "agents": "List the agents, or describe one.",
     "arenas": "List the arenas, or describe one.",
     "check": "Check whether an agent or an arena keeps the zoo's laws.",
-    "selfcheck": "Check the ratings against made-up truth.",
+    "selfcheck": "Check the ratings and the sandbox of this installation.",
     "bench": "Measure the speed of this installation.",
 }
 
