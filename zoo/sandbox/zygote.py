@@ -83,13 +83,12 @@ class _Zygote:
                     waiting.register(child.tail.fd, select.POLLIN)
                     open_logs[child.tail.fd] = child
             for fd, _ in waiting.poll(1000 * min(pauses) + 1):
-                if fd in open_logs:
-                    child = open_logs[fd]
-                    if not child.tail.drain():
-                        child.tail.finish()
-                        child.reap()
-                elif not self._heard():
-                    return
+                if fd == self._control.fileno():
+                    if not self._heard():
+                        return
+                elif (child := open_logs[fd]).tail.fd == fd and not child.tail.drain():  # a message may have closed it
+                    child.tail.finish()
+                    child.reap()
 
     def _heard(self) -> bool:
         message, fds, _, _ = socket.recv_fds(self._control, MESSAGE, 2)
