@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import resource
 import site
 import sys
 import sysconfig
@@ -55,6 +54,10 @@ class NotConfined(Exception):
 
 def supported(level: str) -> str | None:
     """None where this machine can confine so, else one line, what it lacks."""
+    if level == "trusted":
+        return None
+    if not hasattr(os, "fork"):
+        return "this system cannot fork processes"
     if level not in _CONFINED:
         return None
     if reason := kernel.machine():
@@ -199,6 +202,8 @@ def _lower(limits: Limits, readable: Sequence[Path]) -> list[str]:
 
 
 def _limit(limits: Limits) -> list[str]:
+    import resource
+
     limits.enforce(resource.getrlimit(resource.RLIMIT_NPROC)[1])
     return ["rlimits"]
 
