@@ -6,6 +6,7 @@ A way goes along the row first. On an even torus, where both ways round are equa
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,35 +17,54 @@ _RIGHT, _LEFT, _DOWN, _UP = range(4)
 _OPPOSITE = (_LEFT, _RIGHT, _UP, _DOWN)
 
 
+class _Ways(NamedTuple):
+    """From each cell of an n x n torus of P cells to a coin on each, number 0 for no coin and cell + 1 for one there.
+
+    Attributes:
+        numbers: float32 [P], 1 to P.
+        action: long [P, P + 1], the first step.
+        rank: long [P, P + 1]: the nearer the smaller, among equally near ones the first cell; no coin is the last.
+    """
+
+    numbers: Tensor
+    action: Tensor
+    rank: Tensor
+
+    def survey(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Where in the tables both coins of observations [..., 4, n, n] stand, long [...]."""
+        # a product with a vector is several times as fast as `argmax`, and exact: each channel shows one piece at most
+        channels = (seen[..., channel, :, :].flatten(-2) for channel in (OWN, OWN_COIN, OTHERS_COIN))
+        me, own, foreign = ((channel @ self.numbers).long() for channel in channels)
+        row = (me - 1).clamp_min(0) * self.action.shape[1]
+        return row + own, row + foreign
+
+
 @functools.cache
-def _ways(size: int) -> tuple[Tensor, Tensor]:
-    """Steps and first action from every cell to every cell of an n x n torus, each long [n * n, n * n]."""
-    cells = torch.arange(size * size)
+def _ways(size: int, device: torch.device) -> _Ways:
+    n = size * size
+    cells = torch.arange(n)
     me, coin = cells[:, None], cells[None, :]
     down, right = (coin // size - me // size) % size, (coin % size - me % size) % size
     steps = torch.minimum(down, size - down) + torch.minimum(right, size - right)
     along_row = torch.where(right <= size - right, _RIGHT, _LEFT)
     along_column = torch.where(down <= size - down, _DOWN, _UP)
-    return steps, torch.where(right != 0, along_row, along_column)
+    action = torch.where(right != 0, along_row, along_column)
+    # without a coin: the way to cell 0, as if nothing were farther
+    action = torch.cat([action[:, :1], action], 1)
+    rank = torch.cat([torch.full((n, 1), n * n * n), steps * n + coin], 1)
+    return _Ways(1.0 + cells.to(device), action.to(device), rank.to(device))
 
 
-def way_to(observation: Tensor, coin: Tensor) -> tuple[Tensor, Tensor]:
-    """Action [...] towards the nearest cell marked in `coin` [..., n, n], and its distance (n * n where none is)."""
-    size = coin.shape[-1]
-    steps, actions = (table.to(coin.device) for table in _ways(size))
-    me = observation[..., OWN, :, :].flatten(-2).argmax(-1)
-    distance, nearest = steps[me].masked_fill(coin.flatten(-2) <= 0, size * size).min(dim=-1)
-    return actions[me, nearest], distance
+def take(seen: Tensor) -> Tensor:
+    """The action long [...] towards the coin that is nearer, whosever it is; observations [..., 4, n, n]."""
+    ways = _ways(seen.shape[-1], seen.device)
+    own, foreign = ways.survey(seen)
+    return ways.action.take(torch.where(ways.rank.take(own) <= ways.rank.take(foreign), own, foreign))
 
 
-def take(observation: Tensor) -> Tensor:
-    """The action long [...] of one who walks to the nearest coin, whosever it is; observations [..., 4, n, n]."""
-    return way_to(observation, observation[..., OWN_COIN, :, :] + observation[..., OTHERS_COIN, :, :])[0]
-
-
-def cooperate(observation: Tensor) -> Tensor:
-    """The action long [...] of one who walks to its own coin and, where there is none, away from the other's."""
-    own, distance = way_to(observation, observation[..., OWN_COIN, :, :])
-    foreign, _ = way_to(observation, observation[..., OTHERS_COIN, :, :])
-    away = torch.tensor(_OPPOSITE, device=observation.device)[foreign]
-    return torch.where(distance == observation.shape[-1] ** 2, away, own)
+def cooperate(seen: Tensor) -> Tensor:
+    """The action long [...] towards the own coin, or away from the other; observations [..., 4, n, n]."""
+    ways = _ways(seen.shape[-1], seen.device)
+    own, foreign = ways.survey(seen)
+    away = torch.tensor(_OPPOSITE, device=seen.device).take(ways.action.take(foreign))
+    return ways.action.take(own).where(own % ways.action.shape[1] != 0, away)

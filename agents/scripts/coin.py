@@ -8,33 +8,32 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from agents.parts.coin_walk import cooperate, take
-from agents.parts.policies.scripted import Scripted, ScriptedPolicy
+from agents.parts.policies.scripted import PureScript, Scripted, ScriptedPolicy
 from agents.parts.turns import Turns
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, State
 from arenas.protocol import Action, TimeStep
 
 
-class Greedy(Scripted):
+class Greedy(PureScript):
     """Always walks to the nearest coin, its own or the other's."""
 
     needs = frozenset({"discrete", "coin"})
 
-    def probabilities(self, timestep: TimeStep) -> Tensor:
-        """One-hot [..., A]."""
-        return one_hot(take(timestep.observation), self.seat_spec().actions).float()
+    def choose(self, seen: Tensor) -> Tensor:
+        """Towards the coin that is nearer."""
+        return take(seen)
 
 
-class Cooperator(Scripted):
+class Cooperator(PureScript):
     """Walks to its own coin; while there is none, steps away from the other's."""
 
     needs = frozenset({"discrete", "coin"})
 
-    def probabilities(self, timestep: TimeStep) -> Tensor:
-        """One-hot [..., A]."""
-        return one_hot(cooperate(timestep.observation), self.seat_spec().actions).float()
+    def choose(self, seen: Tensor) -> Tensor:
+        """Towards the own coin, or away from the other."""
+        return cooperate(seen)
 
 
 class CooperateThenTake(Agent):

@@ -137,5 +137,5 @@ def play_episodes(seated: Seated, episodes: Tensor) -> Played:
     arena = seated.arena
     begun = begin(seated, episodes)
     steps = arena.spec.max_steps
-    joint, _ = rollout(arena, seated.players, begun.memories, begun.timesteps, steps, begun.state, until_over=True)
+    joint, _ = rollout(arena, seated.players, begun.memories, begun.timesteps, steps, until_over=True)
     return Played(seated, joint, first_faults(seated.players), arena.faults(), time.process_time() - started)
