@@ -117,6 +117,7 @@ def _attempt(stage: Stage, kind: type[Attack], bystander: _Bystander, compare: b
         folder = stage.prepared(kind)
         (folder / "link").symlink_to(stage.aims["secrets"][0])
         unconfined = bool(stage.evidence(forked(folder, kind.__name__, None)[0]))
+        stage.reset()  # a signal may not have arrived yet
     started = time.monotonic()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     end, log = _play(stage, kind, bystander)

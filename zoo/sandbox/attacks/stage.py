@@ -13,7 +13,6 @@ import os
 import resource
 import secrets
 import shutil
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -138,7 +137,7 @@ class Stage:
             if os.read(self._pipe, 99):
                 heard.append("the pipe was written")
         if changed:
-            self._restore()
+            self.reset()
         return [*changed, *heard]
 
     def _look(self) -> dict[str, Any]:
@@ -156,8 +155,8 @@ class Stage:
             "the referee's own code": (hasattr(Agent, "stolen"), Agent.act, hasattr(builtins, "stolen")),
         }
 
-    def _restore(self) -> None:
-        """Set what was changed up again for the next attack."""
+    def reset(self) -> None:
+        """Set everything up again for the next attack, whatever the last one did and whenever it takes effect."""
         for litter in _LITTER:
             with suppress(OSError):
                 os.unlink(litter)
@@ -167,13 +166,11 @@ class Stage:
         for name in ("target", "kept"):
             (self.folder / "drop" / name).write_text(self.secret)
             (self.folder / "drop" / name).chmod(0o666)
-        if self._victim.poll() is not None or self._victims_limits() != self._limits:
-            with suppress(ProcessLookupError):
-                self._victim.send_signal(signal.SIGKILL)
-            self._victim.wait()
-            self._victim = subprocess.Popen(_VICTIM, env={"SECRET": self.secret}, start_new_session=True)
-            self.aims["others"] = [self._victim.pid]
-            self._limits = self._victims_limits()
+        self._victim.kill()
+        self._victim.wait()
+        self._victim = subprocess.Popen(_VICTIM, env={"SECRET": self.secret}, start_new_session=True)
+        self.aims["others"] = [self._victim.pid]
+        self._limits = self._victims_limits()
         self._before = self._look()
 
     def _victims_limits(self) -> list[tuple[int, int]]:
