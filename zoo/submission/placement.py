@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from leaderboard.labels import unique_labels
-from leaderboard.records import PUBLIC_SEED, BlockRecord, Status
+from leaderboard.records import BlockRecord, Status
 from leaderboard.statistics.estimate import Estimate, plain, t
 from leaderboard.statistics.tally import own_returns
 from leaderboard.store.store import Store
@@ -106,12 +106,16 @@ def place(venue: Venue, store: Store, text: str, limits: Limits, work: Work) -> 
         spent += seconds
         if known := _widest(*_standing(store, venue, who.id)) <= limits.width:
             break
+        if not who.confined:
+            break
         if spent + seconds > limits.budget:
             break
     spent += _panels_own(plan, store, work, limits.budget - spent)
     board, rows = _standing(store, venue, who.id)
     run(plan, store, work)
     ended = f"its interval of mu is narrower than {limits.width:g}" if known else "its time was up"
+    if not who.confined:
+        ended = f"it is not rated: agents are not kept apart at isolation {who.isolation}"
     blocks = store.blocks_of(plan.tasks)
     lengths = {int(length) for block in blocks for result in block.results for length in set(result.lengths.tolist())}
     one = lengths.pop() if len(lengths) == 1 else None
@@ -143,7 +147,7 @@ def _panels_own(plan: MatchPlan, store: Store, work: Work, left: float) -> float
         return 0.0
     venue, first = plan.venue, plan.venue.spec.block
     pairs = ordered(venue, itertools.combinations_with_replacement(plan.panel.members, 2))
-    own = MatchPlan(venue, plan.entrants, plan.panel, pairs, PUBLIC_SEED, 0, first)
+    own = MatchPlan(venue, plan.entrants, plan.panel, pairs, plan.seed, 0, first)
     missing = len(own.tasks) - len(store.has_blocks(own.tasks))
     took = [sum(result.cpu_s for result in block.results) for block in store.blocks_of(plan.tasks)]
     if missing * float(np.mean(took)) > left:
