@@ -25,6 +25,7 @@ from leaderboard.records import canonical
 from leaderboard.statistics.tally import is_head_to_head
 from leaderboard.store.store import Store
 from zoo import home
+from zoo.entry.registry import load_arena
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError, nearest
 from zoo.matches.panel import panel_of, renew
@@ -179,9 +180,13 @@ def begin(rules: Rules, work: Work, now: datetime) -> Season:
 def _venue(rules: Rules) -> Venue:
     """Where a season is to be played."""
     try:
+        load_arena(rules.arena)
+    except UserError as error:
+        raise rules.wrong("arena", str(error)) from error
+    try:
         return Venue(ArenaChoice(rules.arena, rules.settings))
     except UserError as error:
-        raise rules.wrong("settings" if rules.settings and "arena" in rules.lines else "arena", str(error)) from error
+        raise rules.wrong("settings" if rules.settings else "arena", str(error)) from error
 
 
 def _partners(rules: Rules, venue: Venue, store: Store, work: Work) -> tuple[tuple[str, ...], tuple[str, ...]]:
