@@ -39,7 +39,7 @@ _RULES, _CARD, _REVEALED = "season.toml", "season.json", "revealed.json"
 
 
 @dataclass(frozen=True)
-class Card:
+class Opening:
     """What is said of a season at its start.
 
     Attributes:
@@ -65,7 +65,7 @@ class Season:
 
     folder: Path
     rules: Rules
-    card: Card
+    card: Opening
 
     @property
     def name(self) -> str:
@@ -172,7 +172,7 @@ def begin(rules: Rules, work: Work, now: datetime) -> Season:
         pairs = [(text, venue.id(text)) for text in secret]
         call(venue, store, secret, [f"hidden partner {number}" for number in range(1, len(secret) + 1)])
         started = now.isoformat(timespec="seconds")
-        card = Card(rules.digest, seed.commitment, hidden_digest(seed.key, pairs), known, secret, started)
+        card = Opening(rules.digest, seed.commitment, hidden_digest(seed.key, pairs), known, secret, started)
     home.keep_once(folder / _CARD, json.dumps(asdict(card), indent=1))
     return Season(folder, rules, card)
 
@@ -228,7 +228,7 @@ def opened(name: str) -> Season:
         raise UserError(f"there is no season {name!r}; {nearest(name, names())}; `zoo season new` starts one")
     try:
         data: dict[str, Any] = json.loads((folder / _CARD).read_text())
-        card = Card(**{**data, "known": tuple(data["known"]), "secret": tuple(data["secret"])})
+        card = Opening(**{**data, "known": tuple(data["known"]), "secret": tuple(data["secret"])})
         text = (folder / _RULES).read_text(encoding="utf-8")
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"season {name}: {folder} is damaged ({error}); put a copy back") from error
