@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor
 
-from agents.parts.policies.scripted import Scripted, ScriptedPolicy
+from agents.parts.policies.scripted import PureScript, Scripted, ScriptedPolicy
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, State
 from arenas.protocol import Action, TimeStep
 from arenas.settings import Checked, Count, Range
@@ -23,52 +23,67 @@ _RIGHT, _LEFT, _DOWN, _UP = range(4)
 _OPPOSITE = (_LEFT, _RIGHT, _UP, _DOWN)
 
 
+class _Ways(NamedTuple):
+    """From each cell of an n x n torus of P cells to a coin on each, number 0 for no coin and cell + 1 for one there.
+
+    Attributes:
+        numbers: float32 [P], 1 to P.
+        action: long [P, P + 1], the first step.
+        rank: long [P, P + 1]: the nearer the smaller, among equally near ones the first cell; no coin is the last.
+    """
+
+    numbers: Tensor
+    action: Tensor
+    rank: Tensor
+
+    def survey(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Where in the tables both coins of observations [..., 4, n, n] stand, long [...]."""
+        # a product with a vector is several times as fast as `argmax`, and exact: each channel shows one piece at most
+        channels = (seen[..., channel, :, :].flatten(-2) for channel in (_OWN, _OWN_COIN, _FOREIGN_COIN))
+        me, own, foreign = ((channel @ self.numbers).long() for channel in channels)
+        row = (me - 1).clamp_min(0) * self.action.shape[1]
+        return row + own, row + foreign
+
+
 @functools.cache
-def _ways(size: int) -> tuple[Tensor, Tensor]:
-    """Steps and first action from every cell to every cell of an n x n torus, each long [n * n, n * n]."""
-    cells = torch.arange(size * size)
+def _ways(size: int, device: torch.device) -> _Ways:
+    n = size * size
+    cells = torch.arange(n)
     me, coin = cells[:, None], cells[None, :]
     down, right = (coin // size - me // size) % size, (coin % size - me % size) % size
     steps = torch.minimum(down, size - down) + torch.minimum(right, size - right)
     along_row = torch.where(right <= size - right, _RIGHT, _LEFT)
     along_column = torch.where(down <= size - down, _DOWN, _UP)
-    return steps, torch.where(right != 0, along_row, along_column)
+    action = torch.where(right != 0, along_row, along_column)
+    # without a coin: the way to cell 0, as if nothing were farther
+    action = torch.cat([action[:, :1], action], 1)
+    rank = torch.cat([torch.full((n, 1), n * n * n), steps * n + coin], 1)
+    return _Ways(1.0 + cells.to(device), action.to(device), rank.to(device))
 
 
-def way_to(observation: Tensor, coin: Tensor) -> tuple[Tensor, Tensor]:
-    """Action [...] towards the nearest cell marked in `coin` [..., n, n], and its distance (n * n where none is)."""
-    size = coin.shape[-1]
-    steps, actions = (table.to(coin.device) for table in _ways(size))
-    me = observation[..., _OWN, :, :].flatten(-2).argmax(-1)
-    distance, nearest = steps[me].masked_fill(coin.flatten(-2) <= 0, size * size).min(dim=-1)
-    return actions[me, nearest], distance
-
-
-class Greedy(Scripted):
+class Greedy(PureScript):
     """Always walks to the nearest coin, its own or the other's."""
 
     needs = frozenset({"discrete", "coin"})
 
-    def probabilities(self, timestep: TimeStep) -> Tensor:
-        """One-hot [..., A]."""
-        seen = timestep.observation
-        action, _ = way_to(seen, seen[..., _OWN_COIN, :, :] + seen[..., _FOREIGN_COIN, :, :])
-        return torch.nn.functional.one_hot(action, self.seat_spec().actions).float()
+    def choose(self, seen: Tensor) -> Tensor:
+        """Towards the coin that is nearer."""
+        ways = _ways(seen.shape[-1], seen.device)
+        own, foreign = ways.survey(seen)
+        return ways.action.take(torch.where(ways.rank.take(own) <= ways.rank.take(foreign), own, foreign))
 
 
-class Cooperator(Scripted):
+class Cooperator(PureScript):
     """Walks to its own coin; while there is none, steps away from the other's."""
 
     needs = frozenset({"discrete", "coin"})
 
-    def probabilities(self, timestep: TimeStep) -> Tensor:
-        """One-hot [..., A]."""
-        seen = timestep.observation
-        own, distance = way_to(seen, seen[..., _OWN_COIN, :, :])
-        foreign, _ = way_to(seen, seen[..., _FOREIGN_COIN, :, :])
-        away = torch.tensor(_OPPOSITE, device=seen.device)[foreign]
-        none = distance == seen.shape[-1] ** 2
-        return torch.nn.functional.one_hot(torch.where(none, away, own), self.seat_spec().actions).float()
+    def choose(self, seen: Tensor) -> Tensor:
+        """Towards the own coin, or away from the other."""
+        ways = _ways(seen.shape[-1], seen.device)
+        own, foreign = ways.survey(seen)
+        away = torch.tensor(_OPPOSITE, device=seen.device).take(ways.action.take(foreign))
+        return ways.action.take(own).where(own % ways.action.shape[1] != 0, away)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import json_option, set_option, typed, workers_option
+from zoo.commands.options import isolation_options, json_option, set_option, typed, workers_option
 
 EPILOG = """\b
 PATH is a .py file, a folder or a zip with a zoo.toml, or the folder of a
@@ -47,6 +47,7 @@ place and the cure, and nothing of it is left behind.
 )
 @click.option("--dry-run", is_flag=True, help="Try it, say what is wrong, and enter nothing.")
 @workers_option
+@isolation_options
 @json_option
 def command(
     path: str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,7 +141,7 @@ def read_entrant(
             raise UserError(f"{name} is a submission with weights of its own: leave out @{where}")
         label = ",".join([entered.label, *assignments])
         assignments = [*entered.assignments, *assignments]
-    entry = entry or load_agent(name)
+    entry = entry or (load_agent(name) if entered is None else replace(load_agent(entered.text), name=entered.label))
     missing = missing_words(entry.agent, arena.spec.offers)
     if missing:
         raise UserError(f"{name} cannot play {identity}: it needs {', '.join(missing)}, which the arena does not offer")

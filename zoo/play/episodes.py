@@ -150,5 +150,5 @@ def play_episodes(seated: Seated, episodes: Tensor) -> Played:
     arena = seated.arena
     begun = begin(seated, episodes)
     steps = arena.spec.max_steps
-    joint, _ = rollout(arena, seated.players, begun.memories, begun.timesteps, steps, begun.state, until_over=True)
+    joint, _ = rollout(arena, seated.players, begun.memories, begun.timesteps, steps, until_over=True)
     return Played(seated, joint, fouls_of(seated.players), arena.faults(), time.process_time() - started)

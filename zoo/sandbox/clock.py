@@ -43,7 +43,8 @@ class Allowances:
     wall: float = 10.0
 
 
-_SHORT = 0.005  # seconds: who answers faster has not slept
+_SHORT = 0.001  # seconds: whoever answers faster has neither slept nor used up anything
+_UNREAD = 256  # quick answers, after which the clock is looked at nevertheless
 _LEAST = 0.01  # seconds between two looks at the clock
 
 
@@ -55,7 +56,8 @@ class Stopwatch:
         self._id = (~pid << 3) | 2  # the kernel's name for the CPU clock of a process
         self._queue = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
         self.cpu_s = 0.0
-        self._delay = 0.0
+        self._delay = self._credit = 0.0
+        self._unread = 0  # quick answers since the last look at the clock, which took `_credit` seconds
         self._started = time.perf_counter()
         self._allowed = 0.0
         self.new_game()
@@ -96,12 +98,12 @@ class Stopwatch:
             AgentFault: TIMEOUT.
         """
         wall = time.perf_counter() - self._started
-        if wall < _SHORT:
-            before, self.cpu_s = self.cpu_s, self._cpu()
-            used, slept = self.cpu_s - before, 0.0
-        else:
-            used, slept, wall = self._spent()
-            self._read()
+        if wall < _SHORT and self._unread < _UNREAD:  # it cannot have used much, and looking costs as much as acting
+            self._unread += 1
+            self._credit += wall
+            return
+        used, slept, wall = self._spent()
+        self._read()
         self._bank -= max(0.0, used - self._allowed)
         self._sleep -= slept
         if self._bank < 0 or self._sleep < 0:
@@ -109,12 +111,13 @@ class Stopwatch:
 
     def _spent(self) -> tuple[float, float, float]:
         """CPU seconds since the last answer, wall seconds asleep and wall seconds altogether since the question."""
-        used = self._cpu() - self.cpu_s
+        used = max(0.0, self._cpu() - self.cpu_s - self._credit)
         delay = self._queued() - self._delay
         wall = time.perf_counter() - self._started
         return used, max(0.0, wall - used - delay), wall
 
     def _read(self) -> None:
+        self._unread, self._credit = 0, 0.0
         self.cpu_s, self._delay = self._cpu(), self._queued()
 
     def _cpu(self) -> float:

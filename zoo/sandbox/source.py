@@ -72,11 +72,6 @@ class Source:
         """Hash of the files of code, 64 hex digits; of one file alone it is that of its content."""
         return _digest({name: content for name, content in self.files.items() if name.endswith(".py")})
 
-    @property
-    def key(self) -> str:
-        """What identifies the agent's code: "sha256-<16 hex digits>:Class"."""
-        return f"sha256-{self.digest[:16]}:{self.attribute}"
-
     def staged(self) -> Path:
         """A read-only copy of the files in a folder that holds nothing else; made at once or not at all.
 

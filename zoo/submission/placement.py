@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,17 +96,20 @@ def place(venue: Venue, store: Store, text: str, limits: Limits, work: Work) -> 
     panel = panel_of(venue, store, work, players=(text,))
     partners = panel.members if panel is not None else rivals(venue, store, text)
     who, pairs = venue.entrant(text), ordered(venue, [(text, partner) for partner in partners])
-    seed, round_size, spent = luck.rated_seed([who]), venue.spec.block, 0.0
-    for end in range(round_size, _MOST * venue.spec.episodes + round_size, round_size):
+    seed, size, spent = luck.rated_seed([who]), venue.spec.block, 0.0
+    had = min(
+        (store.next_episode(venue.identity, (venue.id(a), venue.id(b)), "play", seed) for a, b in pairs), default=0
+    )
+    for end in range(max(size, had), max(_MOST * venue.spec.episodes, had) + size, size):
         plan = MatchPlan(venue, (who,), panel, pairs, seed, 0, end)
         seconds = sum(play(plan, store, work))
         spent += seconds
-        board = public_board(store, venue.identity)
-        rows = tuple(row for row in board.rows if row.entrant == who.id) if board else ()
-        if known := _widest(rows) <= limits.width:
+        if known := _widest(*_standing(store, venue, who.id)) <= limits.width:
             break
         if spent + seconds > limits.budget:
             break
+    spent += _panels_own(plan, store, work, limits.budget - spent)
+    board, rows = _standing(store, venue, who.id)
     run(plan, store, work)
     ended = f"its interval of mu is narrower than {limits.width:g}" if known else "its time was up"
     blocks = store.blocks_of(plan.tasks)
@@ -130,10 +134,33 @@ def _plays(venue: Venue, text: str) -> bool:
     return True
 
 
-def _widest(rows: tuple[Row, ...]) -> float:
+def _panels_own(plan: MatchPlan, store: Store, work: Work, left: float) -> float:
+    """Let the panel's members play each other, once in a home, so that they stand on the board; returns CPU seconds.
+
+    They do not where that would take longer than the seconds that are left, by what the blocks of `plan` took.
+    """
+    if plan.panel is None:
+        return 0.0
+    venue, first = plan.venue, plan.venue.spec.block
+    pairs = ordered(venue, itertools.combinations_with_replacement(plan.panel.members, 2))
+    own = MatchPlan(venue, plan.entrants, plan.panel, pairs, plan.seed, 0, first)
+    missing = len(own.tasks) - len(store.has_blocks(own.tasks))
+    took = [sum(result.cpu_s for result in block.results) for block in store.blocks_of(plan.tasks)]
+    if missing * float(np.mean(took)) > left:
+        return 0.0
+    return sum(play(own, store, work))
+
+
+def _standing(store: Store, venue: Venue, who: str) -> tuple[Board | None, tuple[Row, ...]]:
+    """The board, and an entrant's rows of it."""
+    board = public_board(store, venue.identity)
+    return board, tuple(row for row in board.rows if row.entrant == who) if board else ()
+
+
+def _widest(board: Board | None, rows: tuple[Row, ...]) -> float:
     """The width of the widest interval of mu; infinite where one is not known."""
     widths = [row.record["mu_high"] - row.record["mu_low"] for row in rows if row.record["mu_low"] is not None]
-    return max(widths, default=np.inf) if len(widths) == len(rows) else np.inf
+    return max(widths, default=np.inf) if board is not None and len(widths) == len(rows) else np.inf
 
 
 def _encounters(plan: MatchPlan, blocks: list[BlockRecord], store: Store, who: str) -> tuple[Encounter, ...]:

@@ -31,7 +31,7 @@ def submission_screen(outcome: Outcome) -> RenderableType:
         parts.append(Text(f"Match {placed.match}: {games}; {placed.ended}.", style="dim"))
     parts.append(Text(f"Its files are kept in {outcome.folder}.", style="dim", overflow="fold"))
     if placed is not None and outcome.submission.code.lines:
-        parts.append(Text(f"What it printed when it failed: zoo log {placed.match} {label}", style="dim"))
+        parts.append(Text(f"What it prints when it fails: zoo log {placed.match} {label}", style="dim"))
     board = f"The board: zoo leaderboard --arena {outcome.arena}; take it off: zoo withdraw {label}"
     parts.append(Text(clean(board), style="dim"))
     return Group(*parts)
