@@ -106,12 +106,16 @@ def place(venue: Venue, store: Store, text: str, limits: Limits, work: Work) -> 
         spent += seconds
         if known := _widest(*_standing(store, venue, who.id)) <= limits.width:
             break
+        if not who.confined:
+            break
         if spent + seconds > limits.budget:
             break
     spent += _panels_own(plan, store, work, limits.budget - spent)
     board, rows = _standing(store, venue, who.id)
     run(plan, store, work)
     ended = f"its interval of mu is narrower than {limits.width:g}" if known else "its time was up"
+    if not who.confined:
+        ended = f"it is not rated: agents are not kept apart at isolation {who.isolation}"
     blocks = store.blocks_of(plan.tasks)
     lengths = {int(length) for block in blocks for result in block.results for length in set(result.lengths.tolist())}
     one = lengths.pop() if len(lengths) == 1 else None

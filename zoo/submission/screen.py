@@ -54,7 +54,7 @@ def _encounters(label: str, arena: str, placed: Placed) -> RenderableType:
 
 def _standing(placed: Placed) -> list[RenderableType]:
     """Where it stands, with its neighbours."""
-    parts: list[RenderableType] = []
+    parts: list[RenderableType] = [] if placed.rows else [Text(), Text(clean(f"It has no rank: {placed.ended}."))]
     for row in placed.rows:
         side = f" as {row.side}" if row.side else ""
         assert placed.board is not None

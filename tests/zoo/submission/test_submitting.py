@@ -200,6 +200,15 @@ def test_refusals_name_rule_place_and_cure_and_leave_nothing(
     assert left() == []
 
 
+def test_what_is_not_kept_apart_is_placed_but_not_rated(zoo: Zoo) -> None:
+    Path("agent.py").write_text(SCRIPT)
+    said = submit(zoo, "agent.py", *SHORT, "--as", "mine").json
+    assert said["placement"]["standing"] == []
+    assert said["placement"]["ended"] == "it is not rated: agents are not kept apart at isolation trusted"
+    assert len(said["placement"]["encounters"]) == 3
+    assert "It has no rank: it is not rated" in zoo("submit", "agent.py", *SHORT, "--as", "mine").out
+
+
 def test_a_fault_in_the_smoke_match_is_a_refusal(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
     """An illegal action that only shows late in an episode, where the laws do not look."""
     late = "+ 7 * (memory['step'] > 40)"
@@ -227,7 +236,10 @@ def test_weights_of_another_game_or_shape_are_refused(zoo: Zoo, refused: Refused
     assert left() == []
 
 
-def test_two_agents_with_modules_of_one_name_do_not_mix(zoo: Zoo) -> None:
+@pytest.mark.slow
+def test_two_agents_with_modules_of_one_name_do_not_mix(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what is kept apart, as is the default, is rated."""
+    monkeypatch.delenv("ZOO_ISOLATION")
     last = "1 - timestep.action_mask.flip(-1).long()"  # of two actions the last legal one
     for name, action in (("one", "timestep.action_mask.long()"), ("two", last)):
         Path(name).mkdir()
@@ -240,7 +252,7 @@ def test_two_agents_with_modules_of_one_name_do_not_mix(zoo: Zoo) -> None:
     assert {row["label"] for row in rows} >= {"one/1", "two/1"}
 
 
-def test_starting_points_keep_the_laws(zoo: Zoo, refused: Refused) -> None:
+def test_starting_points_keep_the_laws(zoo: Zoo, refused: Refused, here: Path) -> None:
     said = zoo("new", "agent", "my-learner", "--arena", "chicken").out
     assert "zoo train my_learner.py:MyLearner --arena chicken" in said
     assert "zoo submit my_learner.py:MyLearner@my_learner_weights --arena chicken" in said
@@ -251,9 +263,10 @@ def test_starting_points_keep_the_laws(zoo: Zoo, refused: Refused) -> None:
     tree = ast.parse(Path("my_learner.py").read_text())
     (cls,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "MyLearner"]
     assert (cls.end_lineno or 0) - cls.lineno + 1 <= 60
-    assert "Every law holds." in zoo("check", "my_learner.py:MyLearner", "--arena", "coin").out
+    # the other process that law 5 asks is kept, and may have been started in another folder
+    assert "Every law holds." in zoo("check", f"{here}/my_learner.py:MyLearner", "--arena", "coin").out
     zoo("new", "arena", "my-pond")
-    assert "Every law holds." in zoo("check", "my_pond.py:MyPond").out
+    assert "Every law holds." in zoo("check", f"{here}/my_pond.py:MyPond").out
     zoo("new", "agent", "mine", "--package")
     assert sorted(path.name for path in Path("mine").iterdir()) == ["agent.py", "zoo.toml"]
 
@@ -264,8 +277,9 @@ def commands(text: str) -> Iterator[list[str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("package", [(), ("--package",)])
-def test_three_commands_lead_to_the_board(zoo: Zoo, package: tuple[str, ...]) -> None:
+def test_three_commands_lead_to_the_board(zoo: Zoo, package: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """What `zoo new` prints can be typed as it stands, and the agent has learned something."""
+    monkeypatch.delenv("ZOO_ISOLATION")
     train, submitted = commands(zoo("new", "agent", "my-learner", "--arena", "ipd", *package).out)
     zoo(*train)
     said = zoo(*submitted, "--author", "Ada", "--json").json
@@ -280,7 +294,7 @@ def test_killed_at_any_moment_it_goes_on(zoo: Zoo, weights: Path, monkeypatch: p
     """kill -9 again and again: in the end the records hold one entry, and every block once."""
     words = [sys.executable, "-m", "zoo", "submit", str(weights), *FAST, "--as", "mine", "--author", "Ada", "--json"]
     waits = [0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 2.8, 3.2]
-    for wait in waits:
+    for wait in waits:  # wherever it dies
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(wait)
         process.send_signal(signal.SIGKILL)
