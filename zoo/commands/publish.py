@@ -52,7 +52,7 @@ def command(out: Path, arenas: tuple[str, ...], reveal: bool, as_json: bool) -> 
     if as_json:
         click.echo(json.dumps(_plain(done), indent=1))
     else:
-        _show(done)
+        show(done)
 
 
 def _plain(done: Publication) -> dict[str, object]:
@@ -62,7 +62,8 @@ def _plain(done: Publication) -> dict[str, object]:
     return {name: getattr(done, name) for name in names} | lists
 
 
-def _show(done: Publication) -> None:
+def show(done: Publication) -> None:
+    """Print what was written."""
     from leaderboard.report.layout import plural
 
     what = f"{plural(done.blocks, 'block')} and {plural(done.boards, 'board')} of {plural(len(done.arenas), 'arena')}"

@@ -19,6 +19,7 @@ Examples:
   zoo season board spring
   zoo season reveal spring
   zoo season verify spring --again
+  zoo season publish spring spring.zoo
 
 \b
 docs/class-competition.md holds one with thirty students in an hour.
@@ -181,6 +182,26 @@ def reveal(season: str, early: bool, as_json: bool) -> None:
     for text, entrant in shown["hidden"]:
         click.echo(f"  hidden  {text} ({entrant})")
     click.echo(f"The seed's sha256 is what was said at the start, {found.card.seed}; `zoo season verify {season}`.")
+
+
+@command.command(epilog=EPILOG)
+@season_argument
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+def publish(season: str, out: Path) -> None:
+    """Write a season that has ended into one signed FILE; `zoo verify FILE` checks it on any machine."""
+    from zoo.commands.publish import show
+    from zoo.errors import UserError
+    from zoo.season.place import at_home, opened
+    from zoo.submission.publish import publish as write
+
+    found, out = opened(season), out.absolute()
+    if found.revealed is None:
+        raise UserError(
+            f"season {season} goes on, and its games cannot be played again without its seed; reveal it first"
+        )
+    with at_home(found) as store:
+        show(write(out, store, [found.venue.identity]))
+    click.echo(f"Check it on another machine: `zoo verify {out.name}`.")
 
 
 @command.command(epilog=EPILOG)

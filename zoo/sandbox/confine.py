@@ -8,6 +8,7 @@ comes last, as it refuses all the calls before it.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import os
 import site
@@ -104,6 +105,7 @@ def prepare() -> None:
     """Do what all workers of a process have in common, before it forks them."""
     _libraries_are_open()
     if kernel.machine() is None:
+        importlib.import_module("resource")
         kernel.libc()
         seccomp.prepare()
 

@@ -28,7 +28,7 @@ from zoo.submission.trial import loaded
 
 
 @dataclass(frozen=True)
-class Entry:
+class SeasonEntry:
     """What somebody entered.
 
     Attributes:
@@ -48,7 +48,7 @@ class Entry:
     stands: bool = True
 
 
-def submit(season: Season, store: Store, path: str, now: datetime, asked: Asked) -> Entry:
+def submit(season: Season, store: Store, path: str, now: datetime, asked: Asked) -> SeasonEntry:
     """Enter a file, a folder, a zip, or a checkpoint of one of the zoo's own agents.
 
     Args:
@@ -97,20 +97,20 @@ def _keep(season: Season, store: Store, submission: Submission, now: datetime) -
     return key
 
 
-def entries(season: Season, store: Store) -> list[Entry]:
+def entries(season: Season, store: Store) -> list[SeasonEntry]:
     """All entries, oldest first."""
     known = versions(store.submissions(season.venue.identity))
     return sorted((_entry(version) for version in known), key=lambda entry: entry.at)
 
 
-def _entry(version: Version) -> Entry:
+def _entry(version: Version) -> SeasonEntry:
     record = version.record
     at, stands = datetime.fromisoformat(record.created), version.state in (ENTERED, REPLACED)
     who = (str(record.details["author"]), version.name, version.label)
-    return Entry(*who, record.entrant, place(record.id), at, stands)
+    return SeasonEntry(*who, record.entrant, place(record.id), at, stands)
 
 
-def counted(known: Sequence[Entry]) -> list[Entry]:
+def counted(known: Sequence[SeasonEntry]) -> list[SeasonEntry]:
     """The entry of each author that counts, which is the latest that stands; authors in the order of their names."""
     latest = {_same(entry.author): entry for entry in sorted(known, key=lambda entry: entry.at) if entry.stands}
     return [latest[author] for author in sorted(latest)]
@@ -121,7 +121,7 @@ def _same(author: str) -> str:
     return author.casefold()
 
 
-def _check_time(season: Season, author: str, known: Sequence[Entry], now: datetime) -> None:
+def _check_time(season: Season, author: str, known: Sequence[SeasonEntry], now: datetime) -> None:
     """See that an entry may come now.
 
     Raises:

@@ -18,7 +18,7 @@ from leaderboard.store.store import Store
 from zoo.matches.panel import newest
 from zoo.matches.plan import MatchPlan, Pairing, Work, ordered, run
 from zoo.matches.tournament import round_robin
-from zoo.season.entries import Entry, counted, entries
+from zoo.season.entries import SeasonEntry, counted, entries
 from zoo.season.place import Season
 from zoo.season.similarity import Questions
 from zoo.work.progress import Reading, Watch
@@ -68,7 +68,7 @@ def run_season(season: Season, store: Store, work: Work, minutes: float | None =
     return Ran(_blocks(season, store) - before, len(standing), names, whole)
 
 
-def plans(season: Season, store: Store, standing: Sequence[Entry]) -> Iterator[MatchPlan]:
+def plans(season: Season, store: Store, standing: Sequence[SeasonEntry]) -> Iterator[MatchPlan]:
     """What is to be played, one part after the other; who is broken is known once the first part is."""
     texts = _texts(standing)
     first = season.partners[:FIRST]
@@ -84,7 +84,7 @@ def plans(season: Season, store: Store, standing: Sequence[Entry]) -> Iterator[M
         yield _plan(season, store, standing, round_robin(sound, season.partners), number)
 
 
-def broken(season: Season, store: Store, standing: Sequence[Entry]) -> list[Entry]:
+def broken(season: Season, store: Store, standing: Sequence[SeasonEntry]) -> list[SeasonEntry]:
     """The entries that have spoiled every game of their first part."""
     first = season.partners[:FIRST]
     if not first or not standing:
@@ -94,12 +94,14 @@ def broken(season: Season, store: Store, standing: Sequence[Entry]) -> list[Entr
     return [entry for entry in standing if _spoiled(entry, [b for b in blocks if entry.entrant in b.entrants])]
 
 
-def _spoiled(entry: Entry, blocks: Iterable[BlockRecord]) -> bool:
+def _spoiled(entry: SeasonEntry, blocks: Iterable[BlockRecord]) -> bool:
     own = [result.statuses for block in blocks for result in block.results if result.entrant == entry.entrant]
     return bool(own) and bool((np.concatenate(own) != Status.DONE.code).all())
 
 
-def _plan(season: Season, store: Store, standing: Sequence[Entry], pairs: Iterable[Pairing], number: int) -> MatchPlan:
+def _plan(
+    season: Season, store: Store, standing: Sequence[SeasonEntry], pairs: Iterable[Pairing], number: int
+) -> MatchPlan:
     """Pairings in a round, counted from 0."""
     venue, episodes = season.venue, season.rules.episodes
     who = tuple(venue.entrant(text) for text in _texts(standing))
@@ -107,7 +109,7 @@ def _plan(season: Season, store: Store, standing: Sequence[Entry], pairs: Iterab
     return MatchPlan(venue, who, panel, ordered(venue, pairs), seed, number * episodes, episodes)
 
 
-def _texts(standing: Sequence[Entry]) -> list[str]:
+def _texts(standing: Sequence[SeasonEntry]) -> list[str]:
     """The texts of entries, those that are the same entrant once."""
     return list({entry.entrant: entry.text for entry in standing}.values())
 

@@ -20,7 +20,7 @@ from leaderboard.statistics.likeness import likeness
 from leaderboard.statistics.thrown import thrown_games
 from leaderboard.store.store import Store
 from zoo.season import code
-from zoo.season.entries import Entry
+from zoo.season.entries import SeasonEntry
 from zoo.season.games import broken
 from zoo.season.place import Season
 from zoo.season.similarity import Questions
@@ -58,7 +58,7 @@ class Mark:
     figures: Mapping[str, float | None]
 
 
-def marks(season: Season, store: Store, standing: Sequence[Entry], fields: Mapping[str, Field]) -> list[Mark]:
+def marks(season: Season, store: Store, standing: Sequence[SeasonEntry], fields: Mapping[str, Field]) -> list[Mark]:
     """All marks, by kind; to be made while the season is the home of this process."""
     found = [*_broken(season, store, standing), *_forbidden(season, store, standing), *_reaches(standing)]
     found += _alike(season, standing)
@@ -68,13 +68,13 @@ def marks(season: Season, store: Store, standing: Sequence[Entry], fields: Mappi
     return sorted(found, key=lambda mark: (order.index(mark.kind), mark.who))
 
 
-def _broken(season: Season, store: Store, standing: Sequence[Entry]) -> list[Mark]:
+def _broken(season: Season, store: Store, standing: Sequence[SeasonEntry]) -> list[Mark]:
     out = broken(season, store, standing)
     said = _messages(season, store, {entry.entrant for entry in out})
     return [Mark("broken", (e.name,), said.get(e.entrant, Counter({"": 1})).most_common(1)[0][0], {}) for e in out]
 
 
-def _forbidden(season: Season, store: Store, standing: Sequence[Entry]) -> list[Mark]:
+def _forbidden(season: Season, store: Store, standing: Sequence[SeasonEntry]) -> list[Mark]:
     """Faults whose message says that the sandbox refused something."""
     said = _messages(season, store, {entry.entrant for entry in standing})
     made = []
@@ -99,7 +99,7 @@ def _messages(season: Season, store: Store, entrants: set[str]) -> dict[str, Cou
     return said
 
 
-def _reaches(standing: Sequence[Entry]) -> list[Mark]:
+def _reaches(standing: Sequence[SeasonEntry]) -> list[Mark]:
     made = []
     for entry in standing:
         found = code.reaches(sources(entry))
@@ -110,13 +110,13 @@ def _reaches(standing: Sequence[Entry]) -> list[Mark]:
     return made
 
 
-def sources(entry: Entry) -> dict[str, str]:
+def sources(entry: SeasonEntry) -> dict[str, str]:
     """The Python files of an entry, {name: text}."""
     files = read_shelf(entry.folder)
     return {name: data.decode("utf-8", errors="replace") for name, data in files.items() if name.endswith(".py")}
 
 
-def _alike(season: Season, standing: Sequence[Entry]) -> list[Mark]:
+def _alike(season: Season, standing: Sequence[SeasonEntry]) -> list[Mark]:
     """Entries of different authors that play alike, or whose programs are alike."""
     made = []
     played = _Played(season, standing)
@@ -145,7 +145,7 @@ def _percent(share: float | None) -> str:
 class _Played:
     """How alike the answers are, of all who were asked."""
 
-    def __init__(self, season: Season, standing: Sequence[Entry]) -> None:
+    def __init__(self, season: Season, standing: Sequence[SeasonEntry]) -> None:
         questions = Questions(season)
         known = {entry.entrant: questions.known(entry.entrant) for entry in standing}
         answers = {entrant: given for entrant, given in known.items() if given is not None}
@@ -153,7 +153,7 @@ class _Played:
         self._likeness = likeness(np.stack(list(answers.values())), questions.counted()) if answers else None
         self.asked = self._likeness.asked if self._likeness else 0
 
-    def alike(self, one: Entry, other: Entry) -> tuple[float | None, float | None]:
+    def alike(self, one: SeasonEntry, other: SeasonEntry) -> tuple[float | None, float | None]:
         """Share of equal answers of the two, and of those at the first step; None where it is not known."""
         i, j = self._position.get(one.entrant), self._position.get(other.entrant)
         if self._likeness is None or i is None or j is None or np.isnan(self._likeness.share[i, j]):
@@ -161,7 +161,7 @@ class _Played:
         return float(self._likeness.share[i, j]), float(self._likeness.first[i, j])
 
 
-def _thrown(season: Season, standing: Sequence[Entry], field: Field, side: str) -> list[Mark]:
+def _thrown(season: Season, standing: Sequence[SeasonEntry], field: Field, side: str) -> list[Mark]:
     """Pairs that throw games, among the entries that have met all partners."""
     partners = [season.venue.id(text) for text in season.partners]
     members = [field.entrants.index(who) for who in partners if who in field.entrants]

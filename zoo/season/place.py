@@ -25,6 +25,7 @@ from leaderboard.records import canonical
 from leaderboard.statistics.tally import is_head_to_head
 from leaderboard.store.store import Store
 from zoo import home
+from zoo.entry.registry import load_arena
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError, nearest
 from zoo.matches.panel import panel_of, renew
@@ -38,7 +39,7 @@ _RULES, _CARD, _REVEALED = "season.toml", "season.json", "revealed.json"
 
 
 @dataclass(frozen=True)
-class Card:
+class Opening:
     """What is said of a season at its start.
 
     Attributes:
@@ -64,7 +65,7 @@ class Season:
 
     folder: Path
     rules: Rules
-    card: Card
+    card: Opening
 
     @property
     def name(self) -> str:
@@ -171,7 +172,7 @@ def begin(rules: Rules, work: Work, now: datetime) -> Season:
         pairs = [(text, venue.id(text)) for text in secret]
         call(venue, store, secret, [f"hidden partner {number}" for number in range(1, len(secret) + 1)])
         started = now.isoformat(timespec="seconds")
-        card = Card(rules.digest, seed.commitment, hidden_digest(seed.key, pairs), known, secret, started)
+        card = Opening(rules.digest, seed.commitment, hidden_digest(seed.key, pairs), known, secret, started)
     home.keep_once(folder / _CARD, json.dumps(asdict(card), indent=1))
     return Season(folder, rules, card)
 
@@ -179,9 +180,13 @@ def begin(rules: Rules, work: Work, now: datetime) -> Season:
 def _venue(rules: Rules) -> Venue:
     """Where a season is to be played."""
     try:
+        load_arena(rules.arena)
+    except UserError as error:
+        raise rules.wrong("arena", str(error)) from error
+    try:
         return Venue(ArenaChoice(rules.arena, rules.settings))
     except UserError as error:
-        raise rules.wrong("settings" if rules.settings and "arena" in rules.lines else "arena", str(error)) from error
+        raise rules.wrong("settings" if rules.settings else "arena", str(error)) from error
 
 
 def _partners(rules: Rules, venue: Venue, store: Store, work: Work) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -223,7 +228,7 @@ def opened(name: str) -> Season:
         raise UserError(f"there is no season {name!r}; {nearest(name, names())}; `zoo season new` starts one")
     try:
         data: dict[str, Any] = json.loads((folder / _CARD).read_text())
-        card = Card(**{**data, "known": tuple(data["known"]), "secret": tuple(data["secret"])})
+        card = Opening(**{**data, "known": tuple(data["known"]), "secret": tuple(data["secret"])})
         text = (folder / _RULES).read_text(encoding="utf-8")
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"season {name}: {folder} is damaged ({error}); put a copy back") from error

@@ -13,7 +13,7 @@ from leaderboard.report.sheet import Column, Sheet, labels
 from leaderboard.statistics.estimate import Estimate
 from zoo.season.marks import KINDS, Mark
 from zoo.season.place import Season, in_words
-from zoo.season.standings import Line, Standings
+from zoo.season.standings import SeasonLine, Standings
 
 
 def board_screen(board: Standings) -> RenderableType:
@@ -55,7 +55,7 @@ def _sheet(board: Standings) -> Sheet:
     return Sheet(columns, [f"{line.side} {bool(line.author)} {line.place is None}" for line in lines])
 
 
-def _faults(line: Line) -> str:
+def _faults(line: SeasonLine) -> str:
     return ", ".join(f"{count:,} {status}" for status, count in line.faults.items()) or "0"
 
 

@@ -30,8 +30,8 @@ from zoo.entry.entrant import Entrant
 from zoo.entry.venue import Venue
 from zoo.play import luck
 from zoo.play.episodes import play_episodes
+from zoo.play.referee import fouls_of
 from zoo.play.seating import rotations, sit_down
-from zoo.sandbox.fault import AgentFault
 from zoo.season.place import Season
 
 #: Questions at least.
@@ -149,7 +149,7 @@ def gather_probes(venue: Venue, partners: Sequence[str], seed: int) -> Probes:
 
 
 def ask(venue: Venue, entrant: Entrant, probes: Probes, seed: int) -> NDArray[np.float32]:
-    """The answers of an entrant, float32 [seats, T, B, D]; `UNANSWERED` where it failed.
+    """The answers of an entrant, float32 [seats, T, B, D]; `UNANSWERED` from its first fault in a game on.
 
     Args:
         venue: where.
@@ -157,23 +157,20 @@ def ask(venue: Venue, entrant: Entrant, probes: Probes, seed: int) -> NDArray[np
         probes: the questions.
         seed: from which agents that are not trained are made.
     """
-    return np.stack([_answers(venue, entrant, seat, probes, luck.fresh_seed(seed)) for seat in probes.seats])
+    return np.stack([_answers(venue, entrant, seat, probes, seed) for seat in probes.seats])
 
 
 def _answers(venue: Venue, entrant: Entrant, seat: str, probes: Probes, seed: int) -> NDArray[np.float32]:
     moments = probes.moments[seat]
-    steps, rows = moments.reward.shape
-    width = 1 if venue.spec.seats[seat].actions else venue.spec.seats[seat].action_dim
-    answers = np.full((steps - 1, rows, width), UNANSWERED, dtype=np.float32)
-    try:
-        agent = entrant.agents(venue.spec, (seat,), seed)[seat]
-        memory = agent.begin(probes.seatings[seat])
-        for step in range(steps - 1):
-            action, memory = agent.act(moments.each(lambda leaf: leaf[step]), memory)  # noqa: B023
-            answers[step] = action.value.float().reshape(rows, width).numpy()
-    except (AgentFault, RuntimeError):  # it fails in play, too, where its faults are counted
-        pass
-    return answers
+    players = sit_down(venue.arena(), [entrant], {seat: 0}, seed).players
+    memory = players[seat].begin(probes.seatings[seat])
+    answers = []
+    for step in range(len(moments.reward) - 1):
+        action, memory = players[seat].act(moments.each(lambda leaf: leaf[step]), memory)  # noqa: B023
+        answers.append(action.value.float().reshape(len(action.value), -1).numpy())
+    given = np.stack(answers)
+    sound = np.arange(len(given))[:, None] < fouls_of(players)[seat].step.numpy()
+    return np.where(sound[:, :, None], given, np.float32(UNANSWERED))
 
 
 def _joined(parts: Sequence[TimeStep]) -> TimeStep:

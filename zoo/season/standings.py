@@ -22,13 +22,13 @@ from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
 from leaderboard.store.store import Store
 from leaderboard.views.board import Board, Row, make_board
 from leaderboard.views.rated import counted as counted_blocks
-from zoo.season.entries import Entry, counted, entries
+from zoo.season.entries import SeasonEntry, counted, entries
 from zoo.season.marks import Mark, marks
 from zoo.season.place import Season, in_words
 
 
 @dataclass(frozen=True)
-class Line:
+class SeasonLine:
     """One entry, or one partner, on one side.
 
     Attributes:
@@ -78,7 +78,7 @@ class Standings:
     rules: str
     seed: str
     hidden: str
-    lines: tuple[Line, ...]
+    lines: tuple[SeasonLine, ...]
     marks: tuple[Mark, ...]
     entered: int
     authors: int
@@ -127,7 +127,7 @@ def standings(season: Season, store: Store, now: datetime) -> Standings:
     )
 
 
-def _labels(store: Store, standing: Sequence[Entry]) -> dict[str, str]:
+def _labels(store: Store, standing: Sequence[SeasonEntry]) -> dict[str, str]:
     """What everybody is called; an entrant that several authors entered has all of their names."""
     names: dict[str, list[str]] = {}
     for entry in standing:
@@ -141,7 +141,7 @@ def _field(arena: ArenaRecord, panel: PanelRecord | None, tallies: Sequence[Tall
     return field_of(tallies, side, members, list(weights), with_oneself=True)
 
 
-def _lines(board: Board, field: Field, arena: ArenaRecord, standing: Sequence[Entry]) -> list[Line]:
+def _lines(board: Board, field: Field, arena: ArenaRecord, standing: Sequence[SeasonEntry]) -> list[SeasonLine]:
     """The lines of one side: entries by place, those without one, partners."""
     places = _places(field, arena, {entry.entrant for entry in standing})
     rows = {row.entrant: row for row in board.rows if row.side == field.side}
@@ -155,16 +155,16 @@ def _lines(board: Board, field: Field, arena: ArenaRecord, standing: Sequence[En
     return sorted(made, key=lambda line: (not line.author, line.place or 10**9, -(_mean(line) or 0), line.name))
 
 
-def _line(row: Row | None, arena: ArenaRecord, entry: Entry | None, place: _Place, side: str) -> Line:
+def _line(row: Row | None, arena: ArenaRecord, entry: SeasonEntry | None, place: _Place, side: str) -> SeasonLine:
     name, author = (entry.name, entry.author) if entry else (row.label if row else "", "")
     entrant = entry.entrant if entry else row.entrant if row else ""
     at = entry.at.isoformat(timespec="seconds") if entry else ""
     if row is None:
-        return Line(None, None, None, name, author, entrant, side, None, None, {}, 0, 0, at)
+        return SeasonLine(None, None, None, name, author, entrant, side, None, None, {}, 0, 0, at)
     result = row["mu"] if is_head_to_head(arena) else row["own_return"]
     faults = dict(row.record["faults_by_status"])
     met, wanted = row.record["partners_met"], row.record["partners"]
-    return Line(*place, name, author, entrant, side, result, row["worst"], faults, met, wanted, at)
+    return SeasonLine(*place, name, author, entrant, side, result, row["worst"], faults, met, wanted, at)
 
 
 def _places(field: Field, arena: ArenaRecord, among: set[str]) -> dict[str, _Place]:
@@ -187,7 +187,7 @@ def _places(field: Field, arena: ArenaRecord, among: set[str]) -> dict[str, _Pla
     return places
 
 
-def _mean(line: Line) -> float | None:
+def _mean(line: SeasonLine) -> float | None:
     return line.result.mean if line.result else None
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from leaderboard.records import Status
 from zoo.play.blocks import Task, play_block
-from zoo.season.entries import Entry
+from zoo.season.entries import SeasonEntry
 from zoo.season.place import Season
 
 _SEED = 1  # neither the public nor the secret one
 _EPISODES = 2
 
 
-def trial(season: Season, entry: Entry) -> str:
+def trial(season: Season, entry: SeasonEntry) -> str:
     """What became of it, in words: "it plays", or what went wrong."""
     texts = (entry.text, season.partners[0] if season.partners else entry.text)
     first, second = sorted(texts, key=season.venue.id)

@@ -11,7 +11,14 @@ from leaderboard.statistics.thrown import FEWEST, thrown_games
 Floats = NDArray[np.float64]
 PAY = np.array([-1.0, -3.0, 0.0, -2.0])  # of the row after CC, CD, DC, DD
 STEPS = 50
-CLASSICS = ((1, 1, 1, 1, 1), (0, 0, 0, 0, 0), (1, 1, 0, 1, 0), (1, 1, 0, 0, 0), (1, 1, 0, 0, 1), (0.5, 0.5, 0.5, 0.5, 0.5))
+CLASSICS = (
+    (1, 1, 1, 1, 1),
+    (0, 0, 0, 0, 0),
+    (1, 1, 0, 1, 0),
+    (1, 1, 0, 0, 0),
+    (1, 1, 0, 0, 1),
+    (0.5, 0.5, 0.5, 0.5, 0.5),
+)
 
 
 def memory_one(players: Floats) -> Floats:

@@ -111,7 +111,7 @@ def test_an_attack_says_what_it_does_what_stops_it_and_what_success_is(kind):
 
 def test_every_attack_is_in_the_document():
     text = (Path(run.__file__).parents[3] / "docs" / "sandbox.md").read_text()
-    named = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    named = set(re.findall(r"^\| `([A-Z]\w+)` \|", text, re.MULTILINE))
     assert named == {kind.__name__ for kind in ALL}
 
 

@@ -206,7 +206,8 @@ class Bandit(Agent):
         value = value.scatter(1, did.unsqueeze(1), new.unsqueeze(1))
         best = value.argmax(dim=1)
         explore = uniform(memory["seed"], memory["t"]) < 0.1
-        return Action(torch.where(explore, 1 - best, best)), {"seed": memory["seed"], "t": memory["t"] + 1, "value": value}
+        action = torch.where(explore, 1 - best, best)
+        return Action(action), {"seed": memory["seed"], "t": memory["t"] + 1, "value": value}
 ''',
     "mats": _HEAD
     + '''

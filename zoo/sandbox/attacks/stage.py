@@ -25,8 +25,8 @@ from typing import Any, Self
 from agents.protocol import Agent
 from zoo.sandbox.attacks.base import WON
 
-#: Files that attacks would leave behind outside the stage's folder.
-_LITTER = ("/tmp/zoo-attack", "/dev/shm/zoo-attack")
+#: Folders elsewhere that every user may write to.
+_OPEN = ("/tmp", "/dev/shm")
 #: A process that does nothing; its environment holds the secret.
 _VICTIM = ("sleep", "3600")
 
@@ -44,6 +44,8 @@ class Stage:
         self.secret = f"zoo-secret-{secrets.token_hex(12)}"
         self.folder = Path(tempfile.mkdtemp(prefix="zoo-stage-"))
         self.folder.chmod(0o755)
+        # what attacks would leave behind elsewhere; other stages may be set up at the same time
+        self._litter = [f"{folder}/zoo-attack-{self.secret[-12:]}" for folder in _OPEN]
         self._write_files()
         self._victim = subprocess.Popen(_VICTIM, env={"SECRET": self.secret}, start_new_session=True)
         self._limits = self._victims_limits()
@@ -60,7 +62,7 @@ class Stage:
             server.close()
         os.close(self._pipe)
         self._held.close()
-        for litter in _LITTER:
+        for litter in self._litter:
             with suppress(OSError):
                 os.unlink(litter)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -108,6 +110,7 @@ class Stage:
             "tcp": tcp.getsockname()[1],
             "udp": udp.getsockname()[1],
             "others": [self._victim.pid],
+            "litter": self._litter,
         }
 
     def prepared(self, agent: type[Agent], **further: Sequence[Any]) -> Path:
@@ -149,7 +152,7 @@ class Stage:
             files[path.name] = (info.st_mode, info.st_uid, int(info.st_mtime), content)
         return {
             "the files of others": files,
-            "a file elsewhere": [os.path.lexists(litter) for litter in _LITTER],
+            "a file elsewhere": [os.path.lexists(litter) for litter in self._litter],
             "another process": self._victim.poll(),
             "another process's limits": self._victims_limits() == self._limits,
             "the referee's own code": (hasattr(Agent, "stolen"), Agent.act, hasattr(builtins, "stolen")),
@@ -157,7 +160,7 @@ class Stage:
 
     def reset(self) -> None:
         """Set everything up again for the next attack, whatever the last one did and whenever it takes effect."""
-        for litter in _LITTER:
+        for litter in self._litter:
             with suppress(OSError):
                 os.unlink(litter)
         shutil.rmtree(self.folder / "drop")
