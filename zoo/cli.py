@@ -38,7 +38,7 @@ COMMANDS: dict[str, str] = {
     "withdraw": "Take a submission of yours off the board.",
     "disqualify": "Take somebody's submission off the board.",
     "check": "Check whether an agent or an arena keeps the zoo's laws.",
-    "selfcheck": "Check the ratings against made-up truth.",
+    "selfcheck": "Check the ratings and the sandbox of this installation.",
     "bench": "Measure the speed of this installation.",
 }
 

@@ -70,11 +70,20 @@ IPD = ("--arena", "ipd", "--set", "arena.max_steps=5", "--episodes", 4)
         (("match", "greedy", "random", *COIN, "--wrap", "frame_stack_v1=4"), "--wrap needs a PettingZoo environment"),
         (("match", "random", "random", "--arena", "matrix"), "arena matrix needs payoffs: --set arena.payoffs=VALUE"),
         # who and where break while they play
-        (("match", "mine.py:Raises", "random", *COIN), r"ZeroDivisionError: nothing to divide \(mine.py, line \d+\)"),
-        (("match", "mine.py:RaisesAtBegin", "random", *COIN), r"LookupError: no chair \(mine.py, line \d+\)"),
-        (("match", "mine.py:RaisesWhenMade", "random", *COIN), r"cannot be made: OSError: no parts \(mine.py, line"),
-        (("match", "mine.py:Leaves", "random", *COIN), r"SystemExit: 0 \(mine.py, line \d+\)"),
-        (("match", "mine.py:WrongShape", "random", *COIN), r"an action has shape \[1\], expected \[2\]"),
+        (
+            ("match", "mine.py:Raises", "random", *COIN, "--trust"),
+            r"ZeroDivisionError: nothing to divide \(mine.py, line \d+\)",
+        ),
+        (
+            ("match", "mine.py:RaisesAtBegin", "random", *COIN, "--trust"),
+            r"LookupError: no chair \(mine.py, line \d+\)",
+        ),
+        (
+            ("match", "mine.py:RaisesWhenMade", "random", *COIN, "--trust"),
+            r"cannot be made: OSError: no parts \(mine.py, line",
+        ),
+        (("match", "mine.py:Leaves", "random", *COIN, "--trust"), r"SystemExit: 0 \(mine.py, line \d+\)"),
+        (("match", "mine.py:WrongShape", "random", *COIN, "--trust"), r"an action has shape \[1\], expected \[2\]"),
         (("match", "mine.py:Unfinished", "random", *COIN), "cannot be made: TypeError: Can't instantiate abstract"),
         (("match", "random", "random", "--arena", "envs.py:raises_in_step"), r"episode seed \d+: RuntimeError: canno"),
         (("match", "random", "random", "--arena", "envs.py:raises_in_reset"), r"seed \d+: RuntimeError: cannot begin"),
@@ -87,7 +96,7 @@ def test_one_line(words: tuple[object, ...], line: str, refused: Refused, here: 
 def test_what_was_played_before_a_fault_stays(zoo: Zoo, here: Path) -> None:
     zoo("match", "random", "mine.py:Plain", *COIN, *PANEL)
     before = contents(recorded("coin-v1(max_steps=5)"))
-    zoo("tournament", "random", "mine.py:Plain", "greedy", "mine.py:Raises", *COIN, *PANEL, code=2)
+    zoo("tournament", "random", "mine.py:Plain", "greedy", "mine.py:Raises", *COIN, *PANEL, "--trust", code=2)
     after = contents(recorded("coin-v1(max_steps=5)"))
     assert before.items() < after.items()
 

@@ -106,7 +106,9 @@ def test_it_imports_no_torch_and_writes_nothing(zoo_home: str, tmp_path: Path) -
 
 def test_nothing_yet(zoo: Zoo, refused: Refused, here: Path) -> None:
     assert refused("leaderboard").endswith("no records yet; play a match first")
-    zoo("match", "mine.py:Raises", "random", "--arena", "ipd", code=2)  # the arena is known now, but nobody played
+    zoo(
+        "match", "mine.py:Raises", "random", "--arena", "ipd", "--trust", code=2
+    )  # the arena is known now, but nobody played
     assert refused("leaderboard").endswith("no match of this kind is recorded yet; play one first")
 
 

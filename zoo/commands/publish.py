@@ -10,7 +10,7 @@ import click
 from zoo.commands.options import json_option
 
 if TYPE_CHECKING:
-    from zoo.submission.publish import Published
+    from zoo.submission.publish import Publication
 
 EPILOG = """\b
 `zoo verify FILE` checks such a file on any machine: the signature, every figure
@@ -55,14 +55,14 @@ def command(out: Path, arenas: tuple[str, ...], reveal: bool, as_json: bool) -> 
         _show(done)
 
 
-def _plain(done: Published) -> dict[str, object]:
+def _plain(done: Publication) -> dict[str, object]:
     secrets = [{"commitment": one.commitment, "revealed": one.revealed} for one in done.secrets]
     names = ("path", "size", "signer", "blocks", "boards")
     lists = {"arenas": list(done.arenas), "secrets": secrets, "left_out": list(done.left_out)}
     return {name: getattr(done, name) for name in names} | lists
 
 
-def _show(done: Published) -> None:
+def _show(done: Publication) -> None:
     from leaderboard.report.layout import plural
 
     what = f"{plural(done.blocks, 'block')} and {plural(done.boards, 'board')} of {plural(len(done.arenas), 'arena')}"

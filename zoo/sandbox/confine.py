@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import resource
 import site
 import sys
 import sysconfig
@@ -18,6 +17,7 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 
+from zoo import home
 from zoo.sandbox import identity, kernel, landlock, seccomp
 from zoo.sandbox.limits import Limits, threads_of
 
@@ -54,6 +54,10 @@ class NotConfined(Exception):
 
 def supported(level: str) -> str | None:
     """None where this machine can confine so, else one line, what it lacks."""
+    if level == "trusted":
+        return None
+    if not hasattr(os, "fork"):
+        return "this system cannot fork processes"
     if level not in _CONFINED:
         return None
     if reason := kernel.machine():
@@ -63,7 +67,16 @@ def supported(level: str) -> str | None:
     if not landlock.version():
         return "this kernel has no Landlock (Linux 5.13 or later has), or the container around hides it"
     if level == "container":
-        return "workers in a container of their own are not built"
+        return "processes in a container of their own are not built yet, and level strict needs none"
+    return _exposed()
+
+
+def _exposed() -> str | None:
+    """Whether what the zoo keeps lies where every agent may read, in one line."""
+    kept = home.folder().resolve()
+    for path in trusted():
+        if kept.is_relative_to(path.resolve()):
+            return f"the zoo's home {kept} lies in {path}, where agents read their libraries; set ZOO_HOME elsewhere"
     return None
 
 
@@ -137,7 +150,10 @@ def confine(
         if sys.platform == "linux":
             identity.bind(parent)
         if ruleset is not None:
-            done = [ruleset.enforce(), seccomp.enforce(os.getpid()), *done]
+            done = [ruleset.enforce(), *done]
+            if ruleset.version < landlock.KNOWS_TRUNCATING:
+                seccomp.refuse_to_truncate()
+            done.insert(1, seccomp.enforce(os.getpid()))
             _prove()
     except (OSError, ValueError) as error:
         raise NotConfined(f"{level}: {error}") from error
@@ -186,6 +202,8 @@ def _lower(limits: Limits, readable: Sequence[Path]) -> list[str]:
 
 
 def _limit(limits: Limits) -> list[str]:
+    import resource
+
     limits.enforce(resource.getrlimit(resource.RLIMIT_NPROC)[1])
     return ["rlimits"]
 

@@ -10,11 +10,13 @@ form of each reply beforehand, and takes nothing else.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import select
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgpack
@@ -42,7 +44,7 @@ CODES: dict[torch.dtype, int] = {kind: code for code, (_, kind) in enumerate(DTY
 NUMPY_CODES: dict[np.dtype[Any], int] = {kind: code for code, (kind, _) in enumerate(DTYPES)}
 _AXES = 8
 _LENGTH = struct.Struct("<I")
-_AT_ONCE = 1 << 16  # bytes that a pipe holds
+AT_ONCE = 1 << 16  # bytes that a pipe holds
 _QUICK = 20  # milliseconds to wait before anybody looks at a clock
 
 
@@ -74,17 +76,24 @@ def unpack(body: bytes, items: int) -> Any:
         raise Malformed(f"its answer is not valid msgpack ({type(error).__name__})") from error
 
 
-def unpack_own(body: bytes) -> Any:
+def unpack_own(body: bytes | memoryview) -> Any:
     """The data in the referee's own frame."""
     return msgpack.unpackb(body, strict_map_key=False)
 
 
+def content_of(tensor: Tensor) -> bytes:
+    """The bytes of a tensor."""
+    if tensor.is_cpu and tensor.is_contiguous():
+        return ctypes.string_at(tensor.data_ptr(), tensor.nbytes)
+    content: bytes = tensor.numpy(force=True).tobytes()
+    return content
+
+
 def as_data(tensor: Tensor) -> list[Any]:
     """A tensor as [code, shape, bytes]."""
-    plain = tensor.detach().cpu()
-    if plain.dtype not in CODES:
-        raise TypeError(f"tensors of type {plain.dtype} cannot be sent")
-    return [CODES[plain.dtype], list(plain.shape), plain.numpy().tobytes()]
+    if tensor.dtype not in CODES:
+        raise TypeError(f"tensors of type {tensor.dtype} cannot be sent")
+    return [CODES[tensor.dtype], list(tensor.shape), content_of(tensor)]
 
 
 def as_tensor(data: Any, code: int | None = None, shape: tuple[int, ...] | None = None) -> Tensor:
@@ -116,11 +125,19 @@ def from_bytes(content: bytes, code: int, shape: tuple[int, ...]) -> Tensor:
     kind, dtype = DTYPES[code]
     if len(content) != math.prod(shape) * kind.itemsize:
         raise Malformed(f"its answer holds {len(content):,} bytes for a tensor of shape {list(shape)}")
-    if not content:
-        return torch.empty(shape, dtype=dtype)
-    if dtype is torch.bool and max(content) > 1:
+    if dtype is torch.bool and content and max(content) > 1:
         raise Malformed("its answer holds truth values that are neither true nor false")
-    return torch.frombuffer(bytearray(content), dtype=dtype).view(shape)
+    return like(torch.empty(shape, dtype=dtype), content)
+
+
+def like(tensor: Tensor, content: bytes) -> Tensor:
+    """A tensor like another one with this content, as many bytes as it has.
+
+    It lies where torch puts its tensors, as some kernels round by that.
+    """
+    fresh = torch.empty_like(tensor)
+    ctypes.memmove(fresh.data_ptr(), content, len(content))
+    return fresh
 
 
 def tensors_as_data(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -139,36 +156,37 @@ def as_tensors(data: Any) -> dict[str, Tensor]:
     return {name: as_tensor(tensor) for name, tensor in data.items()}
 
 
-def read_exactly(fd: int) -> bytes:
-    """The next frame, on the agent's side.
+def read_exactly(fd: int, room: bytearray) -> bytes | memoryview:
+    """The next frame, on the agent's side; it may lie in `room`, which holds `AT_ONCE` bytes, until the next call.
 
     Raises:
         Ended: the pipe is closed.
     """
-    start = os.read(fd, _AT_ONCE)
-    while len(start) < 4:
-        more = os.read(fd, _AT_ONCE)
+    count = 0
+    while count < 4:
+        more = os.readv(fd, [memoryview(room)[count:] if count else room])
         if not more:
             raise Ended
-        start += more
-    (length,) = _LENGTH.unpack_from(start)
-    if len(start) == length + 4:
-        return start[4:]
-    parts, missing = [start[4:]], length + 4 - len(start)
+        count += more
+    (length,) = _LENGTH.unpack_from(room)
+    if count == length + 4:
+        return memoryview(room)[4:count]
+    parts, missing = [bytes(room[4:count])], length + 4 - count
     while missing:
-        more = os.read(fd, min(missing, 1 << 20))
-        if not more:
+        piece = os.read(fd, min(missing, 1 << 20))
+        if not piece:
             raise Ended
-        parts.append(more)
-        missing -= len(more)
+        parts.append(piece)
+        missing -= len(piece)
     return b"".join(parts)
 
 
 def write_exactly(fd: int, body: bytes) -> None:
     """Write a frame, on the agent's side."""
-    rest = memoryview(_LENGTH.pack(len(body)) + body)
-    while rest:
-        rest = rest[os.write(fd, rest) :]
+    frame = _LENGTH.pack(len(body)) + body
+    written = os.write(fd, frame)
+    while written < len(frame):
+        written += os.write(fd, memoryview(frame)[written:])
 
 
 class Line:
@@ -200,14 +218,22 @@ class Line:
         Raises:
             Ended: the other side is gone.
         """
-        rest = memoryview(_LENGTH.pack(len(body)) + body)
-        while rest:
+        head = _LENGTH.pack(len(body))
+        try:
             try:
-                rest = rest[os.write(self._out, rest) :]
+                written = os.writev(self._out, (head, body))
             except BlockingIOError:
-                self._writable.poll(1000 * patience())
-            except BrokenPipeError:
-                raise Ended from None
+                written = 0
+            if written != len(body) + 4:
+                self._send_rest(memoryview(head + body)[written:], patience)
+        except BrokenPipeError:
+            raise Ended from None
+
+    def _send_rest(self, rest: memoryview, patience: Callable[[], float]) -> None:
+        while rest:
+            self._writable.poll(1000 * patience())
+            with suppress(BlockingIOError):
+                rest = rest[os.write(self._out, rest) :]
 
     def receive(self, limit: int, patience: Callable[[], float]) -> bytes:
         """The next frame, of at most `limit` bytes, with nothing behind it.
@@ -216,10 +242,13 @@ class Line:
             Malformed: it says that it is longer, or there is something behind it.
             Ended: the other side is gone.
         """
-        start = self._read(_AT_ONCE, patience) if not self._readable.poll(_QUICK) else self._take(_AT_ONCE)
+        most = min(AT_ONCE, limit + 5)  # one more than is due shows that there is more
+        start = self._take(most) if self._readable.poll(_QUICK) else self._read(most, patience)
         while len(start) < 4:
-            start += self._read(_AT_ONCE, patience)
+            start += self._read(AT_ONCE, patience)
         (length,) = _LENGTH.unpack_from(start)
+        if len(start) == length + 4 <= limit + 4:
+            return start[4:]
         if length > limit:
             raise Malformed(f"its answer claims {length:,} bytes where at most {limit:,} are due")
         missing = length + 4 - len(start)

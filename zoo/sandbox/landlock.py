@@ -21,8 +21,8 @@ _WRITE, _READ, _LIST = 1 << 1, 1 << 2, 1 << 3
 #: How many rights for files each interface knows, the first ones in their order.
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 _TCP, _SCOPES = 0b11, 0b11  # bind and connect; abstract sockets and signals
-#: First interface that knows TCP, and first that knows the two scopes.
-_KNOWS_TCP, _KNOWS_SCOPES = 4, 6
+#: First interfaces that know of emptying files, of TCP, and of the two scopes.
+KNOWS_TRUNCATING, _KNOWS_TCP, _KNOWS_SCOPES = 3, 4, 6
 
 
 def version() -> int:
@@ -64,7 +64,7 @@ class Ruleset:
         call(_RESTRICT, self._file, 0)
         os.close(self._file)
         lacks = lacking(self.version)
-        return f"landlock-abi{self.version}" + (f" (without {' and '.join(lacks)})" if lacks else "")
+        return f"landlock-abi{self.version}" + (f" without {', '.join(lacks)}" if lacks else "")
 
     def _allow(self, path: Path | str, rights: int) -> None:
         try:
@@ -82,4 +82,5 @@ class Ruleset:
 
 def lacking(number: int) -> Sequence[str]:
     """What an interface does not know of the things that the sandbox asks of it; seccomp refuses these too."""
-    return [*(["TCP"] if number < _KNOWS_TCP else []), *(["scopes of signals"] if number < _KNOWS_SCOPES else [])]
+    first = {"truncation": KNOWS_TRUNCATING, "TCP": _KNOWS_TCP, "signals": _KNOWS_SCOPES}
+    return [what for what, known_from in first.items() if number < known_from]

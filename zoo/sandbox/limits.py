@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import resource
 from dataclasses import dataclass
 from pathlib import Path
+
+#: The highest of the kernel's ranks by which it ends processes where memory runs out.
+_FIRST_TO_GO = 1000
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Limits:
 
     def enforce(self, threads: int) -> None:
         """Set the limits, none of which can be raised again; `threads` is the most that this user may have."""
+        import resource  # not everywhere, and `supported` must be
+
         self._set(resource.RLIMIT_CORE, 0)
         self._set(resource.RLIMIT_FSIZE, self.file_bytes)
         self._set(resource.RLIMIT_NOFILE, self.open_files)
@@ -44,10 +49,15 @@ class Limits:
         if mapped.exists():  # elsewhere, what is mapped is unknown, and limits on it are mostly not kept
             pages = int(mapped.read_text().split()[0])
             self._set(resource.RLIMIT_AS, pages * resource.getpagesize() + self.memory_bytes)
+            # where workers together take more than there is, one of them is ended, and not the referee
+            with contextlib.suppress(OSError):
+                Path("/proc/self/oom_score_adj").write_text(str(_FIRST_TO_GO))
 
     @staticmethod
     def _set(kind: int, value: int) -> None:
         """Lower a limit to `value`, or leave it where it is lower already."""
+        import resource
+
         _, hard = resource.getrlimit(kind)
         limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (limit, limit))

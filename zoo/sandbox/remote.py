@@ -59,11 +59,10 @@ _EXTRAS = 64  # an action's notes
 class Token(dict[str, Any]):
     """What the referee holds of a memory on the far side: its number."""
 
-    __slots__ = ("_dropped", "notes", "number", "seat")
+    __slots__ = ("_dropped", "notes", "number", "shown")
 
-    def __init__(self, number: int, seat: str, notes: bool, dropped: list[int]) -> None:
-        super().__init__(token=number)
-        self.number, self.seat, self.notes, self._dropped = number, seat, notes, dropped
+    def __init__(self, number: int, shown: Shown, notes: bool, dropped: list[int]) -> None:
+        self.number, self.shown, self.notes, self._dropped = number, shown, notes, dropped
 
     def __del__(self) -> None:
         self._dropped.append(self.number)
@@ -88,7 +87,7 @@ class Remote(Agent):
         """Start the process and make the agent there."""
         self._dropped: list[int] = []
         self._tokens = itertools.count(1)
-        self._shown = {seat: Shown() for seat in self.seats}
+        self._shown = {seat: Shown(seat) for seat in self.seats}
         try:
             self._far = _loaded(type(self))[0]
         except AgentFault as fault:
@@ -126,7 +125,7 @@ class Remote(Agent):
         if seating.training:
             self._must_learn_here()
         self._far.watch.new_game()
-        token = Token(next(self._tokens), seating.seat, seating.training, self._dropped)
+        token = Token(next(self._tokens), self._shown[seating.seat], seating.training, self._dropped)
         seeds = as_data(seating.seed), as_data(seating.team_seed)
         asked = (seating.seat, *seeds, seating.training, token.number)
         self._ask(BEGIN, *asked, limit=SMALL, allowed=self.allowances.begin)
@@ -136,41 +135,38 @@ class Remote(Agent):
         """What the far side does; only the leaves that differ from the seat's last time step are sent."""
         if not isinstance(memory, Token):
             raise TypeError("a memory of an agent in a process of its own is a token that its `begin` or `act` gave")
-        seat, rows, notes = memory.seat, len(timestep.reward), memory.notes
-        following = Token(next(self._tokens), seat, notes, self._dropped)
+        shown, rows, notes = memory.shown, timestep.reward.shape[0], memory.notes
+        following = Token(next(self._tokens), shown, notes, self._dropped)
         dropped = self._dropped[:]
-        del self._dropped[: len(dropped)]
-        forms, content = self._shown[seat].changes(timestep)
-        spec = self.spec.seats[seat]
+        del self._dropped[: len(dropped)]  # a token that is dropped meanwhile stays in it
+        forms, content = shown.changes(timestep)
+        spec = self.spec.seats[shown.seat]
         width = 8 if spec.actions else 4 * spec.action_dim
         reply = self._ask(
-            *(ACT, seat, memory.number, following.number, dropped, forms, content, notes),
+            *(ACT, shown.seat, memory.number, following.number, dropped, forms, content, notes),
             limit=rows * (width + 4 * spec.message_dim) + (NOTES + NOTE * rows if notes else 0),
             allowed=self.allowances.act + self.allowances.row * rows,
             items=_EXTRAS,
         )
         try:
-            action = self._action(reply, spec, rows)
-        except Malformed as error:
-            raise self._invalid(str(error)) from None
-        device = timestep.reward.device
-        if device.type != "cpu":
-            extras = {name: note.to(device) for name, note in action.extras.items()}
-            message = None if action.message is None else action.message.to(device)
-            action = Action(action.value.to(device), message, extras)
+            value, message, extras = reply
+            if spec.actions and type(value) is bytes and len(value) == width * rows and message is extras is None:
+                action = Action(torch.frombuffer(bytearray(value), dtype=torch.long) if rows else torch.empty(0).long())
+            else:
+                action = self._action(reply, spec, rows)
+        except ValueError as error:
+            text = str(error) if isinstance(error, Malformed) else "its answer is no action"
+            raise self._invalid(text) from None
+        if not timestep.reward.is_cpu:
+            action = _moved(action, timestep.reward.device)
         return action, following
 
     @staticmethod
     def _action(reply: list[Any], spec: SeatSpec, rows: int) -> Action:
-        if len(reply) != 3 or type(reply[0]) is not bytes:
+        if type(reply[0]) is not bytes:
             raise Malformed("its answer is no action")
-        value = (
-            from_bytes(reply[0], LONG, (rows,))
-            if spec.actions
-            else from_bytes(reply[0], FLOAT, (rows, spec.action_dim))
-        )
-        if reply[1] is None and reply[2] is None:
-            return Action(value)
+        code, shape = (LONG, (rows,)) if spec.actions else (FLOAT, (rows, spec.action_dim))
+        value = from_bytes(reply[0], code, shape)
         message = None
         if reply[1] is not None:
             if type(reply[1]) is not bytes:
@@ -282,6 +278,11 @@ class Remote(Agent):
                 f"{self.source.entry} cannot learn in a process of its own: it needs {', '.join(needed)}, which are"
                 " objects of the referee's; if you trust its code, add `--isolation trusted`"
             )
+
+
+def _moved(action: Action, device: torch.device) -> Action:
+    message = None if action.message is None else action.message.to(device)
+    return Action(action.value.to(device), message, {name: note.to(device) for name, note in action.extras.items()})
 
 
 _classes: dict[tuple[str, str, str], type[Remote]] = {}

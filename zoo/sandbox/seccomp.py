@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 import struct
 from collections.abc import Sequence
 from functools import cache
@@ -251,9 +252,20 @@ class _Program(ctypes.Structure):
 
 def enforce(own: int) -> str:
     """Put the filter in force for all threads, for ever; returns its name. No new privileges must have been set."""
-    code = prepare() + _packed(_of(own))
-    call(_SECCOMP, _SET_FILTER, _ALL_THREADS, ctypes.byref(_Program(len(code) // 8, code)))
+    _install(prepare() + _packed(_of(own)))
     return "seccomp"
+
+
+def refuse_to_truncate() -> None:
+    """Refuse to empty a file by opening it, where Landlock does not know of it; comes before `enforce`."""
+    steps: Filter = [_step(_LOAD, _NUMBER)]
+    for number, flags in ((PLAIN["open"], 1), (PLAIN["openat"], 2)):
+        steps += _where(number, [_low(flags), _step(_ANY_BIT, os.O_TRUNC, no=1), _refuse(), _PASS])
+    _install(_packed([*steps, _PASS]))
+
+
+def _install(code: bytes) -> None:
+    call(_SECCOMP, _SET_FILTER, _ALL_THREADS, ctypes.byref(_Program(len(code) // 8, code)))
 
 
 def available() -> bool:

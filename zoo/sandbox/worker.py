@@ -24,7 +24,7 @@ from arenas.protocol import Action, SeatSpec, TimeStep
 from zoo.errors import place
 from zoo.sandbox import frames
 from zoo.sandbox.declare import describe
-from zoo.sandbox.frames import FAULT, OK, REFUSED, Ended, as_tensor, as_tensors, tensors_as_data
+from zoo.sandbox.frames import FAULT, OK, REFUSED, Ended, as_tensor, as_tensors, content_of, like, tensors_as_data
 from zoo.sandbox.log import one_line
 from zoo.sandbox.plain import from_plain, spec_from_plain
 
@@ -46,14 +46,13 @@ class _Worker:
         self.notes: dict[int, bool] = {}  # token -> whether the game is one to learn from
         self.seen: dict[
             str, tuple[list[Any], list[Any], list[str]]
-        ] = {}  # seat -> its last time step: forms, leaves, groups
+        ] = {}  # seat -> its last time step: shapes, leaves, groups
         self.operations: dict[int, Callable[..., list[Any]]] = {
             frames.HELLO: self.hello,
             frames.LOAD: self.load,
             frames.CHECK: self.check,
             frames.MAKE: self.make,
             frames.BEGIN: self.begin,
-            frames.ACT: self.act,
             frames.LEARN: self.learn,
             frames.GET: self.get,
             frames.SET: self.set,
@@ -66,6 +65,8 @@ class _Worker:
         if torch.is_grad_enabled() != learning:
             torch.set_grad_enabled(learning)
         try:
+            if operation == frames.ACT:
+                return [number, OK, *self.act(*arguments)]
             return [number, OK, *self.operations[operation](*arguments)]
         except ValueError as error:
             if operation in (frames.CHECK, frames.MAKE, frames.SET):
@@ -107,7 +108,7 @@ class _Worker:
         timestep = self._timestep(seat, forms, content)
         action, self.memories[following] = self.agent.act(timestep, self.memories[token])
         spec = self.agent.spec.seats[seat]
-        rows = len(timestep.reward)
+        rows = timestep.reward.shape[0]
         message = None if action.message is None else _floats(action.message, (rows, spec.message_dim), "message")
         extras = tensors_as_data(action.extras) if notes and action.extras else None
         return [_value(action, spec, rows), message, extras]
@@ -116,14 +117,15 @@ class _Worker:
         """The time step whose changed leaves are in `content`; the others are as in the seat's last one."""
         if forms is not None:
             each, groups = forms
-            self.seen[seat] = ([f and (frames.DTYPES[f[0]][1], f[1]) for f in each], [None] * len(each), groups)
-        known, leaves, groups = self.seen[seat]
+            models = [form and torch.empty(form[1], dtype=frames.DTYPES[form[0]][1]) for form in each]
+            self.seen[seat] = (models, [None] * len(each), groups)
+        models, leaves, groups = self.seen[seat]
         for index, fresh in enumerate(content):
             if fresh is not None:
-                dtype, shape = known[index]
-                leaf = torch.frombuffer(bytearray(fresh), dtype=dtype) if fresh else torch.empty(0, dtype=dtype)
-                leaves[index] = leaf.view(shape) if len(shape) != 1 else leaf
-        return _timestep(leaves[:9], dict(zip(groups, leaves[9:], strict=True)))
+                leaves[index] = like(models[index], fresh)
+        if groups:
+            return _timestep(leaves[:9], dict(zip(groups, leaves[9:], strict=True)))
+        return TimeStep(*leaves)
 
     def learn(self, joint: Any, state: Any, context: list[Any]) -> list[Any]:
         seats, seed, update = context
@@ -166,9 +168,10 @@ def serve(inward: int, outward: int, confine: Callable[[], tuple[str, ...]]) -> 
         NotConfined: it was to no avail; no stranger's code has run.
     """
     worker = _Worker(confine())
+    room = bytearray(frames.AT_ONCE)
     try:
         while True:
-            number, operation, *arguments = frames.unpack_own(frames.read_exactly(inward))
+            number, operation, *arguments = frames.unpack_own(frames.read_exactly(inward, room))
             reply = worker.answer(number, operation, arguments)
             try:
                 body = frames.pack(reply)
@@ -222,8 +225,7 @@ def _value(action: Action, spec: SeatSpec, rows: int) -> bytes:
         elif value.is_complex():
             raise Unfit("an action is a complex number")
         value = value.long()
-    content: bytes = value.detach().numpy().tobytes()
-    return content
+    return content_of(value)
 
 
 def _floats(value: Tensor, shape: tuple[int, ...], what: str) -> bytes:
@@ -231,8 +233,7 @@ def _floats(value: Tensor, shape: tuple[int, ...], what: str) -> bytes:
     if not isinstance(value, Tensor) or value.shape != shape or value.is_complex():
         got = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise Unfit(f"{'an' if what == 'action' else 'a'} {what} has shape {got}, expected {list(shape)}")
-    content: bytes = value.detach().float().numpy().tobytes()
-    return content
+    return content_of(value.float())
 
 
 def _said(error: BaseException) -> tuple[str, str]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from leaderboard.labels import unique_labels
 from leaderboard.records import BlockRecord, Status
-from leaderboard.seeds import PUBLIC_SEED
 from leaderboard.statistics.estimate import Estimate, plain, t
 from leaderboard.statistics.tally import own_returns
 from leaderboard.store.store import Store
@@ -148,7 +147,7 @@ def _panels_own(plan: MatchPlan, store: Store, work: Work, left: float) -> float
         return 0.0
     venue, first = plan.venue, plan.venue.spec.block
     pairs = ordered(venue, itertools.combinations_with_replacement(plan.panel.members, 2))
-    own = MatchPlan(venue, plan.entrants, plan.panel, pairs, PUBLIC_SEED, 0, first)
+    own = MatchPlan(venue, plan.entrants, plan.panel, pairs, plan.seed, 0, first)
     missing = len(own.tasks) - len(store.has_blocks(own.tasks))
     took = [sum(result.cpu_s for result in block.results) for block in store.blocks_of(plan.tasks)]
     if missing * float(np.mean(took)) > left:

@@ -28,7 +28,7 @@ MODES = {"play": RATED, "learn": None}
 
 
 @dataclass(frozen=True)
-class Published:
+class Publication:
     """What was written.
 
     Attributes:
@@ -49,7 +49,7 @@ class Published:
     left_out: tuple[str, ...]
 
 
-def publish(path: Path, store: Store, arenas: Sequence[str], *, reveal: bool = False) -> Published:
+def publish(path: Path, store: Store, arenas: Sequence[str], *, reveal: bool = False) -> Publication:
     """Write a bundle of everything that is recorded about some arenas.
 
     Args:
@@ -88,7 +88,7 @@ def publish(path: Path, store: Store, arenas: Sequence[str], *, reveal: bool = F
     signer = bundle.write(path, _facts(arenas, secrets, left_out), files)
     blocks = files.get(f"records/{portable.BLOCKS}.jsonl", b"").count(b"\n")
     size = path.stat().st_size
-    return Published(str(path), size, signer, tuple(arenas), blocks, len(boards), secrets, tuple(left_out))
+    return Publication(str(path), size, signer, tuple(arenas), blocks, len(boards), secrets, tuple(left_out))
 
 
 def _facts(arenas: Sequence[str], secrets: Iterable[luck.Secret], left_out: Sequence[str]) -> dict[str, object]:
