@@ -303,7 +303,12 @@ def remote_agent(source: Source) -> type[Remote]:
         try:
             far, says = _loaded(bare)
         except AgentFault as fault:
-            raise UserError(f"{source.entry} cannot be imported: {fault.message}") from fault
+            said = (
+                fault.message
+                if fault.status is Status.INVALID
+                else f"{source.file} cannot be imported: {fault.message}"
+            )
+            raise UserError(said) from fault
         far.close()
         _classes[key] = _built(source, level, says)
     return _classes[key]
