@@ -6,6 +6,7 @@ A busy machine makes everybody late, so time that a process spends waiting for a
 from __future__ import annotations
 
 import os
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,10 +53,12 @@ class Stopwatch:
     """The time of one process, identified by its number; CPU time is that of all its threads."""
 
     def __init__(self, pid: int, allowances: Allowances) -> None:
-        self.allowances = allowances
+        self.pid, self.allowances = pid, allowances
         self._id = (~pid << 3) | 2  # the kernel's name for the CPU clock of a process
-        self._queue = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
-        self.cpu_s = 0.0
+        # how long it, and who asks it, have waited for a core: neither is sleep of its own
+        self._queues = [_opened(f"/proc/{pid}/schedstat"), _opened("/proc/thread-self/schedstat")]
+        self._blind = not sys.platform.startswith("linux")  # no clock of other processes: wall time is charged
+        self._last = 0.0
         self._delay = self._credit = 0.0
         self._unread = 0  # quick answers since the last look at the clock, which took `_credit` seconds
         self._started = time.perf_counter()
@@ -64,10 +67,11 @@ class Stopwatch:
         self._read()
 
     def close(self) -> None:
-        """Give the file back."""
-        if self._queue >= 0:
-            os.close(self._queue)
-            self._queue = -1
+        """Give the files back."""
+        for fd in self._queues:
+            if fd >= 0:
+                os.close(fd)
+        self._queues = []
 
     def new_game(self) -> None:
         """Fill the bank."""
@@ -111,26 +115,35 @@ class Stopwatch:
 
     def _spent(self) -> tuple[float, float, float]:
         """CPU seconds since the last answer, wall seconds asleep and wall seconds altogether since the question."""
-        used = max(0.0, self._cpu() - self.cpu_s - self._credit)
+        used = max(0.0, self._cpu() - self._last - self._credit)
         delay = self._queued() - self._delay
         wall = time.perf_counter() - self._started
         return used, max(0.0, wall - used - delay), wall
 
     def _read(self) -> None:
         self._unread, self._credit = 0, 0.0
-        self.cpu_s, self._delay = self._cpu(), self._queued()
+        self._last, self._delay = self._cpu(), self._queued()
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds since the process began."""
+        return self._last if self._blind else self._cpu()
 
     def _cpu(self) -> float:
+        if self._blind:
+            return time.perf_counter()
         try:
             return time.clock_gettime(self._id)
         except OSError:  # it has ended
-            return self.cpu_s
+            return self._last
 
     def _queued(self) -> float:
-        """Seconds that its first thread has waited for a core."""
-        with suppress(OSError, IndexError, ValueError):
-            return int(os.pread(self._queue, 128, 0).split()[1]) * 1e-9
-        return self._delay
+        """Seconds that its first thread and the referee's have waited for a core."""
+        total = 0
+        for fd in self._queues:
+            with suppress(OSError, IndexError, ValueError):
+                total += int(os.pread(fd, 128, 0).split()[1])
+        return max(self._delay, total * 1e-9)
 
     def _late(self, used: float, slept: float, wall: float) -> AgentFault:
         allowed = self._allowed
@@ -141,3 +154,10 @@ class Stopwatch:
         else:
             text = f"it gave no answer for {wall:.2f} s"
         return AgentFault(Status.TIMEOUT, text)
+
+
+def _opened(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # it has ended already, or this system tells no such thing
+        return -1

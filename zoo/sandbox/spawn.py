@@ -82,6 +82,9 @@ class _Zygote:
             except OSError as error:
                 self.close()
                 raise ZygoteGone from error
+            except BaseException:  # Ctrl-C: the answer would be taken for that to the next question
+                self.close()
+                raise
         said: list[Any] = msgpack.unpackb(answer)
         return said
 
@@ -89,6 +92,8 @@ class _Zygote:
         """A new process that talks through two file descriptors: its number here, and its process's."""
         self._number += 1
         (pid,) = self.ask(zygote.SPAWN, self._number, level, folders, fds=fds)
+        if isinstance(pid, str):
+            raise UserError(f"this machine cannot start another process for an agent: {pid}")
         return self._number, pid
 
     def drop(self, number: int) -> None:
@@ -220,7 +225,7 @@ class FarEnd:
             AgentFault: anything else; the process is ended, and every later question gets the same answer.
         """
         if self.dead is not None:
-            raise self.dead
+            raise self.dead.with_traceback(None)
         number = self._draw()
         try:
             self.watch.start(allowed)
@@ -238,6 +243,11 @@ class FarEnd:
             raise self.end(fault) from None
         except Ended:
             raise self.end(None) from None
+        except ValueError:
+            raise
+        except BaseException:  # Ctrl-C: the answer would be taken for that to the next question
+            self.end(AgentFault(Status.CRASH, "it was interrupted", retry=True))
+            raise
 
     def _draw(self) -> int:
         """A number that nobody can foresee, so that an answer comes after its question."""
@@ -261,7 +271,7 @@ class FarEnd:
         """End the process for a fault, or find out how it ended by itself; returns the fault with the log."""
         if self.dead is None:
             try:
-                how, tail = self._zygote.ask(zygote.BURY, self.number)
+                how, tail = self._zygote.ask(zygote.BURY, self.number, fault is None)
                 log = readable(tail)
                 self.dead = _obituary(how, log) if fault is None else fault
                 self.dead.log = log

@@ -1,8 +1,9 @@
 """The process that strangers' agents are forked from: the libraries are imported once, and it has one thread.
 
-    referee -> zygote: [SPAWN, number, level, readable folders] with two file descriptors, answered by [process]
-                       [BURY, number] ends a process, answered by [how, log]: its exit code, minus the signal that
-                           ended it, or None where it had to be ended
+    referee -> zygote: [SPAWN, number, level, readable folders] with two file descriptors, answered by [process], or by
+                           [text] that says why there is none
+                       [BURY, number, patient] ends a process, answered by [how, log]: its exit code, minus the signal
+                           that ended it, or None where it had to be ended
                        [LOG, number], answered by [log]
                        [DROP, number] ends and forgets it, without an answer
 
@@ -101,7 +102,7 @@ class _Zygote:
         elif what == LOG:
             self._answer([self._children[number].tail.content])
         elif what == BURY:
-            self._answer(self._bury(self._children[number]))
+            self._answer(self._bury(self._children[number], *rest))
         elif number in self._children:
             self._children.pop(number).end()
         return True
@@ -111,19 +112,24 @@ class _Zygote:
             self._control.send(msgpack.packb(answer))
 
     def _spawn(self, number: int, level: str, readable: list[str], fds: list[int]) -> list[Any]:
-        log, writes = os.pipe()
         zygote = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            _become_worker(zygote, fds, writes, level, [Path(folder) for folder in readable])
-        for fd in (*fds, writes):
-            os.close(fd)
+        opened = [*fds]
+        try:
+            log, writes = os.pipe()
+            opened.append(writes)
+            if (pid := os.fork()) == 0:
+                _become_worker(zygote, fds, writes, level, [Path(folder) for folder in readable])
+        except OSError as error:
+            return [error.strerror or str(error)]
+        finally:
+            for fd in opened:
+                os.close(fd)
         self._children[number] = _Child(pid, Tail(log))
         return [pid]
 
     @staticmethod
-    def _bury(child: _Child) -> list[Any]:
-        deadline = time.monotonic() + _GRACE
+    def _bury(child: _Child, patient: bool) -> list[Any]:
+        deadline = time.monotonic() + _GRACE * patient
         while not child.reap() and time.monotonic() < deadline:
             time.sleep(0.002)
         child.end()
@@ -154,7 +160,9 @@ def _become_worker(zygote: int, fds: list[int], log: int, level: str, readable: 
 
 
 def die_with_parent(parent: int) -> None:
-    """End when the parent does, whatever ends it; at once where it has gone already."""
+    """End when the parent does, whatever ends it; at once where it has gone already. Linux alone can do it."""
+    if not sys.platform.startswith("linux"):
+        return
     ctypes.CDLL(None, use_errno=True).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
