@@ -36,6 +36,11 @@ class Plain(Agent):
         return Action(torch.ones_like(timestep.reward).long()), {**memory, "step": memory["step"] + 1}
 
 
+class Lawful(Plain):
+    def act(self, timestep, memory):
+        return Action(timestep.action_mask.long().argmax(-1)), {**memory, "step": memory["step"] + 1}
+
+
 class Crash(Plain):
     def act(self, timestep, memory):
         if memory["step"] == 3:
@@ -107,7 +112,7 @@ class Learner(Plain):
         loss = -(seen.timesteps.reward[1:] * chosen * playing(seen.timesteps)).mean()
         loss.backward()
         self.theta = (theta - self.config.lr * theta.grad).detach()
-        return {"loss": float(loss)}
+        return {"loss": loss.item()}
 
     def acting_state(self):
         return {f"{self.seats[0]}/theta": self.theta}
@@ -240,7 +245,7 @@ def test_crossplay_leaves_out_what_a_partner_spoiled(students: Path, zoo: Zoo) -
 
 
 def test_the_laws_say_the_same_inside(students: Path, zoo: Zoo) -> None:
-    for name, code in (("Plain", 0), ("Illegal", 1)):
+    for name, code in (("Lawful", 0), ("Learner", 1)):
         words = ("check", f"students.py:{name}", "--arena", "ipd", "--json")
         assert zoo(*words, code=code).json == zoo(*words, "--trust", code=code).json
     findings = zoo("check", "students.py:Exit", "--arena", "ipd", "--json", code=1).json["findings"]

@@ -302,12 +302,8 @@ def remote_agent(source: Source) -> type[Remote]:
         try:
             far, says = _loaded(bare)
         except AgentFault as fault:
-            said = (
-                fault.message
-                if fault.status is Status.INVALID
-                else f"{source.file} cannot be imported: {fault.message}"
-            )
-            raise UserError(said) from fault
+            failed = "" if fault.status is Status.INVALID else f"{source.file} cannot be imported: "
+            raise UserError(failed + fault.message) from fault
         far.close()
         _classes[key] = _built(source, level, says)
     return _classes[key]
