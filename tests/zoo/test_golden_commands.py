@@ -2,8 +2,9 @@
 
 `golden_commands.json` was made at commit 7e2a112, before the foundations were merged, and made again where boards and
 verdicts went over to one quantity and weighted panels, and where nemeses joined the panels; cross-play, exploitability
-and learning stayed. Figures are rounded to nine digits and few episodes are played, so that the last digits of a processor change nothing. When a change
-is meant to be seen here, write the file anew and say in the changelog what changed:
+and learning stayed. Figures are rounded to nine digits and few episodes are played, so that the last digits of a
+processor change nothing. When a change is meant to be seen here, write the file anew and say in the changelog what
+changed:
 
     python -m tests.zoo.test_golden_commands
 """
