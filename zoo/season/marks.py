@@ -11,6 +11,7 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -58,9 +59,11 @@ class Mark:
     figures: Mapping[str, float | None]
 
 
-def marks(season: Season, store: Store, standing: Sequence[SeasonEntry], fields: Mapping[str, Field]) -> list[Mark]:
+def marks(
+    season: Season, store: Store, standing: Sequence[SeasonEntry], fields: Mapping[str, Field], now: datetime
+) -> list[Mark]:
     """All marks, by kind; to be made while the season is the home of this process."""
-    found = [*_broken(season, store, standing), *_forbidden(season, store, standing), *_reaches(standing)]
+    found = [*_broken(season, store, standing, now), *_forbidden(season, store, standing), *_reaches(standing)]
     found += _alike(season, standing)
     for side, field in fields.items():
         found += _thrown(season, standing, field, side)
@@ -68,8 +71,8 @@ def marks(season: Season, store: Store, standing: Sequence[SeasonEntry], fields:
     return sorted(found, key=lambda mark: (order.index(mark.kind), mark.who))
 
 
-def _broken(season: Season, store: Store, standing: Sequence[SeasonEntry]) -> list[Mark]:
-    out = broken(season, store, standing)
+def _broken(season: Season, store: Store, standing: Sequence[SeasonEntry], now: datetime) -> list[Mark]:
+    out = broken(season, store, standing, now)
     said = _messages(season, store, {entry.entrant for entry in out})
     return [Mark("broken", (e.name,), said.get(e.entrant, Counter({"": 1})).most_common(1)[0][0], {}) for e in out]
 
