@@ -14,7 +14,7 @@ from leaderboard.records import EntrantRecord
 from zoo.entry import checkpoint as checkpoints
 from zoo.entry import submitted
 from zoo.entry.checkpoint import HOUSE, Checkpoint
-from zoo.entry.registry import AgentEntry, is_registered, load_agent
+from zoo.entry.registry import AGENTS, AgentEntry, load_agent, names
 from zoo.entry.settings import config_fields, read, split
 from zoo.errors import UserError, broke
 from zoo.sandbox.fault import AgentFault
@@ -86,23 +86,26 @@ class Entrant:
     ) -> dict[str, Agent]:
         """Seat -> the agent that plays it; one object per seat, per side, or for all, as the class `owns`.
 
-        With `replicas` a learner that starts from scratch is so many in one; all others serve any number as they are.
+        With `replicas` a learner that starts from scratch is so many in one, where need be one beside the other; all
+        others serve any number as they are.
 
         Raises:
             UserError: the agent refuses this game or breaks, or the checkpoint does not fit it or lacks a seat.
             AgentFault: an agent that runs in a process of its own breaks.
         """
+        from agents.parts.one_by_one import one_by_one
         from agents.randomness import derive
 
         owns = self.entry.agent.owns
         fresh = replicas if self.entry.agent.learns and self.checkpoint is None else 1
+        kind = self.entry.agent if fresh == 1 or self.entry.agent.replicated else one_by_one(self.entry.agent)
         groups: dict[str, list[str]] = {}
         for seat in seats:
             groups.setdefault({"seat": seat, "side": spec.seats[seat].side, "all": ""}[owns], []).append(seat)
         players: dict[str, Agent] = {}
         for members in map(tuple, groups.values()):
             try:
-                agent = self.entry.agent.make(spec, members, self.config, derive(seed, *members), device, fresh)
+                agent = kind.make(spec, members, self.config, derive(seed, *members), device, fresh)
             except AgentFault:
                 raise
             except ValueError as error:  # how an agent refuses a game that it does not know
@@ -135,7 +138,7 @@ def read_entrant(
 
     who, at, where = text.partition("@")
     name, *assignments = split(who) or [""]
-    label, entered = text, None if is_registered(name) else submitted.find(name, identity)
+    label, entered = text, None if name in names(AGENTS) else submitted.find(name, identity)
     if entered is not None:
         if at:
             raise UserError(f"{name} is a submission with weights of its own: leave out @{where}")

@@ -23,6 +23,7 @@ from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
 from leaderboard.store.store import Store
 from leaderboard.store.tallies import tallies_of
 from zoo.entry.declared import BEST, Panel, anchors_for, family, panel_for
+from zoo.entry.nemesis import plain_text
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.matches.plan import MatchPlan, Work, ordered, record_of, run
@@ -139,7 +140,8 @@ def renew(
     arena = arena_record(venue.spec, venue.identity)
     if is_head_to_head(arena):
         raise _needs_none(venue)
-    texts = list(dict.fromkeys(members))
+    # a panel holds who plays, whoever may be found to be somebody's nemesis later
+    texts = list(dict.fromkeys(plain_text(text, venue.identity) for text in members))
     if len({venue.id(text) for text in texts}) < max(2, len(texts)):
         raise UserError("a panel needs two members or more, each once: name further entrants")
     n = min(EPISODES, venue.spec.episodes) if episodes is None else episodes
