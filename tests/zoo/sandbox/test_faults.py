@@ -92,12 +92,13 @@ def test_a_frame_that_lies_is_invalid(kind: Kind, case: str) -> None:
     assert fault_of(kind(stranger(FRAMES[case]))).status is Status.INVALID
 
 
+COMPUTES = "from threading import Thread\nt = Thread(target=sum, args=[range(10**12)])\nt.start()\nt.join()"
 SLOW = {
     "computes": "while True: pass",
     "sleeps": "time.sleep(60)",
     "sleeps often": "for _ in range(1000): time.sleep(0.06)",
     "answers byte by byte": "os.write(4, b'\\xe8\\x03\\0\\0')\nwhile os.write(4, b'x'): time.sleep(0.06)",
-    "computes in a thread": "from threading import Thread\nt = Thread(target=sum, args=[range(10**12)])\nt.start(); t.join()",
+    "computes in a thread": COMPUTES,
     "floods its log and waits": "while True: os.write(1, b'x' * 65536)",
 }
 
