@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -227,3 +231,69 @@ def test_the_season_is_a_home_of_its_own(played: Season, zoo_home: str) -> None:
     with at_home(played) as store:
         assert Path(store.name).parent == played.folder
     assert not (Path(zoo_home) / "records.sqlite").exists() or not Store(Path(zoo_home) / "records.sqlite").arenas()
+
+
+RUSH = """
+import torch
+from agents.protocol import Agent
+from arenas.protocol import Action
+
+class Rush(Agent):
+    \"\"\"Always plays {action}.\"\"\"
+
+    def act(self, timestep, memory):
+        return Action(torch.full_like(timestep.reward, {action}).long()), memory
+"""
+
+
+def test_games_against_each_other_are_rated_where_one_side_competes(zoo_home: str, tmp_path: Path) -> None:
+    payoffs = "[[[0,0],[-1,1],[1,-1]],[[1,-1],[0,0],[-1,1]],[[-1,1],[1,-1],[0,0]]]"
+    rules = rules_of(
+        "scissors",
+        ('"ipd"', '"matrix"'),
+        ('["max_steps=5"]', f"['max_steps=3', 'payoffs={payoffs}']"),
+        ('"tit-for-tat", "always-defect", "random"', '"random"'),
+        ('"grim"', ""),
+        ("episodes = 3", "episodes = 20"),
+    )
+    season = begin(rules, Work(), BEFORE)
+    for name, action in {"stone": 0, "paper": 1}.items():
+        enter(season, tmp_path, name, RUSH.format(action=action))
+    with at_home(season) as store:
+        assert run_season(season, store, Work(), AFTER).broken == ()
+        board = standings(season, store, AFTER)
+    assert board.quantity == "mu"
+    own = {line.name: line.place for line in board.lines if line.author}
+    assert own == {"paper": 1, "stone": 2}
+    assert board.marks == ()
+
+
+@pytest.mark.slow
+def test_killed_runs_end_in_the_same_records(copy: Season, tmp_path: Path) -> None:
+    for name in ("cem", "dora", "eva"):
+        enter(copy, tmp_path, name, HONEST[name])
+    copy.close(BEFORE + timedelta(seconds=1))
+    whole = replace(copy, folder=tmp_path / "whole")
+    shutil.copytree(copy.folder, whole.folder)
+    with at_home(whole) as store:
+        run_season(whole, store, Work(), AFTER)
+        ids = store.block_ids(whole.venue.identity, "play")
+        blocks = store.blocks(whole.venue.identity)
+    command = [sys.executable, "-m", "zoo", "season", "run", "small", "--workers", "2"]
+    before = -1
+    while True:
+        process = subprocess.Popen(command, env={**os.environ, "ZOO_HOME": str(copy.folder.parent.parent)})
+        with at_home(copy) as store:
+            start = len(store.block_ids(copy.venue.identity, "play"))
+            assert start > before  # each run records something before it is killed
+            before = start
+            while process.poll() is None and len(store.block_ids(copy.venue.identity, "play")) < start + 7:
+                time.sleep(0.05)
+        if process.poll() is not None:
+            break
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    with at_home(copy) as store:
+        assert store.block_ids(copy.venue.identity, "play") == ids
+        assert [block.results for block in store.blocks(copy.venue.identity)] == [block.results for block in blocks]
