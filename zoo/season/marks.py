@@ -11,7 +11,7 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -39,6 +39,8 @@ KINDS = {
 }
 #: Share of equal answers, and of equal code, from which two entries are marked.
 SAME_PLAY, SAME_PROGRAM = 0.995, 0.8
+#: Entries that come closer together may have been handed in by one person for all.
+_APART = timedelta(minutes=1)
 _FORBIDDEN = ("PermissionError", "Operation not permitted", "Permission denied", "SIGSYS", "forbidden", "not allowed")
 
 
@@ -129,7 +131,7 @@ def _alike(season: Season, standing: Sequence[SeasonEntry]) -> list[Mark]:
         who, text = (early.name, late.name), programs[i][j]
         share, first = played.alike(early, late)
         figures = {"answers": share, "first answers": first, "code": text}
-        came = f"; {early.name} entered first"
+        came = f"; {early.name} entered first" if late.at - early.at > _APART else ""
         if early.entrant == late.entrant:
             made.append(Mark("same file", who, f"the same code to the letter{came}", {**figures, "code": 1.0}))
         elif share is not None and share >= SAME_PLAY:
