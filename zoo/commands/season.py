@@ -17,6 +17,7 @@ Examples:
   zoo season submit spring mine.py:Clever --author anna --as clever
   zoo season run spring --workers 2
   zoo season board spring
+  zoo season close spring
   zoo season reveal spring
   zoo season verify spring --again
   zoo season publish spring spring.zoo
@@ -114,10 +115,28 @@ def submit(season: str, paths: tuple[str, ...], name: str, author: str) -> None:
 
 @command.command(epilog=EPILOG)
 @season_argument
+def close(season: str) -> None:
+    """Take in nothing more, before the deadline, so that the games that count can be played."""
+    from datetime import UTC, datetime
+
+    from zoo.season.place import in_words, opened
+
+    found = opened(season)
+    found.close(datetime.now(UTC))
+    click.echo(f"Season {season} takes nothing in after {in_words(found.ends)}; `zoo season run {season}` plays.")
+
+
+@command.command(epilog=EPILOG)
+@season_argument
 @workers_option
 @click.option("--minutes", type=click.FloatRange(0), help="Stop after so long (default: what the rules say).")
 def run(season: str, workers: int, minutes: float | None) -> None:
-    """Play what is missing; stopped by whatever, the same command goes on where it was."""
+    """Play what is missing; stopped by whatever, the same command goes on where it was.
+
+    Before the deadline that is practice, on other episodes than those that count; run it again after the deadline.
+    """
+    from datetime import UTC, datetime
+
     from rich.console import Console
 
     from leaderboard.report.layout import plural
@@ -130,9 +149,10 @@ def run(season: str, workers: int, minutes: float | None) -> None:
     limit_threads()
     found = opened(season)
     with at_home(found) as store, Progress("blocks", Console(stderr=True), at_once=False) as progress:
-        ran = run_season(found, store, Work(typed(), workers, progress.update), minutes)
+        ran = run_season(found, store, Work(typed(), workers, progress.update), datetime.now(UTC), minutes)
+    kind = "" if ran.counts else " of practice"
     rest = "all is played" if ran.whole else f"time is over: `zoo season run {season}` goes on"
-    click.echo(f"{plural(ran.blocks, 'block')} played now, of {plural(ran.counted, 'author')}; {rest}.")
+    click.echo(f"{plural(ran.blocks, 'block')}{kind} played now, of {plural(ran.counted, 'author')}; {rest}.")
     for name in ran.broken:
         click.echo(f"{name} spoiled every one of its first games and plays no more; `zoo season board` says why.")
 
@@ -163,9 +183,8 @@ def board(season: str, as_json: bool) -> None:
 
 @command.command(epilog=EPILOG)
 @season_argument
-@click.option("--early", is_flag=True, help="End it before its deadline.")
 @json_option
-def reveal(season: str, early: bool, as_json: bool) -> None:
+def reveal(season: str, as_json: bool) -> None:
     """End a season: show its seed and its hidden partners. Nothing can be entered or played after that."""
     from datetime import UTC, datetime
 
@@ -174,7 +193,7 @@ def reveal(season: str, early: bool, as_json: bool) -> None:
 
     found = opened(season)
     with at_home(found) as store:
-        shown = end(found, store, datetime.now(UTC), early=early)
+        shown = end(found, store, datetime.now(UTC))
     if as_json:
         click.echo(json.dumps({"season": season, **shown, "committed": found.card.seed}, indent=1))
         return

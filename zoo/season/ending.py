@@ -24,18 +24,18 @@ class Check:
     said: str
 
 
-def reveal(season: Season, store: Store, now: datetime, *, early: bool = False) -> dict[str, Any]:
+def reveal(season: Season, store: Store, now: datetime) -> dict[str, Any]:
     """End a season: show the seed and the hidden partners; nothing can be entered or played from then on.
 
     Raises:
-        UserError: the deadline is not over yet, and it shall not end `early`.
+        UserError: entries are still taken in.
     """
     if (shown := season.revealed) is not None:
         return shown
-    if now <= season.rules.deadline and not early:
+    if not season.is_over(now):
         raise UserError(
-            f"the deadline of season {season.name} is {in_words(season.rules.deadline)}; reveal its seed after that, or"
-            " end it now with --early"
+            f"season {season.name} takes entries until {in_words(season.ends)}; reveal its seed after that and after"
+            f" `zoo season run {season.name}`, or close it before: `zoo season close {season.name}`"
         )
     secret = season.seed
     hidden = [[text, season.venue.id(text)] for text in season.card.secret]

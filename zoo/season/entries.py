@@ -129,9 +129,9 @@ def _check_time(season: Season, author: str, known: Sequence[SeasonEntry], now: 
     """
     if season.revealed is not None:
         raise UserError(f"season {season.name} has ended and its seed is known; nothing can be entered any more")
-    if now > season.rules.deadline:
+    if season.is_over(now):
         raise UserError(
-            f"the deadline of season {season.name} was {in_words(season.rules.deadline)}, and it is {in_words(now)};"
+            f"the deadline of season {season.name} was {in_words(season.ends)}, and it is {in_words(now)};"
             " what was entered before it counts"
         )
     day = now.astimezone(UTC).date()

@@ -11,6 +11,7 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -38,6 +39,8 @@ KINDS = {
 }
 #: Share of equal answers, and of equal code, from which two entries are marked.
 SAME_PLAY, SAME_PROGRAM = 0.995, 0.8
+#: Entries that come closer together may have been handed in by one person for all.
+_APART = timedelta(minutes=1)
 _FORBIDDEN = ("PermissionError", "Operation not permitted", "Permission denied", "SIGSYS", "forbidden", "not allowed")
 
 
@@ -58,9 +61,11 @@ class Mark:
     figures: Mapping[str, float | None]
 
 
-def marks(season: Season, store: Store, standing: Sequence[SeasonEntry], fields: Mapping[str, Field]) -> list[Mark]:
+def marks(
+    season: Season, store: Store, standing: Sequence[SeasonEntry], fields: Mapping[str, Field], now: datetime
+) -> list[Mark]:
     """All marks, by kind; to be made while the season is the home of this process."""
-    found = [*_broken(season, store, standing), *_forbidden(season, store, standing), *_reaches(standing)]
+    found = [*_broken(season, store, standing, now), *_forbidden(season, store, standing), *_reaches(standing)]
     found += _alike(season, standing)
     for side, field in fields.items():
         found += _thrown(season, standing, field, side)
@@ -68,8 +73,8 @@ def marks(season: Season, store: Store, standing: Sequence[SeasonEntry], fields:
     return sorted(found, key=lambda mark: (order.index(mark.kind), mark.who))
 
 
-def _broken(season: Season, store: Store, standing: Sequence[SeasonEntry]) -> list[Mark]:
-    out = broken(season, store, standing)
+def _broken(season: Season, store: Store, standing: Sequence[SeasonEntry], now: datetime) -> list[Mark]:
+    out = broken(season, store, standing, now)
     said = _messages(season, store, {entry.entrant for entry in out})
     return [Mark("broken", (e.name,), said.get(e.entrant, Counter({"": 1})).most_common(1)[0][0], {}) for e in out]
 
@@ -126,7 +131,7 @@ def _alike(season: Season, standing: Sequence[SeasonEntry]) -> list[Mark]:
         who, text = (early.name, late.name), programs[i][j]
         share, first = played.alike(early, late)
         figures = {"answers": share, "first answers": first, "code": text}
-        came = f"; {early.name} entered first"
+        came = f"; {early.name} entered first" if late.at - early.at > _APART else ""
         if early.entrant == late.entrant:
             made.append(Mark("same file", who, f"the same code to the letter{came}", {**figures, "code": 1.0}))
         elif share is not None and share >= SAME_PLAY:

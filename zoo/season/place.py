@@ -35,7 +35,7 @@ from zoo.play.blocks import arena_record
 from zoo.sandbox import levels
 from zoo.season.rules import Rules, parse_rules
 
-_RULES, _CARD, _REVEALED = "season.toml", "season.json", "revealed.json"
+_RULES, _CARD, _CLOSED, _REVEALED = "season.toml", "season.json", "closed.json", "revealed.json"
 
 
 @dataclass(frozen=True)
@@ -83,17 +83,33 @@ class Season:
         return Venue(ArenaChoice(self.rules.arena, self.rules.settings))
 
     @property
+    def ends(self) -> datetime:
+        """Until when entries are taken in: the deadline, or the moment at which it was closed before that."""
+        closed = self._kept(_CLOSED)
+        return self.rules.deadline if closed is None else datetime.fromisoformat(closed["at"])
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether nothing can be entered any more, so that the games that count can be played."""
+        return now > self.ends
+
+    def close(self, now: datetime) -> None:
+        """Take nothing in from now on, before the deadline; once and for all."""
+        if now < self.ends:
+            home.keep_once(self.folder / _CLOSED, json.dumps({"at": now.astimezone(UTC).isoformat()}))
+
+    @property
     def revealed(self) -> dict[str, Any] | None:
         """What was shown at the end; None while it goes on."""
+        return self._kept(_REVEALED)
+
+    def _kept(self, name: str) -> dict[str, Any] | None:
         try:
-            shown: dict[str, Any] = json.loads((self.folder / _REVEALED).read_text())
+            kept: dict[str, Any] = json.loads((self.folder / name).read_text())
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise UserError(
-                f"{self.folder / _REVEALED} cannot be read ({error}); delete it and reveal again"
-            ) from error
-        return shown
+            raise UserError(f"{self.folder / name} cannot be read ({error}); put a copy back") from error
+        return kept
 
     @property
     def seed(self) -> luck.Secret:
@@ -153,6 +169,8 @@ def begin(rules: Rules, work: Work, now: datetime) -> Season:
         UserError: there is a season of this name, the deadline is over, or a partner cannot play here; the line that
             is at fault is named.
     """
+    if (why := levels.refusal(rules.isolation)) is not None:
+        raise rules.wrong("isolation", why)
     if rules.deadline <= now:
         raise rules.wrong("deadline", f"{in_words(rules.deadline)} is over; it is {in_words(now)} now")
     folder = _seasons() / rules.name

@@ -23,6 +23,7 @@ from leaderboard.store.store import Store
 from leaderboard.views.board import Board, Row, make_board
 from leaderboard.views.rated import counted as counted_blocks
 from zoo.season.entries import SeasonEntry, counted, entries
+from zoo.season.games import counting
 from zoo.season.marks import Mark, marks
 from zoo.season.place import Season, in_words
 
@@ -104,7 +105,8 @@ def standings(season: Season, store: Store, now: datetime) -> Standings:
     partners = [venue.id(text) for text in season.partners]
     taking_part = {*partners, *(entry.entrant for entry in standing)}
     every, _ = counted_blocks(store, RATED).tallies(store, venue.identity, "play", None)
-    tallies = [tally for tally in every if {tally.first, tally.second} <= taking_part]
+    own = counting(season, every, now)
+    tallies = [tally for tally in own if {tally.first, tally.second} <= taking_part]
     board = make_board(arena, tallies, panel, seed=RATED, labels=_labels(store, standing))
     fields = {side: _field(arena, panel, tallies, side) for side in sides_of(arena)}
     lines = [line for side, field in fields.items() for line in _lines(board, field, arena, standing)]
@@ -119,7 +121,7 @@ def standings(season: Season, store: Store, now: datetime) -> Standings:
         seed=season.card.seed,
         hidden=season.card.hidden,
         lines=tuple(lines),
-        marks=tuple(marks(season, store, standing, fields)),
+        marks=tuple(marks(season, store, standing, fields, now)),
         entered=len(known),
         authors=len(standing),
         blocks=board.blocks,
@@ -192,9 +194,9 @@ def _mean(line: SeasonLine) -> float | None:
 
 
 def _state(season: Season, now: datetime) -> str:
-    end = in_words(season.rules.deadline)
+    end = in_words(season.ends)
     if season.revealed is not None:
         return "it has ended, and its seed is known"
-    if now > season.rules.deadline:
+    if season.is_over(now):
         return f"the deadline was {end}; `zoo season reveal {season.name}` ends it"
-    return f"entries until {end}"
+    return f"practice: entries until {end}, and then the games that count"

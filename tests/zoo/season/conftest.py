@@ -17,7 +17,7 @@ from zoo.season.rules import Rules, parse_rules
 from zoo.submission.submission import Asked
 
 DEADLINE = datetime(2027, 3, 1, 12, tzinfo=UTC)
-BEFORE = DEADLINE - timedelta(days=3)
+BEFORE, AFTER = DEADLINE - timedelta(days=3), DEADLINE + timedelta(seconds=1)
 TOML = """\
 name = "{name}"
 arena = "ipd"
@@ -66,7 +66,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Season]:
     for name, text in {"ada": HONEST["ada"], "bela": HONEST["bela"], "rae": RAISES}.items():
         enter(season, folder, name, text)
     with at_home(season) as store:
-        ran = run_season(season, store, Work())
+        ran = run_season(season, store, Work(), AFTER)
     assert ran.whole
     assert ran.broken == ("rae",)
     yield season

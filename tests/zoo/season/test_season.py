@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from leaderboard.store.store import Store
-from tests.zoo.season.conftest import BEFORE, DEADLINE, enter, rules_of
+from tests.zoo.season.conftest import AFTER, BEFORE, DEADLINE, enter, rules_of
 from tests.zoo.season.thirty import HONEST
 from zoo.errors import UserError
 from zoo.matches.plan import Work
@@ -109,7 +113,7 @@ def test_what_is_refused_leaves_nothing_behind(text: str, told: str, fresh: Seas
 
 def test_the_board_has_places_faults_and_no_secret(played: Season) -> None:
     with at_home(played) as store:
-        board = standings(played, store, BEFORE)
+        board = standings(played, store, AFTER)
     own = {line.name: line for line in board.lines if line.author}
     assert {name: line.place for name, line in own.items()}["rae"] is None
     assert sorted(line.place or 0 for line in own.values()) in ([0, 1, 2], [0, 1, 1])
@@ -135,44 +139,63 @@ def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_records(copy: Seaso
     with at_home(copy) as store:
         for _ in range(20):
             try:
-                run_season(copy, store, Work(watch=stop))
+                run_season(copy, store, Work(watch=stop), AFTER)
                 break
             except KeyboardInterrupt:
                 continue
         halves = store.block_ids(copy.venue.identity, "play")
     other = replace(copy, folder=whole)
     with at_home(other) as store:
-        run_season(other, store, Work())
+        run_season(other, store, Work(), AFTER)
         assert store.block_ids(other.venue.identity, "play") == halves
         blocks = {block.id: block for block in store.blocks(other.venue.identity)}
     with at_home(copy) as store:
         for block in store.blocks(copy.venue.identity):
             assert block.results == blocks[block.id].results
-        assert run_season(copy, store, Work()).blocks == 0
+        assert run_season(copy, store, Work(), AFTER).blocks == 0
 
 
 def test_minutes_end_a_run_that_goes_on_later(fresh: Season, tmp_path: Path) -> None:
     enter(fresh, tmp_path, "cem", HONEST["cem"])
     with at_home(fresh) as store:
-        ran = run_season(fresh, store, Work(), minutes=1e-9)
+        ran = run_season(fresh, store, Work(), AFTER, minutes=1e-9)
         assert not ran.whole
-        assert run_season(fresh, store, Work(), minutes=0).whole
+        assert run_season(fresh, store, Work(), AFTER, minutes=0).whole
+
+
+def test_games_before_the_deadline_are_practice(copy: Season, tmp_path: Path) -> None:
+    with at_home(copy) as store:
+        results = {line.name: line.result for line in standings(copy, store, AFTER).lines}
+        known = set(store.block_ids(copy.venue.identity, "play"))
+        practice = standings(copy, store, BEFORE)
+        assert all(line.place is None for line in practice.lines)
+        assert not run_season(copy, store, Work(), BEFORE).counts
+        played = {block.first_episode for block in store.blocks(copy.venue.identity) if block.id not in known}
+        assert played == {4}  # behind the three that count, and a gap
+        assert standings(copy, store, BEFORE).lines[0].place == 1
+        assert {line.name: line.result for line in standings(copy, store, AFTER).lines} == results
+    copy.close(BEFORE)
+    assert copy.is_over(BEFORE + timedelta(seconds=1))
+    copy.close(AFTER)  # once and for all
+    assert copy.ends == BEFORE
+    with pytest.raises(UserError, match="the deadline of season small was 2027-02-26 12:00 UTC"):
+        enter(copy, tmp_path, "cem", HONEST["cem"], BEFORE + timedelta(minutes=1))
 
 
 def test_nobody_learns_the_seed_before_the_end_and_everybody_after(copy: Season, tmp_path: Path) -> None:
     with at_home(copy) as store:
-        with pytest.raises(UserError, match="reveal its seed after that, or end it now with --early"):
+        with pytest.raises(UserError, match="takes entries until 2027-03-01 12:00 UTC; reveal its seed after that"):
             reveal(copy, store, DEADLINE)
-        before = [line.place for line in standings(copy, store, DEADLINE).lines]
-        shown = reveal(copy, store, DEADLINE + timedelta(seconds=1))
+        before = [line.place for line in standings(copy, store, AFTER).lines]
+        shown = reveal(copy, store, AFTER)
         assert shown["hidden"] == [["grim", copy.venue.id("grim")]]
-        assert reveal(copy, store, DEADLINE) == shown  # once and for all
+        assert reveal(copy, store, AFTER) == shown  # once and for all
         board = standings(copy, store, DEADLINE + timedelta(days=1))
         assert [line.place for line in board.lines] == before
         assert "grim" in {line.name for line in board.lines}
         assert [mark.kind for mark in board.marks] == ["broken"]
         with pytest.raises(UserError, match="has ended"):
-            run_season(copy, store, Work())
+            run_season(copy, store, Work(), AFTER)
         assert all(check.holds for check in checked(copy, store, None))
     with pytest.raises(UserError, match="has ended"):
         enter(copy, tmp_path, "late", HONEST["cem"])
@@ -180,7 +203,7 @@ def test_nobody_learns_the_seed_before_the_end_and_everybody_after(copy: Season,
 
 def test_another_seed_or_partner_than_said_is_found(copy: Season) -> None:
     with at_home(copy) as store:
-        shown = reveal(copy, store, DEADLINE, early=True)
+        shown = reveal(copy, store, AFTER)
         for change in ({"seed": "00" * 32}, {"hidden": [["random", "x"]]}, {"seed": "no hex"}):
             (copy.folder / "revealed.json").write_text(json.dumps({**shown, **change}))
             wrong = [check.what for check in checked(copy, store, None) if not check.holds]
@@ -208,3 +231,69 @@ def test_the_season_is_a_home_of_its_own(played: Season, zoo_home: str) -> None:
     with at_home(played) as store:
         assert Path(store.name).parent == played.folder
     assert not (Path(zoo_home) / "records.sqlite").exists() or not Store(Path(zoo_home) / "records.sqlite").arenas()
+
+
+RUSH = """
+import torch
+from agents.protocol import Agent
+from arenas.protocol import Action
+
+class Rush(Agent):
+    \"\"\"Always plays {action}.\"\"\"
+
+    def act(self, timestep, memory):
+        return Action(torch.full_like(timestep.reward, {action}).long()), memory
+"""
+
+
+def test_games_against_each_other_are_rated_where_one_side_competes(zoo_home: str, tmp_path: Path) -> None:
+    payoffs = "[[[0,0],[-1,1],[1,-1]],[[1,-1],[0,0],[-1,1]],[[-1,1],[1,-1],[0,0]]]"
+    rules = rules_of(
+        "scissors",
+        ('"ipd"', '"matrix"'),
+        ('["max_steps=5"]', f"['max_steps=3', 'payoffs={payoffs}']"),
+        ('"tit-for-tat", "always-defect", "random"', '"random"'),
+        ('"grim"', ""),
+        ("episodes = 3", "episodes = 20"),
+    )
+    season = begin(rules, Work(), BEFORE)
+    for name, action in {"stone": 0, "paper": 1}.items():
+        enter(season, tmp_path, name, RUSH.format(action=action))
+    with at_home(season) as store:
+        assert run_season(season, store, Work(), AFTER).broken == ()
+        board = standings(season, store, AFTER)
+    assert board.quantity == "mu"
+    own = {line.name: line.place for line in board.lines if line.author}
+    assert own == {"paper": 1, "stone": 2}
+    assert board.marks == ()
+
+
+@pytest.mark.slow
+def test_killed_runs_end_in_the_same_records(copy: Season, tmp_path: Path) -> None:
+    for name in ("cem", "dora", "eva"):
+        enter(copy, tmp_path, name, HONEST[name])
+    copy.close(datetime(2020, 1, 1, tzinfo=UTC))  # the commands have the real time
+    whole = replace(copy, folder=tmp_path / "whole")
+    shutil.copytree(copy.folder, whole.folder)
+    with at_home(whole) as store:
+        run_season(whole, store, Work(), AFTER)
+        ids = store.block_ids(whole.venue.identity, "play")
+        blocks = store.blocks(whole.venue.identity)
+    command = [sys.executable, "-m", "zoo", "season", "run", "small", "--workers", "2"]
+    before = -1
+    while True:
+        process = subprocess.Popen(command, env={**os.environ, "ZOO_HOME": str(copy.folder.parent.parent)})
+        with at_home(copy) as store:
+            start = len(store.block_ids(copy.venue.identity, "play"))
+            assert start > before  # each run records something before it is killed
+            before = start
+            while process.poll() is None and len(store.block_ids(copy.venue.identity, "play")) < start + 10:
+                time.sleep(0.05)
+        if process.poll() is not None:
+            break
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    with at_home(copy) as store:
+        assert store.block_ids(copy.venue.identity, "play") == ids
+        assert [block.results for block in store.blocks(copy.venue.identity)] == [block.results for block in blocks]
