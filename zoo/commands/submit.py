@@ -73,7 +73,7 @@ def command(
     from zoo.commands.options import arena_settings
     from zoo.matches.plan import Work
     from zoo.submission.entering import Manner, enter
-    from zoo.submission.placement import Limits
+    from zoo.submission.placement import Until
     from zoo.submission.screen import submission_screen
     from zoo.submission.submission import Asked, open_submission
     from zoo.work.pool import limit_threads
@@ -86,7 +86,7 @@ def command(
     with Progress("parts", Console(stderr=True), quiet=as_json, at_once=False) as progress:
         submission = open_submission(path, Asked(name or "", author or "", where))
         work = Work(typed(), workers, progress.update)
-        outcome = enter(submission, Manner(Limits(width, budget), work, progress.say, dry_run))
+        outcome = enter(submission, Manner(Until(width, budget), work, progress.say, dry_run))
     if as_json:
         click.echo(json.dumps(outcome.to_json(), indent=1, allow_nan=False))
     else:

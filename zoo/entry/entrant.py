@@ -14,7 +14,7 @@ from leaderboard.records import EntrantRecord
 from zoo.entry import checkpoint as checkpoints
 from zoo.entry import submitted
 from zoo.entry.checkpoint import HOUSE, Checkpoint
-from zoo.entry.registry import AgentEntry, is_registered, load_agent
+from zoo.entry.registry import AGENTS, AgentEntry, load_agent, names
 from zoo.entry.settings import config_fields, read, split
 from zoo.errors import UserError, broke
 from zoo.sandbox.fault import AgentFault
@@ -138,7 +138,7 @@ def read_entrant(
 
     who, at, where = text.partition("@")
     name, *assignments = split(who) or [""]
-    label, entered = text, None if is_registered(name) else submitted.find(name, identity)
+    label, entered = text, None if name in names(AGENTS) else submitted.find(name, identity)
     if entered is not None:
         if at:
             raise UserError(f"{name} is a submission with weights of its own: leave out @{where}")

@@ -133,11 +133,6 @@ def names(group: str) -> Mapping[str, importlib.metadata.EntryPoint]:
     return dict(sorted(points.items()))
 
 
-def is_registered(text: str) -> bool:
-    """Whether an agent has this name by an entry point."""
-    return text in names(AGENTS)
-
-
 def load_agent(text: str) -> AgentEntry:
     """The agent that `text` names: a registered one, `module:Class`, `path.py:Class`, `axelrod:NAME`, or a submission.
 
@@ -145,7 +140,7 @@ def load_agent(text: str) -> AgentEntry:
         UserError: unknown name (with the nearest), not an agent, a library that is missing, or an agent that the zoo
             does not ship where this machine cannot keep it apart.
     """
-    if not is_registered(text) and (entered := submitted.find(text)) is not None:
+    if text not in names(AGENTS) and (entered := submitted.find(text)) is not None:
         return replace(load_agent(entered.text), name=entered.label)
     if _of_library(text):
         loaded, key = _load_foreign_agent(text)
@@ -230,12 +225,10 @@ def kind_of(text: str) -> Literal["agent", "arena"]:
     from agents.protocol import Agent
 
     agents, arenas = names(AGENTS), names(ARENAS)
-    if text in agents or _of_library(text):
+    if text in agents or _of_library(text) or (text not in arenas and submitted.find(text) is not None):
         return "agent"
     if text in arenas or text.partition(":")[0] in FOREIGN:
         return "arena"
-    if submitted.find(text) is not None:
-        return "agent"
     if ":" not in text:
         raise UserError(f"unknown agent or arena {text!r}; {nearest(text, [*agents, *arenas])}")
     source = _stranger(text)

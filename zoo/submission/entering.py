@@ -18,7 +18,7 @@ from zoo.entry.submitted import kept, tried
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.matches.plan import Work, call, time_now
 from zoo.play.blocks import arena_record
-from zoo.submission.placement import Limits, Placed, place, standing_version
+from zoo.submission.placement import Placed, Until, place, standing_version
 from zoo.submission.refusal import Refused
 from zoo.submission.shelf import shelve, staged
 from zoo.submission.submission import Submission
@@ -34,14 +34,14 @@ class Manner:
     """How a submission is entered.
 
     Attributes:
-        limits: how far its placement goes.
+        until: how far its placement goes.
         work: how it is played and recorded.
         say: given a line for each step that is done.
         dry_run: look at it and enter nothing.
         wrap: wrappers of a foreign arena.
     """
 
-    limits: Limits = field(default_factory=Limits)
+    until: Until = field(default_factory=Until)
     work: Work = field(default_factory=Work)
     say: Callable[[str], None] = _silent
     dry_run: bool = False
@@ -49,7 +49,7 @@ class Manner:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Entered:
     """What became of a submission; `version` and `placed` are None after a dry run.
 
     Attributes:
@@ -87,7 +87,7 @@ class Outcome:
         }
 
 
-def enter(submission: Submission, manner: Manner) -> Outcome:
+def enter(submission: Submission, manner: Manner) -> Entered:
     """Try a submission, enter it and place it. Typed again it goes on where it was stopped.
 
     Raises:
@@ -106,16 +106,16 @@ def enter(submission: Submission, manner: Manner) -> Outcome:
         if version is None and not manner.dry_run:
             version = _entered(submission, venue, store, entrant)
         if version is None:
-            return Outcome(submission, venue.identity, digest)
+            return Entered(submission, venue.identity, digest)
         if version.state != ENTERED:
             cure = "a changed agent is a new version"
             raise Refused("once", version.label, f"these files were entered, and it is {version.reason}", cure)
         manner.say(f"{'already entered' if already else 'entered'} as {version.label}")
         folder = kept(version).folder
         if manner.dry_run:
-            return Outcome(submission, venue.identity, digest, version, already, folder=folder)
-        placed = place(venue, store, version.label, manner.limits, manner.work)
-    return Outcome(submission, venue.identity, digest, version, already, placed, folder)
+            return Entered(submission, venue.identity, digest, version, already, folder=folder)
+        placed = place(venue, store, version.label, manner.until, manner.work)
+    return Entered(submission, venue.identity, digest, version, already, placed, folder)
 
 
 def _read(submission: Submission) -> str:

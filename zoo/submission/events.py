@@ -11,7 +11,7 @@ from leaderboard.store.store import Store
 from leaderboard.views.submissions import DISQUALIFIED, Version, named, versions
 from zoo.entry import checkpoint as checkpoints
 from zoo.entry.checkpoint import CARD, WEIGHTS
-from zoo.entry.registry import is_registered
+from zoo.entry.registry import AGENTS, names
 from zoo.entry.settings import split
 from zoo.entry.submitted import kept
 from zoo.entry.venue import ArenaChoice, Venue
@@ -77,7 +77,7 @@ def _files(store: Store, text: str, arena: str) -> Files:
     if version is not None:
         return read_shelf(kept(version).folder)
     name = split(text.partition("@")[0] or text)[0]
-    if not is_registered(name):
+    if name not in names(AGENTS):
         return open_submission(text, Asked(arena=arena)).kept
     if not arena and "@" not in text:
         raise UserError(f"{name} has a checkpoint for each arena: add --arena ARENA")

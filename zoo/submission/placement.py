@@ -28,7 +28,7 @@ _NEIGHBOURS = 2  # rows shown above and below
 
 
 @dataclass(frozen=True)
-class Limits:
+class Until:
     """When placement ends: the interval of mu is narrower than `width`, or `budget` CPU seconds are spent."""
 
     width: float = 1.0
@@ -36,7 +36,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Encounter:
+class WithPartner:
     """What an entrant got with one partner, and the partner with it, per episode; episodes that it spoiled by kind."""
 
     partner: str
@@ -65,7 +65,7 @@ class Placed:
     length: int | None
     cpu_s: float
     ended: str
-    encounters: tuple[Encounter, ...]
+    encounters: tuple[WithPartner, ...]
     board: Board | None
     rows: tuple[Row, ...]
 
@@ -85,7 +85,7 @@ class Placed:
         return {**data, "standing": [row.to_json() for row in self.rows]}
 
 
-def place(venue: Venue, store: Store, text: str, limits: Limits, work: Work) -> Placed:
+def place(venue: Venue, store: Store, text: str, until: Until, work: Work) -> Placed:
     """Play an entrant with everybody by whom it is compared, in rounds of a block with each.
 
     What was stopped goes on where it was. A round is played to its end, so that all partners count alike.
@@ -104,16 +104,16 @@ def place(venue: Venue, store: Store, text: str, limits: Limits, work: Work) -> 
         plan = MatchPlan(venue, (who,), panel, pairs, seed, 0, end)
         seconds = sum(play(plan, store, work))
         spent += seconds
-        if known := _widest(*_standing(store, venue, who.id)) <= limits.width:
+        if known := _widest(*_standing(store, venue, who.id)) <= until.width:
             break
         if not who.confined:
             break
-        if spent + seconds > limits.budget:
+        if spent + seconds > until.budget:
             break
-    spent += _panels_own(plan, store, work, limits.budget - spent)
+    spent += _panels_own(plan, store, work, until.budget - spent)
     board, rows = _standing(store, venue, who.id)
     run(plan, store, work)
-    ended = f"its interval of mu is narrower than {limits.width:g}" if known else "its time was up"
+    ended = f"its interval of mu is narrower than {until.width:g}" if known else "its time was up"
     if not who.confined:
         ended = f"it is not rated: agents are not kept apart at isolation {who.isolation}"
     blocks = store.blocks_of(plan.tasks)
@@ -167,7 +167,7 @@ def _widest(board: Board | None, rows: tuple[Row, ...]) -> float:
     return max(widths, default=np.inf) if board is not None and len(widths) == len(rows) else np.inf
 
 
-def _encounters(plan: MatchPlan, blocks: list[BlockRecord], store: Store, who: str) -> tuple[Encounter, ...]:
+def _encounters(plan: MatchPlan, blocks: list[BlockRecord], store: Store, who: str) -> tuple[WithPartner, ...]:
     """What everybody got, in the order of the pairings."""
     labels = unique_labels({one for ids in plan.ids for one in ids}, store.labels())
     lines = []
@@ -180,7 +180,7 @@ def _encounters(plan: MatchPlan, blocks: list[BlockRecord], store: Store, who: s
         )
         codes = np.concatenate([r.statuses for block in own for r in block.results if r.entrant == who])
         counts = {status.value: int((codes == status.code).sum()) for status in Status if status is not Status.DONE}
-        lines.append(Encounter(labels[other], mine, theirs, {name: n for name, n in counts.items() if n}))
+        lines.append(WithPartner(labels[other], mine, theirs, {name: n for name, n in counts.items() if n}))
     return tuple(lines)
 
 

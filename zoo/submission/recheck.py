@@ -27,7 +27,7 @@ from leaderboard.store.store import Store
 from leaderboard.views.board import board
 from zoo import home
 from zoo.entry import submitted
-from zoo.entry.registry import ARENAS, FOREIGN, is_registered, is_shipped, load_agent, names
+from zoo.entry.registry import AGENTS, ARENAS, FOREIGN, is_shipped, load_agent, names
 from zoo.entry.settings import config_fields
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
@@ -319,7 +319,7 @@ def _candidates(record: EntrantRecord) -> Iterator[str]:
     if is_shipped(record.agent) or is_shipped(name.partition(",")[0]):
         if is_shipped(name.partition(",")[0]):
             yield f"{name}{weights}"
-        if is_registered(record.agent):
+        if record.agent in names(AGENTS):
             yield f"{_with_settings(record)}{weights}"
         return
     attribute = record.agent.partition(",")[0].rpartition(":")[2]

@@ -13,11 +13,11 @@ from leaderboard.report.sheet import Column, Sheet, figures, labels
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.views.board import Row
 from leaderboard.views.submissions import Version
-from zoo.submission.entering import Outcome
+from zoo.submission.entering import Entered
 from zoo.submission.placement import Placed
 
 
-def submission_screen(outcome: Outcome) -> RenderableType:
+def submission_screen(outcome: Entered) -> RenderableType:
     """The report on a submission: what it did, where it stands, what was written, and where its log is."""
     name = outcome.submission.manifest.name
     if outcome.version is None:
