@@ -23,6 +23,7 @@ from leaderboard.store.store import Store
 from zoo.entry.declared import panel_for
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
+from zoo.play import luck
 from zoo.play.blocks import Task, play_block, play_groups
 from zoo.work.progress import Reading, Watch, unwatched
 
@@ -101,13 +102,14 @@ def verify(
 class _Done:
     """What was done so far.
 
-    `loose` counts the games that are not compared; `unknown` and `elsewhere` are the entrants and arenas that could not
-    be played again.
+    `loose` counts the games that are not compared, `secret` the blocks whose seed is another home's; `unknown` and
+    `elsewhere` are the entrants and arenas that could not be played again.
     """
 
     blocks: int = 0
     episodes: int = 0
     loose: int = 0
+    secret: int = 0
     differences: list[str] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
     elsewhere: set[str] = field(default_factory=set)
@@ -119,17 +121,23 @@ class _Done:
             lines.append(
                 f"blocks of {', '.join(sorted(self.elsewhere))}, which is {venue.identity} in this installation"
             )
+        if self.secret:
+            lines.append(f"{self.secret} blocks of {venue.identity} on secret seeds that this home does not hold")
         if self.unknown:
             labels = ", ".join(sorted(texts.label(who) for who in self.unknown))
             lines.append(f"blocks of {venue.identity} with entrants that are no longer as they were: {labels}")
-        self.unknown, self.elsewhere = set(), set()
+        self.unknown, self.elsewhere, self.secret = set(), set(), 0
         return lines
 
 
 def _groups(venue: Venue, texts: _Texts, blocks: Iterable[BlockRecord], done: _Done) -> list[list[Task]]:
     """The blocks that can be played again, those together that may be."""
     groups: list[list[Task]] = []
+    held = luck.secrets()
     for block in blocks:
+        if luck.is_secret(block.seed) and block.seed not in held:
+            done.secret += 1
+            continue
         if (block.arena, block.rules_version) != (venue.identity, RULES_VERSION):
             done.elsewhere.add(block.arena)
             continue

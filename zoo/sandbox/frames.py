@@ -15,6 +15,7 @@ import math
 import os
 import select
 import struct
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -56,9 +57,16 @@ class Ended(Exception):
     """The other side's end of the pipe is closed."""
 
 
+_packers = threading.local()
+
+
 def pack(message: Sequence[Any]) -> bytes:
     """A frame without its length."""
-    packed: bytes = msgpack.packb(message)
+    try:
+        packed: bytes = _packers.one.pack(message)
+    except AttributeError:
+        _packers.one = msgpack.Packer()
+        packed = _packers.one.pack(message)
     return packed
 
 
@@ -125,7 +133,7 @@ def from_bytes(content: bytes, code: int, shape: tuple[int, ...]) -> Tensor:
     kind, dtype = DTYPES[code]
     if len(content) != math.prod(shape) * kind.itemsize:
         raise Malformed(f"its answer holds {len(content):,} bytes for a tensor of shape {list(shape)}")
-    if dtype is torch.bool and content and max(content) > 1:
+    if dtype is torch.bool and content and np.frombuffer(content, np.uint8).max() > 1:
         raise Malformed("its answer holds truth values that are neither true nor false")
     return like(torch.empty(shape, dtype=dtype), content)
 

@@ -49,7 +49,7 @@ from zoo.sandbox.spawn import FarEnd, check_level
 #: Words that only objects of this process can give a learner.
 OBJECTS = frozenset({"policies", "simulator", "value"})
 #: Bytes that an agent's side may answer at most.
-SMALL, DECLARATION, NOTES, STATE, RESULT = 1 << 12, 1 << 18, 1 << 20, 1 << 29, 1 << 24
+SMALL, DECLARATION, NOTES, STATE, RESULT = 1 << 12, 1 << 18, 1 << 20, 1 << 28, 1 << 24
 NOTE = 1 << 10  # bytes of notes a row
 LONG, FLOAT = CODES[torch.long], CODES[torch.float32]
 _ITEMS = 10_000  # parameters, metrics, or lines of a report
@@ -142,18 +142,17 @@ class Remote(Agent):
         forms, content = shown.changes(timestep)
         spec = self.spec.seats[shown.seat]
         width = 8 if spec.actions else 4 * spec.action_dim
-        reply = self._ask(
-            *(ACT, shown.seat, memory.number, following.number, dropped, forms, content, notes),
-            limit=rows * (width + 4 * spec.message_dim) + (NOTES + NOTE * rows if notes else 0),
-            allowed=self.allowances.act + self.allowances.row * rows,
-            items=_EXTRAS,
-        )
+        limit = rows * (width + 4 * spec.message_dim) + (NOTES + NOTE * rows if notes else 0)
+        allowed = self.allowances.act + self.allowances.row * rows
+        asked = (ACT, shown.seat, memory.number, following.number, dropped, forms, content, notes)
         try:
-            value, message, extras = reply
+            value, message, extras = reply = self._far.ask(*asked, limit=limit, allowed=allowed, items=_EXTRAS)
             if spec.actions and type(value) is bytes and len(value) == width * rows and message is extras is None:
                 action = Action(torch.frombuffer(bytearray(value), dtype=torch.long) if rows else torch.empty(0).long())
             else:
                 action = self._action(reply, spec, rows)
+        except AgentFault as fault:
+            raise self._blamed(fault) from None
         except ValueError as error:
             text = str(error) if isinstance(error, Malformed) else "its answer is no action"
             raise self._invalid(text) from None
@@ -303,7 +302,8 @@ def remote_agent(source: Source) -> type[Remote]:
         try:
             far, says = _loaded(bare)
         except AgentFault as fault:
-            raise UserError(f"{source.entry} cannot be imported: {fault.message}") from fault
+            failed = "" if fault.status is Status.INVALID else f"{source.file} cannot be imported: "
+            raise UserError(failed + fault.message) from fault
         far.close()
         _classes[key] = _built(source, level, says)
     return _classes[key]

@@ -225,7 +225,7 @@ class FarEnd:
             AgentFault: anything else; the process is ended, and every later question gets the same answer.
         """
         if self.dead is not None:
-            raise self.dead
+            raise self.dead.with_traceback(None)
         number = self._draw()
         try:
             self.watch.start(allowed)
