@@ -57,8 +57,8 @@ class Counted:
         apart = [tally for tally in public if self._stranger(tally)]
         first_side = apart[0].side if apart else ""
         for seed in self.numbers:
-            of_seed = store.tallies(arena, mode, seed, partners, rebuild=rebuild)
-            kept += [tally for tally in of_seed if self._stranger(tally)]
+            secret = store.tallies(arena, mode, seed, partners, rebuild=rebuild)
+            kept += [tally for tally in secret if self._stranger(tally)]
         return kept, sum(tally.blocks + tally.repeated for tally in apart if tally.side == first_side)
 
     def _stranger(self, tally: Tally) -> bool:
