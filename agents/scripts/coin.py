@@ -6,59 +6,14 @@ they go right and down.
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
-from typing import Annotated, NamedTuple
-
 import torch
 from torch import Tensor
 
+from agents.parts.coin_walk import cooperate, take
 from agents.parts.policies.scripted import PureScript, Scripted, ScriptedPolicy
+from agents.parts.turns import Turns
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, State
 from arenas.protocol import Action, TimeStep
-from arenas.settings import Checked, Count, Range
-
-_OWN, _OTHER, _OWN_COIN, _FOREIGN_COIN = range(4)
-_RIGHT, _LEFT, _DOWN, _UP = range(4)
-_OPPOSITE = (_LEFT, _RIGHT, _UP, _DOWN)
-
-
-class _Ways(NamedTuple):
-    """From each cell of an n x n torus of P cells to a coin on each, number 0 for no coin and cell + 1 for one there.
-
-    Attributes:
-        numbers: float32 [P], 1 to P.
-        action: long [P, P + 1], the first step.
-        rank: long [P, P + 1]: the nearer the smaller, among equally near ones the first cell; no coin is the last.
-    """
-
-    numbers: Tensor
-    action: Tensor
-    rank: Tensor
-
-    def survey(self, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Where in the tables both coins of observations [..., 4, n, n] stand, long [...]."""
-        # a product with a vector is several times as fast as `argmax`, and exact: each channel shows one piece at most
-        channels = (seen[..., channel, :, :].flatten(-2) for channel in (_OWN, _OWN_COIN, _FOREIGN_COIN))
-        me, own, foreign = ((channel @ self.numbers).long() for channel in channels)
-        row = (me - 1).clamp_min(0) * self.action.shape[1]
-        return row + own, row + foreign
-
-
-@functools.cache
-def _ways(size: int, device: torch.device) -> _Ways:
-    n = size * size
-    cells = torch.arange(n)
-    me, coin = cells[:, None], cells[None, :]
-    down, right = (coin // size - me // size) % size, (coin % size - me % size) % size
-    steps = torch.minimum(down, size - down) + torch.minimum(right, size - right)
-    along_row = torch.where(right <= size - right, _RIGHT, _LEFT)
-    along_column = torch.where(down <= size - down, _DOWN, _UP)
-    action = torch.where(right != 0, along_row, along_column)
-    # without a coin: the way to cell 0, as if nothing were farther
-    action = torch.cat([action[:, :1], action], 1)
-    rank = torch.cat([torch.full((n, 1), n * n * n), steps * n + coin], 1)
-    return _Ways(1.0 + cells.to(device), action.to(device), rank.to(device))
 
 
 class Greedy(PureScript):
@@ -68,9 +23,7 @@ class Greedy(PureScript):
 
     def choose(self, seen: Tensor) -> Tensor:
         """Towards the coin that is nearer."""
-        ways = _ways(seen.shape[-1], seen.device)
-        own, foreign = ways.survey(seen)
-        return ways.action.take(torch.where(ways.rank.take(own) <= ways.rank.take(foreign), own, foreign))
+        return take(seen)
 
 
 class Cooperator(PureScript):
@@ -80,19 +33,7 @@ class Cooperator(PureScript):
 
     def choose(self, seen: Tensor) -> Tensor:
         """Towards the own coin, or away from the other."""
-        ways = _ways(seen.shape[-1], seen.device)
-        own, foreign = ways.survey(seen)
-        away = torch.tensor(_OPPOSITE, device=seen.device).take(ways.action.take(foreign))
-        return ways.action.take(own).where(own % ways.action.shape[1] != 0, away)
-
-
-@dataclass(frozen=True)
-class CooperateThenTakeConfig(Checked):
-    """Settings of `cooperate-then-take`, in updates of the learner that it meets."""
-
-    lesson: Count = 4  # how long it cooperates at first
-    harvest: Annotated[int | None, Range(1)] = 1  # how long it then takes every coin; none: for ever
-    again: Count = 1  # how long it cooperates between two harvests
+        return cooperate(seen)
 
 
 class CooperateThenTake(Agent):
@@ -101,8 +42,8 @@ class CooperateThenTake(Agent):
     Its lesson and its harvest are scripts: it looks at nothing but the number of updates.
     """
 
-    Config = CooperateThenTakeConfig
-    config: CooperateThenTakeConfig
+    Config = Turns
+    config: Turns
     learns = True
     replicated = True
     needs = frozenset({"discrete", "coin"})
@@ -115,10 +56,7 @@ class CooperateThenTake(Agent):
     @property
     def _script(self) -> Scripted:
         """Who plays at this update."""
-        config, after = self.config, int(self.clock) - self.config.lesson
-        if after < 0 or config.harvest is None:
-            return self._scripts[after >= 0]
-        return self._scripts[after % (config.harvest + config.again) < config.harvest]
+        return self._scripts[self.config.harvests(int(self.clock))]
 
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """Act by the script of this update."""

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, select, true
 from sqlalchemy.exc import IntegrityError
 
-from leaderboard.errors import OlderStoreError, StoreError
+from leaderboard.errors import NoRecordsError, OlderStoreError, StoreError
 from leaderboard.records import (
     RULES_VERSION,
     ArenaRecord,
@@ -224,6 +224,8 @@ class Store:
         seed: int | None = None,
         partners: Collection[str] | None = None,
         rules_version: int = RULES_VERSION,
+        *,
+        rebuild: bool = False,
     ) -> list[Tally]:
         """What the entrants of each pairing got from each other: all blocks of an arena and mode, summed up.
 
@@ -233,12 +235,13 @@ class Store:
             seed: count only blocks of this match seed, None for all.
             partners: hold the returns of episodes only of pairings with one of these; None of all.
             rules_version: count only blocks of this version.
+            rebuild: sum all blocks up again, also those whose sums are as they were kept.
         """
         where = {"arena": arena, "mode": mode, "rules_version": rules_version}
         where |= {} if seed is None else {"seed": seed}
         record = self.arena(arena)
         with self._reading() as connection:
-            made, wrong = tallies.read(connection, record, where, partners)
+            made, wrong = tallies.read(connection, record, where, partners, rebuild)
         if not wrong:
             return made
         if not self.read_only:
@@ -249,10 +252,7 @@ class Store:
                 return tallies.read(connection, record, where, partners)[0]
         kept = [tally for tally in made if (tally.first, tally.second, tally.seed) not in wrong]
         with self._reading() as connection:
-            for key in sorted(wrong, key=str):
-                same = {**where, **dict(zip(("first", "second", "seed"), key, strict=True))}
-                kept += tallies.again(connection, record, same)
-        return kept
+            return kept + [x for key in sorted(wrong, key=str) for x in tallies.again(connection, record, where, key)]
 
     def unsound(self) -> list[str]:
         """A line for every record that was damaged or edited; empty where all are as they were recorded."""
@@ -385,7 +385,7 @@ def _contradicts(table: str, id: str, changed: Sequence[str]) -> StoreError:
 def _check_readable(connection: Connection) -> None:
     version = version_of(connection)
     if version == 0:
-        raise StoreError("no records yet; play a match first")
+        raise NoRecordsError("no records yet; play a match first")
     check_version(version)
     if version < current_version():
         raise OlderStoreError("written by an older release; open it once for writing, which brings it up to date")

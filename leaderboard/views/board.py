@@ -149,7 +149,8 @@ def board(
         mode: "play" for frozen entrants, "learn" for learning ones; the two are never mixed.
         seed: count only blocks of this match seed, None for all. A public board should name its seed: if everybody's
             own seeds counted, one could play until lucky.
-        rebuild: compute again, and overwrite the cache; the result is the same bytes.
+        rebuild: compute again from the blocks themselves, and overwrite the cache and the sums that were kept; the
+            result is the same bytes, unless somebody changed these.
 
     Raises:
         StoreError: the arena is unknown, or the store cannot be read.
@@ -172,7 +173,7 @@ def board(
     needed = panel.entrants if panel else None if mode == "learn" else ()
     made = make_board(
         arena,
-        store.tallies(arena_id, mode, seed, needed),
+        store.tallies(arena_id, mode, seed, needed, rebuild=rebuild),
         panel,
         mode=mode,
         seed=seed,

@@ -115,7 +115,7 @@ def folder(path: Path) -> None:
 @pytest.mark.parametrize("harm", [garbage, truncated, newer, folder])
 def test_broken_database(harm: Callable[[Path], None], command: str, zoo: Zoo, refused: Refused, zoo_home: str) -> None:
     path = Path(zoo_home) / "records.sqlite"
-    zoo("match", "grim", "random", *IPD)
+    zoo("match", "grim", "random", *IPD, "--panel", "grim,random")
     harm(path)
     before = path.read_bytes() if path.is_file() else None
     assert str(path) in refused(*(("match", "grim", "random", *IPD) if command == "match" else ("leaderboard",)))
@@ -123,7 +123,7 @@ def test_broken_database(harm: Callable[[Path], None], command: str, zoo: Zoo, r
 
 
 def test_read_only_database(zoo: Zoo, refused: Refused, zoo_home: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    zoo("match", "grim", "random", *IPD)
+    zoo("match", "grim", "random", *IPD, "--panel", "grim,random")
     path = Path(zoo_home) / "records.sqlite"
     monkeypatch.setenv("ZOO_HOME", f"sqlite:///file:{path}?mode=ro&uri=true")
     assert "is read-only; make the file and its folder writable" in refused("match", "grim", "random", *IPD)

@@ -66,22 +66,25 @@ class Entrant:
     ) -> dict[str, Agent]:
         """Seat -> the agent that plays it; one object per seat, per side, or for all, as the class `owns`.
 
-        With `replicas` a learner that starts from scratch is so many in one; all others serve any number as they are.
+        With `replicas` a learner that starts from scratch is so many in one, where need be one beside the other; all
+        others serve any number as they are.
 
         Raises:
             UserError: the agent refuses this game or breaks, or the checkpoint does not fit it or lacks a seat.
         """
+        from agents.parts.one_by_one import one_by_one
         from agents.randomness import derive
 
         owns = self.entry.agent.owns
         fresh = replicas if self.entry.agent.learns and self.checkpoint is None else 1
+        kind = self.entry.agent if fresh == 1 or self.entry.agent.replicated else one_by_one(self.entry.agent)
         groups: dict[str, list[str]] = {}
         for seat in seats:
             groups.setdefault({"seat": seat, "side": spec.seats[seat].side, "all": ""}[owns], []).append(seat)
         players: dict[str, Agent] = {}
         for members in map(tuple, groups.values()):
             try:
-                agent = self.entry.agent.make(spec, members, self.config, derive(seed, *members), device, fresh)
+                agent = kind.make(spec, members, self.config, derive(seed, *members), device, fresh)
             except ValueError as error:  # how an agent refuses a game that it does not know
                 raise UserError(f"{self.label}: {' '.join(str(error).split())}") from error
             except (Exception, SystemExit) as error:  # an agent may be anybody's and fail in any way

@@ -79,7 +79,7 @@ class Venue:
         """
         key = (text, learning)
         if key not in self._entrants:
-            plain = plain_text(text, self.identity)
+            plain = plain_text(text, self.identity, learning=learning)
             entrant = read_entrant(plain, self.arena(), self.identity, learning=learning)
             self._entrants[key] = entrant if plain == text else replace(entrant, label=text)
         return self._entrants[key]
