@@ -192,7 +192,8 @@ def test_who_rewrites_its_opponent_gains_nothing(students: Path) -> None:
 
 
 def test_the_level_and_the_cpu_time_are_recorded(students: Path, zoo: Zoo) -> None:
-    zoo("match", "students.py:Plain", "grim", *GAME, "--episodes", 2)
+    told = zoo("match", "students.py:Plain", "grim", *GAME, "--episodes", 2, "--json").json
+    assert list(told["isolation"]) == ["students.py:Plain"]
     with Store(home.records(), read_only=True) as store:
         strangers = {record.id for record in store.entrants() if record.provenance.get("stranger")}
         labels = store.labels()

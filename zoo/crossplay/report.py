@@ -111,7 +111,6 @@ class CrossReport:
             "unit": "games won" if games else "own return per episode",
             "opponents": opponents,
             "episodes": matrix.episodes,
-            "faults": {text: dict(of) for text, of in matrix.faults.items()},
             "seed": matrix.seed,
             "alpha": self.alpha,
             "sides": raw["sides"],

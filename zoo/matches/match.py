@@ -90,6 +90,7 @@ class Summary(Heading):
     steps: int  # environment steps of this match and its comparison
     cpu_s: float  # of this invocation, which reads from the records what was played before
     length: int | None  # steps of every episode, None where they differ
+    isolation: dict[str, str]  # label of an entrant in a process of its own -> how that was confined
     trained_elsewhere: dict[str, str]  # label of an entrant -> other settings of the game in which it was trained
     seats: list[SeatLine]
     comparisons: list[Comparison]
@@ -133,6 +134,7 @@ def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: flo
         steps=sum(int(of_seat.sum()) for of_seat in lengths) // len(plan.venue.spec.seats),
         cpu_s=cpu_s,
         length=one.pop() if len(one) == 1 else None,
+        isolation={labels[r.entrant]: r.isolation for b in own for r in b.results if r.isolation != "trusted"},
         trained_elsewhere={
             labels[who.id]: who.checkpoint.card.arena
             for who in plan.entrants

@@ -30,6 +30,8 @@ def match_screen(summary: Summary, note: str = "") -> RenderableType:
     if summary.first_episode:
         title.append(f", from episode {summary.first_episode} on", "not bold")
     parts: list[RenderableType] = [title, Text(), _seats(summary)]
+    for name, level in summary.isolation.items():
+        parts.append(Text(clean(f"{name} ran in a process of its own: {level}."), style="dim"))
     for name, arena in summary.trained_elsewhere.items():
         parts.append(Text(clean(f"{name} was trained in {arena}."), style="dim"))
     for comparison in summary.comparisons:
