@@ -116,6 +116,8 @@ def _explain(error: Exception) -> int:
         line = extra
     elif isinstance(error, _faults()):
         line = str(error)
+    elif line := _agents_fault(error):
+        pass
     else:
         raise error
     click.echo(f"zoo: {' '.join(line.split())}", err=True)
@@ -128,9 +130,16 @@ def _faults() -> tuple[type[Exception], ...]:
     from zoo.errors import UserError
 
     protocol = sys.modules.get("arenas.protocol")  # where it was not imported, nothing can have raised its error
+    return (UserError, StoreError, *([protocol.ArenaError] if protocol else []))
+
+
+def _agents_fault(error: Exception) -> str:
+    """What an agent in a process of its own did wrong outside a match, where nobody goes on without it."""
     sandbox = sys.modules.get("zoo.sandbox.fault")
-    named = [*([protocol.ArenaError] if protocol else []), *([sandbox.AgentFault] if sandbox else [])]
-    return (UserError, StoreError, *named)
+    if sandbox is None or not isinstance(error, sandbox.AgentFault):
+        return ""
+    where = f" in seat {', '.join(error.seats)}" if error.seats else ""
+    return f"the agent{where} failed: {error.status}: {error.message}"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, inspect, select, text
 
-from leaderboard.errors import OlderStoreError, StoreError
+from leaderboard.errors import NoRecordsError, OlderStoreError, StoreError
 from leaderboard.records import canonical
 from leaderboard.store import schema
 from leaderboard.store.rows import block_content, content
@@ -164,7 +164,7 @@ def check_readable(connection: Connection) -> None:
     """
     version = version_of(connection)
     if version == 0:
-        raise StoreError("no records yet; play a match first")
+        raise NoRecordsError("no records yet; play a match first")
     check_version(version)
     if version < current_version():
         raise OlderStoreError("written by an older release; open it once for writing, which brings it up to date")

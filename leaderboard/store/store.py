@@ -234,6 +234,8 @@ class Store:
         seed: int | None = None,
         partners: Collection[str] | None = None,
         rules_version: int = RULES_VERSION,
+        *,
+        rebuild: bool = False,
     ) -> list[Tally]:
         """What the entrants of each pairing got from each other: all blocks of an arena and mode, summed up.
 
@@ -243,12 +245,13 @@ class Store:
             seed: count only blocks of this match seed, None for all.
             partners: hold the returns of episodes only of pairings with one of these; None of all.
             rules_version: count only blocks of this version.
+            rebuild: sum all blocks up again, also those whose sums are as they were kept.
         """
         where = {"arena": arena, "mode": mode, "rules_version": rules_version}
         where |= {} if seed is None else {"seed": seed}
         record = self.arena(arena)
         with self._reading() as connection:
-            made, wrong = tallies.read(connection, record, where, partners)
+            made, wrong = tallies.read(connection, record, where, partners, rebuild)
         if not wrong:
             return made
         if not self.read_only:
@@ -259,10 +262,7 @@ class Store:
                 return tallies.read(connection, record, where, partners)[0]
         kept = [tally for tally in made if (tally.first, tally.second, tally.seed) not in wrong]
         with self._reading() as connection:
-            for key in sorted(wrong, key=str):
-                same = {**where, **dict(zip(("first", "second", "seed"), key, strict=True))}
-                kept += tallies.again(connection, record, same)
-        return kept
+            return kept + [x for key in sorted(wrong, key=str) for x in tallies.again(connection, record, where, key)]
 
     def unsound(self) -> list[str]:
         """A line for every record that was damaged or edited; empty where all are as they were recorded."""

@@ -163,7 +163,8 @@ def board(
         mode: "play" for frozen entrants, "learn" for learning ones; the two are never mixed.
         seed: count only blocks of this match seed, None for all, `RATED` for those that are rated, see `views.rated`. A
             public board counts no other: if everybody's own seeds counted, one could play until lucky.
-        rebuild: compute again, and overwrite the cache; the result is the same bytes.
+        rebuild: compute again from the blocks themselves, and overwrite the cache and the sums that were kept; the
+            result is the same bytes, unless somebody changed these.
 
     Raises:
         StoreError: the arena is unknown, or the store cannot be read.
@@ -185,7 +186,7 @@ def board(
         return Board.from_json(text)
 
     needed = panel.entrants if panel else None if mode == "learn" else ()
-    tallies, not_rated = chosen.tallies(store, arena_id, mode, needed)
+    tallies, not_rated = chosen.tallies(store, arena_id, mode, needed, rebuild=rebuild)
     made = make_board(
         arena,
         tallies,

@@ -39,19 +39,26 @@ class Counted:
         return [store.block_state(arena, mode, seed) for seed in (PUBLIC_SEED, *self.numbers)]
 
     def tallies(
-        self, store: "Store", arena: str, mode: str, partners: Collection[str] | None = None
+        self,
+        store: "Store",
+        arena: str,
+        mode: str,
+        partners: Collection[str] | None = None,
+        *,
+        rebuild: bool = False,
     ) -> tuple[list[Tally], int]:
         """The tallies of these blocks, see `Store.tallies`, and how many blocks of strangers were left out."""
         if self.seed != RATED:
-            return store.tallies(arena, mode, self.seed, partners), 0
-        public = store.tallies(arena, mode, PUBLIC_SEED, partners)
+            return store.tallies(arena, mode, self.seed, partners, rebuild=rebuild), 0
+        public = store.tallies(arena, mode, PUBLIC_SEED, partners, rebuild=rebuild)
         if not self.strangers:
             return public, 0
         kept = [tally for tally in public if not self._stranger(tally)]
         apart = [tally for tally in public if self._stranger(tally)]
         first_side = apart[0].side if apart else ""
         for seed in self.numbers:
-            kept += [tally for tally in store.tallies(arena, mode, seed, partners) if self._stranger(tally)]
+            secret = store.tallies(arena, mode, seed, partners, rebuild=rebuild)
+            kept += [tally for tally in secret if self._stranger(tally)]
         return kept, sum(tally.blocks + tally.repeated for tally in apart if tally.side == first_side)
 
     def _stranger(self, tally: Tally) -> bool:

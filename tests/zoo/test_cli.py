@@ -29,6 +29,8 @@ HOUSE = Path(__file__).resolve().parents[2]
 NAMES = [["agents", "--names"], ["arenas", "--names"]]
 LISTS = [["agents"], ["agents", "--json"], ["arenas"], ["reproduce", "--list"]]
 HELP = [[name, "--help"] for name in COMMANDS]
+#: A game that is played at once, of few steps and with a small panel.
+SHORT = ["--arena", "ipd", "--set", "arena.max_steps=5", "--panel", "grim,random", "--episodes", "4"]
 #: Runs commands one after another and says of each what it printed, and which packages are imported by then.
 _TELL = """
 import contextlib, io, json, sys
@@ -137,7 +139,7 @@ def test_json_has_one_spelling(capsys: pytest.CaptureFixture[str]) -> None:
         "panel",
         "verify",
     }
-    words = ["tournament", "random", "grim", "--arena", "ipd", "--episodes", "4"]
+    words = ["tournament", "random", "grim", *SHORT]
     long, short, plain = (CliRunner().invoke(cli, [*words, *form]) for form in (["--format", "json"], ["--json"], []))
     assert json.loads(short.stdout) == json.loads(long.stdout)
     assert "{" not in plain.stdout
@@ -173,7 +175,7 @@ def test_entries_of_other_packages_are_listed(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_the_leaderboard_imports_no_torch() -> None:
-    played = CliRunner().invoke(cli, ["match", "random", "grim", "--arena", "ipd", "--episodes", "4"])
+    played = CliRunner().invoke(cli, ["match", "random", "grim", *SHORT])
     assert played.exit_code == 0, played.output
     ((output, loaded),) = packages_after(["leaderboard", "--arena", "ipd"])
     assert "random" in output

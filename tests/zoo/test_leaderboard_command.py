@@ -26,9 +26,9 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZOO_HOME", str(folder))
         for words in (
-            "greedy cooperator --arena coin",
-            "greedy cooperator --arena coin --set arena.size=4",
-            "grim random --arena ipd --set arena.max_steps=5",
+            "greedy cooperator --arena coin --panel greedy,cooperator",
+            "greedy cooperator --arena coin --set arena.size=4 --panel greedy,cooperator",
+            "grim random --arena ipd --set arena.max_steps=5 --panel grim,random",
         ):
             with pytest.raises(SystemExit) as end:
                 main(["match", *words.split(), "--episodes", "5"])

@@ -6,6 +6,7 @@ import itertools
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -141,3 +142,22 @@ def test_against_a_policy_that_it_cannot_answer_it_takes_every_coin() -> None:
     assert torch.allclose(
         greedy.probabilities(steps["blue"]), mine.probabilities_in(torch.full((4,), 2), steps["blue"])
     )
+
+
+def test_panels_hold_nemeses_as_who_they_are_and_reciprocity_stays_first() -> None:
+    coin, ipd = (declared.panel_for(Venue(ArenaChoice(arena))) for arena in ("coin", "ipd"))
+    assert coin is not None and ipd is not None
+    for panel in (coin, ipd):
+        assert "best-response@lola" in panel.members
+        assert not any(member.startswith("nemesis:") for member in panel.members)
+    order = ranking(coin)
+    assert order[0].startswith("advantage-alignment") and "greedy" not in order[:3]
+    order = ranking(ipd)
+    reciprocators = ("tit-for-tat", "grim", "win-stay-lose-shift", "lola", "lola@seed-1")
+    assert max(map(order.index, reciprocators)) < order.index("always-defect")
+
+
+def ranking(panel: declared.Panel) -> list[str]:
+    """The members by what they earn over the panel."""
+    earned = np.array(panel.details["matrix"][""]) @ np.array(panel.weights[""])
+    return [panel.members[i] for i in np.argsort(-earned)]

@@ -32,7 +32,7 @@ Examples:
 @click.option("--wide", is_flag=True, help="Every column, in as many tables as it takes.")
 @click.option("--columns", metavar="NAME,...", help="These columns instead, by their names in --json.")
 @click.option("--game", is_flag=True, help="The game behind the numbers: places under other weights, and cycles.")
-@click.option("--rebuild", is_flag=True, help="Recompute from the records instead of reading the cache.")
+@click.option("--rebuild", is_flag=True, help="Recompute from the blocks, not from the cache or from kept sums.")
 def command(
     arena: str | None,
     form: str,

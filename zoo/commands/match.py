@@ -171,14 +171,14 @@ def _play(
 
 def _carry_panel(venue: Venue, store: Store) -> None:
     """What is not recorded is judged by the panel that the records have, too."""
-    from leaderboard.errors import StoreError
+    from leaderboard.errors import NoRecordsError
     from zoo import home
     from zoo.matches.panel import carry_panel
 
     try:
         kept = home.read_records()
-    except StoreError:
-        return  # nothing is recorded
+    except NoRecordsError:
+        return
     with kept:
         carry_panel(venue, kept, store)
 

@@ -77,6 +77,8 @@ def _texts(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
             texts[-1] += f",{part}"
         elif part.strip():
             texts.append(part.strip())
+    if value is not None and not texts:
+        raise click.BadParameter("name the partners, with commas between them", ctx, parameter)
     return tuple(texts)
 
 

@@ -126,7 +126,7 @@ def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: flo
         seed=plan.seed,
         commitment=secret.commitment if (secret := luck.epoch(plan.seed)) is not None else None,
         rated=rated,
-        not_rated=_not_rated(plan) if recorded and not rated else "",
+        not_rated="" if plan.rated else _not_rated(plan),
         recorded=recorded,
         first_episode=plan.first_episode,
         episodes=plan.episodes,

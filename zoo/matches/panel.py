@@ -9,7 +9,9 @@ often as it would be met where strategies that pay are copied, and an exploiter 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -168,9 +170,8 @@ def renew(
         "command": work.command,
         "matrix": {side: [_rounded(row) for row in _in_order(venue, field, texts)] for side, field in fields.items()},
     }
-    panel = Panel(
-        f"{venue.identity}/panel-{before + 1}", tuple(texts), weights, scale, _anchors(venue, fields, texts), details
-    )
+    members, anchors = tuple(map(anywhere, texts)), _anchors(venue, fields, texts)
+    panel = Panel(f"{venue.identity}/panel-{before + 1}", members, weights, scale, anchors, details)
     store.add(record_of(venue, panel))
     return panel
 
@@ -181,6 +182,18 @@ def newest_number(venue: Venue, store: Store) -> int:
     record = store.panel(venue.identity)
     numbers = [declared.number if declared else 0]
     return max([*numbers, int(record.id.rpartition("-")[2]) if record else 0])
+
+
+def anywhere(text: str) -> str:
+    """The entrant's text as it is read the same from any folder: with the full paths of its file and checkpoint."""
+    who, at, where = text.partition("@")
+    if at and Path(where).exists():
+        where = os.path.abspath(where)
+    name, comma, settings = who.partition(",")
+    place, colon, attribute = name.rpartition(":")
+    if place.endswith(".py"):
+        name = os.path.abspath(Path(place).expanduser()) + colon + attribute
+    return name + comma + settings + at + where
 
 
 def _needs_none(venue: Venue) -> UserError:

@@ -38,7 +38,7 @@ def match_screen(summary: Summary, note: str = "") -> RenderableType:
         parts += [Text(), Text("Rating", style="bold"), change_view(summary.rating)]
         if all(change.rank_after is None for change in summary.rating):
             parts.append(Text("Unranked: no panel was met here; --panel A,B,C makes one.", style="dim"))
-    rated = f"; not rated: {summary.not_rated}" if summary.not_rated else ""
+    rated = f"; not rated: {summary.not_rated}" if summary.not_rated and summary.recorded else ""
     work = f"{_kept(summary)}{rated}; {plural(summary.steps, 'step')}, {summary.cpu_s:.1f} CPU s"
     return Group(*parts, Text(), Text(f"{work}; {note}" if note else work, style="dim"))
 

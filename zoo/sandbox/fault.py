@@ -27,3 +27,6 @@ class AgentFault(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def __reduce__(self) -> tuple[type[AgentFault], tuple[object, ...]]:
+        return AgentFault, (self.status, self.message, self.log, self.retry, self.seats)  # it may cross to a pool

@@ -302,7 +302,8 @@ def remote_agent(source: Source) -> type[Remote]:
         try:
             far, says = _loaded(bare)
         except AgentFault as fault:
-            raise UserError(f"{source.entry} cannot be imported: {fault.message}") from fault
+            failed = "" if fault.status is Status.INVALID else f"{source.file} cannot be imported: "
+            raise UserError(failed + fault.message) from fault
         far.close()
         _classes[key] = _built(source, level, says)
     return _classes[key]

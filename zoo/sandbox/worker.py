@@ -21,7 +21,7 @@ from torch import Tensor
 
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, Trajectory
 from arenas.protocol import Action, SeatSpec, TimeStep
-from zoo.errors import place
+from zoo.errors import nearest, place
 from zoo.sandbox import frames
 from zoo.sandbox.declare import describe
 from zoo.sandbox.frames import FAULT, OK, REFUSED, Ended, as_tensor, as_tensors, content_of, like, tensors_as_data
@@ -194,10 +194,11 @@ def _import(folder: Path, file: str, attribute: str) -> type[Agent]:
     else:
         module = _import_file(folder / file, parts[-1])
     if not hasattr(module, attribute):
-        raise Unfit(f"{file} has no {attribute!r}")
+        public = [name for name in vars(module) if not name.startswith("_")]
+        raise Unfit(f"{file} has no {attribute!r}; {nearest(attribute, public)}")
     kind = getattr(module, attribute)
     if not (isinstance(kind, type) and issubclass(kind, Agent)):
-        raise Unfit(f"{attribute} in {file} is not an agent: expected a subclass of agents.protocol.Agent")
+        raise Unfit(f"{file}:{attribute} is not an agent: expected a subclass of agents.protocol.Agent")
     return kind
 
 
