@@ -69,6 +69,8 @@ def supported(level: str) -> str | None:
         return "this kernel has no Landlock (Linux 5.13 or later has), or the container around hides it"
     if level == "container":
         return "processes in a container of their own are not built yet, and level strict needs none"
+    if identity.stuck_as_root():
+        return "root may not become another user here, and nothing limits root's threads; be a common user instead"
     return _exposed()
 
 

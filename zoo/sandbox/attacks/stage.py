@@ -27,8 +27,8 @@ from zoo.sandbox.attacks.base import WON
 
 #: Folders elsewhere that every user may write to.
 _OPEN = ("/tmp", "/dev/shm")
-#: A process that does nothing; its environment holds the secret.
-_VICTIM = ("sleep", "3600")
+#: A process that waits for its input to end, as it does when this process ends; its environment holds the secret.
+_VICTIM = ("cat",)
 
 
 class Stage:
@@ -47,8 +47,7 @@ class Stage:
         # what attacks would leave behind elsewhere; other stages may be set up at the same time
         self._litter = [f"{folder}/zoo-attack-{self.secret[-12:]}" for folder in _OPEN]
         self._write_files()
-        self._victim = subprocess.Popen(_VICTIM, env={"SECRET": self.secret}, start_new_session=True)
-        self._limits = self._victims_limits()
+        self._start_victim()
         self._listen()
         os.environ["ZOO_STAGE_SECRET"] = self.secret
         self._before = self._look()
@@ -56,8 +55,7 @@ class Stage:
 
     def __exit__(self, *error: object) -> None:
         os.environ.pop("ZOO_STAGE_SECRET", None)
-        self._victim.kill()
-        self._victim.wait()
+        self._end_victim()
         for server in self._servers.values():
             server.close()
         os.close(self._pipe)
@@ -169,12 +167,24 @@ class Stage:
         for name in ("target", "kept"):
             (self.folder / "drop" / name).write_text(self.secret)
             (self.folder / "drop" / name).chmod(0o666)
-        self._victim.kill()
-        self._victim.wait()
-        self._victim = subprocess.Popen(_VICTIM, env={"SECRET": self.secret}, start_new_session=True)
+        self._end_victim()
+        self._start_victim()
         self.aims["others"] = [self._victim.pid]
-        self._limits = self._victims_limits()
         self._before = self._look()
+
+    def _start_victim(self) -> None:
+        self._victim = subprocess.Popen(
+            _VICTIM,
+            env={"SECRET": self.secret},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._limits = self._victims_limits()
+
+    def _end_victim(self) -> None:
+        self._victim.kill()
+        self._victim.communicate()
 
     def _victims_limits(self) -> list[tuple[int, int]]:
         try:
