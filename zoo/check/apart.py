@@ -31,7 +31,7 @@ def findings_apart(entry: AgentEntry, agent: str, arena: str, settings: Sequence
             except AgentFault as fault:
                 there = {"error": fault.message}
         try:
-            _, _, word, reason = kind.call(name_of(inside.next_finding), *about, first, there)
+            word, reason = kind.call(name_of(inside.next_finding), *about, at, at == first, there)
             said: dict[str, Verdict] = {"failed": Failed(reason), "not applicable": NotApplicable(reason)}
             verdict = said.get(word, Passed())
         except AgentFault as fault:
