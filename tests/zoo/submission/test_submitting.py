@@ -336,3 +336,10 @@ def test_templates_are_data_of_the_package() -> None:
     names = {path.name for path in (Path(starter.__file__).parent / "templates").iterdir()}
     assert names == {"agent.py.template", "arena.py.template", "zoo.toml.template"}
     assert cli is not None
+
+
+def test_the_page_shows_what_is_printed() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "submissions.md").read_text()
+    block = re.search(r"<!-- submit -->\n```sh\n(.*?)```", page, re.DOTALL)
+    assert block is not None
+    assert block[1].splitlines() == ["zoo new agent my-learner", *starter.new_agent("my-learner", "ipd").then]
