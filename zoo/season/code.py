@@ -57,6 +57,8 @@ _ATTRIBUTES = {
     "modules": "modules in memory",
     "__subclasses__": "other code in memory",
 }
+#: What Python raises at a tree that is deeper than it can go.
+_TOO_DEEP = (RecursionError, MemoryError)
 _SETTERS = ("setattr", "delattr")
 #: Methods that read or write files wherever they are called.
 _FILES = {"read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "glob", "rglob", "listdir", "scandir"}
@@ -79,17 +81,18 @@ def reaches(files: Mapping[str, str]) -> list[Reach]:
     found = []
     for name, text in sorted(files.items()):
         try:
-            tree = ast.parse(text)
+            found += _of_file(name, ast.parse(text))
         except (SyntaxError, ValueError):
             continue
-        modules = dict(_modules(tree))
-        seen: set[tuple[int, str]] = set()
-        for node in ast.walk(tree):
-            for what in _reaches(node, modules):
-                if (node.lineno, what) not in seen:  # type: ignore[attr-defined]
-                    seen.add((node.lineno, what))  # type: ignore[attr-defined]
-                    found.append(Reach(name, node.lineno, what))  # type: ignore[attr-defined]
+        except _TOO_DEEP:
+            found.append(Reach(name, 1, "is nested too deeply to be read: hides what it does"))
     return sorted(found, key=lambda reach: (reach.file, reach.line, reach.what))
+
+
+def _of_file(name: str, tree: ast.Module) -> list[Reach]:
+    modules = dict(_modules(tree))
+    found = {(node.lineno, what) for node in ast.walk(tree) for what in _reaches(node, modules)}  # type: ignore[attr-defined]
+    return [Reach(name, line, what) for line, what in sorted(found)]
 
 
 def _modules(tree: ast.Module) -> Iterator[tuple[str, str]]:
@@ -146,7 +149,7 @@ def program(files: Mapping[str, str]) -> Program:
     for text in files.values():
         try:
             words = tuple(_words(_bare(ast.parse(text))))
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, *_TOO_DEEP):
             continue
         runs |= {words[at : at + _RUN] for at in range(max(len(words) - _RUN + 1, 0))}
     return frozenset(runs)

@@ -20,6 +20,7 @@ import numpy as np
 from leaderboard.records import BlockRecord, Status
 from leaderboard.statistics.tally import Tally
 from leaderboard.store.store import Store
+from zoo.errors import UserError
 from zoo.matches.panel import newest
 from zoo.matches.plan import MatchPlan, Pairing, Work, ordered, run
 from zoo.matches.tournament import round_robin
@@ -59,7 +60,8 @@ def run_season(season: Season, store: Store, work: Work, now: datetime, minutes:
         UserError: the season has ended, nobody has entered, or a partner breaks.
     """
     season.check_open()
-    standing = counted(entries(season, store))
+    if not (standing := counted(entries(season, store))):
+        raise UserError(f"nobody has entered season {season.name}: `zoo season submit {season.name} PATH`")
     limit = season.rules.minutes if minutes is None else minutes
     timed = replace(work, watch=_until(work, time.monotonic() + 60 * limit)) if limit else work
     before = _blocks(season, store)
@@ -91,7 +93,7 @@ def plans(season: Season, store: Store, standing: Sequence[SeasonEntry], now: da
         yield _plan(season, store, standing, pairs, _first_episode(season, now))
     out = {entry.text for entry in broken(season, store, standing, now)}
     sound = [text for text in texts if text not in out]
-    for number in range(season.rules.rounds):
+    for number in range(season.rules.rounds) if sound else ():
         first_episode = _first_episode(season, now) + number * season.rules.episodes
         yield _plan(season, store, standing, round_robin(sound, season.partners), first_episode)
 

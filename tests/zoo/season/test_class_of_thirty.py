@@ -13,10 +13,10 @@ from tests.zoo.season.thirty import CHEATING, COPIES, CRASHING, HONEST, STALLING
 RULES = """\
 name = "class"
 arena = "ipd"
-settings = ["max_steps=30"]
+settings = ["max_steps=50"]
 deadline = 2099-03-01T12:00:00Z
-episodes = 4
-partners = ["tit-for-tat", "always-defect", "always-cooperate", "grim", "random", "win-stay-lose-shift"]
+rounds = 1
+episodes = 5
 hidden = ["memory-one,cd=0.6"]
 """
 

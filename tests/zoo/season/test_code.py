@@ -62,6 +62,15 @@ def test_a_reach_is_named(source: str, what: str) -> None:
     assert what in str(reaches({"a.py": source})[0])
 
 
+@pytest.mark.parametrize(
+    "source", ["x = a" + ".b" * 50_000, "x = " + "(" * 5_000 + ")" * 5_000, "x = " + "-" * 50_000 + "1"]
+)
+def test_a_tree_without_end_stops_nobody(source: str) -> None:
+    found = reaches({"a.py": f"import os as a\n{source}.environ.x = 1"})
+    assert all("hides what it does" in str(reach) or "environ" in str(reach) for reach in found)
+    assert len(program({"a.py": source, "b.py": HONEST["jon"]})) >= len(program({"b.py": HONEST["jon"]}))
+
+
 def test_what_cannot_be_parsed_says_nothing() -> None:
     assert reaches({"a.py": "def"}) == []
     assert program({"a.py": "def"}) == frozenset()

@@ -126,6 +126,40 @@ def test_the_board_has_places_faults_and_no_secret(played: Season) -> None:
     assert "RuntimeError: oops" in board.marks[0].what
 
 
+NOSY = """
+from agents.protocol import Agent
+
+class Nosy(Agent):
+    \"\"\"Looks where it must not.\"\"\"
+
+    def act(self, timestep, memory):
+        return open("/etc/passwd").read(), memory
+"""
+
+
+def test_who_tries_what_is_forbidden_is_named(fresh: Season, tmp_path: Path) -> None:
+    enter(fresh, tmp_path, "nosy", NOSY)
+    with at_home(fresh) as store:
+        run_season(fresh, store, Work(), AFTER)
+        marks = {mark.kind: mark.what for mark in standings(fresh, store, AFTER).marks}
+    assert marks.keys() == {"broken", "forbidden", "reaches"}
+    assert "PermissionError" in marks["forbidden"]
+    assert marks["reaches"] == "calls open: files (nosy.py, line 8)"
+
+
+def test_copies_of_a_file_share_a_line_and_are_marked(fresh: Season, tmp_path: Path) -> None:
+    for number, name in enumerate(("cem", "cora")):
+        enter(fresh, tmp_path, name, HONEST["cem"], BEFORE + timedelta(minutes=2 * number))
+    with at_home(fresh) as store:
+        run_season(fresh, store, Work(), AFTER)
+        board = standings(fresh, store, AFTER)
+    assert {line.name: line.place for line in board.lines if line.author} == {"cem": 1, "cora": 1}
+    (mark,) = board.marks
+    assert (mark.kind, mark.who) == ("same file", ("cem", "cora"))
+    assert "cem entered first" in mark.what
+    assert mark.figures["answers"] == 1.0
+
+
 def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_records(copy: Season, tmp_path: Path) -> None:
     enter(copy, tmp_path, "cem", HONEST["cem"])
     whole = tmp_path / "whole"
@@ -153,6 +187,13 @@ def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_records(copy: Seaso
         for block in store.blocks(copy.venue.identity):
             assert block.results == blocks[block.id].results
         assert run_season(copy, store, Work(), AFTER).blocks == 0
+
+
+def test_a_season_without_entries_is_not_played(fresh: Season) -> None:
+    with at_home(fresh) as store:
+        assert [line for line in standings(fresh, store, BEFORE).lines if line.author] == []
+        with pytest.raises(UserError, match="nobody has entered season fresh"):
+            run_season(fresh, store, Work(), BEFORE)
 
 
 def test_minutes_end_a_run_that_goes_on_later(fresh: Season, tmp_path: Path) -> None:
