@@ -8,6 +8,7 @@ comes last, as it refuses all the calls before it.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import os
 import site
@@ -68,6 +69,8 @@ def supported(level: str) -> str | None:
         return "this kernel has no Landlock (Linux 5.13 or later has), or the container around hides it"
     if level == "container":
         return "processes in a container of their own are not built yet, and level strict needs none"
+    if identity.stuck_as_root():
+        return "root may not become another user here, and nothing limits root's threads; be a common user instead"
     return _exposed()
 
 
@@ -104,6 +107,7 @@ def prepare() -> None:
     """Do what all workers of a process have in common, before it forks them."""
     _libraries_are_open()
     if kernel.machine() is None:
+        importlib.import_module("resource")
         kernel.libc()
         seccomp.prepare()
 

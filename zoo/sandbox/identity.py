@@ -19,18 +19,36 @@ _CAPSET, _UNSHARE, _NEW_USERS = 126, 272, 0x10000000
 _CAPABILITIES_VERSION = 0x20080522
 #: Reading files and folders whatever their owner says; Landlock still says which.
 READ_SEARCH = 2
+_CHANGE_USER = (6, 7)  # of one's groups, of one's user
 _CAPABILITIES = 64
 
 
 def user_for(process: int) -> int | None:
     """A user whom no other living process is, or None where this process cannot become another."""
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 or not _may_change_user():
         return None
-    known = [tuple(map(int, line.split())) for line in Path("/proc/self/uid_map").read_text().splitlines()]
     for user in (FIRST_USER + process, FEW_FIRST + process % FEW):
-        if any(first <= user < first + count for first, _, count in known):
+        if any(first <= user < first + count for first, _, count in _known_users()):
             return user
     return None
+
+
+def stuck_as_root() -> bool:
+    """Whether this process is the machine's root for good, whose threads the kernel does not limit."""
+    if os.geteuid() != 0 or user_for(os.getpid()) is not None:
+        return False
+    return any(first == outside == 0 for first, outside, _ in _known_users())
+
+
+def _known_users() -> list[tuple[int, ...]]:
+    """Ranges of users: the first here, the first outside of this namespace, and how many."""
+    return [tuple(map(int, line.split())) for line in Path("/proc/self/uid_map").read_text().splitlines()]
+
+
+def _may_change_user() -> bool:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    held = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff"))
+    return all(held >> capability & 1 for capability in _CHANGE_USER)
 
 
 def open_to_all(path: Path) -> bool:

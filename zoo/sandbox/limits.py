@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 #: The highest of the kernel's ranks by which it ends processes where memory runs out.
-_FIRST_TO_GO = 1000
+_FIRST_TO_GO = b"1000"
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,12 @@ class Limits:
         for name in ("RLIMIT_MSGQUEUE", "RLIMIT_RTPRIO", "RLIMIT_NICE", "RLIMIT_SIGPENDING"):
             if hasattr(resource, name):
                 self._set(getattr(resource, name), 64 if name.endswith("PENDING") else 0)
-        mapped = Path("/proc/self/statm")
-        if mapped.exists():  # elsewhere, what is mapped is unknown, and limits on it are mostly not kept
-            pages = int(mapped.read_text().split()[0])
+        with contextlib.suppress(FileNotFoundError):  # elsewhere, limits on what is mapped are mostly not kept
+            pages = int(_read("/proc/self/statm").split()[0])
             self._set(resource.RLIMIT_AS, pages * resource.getpagesize() + self.memory_bytes)
-            # where workers together take more than there is, one of them is ended, and not the referee
-            with contextlib.suppress(OSError):
-                Path("/proc/self/oom_score_adj").write_text(str(_FIRST_TO_GO))
+        # where workers together take more than there is, one of them is ended, and not the referee
+        with contextlib.suppress(OSError):
+            _write("/proc/self/oom_score_adj", _FIRST_TO_GO)
 
     @staticmethod
     def _set(kind: int, value: int) -> None:
@@ -73,3 +72,19 @@ def threads_of(user: int) -> int:
         except OSError:
             continue  # it ended meanwhile, or is hidden
     return count
+
+
+def _read(path: str) -> bytes:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(file, 4096)
+    finally:
+        os.close(file)
+
+
+def _write(path: str, content: bytes) -> None:
+    file = os.open(path, os.O_WRONLY)
+    try:
+        os.write(file, content)
+    finally:
+        os.close(file)

@@ -41,8 +41,7 @@ class Source:
 
     def __post_init__(self) -> None:
         for name in self.files:
-            path = PurePosixPath(name)
-            if path.is_absolute() or ".." in path.parts or str(path) != name or "\\" in name or "\0" in name:
+            if _leads_out(name):
                 raise UserError(f"{self.entry}: the file name {name!r} leads out of the agent's folder")
         if len(self.files) > FILES or (size := sum(map(len, self.files.values()))) > BYTES:
             much = f"{len(self.files):,} files" if len(self.files) > FILES else f"{size:,} bytes"
@@ -130,7 +129,7 @@ class Source:
         """
         files = dict(self.files)
         for name in names:
-            if not _regular(folder / name):
+            if _leads_out(name) or not _regular(folder / name):  # the first before anything there is looked at
                 raise UserError(f"{self.entry}: it names the file {name}, which is no regular file in {folder}")
             files[name] = _read(folder / name)
         return Source(files, self.entry)
@@ -263,6 +262,12 @@ def _named(tree: ast.Module, folder: Path) -> Iterator[str]:
             inside = not path.is_absolute() and ".." not in path.parts and path.suffix not in ("", ".py", ".pyc")
             if inside and "\0" not in node.value and _regular(folder / path):
                 yield str(path)
+
+
+def _leads_out(name: str) -> bool:
+    """Whether a name is anything else than the relative path of something below a folder."""
+    path = PurePosixPath(name)
+    return path.is_absolute() or ".." in path.parts or str(path) != name or "\\" in name or "\0" in name
 
 
 def _regular(path: Path) -> bool:

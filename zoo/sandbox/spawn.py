@@ -32,6 +32,8 @@ _ANSWER = 30.0  # seconds for any other answer of the zygote
 _SAYS = 8192  # bytes that any reply may have: a fault in words
 _NUMBERS = 512  # questions for which numbers are drawn at once
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")  # nothing else of the referee's is handed on
+#: Memory in large pages, where the system has them: a fork then copies a list of pages that is a fraction as long.
+_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 class ZygoteGone(Exception):
@@ -122,7 +124,7 @@ def _path() -> list[str]:
 def _environment(hash_seed: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**kept, **threads, "PYTHONHASHSEED": hash_seed, "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, **threads, "PYTHONHASHSEED": hash_seed, **_PAGES, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 _running: dict[str, _Zygote] = {}  # by their hash seeds

@@ -24,7 +24,17 @@ from zoo.sandbox.confine import supported
 pytestmark = pytest.mark.skipif(supported("strict") is not None, reason=str(supported("strict")))
 ALL = attacks()
 #: One for each kind of target; the others are among the slow tests.
-SOME = ("ReadEntrant", "SendSignals", "Fork", "SendUdp", "LockFiles", "OldInterrupt", "Leave", "EarlyAnswers")
+SOME = (
+    "ReadEntrant",
+    "SendSignals",
+    "Fork",
+    "SendUdp",
+    "LockFiles",
+    "OldInterrupt",
+    "Leave",
+    "EarlyAnswers",
+    "NameEndlessFile",
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +84,7 @@ def test_attacks_of_each_kind_are_stopped():
     assert ends["ReadEntrant"] == "plays on"
     assert ends["Leave"] == "CRASH"
     assert ends["EarlyAnswers"] == "INVALID"
+    assert ends["NameEndlessFile"] == "refused"
 
 
 @pytest.mark.slow
@@ -111,7 +122,7 @@ def test_an_attack_says_what_it_does_what_stops_it_and_what_success_is(kind):
 
 def test_every_attack_is_in_the_document():
     text = (Path(run.__file__).parents[3] / "docs" / "sandbox.md").read_text()
-    named = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    named = set(re.findall(r"^\| `([A-Z]\w+)` \|", text, re.MULTILINE))
     assert named == {kind.__name__ for kind in ALL}
 
 

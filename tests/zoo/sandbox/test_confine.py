@@ -268,15 +268,27 @@ def test_no_two_processes_are_the_same_user():
     assert len(set(users)) == 3
 
 
-@pytest.mark.skipif(not ROOT, reason="only root is mapped")
 def test_where_few_users_are_known_one_of_these_is_taken(monkeypatch):
-    def mapped(text):
-        monkeypatch.setattr(Path, "read_text", lambda self: text)
-        return identity.user_for(70_000)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
 
-    assert mapped("         0          0 4294967295\n") == identity.FIRST_USER + 70_000
-    assert identity.FEW_FIRST <= mapped("         0     100000      65536\n") < identity.FEW_FIRST + identity.FEW
-    assert mapped("         0       1000          1\n") is None
+    def mapped(users, rights=0x1FFFFFFFFFF):
+        texts = {"/proc/self/uid_map": users, "/proc/self/status": f"Name:\tx\nCapEff:\t{rights:016x}\n"}
+        monkeypatch.setattr(Path, "read_text", lambda self: texts[str(self)])
+        return identity.user_for(70_000), identity.stuck_as_root()
+
+    assert mapped("         0          0 4294967295\n") == (identity.FIRST_USER + 70_000, False)
+    few, stuck = mapped("         0     100000      65536\n")
+    assert identity.FEW_FIRST <= few < identity.FEW_FIRST + identity.FEW
+    assert not stuck
+    assert mapped("         0       1000          1\n") == (None, False)  # a common user who is root in a namespace
+    assert mapped("         0          0          1\n") == (None, True)
+    assert mapped("         0          0 4294967295\n", rights=1 << 7) == (None, True)  # a container without rights
+
+
+@needs_strict
+def test_root_that_cannot_be_anybody_else_is_refused(monkeypatch):
+    monkeypatch.setattr(identity, "stuck_as_root", lambda: True)
+    assert "be a common user" in str(supported("strict"))
 
 
 @needs_strict

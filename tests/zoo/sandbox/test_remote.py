@@ -337,9 +337,7 @@ def test_functions_of_the_zoo_run_beside_the_class(kind: Kind) -> None:
 
 
 def test_an_import_that_fails_is_the_users_to_mend(kind: Kind) -> None:
-    with pytest.raises(
-        UserError, match=r"^mine.py cannot be imported: ZeroDivisionError: .* \(mine.py, line 1\)$"
-    ):
+    with pytest.raises(UserError, match=r"^mine.py cannot be imported: ZeroDivisionError: .* \(mine.py, line 1\)$"):
         kind("1 / 0")
     with pytest.raises(UserError, match=r"mine.py has no 'Mine'"):
         kind("class Other: pass")

@@ -21,9 +21,13 @@ class SharedMemory(Attack):
     defence = "seccomp"
 
     def strike(self) -> None:
-        """Any of it is a success."""
-        key = 0x200 | 0o666  # create it, for everybody
-        each(lambda: system(29, 0x2007, 4096, key), lambda: system(64, 0x2007, 1, key), lambda: system(68, 0x2007, key))
+        """Any of it is a success; it is removed again."""
+        create = 0x200 | 0o600
+        each(
+            lambda: system(31, system(29, 0, 4096, create), 0, None),
+            lambda: system(66, system(64, 0, 1, create), 0, 0),
+            lambda: system(71, system(68, 0, create), 0, None),
+        )
 
 
 class NamedMemory(Attack):
@@ -32,13 +36,20 @@ class NamedMemory(Attack):
     defence = "seccomp, Landlock"
 
     def strike(self) -> None:
-        """Any of it is a success."""
+        """Any of it is a success; the stage removes the file."""
+        name = self.aims["litter"][1]
         each(
-            lambda: os.open("/dev/shm/zoo-attack", os.O_CREAT | os.O_RDWR, 0o666),
-            lambda: system(240, b"zoo-attack", os.O_CREAT | os.O_RDWR, 0o666, None),
+            lambda: os.open(name, os.O_CREAT | os.O_RDWR, 0o600),
+            self._messages,
             lambda: os.memfd_create("zoo-attack"),
             lambda: system(447, 0),  # memfd_secret
         )
+
+    def _messages(self) -> int:
+        name = f"zoo-attack-{os.getpid()}".encode()
+        file = system(240, name, os.O_CREAT | os.O_RDWR, 0o600, None)
+        system(241, name)
+        return file
 
 
 class LockFiles(Attack):
@@ -100,8 +111,12 @@ class KeepKeys(Attack):
     defence = "seccomp"
 
     def strike(self) -> None:
-        """Any of it is a success."""
-        each(lambda: system(248, b"user", b"zoo-attack", b"hello", 5, -4), lambda: system(250, 0, -4, 1))
+        """Either is a success; the key is removed again."""
+        each(self._key, lambda: system(250, 0, -4, 1))
+
+    @staticmethod
+    def _key() -> int:
+        return system(250, 9, system(248, b"user", b"zoo-attack", b"hello", 5, -4), -4)
 
 
 class ReadClocks(Attack):

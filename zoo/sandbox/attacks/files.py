@@ -145,8 +145,7 @@ class WriteFiles(Attack):
             lambda: os.open(drop, os.O_TMPFILE | os.O_RDWR),
             lambda: os.mkfifo(drop / "pipe"),
             lambda: (own / "notes").write_text("x"),
-            lambda: Path("/dev/shm/zoo-attack").write_text("x"),
-            lambda: Path("/tmp/zoo-attack").write_text("x"),
+            *(partial(Path(place).write_text, "x") for place in self.aims["litter"]),
         )
 
 
@@ -188,13 +187,12 @@ class FillDisk(Attack):
 
     def strike(self) -> None:
         """Any megabyte is a success."""
-        for folder in (Path(self.aims["drop"]), self.here, Path("/dev/shm"), Path("/tmp")):
-            place = folder / "zoo-attack"
+        for place in (Path(self.aims["drop"], "big"), self.here / "big", *map(Path, self.aims["litter"])):
             try:
                 with place.open("wb") as file:
                     for _ in range(50):
                         file.write(bytes(1 << 20))
-                won(folder)
+                won(place)
             except OSError as error:
                 print(error)
             else:

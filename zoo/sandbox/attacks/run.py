@@ -21,14 +21,14 @@ import torch
 from agents.protocol import Agent, Memory, NoConfig, Seating
 from arenas.protocol import ArenaSpec, SeatSpec, TimeStep
 from zoo.errors import UserError
-from zoo.sandbox.attacks.base import ACTED, PROCESS, Attack
+from zoo.sandbox.attacks.base import ACTED, PROCESS, WON, Attack
 from zoo.sandbox.attacks.forked import forked
 from zoo.sandbox.attacks.honest import Bystander, Works
 from zoo.sandbox.attacks.stage import Stage
 from zoo.sandbox.clock import Allowances
 from zoo.sandbox.fault import AgentFault
 from zoo.sandbox.levels import at
-from zoo.sandbox.remote import Remote, remote_agent
+from zoo.sandbox.remote import Remote, remote_agent, remote_file
 from zoo.sandbox.source import Source
 
 #: Modules of attacks, and what they aim at.
@@ -40,6 +40,7 @@ GROUPS = {
     "native": "system calls",
     "referee": "the referee",
     "imports": "the referee",
+    "declares": "the referee",
 }
 #: Shorter than in matches, so that the attacks on the clock take seconds.
 ALLOWANCES = Allowances(load=5.0, bank=0.5, sleep=1.5)
@@ -100,7 +101,7 @@ def attempts(kinds: Sequence[type[Attack]], level: str = "strict", compare: bool
         UserError: this machine cannot confine agents so.
     """
     with Stage() as stage, _set(stage.folder / "home"), at(level):
-        with _Seated(_source(stage, Works, {})) as works:
+        with _Seated(_remote(stage, Works, {})) as works:
             works.act()
             if "works" not in works.log():
                 raise UserError(f"honest agents do not work at level {level}: {works.log()}")
@@ -113,7 +114,7 @@ def attempts(kinds: Sequence[type[Attack]], level: str = "strict", compare: bool
 def _attempt(stage: Stage, kind: type[Attack], bystander: _Bystander, compare: bool) -> Attempt:
     group = kind.__module__.rpartition(".")[2]
     unconfined = None
-    if compare and group not in ("referee", "imports"):
+    if compare and GROUPS[group] != "the referee":
         folder = stage.prepared(kind)
         (folder / "link").symlink_to(stage.aims["secrets"][0])
         unconfined = bool(stage.evidence(forked(folder, kind.__name__, None)[0]))
@@ -143,8 +144,7 @@ def _attempt(stage: Stage, kind: type[Attack], bystander: _Bystander, compare: b
 def _play(stage: Stage, kind: type[Attack], bystander: _Bystander) -> tuple[str, str]:
     """How the attack ends, and what it printed."""
     try:
-        source = _source(stage, kind, bystander.aims, link=kind.__name__ == "FollowLink")
-        with _Seated(source) as seated:
+        with _Seated(_remote(stage, kind, bystander.aims)) as seated:
             seated.act()
             seated.act()
             return "plays on", seated.log()
@@ -155,15 +155,20 @@ def _play(stage: Stage, kind: type[Attack], bystander: _Bystander) -> tuple[str,
         if isinstance(cause, AgentFault):
             return f"{cause.status.name}: {cause.message}", cause.log
         return f"refused: {error}", ""
+    except Exception as error:
+        return f"refused: {error}", f"{WON} the referee broke: {type(error).__name__}: {error}"
 
 
-def _source(stage: Stage, kind: type[Agent], aims: dict[str, list[Any]], link: bool = False) -> Source:
+def _remote(stage: Stage, kind: type[Agent], aims: dict[str, list[Any]]) -> type[Remote]:
+    """The class of an agent of this room's as the referee sees that of a stranger's folder, or of a stranger's file."""
     folder = stage.prepared(kind, **aims)
-    if link:
+    if kind.__name__ in ("FollowLink", "NameLink"):
         (folder / "link").symlink_to(stage.aims["secrets"][0])
     if kind is Bystander:
         (folder / "secret").write_text(stage.secret)
-    return Source.of_folder(folder, f"attack.py:{kind.__name__}")
+    if kind.__module__.endswith("declares"):
+        return remote_file(folder / "attack.py", kind.__name__)
+    return remote_agent(Source.of_folder(folder, f"attack.py:{kind.__name__}"))
 
 
 def _left(log: str) -> list[str]:
@@ -186,8 +191,8 @@ def _left(log: str) -> list[str]:
 class _Seated:
     """An agent in a seat of a small game."""
 
-    def __init__(self, source: Source) -> None:
-        self.kind = remote_agent(source)
+    def __init__(self, kind: type[Remote]) -> None:
+        self.kind = kind
         self.agent = self.kind.make(_SPEC, ("seat",), NoConfig(), 0)
         self._memory: Memory = self.agent.begin(Seating("seat", torch.zeros(1).long(), torch.zeros(1).long()))
 
@@ -219,7 +224,7 @@ class _Bystander:
         self._sit()
 
     def _sit(self) -> None:
-        self._seated = _Seated(_source(self._stage, Bystander, {}))
+        self._seated = _Seated(_remote(self._stage, Bystander, {}))
         self._seated.act()
         named = re.search(rf"^{PROCESS} (\d+) of (\d+)", self._seated.log(), re.MULTILINE)
         assert named is not None  # it prints so in its first act

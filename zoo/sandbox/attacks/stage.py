@@ -25,10 +25,10 @@ from typing import Any, Self
 from agents.protocol import Agent
 from zoo.sandbox.attacks.base import WON
 
-#: Files that attacks would leave behind outside the stage's folder.
-_LITTER = ("/tmp/zoo-attack", "/dev/shm/zoo-attack")
-#: A process that does nothing; its environment holds the secret.
-_VICTIM = ("sleep", "3600")
+#: Folders elsewhere that every user may write to.
+_OPEN = ("/tmp", "/dev/shm")
+#: A process that waits for its input to end, as it does when this process ends; its environment holds the secret.
+_VICTIM = ("cat",)
 
 
 class Stage:
@@ -44,9 +44,10 @@ class Stage:
         self.secret = f"zoo-secret-{secrets.token_hex(12)}"
         self.folder = Path(tempfile.mkdtemp(prefix="zoo-stage-"))
         self.folder.chmod(0o755)
+        # what attacks would leave behind elsewhere; other stages may be set up at the same time
+        self._litter = [f"{folder}/zoo-attack-{self.secret[-12:]}" for folder in _OPEN]
         self._write_files()
-        self._victim = subprocess.Popen(_VICTIM, env={"SECRET": self.secret}, start_new_session=True)
-        self._limits = self._victims_limits()
+        self._start_victim()
         self._listen()
         os.environ["ZOO_STAGE_SECRET"] = self.secret
         self._before = self._look()
@@ -54,13 +55,12 @@ class Stage:
 
     def __exit__(self, *error: object) -> None:
         os.environ.pop("ZOO_STAGE_SECRET", None)
-        self._victim.kill()
-        self._victim.wait()
+        self._end_victim()
         for server in self._servers.values():
             server.close()
         os.close(self._pipe)
         self._held.close()
-        for litter in _LITTER:
+        for litter in self._litter:
             with suppress(OSError):
                 os.unlink(litter)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -108,6 +108,7 @@ class Stage:
             "tcp": tcp.getsockname()[1],
             "udp": udp.getsockname()[1],
             "others": [self._victim.pid],
+            "litter": self._litter,
         }
 
     def prepared(self, agent: type[Agent], **further: Sequence[Any]) -> Path:
@@ -149,7 +150,7 @@ class Stage:
             files[path.name] = (info.st_mode, info.st_uid, int(info.st_mtime), content)
         return {
             "the files of others": files,
-            "a file elsewhere": [os.path.lexists(litter) for litter in _LITTER],
+            "a file elsewhere": [os.path.lexists(litter) for litter in self._litter],
             "another process": self._victim.poll(),
             "another process's limits": self._victims_limits() == self._limits,
             "the referee's own code": (hasattr(Agent, "stolen"), Agent.act, hasattr(builtins, "stolen")),
@@ -157,7 +158,7 @@ class Stage:
 
     def reset(self) -> None:
         """Set everything up again for the next attack, whatever the last one did and whenever it takes effect."""
-        for litter in _LITTER:
+        for litter in self._litter:
             with suppress(OSError):
                 os.unlink(litter)
         shutil.rmtree(self.folder / "drop")
@@ -166,12 +167,24 @@ class Stage:
         for name in ("target", "kept"):
             (self.folder / "drop" / name).write_text(self.secret)
             (self.folder / "drop" / name).chmod(0o666)
-        self._victim.kill()
-        self._victim.wait()
-        self._victim = subprocess.Popen(_VICTIM, env={"SECRET": self.secret}, start_new_session=True)
+        self._end_victim()
+        self._start_victim()
         self.aims["others"] = [self._victim.pid]
-        self._limits = self._victims_limits()
         self._before = self._look()
+
+    def _start_victim(self) -> None:
+        self._victim = subprocess.Popen(
+            _VICTIM,
+            env={"SECRET": self.secret},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._limits = self._victims_limits()
+
+    def _end_victim(self) -> None:
+        self._victim.kill()
+        self._victim.communicate()
 
     def _victims_limits(self) -> list[tuple[int, int]]:
         try:
