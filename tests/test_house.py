@@ -16,7 +16,8 @@ import pytest
 
 HOUSE = Path(__file__).resolve().parent.parent
 PACKAGES = ("zoo", "leaderboard", "agents", "arenas")
-ROOMS, EDGES = 20, 70  # of `zoo/`; a later room may bring three edges
+LATER = ("sandbox",)  # rooms that came later, each of which may bring three edges
+ROOMS, EDGES = 20, 70 + 3 * len(LATER)  # of `zoo/`
 FILE, FUNCTION, HANDED_DOWN = 400, 60, 8  # lines, lines, parameters
 REASON = f"Above {FILE} lines"
 #: Where an algorithm's file has a limit of its own, in lines.

@@ -156,7 +156,10 @@ def test_a_panel_of_nobody(empty: str, refused: Refused) -> None:
         (("ipdd",), "unknown arena 'ipdd'; did you mean ipd"),
         (("ipd", "--episodes", 5), "--episodes is for --renew"),
         (("envs.py:env", *GAMES, "--renew", "random", "mine.py:Plain"), "against each other, so it needs no panel"),
-        (("coin", "--set", "arena.max_steps=5", "--renew", "greedy", "mine.py:Raises"), "nothing to divide"),
+        (
+            ("coin", "--set", "arena.max_steps=5", "--renew", "greedy", "mine.py:Raises"),
+            "spoils every episode with greedy",
+        ),
         (("envs.py:env",), "has no panel; `zoo panel envs.py:env --renew MEMBERS...` makes one"),
     ],
 )

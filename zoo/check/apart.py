@@ -31,7 +31,7 @@ def findings_apart(entry: AgentEntry, agent: str, arena: str, settings: Sequence
             except AgentFault as fault:
                 there = {"error": fault.message}
         try:
-            _, _, word, reason = kind.call(name_of(inside.next_finding), *about, first, there)
+            word, reason = kind.call(name_of(inside.next_finding), *about, at, at == first, there)
             said: dict[str, Verdict] = {"failed": Failed(reason), "not applicable": NotApplicable(reason)}
             verdict = said.get(word, Passed())
         except AgentFault as fault:
@@ -39,3 +39,6 @@ def findings_apart(entry: AgentEntry, agent: str, arena: str, settings: Sequence
             seen = known.setdefault(line, law.number)
             verdict = Failed(line) if seen == law.number else NotApplicable(f"it fails as under law {seen}")
         yield Finding(law.number, law.title, verdict)
+    for far in kind.callees.values():
+        far.close()
+    kind.callees.clear()

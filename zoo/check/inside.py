@@ -17,32 +17,32 @@ from zoo.check.verdict import Finding, hold
 from zoo.entry.registry import AgentEntry
 from zoo.entry.settings import split
 
-#: What is being checked, from which law on, and its findings, of which some may have been asked for.
-_running: dict[tuple[object, ...], Iterator[Finding]] = {}
+#: The findings of what is being checked, of which some have been asked for.
+_running: list[Iterator[Finding]] = []
 _there: dict[str, str] = {}
 
 
 def next_finding(
-    kind: type[Agent], text: str, arena: str, settings: Sequence[str], first: int, there: Mapping[str, str]
-) -> list[str] | None:
-    """Number, title, verdict and reason of the next law from number `first` on; None after the last.
+    kind: type[Agent], text: str, arena: str, settings: Sequence[str], at: int, fresh: bool, there: Mapping[str, str]
+) -> list[str]:
+    """Verdict and reason of a law.
 
     Args:
         kind: the agent's class.
         text: the agent as it was typed.
         arena: where it is checked.
         settings: `field=value` texts for the arena.
-        first: position of the first law.
+        at: position of the law; each call asks for the one after the last, unless it is `fresh`.
+        fresh: whether this is the first that is asked here.
         there: the agent's fingerprint in another process, or under "error" why there is none.
     """
-    key = (kind, text, arena, *settings, first)
     _there.clear()
     _there.update(there)
-    if key not in _running:
-        _running.clear()
-        _running[key] = hold(AGENT_LAWS[first:], replace(_specimen(kind, text, arena, settings), elsewhere=_elsewhere))
-    finding = next(_running[key], None)
-    return None if finding is None else [finding.number, finding.title, finding.verdict.word, finding.verdict.reason]
+    if fresh:
+        subject = replace(_specimen(kind, text, arena, settings), elsewhere=_elsewhere)
+        _running[:] = [hold(AGENT_LAWS[at:], subject)]
+    verdict = next(_running[0]).verdict
+    return [verdict.word, verdict.reason]
 
 
 def fingerprint_here(kind: type[Agent], text: str, arena: str, settings: Sequence[str]) -> dict[str, str]:

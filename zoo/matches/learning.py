@@ -103,8 +103,8 @@ class LearningSummary(Heading):
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What is recorded of one seat in one training, and the fault of its agent, if that ended it."""
+class SeatOfRun:
+    """What is recorded of one seat in one run, and the fault of its agent, if that ended it."""
 
     result: SeatResult
     fault: AgentFault | None = None
@@ -181,9 +181,9 @@ class LearningMatch:
         learners = [who for who in self.entrants if who.entry.agent.learns]
         return all("value" in who.entry.agent.needs and who.checkpoint is None for who in learners)
 
-    def _play_runs(self, runs: range, watch: Watch) -> list[list[Trained]]:
+    def _play_runs(self, runs: range, watch: Watch) -> list[list[SeatOfRun]]:
         """Train both in every rotation, each run from its own luck; the results of each."""
-        results: list[list[Trained]] = [[] for _ in runs]
+        results: list[list[SeatOfRun]] = [[] for _ in runs]
         which = f"run {runs[0] + 1}" if len(runs) == 1 else f"runs 1 to {len(runs)}"
         for number, rotation in enumerate(self.rotations):
             name = f"{which} of {self.runs}, rotation {number + 1} of {len(self.rotations)}"
@@ -197,7 +197,7 @@ class LearningMatch:
                         continue
                     of_run = {name: values[run] for name, values in learned[0][seat].items()}
                     result = self._result(number, seat, self.ids[who], of_run, float(learned[1][seat][run]), spent)
-                    ends.append(Trained(replace(result, isolation=self.entrants[who].isolation)))
+                    ends.append(SeatOfRun(replace(result, isolation=self.entrants[who].isolation)))
         return results
 
     def _try(
@@ -215,7 +215,7 @@ class LearningMatch:
             except AgentFault as fault:
                 return fault
 
-    def _spoiled(self, number: int, seat: str, fault: AgentFault, spent: float) -> Trained:
+    def _spoiled(self, number: int, seat: str, fault: AgentFault, spent: float) -> SeatOfRun:
         """What is recorded of a seat where an agent's fault ended the training: the forfeit for whose fault it was."""
         rotation, steps = self.rotations[number], self.schedule.length
         guilty = rotation[fault.seats[0]]
@@ -225,7 +225,7 @@ class LearningMatch:
         about = (np.array([steps], dtype=np.int32), np.array([status.code], dtype=np.uint8))
         kept = self.entrants[who].isolation
         result = SeatResult(number, seat, self.ids[who], np.array([forfeit if mine else 0.0]), *about, {}, spent, kept)
-        return Trained(result, fault if mine else None)
+        return SeatOfRun(result, fault if mine else None)
 
     def _learn(self, runs: range, rotation: Rotation, show: Callable[[Reading], None]) -> tuple[Curves, Floats]:
         """Train in one rotation: seat -> name -> [runs, rounds], and seat -> return per step [runs], frozen."""
