@@ -39,3 +39,6 @@ def findings_apart(entry: AgentEntry, agent: str, arena: str, settings: Sequence
             seen = known.setdefault(line, law.number)
             verdict = Failed(line) if seen == law.number else NotApplicable(f"it fails as under law {seen}")
         yield Finding(law.number, law.title, verdict)
+    for far in kind.callees.values():
+        far.close()
+    kind.callees.clear()

@@ -69,10 +69,9 @@ def command(
         seed = None if all_seeds or learn else RATED
         mode = "learn" if learn else "play"
         boards = [
-            board(store, identity, mode, seed=seed, rebuild=rebuild)
-            for identity in identities(store.arenas(), arena)
-            if arena is not None or store.block_ids(identity, mode)
+            board(store, identity, mode, seed=seed, rebuild=rebuild) for identity in identities(store.arenas(), arena)
         ]
+        boards = [made for made in boards if arena is not None or made.blocks or made.not_rated]
     if not boards:
         raise UserError(f"{store.name}: no match of this kind is recorded yet; play one first")
     if form == "table":

@@ -39,7 +39,7 @@ BAD = {
     "interrupts": ("raise KeyboardInterrupt", Status.CRASH, "KeyboardInterrupt (mine.py, line 22)"),
     "recurses": ("self.bad(timestep, memory)", Status.CRASH, "RecursionError: maximum recursion depth"),
     "segfaults": ("import ctypes; ctypes.string_at(0)", Status.CRASH, "its process was ended by SIGSEGV"),
-    "allocates": ("[bytearray(1 << 28) for _ in range(40)]", Status.MEMORY, "MemoryError (mine.py, line 22)"),
+    "allocates": ("bytearray(3 << 30)", Status.MEMORY, "MemoryError (mine.py, line 22)"),
     "allocates in torch": ("torch.ones(1 << 32)", Status.MEMORY, "RuntimeError: "),
     "closes its pipe": (f"os.close({ANSWERS}); time.sleep(60)", Status.CRASH, "it closed the pipe"),
 }
@@ -128,7 +128,7 @@ def test_a_machine_that_is_busy_makes_nobody_late(kind: Kind, monkeypatch: pytes
     """Another process on the same core takes half of the time, which is not charged."""
     busy = "end = time.process_time() + 0.1\nwhile time.process_time() < end: pass"
     mine = kind(stranger(busy))
-    monkeypatch.setattr(mine, "allowances", Allowances(act=0.2, row=0.0, bank=0.0, sleep=0.05, wall=100))
+    monkeypatch.setattr(mine, "allowances", Allowances(act=0.2, row=0.0, bank=0.0, sleep=0.15, wall=100))
     agent = mine.make(SPEC, ("a",))
     core = {min(os.sched_getaffinity(0))}
     pid = agent._far.watch.pid

@@ -6,11 +6,12 @@ import ast
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ import pytest
 from leaderboard.records import SubmissionRecord
 from leaderboard.store.store import Store
 from leaderboard.views.submissions import named, versions
-from tests.zoo.command_line import Refused, Said, Zoo, fresh_checkpoint
+from tests.zoo.command_line import Refused, Said, Zoo, fresh_checkpoint, recorded
 from zoo import home
 from zoo.cli import cli
 from zoo.entry.registry import kind_of
@@ -79,8 +80,8 @@ def records() -> list[SubmissionRecord]:
 
 
 def left() -> list[str]:
-    """What lies in the home beside records."""
-    return sorted(path.name for path in home.folder().iterdir() if "sqlite" not in path.name)
+    """What lies in the home beside records and secrets."""
+    return sorted(p.name for p in home.folder().iterdir() if "sqlite" not in p.name and p.name != "secrets")
 
 
 def test_a_checkpoint_is_entered_by_one_command(zoo: Zoo, weights: Path) -> None:
@@ -294,10 +295,17 @@ def test_three_commands_lead_to_the_board(zoo: Zoo, package: tuple[str, ...], mo
 def test_killed_at_any_moment_it_goes_on(zoo: Zoo, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """kill -9 again and again: in the end the records hold one entry, and every block once."""
     words = [sys.executable, "-m", "zoo", "submit", str(weights), *FAST, "--as", "mine", "--author", "Ada", "--json"]
-    waits = [0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 2.8, 3.2]
-    for wait in waits:  # wherever it dies
+    shelf, played = home.folder() / "submissions", len(recorded("ipd-v1(max_steps=4)"))
+    moments: list[Callable[[], bool]] = [
+        lambda: shelf.is_dir(),
+        lambda: shelf.is_dir() and any(shelf.iterdir()),
+        lambda: len(records()) == 1,
+        *(lambda n=n: len(recorded("ipd-v1(max_steps=4)")) > played + n for n in range(3)),
+    ]
+    for come in moments:
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(wait)
+        while process.poll() is None and not come():
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
     said = submit(zoo, weights, *FAST, "--as", "mine").json
@@ -306,7 +314,9 @@ def test_killed_at_any_moment_it_goes_on(zoo: Zoo, weights: Path, monkeypatch: p
     assert left() == ["submissions"]
     assert len(os.listdir(home.folder() / "submissions")) == 1
     killed = zoo("leaderboard", "--arena", "ipd-v1(max_steps=4)", "--json").json["rows"]
+    secrets = home.secrets_folder()
     monkeypatch.setenv("ZOO_HOME", str(Path("undisturbed").absolute()))
+    shutil.copytree(secrets, home.secrets_folder(), dirs_exist_ok=True)
     small_panel()
     submit(zoo, weights, *FAST, "--as", "mine")
     assert zoo("leaderboard", "--arena", "ipd-v1(max_steps=4)", "--json").json["rows"] == killed
