@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.errors import StoreError
-from leaderboard.views.submissions import Version, named
 from zoo import home
 from zoo.entry import checkpoint as checkpoints
 from zoo.entry.checkpoint import Card, Checkpoint
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
+    from leaderboard.views.submissions import Version
     from zoo.entry.registry import AgentEntry
 
 FOLDER = "submissions"
@@ -92,6 +92,8 @@ def find(text: str, arena: str = "") -> Submitted | None:
         return _tried[text]
     if ":" in text or not text:
         return None
+    from leaderboard.views.submissions import named  # here, as listing names must not wait for numpy
+
     try:
         with home.read_records() as store:
             version = named(store.submissions(), text, arena)
