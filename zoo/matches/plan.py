@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -117,6 +118,24 @@ class Work:
     command: str = ""
     workers: int = 1
     watch: Watch = unwatched
+
+    def tell(self, what: str, done: int, total: int) -> None:
+        """Show where something else than blocks stands."""
+        self.watch(what, Reading(done, total))
+
+    def until(self, end: float) -> Work:
+        """The same, ended by `TimeIsOver` once `time.monotonic()` is past `end`; what was played by then is kept."""
+
+        def watch(name: str, reading: Reading) -> None:
+            self.watch(name, reading)
+            if time.monotonic() > end and reading.done < reading.total:
+                raise TimeIsOver
+
+        return replace(self, watch=watch)
+
+
+class TimeIsOver(Exception):
+    """The time for some work is over; see `Work.until`."""
 
 
 def run(plan: MatchPlan, store: Store, work: Work | None = None) -> int:

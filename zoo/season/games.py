@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -22,12 +22,11 @@ from leaderboard.statistics.tally import Tally
 from leaderboard.store.store import Store
 from zoo.errors import UserError
 from zoo.matches.panel import newest
-from zoo.matches.plan import MatchPlan, Pairing, Work, ordered, run
+from zoo.matches.plan import MatchPlan, Pairing, TimeIsOver, Work, ordered, run
 from zoo.matches.tournament import round_robin
 from zoo.season.entries import SeasonEntry, counted, entries
 from zoo.season.place import Season
 from zoo.season.similarity import Questions
-from zoo.work.progress import Reading, Watch
 
 #: How many partners every entry meets before anybody else.
 FIRST = 2
@@ -49,10 +48,6 @@ class Ran:
     counts: bool
 
 
-class _TimeIsOver(Exception):
-    """The minutes of a run are over."""
-
-
 def run_season(season: Season, store: Store, work: Work, now: datetime, minutes: float | None = None) -> Ran:
     """Play what is missing, for so many minutes at most (by default those of the rules; 0 for as long as it takes).
 
@@ -63,7 +58,7 @@ def run_season(season: Season, store: Store, work: Work, now: datetime, minutes:
     if not (standing := counted(entries(season, store))):
         raise UserError(f"nobody has entered season {season.name}: `zoo season submit {season.name} PATH`")
     limit = season.rules.minutes if minutes is None else minutes
-    timed = replace(work, watch=_until(work, time.monotonic() + 60 * limit)) if limit else work
+    timed = work.until(time.monotonic() + 60 * limit) if limit else work
     before = _blocks(season, store)
     whole = True
     try:
@@ -74,8 +69,8 @@ def run_season(season: Season, store: Store, work: Work, now: datetime, minutes:
         sound = [entry for entry in standing if entry.entrant not in out]
         for number, entry in enumerate(sound, start=1):
             questions.ask(entry.text)
-            timed.watch("similarity", Reading(number, len(sound)))
-    except _TimeIsOver:
+            timed.tell("similarity", number, len(sound))
+    except TimeIsOver:
         whole = False
     names = tuple(entry.name for entry in broken(season, store, standing, now))
     return Ran(_blocks(season, store) - before, len(standing), names, whole, season.is_over(now))
@@ -145,14 +140,3 @@ def _texts(standing: Sequence[SeasonEntry]) -> list[str]:
 
 def _blocks(season: Season, store: Store) -> int:
     return len(store.block_ids(season.venue.identity, "play"))
-
-
-def _until(work: Work, end: float) -> Watch:
-    """The same watch, that ends the run when time is over; each game was kept before it is called."""
-
-    def watch(name: str, reading: Reading) -> None:
-        work.watch(name, reading)
-        if time.monotonic() > end and reading.done < reading.total:
-            raise _TimeIsOver
-
-    return watch

@@ -19,10 +19,10 @@ from zoo.season.standings import SeasonLine, Standings
 def board_screen(board: Standings) -> RenderableType:
     """The board: places, faults, and marks below it."""
     title = Text(clean(f"Season {board.season} in {board.arena}; {board.state}"), style="bold")
+    entered = "1 entry" if board.entered == 1 else f"{board.entered:,} entries"
     counts = (
-        f"{plural(board.authors, 'author')}, of each the latest entry before the deadline counts, of"
-        f" {plural(board.entered, 'entry') if board.entered == 1 else f'{board.entered:,} entries'}; {board.blocks:,}"
-        f" blocks of {board.games:,} games on the season's secret seed."
+        f"{plural(board.authors, 'author')} with {entered}; of each author the latest entry before the deadline counts."
+        f" {plural(board.blocks, 'block')} of {plural(board.games, 'game')}; entries play on the season's secret seed."
     )
     parts: list[RenderableType] = [title, Text(), _sheet(board)]
     parts += [Text(), Text(board.rule, "dim"), Text(counts, "dim")]
