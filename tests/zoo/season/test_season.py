@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from leaderboard.report.terminal import to_text
 from leaderboard.store.store import Store
+from leaderboard.views.submissions import DISQUALIFIED
 from tests.zoo.season.conftest import AFTER, BEFORE, DEADLINE, enter, rules_of
 from tests.zoo.season.thirty import HONEST
 from zoo.errors import UserError
@@ -23,7 +25,9 @@ from zoo.season.ending import checked, reveal
 from zoo.season.entries import counted, entries
 from zoo.season.games import run_season
 from zoo.season.place import Season, at_home, begin, opened
+from zoo.season.screen import board_screen
 from zoo.season.standings import standings
+from zoo.submission.events import take_off
 from zoo.work.progress import Reading
 
 
@@ -187,6 +191,15 @@ def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_records(copy: Seaso
         for block in store.blocks(copy.venue.identity):
             assert block.results == blocks[block.id].results
         assert run_season(copy, store, Work(), AFTER).blocks == 0
+
+
+def test_who_was_disqualified_has_no_line_but_a_reason(copy: Season) -> None:
+    with at_home(copy) as store:
+        take_off(store, "bela", DISQUALIFIED, "it threw games")
+        board = standings(copy, store, AFTER)
+        assert {line.name for line in board.lines if line.author} == {"ada", "rae"}
+        assert board.gone == (("bela/1", "disqualified: it threw games"),)
+        assert "bela/1 does not count; disqualified: it threw games." in to_text(board_screen(board))
 
 
 def test_a_season_without_entries_is_not_played(fresh: Season) -> None:
