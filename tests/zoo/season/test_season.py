@@ -255,6 +255,15 @@ def test_nobody_learns_the_seed_before_the_end_and_everybody_after(copy: Season,
         enter(copy, tmp_path, "late", HONEST["cem"])
 
 
+def test_a_season_is_not_ended_by_mistake_before_all_is_played(copy: Season, tmp_path: Path) -> None:
+    enter(copy, tmp_path, "cem", HONEST["cem"])
+    with at_home(copy) as store:
+        with pytest.raises(UserError, match="7 blocks of season small are not played yet"):
+            reveal(copy, store, AFTER)
+        assert copy.revealed is None
+        assert reveal(copy, store, AFTER, unfinished=True)["seed"]
+
+
 def test_another_seed_or_partner_than_said_is_found(copy: Season) -> None:
     with at_home(copy) as store:
         shown = reveal(copy, store, AFTER)
