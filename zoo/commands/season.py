@@ -183,8 +183,9 @@ def board(season: str, as_json: bool) -> None:
 
 @command.command(epilog=EPILOG)
 @season_argument
+@click.option("--unfinished", is_flag=True, help="Although games that count are left to be played.")
 @json_option
-def reveal(season: str, as_json: bool) -> None:
+def reveal(season: str, unfinished: bool, as_json: bool) -> None:
     """End a season: show its seed and its hidden partners. Nothing can be entered or played after that."""
     from datetime import UTC, datetime
 
@@ -193,7 +194,7 @@ def reveal(season: str, as_json: bool) -> None:
 
     found = opened(season)
     with at_home(found) as store:
-        shown = end(found, store, datetime.now(UTC))
+        shown = end(found, store, datetime.now(UTC), unfinished=unfinished)
     if as_json:
         click.echo(json.dumps({"season": season, **shown, "committed": found.card.seed}, indent=1))
         return

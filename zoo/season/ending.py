@@ -12,6 +12,7 @@ from zoo.errors import UserError
 from zoo.matches.plan import Work, call
 from zoo.play import luck
 from zoo.play.verify import verify
+from zoo.season.games import missing
 from zoo.season.place import Season, hidden_digest, in_words
 
 
@@ -24,11 +25,11 @@ class Check:
     said: str
 
 
-def reveal(season: Season, store: Store, now: datetime) -> dict[str, Any]:
+def reveal(season: Season, store: Store, now: datetime, *, unfinished: bool = False) -> dict[str, Any]:
     """End a season: show the seed and the hidden partners; nothing can be entered or played from then on.
 
     Raises:
-        UserError: entries are still taken in.
+        UserError: entries are still taken in, or games are left to be played and it shall not end `unfinished`.
     """
     if (shown := season.revealed) is not None:
         return shown
@@ -36,6 +37,11 @@ def reveal(season: Season, store: Store, now: datetime) -> dict[str, Any]:
         raise UserError(
             f"season {season.name} takes entries until {in_words(season.ends)}; reveal its seed after that and after"
             f" `zoo season run {season.name}`, or close it before: `zoo season close {season.name}`"
+        )
+    if (left := missing(season, store, now)) and not unfinished:
+        raise UserError(
+            f"{left:,} blocks of season {season.name} are not played yet, and cannot be once its seed is known:"
+            f" `zoo season run {season.name}` plays them, and --unfinished leaves them out"
         )
     secret = season.seed
     hidden = [[text, season.venue.id(text)] for text in season.card.secret]

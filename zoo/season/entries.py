@@ -36,7 +36,7 @@ class SeasonEntry:
         text: the entrant text; entrant: the id of the entrant.
         folder: where its files lie.
         at: when it came, in UTC.
-        stands: whether it was neither withdrawn nor disqualified.
+        gone: "withdrawn: ..." or "disqualified: ...", why it does not count; "" where it does.
     """
 
     author: str
@@ -45,7 +45,7 @@ class SeasonEntry:
     entrant: str
     folder: Path
     at: datetime
-    stands: bool = True
+    gone: str = ""
 
 
 def submit(season: Season, store: Store, path: str, now: datetime, asked: Asked) -> SeasonEntry:
@@ -105,14 +105,14 @@ def entries(season: Season, store: Store) -> list[SeasonEntry]:
 
 def _entry(version: Version) -> SeasonEntry:
     record = version.record
-    at, stands = datetime.fromisoformat(record.created), version.state in (ENTERED, REPLACED)
+    at, gone = datetime.fromisoformat(record.created), "" if version.state in (ENTERED, REPLACED) else version.reason
     who = (str(record.details["author"]), version.name, version.label)
-    return SeasonEntry(*who, record.entrant, place(record.id), at, stands)
+    return SeasonEntry(*who, record.entrant, place(record.id), at, gone)
 
 
 def counted(known: Sequence[SeasonEntry]) -> list[SeasonEntry]:
     """The entry of each author that counts, which is the latest that stands; authors in the order of their names."""
-    latest = {_same(entry.author): entry for entry in sorted(known, key=lambda entry: entry.at) if entry.stands}
+    latest = {_same(entry.author): entry for entry in sorted(known, key=lambda entry: entry.at) if not entry.gone}
     return [latest[author] for author in sorted(latest)]
 
 

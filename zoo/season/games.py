@@ -93,6 +93,14 @@ def plans(season: Season, store: Store, standing: Sequence[SeasonEntry], now: da
         yield _plan(season, store, standing, round_robin(sound, season.partners), first_episode)
 
 
+def missing(season: Season, store: Store, now: datetime) -> int:
+    """How many blocks are left to be played, as far as it is known who plays on."""
+    if not (standing := counted(entries(season, store))):
+        return 0
+    wanted = {key for plan in plans(season, store, standing, now) for key in plan.tasks}
+    return len(wanted - store.has_blocks(wanted))
+
+
 def broken(season: Season, store: Store, standing: Sequence[SeasonEntry], now: datetime) -> list[SeasonEntry]:
     """The entries that have spoiled every game of their first part."""
     first = season.partners[:FIRST]

@@ -67,6 +67,7 @@ class Standings:
         rules, seed, hidden: the hashes that were shown at the start.
         lines: entries, best first, then partners.
         marks: what a teacher should look at.
+        gone: (name, reason) of entries that were withdrawn or disqualified.
         entered: how many entries there were, of how many authors; blocks, games: behind the board.
     """
 
@@ -81,6 +82,7 @@ class Standings:
     hidden: str
     lines: tuple[SeasonLine, ...]
     marks: tuple[Mark, ...]
+    gone: tuple[tuple[str, str], ...]
     entered: int
     authors: int
     blocks: int
@@ -122,6 +124,7 @@ def standings(season: Season, store: Store, now: datetime) -> Standings:
         hidden=season.card.hidden,
         lines=tuple(lines),
         marks=tuple(marks(season, store, standing, fields, now)),
+        gone=tuple((entry.text, entry.gone) for entry in known if entry.gone),
         entered=len(known),
         authors=len(standing),
         blocks=board.blocks,

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from leaderboard.report.terminal import to_text
 from leaderboard.store.store import Store
+from leaderboard.views.submissions import DISQUALIFIED
 from tests.zoo.season.conftest import AFTER, BEFORE, DEADLINE, enter, rules_of
 from tests.zoo.season.thirty import HONEST
 from zoo.errors import UserError
@@ -23,7 +25,9 @@ from zoo.season.ending import checked, reveal
 from zoo.season.entries import counted, entries
 from zoo.season.games import run_season
 from zoo.season.place import Season, at_home, begin, opened
+from zoo.season.screen import board_screen
 from zoo.season.standings import standings
+from zoo.submission.events import take_off
 from zoo.work.progress import Reading
 
 
@@ -189,6 +193,15 @@ def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_records(copy: Seaso
         assert run_season(copy, store, Work(), AFTER).blocks == 0
 
 
+def test_who_was_disqualified_has_no_line_but_a_reason(copy: Season) -> None:
+    with at_home(copy) as store:
+        take_off(store, "bela", DISQUALIFIED, "it threw games")
+        board = standings(copy, store, AFTER)
+        assert {line.name for line in board.lines if line.author} == {"ada", "rae"}
+        assert board.gone == (("bela/1", "disqualified: it threw games"),)
+        assert "bela/1 does not count; disqualified: it threw games." in to_text(board_screen(board))
+
+
 def test_a_season_without_entries_is_not_played(fresh: Season) -> None:
     with at_home(fresh) as store:
         assert [line for line in standings(fresh, store, BEFORE).lines if line.author] == []
@@ -240,6 +253,15 @@ def test_nobody_learns_the_seed_before_the_end_and_everybody_after(copy: Season,
         assert all(check.holds for check in checked(copy, store, None))
     with pytest.raises(UserError, match="has ended"):
         enter(copy, tmp_path, "late", HONEST["cem"])
+
+
+def test_a_season_is_not_ended_by_mistake_before_all_is_played(copy: Season, tmp_path: Path) -> None:
+    enter(copy, tmp_path, "cem", HONEST["cem"])
+    with at_home(copy) as store:
+        with pytest.raises(UserError, match="7 blocks of season small are not played yet"):
+            reveal(copy, store, AFTER)
+        assert copy.revealed is None
+        assert reveal(copy, store, AFTER, unfinished=True)["seed"]
 
 
 def test_another_seed_or_partner_than_said_is_found(copy: Season) -> None:
