@@ -47,7 +47,7 @@ def test_episodes_count_from_the_beginning_of_the_match(zoo: Zoo) -> None:
 
 def test_record_that_tells_of_another_game_is_noticed(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
     key = match_of(zoo, "greedy", "random", *SHORT, *PANEL)
-    monkeypatch.setattr("zoo.play.seating.luck", lambda episodes, *words: episodes)
+    monkeypatch.setattr("zoo.play.luck.bits", lambda episodes, *words: episodes)
     said = zoo("replay", key, "--no-gif", code=2)
     assert "differs from the record" in said.err
 
