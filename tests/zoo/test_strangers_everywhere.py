@@ -12,6 +12,8 @@ from leaderboard.records import Status
 from leaderboard.store.store import Store
 from tests.zoo.command_line import Refused, Zoo, recorded
 from zoo import home
+from zoo.check.elsewhere import fingerprint, fingerprint_elsewhere
+from zoo.check.subject import subject
 from zoo.entry.registry import kind_of, load_agent
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
@@ -208,7 +210,7 @@ def test_who_refuses_the_game_is_told_at_once(students: Path, refused: Refused) 
 
 
 def test_a_game_is_the_same_at_every_level(students: Path, zoo: Zoo) -> None:
-    words = ("match", "students.py:Crash", "grim", *GAME, "--episodes", 3, "--no-record", "--json")
+    words = ("match", "students.py:Crash", "grim", *GAME, "--episodes", 3, "--seed", 0, "--no-record", "--json")
     strict, process = zoo(*words).json, zoo(*words, "--isolation", "process").json
     assert (strict["match"], strict["seats"]) == (process["match"], process["seats"])
     honest = ("match", "students.py:Plain", *words[2:])
@@ -342,3 +344,15 @@ def test_the_library_takes_a_level(students: Path) -> None:
     assert {status for line in told.seats for status in line.faults} == {"CRASH"}
     with pytest.raises(UserError, match="RuntimeError: oops"):
         play_match(venue, "students.py:Crash", "grim", episodes=2, isolation="trusted")
+
+
+def test_the_other_process_follows_into_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Law 5 asks one process for every subject; a relative path means what it means here, at the level of here."""
+    code = "from agents.scripts.memory_one import Grim\n\n\nclass Mine(Grim):\n    pass\n"
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.py").write_text(code)
+        monkeypatch.chdir(tmp_path / name)
+        with at("trusted"):
+            mine = subject(f"{name}.py:Mine", "ipd")
+            assert fingerprint_elsewhere(mine) == fingerprint(mine)
