@@ -1,7 +1,7 @@
 """Another process, in which the same seeds must give the same games: its hashes of strings are not ours.
 
-It reads one request a line (JSON: agent, arena, settings, threads, folder, level of isolation) and answers with a fingerprint or an error, one line
-each. It ends when its input does.
+It reads one request a line (JSON: agent, arena, settings, threads, folder, level of isolation) and answers with a
+fingerprint or an error, one line each. It ends when its input does.
 """
 
 from __future__ import annotations
