@@ -43,14 +43,15 @@ def rollout(
 ) -> tuple[JointTrajectory, dict[str, Memory]]:
     """Play `length` steps on from `timesteps` (from `arena.reset` or the end of the last segment).
 
-    With `until_over` it stops earlier once the episode has ended for every seat in every row.
+    Where no global `state` is given, none is kept. With `until_over` it stops earlier once the episode has ended for
+    every seat in every row.
 
     Returns:
         The joint trajectory, whose last time step starts the next segment, and the memories before that time step.
     """
     seen: dict[str, list[TimeStep]] = {seat: [timesteps[seat]] for seat in arena.spec.seats}
     done: dict[str, list[Action]] = {seat: [] for seat in arena.spec.seats}
-    states = [state]
+    states = [] if state is None else [state]
     current = dict(memories)
     for _ in range(length):
         actions: dict[str, Action] = {}
@@ -60,11 +61,11 @@ def rollout(
         timesteps, state = arena.step(actions)
         for seat, step in timesteps.items():
             seen[seat].append(step)
-        states.append(state)
+        if states and state is not None:
+            states.append(state)
         if until_over and all(bool(step.last.all()) for step in timesteps.values()):
             break
     seats = {
         seat: Trajectory(stack_timesteps(seen[seat]), stack_actions(done[seat]), memories[seat]) for seat in policies
     }
-    shown = [s for s in states if s is not None]
-    return JointTrajectory(seats, torch.stack(shown) if shown else None), current
+    return JointTrajectory(seats, torch.stack(states) if states else None), current

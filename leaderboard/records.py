@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,7 +116,8 @@ class EntrantRecord:
         config: its settings.
         weights: sha256 of the acting weights, None where it has none.
         mode: {"mode": "play"} or {"mode": "learn", ...its schedule}.
-        provenance: where it came from (commit, command, machine); no part of the identity.
+        provenance: where it came from (commit, command, machine); no part of the identity. {"stranger": true} marks
+            one that does not ship.
     """
 
     id: str
@@ -268,6 +269,40 @@ class SeatResult:
 
 
 @dataclass(frozen=True)
+class LogRecord:
+    """One kind of fault that an entrant had in one seat under one rotation of a block, and what it printed.
+
+    Attributes:
+        id: block, rotation, seat and status.
+        block, rotation, seat, entrant: where, and whose fault.
+        status: its kind, see `Status`.
+        first_episode: number of the first episode that it spoiled; episodes: how many.
+        message: what happened, in one line.
+        tail: the end of what the agent printed, at most `TAIL` characters.
+
+    What no database can hold (null characters, halves of characters) is replaced in the texts.
+    """
+
+    id: str
+    block: str
+    rotation: int
+    seat: str
+    entrant: str
+    status: str
+    first_episode: int
+    episodes: int
+    message: str
+    tail: str = ""
+
+    TAIL: ClassVar[int] = 8_000
+
+    def __post_init__(self) -> None:
+        for name, text in (("message", " ".join(self.message.split())[: self.TAIL]), ("tail", self.tail[-self.TAIL :])):
+            sound = text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+            object.__setattr__(self, name, sound)
+
+
+@dataclass(frozen=True)
 class BlockRecord:
     """One pairing x all seat rotations x `episodes` paired seeds: the unit of work and of evidence.
 
@@ -281,6 +316,7 @@ class BlockRecord:
         episodes: k, the number of episodes, the same in every rotation.
         rules_version: `RULES_VERSION` under which it was played.
         results: one per rotation and seat.
+        logs: the faults in it, when it comes from play; they are no part of what was played, and not read with it.
 
     Raises:
         ValueError: the pairing is not two sorted ids, there is no episode or no result, a seat has two
@@ -296,6 +332,7 @@ class BlockRecord:
     episodes: int
     rules_version: int
     results: tuple[SeatResult, ...]
+    logs: tuple[LogRecord, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.entrants) != 2 or self.entrants[0] > self.entrants[1]:
@@ -343,7 +380,16 @@ class Measurement:
 
 @dataclass(frozen=True)
 class SubmissionRecord:
-    """An agent that came from outside: `id` is the hash of its files, `entrant` whom it became."""
+    """What happened to an agent that came from outside.
+
+    Attributes:
+        id: hash of the submission, its files and what the manifest says of them; of a later event, of all the rest.
+        entrant: whom it became.
+        arena: where it was entered.
+        details: "event" is "entered", with name, author, entry, weights, config and files; or "withdrawn" or
+            "disqualified", with "of", the submission's id, and "why".
+        created: when, ISO 8601 in UTC.
+    """
 
     id: str
     entrant: str

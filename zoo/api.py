@@ -1,7 +1,8 @@
 """The zoo as a library: what the commands do, one call each, without a terminal. `import zoo` offers all of it.
 
 Where an arena is asked for, a `Venue` or an arena's name will do; entrants are texts as the commands take them. Without
-a store nothing is kept. Faults of input are `UserError`s.
+a store nothing is kept. Faults of input are `UserError`s. `isolation` says how agents that the zoo does not ship are
+kept apart: "trusted", "process", "strict" or "container"; None takes `ZOO_ISOLATION`, else "strict".
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from leaderboard.seeds import RATED
 from leaderboard.store.store import Store
 from leaderboard.views.board import Board, board
 from leaderboard.views.crossplay import Crossplay, read_crossplay
@@ -23,7 +25,7 @@ from zoo.matches.match import Summary, public_board, summarise
 from zoo.matches.panel import panel_of
 from zoo.matches.plan import MatchPlan, Work, run
 from zoo.matches.tournament import each_once, prepare
-from zoo.play.blocks import PUBLIC_SEED
+from zoo.sandbox.levels import at
 from zoo.training.plan import Plan
 from zoo.training.run import Outcome, train
 from zoo.work.pool import limit_threads
@@ -40,9 +42,10 @@ def play_match(
     other: str,
     *,
     episodes: int | None = None,
-    seed: int = PUBLIC_SEED,
+    seed: int | None = None,
     workers: int = 1,
     store: Store | None = None,
+    isolation: str | None = None,
 ) -> Summary:
     """Play a match of two frozen entrants, as `zoo match` does, and compare them.
 
@@ -51,11 +54,12 @@ def play_match(
         one: ENTRANT text, such as "lola" or "naive@my/folder".
         other: ENTRANT text.
         episodes: in each seating; by default the arena's number.
-        seed: of the match; only the public seed 0 is rated.
+        seed: of the match; None plays the one that is rated.
         workers: processes that play.
         store: records to read and to add to.
+        isolation: see the head of this module.
     """
-    with _records(store) as records:
+    with at(isolation), _records(store) as records:
         before = public_board(records, _opened(venue).identity)
         plan = _play(_opened(venue), (one, other), records, workers, episodes=episodes, seed=seed)
         return summarise(plan, records, before, cpu_s=0.0, recorded=store is not None)
@@ -66,27 +70,42 @@ def play_tournament(
     entrants: Sequence[str],
     *,
     episodes: int | None = None,
-    seed: int = PUBLIC_SEED,
+    seed: int | None = None,
     workers: int = 1,
     store: Store | None = None,
+    isolation: str | None = None,
 ) -> Crossplay:
     """Play all pairs of the entrants, self-play included, as `zoo tournament` does; arguments as in `play_match`."""
     place = _opened(venue)
-    each_once([place.entrant(text) for text in entrants])
-    with _records(store) as records:
+    with at(isolation), _records(store) as records:
+        each_once([place.entrant(text) for text in entrants])
         plan = _play(place, entrants, records, workers, episodes=episodes, seed=seed)
-        return read_crossplay(records, place.identity, entrants=[who.id for who in plan.entrants], seed=seed)
+        counted = RATED if plan.rated else plan.seed
+        return read_crossplay(records, place.identity, entrants=[who.id for who in plan.entrants], seed=counted)
 
 
 def play_crossplay(
-    venue: Venue | str, rows: Sequence[str], columns: Sequence[str] | None = None, **options: Any
+    venue: Venue | str,
+    rows: Sequence[str],
+    columns: Sequence[str] | None = None,
+    *,
+    isolation: str | None = None,
+    **options: Any,
 ) -> crossplay.CrossMatrix:
     """Play every row with every column, in every role; `zoo.crossplay.play` says which options there are."""
-    return crossplay.play(_opened(venue), rows, columns, **options)
+    with at(isolation):
+        return crossplay.play(_opened(venue), rows, columns, **options)
 
 
 def train_agent(
-    agent: str, venue: Venue | str, *, steps: int, out: str | Path | None = None, seed: int = 0, **options: Any
+    agent: str,
+    venue: Venue | str,
+    *,
+    steps: int,
+    out: str | Path | None = None,
+    seed: int = 0,
+    isolation: str | None = None,
+    **options: Any,
 ) -> Outcome:
     """Train an agent in self-play, or against a frozen entrant, as `zoo train` does, and keep its checkpoint.
 
@@ -98,14 +117,23 @@ def train_agent(
         steps: environment steps, all copies together.
         out: folder of the checkpoint; by default checkpoints/ARENA/AGENT/seed-SEED.
         seed: all luck derives from it.
+        isolation: see the head of this module.
         options: further fields of `zoo.training.plan.Plan`, such as copies, length, against and sight.
     """
-    plan = Plan(agent, _opened(venue).choice, steps=steps, seed=seed, **options)
-    return train(plan, None if out is None else Path(out))
+    with at(isolation):
+        plan = Plan(agent, _opened(venue).choice, steps=steps, seed=seed, **options)
+        return train(plan, None if out is None else Path(out))
 
 
 def measure_exploitability(
-    venue: Venue | str, entrant: str, *, steps: int = 400_000, seeds: int = 4, seed: int = 0, **options: Any
+    venue: Venue | str,
+    entrant: str,
+    *,
+    steps: int = 400_000,
+    seeds: int = 4,
+    seed: int = 0,
+    isolation: str | None = None,
+    **options: Any,
 ) -> Exploitability:
     """How much an exploiter gains from a frozen entrant: exact where that is known, else what responders reach.
 
@@ -115,14 +143,16 @@ def measure_exploitability(
         steps: environment steps that a responder may train for, where the exact response is unknown.
         seeds: responders of each kind.
         seed: all luck derives from it.
+        isolation: see the head of this module.
         options: as in `zoo.exploit.bounds.measure`.
     """
-    return measure(_opened(venue), entrant, Budget(steps, seeds, seed), **options)
+    with at(isolation):
+        return measure(_opened(venue), entrant, Budget(steps, seeds, seed), **options)
 
 
 def read_board(store: Store, venue: Venue | str) -> Board:
     """The leaderboard of an arena from the records, as `zoo leaderboard` shows it."""
-    return board(store, _opened(venue).identity, seed=PUBLIC_SEED)
+    return board(store, _opened(venue).identity, seed=RATED)
 
 
 def _opened(venue: Venue | str) -> Venue:

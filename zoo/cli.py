@@ -22,15 +22,24 @@ COMMANDS: dict[str, str] = {
     "leaderboard": "Show an arena's leaderboard.",
     "panel": "Show or renew the partners with whom an arena's entrants are compared.",
     "exploit": "Measure how exploitable an agent is.",
+    "season": "Hold a competition: rules, entries, games, a board, and a revealed seed.",
     "train": "Train an agent and keep its checkpoint.",
     "matches": "List the recorded matches.",
+    "log": "Show what went wrong with an entrant in a match.",
     "replay": "Show an episode of a recorded match and write a GIF.",
+    "publish": "Write records and boards into one signed file.",
     "verify": "Check the records, and play recorded blocks again.",
     "reproduce": "Run a published table or figure and show it beside ours.",
     "agents": "List the agents, or describe one.",
     "arenas": "List the arenas, or describe one.",
+    "new": "Write an agent or an arena to begin with.",
+    "submit": "Enter an agent of your own on a board.",
+    "submissions": "List what was submitted, and what became of it.",
+    "export": "Pack a submission or a checkpoint to hand on.",
+    "withdraw": "Take a submission of yours off the board.",
+    "disqualify": "Take somebody's submission off the board.",
     "check": "Check whether an agent or an arena keeps the zoo's laws.",
-    "selfcheck": "Check the ratings against made-up truth.",
+    "selfcheck": "Check the ratings and the sandbox of this installation.",
     "bench": "Measure the speed of this installation.",
 }
 
@@ -107,6 +116,8 @@ def _explain(error: Exception) -> int:
         line = extra
     elif isinstance(error, _faults()):
         line = str(error)
+    elif line := _agents_fault(error):
+        pass
     else:
         raise error
     click.echo(f"zoo: {' '.join(line.split())}", err=True)
@@ -120,6 +131,15 @@ def _faults() -> tuple[type[Exception], ...]:
 
     protocol = sys.modules.get("arenas.protocol")  # where it was not imported, nothing can have raised its error
     return (UserError, StoreError, *([protocol.ArenaError] if protocol else []))
+
+
+def _agents_fault(error: Exception) -> str:
+    """What an agent in a process of its own did wrong outside a match, where nobody goes on without it."""
+    sandbox = sys.modules.get("zoo.sandbox.fault")
+    if sandbox is None or not isinstance(error, sandbox.AgentFault):
+        return ""
+    where = f" in seat {', '.join(error.seats)}" if error.seats else ""
+    return f"the agent{where} failed: {error.status}: {error.message}"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +36,20 @@ def folder() -> Path:
     return path
 
 
+@contextmanager
+def at(folder: Path) -> Iterator[None]:
+    """This folder is the home within, also of processes that are started there."""
+    before = os.environ.get("ZOO_HOME")
+    os.environ["ZOO_HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["ZOO_HOME"]
+        else:
+            os.environ["ZOO_HOME"] = before
+
+
 def records() -> str:
     """Path of the database file (its folder is made), or the URL.
 
@@ -41,6 +58,84 @@ def records() -> str:
     """
     home = os.environ.get("ZOO_HOME", "")
     return home if "://" in home else str(folder() / "records.sqlite")
+
+
+#: Name of the key that signs bundles, beside which secret seeds lie.
+SIGNING = "signing"
+
+
+def secrets_folder() -> Path:
+    """The folder of what nobody else may read: secret seeds and the key that signs bundles (it is made, mode 0700).
+
+    Raises:
+        UserError: the folder cannot be made.
+    """
+    path = folder() / "secrets"
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path}: {error.strerror or error}") from error
+    return path
+
+
+def secret(name: str) -> bytes:
+    """32 random bytes that the home keeps under a name, made on the first call, in a file of mode 0600.
+
+    Of two processes that call at once one makes them and both get the same; a process killed in it leaves either
+    nothing under the name, or all of it on disk.
+
+    Raises:
+        UserError: they cannot be kept, or the file was damaged.
+    """
+    path = secrets_folder() / f"{name}.key"
+    if (known := _secret(path)) is not None:
+        return known
+    keep_once(path, secrets.token_hex(32))
+    made = _secret(path)
+    assert made is not None  # there it is, whoever made it
+    return made
+
+
+def keep_once(path: Path, text: str) -> bool:
+    """Write a private file unless there is one; False where there was one.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(beside, path)  # unlike a rename it takes no other process's file away
+        except FileExistsError:
+            return False
+        folder_of = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder_of)
+        finally:
+            os.close(folder_of)
+        return True
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+
+
+def _secret(path: Path) -> bytes | None:
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    with suppress(ValueError):
+        if len(key := bytes.fromhex(text)) == 32:
+            return key
+    raise UserError(f"{path} holds no secret any more: put a copy back, or what was played on it cannot be replayed")
 
 
 def read_records() -> Store:

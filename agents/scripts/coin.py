@@ -6,78 +6,34 @@ they go right and down.
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
-from typing import Annotated
-
 import torch
 from torch import Tensor
 
-from agents.parts.policies.scripted import Scripted, ScriptedPolicy
+from agents.parts.coin_walk import cooperate, take
+from agents.parts.policies.scripted import PureScript, Scripted, ScriptedPolicy
+from agents.parts.turns import Turns
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, State
 from arenas.protocol import Action, TimeStep
-from arenas.settings import Checked, Count, Range
-
-_OWN, _OTHER, _OWN_COIN, _FOREIGN_COIN = range(4)
-_RIGHT, _LEFT, _DOWN, _UP = range(4)
-_OPPOSITE = (_LEFT, _RIGHT, _UP, _DOWN)
 
 
-@functools.cache
-def _ways(size: int) -> tuple[Tensor, Tensor]:
-    """Steps and first action from every cell to every cell of an n x n torus, each long [n * n, n * n]."""
-    cells = torch.arange(size * size)
-    me, coin = cells[:, None], cells[None, :]
-    down, right = (coin // size - me // size) % size, (coin % size - me % size) % size
-    steps = torch.minimum(down, size - down) + torch.minimum(right, size - right)
-    along_row = torch.where(right <= size - right, _RIGHT, _LEFT)
-    along_column = torch.where(down <= size - down, _DOWN, _UP)
-    return steps, torch.where(right != 0, along_row, along_column)
-
-
-def way_to(observation: Tensor, coin: Tensor) -> tuple[Tensor, Tensor]:
-    """Action [...] towards the nearest cell marked in `coin` [..., n, n], and its distance (n * n where none is)."""
-    size = coin.shape[-1]
-    steps, actions = (table.to(coin.device) for table in _ways(size))
-    me = observation[..., _OWN, :, :].flatten(-2).argmax(-1)
-    distance, nearest = steps[me].masked_fill(coin.flatten(-2) <= 0, size * size).min(dim=-1)
-    return actions[me, nearest], distance
-
-
-class Greedy(Scripted):
+class Greedy(PureScript):
     """Always walks to the nearest coin, its own or the other's."""
 
     needs = frozenset({"discrete", "coin"})
 
-    def probabilities(self, timestep: TimeStep) -> Tensor:
-        """One-hot [..., A]."""
-        seen = timestep.observation
-        action, _ = way_to(seen, seen[..., _OWN_COIN, :, :] + seen[..., _FOREIGN_COIN, :, :])
-        return torch.nn.functional.one_hot(action, self.seat_spec().actions).float()
+    def choose(self, seen: Tensor) -> Tensor:
+        """Towards the coin that is nearer."""
+        return take(seen)
 
 
-class Cooperator(Scripted):
+class Cooperator(PureScript):
     """Walks to its own coin; while there is none, steps away from the other's."""
 
     needs = frozenset({"discrete", "coin"})
 
-    def probabilities(self, timestep: TimeStep) -> Tensor:
-        """One-hot [..., A]."""
-        seen = timestep.observation
-        own, distance = way_to(seen, seen[..., _OWN_COIN, :, :])
-        foreign, _ = way_to(seen, seen[..., _FOREIGN_COIN, :, :])
-        away = torch.tensor(_OPPOSITE, device=seen.device)[foreign]
-        none = distance == seen.shape[-1] ** 2
-        return torch.nn.functional.one_hot(torch.where(none, away, own), self.seat_spec().actions).float()
-
-
-@dataclass(frozen=True)
-class CooperateThenTakeConfig(Checked):
-    """Settings of `cooperate-then-take`, in updates of the learner that it meets."""
-
-    lesson: Count = 4  # how long it cooperates at first
-    harvest: Annotated[int | None, Range(1)] = 1  # how long it then takes every coin; none: for ever
-    again: Count = 1  # how long it cooperates between two harvests
+    def choose(self, seen: Tensor) -> Tensor:
+        """Towards the own coin, or away from the other."""
+        return cooperate(seen)
 
 
 class CooperateThenTake(Agent):
@@ -86,8 +42,8 @@ class CooperateThenTake(Agent):
     Its lesson and its harvest are scripts: it looks at nothing but the number of updates.
     """
 
-    Config = CooperateThenTakeConfig
-    config: CooperateThenTakeConfig
+    Config = Turns
+    config: Turns
     learns = True
     replicated = True
     needs = frozenset({"discrete", "coin"})
@@ -100,10 +56,7 @@ class CooperateThenTake(Agent):
     @property
     def _script(self) -> Scripted:
         """Who plays at this update."""
-        config, after = self.config, int(self.clock) - self.config.lesson
-        if after < 0 or config.harvest is None:
-            return self._scripts[after >= 0]
-        return self._scripts[after % (config.harvest + config.again) < config.harvest]
+        return self._scripts[self.config.harvests(int(self.clock))]
 
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """Act by the script of this update."""

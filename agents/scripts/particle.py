@@ -14,11 +14,8 @@ from abc import abstractmethod
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
-from agents.parts.policies.scripted import Scripted
-from agents.protocol import Memory
-from arenas.protocol import Action, TimeStep
+from agents.parts.policies.scripted import PureScript
 
 _REST, _LEFT, _RIGHT, _DOWN, _UP = range(5)
 _DT, _DAMPING = 0.1, 0.25  # per step
@@ -51,25 +48,7 @@ def points(seen: Tensor, start: int, count: int) -> Tensor:
     return seen[..., start : start + 2 * count].reshape(*seen.shape[:-1], count, 2)
 
 
-class ParticleScript(Scripted):
-    """A script that chooses one action for what it observes; where actions are continuous, that one in full."""
-
-    @abstractmethod
-    def choose(self, seen: Tensor) -> Tensor:
-        """Actions long [...] for observations [..., O]."""
-
-    def probabilities(self, timestep: TimeStep) -> Tensor:
-        """One-hot [..., A]."""
-        return one_hot(self.choose(timestep.observation), self.seat_spec().actions).float()
-
-    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
-        """What `choose` says."""
-        chosen, wide = self.choose(timestep.observation), self.seat_spec().action_dim
-        value = 2 * one_hot(chosen, wide).float() - 1 if wide else chosen
-        return Action(value), {**memory, "step": memory["step"] + 1}
-
-
-class Still(ParticleScript):
+class Still(PureScript):
     """Never pushes; a seat that can only talk says its first word."""
 
     needs = frozenset({"particle"})
@@ -79,7 +58,7 @@ class Still(ParticleScript):
         return torch.zeros(seen.shape[:-1], dtype=torch.long, device=seen.device)
 
 
-class Assignment(ParticleScript):
+class Assignment(PureScript):
     """Covers the landmarks of spread: all agents together take the shortest ways.
 
     Each compares all assignments of agents to landmarks by the sum of their squared distances, and goes to the landmark
@@ -110,7 +89,7 @@ class Assignment(ParticleScript):
         return push(goal - _LEAD * seen[..., :2])
 
 
-class Pursuit(ParticleScript):
+class Pursuit(PureScript):
     """Tag: predators cut the nearest prey off, and prey looks a few steps ahead.
 
     Prey imagines to push in each way, or not, for `_AHEAD` steps while every predator comes straight for it, and takes
@@ -151,7 +130,7 @@ class Pursuit(ParticleScript):
         return cost.argmin(-1)
 
 
-class Informed(ParticleScript):
+class Informed(PureScript):
     """Goes to the goal. A seat that does not see it goes to the landmark nearest to a seat that may see it."""
 
     still = _STILL  # ways that are shorter are not worth a push

@@ -107,13 +107,14 @@ class CoinGame(FiniteGame):
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """Per seat: `own_colour_share` of its pick-ups (NaN without any), and its `pickups_per_step`."""
         result = {}
+        number_of = 1.0 + torch.arange(self._cells, device=self.device)
         for number, seat in enumerate(SEATS):
-            board = steps[seat].observation[:-1].flatten(-2)  # [T, B, 4, P]
+            # number of the cell of each piece, from 1; 0 where it does not lie on the board
+            pieces = (steps[seat].observation[:-1].flatten(-2) @ number_of).long()  # [T, B, 4]
             playing = steps[seat].active[:-1]
             own = number if self.settings.view == "shared" else 0
-            move = board[:, :, own].argmax(-1) * self._actions + actions[seat].value
-            coins = board[:, :, 2:].take_along_dim(self._moves[move][..., None, None], -1).squeeze(-1)  # [T, B, 2]
-            taken = (coins * playing.unsqueeze(-1)).sum(0)
+            reached = self._moves[(pieces[..., own] - 1) * self._actions + actions[seat].value]
+            taken = ((pieces[..., 2:] == reached.unsqueeze(-1) + 1) * playing.unsqueeze(-1)).float().sum(0)  # [B, 2]
             picks = taken.sum(-1)
             result[seat] = {
                 "own_colour_share": taken[:, own] / picks,

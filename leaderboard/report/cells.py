@@ -56,6 +56,12 @@ def unranked(board: Board) -> str:
     return f"Not ranked, as they have not met all members of the panel: {names}." if names else ""
 
 
+def set_apart(board: Board) -> str:
+    """The submissions that do not count, each with the reason, as a sentence; empty where all do."""
+    names = "; ".join(f"{clean(one['label'])} ({clean(one['reason'])})" for one in board.apart)
+    return f"Listed apart, not ranked: {names}." if names else ""
+
+
 def is_rated(board: Board) -> bool:
     """Whether entrants are ranked by a rating of their games, not by their own return."""
     return board.headline == "mu"
@@ -127,6 +133,20 @@ def counted(board: Board) -> str:
     games = f"{plural(board.games, 'game')} in {plural(board.blocks, 'block')} of {plural(board.matches, 'match')}"
     seed = "all seeds" if board.seed is None else f"seed {board.seed}"
     return f"n = {games}; {seed}; rules version {board.rules_version}."
+
+
+def seeds(board: Board) -> list[str]:
+    """On which seeds strangers are rated, and what of theirs is not; a sentence each, none where no stranger played."""
+    lines = []
+    if board.secret_seeds:
+        known = ", ".join(f"{commitment[:16]}..." for commitment in board.secret_seeds)
+        lines.append(
+            f"Strangers are rated on a secret seed, of commitment (sha256) {known}; `zoo publish --reveal` makes it "
+            "known, and a new one takes its place."
+        )
+    if board.not_rated:
+        lines.append(f"Not rated: {plural(board.not_rated, 'block')} of strangers on the public seed, which all know.")
+    return lines
 
 
 def partners(board: Board) -> str:

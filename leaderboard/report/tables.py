@@ -16,6 +16,8 @@ from leaderboard.report.cells import (
     partners,
     predicted,
     robustness,
+    seeds,
+    set_apart,
     shown,
     texts,
 )
@@ -86,12 +88,14 @@ def _board_markdown(board: Board) -> str:
     cells = [*names.values(), *body, [f"`{row.entrant[:16]}`" for row in rows]]
     terms = [
         counted(board),
+        *seeds(board),
         board.rule,
         partners(board),
         *robustness(board),
         board.method,
         *captions(columns),
         *predicted(board),
+        set_apart(board),
     ]
     caption = _escaped(" ".join(filter(None, terms)))
     title = f"### {clean(board.arena)}: {board.kind}, mode {board.mode}"

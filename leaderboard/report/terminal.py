@@ -43,7 +43,7 @@ def board_view(board: Board, *, wide: bool = False, columns: Sequence[str] | Non
         *cells.captions(chosen),
         *cells.predicted(board),
     ]
-    lines.append(cells.counted(board))
+    lines += [cells.counted(board), *cells.seeds(board)]
     table, apart = board, cells.unranked(board)
     if narrow:
         lines.append("More columns: --wide, or --columns NAME,NAME.")
@@ -51,6 +51,8 @@ def board_view(board: Board, *, wide: bool = False, columns: Sequence[str] | Non
             table = replace(board, rows=tuple(row for row in board.rows if row.rank is not None))
     if apart:
         lines.insert(0, apart)
+    if gone := cells.set_apart(board):
+        lines.insert(0, gone)
     sections = [f"{row.side} {row.rank is not None}" for row in table.rows]
     sheet = Sheet(_board_columns(table, chosen, wide), sections)
     return Group(title, sheet, Text(), *(Text(line, style="dim") for line in lines))

@@ -74,8 +74,8 @@ class Estimate:
         return self.low is not None and self.high is not None and self.low <= x <= self.high
 
     def to_json(self) -> dict[str, float | int | None]:
-        """Plain data for `--json`."""
-        return {"mean": self.mean, "low": self.low, "high": self.high, "n": self.n}
+        """Plain data for `--json`; the mean of no numbers is None."""
+        return {"mean": None if math.isnan(self.mean) else self.mean, "low": self.low, "high": self.high, "n": self.n}
 
 
 def plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.records import STATUSES
+from leaderboard.seeds import PUBLIC_SEED, SECRET_SEEDS
 from leaderboard.statistics.counts import Counts
 from leaderboard.statistics.panel_means import Floats, Ints, PairReturns, PanelMeans, gather
 from leaderboard.statistics.tally import Tally
@@ -96,12 +97,30 @@ class Field:
         """Who won how often against whom, for the rating of a competitive game on one side."""
         return Counts(self.entrants, self.won, self.drawn)
 
+    @cached_property
+    def in_turn(self) -> Floats:
+        """Panel mean of each episode by its number, [n, number of episodes]; NaN where it is not known.
+
+        Strangers play other luck than those who ship, on secret seeds. Their episodes stand beside those of the same
+        number on the public seed, each under its own luck, so that results of the two can be taken one after the other.
+        """
+        of_episode = self.headline.of_episode
+        if not any(tally.seed >= SECRET_SEEDS for tally in self.tallies):
+            return of_episode
+        column, width = _columns(self.tallies)
+        known, total = np.isfinite(of_episode), np.zeros((len(self.entrants), width))
+        n = np.zeros(total.shape)
+        np.add.at(total.T, column, np.where(known, of_episode, 0.0).T)
+        np.add.at(n.T, column, known.T)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(total / n)
+
     def series(self) -> Floats:
         """Mean panel mean of each series, [n, number of series], in the order of episodes; NaN where none is known.
 
-        A series is some consecutive episodes that all play under the same luck.
+        A series is some consecutive episodes, under the same luck for all who are rated on the same seed.
         """
-        of_episode, length = self.headline.of_episode, self.series_length
+        of_episode, length = self.in_turn, self.series_length
         known = np.isfinite(of_episode)
         starts = np.arange(0, of_episode.shape[1], length)
         if not starts.size:
@@ -113,7 +132,7 @@ class Field:
     @property
     def series_length(self) -> int:
         """Episodes of a series."""
-        return int(max(SERIES, -(-self.headline.of_episode.shape[1] // MOST_SERIES)))
+        return int(max(SERIES, -(-self.in_turn.shape[1] // MOST_SERIES)))
 
 
 def field_of(
@@ -203,6 +222,23 @@ def _numbered(tallies: Iterable[Tally]) -> tuple[dict[tuple[int, int], int], int
         position[seed, start] = start + offset
         total, end = max(total, after + offset), max(end, after)
     return position, total
+
+
+def _columns(tallies: Iterable[Tally]) -> tuple[Ints, int]:
+    """The column of each episode where those of secret seeds stand beside those of the public one, and their number."""
+    position, episodes = _numbered(tallies)
+    beside = {key: (PUBLIC_SEED if key[0] >= SECRET_SEEDS else key[0], key[1]) for key in position}
+    lengths = {(tally.seed, tally.start): 0 for tally in tallies}
+    for tally in tallies:
+        key = tally.seed, tally.start
+        lengths[key] = max(lengths[key], tally.episodes)
+    numbered = [(*beside[key], position[key], length) for key, length in lengths.items()]
+    own = {(seed, start + k): at + k for seed, start, at, length in numbered for k in range(length)}
+    place = {key: number for number, key in enumerate(sorted(own))}
+    column = np.zeros(episodes, dtype=np.intp)
+    for seed, start, at, length in numbered:
+        column[at : at + length] = [place[seed, start + k] for k in range(length)]
+    return column, len(place)
 
 
 def _cells(

@@ -1,12 +1,15 @@
 """Weighted mean own returns over a panel, compared by Student's t with the episode as the unit.
 
-Within an episode number everything is paired: all entrants meet all partners in all seats under the same luck. So an
+Within an episode everything is paired: all entrants meet all partners in all seats under the same luck. So an
 entrant's *panel mean* of an episode is the weighted mean of its own return over the partners, its headline is the mean
 of these over the episodes, and two entrants are compared by the differences of their panel means, episode by episode.
 
 Where an entrant met its partners for different episodes, each episode counts with the weight that it has in the
 headline (a cluster-robust variance); for equal numbers of episodes that is Student's interval of the panel means. The
 partner that was met for the fewest episodes decides the degrees of freedom: the cautious choice.
+
+Episodes of the same number on two seeds are two episodes. Where entrants were dealt none in common nothing is paired:
+the variance of their difference is the sum of both, and the one with fewer episodes decides the degrees of freedom.
 
 No figure of an entrant depends on who else is compared, to the last bit: others may enter without moving anybody.
 """
@@ -24,6 +27,7 @@ from leaderboard.statistics.estimate import NO_INTERVAL, Estimate, quantile
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
+PAIRED, UNPAIRED = "t, paired by episode", "t, unpaired"
 _SURE = 0.94  # with .95, whole places would make 95 % intervals of ranks cover .96 to .98
 _ROUNDING = 1e-12  # a smaller share of two numbers, or of their variances, is no difference
 
@@ -46,7 +50,7 @@ class PanelMeans:
         freedom: float [n], degrees of freedom of its interval; 0 where nothing tells how much episodes differ.
         influence: float [n, E], what each episode adds to the headline's error; squares sum to its variance.
         of_episode: float [n, E], the panel mean of each episode; NaN where not all partners that were met played it.
-        episodes: int [n], number of different episodes behind it.
+        played: bool [n, E], which episodes are behind it.
         met: bool [n, m], which partners the entrant has met.
         weight: float [n], sum of the weights of those.
     """
@@ -55,9 +59,14 @@ class PanelMeans:
     freedom: Floats
     influence: Floats
     of_episode: Floats
-    episodes: Ints
+    played: NDArray[np.bool_]
     met: NDArray[np.bool_]
     weight: Floats
+
+    @property
+    def episodes(self) -> Ints:
+        """Number of different episodes behind each headline, [n]."""
+        return np.asarray(self.played.sum(axis=1), dtype=np.intp)
 
     @property
     def error(self) -> Floats:
@@ -69,10 +78,15 @@ class PanelMeans:
         return self._student(float(self.value[i]), self.influence[i], float(self.freedom[i]), int(self.episodes[i]))
 
     def difference(self, i: int, j: int) -> Estimate:
-        """The headline of i less that of j, paired by episode."""
+        """The headline of i less that of j: paired by episode, or unpaired where they played no episode in common."""
         value, error = float(self.value[i] - self.value[j]), self.influence[i] - self.influence[j]
         fewest = min(float(self.freedom[i]), float(self.freedom[j]))
-        return self._student(value, error, fewest, int(min(self.episodes[i], self.episodes[j])))
+        method = PAIRED if self.paired(i, j) else UNPAIRED
+        return self._student(value, error, fewest, int(min(self.episodes[i], self.episodes[j])), method)
+
+    def paired(self, i: int, j: int) -> bool:
+        """Whether the two were dealt any episode in common; else their means are compared as two separate ones."""
+        return bool((self.played[i] & self.played[j]).any())
 
     def probability_above(self, i: int, j: int) -> float:
         """How sure it is that i has the higher headline than j, by Student's t; 1/2 where nothing is known."""
@@ -113,11 +127,11 @@ class PanelMeans:
         return list(zip(low.tolist(), high.tolist(), strict=True))
 
     @staticmethod
-    def _student(value: float, error: Floats, freedom: float, n: int) -> Estimate:
+    def _student(value: float, error: Floats, freedom: float, n: int, method: str = PAIRED) -> Estimate:
         if not np.isfinite(value) or freedom <= 0:
             return Estimate(value, None, None, n, NO_INTERVAL)
         half = quantile(freedom) * float(np.sqrt((error**2).sum()))
-        return Estimate(value, value - half, value + half, n, "t, paired by episode")
+        return Estimate(value, value - half, value + half, n, method)
 
 
 def panel_means(returns: Floats, weights: Floats) -> PanelMeans:
@@ -169,4 +183,4 @@ def gather(cells: Iterable[PairReturns], n: int, weights: Floats, episodes: int)
         of_episode /= np.where(weight > 0, weight, 1.0)[:, None]
     of_episode[seen < np.maximum(met.sum(axis=1), 1)[:, None]] = np.nan
     freedom = np.where(np.isfinite(fewest), fewest - 1.0, 0.0)
-    return PanelMeans(value, freedom, influence, of_episode, (seen > 0).sum(axis=1), met, weight)
+    return PanelMeans(value, freedom, influence, of_episode, seen > 0, met, weight)

@@ -4,11 +4,11 @@ An entrant's *own return* of an episode is the mean, over the rotations that sea
 its mean return over those seats: where two fill more than two seats, it plays against as many of the partner as it
 can. In self-play it fills all seats. Where a game has several sides that compete, each side has a tally of its own.
 
-An episode that the partner spoiled says nothing of the entrant's play: its own return is NaN there. One that the
-entrant itself spoiled counts with the forfeit.
+An episode that the partner spoiled says nothing of the entrant's play: its own return is NaN there. A rotation that the
+entrant itself spoiled counts with the forfeit, whatever its other seats have got and in however many it sat.
 
 In a competitive game on one side a *game* (one episode under one rotation) is won by the higher own return, and drawn
-within the arena's draw band.
+within the arena's draw band. Who spoiled it has lost it.
 """
 
 from collections import defaultdict
@@ -125,16 +125,13 @@ def _tally(block: BlockRecord, arena: ArenaRecord, side: str, results: Sequence[
         return None
     first, second = block.entrants
     faults = {who: np.zeros(len(STATUSES), dtype=np.int64) for who in block.entrants}
-    faulty = {who: np.zeros(block.episodes, dtype=np.bool_) for who in block.entrants}
-    for result in block.results:
-        faulty[result.entrant] |= result.statuses != Status.DONE.code
+    faulty = _faulty(block)
     for result in results:
         faults[result.entrant] += np.bincount(result.statuses, minlength=len(STATUSES)) * _IS_FAULT
     pair = []
-    for who, other in ((first, second), (second, first)):
-        own = own_returns(results, who)
-        spoiled = faulty[other] & ~faulty[who]
-        pair.append(np.full(block.episodes, np.nan) if own is None else np.where(spoiled, np.nan, own))
+    for who in block.entrants:
+        own = counted_returns(block, results, who)
+        pair.append(np.full(block.episodes, np.nan) if own is None else own)
     won = games_won(results, first, second, arena.draw_band) if is_head_to_head(arena) else (0, 0, 0)
     return Tally(
         first,
@@ -166,6 +163,48 @@ def own_returns(results: Iterable[SeatResult], who: str) -> Floats | None:
     return np.asarray(sum(of_rotation) / len(of_rotation))
 
 
+def counted_returns(block: BlockRecord, results: Iterable[SeatResult], who: str) -> Floats | None:
+    """Own return [k] in each episode of some of a block's results; NaN where the partner spoiled the episode.
+
+    None where the entrant has no seat in them.
+    """
+    results = list(results)
+    own, faulty = own_returns(results, who), _faulty(block)
+    spoiled = np.any([*faulty.values()], axis=0)
+    if own is None or not spoiled.any():
+        return own
+    rotations = defaultdict[int, list[SeatResult]](list)
+    for result in results:
+        if result.entrant == who:
+            rotations[result.rotation].append(result)
+    fewest = min(map(len, rotations.values()))
+    total, counted = np.zeros(block.episodes), np.zeros(block.episodes)
+    for rotation, seats in rotations.items():
+        at_fault = np.array([_is_fault(seat) for seat in seats])
+        mine = at_fault.any(axis=0)
+        theirs = [_is_fault(r) for r in block.results if r.rotation == rotation and r.entrant != who]
+        got = np.array([seat.returns for seat in seats])
+        forfeit = np.where(at_fault, got, 0.0).sum(axis=0) / np.maximum(at_fault.sum(axis=0), 1)
+        counts = (mine | (len(seats) == fewest)) & (mine | ~np.any(theirs, axis=0) if theirs else True)
+        total += np.where(counts, np.where(mine, forfeit, got.mean(axis=0)), 0.0)
+        counted += counts
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sound = total / counted
+    return np.where(spoiled, np.where(faulty[who], sound, np.nan), own)
+
+
+def _is_fault(result: SeatResult) -> NDArray[np.bool_]:
+    return np.asarray(result.statuses != Status.DONE.code)
+
+
+def _faulty(block: BlockRecord) -> dict[str, NDArray[np.bool_]]:
+    """Entrant -> whether it spoiled each episode in any seat and rotation, bool [k]."""
+    faulty = {who: np.zeros(block.episodes, dtype=np.bool_) for who in block.entrants}
+    for result in block.results:
+        faulty[result.entrant] |= _is_fault(result)
+    return faulty
+
+
 def scores(block: BlockRecord, first: str, arena: ArenaRecord) -> Floats:
     """Share [k] of each episode's games that one of the two won, a draw counting half; 1/2 in self-play."""
     second = block.entrants[1] if block.entrants[0] == first else block.entrants[0]
@@ -189,14 +228,20 @@ def _outcomes(results: Iterable[SeatResult], first: str, second: str, draw_band:
 
 
 def _signs(seats: Iterable[SeatResult], first: str, second: str, draw_band: float) -> Floats:
-    """Sign [k] of the first's own return less the second's in one rotation, 0 within the draw band."""
+    """Sign [k] of the first's own return less the second's in one rotation, 0 within the draw band.
+
+    One that spoiled the game alone has lost it, whatever the forfeit is.
+    """
     seats = list(seats)
     a, b = (own_returns(seats, who) for who in (first, second))
     if a is None or b is None:
         return np.zeros(0)
     # Equal play must be a draw even if its sums were rounded differently, hence a little more than the band.
     band = draw_band + _ROUNDING * (1.0 + np.maximum(np.abs(a), np.abs(b)))
-    return np.where(np.abs(a - b) > band, np.sign(a - b), 0.0)
+    played = np.where(np.abs(a - b) > band, np.sign(a - b), 0.0)
+    at_fault = [np.any([_is_fault(seat) for seat in seats if seat.entrant == who], axis=0) for who in (first, second)]
+    blame = at_fault[1].astype(np.float64) - at_fault[0]
+    return np.where(at_fault[0] | at_fault[1], blame, played)
 
 
 def disjoint(blocks: Iterable[BlockRecord]) -> list[BlockRecord]:

@@ -102,7 +102,7 @@ def _unlike(connection: Connection, arena: ArenaRecord, where: Mapping[str, Any]
         kept.setdefault((tally.first, tally.second, tally.seed, tally.side), []).append(tally)
     for first, second, seed in sorted({key[:3] for key in kept}):
         try:
-            again = tallies.again(connection, arena, {**where, "first": first, "second": second, "seed": seed})
+            again = tallies.again(connection, arena, where, (first, second, seed))
         except StoreError:
             continue
         for side in {tally.side for tally in again}:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from leaderboard.errors import StoreError
+from leaderboard.errors import NoRecordsError, StoreError
 
 BUSY_S = 30.0
 """Seconds to wait for another process that is writing; one write takes milliseconds."""
@@ -82,7 +82,7 @@ def open_engine(url: URL, read_only: bool) -> Engine:
 def _read_only_url(url: URL) -> URL:
     path = Path(str(url.database))
     if not path.exists():
-        raise StoreError("no records yet; play a match first")
+        raise NoRecordsError("no records yet; play a match first")
     # A database in WAL mode needs its side files even to be read. Where they can neither be found nor made (a
     # read-only folder), nobody can be writing either, and SQLite may be told so.
     frozen = not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()

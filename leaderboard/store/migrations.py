@@ -5,13 +5,15 @@ change the tables: change a record or `schema.py`, and append to `MIGRATIONS` th
 into the new ones. Steps use their own DDL and never `schema.py`, which moves on while a step must not.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, inspect, select, text
 
-from leaderboard.errors import StoreError
+from leaderboard.errors import NoRecordsError, OlderStoreError, StoreError
+from leaderboard.records import canonical
 from leaderboard.store import schema
 from leaderboard.store.rows import block_content, content
 
@@ -60,7 +62,7 @@ def _content_hashes_and_tallies(connection: Connection) -> None:
         "faults TEXT NOT NULL",
         *(f"{name} VARCHAR(200) NOT NULL" for name in ("arrays", "content")),
     ]
-    key = "SERIAL PRIMARY KEY" if connection.dialect.name == "postgresql" else "INTEGER NOT NULL PRIMARY KEY"
+    key = _key(connection)
     words = "".join(f", {column} VARCHAR(200) NOT NULL" for column in ("id", "entrant", "created", "content"))
     connection.exec_driver_sql(f'CREATE TABLE name ("row" {key}{words}, name TEXT NOT NULL, UNIQUE (id))')
     connection.exec_driver_sql(f'CREATE TABLE tally ("row" {key}, {", ".join(columns)})')
@@ -82,7 +84,44 @@ def _seal(connection: Connection, table: str, row: int, made: str) -> None:
     connection.execute(text(update), {"made": made, "row": row})
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration("content hashes and tallies", _content_hashes_and_tallies),)
+def _logs_of_faults(connection: Connection) -> None:
+    """What agents printed before they failed; and who spoiled a game has lost it, so such tallies are made again."""
+    connection.exec_driver_sql("DELETE FROM tally WHERE faults <> '[{},{}]'")
+    words = ("id", "block", "seat", "entrant", "status", "content")
+    columns = [
+        *(f"{name} VARCHAR(200) NOT NULL" for name in words),
+        *(f"{name} BIGINT NOT NULL" for name in ("rotation", "first_episode", "episodes")),
+        *(f"{name} TEXT NOT NULL" for name in ("message", "tail")),
+    ]
+    connection.exec_driver_sql(f'CREATE TABLE log ("row" {_key(connection)}, {", ".join(columns)}, UNIQUE (id))')
+    connection.exec_driver_sql("CREATE INDEX log_by_block ON log (block)")
+
+
+def _key(connection: Connection) -> str:
+    return "SERIAL PRIMARY KEY" if connection.dialect.name == "postgresql" else "INTEGER NOT NULL PRIMARY KEY"
+
+
+def _secret_seeds(connection: Connection) -> None:
+    """Secret seeds get a table, and entrants from files and from others' modules the mark of a stranger."""
+    words = "".join(f", {column} VARCHAR(200) NOT NULL" for column in ("id", "created", "content"))
+    connection.exec_driver_sql(f'CREATE TABLE seed ("row" {_key(connection)}{words}, UNIQUE (id))')
+    for row in connection.exec_driver_sql("SELECT * FROM entrant").mappings().all():
+        # A registered name holds no colon. The one library that is wrapped has a scheme of its own.
+        if ":" not in row["agent"] or row["agent"].startswith("axelrod:"):
+            continue
+        sound = content(dict(row)) == row["content"]
+        marked = dict(row) | {"provenance": canonical({**json.loads(row["provenance"]), "stranger": True})}
+        update = 'UPDATE entrant SET provenance = :provenance, content = :content WHERE "row" = :row'
+        values = {name: marked[name] for name in ("provenance", "row")}
+        # One that was damaged before must still be found.
+        connection.execute(text(update), values | {"content": content(marked) if sound else row["content"]})
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration("content hashes and tallies", _content_hashes_and_tallies),
+    Migration("logs of faults", _logs_of_faults),
+    Migration("secret seeds", _secret_seeds),
+)
 
 
 def current_version(migrations: tuple[Migration, ...] = MIGRATIONS) -> int:
@@ -115,6 +154,20 @@ def check_version(version: int, migrations: tuple[Migration, ...] = MIGRATIONS) 
         raise StoreError(
             f"written by a newer release (tables version {version}, this one knows {newest}); upgrade this installation"
         )
+
+
+def check_readable(connection: Connection) -> None:
+    """Refuses a database that must be written to before it can be read.
+
+    Raises:
+        StoreError: it is empty, or comes from another release.
+    """
+    version = version_of(connection)
+    if version == 0:
+        raise NoRecordsError("no records yet; play a match first")
+    check_version(version)
+    if version < current_version():
+        raise OlderStoreError("written by an older release; open it once for writing, which brings it up to date")
 
 
 def migrate(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:

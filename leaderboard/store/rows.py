@@ -71,6 +71,14 @@ def damaged(table: str, id: object) -> StoreError:
     )
 
 
+def contradicts(table: str, id: str, changed: Sequence[str]) -> StoreError:
+    """What to say of a fact that is added again with other content in these columns."""
+    return StoreError(
+        f"{table} {id[:64]} is already recorded with other content ({', '.join(changed)}); "
+        "what was recorded first stays"
+    )
+
+
 def _tuples(value: Any) -> Any:
     # Only a list at the top is one of our tuples; lists inside a mapping belong to whoever made it.
     if isinstance(value, list):

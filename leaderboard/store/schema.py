@@ -29,7 +29,7 @@ from sqlalchemy import (
     Text,
 )
 
-from leaderboard import records
+from leaderboard import records, seeds
 
 metadata = MetaData()
 # A seed may need 63 bits, and Integer means 32 of them on most servers.
@@ -85,10 +85,12 @@ arena = _facts("arena", records.ArenaRecord)
 entrant = _facts("entrant", records.EntrantRecord, texts=["label"])
 name = _facts("name", records.NameRecord, texts=["name"])
 checkpoint = _facts("checkpoint", records.CheckpointRecord, texts=["path"], loose=["arena"])
+log = _facts("log", records.LogRecord, Index("log_by_block", "block"), texts=["message", "tail"])
 panel = _facts("panel", records.PanelRecord)
 match = _facts("match", records.MatchRecord, Index("match_by_arena", "arena"), texts=["command"])
 measurement = _facts("measurement", records.Measurement)
 submission = _facts("submission", records.SubmissionRecord)
+seed = _facts("seed", seeds.SeedRecord)
 block = Table(
     "block",
     metadata,

@@ -7,21 +7,21 @@ otherwise. Adding a fact twice adds it once. A fact that contradicts the one rec
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, select, true
 from sqlalchemy.exc import IntegrityError
 
-from leaderboard.errors import OlderStoreError, StoreError
+from leaderboard.errors import StoreError
 from leaderboard.records import (
     RULES_VERSION,
     ArenaRecord,
     BlockRecord,
     CheckpointRecord,
     EntrantRecord,
+    LogRecord,
     MatchRecord,
     Measurement,
     NameRecord,
@@ -30,31 +30,25 @@ from leaderboard.records import (
     block_id,
     canonical,
 )
+from leaderboard.seeds import SeedRecord, is_stranger
 from leaderboard.statistics.tally import Tally
 from leaderboard.store import audit, schema, tallies
 from leaderboard.store.database import name_of, open_engine, parse, plain_words
-from leaderboard.store.migrations import check_version, current_version, migrate, version_of
-from leaderboard.store.rows import block_rows, content, damaged, digest, read_blocks, record_of, row_of, same_results
+from leaderboard.store.facts import MAY_DIFFER, Fact
+from leaderboard.store.migrations import check_readable, migrate
+from leaderboard.store.rows import (
+    block_rows,
+    content,
+    contradicts,
+    damaged,
+    digest,
+    read_blocks,
+    record_of,
+    row_of,
+    same_results,
+)
 
 R = TypeVar("R")
-#: All that is recorded besides blocks.
-Fact = (
-    ArenaRecord
-    | EntrantRecord
-    | NameRecord
-    | CheckpointRecord
-    | PanelRecord
-    | MatchRecord
-    | Measurement
-    | SubmissionRecord
-)
-_MAY_DIFFER: Mapping[type, set[str]] = {
-    ArenaRecord: {"details"},
-    EntrantRecord: {"label", "provenance"},
-    CheckpointRecord: {"path", "card", "created"},
-    SubmissionRecord: {"created"},
-    MatchRecord: {field.name for field in fields(MatchRecord)},
-}
 _AT_ONCE = 500  # ids in one IN (...): far below every database's limit
 
 
@@ -79,7 +73,7 @@ class Store:
         try:
             if read_only:
                 with self._reading() as connection:
-                    _check_readable(connection)
+                    check_readable(connection)
             else:
                 with self._writing() as connection:
                     migrate(connection)
@@ -115,25 +109,29 @@ class Store:
 
         What was recorded first under an id stays. The details of an arena, the label and provenance of an entrant,
         what tells where and when a checkpoint or a submission was made, and all of a match may differ from it; all
-        else may not. A block is added with all its seat results in one transaction: a process killed in it leaves no
-        trace of it.
+        else may not. A block is added with all its seat results and logs in one transaction: a process killed in it
+        leaves no trace of it.
 
         Raises:
             StoreError: as for every method; also where the record differs from the one under its id. Of a block that
                 means that an agent or arena is not deterministic; processor time and isolation may differ.
             ValueError: a block's id is not `block_id` of its content.
         """
+        return self._retried(lambda connection: self.put(connection, record))
+
+    def put(self, connection: Connection, record: Fact | BlockRecord) -> bool:
+        """The same within a transaction that somebody else began; see `portable.fill`."""
         if isinstance(record, BlockRecord):
             what = (record.arena, record.entrants, record.mode, record.seed, record.first_episode, record.episodes)
             if record.id != block_id(*what, record.rules_version):
                 raise ValueError(f"block {record.id[:16]}: the id does not belong to this content")
-            return self._retried(lambda connection: self._add_block(connection, record))
+            return self._add_block(connection, record)
         row = row_of(record)
         if isinstance(record, Measurement):
             row["id"] = hashlib.sha256(canonical(row).encode()).hexdigest()
         row["content"] = content(row)
-        ignore = {"content", *_MAY_DIFFER.get(type(record), ())}
-        return self._retried(lambda connection: self._add_once(connection, schema.TABLES[type(record)], row, ignore))
+        ignore = {"content", *MAY_DIFFER.get(type(record), ())}
+        return self._add_once(connection, schema.TABLES[type(record)], row, ignore)
 
     def _retried(self, add: Callable[[Connection], bool]) -> bool:
         """Adds in a transaction of its own."""
@@ -152,9 +150,12 @@ class Store:
         if not self._add_once(connection, schema.block, row, {"content"}):
             (known,) = read_blocks(connection, schema.block.c.id == record.id)
             if not same_results(record.results, known.results):
-                raise _contradicts("block", record.id, ["results"])
+                raise contradicts("block", record.id, ["results"])
             return False
         connection.execute(insert(schema.seat_result), results)
+        for log in record.logs:
+            about = row_of(log)
+            self._add_once(connection, schema.log, about | {"content": content(about)}, MAY_DIFFER[LogRecord])
         arena = connection.execute(select(schema.arena).where(schema.arena.c.id == record.arena)).mappings().one()
         tallies.add(connection, record_of(ArenaRecord, dict(arena)), record)
         return True
@@ -165,7 +166,7 @@ class Store:
             connection.execute(insert(table).values(**row))
             return True
         if changed := [name for name in row if name not in ignore and old[name] != row[name]]:
-            raise _contradicts(table.name, row["id"], changed)
+            raise contradicts(table.name, row["id"], changed)
         return False
 
     # Reading. Records come back as they were added.
@@ -197,6 +198,15 @@ class Store:
         labels = {row["id"]: row["label"] for row in rows}
         return labels | {record.entrant: record.name for record in self._records(NameRecord)}
 
+    def strangers(self) -> set[str]:
+        """The ids of entrants that do not ship."""
+        marked = schema.entrant.c.provenance.contains('"stranger":true')
+        return {record.id for record in self._records(EntrantRecord, marked) if is_stranger(record)}
+
+    def seeds(self) -> list[SeedRecord]:
+        """The secret seeds on which strangers are and were rated, in the order in which they were added."""
+        return self._records(SeedRecord)
+
     def checkpoints(self, arena: str | None = None) -> list[CheckpointRecord]:
         """The checkpoints (of one arena), in the order in which they were added."""
         return self._records(CheckpointRecord, arena=arena)
@@ -224,6 +234,8 @@ class Store:
         seed: int | None = None,
         partners: Collection[str] | None = None,
         rules_version: int = RULES_VERSION,
+        *,
+        rebuild: bool = False,
     ) -> list[Tally]:
         """What the entrants of each pairing got from each other: all blocks of an arena and mode, summed up.
 
@@ -233,12 +245,13 @@ class Store:
             seed: count only blocks of this match seed, None for all.
             partners: hold the returns of episodes only of pairings with one of these; None of all.
             rules_version: count only blocks of this version.
+            rebuild: sum all blocks up again, also those whose sums are as they were kept.
         """
         where = {"arena": arena, "mode": mode, "rules_version": rules_version}
         where |= {} if seed is None else {"seed": seed}
         record = self.arena(arena)
         with self._reading() as connection:
-            made, wrong = tallies.read(connection, record, where, partners)
+            made, wrong = tallies.read(connection, record, where, partners, rebuild)
         if not wrong:
             return made
         if not self.read_only:
@@ -249,10 +262,7 @@ class Store:
                 return tallies.read(connection, record, where, partners)[0]
         kept = [tally for tally in made if (tally.first, tally.second, tally.seed) not in wrong]
         with self._reading() as connection:
-            for key in sorted(wrong, key=str):
-                same = {**where, **dict(zip(("first", "second", "seed"), key, strict=True))}
-                kept += tallies.again(connection, record, same)
-        return kept
+            return kept + [x for key in sorted(wrong, key=str) for x in tallies.again(connection, record, where, key)]
 
     def unsound(self) -> list[str]:
         """A line for every record that was damaged or edited; empty where all are as they were recorded."""
@@ -342,6 +352,12 @@ class Store:
         """The submissions (to one arena), in the order in which they were added."""
         return self._records(SubmissionRecord, arena=arena)
 
+    def logs(self, blocks: Iterable[str], entrant: str | None = None) -> list[LogRecord]:
+        """The faults (of one entrant) in these blocks, by block, rotation and seat."""
+        column = schema.log.c.block
+        logs = [log for some in _chunks(blocks) for log in self._records(LogRecord, column.in_(some), entrant=entrant)]
+        return sorted(logs, key=lambda log: (log.block, log.rotation, log.seat, log.status))
+
     # The cache of views: the one thing here that may be overwritten, since it can be computed again.
 
     def cached_view(self, arena: str, mode: str, rules_version: int, inputs: str) -> str | None:
@@ -373,22 +389,6 @@ class Store:
 def _equal(table: Table, **values: Any) -> list[ColumnElement[bool]]:
     """The conditions that columns have these values; None stands for any."""
     return [table.c[name] == value for name, value in values.items() if value is not None]
-
-
-def _contradicts(table: str, id: str, changed: Sequence[str]) -> StoreError:
-    return StoreError(
-        f"{table} {id[:64]} is already recorded with other content ({', '.join(changed)}); "
-        "what was recorded first stays"
-    )
-
-
-def _check_readable(connection: Connection) -> None:
-    version = version_of(connection)
-    if version == 0:
-        raise StoreError("no records yet; play a match first")
-    check_version(version)
-    if version < current_version():
-        raise OlderStoreError("written by an older release; open it once for writing, which brings it up to date")
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -64,16 +64,17 @@ def rebuild(
         StoreError: a block was damaged or edited.
     """
     for key in pairings:
-        same = {**where, **dict(zip(("first", "second", "seed"), key, strict=True))}
-        connection.execute(delete(_TABLE).where(_equal(_TABLE, same)))
-        rows = [_row(tally, where) for tally in again(connection, arena, same)]
+        connection.execute(delete(_TABLE).where(_equal(_TABLE, _narrowed(where, key))))
+        rows = [_row(tally, where) for tally in again(connection, arena, where, key)]
         if rows:
             connection.execute(insert(_TABLE), rows)
 
 
-def again(connection: Connection, arena: ArenaRecord, where: Mapping[str, Any]) -> list[Tally]:
-    """The tallies of the blocks with these values, from the blocks themselves."""
-    return tallies_of(read_blocks(connection, _equal(schema.block, where)), arena)
+def again(
+    connection: Connection, arena: ArenaRecord, where: Mapping[str, Any], pairing: tuple[str, str, int]
+) -> list[Tally]:
+    """The tallies of a pairing and seed, from the blocks with these values."""
+    return tallies_of(read_blocks(connection, _equal(schema.block, _narrowed(where, pairing))), arena)
 
 
 def tallies_of(blocks: Iterable[BlockRecord], arena: ArenaRecord) -> list[Tally]:
@@ -92,7 +93,11 @@ def tallies_of(blocks: Iterable[BlockRecord], arena: ArenaRecord) -> list[Tally]
 
 
 def read(
-    connection: Connection, arena: ArenaRecord, where: Mapping[str, Any], partners: Collection[str] | None
+    connection: Connection,
+    arena: ArenaRecord,
+    where: Mapping[str, Any],
+    partners: Collection[str] | None,
+    distrust: bool = False,
 ) -> tuple[list[Tally], set[tuple[str, str, int]]]:
     """The tallies with these values, and the pairings and seeds whose blocks are not all in them, or not rightly.
 
@@ -101,6 +106,7 @@ def read(
         arena: the arena.
         where: {column: value}; arena, mode, rules_version, and perhaps seed.
         partners: read the returns of episodes only of pairings in which one of these plays; None of all.
+        distrust: name all pairings and seeds that have any tally or block, as if each were wrong.
 
     Raises:
         StoreError: a block that was counted is not there any more.
@@ -114,7 +120,10 @@ def read(
     wrong: set[tuple[str, str, int]] = set()
     for condition, whole in parts:
         _read(connection, condition, whole, made, wrong)
-    return made, wrong | _uncounted(connection, arena, where, made)
+    wrong |= _uncounted(connection, arena, where, made)
+    if distrust:
+        wrong |= pairings(connection, where) | pairings(connection, where, schema.block)
+    return made, wrong
 
 
 def _uncounted(
@@ -142,10 +151,16 @@ def _uncounted(
     return {key for key, n in blocks.items() if any(counted.get(key, {}).get(side) != n for side in sides)}
 
 
-def pairings(connection: Connection, where: Mapping[str, Any]) -> set[tuple[str, str, int]]:
-    """The pairings and seeds with these values that have any tally."""
-    columns = (_TABLE.c.first, _TABLE.c.second, _TABLE.c.seed)
-    return {tuple(row) for row in connection.execute(select(*columns).where(_equal(_TABLE, where)).distinct())}
+def pairings(
+    connection: Connection, where: Mapping[str, Any], table: Table = schema.tally
+) -> set[tuple[str, str, int]]:
+    """The pairings and seeds with these values that have any tally, or any row of another `table`."""
+    columns = (table.c.first, table.c.second, table.c.seed)
+    return {tuple(row) for row in connection.execute(select(*columns).where(_equal(table, where)).distinct())}
+
+
+def _narrowed(where: Mapping[str, Any], pairing: tuple[str, str, int]) -> dict[str, Any]:
+    return {**where, **dict(zip(("first", "second", "seed"), pairing, strict=True))}
 
 
 def _key(tally: Tally) -> tuple[str, str, int]:

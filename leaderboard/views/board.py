@@ -11,23 +11,27 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.errors import StoreError
 from leaderboard.labels import unique_labels
 from leaderboard.records import RULES_VERSION, ArenaRecord, Measurement, PanelRecord, canonical
-from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
+from leaderboard.seeds import PUBLIC_SEED, RATED
+from leaderboard.statistics.tally import Tally, sides_of
 from leaderboard.views import strangers
 from leaderboard.views.columns import BY_NAME, COLUMNS, figure
 from leaderboard.views.exploitability import by_subject
+from leaderboard.views.rated import counted
+from leaderboard.views.submissions import NOBODY, Apart, apart
+from leaderboard.views.words import words
 
 if TYPE_CHECKING:
     from leaderboard.statistics.prediction import Forecasts
     from leaderboard.store.store import Store
     from leaderboard.views.standings import Ranked, Terms
 
-_VIEW = 6  # version of what a board holds: a cached one of another version is computed again
+_VIEW = 9  # version of what a board holds: a cached one of another version is computed again
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,13 @@ class Board:
         comparisons: number of episodes behind the rating of a competitive game.
         spread, draw_margin: fitted parameters of the rating model, on TrueSkill's scale; 0 where nothing was fitted.
         seed: match seed whose blocks are counted, None for all.
+        secret_seeds: commitments of the seeds on which strangers are rated; empty where none played, or where the board
+            is of one plain seed.
+        not_rated: how many blocks of strangers on the public seed are kept, but not counted.
         rules_version: version of the rules under which the blocks were played.
         rows: sorted by side, then rank; those without a rank come last.
+        apart: {"label", "entrant", "reason", "games"} of every submission that does not count: withdrawn, disqualified,
+            or replaced by a later version.
     """
 
     arena: str
@@ -118,11 +127,16 @@ class Board:
     seed: int | None
     rules_version: int
     rows: tuple[Row, ...]
+    secret_seeds: tuple[str, ...] = ()
+    not_rated: int = 0
+    apart: tuple[Mapping[str, Any], ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {field.name: getattr(self, field.name) for field in fields(self)} | {
             "panel_members": list(self.panel_members),
+            "secret_seeds": list(self.secret_seeds),
+            "apart": list(self.apart),
             "rows": [row.to_json() for row in self.rows],
         }
 
@@ -135,7 +149,7 @@ class Board:
         """The board that gave this JSON."""
         data: dict[str, Any] = json.loads(text)
         rows = tuple(Row.from_json(row) for row in data.pop("rows"))
-        return cls(**data | {"panel_members": tuple(data["panel_members"])}, rows=rows)
+        return cls(**data | {name: tuple(data[name]) for name in ("panel_members", "secret_seeds", "apart")}, rows=rows)
 
 
 def board(
@@ -147,9 +161,10 @@ def board(
         store: the records.
         arena_id: the arena.
         mode: "play" for frozen entrants, "learn" for learning ones; the two are never mixed.
-        seed: count only blocks of this match seed, None for all. A public board should name its seed: if everybody's
-            own seeds counted, one could play until lucky.
-        rebuild: compute again, and overwrite the cache; the result is the same bytes.
+        seed: count only blocks of this match seed, None for all, `RATED` for those that are rated, see `views.rated`. A
+            public board counts no other: if everybody's own seeds counted, one could play until lucky.
+        rebuild: compute again from the blocks themselves, and overwrite the cache and the sums that were kept; the
+            result is the same bytes, unless somebody changed these.
 
     Raises:
         StoreError: the arena is unknown, or the store cannot be read.
@@ -160,27 +175,32 @@ def board(
     if panel is not None and panel.id.endswith("/panel-0"):  # what earlier versions called a game without a panel
         panel = None
     labels, matches = store.labels(), store.match_entrants(arena_id, mode)
-    measured = store.measurements(arena_id)
+    measured, set_apart = store.measurements(arena_id), apart(store.submissions(), arena_id)
     key = (arena_id, mode, RULES_VERSION)
     facts = [asdict(measurement) for measurement in measured]
-    state = store.block_state(arena_id, mode, seed)
-    depends_on = [_VIEW, seed, panel and asdict(panel), labels, len(matches), state, facts]
+    chosen = counted(store, seed)
+    which = [seed, chosen.secret_seeds, sorted(chosen.strangers), chosen.state(store, arena_id, mode)]
+    depends_on = [_VIEW, which, panel and asdict(panel), labels, len(matches), facts, asdict(set_apart)]
     inputs = hashlib.sha256(canonical([*key, *depends_on]).encode()).hexdigest()
     if not rebuild and (text := store.cached_view(*key, inputs)) is not None:
         return Board.from_json(text)
 
     needed = panel.entrants if panel else None if mode == "learn" else ()
+    tallies, not_rated = chosen.tallies(store, arena_id, mode, needed, rebuild=rebuild)
     made = make_board(
         arena,
-        store.tallies(arena_id, mode, seed, needed),
+        tallies,
         panel,
         mode=mode,
-        seed=seed,
+        seed=PUBLIC_SEED if seed == RATED else seed,
         labels=labels,
         matches=matches,
         measurements=measured,
+        set_apart=set_apart,
     )
-    text = made.to_json()
+    played = {tally.seed for tally in tallies}
+    secret = tuple(id for id, n in zip(chosen.secret_seeds, chosen.numbers, strict=True) if n in played)
+    text = replace(made, secret_seeds=secret, not_rated=not_rated).to_json()
     # The cache saves time and nothing else: a full disk, a busy database or a read-only one must not hide the board.
     with suppress(StoreError):
         store.cache_view(*key, inputs, text)
@@ -197,6 +217,7 @@ def make_board(
     labels: Mapping[str, str] | None = None,
     matches: Iterable[Sequence[str]] = (),
     measurements: Iterable[Measurement] = (),
+    set_apart: Apart = NOBODY,
 ) -> Board:
     """The board of these tallies, which are of one arena, mode and rules version; their order does not matter.
 
@@ -209,7 +230,10 @@ def make_board(
         labels: {entrant id: label}.
         matches: the entrants of each match.
         measurements: of the arena's entrants, oldest first.
+        set_apart: who does not count.
     """
+    listed = set_apart.listed(tallies, arena)
+    tallies = set_apart.counted(tallies, panel.entrants if panel else ())
     everybody = tuple(sorted({who for tally in tallies for who in (tally.first, tally.second)}))
     if panel is None and mode == "learn":
         panel = PanelRecord("", arena.id, everybody)
@@ -222,7 +246,7 @@ def make_board(
         arena=arena.id,
         kind=arena.kind,
         mode=mode,
-        **_words(arena, panel),
+        **words(arena, panel),
         panel=panel.id or None if panel else None,
         panel_members=tuple(names[entrant] for entrant in panel.entrants) if panel else (),
         panel_weights={side: terms.weights(side) for side in sides_of(arena)} if panel else {},
@@ -235,6 +259,7 @@ def make_board(
         seed=seed,
         rules_version=RULES_VERSION,
         rows=tuple(row for part in ranked for row in _rows(part, names)),
+        apart=listed,
     )
 
 
@@ -296,11 +321,6 @@ def _rows(ranked: "Ranked", names: Mapping[str, str]) -> list[Row]:
     return rows
 
 
-def _words(arena: ArenaRecord, panel: PanelRecord | None) -> dict[str, Any]:
-    """What the board ranks by, as a name, in a sentence, and how that was computed."""
-    return {"headline": _headline(arena, panel), "rule": _rule(arena, panel), "method": _method(arena, panel)}
-
-
 def _fitted(ranked: "Sequence[Ranked]") -> dict[str, Any]:
     """The parameters of the rating of a competitive game, zeros for other games."""
     rated = [part.rating for part in ranked if part.rating is not None]
@@ -309,48 +329,6 @@ def _fitted(ranked: "Sequence[Ranked]") -> dict[str, Any]:
         "spread": figure(rated[0].spread) or 0.0 if rated else 0.0,
         "draw_margin": figure(rated[0].margin) or 0.0 if rated else 0.0,
     }
-
-
-def _headline(arena: ArenaRecord, panel: PanelRecord | None) -> str:
-    if is_head_to_head(arena):
-        return "mu"
-    return "own_return" if panel else ""
-
-
-def _rule(arena: ArenaRecord, panel: PanelRecord | None) -> str:
-    """What the board ranks by."""
-    if is_head_to_head(arena):
-        band = f"a difference within {arena.draw_band:g}" if arena.draw_band else "an equal return"
-        return f"Ranked by mu, a rating of all games; the higher own return wins a game, {band} is a draw."
-    if panel is None:
-        return "Unranked: no panel was met here, so returns with different partners stand side by side."
-    partners = "the weighted panel" if panel.id else "everybody on the board"
-    within = " within each side" if len(sides_of(arena)) > 1 else ""
-    return f"Ranked{within} by own return per episode over {partners}; mu is the same number on TrueSkill's scale."
-
-
-def _method(arena: ArenaRecord, panel: PanelRecord | None) -> str:
-    """How the figures were computed, in full."""
-    if is_head_to_head(arena):
-        return (
-            "Ratings are one order-free fit of Thurstone's model with draws (spread and draw margin fitted, tau = 0), "
-            "on TrueSkill's scale, centred on the mean. An episode counts once, however many rotations it was played "
-            "in. Rank intervals are sampled from the joint distribution. All intervals are 95 %."
-        )
-    if panel is None:
-        return ""
-    oneself = " A member is its own partner, too." if panel.id else " Nobody is its own partner."
-    scale = (
-        "mu is 25 + 25/3 x (own return - mean of the members) / (their standard deviation), frozen with the panel."
-        if panel.scale
-        else "mu is 25 + 25/3 x (own return - mean of the members) / (their standard deviation), as they stand here."
-    )
-    return (
-        "Own return: the panel's members are met in the same seats under the same luck, so the weighted mean over them "
-        "is taken per episode, and entrants are compared episode by episode (Student's t, 95 %). Who has not met all "
-        f"members has no rank.{oneself} {scale} Classical TrueSkill takes one result per pair and series of episodes; "
-        "it depends on their order and on who else entered."
-    )
 
 
 @dataclass(frozen=True)

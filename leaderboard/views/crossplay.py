@@ -9,7 +9,8 @@ import numpy as np
 
 from leaderboard.labels import unique_labels
 from leaderboard.records import ArenaRecord, BlockRecord
-from leaderboard.statistics.tally import Floats, Ints, Tally, is_head_to_head, own_returns, scores, sides_of
+from leaderboard.statistics.tally import Floats, Ints, Tally, counted_returns, is_head_to_head, scores, sides_of
+from leaderboard.views.rated import counted
 
 if TYPE_CHECKING:
     from leaderboard.store.store import Store
@@ -133,14 +134,14 @@ def read_crossplay(
         mode: "play" or "learn".
         entrants: entrant ids in the order wanted; None for all who played, sorted by label.
         side: side that the row plays; "" for the mean over all its seats.
-        seed: count only blocks of this match seed; None for all.
+        seed: count only blocks of this match seed; None for all, `RATED` for those that a board counts.
 
     Raises:
         StoreError: the arena is unknown, or the store cannot be read.
         ValueError: entrants are not counted on a side of that name.
     """
     record = store.arena(arena)
-    tallies = store.tallies(arena, mode, seed, entrants)
+    tallies, _ = counted(store, seed).tallies(store, arena, mode, entrants)
     labels = store.labels()
     if entrants is None:
         played = {entrant for tally in tallies for entrant in (tally.first, tally.second)}
@@ -163,10 +164,12 @@ def episode_returns(
     A role is a set of seats. Where the rotations of a block seat the row in all of them or in none, as with several
     parties, the row plays the whole role. Where they seat it in different numbers of them, as on a single side, those
     rotations count in which it fills the fewest, so that the partners fill the rest. An episode counts the mean over
-    these rotations and over the seats that the row fills in them; with itself the row fills all seats.
+    these rotations and over the seats that the row fills in them; with itself the row fills all seats. One that the
+    column spoiled is NaN.
 
     Args:
-        blocks: blocks of one arena, mode and match seed, in any order; other pairings are passed over.
+        blocks: blocks of one arena and mode, and in each pairing of one match seed, in any order; other pairings are
+            passed over.
         rows: entrant ids of those whose returns they are.
         columns: entrant ids of those whom they meet.
         roles: {role: its seats}.
@@ -188,7 +191,9 @@ def episode_returns(
                 continue
             for role, seats in roles.items():
                 mine = [result for result in block.results if result.seat in seats]
-                cell = scores(block, who, arena) if arena and is_head_to_head(arena) else own_returns(mine, who)
+                cell = (
+                    scores(block, who, arena) if arena and is_head_to_head(arena) else counted_returns(block, mine, who)
+                )
                 if cell is not None:
                     returns[role][there, row_of[who], column_of[partner]] = cell[here]
     return returns

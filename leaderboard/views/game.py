@@ -21,6 +21,7 @@ from leaderboard.statistics.estimate import plain
 from leaderboard.statistics.field import Field, field_of
 from leaderboard.statistics.panel_means import Floats
 from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
+from leaderboard.views.rated import counted
 
 if TYPE_CHECKING:
     from leaderboard.store.store import Store
@@ -87,7 +88,8 @@ def read_game(store: Store, arena_id: str, *, seed: int | None = None) -> Empiri
             themselves.
     """
     arena = store.arena(arena_id)
-    return make_game(arena, store.tallies(arena_id, "play", seed), store.labels())
+    tallies, _ = counted(store, seed).tallies(store, arena_id, "play")
+    return make_game(arena, tallies, store.labels())
 
 
 def make_game(arena: ArenaRecord, tallies: Sequence[Tally], labels: Mapping[str, str] | None = None) -> EmpiricalGame:

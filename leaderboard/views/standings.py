@@ -263,7 +263,7 @@ def _classical(field: Field, whole: Sequence[int]) -> tuple[Scores, Floats]:
     close = np.abs(a - b) <= _ROUNDING * (1.0 + np.maximum(np.abs(a), np.abs(b)))
     score = np.where(close, 0.5, (np.sign(a - b) + 1.0) / 2.0)
     known = np.isfinite(a - b)
-    expected = by_past_episodes(field.headline.of_episode[whole], field.series_length, first, second)
+    expected = by_past_episodes(field.in_turn[whole], field.series_length, first, second)
     firsts, seconds = (np.tile(who, series.shape[1])[known] for who in (first, second))
     return Scores(firsts, seconds, score[known]), expected.ravel()[known]
 

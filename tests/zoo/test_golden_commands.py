@@ -1,9 +1,10 @@
 """A fixed list of commands says and records what it did before: match ids, blocks, boards and figures.
 
 `golden_commands.json` was made at commit 7e2a112, before the foundations were merged, and made again where boards and
-verdicts went over to one quantity and weighted panels; cross-play, exploitability and learning stayed. Figures are
-rounded to nine digits and few episodes are played, so that the last digits of a processor change nothing. When a change
-is meant to be seen here, write the file anew and say in the changelog what changed:
+verdicts went over to one quantity and weighted panels, where nemeses joined the panels, and where JSON began to say
+which seed and level of isolation a match was played at, and who was at fault. Figures are rounded to nine digits and
+few episodes are played, so that the last digits of a processor change nothing. When a change is meant to be seen here,
+write the file anew and say in the changelog what changed:
 
     python -m tests.zoo.test_golden_commands
 """

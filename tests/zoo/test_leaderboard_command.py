@@ -26,9 +26,9 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZOO_HOME", str(folder))
         for words in (
-            "greedy cooperator --arena coin",
-            "greedy cooperator --arena coin --set arena.size=4",
-            "grim random --arena ipd --set arena.max_steps=5",
+            "greedy cooperator --arena coin --panel greedy,cooperator",
+            "greedy cooperator --arena coin --set arena.size=4 --panel greedy,cooperator",
+            "grim random --arena ipd --set arena.max_steps=5 --panel grim,random",
         ):
             with pytest.raises(SystemExit) as end:
                 main(["match", *words.split(), "--episodes", "5"])
@@ -106,7 +106,9 @@ def test_it_imports_no_torch_and_writes_nothing(zoo_home: str, tmp_path: Path) -
 
 def test_nothing_yet(zoo: Zoo, refused: Refused, here: Path) -> None:
     assert refused("leaderboard").endswith("no records yet; play a match first")
-    zoo("match", "mine.py:Raises", "random", "--arena", "ipd", code=2)  # the arena is known now, but nobody played
+    zoo(
+        "match", "mine.py:Raises", "random", "--arena", "ipd", "--trust", code=2
+    )  # the arena is known now, but nobody played
     assert refused("leaderboard").endswith("no match of this kind is recorded yet; play one first")
 
 

@@ -176,7 +176,10 @@ def test_nothing_but_json_on_standard_output(zoo: Zoo) -> None:
             for arena, text in (("ipd", "lola"), ("ipd", "lola-dice,hidden=8"), ("coin", "naive"))
         ),
         (("lola,hidden=8,model_lr=1e30", "grim", *IPD, "--learn", *TINY, "--sight", "actions"), LARGE),
-        (("mine.py:RaisesWhileLearning", NAIVE, *SMALL), "broke in .*: FloatingPointError: too hot .mine.py, line"),
+        (
+            ("mine.py:RaisesWhileLearning", NAIVE, *SMALL, "--trust"),
+            "broke in .*: FloatingPointError: too hot .mine.py, line",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_line(words: tuple[object, ...], line: str, refused: Refused, here: Path) -> None:

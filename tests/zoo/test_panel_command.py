@@ -11,7 +11,7 @@ import pytest
 
 from leaderboard.statistics.game import replicator_mutator
 from leaderboard.store.store import Store
-from tests.zoo.command_line import Refused, Zoo, recorded
+from tests.zoo.command_line import Refused, Zoo, fresh_checkpoint, recorded
 from zoo import home
 from zoo.entry.declared import panel_for
 from zoo.entry.venue import ArenaChoice, Venue
@@ -119,6 +119,31 @@ def test_a_match_that_is_not_recorded_has_the_recorded_panel(zoo: Zoo, zoo_home:
     assert (Path(zoo_home) / "records.sqlite").read_bytes() == before
 
 
+def test_a_match_that_is_not_recorded_says_where_the_records_are_damaged(refused: Refused, zoo_home: str) -> None:
+    (Path(zoo_home) / "records.sqlite").write_bytes(b"no database at all" * 100)
+    words = ("match", "grim", "random", "--arena", "ipd", *SHORT, "--episodes", 5, "--no-record")
+    assert "records.sqlite is not a database" in refused(*words)
+
+
+def test_a_panel_is_read_from_any_folder(zoo: Zoo, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh_checkpoint(here / "mine", "naive", ArenaChoice("ipd", ("max_steps=5",)))
+    members = ("naive,lr=0.5@mine", "mine.py:Plain", "always-defect")
+    made = zoo("panel", "ipd", *SHORT, "--renew", *members, "--json").json
+    assert list(made["members"]) == [f"naive,lr=0.5@{here}/mine", f"{here}/mine.py:Plain", "always-defect"]
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    words = ("match", "grim", "random", "--arena", "ipd", *SHORT, "--episodes", 5, "--json")
+    assert zoo(*words).json["panel"] == made["id"]
+    assert zoo("panel", "ipd", *SHORT, "--json").json == made
+
+
+@pytest.mark.parametrize("empty", ["", ",", " , "])
+def test_a_panel_of_nobody(empty: str, refused: Refused) -> None:
+    words = ("grim", "random", "--arena", "ipd", *SHORT, "--panel", empty)
+    for command in ("match", "tournament"):
+        assert "'--panel': name the partners, with commas between them" in refused(command, *words)
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -131,7 +156,10 @@ def test_a_match_that_is_not_recorded_has_the_recorded_panel(zoo: Zoo, zoo_home:
         (("ipdd",), "unknown arena 'ipdd'; did you mean ipd"),
         (("ipd", "--episodes", 5), "--episodes is for --renew"),
         (("envs.py:env", *GAMES, "--renew", "random", "mine.py:Plain"), "against each other, so it needs no panel"),
-        (("coin", "--set", "arena.max_steps=5", "--renew", "greedy", "mine.py:Raises"), "nothing to divide"),
+        (
+            ("coin", "--set", "arena.max_steps=5", "--renew", "greedy", "mine.py:Raises"),
+            "spoils every episode with greedy",
+        ),
         (("envs.py:env",), "has no panel; `zoo panel envs.py:env --renew MEMBERS...` makes one"),
     ],
 )

@@ -108,7 +108,7 @@ def test_the_same_claim_found_twice_is_one(monkeypatch: pytest.MonkeyPatch) -> N
     [
         ("tit-for-tit", "unknown agent 'tit-for-tit'; did you mean tit-for-tat"),
         ("no/file.py:Agent", "there is no file no/file.py"),
-        ("no_such_module:Agent", "no_such_module cannot be imported: ModuleNotFoundError"),
+        ("no_such_module:Agent", "no_such_module cannot be imported: there is no module"),
         ("agents.scripts.random:Randon", "agents.scripts.random has no 'Randon'; did you mean Random"),
         ("arenas.coin:Coin", "arenas.coin:Coin is not an agent: expected a subclass of agents.protocol.Agent"),
     ],

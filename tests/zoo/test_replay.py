@@ -13,6 +13,8 @@ from zoo import home
 from zoo.play.replay import Frame, replay, strip, write_gif
 
 SHORT = ("--arena", "coin", "--set", "arena.max_steps=12", "--episodes", 6)
+#: A small panel, so that nobody waits for the one that the game would inherit.
+PANEL = ("--panel", "random,greedy")
 
 
 def match_of(zoo: Zoo, *words: object) -> str:
@@ -20,7 +22,7 @@ def match_of(zoo: Zoo, *words: object) -> str:
 
 
 def test_every_episode_of_every_seating_agrees_with_its_record(zoo: Zoo) -> None:
-    key = match_of(zoo, "greedy", "random", *SHORT)
+    key = match_of(zoo, "greedy", "random", *SHORT, *PANEL)
     with Store(home.records(), read_only=True) as store:
         match = store.match(key[:5])
         returns = set()
@@ -34,7 +36,7 @@ def test_every_episode_of_every_seating_agrees_with_its_record(zoo: Zoo) -> None
 
 
 def test_episodes_count_from_the_beginning_of_the_match(zoo: Zoo) -> None:
-    words = ("greedy", "cooperator", *SHORT, "--panel", "random,greedy")
+    words = ("greedy", "cooperator", *SHORT, *PANEL)
     match_of(zoo, *words)
     key = match_of(zoo, *words)
     with Store(home.records(), read_only=True) as store:
@@ -44,8 +46,8 @@ def test_episodes_count_from_the_beginning_of_the_match(zoo: Zoo) -> None:
 
 
 def test_record_that_tells_of_another_game_is_noticed(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = match_of(zoo, "greedy", "random", *SHORT)
-    monkeypatch.setattr("zoo.play.seating.luck", lambda episodes, *words: episodes)
+    key = match_of(zoo, "greedy", "random", *SHORT, *PANEL)
+    monkeypatch.setattr("zoo.play.luck.bits", lambda episodes, *words: episodes)
     said = zoo("replay", key, "--no-gif", code=2)
     assert "differs from the record" in said.err
 
@@ -67,13 +69,13 @@ def test_gif_has_a_frame_for_every_moment(zoo: Zoo, here: Path) -> None:
 
 
 def test_gif_is_named_after_match_episode_and_seating(zoo: Zoo, here: Path) -> None:
-    key = match_of(zoo, "greedy", "random", *SHORT)
+    key = match_of(zoo, "greedy", "random", *SHORT, *PANEL)
     assert f"Wrote {key}-2-1.gif" in zoo("replay", key, "--episode", 2, "--seating", 1).out
     assert [path.name for path in here.glob("*.gif")] == [f"{key}-2-1.gif"]
 
 
 def test_strip_fits_the_width(zoo: Zoo, here: Path) -> None:
-    key = match_of(zoo, "greedy", "random", *SHORT)
+    key = match_of(zoo, "greedy", "random", *SHORT, *PANEL)
     for width in (20, 80, 100):
         lines = zoo("replay", key, "--no-gif", width=width).out.splitlines()
         assert max(map(len, lines)) <= width
@@ -106,26 +108,26 @@ def test_no_picture_no_gif(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_shown_is_one_line(words: tuple[object, ...], line: str, zoo: Zoo, refused: Refused) -> None:
     keys = {
-        "KEY": match_of(zoo, "greedy", "random", *SHORT),
+        "KEY": match_of(zoo, "greedy", "random", *SHORT, *PANEL),
         "LEARNING": match_of(zoo, "naive", "random", *SHORT[:-2], "--learn", "--rounds", 1, "--copies", 2, "--runs", 1),
     }
     assert line in refused("replay", *(keys.get(str(word), word) for word in words))
 
 
 def test_place_that_cannot_be_written(zoo: Zoo, tmp_path: Path) -> None:
-    key = match_of(zoo, "greedy", "random", *SHORT)
+    key = match_of(zoo, "greedy", "random", *SHORT, *PANEL)
     said = zoo("replay", key, "--gif", tmp_path / "no folder" / "x.gif", code=2)
     assert said.err == f"zoo: cannot write {tmp_path / 'no folder' / 'x.gif'}: No such file or directory\n"
 
 
 def test_entrant_that_changed_since_is_refused(zoo: Zoo, here: Path, refused: Refused) -> None:
-    key = match_of(zoo, "mine.py:Plain", "random", *SHORT)
+    key = match_of(zoo, "mine.py:Plain", "random", *SHORT, *PANEL)
     Path("mine.py").write_text(Path("mine.py").read_text() + "\n# another version\n")
     assert "are no longer the entrants that played it" in refused("replay", key)
 
 
 def test_fault_ends_the_replay(zoo: Zoo, here: Path) -> None:
-    key = match_of(zoo, "mine.py:Cheats", "random", *SHORT)
+    key = match_of(zoo, "mine.py:Cheats", "random", *SHORT, *PANEL)
     out = zoo("replay", key, "--gif", "x.gif").out
     assert "acts illegally" in out and "agrees with the record" in out
     assert "mine.py:Cheats as red: return -24 in 4 steps" in out or "mine.py:Cheats as blue: return -24 in 4" in out

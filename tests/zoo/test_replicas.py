@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from zoo.entry.venue import ArenaChoice
-from zoo.errors import UserError
 from zoo.play.replicas import Runs, run_replicas
 
 IPD, COIN = ArenaChoice("ipd"), ArenaChoice("coin")
@@ -75,6 +74,12 @@ def test_sampled_learners_with_a_memory_are_judged_by_what_they_got() -> None:
         told.probabilities("red")
 
 
-def test_who_cannot_be_replicated_is_refused_by_name() -> None:
-    with pytest.raises(UserError, match="maddpg cannot be run as replicas"):
-        run_replicas(IPD, {"row": "maddpg", "column": "naive-exact"}, rounds=1, replicas=2)
+def test_a_learner_that_trains_one_run_at_a_time_is_run_as_often() -> None:
+    """Every run has luck of its own, and the runs are the same however many there are."""
+    texts = {"red": "advantage-alignment,hidden=8", "blue": "naive,hidden=8"}
+    three, two = (run_replicas(COIN, texts, rounds=2, replicas=n, copies=4, length=10) for n in (3, 2))
+    for seat, values in three.values.items():
+        assert len(set(values.sum(0))) == 3
+        assert np.allclose(values[:, :2], two.values[seat])
+    policy = three.players["red"].policy("red")
+    assert policy is not None and policy.replicas == 3  # which the others see as one

@@ -16,6 +16,9 @@ from leaderboard.store.store import Store
 from tests.zoo.command_line import Refused, Zoo
 from zoo import home
 from zoo.cli import main
+from zoo.entry.venue import ArenaChoice, Venue
+from zoo.play import luck
+from zoo.play.blocks import Task, play_block
 
 MATCH = ("match", "greedy", "random", "--arena", "coin", "--set", "arena.max_steps=5", "--episodes", "6")
 PANEL = ("--panel", "cooperator,random")
@@ -192,3 +195,15 @@ def test_a_certificate_is_checked_and_a_wrong_digit_fails(zoo: Zoo, tmp_path: Pa
     assert "every claim holds" in zoo("verify", "--certificate", proof).out
     proof.write_text(proof.read_text().replace("-1.0", "-1.1", 1))
     assert "does not hold" in zoo("verify", "--certificate", proof, code=2).err
+
+
+def test_blocks_on_a_secret_that_is_not_held_are_left_out(zoo: Zoo) -> None:
+    zoo("match", "tit-for-tat", "random", "--arena", "ipd", "--set", "arena.max_steps=3", "--episodes", 2)
+    venue, secret = Venue(ArenaChoice("ipd", ("max_steps=3",))), luck.present()
+    low, high = sorted(("tit-for-tat", "random"), key=venue.id)
+    with Store(home.records()) as store:
+        store.add(play_block(venue, Task((low, high), secret.number, 0, 2)))
+    assert "left out" not in zoo("verify", "--all").out
+    (home.secrets_folder() / f"{secret.name}.key").unlink()
+    said = zoo("verify", "--all").out
+    assert f"left out: 1 blocks of {venue.identity} on secret seeds that this home does not hold" in said

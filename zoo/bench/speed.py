@@ -31,6 +31,7 @@ from arenas.protocol import Action, Arena
 from leaderboard.statistics.counts import Counts
 from leaderboard.statistics.rating import fit
 from leaderboard.store.store import Store
+from zoo.bench import apart
 from zoo.bench import training as bench_training
 from zoo.entry.catalogue import refusal
 from zoo.entry.declared import panel_for
@@ -40,7 +41,8 @@ from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.matches.tournament import prepare
 from zoo.play.episodes import play_episodes
-from zoo.play.seating import Seated, seatings
+from zoo.play.luck import seatings
+from zoo.play.seating import Seated
 from zoo.play.table import Table
 
 ARENAS = ("coin", "ipd")  # where arenas are measured, and agents in the first that they can play
@@ -98,7 +100,16 @@ def count() -> int:
     """How many measurements `measure` takes."""
     agents = [load_agent(name).agent for name in names(AGENTS)]
     of_agents = len(agents) + sum(agent.learns for agent in agents) + sum(map(_imagines, agents))
-    return len(ARENAS) * len(COPIES) + 1 + len(PARTICLES) * (1 + len(PARTICLE_COPIES)) + of_agents + 2 + 1 + 1
+    return (
+        len(ARENAS) * len(COPIES)
+        + 1
+        + len(PARTICLES) * (1 + len(PARTICLE_COPIES))
+        + of_agents
+        + 2
+        + 1
+        + 1
+        + apart.count()
+    )
 
 
 def measure(quick: bool = False) -> Iterator[Speed]:
@@ -124,6 +135,7 @@ def measure(quick: bool = False) -> Iterator[Speed]:
     yield from (Speed("imagining", entry.name, _update(entry, updates, plain)) for entry in imagining)
     yield from _training(once)
     yield Speed("planning", f"{FIELD} entrants in {PLANNED}", _planning())
+    yield from (Speed("apart", name, figures) for name, figures in apart.measure(quick))
     counts = synthetic_results()
     fitting = 1e3 * clock.seconds(lambda: fit(counts))
     yield Speed("rating", "fit", {"players": PLAYERS, "results": RESULTS, "ms": fitting})

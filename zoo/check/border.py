@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -36,7 +34,8 @@ def needs_are_declared(subject: Specimen) -> Faults:
             yield f"{name} has the word {word!r}, which no arena offers; known: {', '.join(sorted(WORDS))}"
     for word in sorted(agent.needs):
         try:
-            read_entrant(subject.text, _without(subject.arena, word), subject.spec.name, learning=True)
+            poorer, name = _without(subject.arena, word), subject.spec.name
+            read_entrant(subject.text, poorer, name, learning=True, entry=subject.entry)
         except UserError as error:
             if word not in str(error):
                 yield f"the refusal in an arena without {word!r} does not name that word: {error}"
@@ -113,18 +112,19 @@ def _wrong_state(agent: Agent) -> Iterator[str]:
             yield f"learning_state() lacks {key!r}, which acting_state() has: it is all of that and what learns"
 
 
+def _saved(state: State) -> State:
+    """A state as it comes back from a file."""
+    return checkpoint.from_bytes(checkpoint.to_bytes(state), "its state")
+
+
 def _does_not_survive(subject: Specimen, sight: Sight) -> Iterator[str]:
     """Save and load what plays, then what learns; a loaded agent of another seed goes on as the first one does."""
     rounds = subject.rounds
     team, players, pupils = subject.team(1), subject.team(2), subject.team(3)
     subject.teach(team, rounds, sight=sight)
-    with tempfile.TemporaryDirectory() as folder:
-        for seat, agent in team.items():
-            file = Path(folder) / checkpoint.WEIGHTS
-            checkpoint.write_tensors(file, agent.acting_state())
-            players[seat].load_acting_state(checkpoint.read_tensors(file))
-            checkpoint.write_tensors(file, agent.learning_state())
-            pupils[seat].load_learning_state(checkpoint.read_tensors(file))
+    for seat, agent in team.items():
+        players[seat].load_acting_state(_saved(agent.acting_state()))
+        pupils[seat].load_learning_state(_saved(agent.learning_state()))
     game = subject.game(19)
     first, player, pupil = (follow(table, game) for table in (team, players, pupils))
     if where := unlike(first, player):

@@ -1,7 +1,7 @@
 """Another process, in which the same seeds must give the same games: its hashes of strings are not ours.
 
-It reads one request a line (JSON: agent, arena, settings, threads) and answers with a fingerprint or an error, one line
-each. It ends when its input does.
+It reads one request a line (JSON: agent, arena, settings, threads, folder, level of isolation) and answers with a
+fingerprint or an error, one line each. It ends when its input does.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from zoo.check.data import digest
 from zoo.check.rules import ROWS
 from zoo.check.subject import Game, Specimen, follow, subject
 from zoo.check.verdict import one_line
+from zoo.sandbox.levels import at, isolation
 
 SEED = 21
 #: PYTHONHASHSEED of the other process.
@@ -59,12 +60,17 @@ def fingerprint_elsewhere(subject: Specimen) -> Fingerprint:
     Raises:
         ChildProcessError: the agent failed there, or ended the process.
     """
+    if subject.elsewhere is not None:
+        there: Fingerprint = subject.elsewhere()
+        return there
     choice, process = subject.venue.choice, other_process()
     assert process.stdin is not None and process.stdout is not None
     request = {"agent": subject.text, "arena": choice.name, "settings": choice.settings}
+    # The process may have been started for another subject, in another folder.
+    here = {"threads": torch.get_num_threads(), "folder": os.getcwd(), "level": isolation()}
     answer = ""
     with suppress(BrokenPipeError):
-        process.stdin.write(json.dumps({**request, "threads": torch.get_num_threads()}) + "\n")
+        process.stdin.write(json.dumps({**request, **here}) + "\n")
         process.stdin.flush()
         answer = process.stdout.readline()
     if not answer:
@@ -97,8 +103,10 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         torch.set_num_threads(request.pop("threads"))
+        os.chdir(request.pop("folder"))
         try:
-            reply = asdict(fingerprint(subject(**request)))
+            with at(request.pop("level")):
+                reply = asdict(fingerprint(subject(**request)))
         except Exception as error:
             reply = {"error": one_line(error)}
         print(json.dumps(reply), file=replies, flush=True)

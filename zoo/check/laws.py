@@ -9,6 +9,7 @@ from zoo.check.rules import shortened
 from zoo.check.subject import Specimen, subject
 from zoo.check.verdict import Finding, Law, hold
 from zoo.entry.catalogue import refusal
+from zoo.entry.registry import is_shipped
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 
@@ -45,6 +46,8 @@ _ARENA_LENGTH = 6  # steps of an episode under the laws for arenas
 def check_agent(agent: str, arena: str, settings: Sequence[str] = ()) -> Iterator[Finding]:
     """Hold an agent, `NAME[,field=value ...]`, against the ten laws in one arena.
 
+    One that the zoo does not ship is held against them in a process of its own.
+
     Raises:
         UserError: unknown names or fields, values that do not fit, or an agent that cannot play there.
     """
@@ -52,7 +55,16 @@ def check_agent(agent: str, arena: str, settings: Sequence[str] = ()) -> Iterato
     refused = refusal(checked.entry, checked.arena)
     if refused:
         raise UserError(f"{checked.entry.name} cannot play {arena}, which {refused}")
-    return hold(AGENT_LAWS, checked)
+    if checked.entry.isolation == "trusted":
+        return hold(AGENT_LAWS, checked)
+    if not is_shipped(arena):
+        raise UserError(
+            f"{checked.entry.name} is checked in a process that cannot read {arena}: check it in an arena of the zoo's,"
+            " or add --trust if you trust its code"
+        )
+    from zoo.check.apart import findings_apart  # which knows these laws
+
+    return findings_apart(checked.entry, agent, arena, settings)
 
 
 def check_arena(arena: str, settings: Sequence[str] = (), wrap: tuple[str, ...] = ()) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ Shapes: T moments, B copies.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -106,12 +106,16 @@ class Lesson(NamedTuple):
 
 @dataclass(frozen=True)
 class Specimen:
-    """An agent class with a config, and an arena that it can play; `text` is the agent as it was typed."""
+    """An agent class with a config, and an arena that it can play; `text` is the agent as it was typed.
+
+    `elsewhere` gives its fingerprint in another process where this one can start none.
+    """
 
     text: str
     entry: AgentEntry
     config: Any
     venue: Venue
+    elsewhere: Callable[[], Any] | None = None
 
     @property
     def arena(self) -> Arena:
@@ -229,8 +233,12 @@ def subject(agent: str, arena: str, settings: Sequence[str] = ()) -> Specimen:
     Raises:
         UserError: unknown names or fields, or values that do not fit.
     """
-    name, *assignments = split(agent)
-    entry = load_agent(name)
+    return specimen(load_agent(split(agent)[0]), agent, arena, settings)
+
+
+def specimen(entry: AgentEntry, agent: str, arena: str, settings: Sequence[str] = ()) -> Specimen:
+    """The subject for an entry; `agent` and all else as in `subject`."""
+    _, *assignments = split(agent)
     given = {text.partition("=")[0].strip() for text in assignments}
     venue = shortened(ArenaChoice(arena, tuple(settings)), LENGTH)
     return Specimen(agent, entry, _small(entry.config(assignments), given), venue)

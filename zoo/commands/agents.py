@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import list_options, print_list
+from zoo.commands.options import isolation_options, list_options, print_list
 
 EPILOG = """\b
 Examples:
@@ -27,6 +27,7 @@ strategy of the Axelrod library that keeps the zoo's laws is axelrod:NAME.
 @click.command(epilog=EPILOG)
 @click.argument("name", required=False, metavar="[NAME]")
 @list_options
+@isolation_options
 def command(name: str | None, only_names: bool, as_json: bool) -> None:
     """List the agents (of a library, by its name), or describe one: its paper, settings and needs."""
     from rich.console import Console

@@ -22,7 +22,7 @@ Examples:
   zoo bench --json > before.json
 
 \b
-Times are CPU seconds of one thread, medians of several repeats.
+Times are CPU seconds of one thread, medians of several repeats, where nothing else is said.
 """
 
 
@@ -33,8 +33,8 @@ def command(quick: bool, as_json: bool) -> None:
     """Measure the speed of this installation.
 
     The tables show how fast arenas step, from one copy to thousands, beside PettingZoo's own loop, and the particle
-    worlds beside mpe2's; how long an agent takes to act, to play whole matches against itself and to learn; and how
-    long a rating takes.
+    worlds beside mpe2's; how long an agent takes to act, to play whole matches against itself and to learn; what it
+    costs to ask an agent in a process of its own; and how long a rating takes.
     """
     import json
     from dataclasses import asdict
@@ -79,6 +79,7 @@ def _screen(measured: Sequence[Speed], facts: dict[str, Any]) -> RenderableType:
             "Training: MADDPG on spread, networks of 64-64, batches of 1,024, an update of every agent per 100"
             " transitions; plain: agent by agent, as scripts do"
         ),
+        "apart": "Agents in a process of their own: wall time, the lowest median of many blocks",
         "planning": "Planning: all pairs, self-play and panel of a tournament, entrants read and blocks named",
         "rating": "Rating: one fit of all results",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import arena_settings, json_option, set_option, wrap_option
+from zoo.commands.options import arena_settings, isolation_options, json_option, set_option, wrap_option
 
 EPILOG = """\b
 NAME is a registered name, module:Class, or path/to/file.py:Class; an agent may
@@ -30,6 +30,7 @@ Exit code: 0 every law holds, 1 a law is broken, 2 nothing could be checked.
 @set_option
 @wrap_option
 @json_option
+@isolation_options
 def command(name: str, arena: str | None, assignments: tuple[str, ...], wrap: tuple[str, ...], as_json: bool) -> None:
     """Check whether an agent or an arena keeps the zoo's laws.
 

@@ -12,6 +12,7 @@ from zoo.commands.options import (
     SEED,
     arena_options,
     grouped,
+    isolation_options,
     json_option,
     no_record_option,
     typed,
@@ -44,7 +45,7 @@ Examples:
 @click.option("--against", multiple=True, metavar="ENTRANT", help="A further opponent that is no entry; repeatable.")
 @click.option("--role", "only", multiple=True, metavar="ROLE", help="Show this role only; repeatable.")
 @click.option("--episodes", type=COUNT, help="Episodes of every pairing in each rotation (default: the arena's).")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Only the public seed 0 reaches the board.")
+@click.option("--seed", type=SEED, help="Play this seed instead of the one that is rated.")
 @workers_option
 @grouped(
     "ends",
@@ -66,13 +67,14 @@ Examples:
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a heat map, .png or .svg.")
 @json_option
 @no_record_option
+@isolation_options
 def command(
     entrants: tuple[str, ...],
     choice: ArenaChoice,
     against: tuple[str, ...],
     only: tuple[str, ...],
     episodes: int | None,
-    seed: int,
+    seed: int | None,
     workers: int,
     ends: dict[str, str | None],
     alpha: float,

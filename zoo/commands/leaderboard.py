@@ -28,11 +28,11 @@ Examples:
 @click.option("--arena", metavar="ARENA", help="Name or identity of an arena with records (default: all).")
 @format_options
 @click.option("--learn", is_flag=True, help="The board of learning matches instead of that of frozen entrants.")
-@click.option("--all-seeds", is_flag=True, help="Count every seed, not only the public one.")
+@click.option("--all-seeds", is_flag=True, help="Count every seed, not only those that are rated.")
 @click.option("--wide", is_flag=True, help="Every column, in as many tables as it takes.")
 @click.option("--columns", metavar="NAME,...", help="These columns instead, by their names in --json.")
 @click.option("--game", is_flag=True, help="The game behind the numbers: places under other weights, and cycles.")
-@click.option("--rebuild", is_flag=True, help="Recompute from the records instead of reading the cache.")
+@click.option("--rebuild", is_flag=True, help="Recompute from the blocks, not from the cache or from kept sums.")
 def command(
     arena: str | None,
     form: str,
@@ -53,6 +53,7 @@ def command(
 
     from leaderboard.report import tables
     from leaderboard.report.terminal import board_view
+    from leaderboard.seeds import RATED
     from leaderboard.store.store import Store
     from leaderboard.views.board import board
     from zoo import home
@@ -61,17 +62,16 @@ def command(
     if game:
         if arena is None or form not in ("table", "json") or learn:
             raise click.UsageError("--game needs --arena, and is a table or --json of frozen entrants")
-        _game(arena, form, None if all_seeds else 0)
+        _game(arena, form, None if all_seeds else RATED)
         return
     chosen = _columns(columns) if columns is not None else None
     with Store(home.records()) if rebuild else home.read_records() as store:
-        seed = None if all_seeds or learn else 0
+        seed = None if all_seeds or learn else RATED
         mode = "learn" if learn else "play"
         boards = [
-            board(store, identity, mode, seed=seed, rebuild=rebuild)
-            for identity in identities(store.arenas(), arena)
-            if arena is not None or store.block_ids(identity, mode, seed)
+            board(store, identity, mode, seed=seed, rebuild=rebuild) for identity in identities(store.arenas(), arena)
         ]
+        boards = [made for made in boards if arena is not None or made.blocks or made.not_rated]
     if not boards:
         raise UserError(f"{store.name}: no match of this kind is recorded yet; play one first")
     if form == "table":

@@ -12,6 +12,7 @@ from zoo.commands.options import (
     SEED,
     arena_options,
     grouped,
+    isolation_options,
     json_option,
     names_option,
     no_record_option,
@@ -72,7 +73,7 @@ class Meeting:
     workers_option,
     panel_option,
 )
-@click.option("--seed", type=SEED, help="Play this seed from episode 0 (default: the next public episodes).")
+@click.option("--seed", type=SEED, help="Play this seed from episode 0 (default: the next rated episodes).")
 @click.option("--learn", is_flag=True, help="Both learn while they play, from scratch or from @CHECKPOINT.")
 @grouped(
     "learning",
@@ -91,6 +92,7 @@ class Meeting:
 @names_option
 @json_option
 @no_record_option
+@isolation_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -151,7 +153,7 @@ def _play(
     from zoo.matches.screen import match_screen
     from zoo.matches.tournament import prepare
 
-    store, seed, onward = meeting.store, meeting.seed or 0, meeting.seed is None
+    store, seed, onward = meeting.store, meeting.seed, meeting.seed is None
     venue, work = meeting.venue, Work(typed(), workers, meeting.watch)
     for text in meeting.texts:
         venue.entrant(text)  # refused before anything is played
@@ -169,14 +171,14 @@ def _play(
 
 def _carry_panel(venue: Venue, store: Store) -> None:
     """What is not recorded is judged by the panel that the records have, too."""
-    from leaderboard.errors import StoreError
+    from leaderboard.errors import NoRecordsError
     from zoo import home
     from zoo.matches.panel import carry_panel
 
     try:
         kept = home.read_records()
-    except StoreError:
-        return  # nothing is recorded
+    except NoRecordsError:
+        return
     with kept:
         carry_panel(venue, kept, store)
 

@@ -30,6 +30,7 @@ def command(arena: str | None, last: int, as_json: bool) -> None:
     from leaderboard.labels import unique_labels
     from leaderboard.report.layout import plural
     from leaderboard.report.sheet import Column, Sheet, labels
+    from leaderboard.seeds import seed_words
     from zoo import home
     from zoo.commands.leaderboard import identities
 
@@ -49,16 +50,20 @@ def command(arena: str | None, last: int, as_json: bool) -> None:
     if not matches:
         click.echo("No match is recorded yet; `zoo match A B --arena ARENA` plays one.")
         return
-    who = [" - ".join(called[entrant] for entrant in match.entrants) for match in matches]
+    # in columns of their own: of two names in one text a cut would take the end of one and the beginning of the other
+    first = [called[match.entrants[0]] for match in matches]
+    rest = [match.entrants[1:] for match in matches]
+    others = [called[them[0]] if len(them) == 1 else plural(len(them), "other") for them in rest]
     Console().print(
         Sheet(
             [
                 Column("id", [match.id[:8] for match in matches], front=True, left=True),
-                labels("entrants", who),
+                labels("entrant", first),
+                labels("against", others),
                 Column("arena", [match.arena for match in matches], left=True, worth=90),
                 Column("mode", [match.mode for match in matches], left=True, worth=50),
                 Column("episodes", [f"{match.episodes:,}" for match in matches], worth=80),
-                Column("seed", [str(match.seed) for match in matches], worth=60),
+                Column("seed", [seed_words(match.seed) for match in matches], worth=60),
                 Column("played", [match.created[:16].replace("T", " ") for match in matches], left=True, worth=70),
             ],
             below=False,

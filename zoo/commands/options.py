@@ -34,6 +34,41 @@ no_record_option = click.option("--no-record", is_flag=True, help="Leave records
 workers_option = click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks.")
 
 
+def _level(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Use a level of isolation as long as the command lasts."""
+    from zoo.sandbox.levels import at, refusal
+
+    level = "trusted" if value is True else value
+    if not level:
+        return
+    if "isolation" in ctx.meta and ctx.meta["isolation"] != level:
+        raise click.UsageError(f"--trust and --isolation {ctx.meta['isolation']} contradict each other", ctx)
+    ctx.meta["isolation"] = level
+    if why := refusal(level):
+        raise UserError(why)
+    ctx.with_resource(at(level))
+
+
+def isolation_options(function: F) -> F:
+    """--isolation and --trust, which hold for this process and its workers."""
+    trust = click.option(
+        "--trust",
+        is_flag=True,
+        expose_value=False,
+        callback=_level,
+        help="Run agents from files in this process: --isolation trusted. They can do all that you can.",
+    )
+    level = click.option(
+        "--isolation",
+        type=click.Choice(["trusted", "process", "strict", "container"]),
+        is_eager=True,
+        expose_value=False,
+        callback=_level,
+        help="How agents that the zoo does not ship are kept apart (default: ZOO_ISOLATION, else strict).",
+    )
+    return level(trust(function))
+
+
 def _texts(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
     """ENTRANT texts between commas; a text with settings holds commas itself, so each of those has a '='."""
     texts: list[str] = []
@@ -42,6 +77,8 @@ def _texts(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
             texts[-1] += f",{part}"
         elif part.strip():
             texts.append(part.strip())
+    if value is not None and not texts:
+        raise click.BadParameter("name the partners, with commas between them", ctx, parameter)
     return tuple(texts)
 
 

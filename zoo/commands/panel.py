@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.commands.options import COUNT, json_option, set_option, typed, workers_option, wrap_option
+from zoo.commands.options import COUNT, isolation_options, json_option, set_option, typed, workers_option, wrap_option
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,6 +39,7 @@ Examples:
 @workers_option
 @click.option("--file", type=click.Path(dir_okay=False, path_type=Path), help="Write the panel into this file, too.")
 @json_option
+@isolation_options
 def command(
     arena: str,
     members: tuple[str, ...],

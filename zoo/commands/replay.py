@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from zoo.commands.options import isolation_options
+
 FROM_0 = click.IntRange(min=0)
 
 EPILOG = """\b
@@ -23,6 +25,7 @@ Examples:
     "--gif", type=click.Path(path_type=Path), help="Where to write the GIF (default: MATCH-EPISODE-SEATING.gif)."
 )
 @click.option("--no-gif", is_flag=True, help="Write no GIF.")
+@isolation_options
 def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bool) -> None:
     """Play an episode of MATCH again from its seed, show it, and compare it with the record.
 

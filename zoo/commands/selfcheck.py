@@ -1,4 +1,4 @@
-"""`zoo selfcheck`: does this installation's statistics hold what it promises?"""
+"""`zoo selfcheck`: does this installation hold what it promises?"""
 
 from __future__ import annotations
 
@@ -14,21 +14,26 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from leaderboard.statistics.calibration import Coverage, Simulation
+    from zoo.sandbox.attacks.run import Attempt
 
 EPILOG = """\b
 Examples:
   zoo selfcheck ratings
   zoo selfcheck ratings --quick
   zoo selfcheck ratings --seed 7 --repeats 100 --json
+  zoo selfcheck sandbox
+  zoo selfcheck sandbox --quick
+  zoo selfcheck sandbox ReadEntrant SendUdp --json
 
 \b
+docs/sandbox.md says what is stopped at which level, and what is not.
 `pip install openskill arena-rank` puts two other ways of rating beside ours.
 """
 
 
 @click.group(epilog=EPILOG)
 def command() -> None:
-    """Hold the zoo's statistics against synthetic truth."""
+    """Check what this installation promises: its ratings and its sandbox."""
 
 
 @command.command(epilog=EPILOG)
@@ -77,6 +82,51 @@ def ratings(quick: bool, seed: int, repeats: int | None, as_json: bool) -> None:
     else:
         Console().print(_screen(rows, missing, plan))
     sys.exit(0 if all(holds(row) for row in rows) else 1)
+
+
+@command.command(epilog=EPILOG)
+@click.argument("names", nargs=-1, metavar="[ATTACK]...")
+@click.option("--quick", is_flag=True, help="Leave out what waits for a clock, and the comparison without confinement.")
+@json_option
+def sandbox(names: tuple[str, ...], quick: bool, as_json: bool) -> None:
+    """Attack the sandbox of this machine, and show what was stopped.
+
+    Each attack is an agent in a strictly confined process, as a stranger's would be in a match. Its targets are made
+    for the purpose; an attack that succeeds harms nothing else. Root plays the attacks twice, the second time as a
+    common user. Exit code 1 says that an attack succeeded.
+    """
+    import json
+    import os
+    import sys
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from zoo.sandbox.attacks.run import as_common_user, attacks, attempts
+    from zoo.sandbox.attacks.screen import screen
+    from zoo.work.progress import Progress, Reading
+
+    kinds = attacks(names, quick)
+    root = os.geteuid() == 0
+    runs: dict[str, list[Attempt]] = {"root" if root else "user": []}
+    notes = [] if root else ["As root, this check also tries what is stopped where root runs the matches."]
+    with Progress("attacks", Console(stderr=True)) as progress:
+        total = len(kinds) * (2 if root else 1)
+        for attempt in attempts(kinds, compare=not quick):
+            next(iter(runs.values())).append(attempt)
+            progress.update("sandbox", Reading(sum(map(len, runs.values())), total))
+        for said in as_common_user([kind.__name__ for kind in kinds], quick) if root else ():
+            if isinstance(said, str):
+                notes.append(f"As a common user: not tried, {said}.")
+            else:
+                runs.setdefault("user", []).append(said)
+                progress.update("sandbox", Reading(sum(map(len, runs.values())), total))
+    if as_json:
+        plain = {user: [{**asdict(a), "stopped": a.stopped} for a in run] for user, run in runs.items()}
+        click.echo(json.dumps({"attempts": plain, "notes": notes}, indent=1))
+    else:
+        Console().print(screen(runs, notes))
+    sys.exit(0 if all(a.stopped for run in runs.values() for a in run) else 1)
 
 
 def _screen(rows: Sequence[Coverage], missing: Sequence[str], plan: Simulation) -> RenderableType:

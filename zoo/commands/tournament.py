@@ -11,6 +11,7 @@ from zoo.commands.options import (
     SEED,
     arena_options,
     format_options,
+    isolation_options,
     names_option,
     panel_option,
     typed,
@@ -36,17 +37,18 @@ Examples:
 @click.argument("entrants", nargs=-1, required=True, metavar="A B C ...")
 @arena_options
 @click.option("--episodes", type=COUNT, help="Episodes of every pairing in each rotation.")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Only blocks of the public seed 0 are rated.")
+@click.option("--seed", type=SEED, help="Play this seed instead of the one that is rated.")
 @workers_option
 @click.option("--no-panel", is_flag=True, help="Leave out the pairings with the arena's panel.")
 @panel_option
 @names_option
 @format_options
+@isolation_options
 def command(
     entrants: tuple[str, ...],
     choice: ArenaChoice,
     episodes: int | None,
-    seed: int,
+    seed: int | None,
     workers: int,
     no_panel: bool,
     panel: tuple[str, ...],
@@ -58,6 +60,7 @@ def command(
 
     from leaderboard.report import tables
     from leaderboard.report.terminal import board_view, crossplay_view
+    from leaderboard.seeds import RATED
     from leaderboard.statistics.tally import sides_of
     from leaderboard.store.store import Store
     from leaderboard.views.crossplay import read_crossplay
@@ -67,7 +70,6 @@ def command(
     from zoo.matches.panel import carry_panel, panel_of
     from zoo.matches.plan import Work, call, run
     from zoo.matches.tournament import each_once, prepare
-    from zoo.play.blocks import PUBLIC_SEED
     from zoo.work.pool import limit_threads
     from zoo.work.progress import Progress
 
@@ -89,8 +91,9 @@ def command(
             run(plan, store, work)
         ids = [who.id for who in plan.entrants]
         sides = sides_of(store.arena(venue.identity))
-        matrices = [read_crossplay(store, venue.identity, entrants=ids, seed=seed, side=side) for side in sides]
-        standings = public_board(store, venue.identity) if seed == PUBLIC_SEED else None
+        counted = RATED if plan.rated else plan.seed
+        matrices = [read_crossplay(store, venue.identity, entrants=ids, seed=counted, side=side) for side in sides]
+        standings = public_board(store, venue.identity) if plan.rated else None
     if form == "table":
         console = Console()
         for matrix in matrices:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.commands.options import arena_options, grouped
+from zoo.commands.options import arena_options, grouped, isolation_options
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def _number(name: str, default: str | int, text: str, kind: Callable[[str | int]
     click.option("--save-every", type=float, default=30.0, show_default=True, help="Seconds between saves."),
     into=RunOptions,
 )
+@isolation_options
 def command(agent: str, choice: ArenaChoice, what: dict[str, Any], how: RunOptions) -> None:
     """Train AGENT in an arena and keep its checkpoint.
 

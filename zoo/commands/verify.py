@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from zoo.commands.options import json_option, workers_option
+from zoo.commands.options import isolation_options, json_option, workers_option
+
+if TYPE_CHECKING:
+    from zoo.submission.recheck import Rechecked
 
 EPILOG = """\b
 Every record carries the hash of its content, which finds damage and edits; then
@@ -18,12 +22,17 @@ Examples:
   zoo verify --all
   zoo verify --all --hashes
   zoo verify --certificate tit-for-tat.json
+  zoo verify board.zoo
+  zoo verify board.zoo --all --key 3f2a91c0
 """
 
 
 @click.command(epilog=EPILOG)
 @click.argument("match", required=False)
-@click.option("--all", "everything", is_flag=True, help="All matches instead of one.")
+@click.option(
+    "--all", "everything", is_flag=True, help="All matches instead of one; of a bundle all blocks, not a sample."
+)
+@click.option("--key", metavar="HEX", default="", help="Of a bundle: fingerprint of the key that must have signed it.")
 @click.option("--hashes", is_flag=True, help="Check the hashes only, and play nothing again.")
 @click.option(
     "--certificate",
@@ -32,12 +41,38 @@ Examples:
 )
 @workers_option
 @json_option
+@isolation_options
 def command(
-    match: str | None, everything: bool, hashes: bool, certificate: Path | None, workers: int, as_json: bool
+    match: str | None,
+    everything: bool,
+    key: str,
+    hashes: bool,
+    certificate: Path | None,
+    workers: int,
+    as_json: bool,
 ) -> None:
     """Check the records, and play the blocks of MATCH again to compare them with what was recorded.
 
-    MATCH is the id that `zoo match` printed, or its beginning.
+    MATCH is the id that `zoo match` printed, or its beginning; or a file of `zoo publish`, whose signature, hashes and
+    boards are checked, and of whose blocks a sample is played again.
+    """
+    if certificate is not None:
+        _certificate(certificate, as_json)
+    elif match is not None and Path(match).is_file():
+        _bundle(Path(match), everything, hashes, key, workers, as_json)
+    elif key:
+        raise click.UsageError("--key is for a bundle: name its file")
+    elif (match is None) == (not everything):
+        raise click.UsageError("name a MATCH, or give --all")
+    else:
+        _records(match, hashes, workers, as_json)
+
+
+def _records(match: str | None, hashes: bool, workers: int, as_json: bool) -> None:
+    """Check the records of this home; `match` is None for all.
+
+    Raises:
+        UserError: they cannot be trusted.
     """
     import json
     from dataclasses import asdict
@@ -51,11 +86,6 @@ def command(
     from zoo.work.pool import limit_threads
     from zoo.work.progress import Progress
 
-    if certificate is not None:
-        _certificate(certificate, as_json)
-        return
-    if (match is None) == (not everything):
-        raise click.UsageError("name a MATCH, or give --all")
     limit_threads()
     with (
         home.read_records() as store,
@@ -65,7 +95,7 @@ def command(
         played = Verified(0, 0, [], [])
         if not faults and not hashes:
             matches = store.matches() if match is None else [store.match(match)]
-            played = verify(store, matches, everything=everything, workers=workers, watch=progress.update)
+            played = verify(store, matches, everything=match is None, workers=workers, watch=progress.update)
     if as_json:
         click.echo(json.dumps({"unsound": faults, **asdict(played)}, indent=1))
     else:
@@ -99,3 +129,54 @@ def _certificate(path: Path, as_json: bool) -> None:
     click.echo(f"{title}: every claim holds.")
     for claim in claims:
         click.echo(f"  {claim}")
+
+
+def _bundle(path: Path, everything: bool, hashes: bool, key: str, workers: int, as_json: bool) -> None:
+    """Check a bundle and show what came of it; exits with 1 where something does not hold.
+
+    Args:
+        path: the file.
+        everything: play all blocks again instead of a sample.
+        hashes: play none.
+        key: fingerprint of the key that must have signed it, "" for any.
+        workers: processes that play.
+        as_json: print one JSON object.
+    """
+    import json
+    import secrets
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from zoo.submission.recheck import Sample, recheck
+    from zoo.work.progress import Progress
+
+    with Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False) as progress:
+        # drawn by chance: who publishes must not know which blocks will be looked at
+        count = 0 if hashes else None if everything else Sample.count
+        sample = Sample(count, secrets.randbits(32), workers, progress.update)
+        done = recheck(path, sample, key)
+    if as_json:
+        click.echo(json.dumps(asdict(done), indent=1))
+    else:
+        _show_bundle(done)
+    if done.failures:
+        click.get_current_context().exit(1)
+
+
+def _show_bundle(done: Rechecked) -> None:
+    from leaderboard.report.layout import plural
+
+    for line in done.failures:
+        click.echo(line)
+    for line in done.left_out:
+        click.echo(f"left out: {line}")
+    if done.failures:
+        click.echo(f"{plural(len(done.failures), 'fault')} in this bundle.")
+        return
+    sample = "" if done.seed is None else ", drawn by chance; --all plays every one"
+    click.echo(f"Signed with key {done.signer}; {plural(done.files, 'file')} as signed.")
+    if done.revealed or done.hidden:
+        click.echo(f"Secret seeds: {done.revealed} revealed, which fit their commitments; {done.hidden} kept secret.")
+    click.echo(f"Every figure of {plural(done.boards, 'board')} follows from {plural(done.blocks, 'block')}.")
+    click.echo(f"{plural(done.played, 'block')} played again came out as recorded{sample}.")

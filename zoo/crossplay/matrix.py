@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from leaderboard.records import STATUSES, BlockRecord, Status
 from leaderboard.statistics.estimate import Floats
 from leaderboard.store.store import Store
 from leaderboard.views.crossplay import episode_returns
@@ -19,7 +20,8 @@ from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.matches.plan import MatchPlan, Work, ordered, run
 from zoo.matches.tournament import each_once
-from zoo.play.blocks import PUBLIC_SEED, arena_record
+from zoo.play import luck
+from zoo.play.blocks import arena_record
 from zoo.work.pool import limit_threads
 from zoo.work.progress import Watch, unwatched
 
@@ -34,9 +36,11 @@ class CrossMatrix:
         rows: R players, columns: C players.
         seed: match seed; episodes: E of them in every cell, from number 0 on.
         returns: role -> float [E, R, C], own return of each episode, or in a competitive game on one side the share of
-            its games that the row won; `views.crossplay.episode_returns` tells
-            which seats and rotations count.
+            its games that the row won; `views.crossplay.episode_returns` tells which seats and rotations count. An
+            episode that the column spoiled has the mean of the others; NaN where there are none.
         blocks: of how many it is made; played: how many were played for it, as the others were recorded before.
+        rated: whether a board counts all that was played.
+        faults: text of a player -> status -> episodes x seats that it spoiled.
     """
 
     venue: Venue
@@ -48,6 +52,8 @@ class CrossMatrix:
     returns: Mapping[str, Floats]
     blocks: int = 0
     played: int = 0
+    faults: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    rated: bool = True
 
     @property
     def identity(self) -> str:
@@ -71,8 +77,11 @@ class CrossMatrix:
 
     @cached_property
     def held_out(self) -> NDArray[np.bool_]:
-        """Whether the column comes from another training run than the row, bool [R, C]."""
-        return np.array([[row.is_stranger_of(column) for column in self.columns] for row in self.rows], dtype=np.bool_)
+        """Whether the column comes from another training run than the row, and did not spoil all, bool [R, C]."""
+        others = [[row.is_stranger_of(column) for column in self.columns] for row in self.rows]
+        known = [np.isfinite(returns).all(axis=0) for returns in self.returns.values()]
+        stranger = np.array(others, dtype=np.bool_).reshape(len(self.rows), len(self.columns))
+        return np.asarray(stranger & np.all(known, axis=0))
 
     def own_column(self, row: int) -> int | None:
         """The column in which a row meets itself, as it trained; None without one, or where it was not trained."""
@@ -98,7 +107,7 @@ def play(
     columns: Sequence[str] | None = None,
     *,
     episodes: int | None = None,
-    seed: int = PUBLIC_SEED,
+    seed: int | None = None,
     workers: int = 1,
     store: Store | None = None,
     command: str = "",
@@ -114,7 +123,7 @@ def play(
         rows: ENTRANT texts.
         columns: ENTRANT texts; None takes the rows.
         episodes: E of every pairing in each rotation; by default the arena's.
-        seed: match seed; 0 is the public one, whose blocks are rated.
+        seed: match seed; None plays the one that is rated.
         workers: processes that play.
         store: records to read and to add to; None keeps nothing.
         command: what was typed, for the records.
@@ -132,6 +141,7 @@ def play(
     for named in (rows, columns):
         each_once([venue.entrant(text) for text in named])
     entrants, pairings = tuple(map(venue.entrant, texts)), ordered(venue, product(rows, columns))
+    seed = luck.rated_seed(entrants) if seed is None else seed
     plan = MatchPlan(venue, entrants, None, pairings, seed, 0, episodes or venue.spec.episodes)
     players = contestants(venue, texts)
     of_rows, of_columns = (tuple(players[text] for text in named) for named in (rows, columns))
@@ -143,4 +153,26 @@ def play(
     row_ids, column_ids = ([player.id for player in players_of] for players_of in (of_rows, of_columns))
     what = (blocks, row_ids, column_ids, parts, plan.episodes)
     returns = episode_returns(*what, arena=arena_record(venue.spec, venue.identity))
-    return CrossMatrix(venue, parts, of_rows, of_columns, seed, plan.episodes, returns, len(plan.tasks), played)
+    filled = {role: _filled(of_role) for role, of_role in returns.items()}
+    faults = _faults(blocks, {player.id: text for text, player in players.items()})
+    matrix = (venue, parts, of_rows, of_columns, seed, plan.episodes, filled)
+    return CrossMatrix(*matrix, len(plan.tasks), played, faults, plan.rated)
+
+
+def _filled(returns: Floats) -> Floats:
+    """Returns [E, R, C] with the mean of a cell's other episodes where one does not count."""
+    known = np.isfinite(returns)
+    if known.all():
+        return returns
+    with np.errstate(invalid="ignore"):
+        mean = np.where(known, returns, 0.0).sum(axis=0) / known.sum(axis=0)
+    return np.where(known, returns, mean)
+
+
+def _faults(blocks: Sequence[BlockRecord], texts: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    counts = {text: dict.fromkeys(Status, 0) for text in texts.values()}
+    for result in (result for block in blocks for result in block.results):
+        for code, count in zip(*np.unique(result.statuses, return_counts=True), strict=True):
+            counts[texts[result.entrant]][STATUSES[code]] += int(count)
+    spoiled = {text: {s.value: n for s, n in of.items() if n and s is not Status.DONE} for text, of in counts.items()}
+    return {text: of for text, of in spoiled.items() if of}

@@ -8,6 +8,7 @@ import numpy as np
 
 from leaderboard.report import plots
 from leaderboard.report.layout import clean, decimals, plural, shortened, telling_width
+from leaderboard.seeds import seed_words
 from zoo.crossplay.players import Contestant
 from zoo.crossplay.report import CrossReport
 
@@ -32,7 +33,7 @@ def heat_map(report: CrossReport, only: Sequence[str] = ()) -> plots.Plot:
         _panel(plot, panel, report, role, rows, columns)
     plot.suptitle(
         f"Cross-play in {matrix.identity}\n{len(rows)} x {len(columns)} entrants, n ="
-        f" {plural(matrix.episodes, 'episode')} a cell and rotation, seed {matrix.seed}",
+        f" {plural(matrix.episodes, 'episode')} a cell and rotation, seed {seed_words(matrix.seed)}",
         fontsize=10,
     )
     return plot

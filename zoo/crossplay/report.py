@@ -16,7 +16,7 @@ from zoo.crossplay.matrix import CrossMatrix
 from zoo.crossplay.players import Contestant
 from zoo.crossplay.scale import Scale
 from zoo.entry.declared import BEST, Anchors
-from zoo.play.blocks import PUBLIC_SEED, arena_record
+from zoo.play.blocks import arena_record
 
 if TYPE_CHECKING:
     from zoo.crossplay.figures import Entry, Group, Judged
@@ -54,6 +54,7 @@ class CrossReport:
             "kind": matrix.venue.spec.kind,
             "seed": matrix.seed,
             "episodes": matrix.episodes,
+            "faults": {text: dict(of) for text, of in matrix.faults.items()},
             "alpha": self.alpha,
             "anchors": asdict(self.anchors),
             "rows": [asdict(player) for player in matrix.rows],
@@ -78,13 +79,13 @@ class CrossReport:
         }
 
     def measurements(self) -> list[Measurement]:
-        """Records for the board, one for each entrant and figure; none where another seed than the public was played.
+        """Records for the board, one for each entrant and figure; none where it was played on a seed that is not rated.
 
         Value and interval are per episode and the means over the roles, those of each side in the details. So are the
         normalised ones, with the pool that makes them comparable, see `views.strangers`. A mean of intervals is at
         least as wide as that of the mean.
         """
-        if self.matrix.seed != PUBLIC_SEED:
+        if not self.matrix.rated:
             return []
         by_player: dict[Contestant, list[Entry]] = {}
         for entry in self.entries:

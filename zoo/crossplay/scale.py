@@ -40,7 +40,8 @@ class Scale:
             return cls(nothing, nothing, np.zeros(len(columns), dtype=np.bool_), unknown)
         returns, mean = matrix.returns[role], matrix.mean(role)
         bottom = matrix.row_of(anchors.low)
-        top = mean.argmax(axis=0) if anchors.high == BEST else np.full(len(columns), matrix.row_of(anchors.high))
+        best = np.where(np.isnan(mean), -np.inf, mean).argmax(axis=0)
+        top = best if anchors.high == BEST else np.full(len(columns), matrix.row_of(anchors.high))
         base = returns[:, bottom, columns]
         apart = returns[:, top, columns] - base
         error = apart.std(axis=0, ddof=1) / len(apart) ** 0.5 if len(apart) > 1 else np.zeros(len(columns))

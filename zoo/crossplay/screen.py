@@ -12,6 +12,7 @@ from rich.text import Text
 
 from leaderboard.report.layout import clean, decimals, number, plural
 from leaderboard.report.sheet import Column, Sheet, figures, labels
+from leaderboard.seeds import seed_words
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import FEWEST_EPISODES, FEWEST_KINDS
 from leaderboard.statistics.tally import is_head_to_head
@@ -27,7 +28,7 @@ def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = 
     title = Text(clean(f"Cross-play in {matrix.identity}, {matrix.venue.spec.kind} game; "), style="bold")
     title.append(
         f"{len(matrix.rows)} x {len(matrix.columns)} entrants, {plural(matrix.episodes, 'episode')} in each rotation,"
-        f" seed {matrix.seed}",
+        f" seed {seed_words(matrix.seed)}",
         "not bold",
     )
     parts: list[RenderableType] = [title]
@@ -39,6 +40,13 @@ def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = 
     if any(len(group.members) > 1 for group in report.groups):
         parts += [Text(), Text("Groups: means over training seeds", style="bold"), _groups(report)]
         parts += [Text(line, style="dim") for line in _GROUPS_EXPLAINED]
+    if matrix.faults:
+        spoiled = "; ".join(
+            f"{text} {', '.join(f'{count} {status}' for status, count in of.items())}"
+            for text, of in matrix.faults.items()
+        )
+        line = f"Faults: {spoiled}. Episodes that the column spoiled do not count for the row."
+        parts += [Text(), Text(clean(line), style="red")]
     if report.alone:
         parts += [Text(), Text(clean(f"Without figures, as nobody comes from another run: {', '.join(report.alone)}."))]
     return Stack(*parts, Text(), Text(note, style="dim"))

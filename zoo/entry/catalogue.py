@@ -20,7 +20,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.entry import checkpoint
-from zoo.entry.registry import AGENTS, ARENAS, AgentEntry, ArenaEntry, library, load_agent, load_arena, names
+from zoo.entry.registry import (
+    AGENTS,
+    ARENAS,
+    OURS,
+    AgentEntry,
+    ArenaEntry,
+    library,
+    load_agent,
+    load_arena,
+    names,
+)
 from zoo.entry.settings import ConfigField, argument_fields, config_fields, split
 from zoo.errors import UserError
 
@@ -30,7 +40,6 @@ if TYPE_CHECKING:
 #: What a list says of one name, as plain data; an entry that cannot be imported has its `fault` alone.
 Facts = dict[str, Any]
 KEPT = Path(__file__).with_suffix(".json")
-_OURS = ("agents", "arenas", "zoo")
 
 
 def agent_list() -> dict[str, Facts]:
@@ -54,7 +63,7 @@ def write() -> None:
 
 
 def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] in _OURS
+    return module.partition(".")[0] in OURS
 
 
 def _list(group: str, describe: Callable[[str], Facts]) -> dict[str, Facts]:
@@ -118,7 +127,8 @@ def _first_sentence(doc: str) -> str:
 
 def story(thing: Any) -> str:
     """What a module's docstring says, then what an object's own says after its first line and before its arguments."""
-    module = inspect.cleandoc(sys.modules[thing.__module__].__doc__ or "")
+    home = sys.modules[thing.__module__]  # the class of an agent in a process of its own stands in no module here
+    module = inspect.cleandoc(home.__doc__ or "") if getattr(home, thing.__name__, None) is thing else ""
     own = re.split(r"\n+(?:Args|Raises|Attributes):\n", inspect.cleandoc(thing.__doc__ or ""))[0].partition("\n")[2]
     return "\n\n".join(part.strip() for part in (module, own) if part.strip())
 
@@ -212,7 +222,10 @@ def _field_comments(config: type) -> dict[str, str]:
     for owner in reversed(config.__mro__):
         if not dataclasses.is_dataclass(owner):
             continue
-        lines = textwrap.dedent(inspect.getsource(owner)).splitlines()
+        try:
+            lines = textwrap.dedent(inspect.getsource(owner)).splitlines()
+        except OSError:  # declared in another process
+            continue
         body = ast.parse("\n".join(lines)).body[0]
         assert isinstance(body, ast.ClassDef)
         for node in body.body:

@@ -138,26 +138,46 @@ def read_tensors(path: Path) -> State:
     Raises:
         UserError: the file is missing, broken, or holds numbers that are not finite.
     """
+    where = f"checkpoint {path.parent} is broken: {path.name}"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{where}: {error}") from error
+    return from_bytes(data, where)
+
+
+def from_bytes(data: bytes, where: str) -> State:
+    """Tensors from the bytes of a safetensors file, all finite; `where` begins what is said of others.
+
+    Raises:
+        UserError: they are broken, or hold numbers that are not finite.
+    """
     import safetensors
     import safetensors.torch
     import torch
 
     try:
-        state: State = safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise UserError(f"checkpoint {path.parent} is broken: {path.name}: {error}") from error
+        state: State = safetensors.torch.load(data)
+    except safetensors.SafetensorError as error:
+        raise UserError(f"{where}: {error}") from error
     for name, tensor in state.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise UserError(f"checkpoint {path.parent} is broken: {path.name}: {name} is not finite")
+            raise UserError(f"{where}: {name} is not finite")
     return state
 
 
 def write_tensors(path: Path, state: State, notes: Mapping[str, str] | None = None) -> None:
     """Tensors to a safetensors file, atomically; `notes` go into its header."""
+    write_atomically(path, to_bytes(state, notes))
+
+
+def to_bytes(state: State, notes: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of a safetensors file with these tensors; `notes` go into its header."""
     import safetensors.torch
 
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    write_atomically(path, safetensors.torch.save(plain, dict(notes) if notes else None))
+    data: bytes = safetensors.torch.save(plain, dict(notes) if notes else None)
+    return data
 
 
 def make_folder(folder: Path) -> None:

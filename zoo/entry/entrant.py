@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.records import EntrantRecord
 from zoo.entry import checkpoint as checkpoints
+from zoo.entry import submitted
 from zoo.entry.checkpoint import HOUSE, Checkpoint
-from zoo.entry.registry import AgentEntry, load_agent
+from zoo.entry.registry import AGENTS, AgentEntry, load_agent, names
 from zoo.entry.settings import config_fields, read, split
 from zoo.errors import UserError, broke
+from zoo.sandbox.fault import AgentFault
+from zoo.sandbox.levels import HIDING
 
 if TYPE_CHECKING:
     from agents.protocol import Agent
@@ -27,12 +30,13 @@ PLAY: dict[str, Any] = {"mode": "play"}
 
 @dataclass(frozen=True)
 class Entrant:
-    """Somebody who can enter a match in one arena."""
+    """Somebody who can enter a match in one arena; `submitted` where it was entered from outside."""
 
     label: str
     entry: AgentEntry
     config: Any
     checkpoint: Checkpoint | None
+    submitted: bool = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -59,29 +63,51 @@ class Entrant:
         """The entrant in a mode as records keep it."""
         weights = self.checkpoint.digest if self.checkpoint else None
         agent, behaviour = self.entry.key, self.entry.agent.behaviour
-        return EntrantRecord(self.id_for(mode), self.label, agent, behaviour, self.settings, weights, mode)
+        provenance = {"stranger": True} if self.stranger else {}
+        return EntrantRecord(self.id_for(mode), self.label, agent, behaviour, self.settings, weights, mode, provenance)
+
+    @property
+    def isolation(self) -> str:
+        """How its agents are kept apart: "trusted" where they run in this process."""
+        return self.entry.isolation
+
+    @property
+    def stranger(self) -> bool:
+        """Whether its code or its weights came from outside."""
+        return self.submitted or not self.entry.shipped
+
+    @property
+    def confined(self) -> bool:
+        """Whether it can neither read the home's files nor reach into this process; so can what ships, and does not."""
+        return self.entry.shipped or self.isolation in HIDING
 
     def agents(
         self, spec: ArenaSpec, seats: tuple[str, ...], seed: int, device: str = "cpu", replicas: int = 1
     ) -> dict[str, Agent]:
         """Seat -> the agent that plays it; one object per seat, per side, or for all, as the class `owns`.
 
-        With `replicas` a learner that starts from scratch is so many in one; all others serve any number as they are.
+        With `replicas` a learner that starts from scratch is so many in one, where need be one beside the other; all
+        others serve any number as they are.
 
         Raises:
             UserError: the agent refuses this game or breaks, or the checkpoint does not fit it or lacks a seat.
+            AgentFault: an agent that runs in a process of its own breaks.
         """
+        from agents.parts.one_by_one import one_by_one
         from agents.randomness import derive
 
         owns = self.entry.agent.owns
         fresh = replicas if self.entry.agent.learns and self.checkpoint is None else 1
+        kind = self.entry.agent if fresh == 1 or self.entry.agent.replicated else one_by_one(self.entry.agent)
         groups: dict[str, list[str]] = {}
         for seat in seats:
             groups.setdefault({"seat": seat, "side": spec.seats[seat].side, "all": ""}[owns], []).append(seat)
         players: dict[str, Agent] = {}
         for members in map(tuple, groups.values()):
             try:
-                agent = self.entry.agent.make(spec, members, self.config, derive(seed, *members), device, fresh)
+                agent = kind.make(spec, members, self.config, derive(seed, *members), device, fresh)
+            except AgentFault:
+                raise
             except ValueError as error:  # how an agent refuses a game that it does not know
                 raise UserError(f"{self.label}: {' '.join(str(error).split())}") from error
             except (Exception, SystemExit) as error:  # an agent may be anybody's and fail in any way
@@ -96,11 +122,14 @@ class Entrant:
         return players
 
 
-def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = False) -> Entrant:
+def read_entrant(
+    text: str, arena: Arena, identity: str, *, learning: bool = False, entry: AgentEntry | None = None
+) -> Entrant:
     """The entrant that `text` names in an arena.
 
     A learner without `@CHECKPOINT` plays the house's checkpoint for this arena, or starts from scratch when `learning`.
-    A checkpoint plays the game that it was trained in, also under other settings where its shapes fit.
+    A checkpoint plays the game that it was trained in, also under other settings where its shapes fit. An `entry` that
+    is known already is not looked up again.
 
     Raises:
         UserError: unknown agent or field, an agent that cannot play here (naming the missing words), or no checkpoint.
@@ -109,13 +138,21 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
 
     who, at, where = text.partition("@")
     name, *assignments = split(who) or [""]
-    entry = load_agent(name)
+    label, entered = text, None if name in names(AGENTS) else submitted.find(name, identity)
+    if entered is not None:
+        if at:
+            raise UserError(f"{name} is a submission with weights of its own: leave out @{where}")
+        label = ",".join([entered.label, *assignments])
+        assignments = [*entered.assignments, *assignments]
+    entry = entry or (load_agent(name) if entered is None else replace(load_agent(entered.text), name=entered.label))
     missing = missing_words(entry.agent, arena.spec.offers)
     if missing:
         raise UserError(f"{name} cannot play {identity}: it needs {', '.join(missing)}, which the arena does not offer")
     read(assignments, config_fields(entry.agent.Config()), name)  # an unknown field is named before anything else
     loaded = None
-    if at:
+    if entered is not None:
+        loaded = entered.checkpoint(entry)
+    elif at:
         loaded = checkpoints.load(_find(where, name, arena.spec.name))
     elif entry.agent.learns and not learning:
         # Of the same game under other settings where there is none of its own: weights play wherever their shapes fit.
@@ -127,8 +164,8 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
             )
         loaded = checkpoints.load(house)
     if loaded is None:
-        return Entrant(text, entry, entry.config(assignments), None)
-    if loaded.card.agent != name and loaded.card.agent != entry.key:
+        return Entrant(label, entry, entry.config(assignments), None, entered is not None)
+    if loaded.card.agent not in (name, entry.key, entered and entered.agent):
         raise UserError(f"checkpoint {loaded.path} is of {loaded.card.agent}, not of {name}")
     if loaded.card.behaviour != entry.agent.behaviour:
         raise UserError(
@@ -141,7 +178,7 @@ def read_entrant(text: str, arena: Arena, identity: str, *, learning: bool = Fal
         f"{key}={value if isinstance(value, str) else json.dumps(value)}"
         for key, value in _remaining(loaded, name, entry.agent.departed).items()
     ]
-    return Entrant(text, entry, entry.config([*stored, *assignments]), loaded)
+    return Entrant(label, entry, entry.config([*stored, *assignments]), loaded, entered is not None)
 
 
 def _is_checkpoint(folder: Path) -> bool:

@@ -14,6 +14,7 @@ from leaderboard.report.layout import plural
 from zoo.entry import catalogue
 from zoo.entry.declared import panel_for
 from zoo.entry.layout import facts, plain_table, reflowed, settings_table
+from zoo.entry.nemesis import SCHEME, nemeses_of
 from zoo.entry.registry import LIBRARIES, AgentEntry, load_arena
 from zoo.errors import UserError
 
@@ -80,7 +81,19 @@ def agent_described(entry: AgentEntry) -> RenderableType:
         *_head(entry.name, agent),
         *_part("Needs", facts(needs) if needs else Text("nothing")),
         *_part("Facts", facts(properties)),
+        *_nemeses(entry.name),
         *_part(f"Settings, as in {entry.name},field=value", settings_table(catalogue.agent_settings(entry))),
+    )
+
+
+def _nemeses(agent: str) -> list[RenderableType]:
+    """What holds the agent to its worst case in each arena, where that is kept."""
+    table = plain_table("arena", "entrant", "earns per step", "played by")
+    for one in nemeses_of(agent):
+        found = "" if one.exact else "at most "
+        table.add_row(one.arena, f"{SCHEME}{one.victim}", f"{found}{one.worst_case:.3f}", one.by)
+    return (
+        _part("Nemeses: entrants that hold it to its worst case, and what it then earns", table) if table.rows else []
     )
 
 

@@ -1,10 +1,13 @@
 """Nemeses: what found the worst case of an entrant, or most of a learning rule, kept as an entrant `nemesis:ENTRANT`.
 
-`declared/nemeses.json` holds, by arena identity and by the victim's text, the entrant that plays so. A nemesis of a
-learning rule adapts, and so needs `--learn`.
+`declared/nemeses.json` holds, by arena identity, whether the victim is `frozen` or learns (`rules`), and its text, by
+which entrant that is, and what a frozen victim then earns per step, the mean over its seats. A nemesis of a learning
+rule adapts, and so needs `--learn`.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from zoo.entry import declared
 from zoo.errors import UserError
@@ -12,12 +15,37 @@ from zoo.errors import UserError
 SCHEME = "nemesis:"
 
 
-def nemeses(identity: str) -> dict[str, str]:
-    """Victim -> the entrant that is its nemesis in this arena."""
-    return dict(declared.read("nemeses").get(identity, {}))
+def nemeses(identity: str, *, learning: bool = False) -> dict[str, str]:
+    """Victim -> the entrant that is its nemesis in this arena.
+
+    Where there is one of the frozen victim and one of the rule, it is the rule's with `learning`, else the other.
+    """
+    kept = declared.read("nemeses").get(identity, {})
+    frozen, rules = ({victim: one["by"] for victim, one in kept.get(kind, {}).items()} for kind in ("frozen", "rules"))
+    return {**frozen, **rules} if learning else {**rules, **frozen}
 
 
-def plain_text(text: str, identity: str) -> str:
+class Nemesis(NamedTuple):
+    """What is kept of a frozen victim's nemesis."""
+
+    arena: str  # identity
+    victim: str
+    by: str  # entrant
+    worst_case: float  # of the victim, per step
+    exact: bool  # else the worst that was found
+
+
+def nemeses_of(agent: str) -> list[Nemesis]:
+    """The nemeses of an agent, as it is and as its house checkpoints play."""
+    return [
+        Nemesis(identity, victim, one["by"], one["worst_case"], not one.get("found", False))
+        for identity, kept in declared.read("nemeses").items()
+        for victim, one in kept.get("frozen", {}).items()
+        if victim.partition("@")[0] == agent
+    ]
+
+
+def plain_text(text: str, identity: str, *, learning: bool = False) -> str:
     """The entrant that `text` stands for: itself, but for `nemesis:VICTIM`.
 
     Raises:
@@ -25,7 +53,7 @@ def plain_text(text: str, identity: str) -> str:
     """
     if not text.startswith(SCHEME):
         return text
-    known = nemeses(identity)
+    known = nemeses(identity, learning=learning)
     victim = text.removeprefix(SCHEME)
     if victim not in known:
         raise UserError(

@@ -1,31 +1,38 @@
 """Agents and arenas by name: entry points, `module:Class`, `path/to/file.py:Class`, or `LIBRARY:NAME`.
 
-Listing names imports nothing; using a name imports that one module.
+Listing names imports nothing; using a name imports that one module. Agents that the zoo does not ship are imported in
+a process of their own, unless they are trusted, see `zoo.sandbox.levels`.
 """
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
+from zoo.entry import submitted
 from zoo.entry.settings import argument_fields, canonical, config_fields, read
 from zoo.errors import UserError, broke, nearest
+from zoo.sandbox.levels import isolation, refusal
+from zoo.sandbox.source import Source
 
 if TYPE_CHECKING:
     from agents.protocol import Agent
     from arenas.protocol import Arena
 
 AGENTS, ARENAS = "zoo.agents", "zoo.arenas"
+#: The packages of the zoo: what lies in them ships with it.
+OURS = ("agents", "arenas", "leaderboard", "zoo")
 #: Schemes that name a foreign environment: `pettingzoo:classic/connect_four_v3`, `mpe2:simple_tag_v3`.
 FOREIGN = ("pettingzoo", "mpe2")
 #: Schemes that name an agent of another library, `axelrod:TitFor2Tats`, with the module that wraps it.
@@ -36,13 +43,20 @@ LIBRARIES = {"axelrod": "agents.scripts.axelrod_library"}
 class AgentEntry:
     """An agent class under the name by which it was asked for.
 
-    `key` identifies the code: the registered name, `module:Class`, or the hash of the file and the class; and a hash of
-    the other files that the agent reads (`Agent.files`).
+    `key` identifies the code: the registered name, `module:Class`, or a hash of the file with the files beside it that
+    it imports, and the class; and a hash of the other files that the agent reads (`Agent.files`). `shipped` says
+    whether it is the zoo's own. The class of one that is not may be a `zoo.sandbox.remote.Remote`.
     """
 
     name: str
     key: str
     agent: type[Agent]
+    shipped: bool = True
+
+    @property
+    def isolation(self) -> str:
+        """How its agents are kept apart: "trusted" where they run in this process."""
+        return str(getattr(self.agent, "level", "trusted"))
 
     def config(self, assignments: list[str]) -> Any:
         """The agent's config with `field=value` texts applied.
@@ -120,35 +134,90 @@ def names(group: str) -> Mapping[str, importlib.metadata.EntryPoint]:
 
 
 def load_agent(text: str) -> AgentEntry:
-    """The agent that `text` names: registered name, `module:Class`, `path.py:Class` or a library's, `axelrod:NAME`.
+    """The agent that `text` names: a registered one, `module:Class`, `path.py:Class`, `axelrod:NAME`, or a submission.
 
     Raises:
-        UserError: unknown name (with the nearest), not an agent, or a library that is missing.
+        UserError: unknown name (with the nearest), not an agent, a library that is missing, or an agent that the zoo
+            does not ship where this machine cannot keep it apart.
     """
-    from agents.protocol import Agent
-
+    if text not in names(AGENTS) and (entered := submitted.find(text)) is not None:
+        return replace(load_agent(entered.text), name=entered.label)
     if _of_library(text):
         loaded, key = _load_foreign_agent(text)
+    elif (source := _stranger(text)) is not None:
+        return _strangers_entry(text, source)
     else:
         loaded, key = _load(text, AGENTS)
+    return AgentEntry(text, _with_files(text, key or text, _checked(text, loaded)), loaded)
+
+
+def _checked(text: str, loaded: Any) -> type[Agent]:
+    from agents.protocol import Agent
+
     if not (isinstance(loaded, type) and issubclass(loaded, Agent)):
         raise UserError(f"{text} is not an agent: expected a subclass of agents.protocol.Agent")
-    return AgentEntry(text, _with_files(text, key or text, loaded), loaded)
+    return loaded
 
 
-def _with_files(text: str, key: str, agent: type[Agent]) -> str:
-    """The key of an agent's code, with a hash of the other files that it reads, if any."""
+def is_shipped(text: str) -> bool:
+    """Whether a name of an agent or an arena stands for the zoo's own, or for what a library of the zoo's list has."""
+    point = names(AGENTS).get(text) or names(ARENAS).get(text)
+    place, colon, _ = (point.value if point else text).rpartition(":")
+    known = place in FOREIGN or place in LIBRARIES or place.partition(".")[0] in OURS
+    return not colon or (known and not place.endswith(".py"))
+
+
+def _stranger(text: str) -> Source | None:
+    """The files of an agent that the zoo does not ship; None where it does, or where `text` names nothing.
+
+    Raises:
+        UserError: there is no such file or module, or it cannot be read.
+    """
+    point = names(AGENTS).get(text)
+    place, _, attribute = (point.value if point else text).rpartition(":")
+    if is_shipped(text):
+        return None
+    if not place.endswith(".py"):
+        return Source.of_module(f"{place}:{attribute}")
+    return Source.of_file(_file(place), attribute)
+
+
+def _strangers_entry(text: str, source: Source) -> AgentEntry:
+    """The entry of an agent that the zoo does not ship; its key is the same however it is kept apart."""
+    level = isolation()
+    if level == "trusted":
+        agent = _checked(text, _load(text, AGENTS)[0])
+    elif why := refusal(level):
+        raise UserError(why)
+    else:
+        from zoo.sandbox.remote import remote_agent, remote_file
+
+        place, _, attribute = text.rpartition(":")
+        agent = remote_file(_file(place), attribute) if place.endswith(".py") else remote_agent(source)
+    if not text.rpartition(":")[0].endswith(".py"):  # a module's name does not say which code it holds
+        key = f"{text},sha256-{source.digest[:16]}"
+        return AgentEntry(text, _with_files(text, key, agent), agent, shipped=False)
+    key = f"sha256-{source.code_digest[:16]}:{source.attribute}"
+    data = [content for name, content in sorted(source.files.items()) if not name.endswith(".py")]
+    return AgentEntry(text, _with_files(text, key, agent, data), agent, shipped=False)
+
+
+def _with_files(text: str, key: str, agent: type[Agent], found: Sequence[bytes] = ()) -> str:
+    """The key of an agent's code, with a hash of the other files that it reads, if any: declared, or else `found`."""
     try:
-        digests = [hashlib.sha256(file.read_bytes()).digest() for file in agent.files()]
+        contents = [file.read_bytes() for file in agent.files()] or found
     except OSError as error:
         raise UserError(f"{text}: cannot read {error.filename}: {error.strerror or error}") from error
     except (Exception, SystemExit) as error:  # an agent may be anybody's and fail in any way
         raise broke(f"{text} cannot name its files", error) from error
+    digests = [hashlib.sha256(content).digest() for content in contents]
     return f"{key},sha256-{hashlib.sha256(b''.join(digests)).hexdigest()[:16]}" if digests else key
 
 
 def kind_of(text: str) -> Literal["agent", "arena"]:
     """Whether `text` names an agent or an arena; anything else is taken for an arena or what makes one.
+
+    A class that the zoo does not ship is imported where its agents would be, and here only when it is none.
 
     Raises:
         UserError: unknown name (with the nearest), or a file or module that cannot be imported.
@@ -156,14 +225,37 @@ def kind_of(text: str) -> Literal["agent", "arena"]:
     from agents.protocol import Agent
 
     agents, arenas = names(AGENTS), names(ARENAS)
-    if text in agents or _of_library(text):
+    if text in agents or _of_library(text) or (text not in arenas and submitted.find(text) is not None):
         return "agent"
     if text in arenas or text.partition(":")[0] in FOREIGN:
         return "arena"
     if ":" not in text:
         raise UserError(f"unknown agent or arena {text!r}; {nearest(text, [*agents, *arenas])}")
+    source = _stranger(text)
+    if source is not None and isolation() != "trusted":
+        return "agent" if not _is_function(source) and _imports_as_agent(text) else "arena"
     loaded, _ = _load(text, ARENAS)
     return "agent" if isinstance(loaded, type) and issubclass(loaded, Agent) else "arena"
+
+
+def _is_function(source: Source) -> bool:
+    """Whether the name is that of a function in the file itself, which can make an arena and be no agent."""
+    try:
+        body = ast.parse(source.files[source.file]).body
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return any(isinstance(node, ast.FunctionDef) and node.name == source.attribute for node in body)
+
+
+def _imports_as_agent(text: str) -> bool:
+    """Whether a class is an agent, as the process that imports it says."""
+    try:
+        load_agent(text)
+    except UserError as error:
+        if "is not an agent" in str(error):
+            return False
+        raise
+    return True
 
 
 def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str, ...] = ()) -> ArenaEntry:
@@ -279,9 +371,7 @@ def _load(text: str, group: str) -> tuple[Any, str]:
 
 def _load_file(place: str) -> tuple[ModuleType, str]:
     """The module that a file holds, imported once a process, and a hash of the file."""
-    path = Path(place).expanduser()
-    if not path.is_file():
-        raise UserError(f"there is no file {place}")
+    path = _file(place)
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     except OSError as error:
@@ -295,6 +385,13 @@ def _load_file(place: str) -> tuple[ModuleType, str]:
         with _importing(place, name):
             spec.loader.exec_module(sys.modules[name])
     return sys.modules[name], digest
+
+
+def _file(place: str) -> Path:
+    path = Path(place).expanduser()
+    if not path.is_file():
+        raise UserError(f"there is no file {place}")
+    return path
 
 
 def _one_line(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from arenas.protocol import Arena
 from zoo.entry.entrant import Entrant, read_entrant
 from zoo.entry.nemesis import plain_text
 from zoo.entry.registry import load_arena
+from zoo.sandbox.levels import isolation
 
 _KEPT = 4  # arenas of different sizes; a match plays blocks of three
 
@@ -55,7 +56,7 @@ class Venue:
         self.choice = choice
         self.entry = load_arena(choice.name, list(choice.settings), choice.wrap)
         self._arenas: dict[int, Arena] = {}
-        self._entrants: dict[tuple[str, bool], Entrant] = {}
+        self._entrants: dict[tuple[str, bool, str], Entrant] = {}
         self.identity = self.entry.identity(self.arena())
         self.spec = self.arena().spec
 
@@ -77,9 +78,9 @@ class Venue:
         Raises:
             UserError: it is unknown, cannot play here, or has no checkpoint.
         """
-        key = (text, learning)
+        key = (text, learning, isolation())
         if key not in self._entrants:
-            plain = plain_text(text, self.identity)
+            plain = plain_text(text, self.identity, learning=learning)
             entrant = read_entrant(plain, self.arena(), self.identity, learning=learning)
             self._entrants[key] = entrant if plain == text else replace(entrant, label=text)
         return self._entrants[key]

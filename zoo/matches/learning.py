@@ -2,9 +2,12 @@
 
 The unit of evidence is a run: one training of both from their beginnings, in each rotation, with its own seed. What
 counts is the own return over the last tenth of the rounds; beside it stand the mean over all rounds, and the return of
-the two frozen at the end. Runs are recorded as blocks of one episode in mode "learn", so that they survive whatever
-happens, are never mixed with frozen play, and the same command goes on where it was stopped. Runs of exact learners are
-one batch of replicas, which takes seconds and is recorded when it ends.
+the two frozen at the end. A fault of an agent in a process of its own ends its training with the forfeit; that says
+nothing of the other, for whom it does not count.
+
+Runs are recorded as blocks of one episode in mode "learn", so that they survive whatever happens, are never mixed with
+frozen play, and the same command goes on where it was stopped. Runs of exact learners are one batch of replicas, which
+takes seconds and is recorded when it ends.
 """
 
 from __future__ import annotations
@@ -12,8 +15,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -22,7 +25,17 @@ from numpy.typing import NDArray
 from agents.protocol import Agent
 from agents.randomness import derive, derive_rows
 from leaderboard.labels import unique_labels
-from leaderboard.records import RULES_VERSION, BlockRecord, MatchRecord, SeatResult, block_id, canonical
+from leaderboard.records import (
+    RULES_VERSION,
+    STATUSES,
+    BlockRecord,
+    LogRecord,
+    MatchRecord,
+    SeatResult,
+    Status,
+    block_id,
+    canonical,
+)
 from leaderboard.statistics.estimate import Estimate, Part, t
 from leaderboard.store.store import Store
 from zoo import __version__
@@ -35,6 +48,7 @@ from zoo.play.episodes import play_episodes
 from zoo.play.replicas import last_tenth
 from zoo.play.seating import Rotation, Seated, agents_of, blame, rotations
 from zoo.play.table import Sight, Table
+from zoo.sandbox.fault import AgentFault
 from zoo.work.progress import Reading, Watch
 
 #: Name, or seat, -> numbers.
@@ -71,6 +85,7 @@ class LearnerLine:
     all_rounds: Estimate
     frozen: Estimate
     metrics: dict[str, Estimate]  # of the arena, over the last tenth
+    faults: dict[str, int]  # status -> how many trainings it spoiled
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,21 @@ class LearningSummary(Heading):
     difference: Estimate  # first less second, own return per step over the last tenth, paired by run
     verdict: str
     curves: dict[str, list[float]]  # "ENTRANT as SEAT" -> return per step over the rounds, mean over runs
+
+
+@dataclass(frozen=True)
+class SeatOfRun:
+    """What is recorded of one seat in one run, and the fault of its agent, if that ended it."""
+
+    result: SeatResult
+    fault: AgentFault | None = None
+
+    def logs(self, block: str, run: int) -> Iterator[LogRecord]:
+        """The record of the fault."""
+        if self.fault is not None:
+            one, fault = self.result, self.fault
+            where = (block, one.rotation, one.seat, one.entrant, fault.status.value, run, 1)
+            yield LogRecord("/".join(map(str, (*where[:3], fault.status))), *where, fault.message, fault.log)
 
 
 class LearningMatch:
@@ -125,9 +155,11 @@ class LearningMatch:
         keys = [block_id(*what) for what in blocks]
         known = store.has_blocks(keys)
         for runs in self._batches([run for run, key in enumerate(keys) if key not in known]):
-            for run, results in zip(runs, self._play_runs(runs, watch), strict=True):
+            for run, trained in zip(runs, self._play_runs(runs, watch), strict=True):
                 if keys[run] not in known:
-                    store.add(BlockRecord(keys[run], *blocks[run], results=tuple(results)))
+                    logs = tuple(log for of_run in trained for log in of_run.logs(keys[run], run))
+                    results = tuple(of_run.result for of_run in trained)
+                    store.add(BlockRecord(keys[run], *blocks[run], results=results, logs=logs))
         what = (self.match_id, self.identity, self.ids, "learn", self.seed, self.runs, tuple(keys))
         details = {"schedule": asdict(self.schedule)}
         store.add(MatchRecord(*what, command, time_now(), __version__, details))
@@ -149,21 +181,51 @@ class LearningMatch:
         learners = [who for who in self.entrants if who.entry.agent.learns]
         return all("value" in who.entry.agent.needs and who.checkpoint is None for who in learners)
 
-    def _play_runs(self, runs: range, watch: Watch) -> list[list[SeatResult]]:
+    def _play_runs(self, runs: range, watch: Watch) -> list[list[SeatOfRun]]:
         """Train both in every rotation, each run from its own luck; the results of each."""
-        results: list[list[SeatResult]] = [[] for _ in runs]
+        results: list[list[SeatOfRun]] = [[] for _ in runs]
         which = f"run {runs[0] + 1}" if len(runs) == 1 else f"runs 1 to {len(runs)}"
         for number, rotation in enumerate(self.rotations):
             name = f"{which} of {self.runs}, rotation {number + 1} of {len(self.rotations)}"
             started = time.process_time()
-            with blame(self.identity, self.entrants):
-                curves, frozen = self._learn(runs, rotation, lambda reading: watch(name, reading))  # noqa: B023
+            learned = self._try(runs, rotation, lambda reading: watch(name, reading))  # noqa: B023
             spent = (time.process_time() - started) / len(rotation) / len(runs)
             for run, ends in enumerate(results):
                 for seat, who in rotation.items():
-                    of_run = {name: values[run] for name, values in curves[seat].items()}
-                    ends.append(self._result(number, seat, self.ids[who], of_run, float(frozen[seat][run]), spent))
+                    if isinstance(learned, AgentFault):
+                        ends.append(self._spoiled(number, seat, learned, spent))
+                        continue
+                    of_run = {name: values[run] for name, values in learned[0][seat].items()}
+                    result = self._result(number, seat, self.ids[who], of_run, float(learned[1][seat][run]), spent)
+                    ends.append(SeatOfRun(replace(result, isolation=self.entrants[who].isolation)))
         return results
+
+    def _try(
+        self, runs: range, rotation: Rotation, show: Callable[[Reading], None]
+    ) -> tuple[Curves, Floats] | AgentFault:
+        """What `_learn` gives, or the fault of an agent that ended it; a process ended from outside is tried again."""
+        with blame(self.identity, self.entrants):
+            try:
+                return self._learn(runs, rotation, show)
+            except AgentFault as fault:
+                if not fault.retry:
+                    return fault
+            try:
+                return self._learn(runs, rotation, show)
+            except AgentFault as fault:
+                return fault
+
+    def _spoiled(self, number: int, seat: str, fault: AgentFault, spent: float) -> SeatOfRun:
+        """What is recorded of a seat where an agent's fault ended the training: the forfeit for whose fault it was."""
+        rotation, steps = self.rotations[number], self.schedule.length
+        guilty = rotation[fault.seats[0]]
+        who, mine = rotation[seat], rotation[seat] == guilty
+        forfeit = self.spec.forfeit * steps / max(1, self.spec.max_steps)
+        status = fault.status if mine else Status.DONE
+        about = (np.array([steps], dtype=np.int32), np.array([status.code], dtype=np.uint8))
+        kept = self.entrants[who].isolation
+        result = SeatResult(number, seat, self.ids[who], np.array([forfeit if mine else 0.0]), *about, {}, spent, kept)
+        return SeatOfRun(result, fault if mine else None)
 
     def _learn(self, runs: range, rotation: Rotation, show: Callable[[Reading], None]) -> tuple[Curves, Floats]:
         """Train in one rotation: seat -> name -> [runs, rounds], and seat -> return per step [runs], frozen."""
@@ -232,25 +294,19 @@ class LearningMatch:
         blocks = sorted(blocks, key=lambda block: block.first_episode)
         lines: list[LearnerLine] = []
         curves: dict[str, list[float]] = {}
-        own: dict[int, list[list[float]]] = {0: [], 1: []}
+        own: dict[int, list[NDArray[np.float64]]] = {0: [], 1: []}
         taken = {(who, seat) for rotation in self.rotations for seat, who in rotation.items()}
         for who, seat in ((w, s) for w in self.order for s in self.spec.seats if (w, s) in taken):
-            chosen = [
-                [r for r in block.results if r.seat == seat and self.rotations[r.rotation][seat] == who]
-                for block in blocks
-            ]
-            last = [float(np.mean([r.returns[0] / r.lengths[0] for r in results])) for results in chosen]
-            own[who].append(last)
-            metrics: dict[str, Estimate] = {}
-            for name in (name for name in chosen[0][0].metrics if not name.startswith(_CURVE)):
-                of_runs = [[r.metrics[name][0] for r in results if name in r.metrics] for results in chosen]
-                metrics[name] = t([float(np.mean(values)) for values in of_runs if values])
-            whole, frozen = metrics.pop(ALL), metrics.pop(FROZEN)
-            lines.append(LearnerLine(self.labels[who], seat, t(last), whole, frozen, metrics))
-            drawn = [_curve(result) for results in chosen for result in results]
-            curves[f"{self.labels[who]} as {seat}"] = np.mean(drawn, axis=0).tolist()
+            chosen = [self._counted(block, who, seat) for block in blocks]
+            last = [[r.returns[0] / r.lengths[0] for r in results] for results in chosen]
+            own[who].append(np.array([float(np.mean(values)) if values else np.nan for values in last]))
+            lines.append(self._line(who, seat, own[who][-1], blocks, chosen))
+            drawn = [curve for results in chosen for result in results if (curve := _curve(result))]
+            if drawn:
+                curves[f"{self.labels[who]} as {seat}"] = np.mean(drawn, axis=0).tolist()
         first, second = self.order
-        difference = t(np.mean(own[first], axis=0) - np.mean(own[second], axis=0))
+        paired = np.mean(own[first], axis=0) - np.mean(own[second], axis=0)
+        difference = t(paired[~np.isnan(paired)])
         named = (self.labels[first], self.labels[second])
         learners = [label for label, who in zip(self.labels, self.entrants, strict=True) if who.entry.agent.learns]
         how = "while both learned" if len(learners) == 2 else f"while {learners[0]} learned"
@@ -267,9 +323,47 @@ class LearningMatch:
             recorded=recorded,
             seats=lines,
             difference=difference,
-            verdict=verdict(named, difference, "run", how),
+            verdict=self._verdict(named, difference, lines, how),
             curves=curves,
         )
+
+    def _counted(self, block: BlockRecord, who: int, seat: str) -> list[SeatResult]:
+        """The results of an entrant in a seat, without those of trainings that the partner spoiled."""
+        spoiled = {
+            (r.rotation, self.rotations[r.rotation][r.seat]) for r in block.results if r.statuses[0] != Status.DONE.code
+        }
+        return [
+            r
+            for r in block.results
+            if r.seat == seat and self.rotations[r.rotation][seat] == who and (r.rotation, 1 - who) not in spoiled
+        ]
+
+    def _line(
+        self, who: int, seat: str, last: NDArray[np.float64], blocks: list[BlockRecord], chosen: list[list[SeatResult]]
+    ) -> LearnerLine:
+        metrics: dict[str, Estimate] = {}
+        names = dict.fromkeys(name for results in chosen for r in results for name in r.metrics)
+        for name in (ALL, FROZEN, *(name for name in names if not name.startswith(_CURVE))):
+            of_runs = [[r.metrics[name][0] for r in results if name in r.metrics] for results in chosen]
+            metrics[name] = t([float(np.mean(values)) for values in of_runs if values])
+        whole, frozen = metrics.pop(ALL), metrics.pop(FROZEN)
+        statuses = [
+            STATUSES[r.statuses[0]]
+            for block in blocks
+            for r in block.results
+            if r.seat == seat and self.rotations[r.rotation][seat] == who
+        ]
+        faults = {status.value: statuses.count(status) for status in STATUSES if status is not Status.DONE}
+        counted = {status: count for status, count in faults.items() if count}
+        return LearnerLine(self.labels[who], seat, t(last[~np.isnan(last)]), whole, frozen, metrics, counted)
+
+    def _verdict(self, named: tuple[str, str], difference: Estimate, lines: list[LearnerLine], how: str) -> str:
+        """What the difference says, and who spoiled how many trainings."""
+        spoiled = {label: sum(sum(x.faults.values()) for x in lines if x.entrant == label) for label in named}
+        total = self.runs * len(self.rotations)
+        of_whom = [f"{label} spoiled {count} of {total} trainings" for label, count in spoiled.items() if count]
+        said = [] if of_whom and not difference.n else [verdict(named, difference, "run", how)]
+        return "; ".join([*said, *of_whom])
 
 
 def _curve_metrics(per_step: NDArray[np.float64]) -> dict[str, Part]:

@@ -14,14 +14,16 @@ import numpy as np
 
 from leaderboard.labels import unique_labels
 from leaderboard.records import BlockRecord, SeatResult, Status
+from leaderboard.seeds import PUBLIC_SEED, RATED
 from leaderboard.statistics.estimate import Estimate, plain, pooled, t, wilson
 from leaderboard.statistics.field import field_of
-from leaderboard.statistics.tally import Tally, is_head_to_head, own_returns, sides_of
+from leaderboard.statistics.tally import Tally, counted_returns, is_head_to_head, sides_of
 from leaderboard.store.store import Store
 from leaderboard.store.tallies import tallies_of
 from leaderboard.views.board import Board, Change, board, rating_change
 from zoo.matches.plan import MatchPlan
-from zoo.play.blocks import PUBLIC_SEED, arena_record
+from zoo.play import luck
+from zoo.play.blocks import arena_record
 from zoo.play.seating import agents_of, memoryless_policies, rotations
 
 
@@ -79,13 +81,16 @@ class Summary(Heading):
 
     panel: str | None
     seed: int
+    commitment: str | None  # of the secret seed on which strangers play
     rated: bool
+    not_rated: str  # why not
     recorded: bool
     first_episode: int
     episodes: int  # per rotation
     steps: int  # environment steps of this match and its comparison
     cpu_s: float  # of this invocation, which reads from the records what was played before
     length: int | None  # steps of every episode, None where they differ
+    isolation: dict[str, str]  # label of an entrant in a process of its own -> how that was confined
     trained_elsewhere: dict[str, str]  # label of an entrant -> other settings of the game in which it was trained
     seats: list[SeatLine]
     comparisons: list[Comparison]
@@ -93,10 +98,10 @@ class Summary(Heading):
 
 
 def public_board(store: Store, identity: str) -> Board | None:
-    """The board of the public seed sequence; None where nothing of this arena is recorded."""
+    """The board of what is rated; None where nothing of this arena is recorded."""
     if not any(arena.id == identity for arena in store.arenas()):
         return None
-    return board(store, identity, seed=PUBLIC_SEED)
+    return board(store, identity, seed=RATED)
 
 
 def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: float, recorded: bool) -> Summary:
@@ -106,7 +111,7 @@ def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: flo
     blocks = store.blocks_of(plan.tasks)
     pair = sorted(ids)
     own = [block for block in blocks if list(block.entrants) == pair]
-    rated = recorded and plan.seed == PUBLIC_SEED
+    rated = recorded and plan.rated
     after = public_board(store, plan.venue.identity) if rated else None
     changes = rating_change(before or replace(after, rows=()), after, ids) if after is not None else []
     lengths = [r.lengths for block in blocks for r in block.results]
@@ -120,13 +125,16 @@ def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: flo
         entrant_ids=ids,
         panel=plan.panel.id if plan.panel else None,
         seed=plan.seed,
+        commitment=secret.commitment if (secret := luck.epoch(plan.seed)) is not None else None,
         rated=rated,
+        not_rated="" if plan.rated else _not_rated(plan),
         recorded=recorded,
         first_episode=plan.first_episode,
         episodes=plan.episodes,
         steps=sum(int(of_seat.sum()) for of_seat in lengths) // len(plan.venue.spec.seats),
         cpu_s=cpu_s,
         length=one.pop() if len(one) == 1 else None,
+        isolation={labels[r.entrant]: r.isolation for b in own for r in b.results if r.isolation != "trusted"},
         trained_elsewhere={
             labels[who.id]: who.checkpoint.card.arena
             for who in plan.entrants
@@ -138,6 +146,17 @@ def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: flo
     )
 
 
+def _not_rated(plan: MatchPlan) -> str:
+    """Why no board counts all of a match."""
+    strangers = [who for who in plan.players.values() if who.stranger]
+    if not strangers:
+        return f"only the public seed {PUBLIC_SEED} is"
+    for who in strangers:
+        if not who.confined:
+            return f"a stranger's agent at isolation {who.isolation} could read the secret seed"
+    return "strangers are rated on the home's secret seed, which is played without --seed"
+
+
 def _seat_lines(plan: MatchPlan, blocks: list[BlockRecord], labels: dict[str, str]) -> list[SeatLine]:
     """One line per entrant and seat of the pairing, over its blocks and the rotations that seat it there."""
     spec, exact, lines = plan.venue.spec, exact_values(plan), []
@@ -146,8 +165,9 @@ def _seat_lines(plan: MatchPlan, blocks: list[BlockRecord], labels: dict[str, st
         results = [r for block in blocks for r in block.results if r.entrant == who and r.seat == seat]
         if not results:
             continue
-        returns = [own_returns([r for r in block.results if r.seat == seat], who) for block in blocks]
-        own = t(np.concatenate([of_block for of_block in returns if of_block is not None]))
+        returns = [counted_returns(block, [r for r in block.results if r.seat == seat], who) for block in blocks]
+        whole = np.concatenate([of_block for of_block in returns if of_block is not None])
+        own = t(whole[~np.isnan(whole)])
         statuses = np.concatenate([r.statuses for r in results])
         counts = {status.value: int((statuses == status.code).sum()) for status in Status if status != Status.DONE}
         faults = {name: count for name, count in counts.items() if count}
@@ -165,9 +185,11 @@ def _metrics(results: list[SeatResult]) -> dict[str, Estimate]:
 def exact_values(plan: MatchPlan) -> dict[tuple[str, str], float]:
     """(Entrant id, seat) -> exact undiscounted return of the pairing over the same T, where it is known."""
     spec = plan.venue.spec
-    if "value" not in spec.offers:
-        return {}
     pair = plan.entrants
+    if "value" not in spec.offers or any(
+        who.isolation != "trusted" for who in pair
+    ):  # who runs elsewhere shows nothing
+        return {}
     values = defaultdict[tuple[str, str], list[float]](list)
     for rotation in rotations(spec, alone=pair[0].id == pair[1].id):
         policies = memoryless_policies(agents_of(pair, spec, rotation, 0))
@@ -221,7 +243,8 @@ def _by_returns(plan: MatchPlan, tallies: list[Tally], side: str, labels: dict[s
     i, j = field.entrants.index(first), field.entrants.index(second)
     names = {who.id: who.label for who in plan.players.values()} | labels
     difference = field.headline.difference(i, j)
-    how = "with the same partners, in the same seats, on the same seeds"
+    how = "with the same partners, in the same seats, "
+    how += "on the same seeds" if field.headline.paired(i, j) else "each on a seed of its own"
     said = verdict((labels[first], labels[second]), difference, "episode", how)
     own = (field.headline.estimate(i), field.headline.estimate(j))
     return Comparison(side, "own return", [names[p] for p in partners], *own, difference, said)

@@ -9,23 +9,28 @@ often as it would be met where strategies that pay are copied, and an exploiter 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.records import ArenaRecord
+from leaderboard.seeds import PUBLIC_SEED
 from leaderboard.statistics.field import Field, field_of
 from leaderboard.statistics.game import MUTATION, replicator_mutator, replicator_mutator_sides
 from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
 from leaderboard.store.store import Store
 from leaderboard.store.tallies import tallies_of
 from zoo.entry.declared import BEST, Panel, anchors_for, family, panel_for
+from zoo.entry.nemesis import plain_text
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.matches.plan import MatchPlan, Work, ordered, record_of, run
-from zoo.play.blocks import PUBLIC_SEED, Task, arena_record, play_block
+from zoo.play import luck
+from zoo.play.blocks import Task, arena_record, play_block
 
 Floats = NDArray[np.float64]
 #: Episodes of every pairing of members from which weights are computed, unless an arena's usual number is smaller.
@@ -137,12 +142,14 @@ def renew(
     arena = arena_record(venue.spec, venue.identity)
     if is_head_to_head(arena):
         raise _needs_none(venue)
-    texts = list(dict.fromkeys(members))
+    # a panel holds who plays, whoever may be found to be somebody's nemesis later
+    texts = list(dict.fromkeys(plain_text(text, venue.identity) for text in members))
     if len({venue.id(text) for text in texts}) < max(2, len(texts)):
         raise UserError("a panel needs two members or more, each once: name further entrants")
     n = min(EPISODES, venue.spec.episodes) if episodes is None else episodes
     pairs = ordered(venue, itertools.combinations_with_replacement(texts, 2))
-    plan = MatchPlan(venue, tuple(venue.entrant(text) for text in texts), None, pairs, PUBLIC_SEED, 0, n)
+    players = tuple(venue.entrant(text) for text in texts)
+    plan = MatchPlan(venue, players, None, pairs, luck.rated_seed(players), 0, n)
     run(plan, store, work)
     tallies = tallies_of(store.blocks_of(plan.tasks), arena)
     fields = _fields(venue, tallies, arena, texts, {})
@@ -159,13 +166,12 @@ def renew(
     details = {
         "rule": _RULES["cooperative" if len(fields) > 2 else arena.kind],
         "episodes": n,
-        "seed": PUBLIC_SEED,
+        "seed": plan.seed,
         "command": work.command,
         "matrix": {side: [_rounded(row) for row in _in_order(venue, field, texts)] for side, field in fields.items()},
     }
-    panel = Panel(
-        f"{venue.identity}/panel-{before + 1}", tuple(texts), weights, scale, _anchors(venue, fields, texts), details
-    )
+    members, anchors = tuple(map(anywhere, texts)), _anchors(venue, fields, texts)
+    panel = Panel(f"{venue.identity}/panel-{before + 1}", members, weights, scale, anchors, details)
     store.add(record_of(venue, panel))
     return panel
 
@@ -176,6 +182,18 @@ def newest_number(venue: Venue, store: Store) -> int:
     record = store.panel(venue.identity)
     numbers = [declared.number if declared else 0]
     return max([*numbers, int(record.id.rpartition("-")[2]) if record else 0])
+
+
+def anywhere(text: str) -> str:
+    """The entrant's text as it is read the same from any folder: with the full paths of its file and checkpoint."""
+    who, at, where = text.partition("@")
+    if at and Path(where).exists():
+        where = os.path.abspath(where)
+    name, comma, settings = who.partition(",")
+    place, colon, attribute = name.rpartition(":")
+    if place.endswith(".py"):
+        name = os.path.abspath(Path(place).expanduser()) + colon + attribute
+    return name + comma + settings + at + where
 
 
 def _needs_none(venue: Venue) -> UserError:

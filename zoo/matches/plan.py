@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -18,12 +19,14 @@ from leaderboard.records import (
     block_id,
     canonical,
 )
+from leaderboard.seeds import SeedRecord
 from leaderboard.store.store import Store
 from zoo import __version__
 from zoo.entry.declared import Panel
 from zoo.entry.entrant import PLAY, Entrant
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
+from zoo.play import luck
 from zoo.play.blocks import Task, arena_record, play_blocks
 from zoo.work.progress import Reading, Watch, unwatched
 
@@ -40,7 +43,7 @@ class MatchPlan:
         entrants: whose match it is, as they were named.
         panel: the partners that the entrants meet in addition to each other; None where there are none.
         pairings: who meets whom; the first pairing is the match itself.
-        seed: match seed.
+        seed: match seed; where it is secret, pairings without a stranger play the public one, see `luck.seed_of`.
         first_episode, episodes: which episodes every pairing plays in each rotation.
     """
 
@@ -63,8 +66,9 @@ class MatchPlan:
         cuts = [self.first_episode, *range((self.first_episode // size + 1) * size, end, size), end]
         tasks = {}
         for pairing, ids in zip(self.pairings, self.ids, strict=True):
+            seed = luck.seed_of(map(self.venue.entrant, pairing), self.seed)
             for first, after in itertools.pairwise(cuts):
-                task = Task(pairing, self.seed, first, after - first)
+                task = Task(pairing, seed, first, after - first)
                 tasks[block_id(self.venue.identity, ids, "play", task.seed, first, task.episodes)] = task
         return tasks
 
@@ -77,6 +81,12 @@ class MatchPlan:
     def players(self) -> dict[str, Entrant]:
         """Text -> entrant, of everybody who plays."""
         return {text: self.venue.entrant(text) for pairing in self.pairings for text in pairing}
+
+    @property
+    def rated(self) -> bool:
+        """Whether a board counts all that is played."""
+        seeds = {task.texts: task.seed for task in self.tasks.values()}
+        return all(luck.is_rated(map(self.venue.entrant, pairing), seed) for pairing, seed in seeds.items())
 
     @cached_property
     def match_id(self) -> str:
@@ -109,6 +119,24 @@ class Work:
     workers: int = 1
     watch: Watch = unwatched
 
+    def tell(self, what: str, done: int, total: int) -> None:
+        """Show where something else than blocks stands."""
+        self.watch(what, Reading(done, total))
+
+    def until(self, end: float) -> Work:
+        """The same, ended by `TimeIsOver` once `time.monotonic()` is past `end`; what was played by then is kept."""
+
+        def watch(name: str, reading: Reading) -> None:
+            self.watch(name, reading)
+            if time.monotonic() > end and reading.done < reading.total:
+                raise TimeIsOver
+
+        return replace(self, watch=watch)
+
+
+class TimeIsOver(Exception):
+    """The time for some work is over; see `Work.until`."""
+
 
 def run(plan: MatchPlan, store: Store, work: Work | None = None) -> int:
     """Register who plays, play the blocks that are not recorded, keep each as it ends, and record the match.
@@ -124,18 +152,34 @@ def run(plan: MatchPlan, store: Store, work: Work | None = None) -> int:
         How many blocks were played now.
 
     Raises:
-        UserError: an entrant breaks.
+        UserError: an entrant breaks, or could read the secret seed.
     """
     work = work or Work()
+    played = len(play(plan, store, work))
+    _record(plan, store, work.command)
+    return played
+
+
+def play(plan: MatchPlan, store: Store, work: Work) -> list[float]:
+    """Register who plays, and play and keep the blocks that are not recorded, but record no match.
+
+    Returns:
+        CPU seconds of each block that was played now.
+
+    Raises:
+        UserError: an entrant breaks, or could read the secret seed.
+    """
+    luck.check(plan.seed, plan.players.values())
     register(plan, store)
     known = store.has_blocks(plan.tasks)
     missing = [task for key, task in plan.tasks.items() if key not in known]
+    seconds: list[float] = []
     work.watch(plan.venue.identity, Reading(0, len(missing)))
-    for done, block in enumerate(play_blocks(plan.venue, missing, work.workers), start=1):
+    for block in play_blocks(plan.venue, missing, work.workers):
         store.add(block)  # it is on disk before the next is asked for
-        work.watch(plan.venue.identity, Reading(done, len(missing)))
-    _record(plan, store, work.command)
-    return len(missing)
+        seconds.append(sum(result.cpu_s for result in block.results))
+        work.watch(plan.venue.identity, Reading(len(seconds), len(missing)))
+    return seconds
 
 
 def register(plan: MatchPlan, store: Store) -> None:
@@ -147,6 +191,8 @@ def register(plan: MatchPlan, store: Store) -> None:
         if (weights := who.checkpoint) is not None:
             what = (weights.digest, who.entry.key, weights.card.arena, str(weights.path), asdict(weights.card))
             store.add(CheckpointRecord(*what, time_now()))
+    if (secret := luck.epoch(plan.seed)) is not None:
+        store.add(SeedRecord(secret.commitment, time_now()))
     if plan.panel is not None:
         store.add(record_of(venue, plan.panel))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -11,6 +12,7 @@ from leaderboard.report.cells import scaled
 from leaderboard.report.layout import clean, number, plural
 from leaderboard.report.sheet import Column, Sheet, figures, labels, spreads
 from leaderboard.report.terminal import change_view
+from leaderboard.statistics.panel_means import UNPAIRED
 from zoo.work.progress import sparkline
 
 if TYPE_CHECKING:
@@ -24,10 +26,12 @@ def match_screen(summary: Summary, note: str = "") -> RenderableType:
     """The whole screen of a match; `note` is a remark on how it came about."""
     names = summary.entrants if len(set(summary.entrants)) > 1 else [summary.entrants[0], "itself"]
     title = Text(clean(f"{' against '.join(names)} in {summary.arena}, {summary.kind} game; "), style="bold")
-    title.append(f"{plural(summary.episodes, 'episode')} in each rotation, seed {summary.seed}", "not bold")
+    title.append(f"{plural(summary.episodes, 'episode')} in each rotation, {_seed(summary)}", "not bold")
     if summary.first_episode:
         title.append(f", from episode {summary.first_episode} on", "not bold")
     parts: list[RenderableType] = [title, Text(), _seats(summary)]
+    for name, level in summary.isolation.items():
+        parts.append(Text(clean(f"{name} ran in a process of its own: {level}."), style="dim"))
     for name, arena in summary.trained_elsewhere.items():
         parts.append(Text(clean(f"{name} was trained in {arena}."), style="dim"))
     for comparison in summary.comparisons:
@@ -36,9 +40,16 @@ def match_screen(summary: Summary, note: str = "") -> RenderableType:
         parts += [Text(), Text("Rating", style="bold"), change_view(summary.rating)]
         if all(change.rank_after is None for change in summary.rating):
             parts.append(Text("Unranked: no panel was met here; --panel A,B,C makes one.", style="dim"))
-    rated = "" if summary.rated or not summary.recorded else "; not rated: only the public seed 0 is"
+    rated = f"; not rated: {summary.not_rated}" if summary.not_rated and summary.recorded else ""
     work = f"{_kept(summary)}{rated}; {plural(summary.steps, 'step')}, {summary.cpu_s:.1f} CPU s"
     return Group(*parts, Text(), Text(f"{work}; {note}" if note else work, style="dim"))
+
+
+def _seed(summary: Summary) -> str:
+    """On which seed a match was played."""
+    if summary.commitment is None:
+        return f"seed {summary.seed}"
+    return f"secret seed of commitment {summary.commitment[:16]}..."
 
 
 def learning_screen(summary: LearningSummary) -> RenderableType:
@@ -52,9 +63,9 @@ def learning_screen(summary: LearningSummary) -> RenderableType:
     )
     lines = summary.seats
     metrics = list(dict.fromkeys(name for line in lines for name in line.metrics))
-    drawn = list(summary.curves.values())
     first, second = (clean(name) for name in summary.entrants)
     difference = figures("", [summary.difference]).cells[0]
+    faults = [_faults(line.faults) for line in lines]
     return Group(
         title,
         Text(),
@@ -62,6 +73,7 @@ def learning_screen(summary: LearningSummary) -> RenderableType:
             [
                 labels("entrant", [line.entrant for line in lines]),
                 labels("seat", [line.seat for line in lines]),
+                *([Column("faults", faults, style="red")] if any(line.faults for line in lines) else []),
                 spreads("last tenth", [line.last_tenth for line in lines], style="bold"),
                 spreads("all rounds", [line.all_rounds for line in lines]),
                 spreads("frozen at the end", [line.frozen for line in lines]),
@@ -70,21 +82,26 @@ def learning_screen(summary: LearningSummary) -> RenderableType:
         ),
         Text("Own return per step, mean over runs ±95 %; metrics over the last tenth of the rounds.", style="dim"),
         Text(),
-        Text("Return per step over the rounds", style="bold"),
-        Sheet(
-            [
-                labels("entrant and seat", summary.curves),
-                Column("first", [number(curve[0], 3) for curve in drawn]),
-                Column("curve", [sparkline(curve, _CURVE) for curve in drawn], style="green"),
-                Column("last", [number(curve[-1], 3) for curve in drawn]),
-            ]
-        ),
-        Text(),
+        *_curves(summary),
         Text(f"{first} less {second}, paired by run [95 %]: {difference}"),
         Text(f"Verdict: {clean(summary.verdict)}.", style="bold"),
         Text(),
         Text(_kept(summary), style="dim"),
     )
+
+
+def _curves(summary: LearningSummary) -> list[RenderableType]:
+    """The learning curves, of those that were trained to the end."""
+    drawn = list(summary.curves.values())
+    if not drawn:
+        return []
+    columns = [
+        labels("entrant and seat", summary.curves),
+        Column("first", [number(curve[0], 3) for curve in drawn]),
+        Column("curve", [sparkline(curve, _CURVE) for curve in drawn], style="green"),
+        Column("last", [number(curve[-1], 3) for curve in drawn]),
+    ]
+    return [Text("Return per step over the rounds", style="bold"), Sheet(columns), Text()]
 
 
 def _seats(summary: Summary) -> Sheet:
@@ -103,11 +120,14 @@ def _seats(summary: Summary) -> Sheet:
         exact = [number(None if line.exact is None else line.exact / unit, 6) for line in lines]
         columns.append(Column("exact, undiscounted", exact))
     if any(line.faults for line in lines):
-        faults = [", ".join(f"{count} {status}" for status, count in line.faults.items()) or "0" for line in lines]
-        columns.append(Column("faults", faults, style="red"))
+        columns.append(Column("faults", [_faults(line.faults) for line in lines], style="red"))
     for name in metrics:
         columns.append(spreads(name.replace("_", " "), [line.metrics.get(name) for line in lines]))
     return Sheet(columns)
+
+
+def _faults(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in counts.items()) or "0"
 
 
 def _comparison(summary: Summary, comparison: Comparison) -> RenderableType:
@@ -116,7 +136,9 @@ def _comparison(summary: Summary, comparison: Comparison) -> RenderableType:
         about, title, unit, means = "Each game is won by the higher own return.", "games won [95 %]", 1.0, "share"
     else:
         panel = f"panel {summary.panel}, weighted: " if summary.panel else "the two themselves: "
-        about = f"Same seats, same partners, same seeds; partners: {panel}{', '.join(comparison.partners)}."
+        paired = comparison.difference.method != UNPAIRED
+        seeds = "same seeds" if paired else "other seeds, as one of the two is a stranger: an unpaired comparison"
+        about = f"Same seats, same partners, {seeds}; partners: {panel}{', '.join(comparison.partners)}."
         title, unit, means = f"own return{_per(summary)} [95 %]", float(summary.length or 1), "mean over partners"
     heading = f"Comparison on side {comparison.side}" if comparison.side else "Comparison"
     figures_of = figures(title, [scaled(x, unit) for x in estimates], style="bold")

@@ -11,7 +11,7 @@ from zoo.entry.entrant import Entrant
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.matches.plan import MatchPlan, Pairing, ordered
-from zoo.play.blocks import PUBLIC_SEED
+from zoo.play import luck
 
 
 def round_robin(texts: Sequence[str], members: Sequence[str] = ()) -> Iterator[Pairing]:
@@ -27,24 +27,31 @@ def prepare(
     store: Store,
     panel: Panel | None,
     episodes: int | None = None,
-    seed: int = PUBLIC_SEED,
+    seed: int | None = None,
     first: int = 0,
     onward: bool = False,
 ) -> MatchPlan:
     """Plan a match of two entrants, or a tournament of several (all pairs and self-play).
 
-    It begins at episode `first`, or with `onward` at the first episode that not all of its pairings have played: so a
-    match that was stopped is finished first, and the next one goes on from there.
+    Without `seed` it plays the one that is rated, see `luck.rated_seed`. It begins at episode `first`, or with `onward`
+    at the first episode that not all of its pairings have played: so a match that was stopped is finished first, and
+    the next one goes on from there.
 
     Raises:
         UserError: an entrant or arena that cannot be used.
     """
     entrants = tuple(venue.entrant(text) for text in texts)
     pairings = ordered(venue, round_robin(texts, panel.members if panel else ()))
+    if seed is None:
+        seed = luck.rated_seed(venue.entrant(text) for pairing in pairings for text in pairing)
     if onward:
-        pairs = ((venue.id(a), venue.id(b)) for a, b in pairings)
-        first = min(store.next_episode(venue.identity, pair, "play", seed) for pair in pairs)
+        first = min(_next_episode(venue, store, pairing, seed) for pairing in pairings)
     return MatchPlan(venue, entrants, panel, pairings, seed, first, episodes or venue.spec.episodes)
+
+
+def _next_episode(venue: Venue, store: Store, pairing: Pairing, seed: int) -> int:
+    one, other = (venue.entrant(text) for text in pairing)
+    return store.next_episode(venue.identity, (one.id, other.id), "play", luck.seed_of((one, other), seed))
 
 
 def each_once(entrants: Sequence[Entrant]) -> None:

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from leaderboard.seeds import PUBLIC_SEED
 from zoo.entry.entrant import Entrant
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.papers.figure import Json, Part, Results, Tell, seed_words
 from zoo.papers.house import HouseRun, facts, identity_of
-from zoo.play.blocks import PUBLIC_SEED
 from zoo.play.episodes import Played, play_episodes
-from zoo.play.seating import blame, episode_seeds, sit_down
+from zoo.play.luck import episode_seeds
+from zoo.play.seating import blame, sit_down
 from zoo.work.pool import limit_threads
 
 #: Seat -> entrant.

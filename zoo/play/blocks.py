@@ -10,15 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arenas.protocol import ArenaSpec
-from leaderboard.records import RULES_VERSION, ArenaRecord, BlockRecord, SeatResult, block_id
+from leaderboard.records import (
+    RULES_VERSION,
+    STATUSES,
+    ArenaRecord,
+    BlockRecord,
+    LogRecord,
+    SeatResult,
+    Status,
+    block_id,
+)
 from leaderboard.statistics.estimate import Part
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.play.episodes import Played, play_episodes
-from zoo.play.seating import blame, episode_seeds, rotations, sit_down
+from zoo.play.luck import episode_seeds
+from zoo.play.seating import blame, rotations, sit_down
+from zoo.sandbox.fault import AgentFault
 from zoo.work.pool import Contact, Job, name_of, work
-
-#: The seed whose blocks are rated. A public board counts no other, or one could play until lucky.
-PUBLIC_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -48,30 +56,42 @@ def play_together(venue: Venue, tasks: Sequence[Task]) -> list[BlockRecord]:
     Luck is the same in any batch, so blocks of scripts come out as when each is played alone; networks may round
     otherwise.
 
+    The faults of an agent in a process of its own are recorded, and the block is played to its end. Where its process
+    may have been ended from outside, all is played once more; a second end counts.
+
     Raises:
         UserError: an entrant cannot play here, or breaks.
         ArenaError: the environment breaks.
     """
+    try:
+        return _play(venue, tasks, patient=True)
+    except AgentFault:
+        return _play(venue, tasks, patient=False)
+
+
+def _play(venue: Venue, tasks: Sequence[Task], *, patient: bool) -> list[BlockRecord]:
     start, total = tasks[0].first_episode, sum(task.episodes for task in tasks)
     arena, identity, seed = venue.arena(total), venue.identity, tasks[0].seed
     pair = [venue.entrant(text) for text in tasks[0].texts]
     ids = (pair[0].id, pair[1].id)
     episodes = episode_seeds(identity, seed, start, total, arena.device)
+    whats = [(identity, ids, "play", seed, task.first_episode, task.episodes, RULES_VERSION) for task in tasks]
+    keys = [block_id(*what) for what in whats]
     results: list[list[SeatResult]] = [[] for _ in tasks]
+    logs: list[list[LogRecord]] = [[] for _ in tasks]
     for number, rotation in enumerate(rotations(arena.spec, alone=ids[0] == ids[1])):
         with blame(identity, pair):
-            played = play_episodes(sit_down(arena, pair, rotation, seed), episodes)
-            for task, of_block in zip(tasks, results, strict=True):
+            played = play_episodes(sit_down(arena, pair, rotation, seed, patient=patient), episodes)
+            for task, key, of_block, their_logs in zip(tasks, keys, results, logs, strict=True):
                 rows = slice(task.first_episode - start, task.first_episode - start + task.episodes)
                 share = task.episodes / total
-                of_block += (
-                    _result(played, seat, number, ids[rotation[seat]], rows, share) for seat in played.joint.seats
-                )
-    blocks = []
-    for task, of_block in zip(tasks, results, strict=True):
-        what = (identity, ids, "play", seed, task.first_episode, task.episodes, RULES_VERSION)
-        blocks.append(BlockRecord(block_id(*what), *what, results=tuple(of_block)))
-    return blocks
+                new = [_result(played, seat, number, ids[rotation[seat]], rows, share) for seat in played.joint.seats]
+                of_block += new
+                their_logs += (log for one in new for log in _logs(played, one, key, task.first_episode))
+    return [
+        BlockRecord(key, *what, results=tuple(of_block), logs=tuple(their_logs))
+        for key, what, of_block, their_logs in zip(keys, whats, results, logs, strict=True)
+    ]
 
 
 def play_blocks(venue: Venue, tasks: Sequence[Task], workers: int = 1) -> Iterator[BlockRecord]:
@@ -112,9 +132,32 @@ def _result(played: Played, seat: str, rotation: int, owner: str, rows: slice, s
         lengths=played.lengths.cpu().numpy()[rows],
         statuses=played.statuses[seat].cpu().numpy()[rows],
         metrics={name: part_of(values) for name, values in metrics.items()},
-        cpu_s=played.cpu_s * share / len(played.joint.seats),
-        isolation="trusted",
+        cpu_s=played.cpu_of[seat] * share,
+        isolation=played.isolation[seat],
     )
+
+
+def _logs(played: Played, result: SeatResult, block: str, first_episode: int) -> Iterator[LogRecord]:
+    """A record of each kind of fault that one seat had in a block."""
+    fouls = played.fouls.get(result.seat)
+    for code in np.unique(result.statuses):
+        status = STATUSES[code]
+        if status is Status.DONE:
+            continue
+        rows = np.flatnonzero(result.statuses == code)
+        said = fouls.messages.get(status) if fouls is not None else None
+        yield LogRecord(
+            id=f"{block}/{result.rotation}/{result.seat}/{status}",
+            block=block,
+            rotation=result.rotation,
+            seat=result.seat,
+            entrant=result.entrant,
+            status=status.value,
+            first_episode=first_episode + int(rows[0]),
+            episodes=len(rows),
+            message=said or "the game ended the episode for an illegal action",
+            tail=fouls.log if fouls is not None else "",
+        )
 
 
 def part_of(values: NDArray[Any]) -> Part:

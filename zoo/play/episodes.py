@@ -14,9 +14,9 @@ from torch import Tensor
 from agents.protocol import JointTrajectory, Memory
 from agents.rollout import rollout
 from arenas.protocol import TimeStep, TimeSteps
-from leaderboard.records import Status
-from zoo.play.referee import NEVER, first_faults
-from zoo.play.seating import Seated, seatings
+from zoo.play.luck import seatings
+from zoo.play.referee import NEVER, Fouls, Refereed, fouls_of
+from zoo.play.seating import Seated
 
 
 class Start(NamedTuple):
@@ -34,14 +34,14 @@ class Played:
     Attributes:
         seated: the arena and its players.
         joint: everything that was seen and done, [T + 1, B, ...] and [T, B, ...].
-        illegal: seat -> step of each row's first illegal action, long [B], or `NEVER`; for seats under a referee.
+        fouls: seat -> what it did wrong; for seats under a referee.
         faults: seat -> status codes [B] of the arena: whom a foreign game has disqualified.
-        cpu_s: CPU seconds of the play.
+        cpu_s: CPU seconds of the play in this process.
     """
 
     seated: Seated
     joint: JointTrajectory
-    illegal: Mapping[str, Tensor]
+    fouls: Mapping[str, Fouls]
     faults: Mapping[str, Tensor]
     cpu_s: float
 
@@ -52,13 +52,13 @@ class Played:
 
     @cached_property
     def lengths(self) -> Tensor:
-        """Steps of each episode, int [B]: until it was over for every seat, or up to and with the first illegal one."""
+        """Steps of each episode, int [B]: until it was over for every seat, or up to and with what spoiled it."""
         on = ~torch.stack([step.last[:-1] for step in self.steps.values()]).all(0)  # [T, B]
         return (on & (self._step_number <= self._end)).sum(0).int()
 
     @cached_property
     def returns(self) -> dict[str, Tensor]:
-        """Seat -> undiscounted sum of rewards, float64 [B]; `forfeit` for a seat that acted illegally before others."""
+        """Seat -> undiscounted sum of rewards, float64 [B]; `forfeit` for the seat that spoiled the episode."""
         legal = self._step_number < self._end
         forfeit = self.seated.arena.spec.forfeit
         return {
@@ -75,9 +75,22 @@ class Played:
     def statuses(self) -> dict[str, Tensor]:
         """Seat -> code of its `Status` in each episode, uint8 [B]."""
         return {
-            seat: faults.where(~self._spoiled(seat), Status.INVALID.code).to(torch.uint8)
+            seat: faults.where(~self._spoiled(seat), self.fouls[seat].code if seat in self.fouls else 0).to(torch.uint8)
             for seat, faults in self.faults.items()
         }
+
+    @property
+    def isolation(self) -> dict[str, str]:
+        """Seat -> how its agent was kept apart."""
+        players = self.seated.players
+        return {s: player.isolation if isinstance(player, Refereed) else "trusted" for s, player in players.items()}
+
+    @property
+    def cpu_of(self) -> dict[str, float]:
+        """Seat -> CPU seconds of its agent: its own where it runs elsewhere, else its share of this process's."""
+        players = self.seated.players
+        elsewhere = {s: player.cpu_s for s, player in players.items() if isinstance(player, Refereed) and player.cpu_s}
+        return {seat: elsewhere.get(seat, self.cpu_s / len(players)) for seat in players}
 
     @cached_property
     def metrics(self) -> dict[str, dict[str, Tensor]]:
@@ -94,7 +107,7 @@ class Played:
         """The step at which the first seat spoiled the row, long [B], or `NEVER`."""
         arena = self.seated.arena
         never = torch.full((arena.batch_size,), NEVER, device=arena.device)
-        return torch.stack([never, *self.illegal.values()]).amin(0)
+        return torch.stack([never, *(fouls.step for fouls in self.fouls.values())]).amin(0)
 
     @cached_property
     def _step_number(self) -> Tensor:
@@ -104,15 +117,15 @@ class Played:
 
     def _spoiled(self, seat: str) -> Tensor:
         """Whether this seat is the one that spoiled the episode, bool [B]."""
-        first = self.illegal.get(seat)
-        if first is None:
+        if seat not in self.fouls:
             return torch.zeros_like(self._end, dtype=torch.bool)
-        return first == self._end.clamp_max(len(self._step_number) - 1)
+        return self.fouls[seat].step == self._end.clamp_max(len(self._step_number) - 1)
 
 
 def begin(seated: Seated, episodes: Tensor) -> Start:
     """Begin the episodes whose seeds are long [B], one in each copy; each is played once."""
-    memories = {seat: seated.players[seat].begin(s) for seat, s in seatings(seated.rotation, episodes).items()}
+    dealt = seatings(seated.rotation, episodes, seated.seed)
+    memories = {seat: seated.players[seat].begin(seating) for seat, seating in dealt.items()}
     return Start(memories, *seated.arena.reset(episodes, autoreset=False))
 
 
@@ -137,5 +150,5 @@ def play_episodes(seated: Seated, episodes: Tensor) -> Played:
     arena = seated.arena
     begun = begin(seated, episodes)
     steps = arena.spec.max_steps
-    joint, _ = rollout(arena, seated.players, begun.memories, begun.timesteps, steps, begun.state, until_over=True)
-    return Played(seated, joint, first_faults(seated.players), arena.faults(), time.process_time() - started)
+    joint, _ = rollout(arena, seated.players, begun.memories, begun.timesteps, steps, until_over=True)
+    return Played(seated, joint, fouls_of(seated.players), arena.faults(), time.process_time() - started)

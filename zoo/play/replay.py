@@ -12,14 +12,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 from agents.rollout import rollout
 from arenas.protocol import Arena, ArenaError
-from leaderboard.records import BlockRecord, MatchRecord
+from leaderboard.records import STATUSES, BlockRecord, MatchRecord, Status
 from leaderboard.store.store import Store
 from zoo.entry.settings import argument_fields
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play.episodes import Start, begin, last_moment
-from zoo.play.referee import first_faults
-from zoo.play.seating import Seated, blame, episode_seeds, rotations, sit_down
+from zoo.play.luck import episode_seeds
+from zoo.play.referee import fouls_of
+from zoo.play.seating import Seated, blame, rotations, sit_down
 
 _PIXELS = 480  # up to which a picture is enlarged
 _LINE, _MARGIN = 18, 4  # pixels of the caption
@@ -105,14 +106,20 @@ def _frames(seated: Seated, begun: Start, row: int) -> list[Frame]:
     while not all(bool(step.last[row]) for step in timesteps.values()):
         joint, memories = rollout(arena, seated.players, memories, timesteps, 1, state)
         timesteps, state = last_moment(joint)
-        offenders = [seat for seat, step in first_faults(seated.players).items() if step[row] < len(frames)]
+        fouls = fouls_of(seated.players)
+        offenders = [seat for seat, of_seat in fouls.items() if of_seat.step[row] < len(frames)]
         if offenders:
-            text = f"{frames[-1].text}\n{' and '.join(offenders)} acts illegally".lstrip()
+            words = [_fault(seat, STATUSES[int(fouls[seat].code[row])]) for seat in offenders]
+            text = "\n".join([frames[-1].text, *words]).lstrip()
             frames.append(Frame(text, frames[-1].picture, returns | dict.fromkeys(offenders, arena.spec.forfeit)))
             break
         returns = {seat: total + float(timesteps[seat].reward[row]) for seat, total in returns.items()}
         frames.append(Frame(*_draw(arena, row), returns))
     return frames
+
+
+def _fault(seat: str, status: Status) -> str:
+    return f"{seat} acts illegally" if status is Status.INVALID else f"{seat} spoils the episode: {status}"
 
 
 def _block(store: Store, match: MatchRecord, pair: list[str], episode: int) -> BlockRecord:

@@ -21,7 +21,6 @@ from agents.randomness import derive
 from arenas.protocol import Arena
 from zoo.entry.entrant import Entrant
 from zoo.entry.venue import ArenaChoice, Venue
-from zoo.errors import UserError
 from zoo.play.seating import memoryless_policies
 from zoo.play.table import Sight, Table
 
@@ -89,7 +88,7 @@ def run_replicas(
         watch: called after every round with how many are done.
 
     Raises:
-        UserError: an entrant cannot play or learn here, or a learner cannot be replicated.
+        UserError: an entrant cannot play or learn here.
     """
     venue = Venue(choice)
     arena, identity = venue.make(replicas * copies), venue.identity
@@ -135,8 +134,4 @@ def _exact_values(table: Table, replicas: int) -> dict[str, NDArray[np.float64]]
 
 def _learns(entrant: Entrant) -> bool:
     agent = entrant.entry.agent
-    if not agent.learns or entrant.checkpoint is not None:
-        return False
-    if not agent.replicated:
-        raise UserError(f"{entrant.label} cannot be run as replicas: play its runs one by one")
-    return True
+    return agent.learns and entrant.checkpoint is None

@@ -1,4 +1,4 @@
-"""Who sits where, and the luck that each seat gets.
+"""Who sits where. What each seat is dealt there is told by `zoo.play.luck`.
 
 Episode seed = H(arena, match seed, episode), seat luck = H(episode seed, seat): neither contains an entrant, so any two
 entrants that met the same partner met it with the same luck and can be compared afterwards.
@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from torch import Tensor
-
-from agents.protocol import Agent, DifferentiablePolicy, Policy, Seating
-from agents.randomness import bits, derive, derive_rows
+from agents.protocol import Agent, DifferentiablePolicy, Policy
 from arenas.protocol import Arena, ArenaError, ArenaSpec
+from leaderboard.seeds import PUBLIC_SEED
 from zoo.entry.entrant import Entrant
 from zoo.errors import UserError, broke
-from zoo.play.referee import Refereed
+from zoo.play.luck import fresh_seed
+from zoo.play.referee import Absent, seat_under_referees
+from zoo.sandbox.fault import AgentFault
 
 #: Seat -> number of the entrant that sits there.
 Rotation = Mapping[str, int]
@@ -52,23 +52,42 @@ class Seated:
 
     Attributes:
         arena: B copies of the game, each of which plays one episode at a time.
-        players: seat -> its player, in the order of the rotation; a `Refereed` player may act illegally.
+        players: seat -> its player; a `Refereed` player may act illegally, and an agent elsewhere may fail.
         rotation: seat -> number of the entrant that sits there; the seats of one entrant share their team luck.
+        seed: match seed, which decides how luck is dealt, see `zoo.play.luck`.
     """
 
     arena: Arena
     players: Mapping[str, Policy]
     rotation: Rotation
+    seed: int = PUBLIC_SEED
 
 
-def sit_down(arena: Arena, entrants: Sequence[Entrant], rotation: Rotation, seed: int) -> Seated:
+def sit_down(
+    arena: Arena, entrants: Sequence[Entrant], rotation: Rotation, seed: int, *, patient: bool = False
+) -> Seated:
     """Seat entrants under a referee; those that are not trained are made from the match `seed`.
+
+    A stranger's agent that cannot be made is `Absent`.
 
     Raises:
         UserError: an entrant refuses the game or breaks, or its checkpoint does not fit.
+        AgentFault: where `patient`, one that another try may mend.
     """
-    agents = agents_of(entrants, arena.spec, rotation, derive(seed, "fresh"), arena.device)
-    return Seated(arena, {seat: Refereed(agent, arena.spec.seats[seat]) for seat, agent in agents.items()}, rotation)
+    players: dict[str, Policy] = {}
+    for number, seats in _seats(rotation).items():
+        try:
+            players |= entrants[number].agents(arena.spec, seats, fresh_seed(seed), arena.device)
+        except AgentFault as fault:
+            if fault.retry and patient:
+                raise
+            players |= dict.fromkeys(seats, Absent(fault, seats, entrants[number].isolation))
+    return Seated(arena, seat_under_referees(players, arena.spec, patient=patient), rotation, seed)
+
+
+def _seats(rotation: Rotation) -> dict[int, tuple[str, ...]]:
+    """Number of an entrant -> its seats; the first entrant comes first."""
+    return {n: tuple(seat for seat, owner in rotation.items() if owner == n) for n in sorted(set(rotation.values()))}
 
 
 def agents_of(
@@ -76,8 +95,7 @@ def agents_of(
 ) -> dict[str, Agent]:
     """Seat -> the agent of its entrant, see `Entrant.agents`; the seats of the first entrant come first."""
     agents: dict[str, Agent] = {}
-    for number in sorted(set(rotation.values())):
-        seats = tuple(seat for seat, owner in rotation.items() if owner == number)
+    for number, seats in _seats(rotation).items():
         agents |= entrants[number].agents(spec, seats, seed, device, replicas)
     return agents
 
@@ -89,33 +107,12 @@ def memoryless_policies(agents: Mapping[str, Agent]) -> dict[str, Differentiable
     return policies if len(policies) == len(shown) else None
 
 
-def episode_seeds(identity: str, seed: int, first: int, count: int, device: str = "cpu") -> Tensor:
-    """Seeds long [count] of the episodes from number `first` on of a match with `seed` in the arena `identity`."""
-    return derive_rows(derive(seed, "episode", identity), count, first=first, device=device)
-
-
-def seatings(rotation: Rotation, episodes: Tensor) -> dict[str, Seating]:
-    """Seat -> what its policy begins with; luck comes from the episodes' seeds long [B] and the seats' names alone."""
-    captains: dict[int, str] = {}  # team luck is named by the first seat of each entrant
-    for seat, who in rotation.items():
-        captains.setdefault(who, seat)
-    return {
-        seat: Seating(seat, luck(episodes, "seat", seat), luck(episodes, "team", captains[who]))
-        for seat, who in rotation.items()
-    }
-
-
-def luck(episodes: Tensor, *words: str) -> Tensor:
-    """Luck long [B] for a purpose from the episodes' seeds."""
-    return bits(episodes, derive(0, *words) >> 1)
-
-
 @contextmanager
 def blame(identity: str, entrants: Sequence[Entrant]) -> Iterator[None]:
     """Say in one line what broke in a match; agents and arenas may be a stranger's and fail in any way."""
     try:
         yield
-    except (UserError, ArenaError):
+    except (UserError, ArenaError, AgentFault):
         raise
     except (Exception, SystemExit) as error:
         raise broke(f"{' against '.join(who.label for who in entrants)} broke in {identity}", error) from error

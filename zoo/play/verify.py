@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leaderboard.records import (
     RULES_VERSION,
@@ -16,11 +17,13 @@ from leaderboard.records import (
     EntrantRecord,
     MatchRecord,
     SeatResult,
+    Status,
 )
 from leaderboard.store.store import Store
 from zoo.entry.declared import panel_for
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
+from zoo.play import luck
 from zoo.play.blocks import Task, play_block, play_groups
 from zoo.work.progress import Reading, Watch, unwatched
 
@@ -81,6 +84,7 @@ def verify(
             groups = _groups(venue, texts, [known[id] for id in some], done)
             for again in play_groups(venue, groups, workers):
                 done.blocks, done.episodes = done.blocks + 1, done.episodes + again.episodes
+                done.loose += sum(int(x.sum()) for x in _by_machine(known[again.id], again).values())
                 watch(venue.identity, Reading(done.blocks, total))
                 if difference(known[again.id], again):
                     # What was played beside other blocks is played once more, exactly as it was.
@@ -89,15 +93,23 @@ def verify(
                     if says := difference(known[again.id], alone):
                         done.differences.append(says)
         left_out += done.left_out(venue, texts)
+    if done.loose:
+        left_out.append(f"{done.loose} games that ended by TIMEOUT or MEMORY, which depend on the machine")
     return Verified(done.blocks, done.episodes, done.differences, left_out)
 
 
 @dataclass
 class _Done:
-    """What was done so far; `unknown` and `elsewhere` are the entrants and arenas that could not be played again."""
+    """What was done so far.
+
+    `loose` counts the games that are not compared, `secret` the blocks whose seed is another home's; `unknown` and
+    `elsewhere` are the entrants and arenas that could not be played again.
+    """
 
     blocks: int = 0
     episodes: int = 0
+    loose: int = 0
+    secret: int = 0
     differences: list[str] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
     elsewhere: set[str] = field(default_factory=set)
@@ -109,17 +121,23 @@ class _Done:
             lines.append(
                 f"blocks of {', '.join(sorted(self.elsewhere))}, which is {venue.identity} in this installation"
             )
+        if self.secret:
+            lines.append(f"{self.secret} blocks of {venue.identity} on secret seeds that this home does not hold")
         if self.unknown:
             labels = ", ".join(sorted(texts.label(who) for who in self.unknown))
             lines.append(f"blocks of {venue.identity} with entrants that are no longer as they were: {labels}")
-        self.unknown, self.elsewhere = set(), set()
+        self.unknown, self.elsewhere, self.secret = set(), set(), 0
         return lines
 
 
 def _groups(venue: Venue, texts: _Texts, blocks: Iterable[BlockRecord], done: _Done) -> list[list[Task]]:
     """The blocks that can be played again, those together that may be."""
     groups: list[list[Task]] = []
+    held = luck.secrets()
     for block in blocks:
+        if luck.is_secret(block.seed) and block.seed not in held:
+            done.secret += 1
+            continue
         if (block.arena, block.rules_version) != (venue.identity, RULES_VERSION):
             done.elsewhere.add(block.arena)
             continue
@@ -149,7 +167,10 @@ def _joins(venue: Venue, group: Sequence[Task], task: Task) -> bool:
 
 
 def difference(recorded: BlockRecord, again: BlockRecord) -> str:
-    """What differs between a record and the same block played again, in a line; empty where nothing does."""
+    """What differs between a record and the same block played again, in a line; empty where nothing does.
+
+    Games that ended in either by a fault which depends on the machine (TIMEOUT, MEMORY) are not compared.
+    """
     places: list[dict[tuple[int, str], SeatResult]] = [
         {(result.rotation, result.seat): result for result in block.results} for block in (recorded, again)
     ]
@@ -157,23 +178,34 @@ def difference(recorded: BlockRecord, again: BlockRecord) -> str:
     name = f"block {recorded.id[:16]} of {recorded.arena}"
     if old.keys() != new.keys():
         return f"{name}: other seats or rotations were recorded than are played"
+    loose = _by_machine(recorded, again)
     for key in sorted(old):
-        a, b = old[key], new[key]
+        a, b, sure = old[key], new[key], ~loose[key[0]]
         where = f"seat {key[1]}, rotation {key[0]}"
         if a.entrant != b.entrant:
             return f"{name}, {where}: the record names {a.entrant[:16]}, and {b.entrant[:16]} sits there"
         for what in ("returns", "lengths", "statuses"):
             ours, theirs = getattr(a, what), getattr(b, what)
-            if (wrong := np.flatnonzero(ours != theirs)).size:
+            if (wrong := np.flatnonzero((ours != theirs) & sure)).size:
                 first = int(wrong[0])
                 values = [STATUSES[int(x[first])] if what == "statuses" else f"{x[first]:g}" for x in (ours, theirs)]
                 return (
                     f"{name}, {where}, episode {recorded.first_episode + first}: recorded {what} {values[0]}, played "
                     f"again {values[1]} ({wrong.size} of {recorded.episodes} episodes differ)"
                 )
-        if dict(a.metrics) != dict(b.metrics):
+        if sure.all() and dict(a.metrics) != dict(b.metrics):
             return f"{name}, {where}: the metrics differ"
     return ""
+
+
+def _by_machine(*blocks: BlockRecord) -> dict[int, NDArray[np.bool_]]:
+    """Rotation -> the episodes [k] that ended by a fault which depends on the machine, in any of the blocks."""
+    codes = [status.code for status in (Status.TIMEOUT, Status.MEMORY)]
+    ended: dict[int, NDArray[np.bool_]] = {}
+    for result in (result for block in blocks for result in block.results):
+        here = np.isin(result.statuses, codes)
+        ended[result.rotation] = ended.get(result.rotation, np.zeros_like(here)) | here
+    return ended
 
 
 class _Texts:

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import Self
 
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from agents.parts.logits import taken
 from agents.protocol import Agent, DifferentiablePolicy, Memory, Parameters, Seating, Trajectory, playing
@@ -28,6 +29,24 @@ class Scripted(Agent):
     def policy(self, seat: str) -> ScriptedPolicy | None:
         """The script as peers and exact values may see it, where actions are discrete."""
         return ScriptedPolicy(self) if self.spec.seats[seat].actions else None
+
+
+class PureScript(Scripted):
+    """A script that chooses one action for what it observes; where actions are continuous, that one in full."""
+
+    @abstractmethod
+    def choose(self, seen: Tensor) -> Tensor:
+        """Actions long [...] for observations [..., *O]."""
+
+    def probabilities(self, timestep: TimeStep) -> Tensor:
+        """One-hot [..., A]."""
+        return one_hot(self.choose(timestep.observation), self.seat_spec().actions).float()
+
+    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
+        """What `choose` says; nothing is drawn."""
+        chosen, wide = self.choose(timestep.observation), self.seat_spec().action_dim
+        value = 2 * one_hot(chosen, wide).float() - 1 if wide else chosen
+        return Action(value), {**memory, "step": memory["step"] + 1}
 
 
 class ScriptedPolicy(DifferentiablePolicy):

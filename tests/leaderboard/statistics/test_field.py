@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from leaderboard.records import Status
+from leaderboard.seeds import SECRET_SEEDS
 from leaderboard.statistics.field import MOST_SERIES, SERIES, field_of
+from leaderboard.statistics.tally import Tally
 
 OWN = {  # mean own return of the row with the column
     ("a", "a"): 1.0,
@@ -224,3 +226,45 @@ def test_time_grows_no_faster_than_the_number_of_episodes(make):
 
     spent(10)
     assert spent(80) < 40 * spent(10)  # about 8 times: 5 are left for luck, and 64 were quadratic
+
+
+def test_differences_of_entrants_with_other_luck_are_unpaired_and_cover():
+    """On two seeds nothing is paired: intervals of the difference must cover as often as they say."""
+    rng, runs, covered, paired_covered = np.random.default_rng(11), 1500, 0, 0
+    weights, secret = np.array([0.7, 0.3]), SECRET_SEEDS + 1
+    for _ in range(runs):
+        tallies = []
+        luck = {0: rng.normal(scale=3.0, size=24), secret: rng.normal(scale=3.0, size=15)}  # the same for all on a seed
+        for who, seed, spread in (("a", 0, 1.0), ("b", 0, 0.6), ("x", secret, 2.0)):
+            for partner in ("p", "q"):
+                own = luck[seed] + spread * rng.standard_t(4, size=len(luck[seed]))
+                tallies.append(tally_of((who, partner), seed, own))
+        means = field_of(tallies, "", ("p", "q"), weights, with_oneself=True)
+        a, b, x = (means.entrants.index(who) for who in "abx")
+        apart, beside = means.headline.difference(a, x), means.headline.difference(a, b)
+        assert (apart.method, beside.method) == ("t, unpaired", "t, paired by episode")
+        covered += apart.contains(0.0)
+        paired_covered += beside.contains(0.0)
+    # the one with fewer episodes decides the degrees of freedom, so it covers a little more than it says
+    assert 0.94 < covered / runs < 0.985
+    assert 0.93 < paired_covered / runs < 0.97
+
+
+def tally_of(pair: tuple[str, str], seed: int, own: np.ndarray) -> Tally:
+    """Own returns of the first of a pairing; the second is not looked at."""
+    both = np.column_stack([own, np.full(len(own), np.nan)])
+    sums = ((float(own.sum()), 0.0), (len(own), 0), (0, 0, 0), len(own), 1, np.zeros((2, 6), dtype=int), (1, 1))
+    return Tally(*pair, "", seed, 0, len(own), *sums, both, np.zeros(both.shape, dtype=bool))
+
+
+def test_episodes_of_secret_seeds_stand_beside_those_of_the_public_one():
+    parts = [(("a", "p"), 0, [1, 2, 3, 4]), (("x", "p"), SECRET_SEEDS + 1, [5, 6]), (("x", "p"), SECRET_SEEDS + 2, [7])]
+    tallies = [tally_of(pair, seed, np.array(own, dtype=float)) for pair, seed, own in parts]
+    made = field_of(tallies, "", ("p",), (1.0,), with_oneself=True)
+    rows = {who: made.in_turn[made.entrants.index(who)].tolist() for who in "ax"}
+    assert rows["a"] == [1, 2, 3, 4]
+    assert rows["x"][:2] == [6, 6]  # two episodes of that number, each under its own luck
+    assert np.isnan(rows["x"][2:]).all()
+    assert made.headline.of_episode.shape == (3, 4 + 2 + 1)
+    plain = field_of(tallies[:1], "", ("p",), (1.0,), with_oneself=True)
+    assert plain.in_turn is plain.headline.of_episode

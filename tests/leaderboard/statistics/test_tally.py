@@ -171,6 +171,35 @@ def test_a_fault_on_one_side_ends_the_episode_on_all(make):
         assert tally.faults[1, Status.CRASH.code] == (side == "prey")
 
 
+def fault(block, *places):
+    """The block with a crash in every episode of some (rotation, seat), which has the forfeit -9."""
+    k = block.episodes
+    crashed = {"statuses": [Status.CRASH.code] * k, "returns": [-9.0] * k}
+    results = [replace(r, **crashed) if (r.rotation, r.seat) in places else r for r in block.results]
+    return replace(block, results=tuple(results))
+
+
+def test_who_spoils_a_game_has_lost_it_however_little_the_other_got(make):
+    # a sits in seat 0 first; the forfeit -9 is more than the -20 that everybody else gets.
+    block = fault(make.block(PAIR, lambda *_: [-20.0, -20.0]), (0, "seat_0"))
+    assert games_won(block.results, "a", "b", 0.0) == (0, 2, 2)
+    assert games_won(block.results, "b", "a", 0.0) == (2, 2, 0)
+    assert scores(block, "a", make.arena("competitive")).tolist() == [0.25, 0.25]
+    both = fault(block, (0, "seat_0"), (0, "seat_1"))
+    assert games_won(both.results, "a", "b", 0.0) == (0, 4, 0)
+
+
+def test_in_self_play_the_forfeit_counts_for_all_seats(make):
+    block = fault(make.block(("a", "a"), lambda *_: [-1.0, -1.0]), (0, "seat_1"), (1, "seat_1"))
+    assert make.tally(block, make.arena()).own[:, 0].tolist() == [-9.0, -9.0]
+
+
+def test_a_partners_fault_in_another_rotation_does_not_make_an_own_one_cheaper(make):
+    # a spoils the first rotation and b the second, where a has 0: of a only its forfeit counts, and the same of b.
+    block = fault(make.block(PAIR, lambda *_: [0.0, 0.0]), (0, "seat_0"), (1, "seat_0"))
+    assert make.tally(block, make.arena()).own.tolist() == [[-9.0, -9.0]] * 2
+
+
 # Blocks of one pairing.
 
 

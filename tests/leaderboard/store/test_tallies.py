@@ -1,13 +1,14 @@
 """Boards from tallies kept up in a store are those from the blocks, whatever was added when, and by which release."""
 
 import random
+from dataclasses import replace
 from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
 from sqlalchemy import text
 
-from leaderboard.records import Status
+from leaderboard.records import RULES_VERSION, Status
 from leaderboard.store import schema, tallies
 from leaderboard.store.store import Store
 from leaderboard.views.board import board
@@ -143,16 +144,36 @@ def test_a_read_only_store_without_tallies_has_the_same_board_and_writes_nothing
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("read_only", [False, True])
+def test_rebuilt_it_is_made_of_blocks_whatever_the_sums_say(tmp_path, make, read_only):
+    path, arena, blocks = tmp_path / "records.db", make.arena(), ragged(make, random.Random(5))
+    expected = expected_board(make, arena, blocks)
+    with filled(path, make, arena, blocks) as store:
+        where = {"arena": arena.id, "mode": "play", "rules_version": RULES_VERSION}
+        with store._writing() as connection:  # other sums, with the hashes that belong to them
+            made, _ = tallies.read(connection, arena, where, None)
+            connection.execute(text("delete from tally"))
+            for tally in made:
+                forged = replace(tally, own=tally.own + 1.0)
+                connection.execute(schema.tally.insert().values(**tallies._row(forged, where)))
+        assert board(store, arena.id).to_json() != expected
+    with Store(path, read_only=read_only) as store:
+        assert board(store, arena.id, rebuild=True).to_json() == expected
+        assert (board(store, arena.id).to_json() == expected) is not read_only
+
+
 def as_version_1(path) -> None:
-    """Takes from a database what the migration to version 2 adds."""
+    """Takes from a database what the migrations since version 1 have added."""
+    facts = ("arena", "entrant", "checkpoint", "panel", "match", "measurement", "submission", "block")
+    first = {*facts, "seat_result", "view", "schema_version"}
     with Store(path) as store, store._writing() as connection:
         for index in ("tally_by_pairing", "block_by_pairing"):
             connection.execute(text(f"drop index {index}"))
-        connection.execute(text("drop table tally"))
-        connection.execute(text("drop table name"))
+        for table in sorted(set(schema.metadata.tables) - first):
+            connection.execute(text(f"drop table {table}"))
         for column in ("weights", "scale", "anchors", "texts", "details"):
             connection.execute(text(f"alter table panel drop column {column}"))
-        for table in ("arena", "entrant", "checkpoint", "panel", "match", "measurement", "submission", "block"):
+        for table in facts:
             connection.execute(text(f'alter table "{table}" drop column content'))
         connection.execute(text("create index block_by_pairing on block (arena, mode, first, second)"))
         connection.execute(text("delete from view"))

@@ -1,0 +1,54 @@
+"""A stranger's agent, seated: its class, and an object that has begun a game."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from agents.protocol import Memory, Seating
+from arenas.protocol import ArenaSpec, SeatSpec, TimeStep, moment
+from zoo.sandbox import levels
+from zoo.sandbox.remote import Remote, remote_file
+
+SPEC = ArenaSpec("g-v1", {"a": SeatSpec((3,), 2), "b": SeatSpec((3,), 2)}, "mixed", 10, 0.9, frozenset({"discrete"}))
+Kind = Callable[[str], type[Remote]]
+
+
+def seat(rows: int = 2, training: bool = False) -> Seating:
+    return Seating("a", torch.arange(rows), torch.arange(rows), training)
+
+
+def step(number: int, rows: int = 2) -> TimeStep:
+    return moment(torch.full((rows, 3), float(number)), 2, torch.full((rows,), -float(number)))
+
+
+def played(agent: Remote, memory: Memory, steps: int = 4) -> Memory:
+    """The memory after some steps."""
+    for number in range(steps):
+        _, memory = agent.act(step(number), memory)
+    return memory
+
+
+@pytest.fixture(params=["strict"])
+def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    wanted: str = request.param
+    if levels.refusal(wanted):
+        wanted = "process"
+    monkeypatch.setenv("ZOO_ISOLATION", wanted)
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    return wanted
+
+
+@pytest.fixture
+def kind(level: str, tmp_path: Path) -> Kind:
+    """The class `Mine` of a file with this text."""
+
+    def load(text: str) -> type[Remote]:
+        file = tmp_path / "mine.py"
+        file.write_text(text)
+        return remote_file(file, "Mine")
+
+    return load

@@ -1,0 +1,28 @@
+"""`zoo matches`: what was played, at any width."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.zoo.command_line import Zoo
+
+SHORT = ("--arena", "ipd", "--set", "arena.max_steps=5", "--panel", "always-defect,always-cooperate", "--episodes", 2)
+ONES = [f"memory-one,start=1,cc=0.9,cd=0.{n},dc=0.5,dd=0.25" for n in (1, 2)]
+
+
+@pytest.mark.parametrize("width", [90, 160])
+def test_every_entrant_can_be_told(width: int, zoo: Zoo) -> None:
+    zoo("tournament", *ONES, "tit-for-tat", *SHORT)
+    for one in ONES:
+        zoo("match", one, "tit-for-tat", *SHORT)
+    screen = zoo("matches", width=width).out.splitlines()
+    assert max(map(len, screen)) <= width
+    shown = [line.split()[1:3] for line in screen if line.split()[2:3] == ["tit-for-tat"]]
+    assert any("2 others" in line for line in screen)
+    assert len({tuple(names) for names in shown}) == 2  # those who met tit-for-tat are not cut to one text
+
+
+def test_the_latest_as_data(zoo: Zoo) -> None:
+    zoo("match", "grim", "random", *SHORT)
+    listed = zoo("matches", "--json", "--last", 1).json
+    assert [match["entrants"] for match in listed] == [["grim", "random"]]

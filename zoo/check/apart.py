@@ -1,0 +1,44 @@
+"""The laws for an agent that the zoo does not ship, from the referee's side: law by law, asked of its own process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from zoo.check import inside
+from zoo.check.elsewhere import HASH_SEED
+from zoo.check.laws import AGENT_LAWS, LUCK
+from zoo.check.verdict import Failed, Finding, NotApplicable, Passed, Verdict
+from zoo.entry.registry import AgentEntry
+from zoo.sandbox.fault import AgentFault
+from zoo.work.pool import name_of
+
+
+def findings_apart(entry: AgentEntry, agent: str, arena: str, settings: Sequence[str]) -> Iterator[Finding]:
+    """What the laws say of an agent in a process of its own.
+
+    A law under which the process ends is broken; the next law is held against the agent in a fresh one.
+    """
+    kind: Any = entry.agent  # a Remote
+    about = (agent, arena, list(settings))
+    known: dict[str, str] = {}  # what ended the process -> the number of the first law under which it did
+    first = 0
+    for at, law in enumerate(AGENT_LAWS):
+        there: dict[str, str] = {}
+        if law.number == LUCK:
+            try:
+                there = kind.call(name_of(inside.fingerprint_here), *about, hash_seed=HASH_SEED)
+            except AgentFault as fault:
+                there = {"error": fault.message}
+        try:
+            word, reason = kind.call(name_of(inside.next_finding), *about, at, at == first, there)
+            said: dict[str, Verdict] = {"failed": Failed(reason), "not applicable": NotApplicable(reason)}
+            verdict = said.get(word, Passed())
+        except AgentFault as fault:
+            line, first = f"{fault.status}: {fault.message}", at + 1
+            seen = known.setdefault(line, law.number)
+            verdict = Failed(line) if seen == law.number else NotApplicable(f"it fails as under law {seen}")
+        yield Finding(law.number, law.title, verdict)
+    for far in kind.callees.values():
+        far.close()
+    kind.callees.clear()

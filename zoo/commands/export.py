@@ -1,0 +1,43 @@
+"""`zoo export`: a submission or a checkpoint as a zip that another home takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zoo.commands.options import set_option
+
+EPILOG = """\b
+ENTRANT is a submission (NAME or NAME/VERSION), an agent of the zoo's with a
+checkpoint, or anything that `zoo submit` takes. Submitted again, the zip is the
+same submission: it has the same hash.
+
+\b
+Examples:
+  zoo export my-learner my-learner.zip
+  zoo export my-learner/1 first.zip
+  zoo export lola lola.zip --arena coin
+  zoo export lola@checkpoints/coin-v1/lola/seed-0 mine.zip
+  zoo export my_learner.py:MyLearner@weights mine.zip --arena ipd
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("entrant", metavar="ENTRANT")
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.zip")
+@click.option("--arena", metavar="ARENA", help="The arena whose checkpoint is meant, or for which it is.")
+@set_option
+def command(entrant: str, out: Path, arena: str | None, assignments: tuple[str, ...]) -> None:
+    """Pack a submission or a checkpoint into a zip, to hand it on."""
+    from leaderboard.store.store import Store
+    from zoo import home
+    from zoo.commands.options import arena_settings
+    from zoo.submission.events import export
+
+    if assignments and not arena:
+        raise click.UsageError("--set needs the --arena to which it belongs")
+    where = ",".join([arena, *arena_settings(assignments)]) if arena else ""
+    with Store(home.records()) as store:
+        count = export(store, entrant, out, where)
+    click.echo(f"wrote {out}: {count} files; `zoo submit {out}` enters it")

@@ -1,0 +1,37 @@
+"""`zoo new`: something of one's own to begin with."""
+
+from __future__ import annotations
+
+import click
+
+EPILOG = """\b
+An agent is a learner on one page that keeps every law; an arena is a small
+game. Both are yours to change, and the lines printed say what to type next.
+
+\b
+Examples:
+  zoo new agent my-learner
+  zoo new agent my-learner --arena coin --package
+  zoo new arena my-pond
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("kind", type=click.Choice(["agent", "arena"]), metavar="agent|arena")
+@click.argument("name", metavar="NAME")
+@click.option("--package", is_flag=True, help="Write a folder with a zoo.toml, instead of one file (agents only).")
+@click.option("--arena", default="ipd", show_default=True, metavar="ARENA", help="Where the agent is to be trained.")
+@click.pass_context
+def command(ctx: click.Context, kind: str, name: str, package: bool, arena: str) -> None:
+    """Write an agent or an arena to begin with, into the folder where you are."""
+    from zoo.commands.options import refuse
+    from zoo.submission.starter import new_agent, new_arena
+
+    if kind == "arena":
+        refuse(ctx, ("package", "arena"), "is for agents")
+    started = new_agent(name, arena, package=package) if kind == "agent" else new_arena(name)
+    for path in started.files:
+        click.echo(f"wrote {path}")
+    click.echo("next:")
+    for line in started.then:
+        click.echo(f"  {line}")

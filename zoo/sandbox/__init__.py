@@ -1,0 +1,1 @@
+"""Strangers' agents act in confined processes of their own."""

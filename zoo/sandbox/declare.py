@@ -1,0 +1,147 @@
+"""What an agent's class declares, read in its own process and built again as a class on the referee's side."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agents.protocol import Agent
+from zoo.sandbox.log import one_line
+from zoo.sandbox.plain import from_plain, to_plain
+
+_TYPES = {"bool": bool, "int": int, "float": float, "str": str, "none": type(None), "any": Any}
+_WORDS, _FIELDS = 100, 200
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a class says of itself: its attributes by name, and (name, type, default) of every setting."""
+
+    name: str
+    attributes: Mapping[str, Any]
+    fields: tuple[tuple[str, Any, Any], ...]
+    files: tuple[str, ...]
+
+    def config(self, check: Callable[[Mapping[str, Any]], None]) -> type:
+        """A frozen dataclass with the same settings; `check` judges values other than the defaults.
+
+        Raises:
+            ValueError: a field has no name that Python allows.
+        """
+        defaults = {name: default for name, _, default in self.fields}
+
+        def __post_init__(config: Any) -> None:
+            values = {name: getattr(config, name) for name in defaults}
+            if values != defaults:
+                check(values)
+
+        columns = [(name, kind, _field(default)) for name, kind, default in self.fields]
+        namespace = {"__post_init__": __post_init__, "__doc__": f"Settings of {self.name}."}
+        try:
+            return dataclasses.make_dataclass(f"{self.name}Config", columns, frozen=True, namespace=namespace)
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+
+
+def _field(default: Any) -> Any:
+    if isinstance(default, list | dict):
+        return dataclasses.field(default_factory=lambda: type(default)(default))
+    return dataclasses.field(default=default)
+
+
+def describe(agent: type[Agent], files: tuple[str, ...]) -> list[Any]:
+    """What a class declares as data; in its own process.
+
+    Raises:
+        TypeError: the settings are no dataclass, or one of them is no plain value.
+    """
+    config = agent.Config()
+    hints = typing.get_type_hints(agent.Config)
+    fields = []
+    for field in dataclasses.fields(config):
+        try:
+            fields.append([field.name, _type(hints[field.name]), to_plain(getattr(config, field.name))])
+        except TypeError:
+            raise TypeError(
+                f"the setting {field.name!r} is a {type(getattr(config, field.name)).__name__}; settings are numbers,"
+                " texts, truth values, None and tuples or lists of these"
+            ) from None
+    said = {
+        "doc": agent.__doc__ or "",
+        "needs": frozenset(agent.needs),
+        "needs_to_learn": frozenset(agent.needs_to_learn),
+        "owns": agent.owns,
+        "behaviour": agent.behaviour,
+        "learns": agent.learns,
+        "departed": dict(agent.departed),
+    }
+    return [agent.__name__, to_plain(said), fields, list(files)]
+
+
+def declared(data: Any) -> Declared:
+    """What a class declares, from data that its own process sent.
+
+    Raises:
+        ValueError: it is no such data; the text says what is wrong.
+    """
+    if type(data) is not list or len(data) != 4:
+        raise ValueError("its declaration is incomplete")
+    name, said, fields, files = data
+    attributes = from_plain(said)
+    _need(type(name) is str and name.isidentifier() and len(name) <= 200, "it has no name")
+    _need(isinstance(attributes, dict), "its declaration is incomplete")
+    kinds = {"doc": str, "needs": frozenset, "needs_to_learn": frozenset, "owns": str, "behaviour": int, "learns": bool}
+    for attribute, kind in (kinds | {"departed": dict}).items():
+        _need(type(attributes.get(attribute)) is kind, f"`{attribute}` is not what it should be")
+    _need(attributes.keys() == kinds.keys() | {"departed"}, "it declares something unknown")
+    for words in (attributes["needs"], attributes["needs_to_learn"]):
+        _need(
+            len(words) <= _WORDS and all(type(word) is str and len(word) <= 100 for word in words),
+            "`needs` is no set of words",
+        )
+    _need(attributes["owns"] in ("seat", "side", "all"), "`owns` is neither seat, side nor all")
+    _need(type(fields) is list and len(fields) <= _FIELDS, "it has too many settings")
+    _need(type(files) is list and all(type(file) is str and len(file) <= 1000 for file in files), "it names no files")
+    columns = []
+    for field in fields:
+        _need(type(field) is list and len(field) == 3, "a setting is incomplete")
+        _need(
+            type(field[0]) is str and field[0].isidentifier() and not field[0].startswith("__"), "a setting has no name"
+        )
+        columns.append((field[0], _kind(field[1]), from_plain(field[2])))
+    return Declared(name, attributes, tuple(columns), tuple(files))
+
+
+def _need(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(one_line(otherwise))
+
+
+def _type(kind: Any) -> Any:
+    """A type as data; "any" for one that settings are not typed in."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        return ["literal", *map(to_plain, arguments)]
+    if origin in (typing.Union, types.UnionType):
+        return ["union", *map(_type, arguments)]
+    return next((name for name, known in _TYPES.items() if known is kind), "any")
+
+
+def _kind(data: Any, depth: int = 0) -> Any:
+    """The type that `_type` wrote.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if type(data) is str and data in _TYPES:
+        return _TYPES[data]
+    if type(data) is list and 2 <= len(data) <= _WORDS and depth < 3:
+        if data[0] == "literal" and all(v is None or type(v) in (bool, int, str) for v in data[1:]):
+            return Literal[tuple(data[1:])]
+        if data[0] == "union":
+            return typing.Union[tuple(_kind(inner, depth + 1) for inner in data[1:])]  # noqa: UP007
+    raise ValueError("a setting has no type")

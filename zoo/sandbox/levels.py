@@ -1,0 +1,72 @@
+"""How far an agent that the zoo does not ship is kept from everything else, for this process and its workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from zoo.errors import UserError, nearest
+
+LEVELS = ("trusted", "process", "strict", "container")
+DEFAULT = "strict"
+#: Levels at which an agent can read no file but its own, so that the home can keep secrets from it.
+HIDING = ("strict", "container")
+_VARIABLE = "ZOO_ISOLATION"
+
+
+def isolation() -> str:
+    """The level of this process and its workers: the environment's `ZOO_ISOLATION`, by default "strict".
+
+    Raises:
+        UserError: the variable holds another word.
+    """
+    return _known(os.environ.get(_VARIABLE) or DEFAULT, _VARIABLE)
+
+
+def choose(level: str) -> None:
+    """Set the level for this process and the workers that it starts.
+
+    Raises:
+        UserError: there is no such level.
+    """
+    os.environ[_VARIABLE] = _known(level, "--isolation")
+
+
+@contextmanager
+def at(level: str | None) -> Iterator[None]:
+    """This level within, and the one before afterwards; None changes nothing.
+
+    Raises:
+        UserError: there is no such level.
+    """
+    before = os.environ.get(_VARIABLE)
+    try:
+        if level is not None:
+            choose(level)
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_VARIABLE, None)
+        else:
+            os.environ[_VARIABLE] = before
+
+
+def refusal(level: str) -> str | None:
+    """Why this machine cannot confine an agent so, in one line with the way out; None where it can."""
+    from zoo.sandbox.confine import supported
+
+    lacks = supported(level)
+    if lacks is None:
+        return None
+    return (
+        f"this machine cannot isolate agents at level {level}: {lacks}; `--isolation process` runs them in a process of"
+        " their own, with limits on time and memory, but does not stop them from reading your files, writing to them"
+        " or using the network"
+    )
+
+
+def _known(level: str, where: str) -> str:
+    if level not in LEVELS:
+        raise UserError(f"{where}: unknown level {level!r}; {nearest(level, LEVELS)}")
+    return level
