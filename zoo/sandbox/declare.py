@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import keyword
 import types
 import typing
@@ -107,6 +108,8 @@ def declared(data: Any) -> Declared:
             "`needs` is no set of words",
         )
     _need(attributes["owns"] in ("seat", "side", "all"), "`owns` is neither seat, side nor all")
+    _need(0 <= attributes["behaviour"] < 1 << 31, "`behaviour` is no small number")
+    _need(_recordable(attributes["departed"]), "`departed` is not by names of settings, or not finite")
     _need(type(fields) is list and len(fields) <= _FIELDS, "it has too many settings")
     _need(type(files) is list and all(type(file) is str and len(file) <= 1000 for file in files), "it names no files")
     columns = []
@@ -114,9 +117,18 @@ def declared(data: Any) -> Declared:
         _need(type(field) is list and len(field) == 3, "a setting is incomplete")
         _need(_is_name(field[0]) and not field[0].startswith("__"), "a setting has no name")
         columns.append((field[0], _kind(field[1]), from_plain(field[2])))
+        _need(_recordable({field[0]: columns[-1][2]}), f"the default of {field[0]} is not finite, or no JSON")
     _need(len({column[0] for column in columns}) == len(columns), "two settings have one name")
-    _need(all(map(_is_name, attributes["departed"])), "`departed` is not by names of settings")
     return Declared(name, attributes, tuple(columns), tuple(files))
+
+
+def _recordable(settings: Mapping[Any, Any]) -> bool:
+    """Whether records, which are JSON, can keep settings."""
+    try:
+        json.dumps(settings, allow_nan=False)
+    except (ValueError, TypeError):
+        return False
+    return all(map(_is_name, settings))
 
 
 def _is_name(word: Any) -> bool:

@@ -33,14 +33,17 @@ def test_what_an_agent_declares_comes_back() -> None:
         says(needs=frozenset({"\x1b[2J"})),
         says(departed={"\x1b[2J": 1}),
         says([("a", ["literal", "\x1b[2J"], "")]),
+        says(departed={"lr": float("nan")}),
+        says(behaviour=2**63),  # more than a column of the records holds
+        says([("lr", "float", float("inf"))]),
         says([("class", "int", 1)]),
         says([("lr", "int", 1), ("lr", "int", 2)]),
         says([("ﬁeld", "int", 1)]),  # Python reads this letter as two
     ],
-    ids=["word", "departed", "choice", "keyword", "twice", "another name"],
+    ids=["word", "departed", "choice", "nan", "behaviour", "infinite", "keyword", "twice", "another name"],
 )
 def test_lies_that_would_reach_the_screen_or_break_the_referee_are_refused(lie: list[Any]) -> None:
-    with pytest.raises(ValueError, match=r"set|name|needs|departed"):
+    with pytest.raises(ValueError, match=r"setting|needs|departed|behaviour|default"):
         declared(lie)
 
 
