@@ -108,7 +108,7 @@ def declared(data: Any) -> Declared:
             "`needs` is no set of words",
         )
     _need(attributes["owns"] in ("seat", "side", "all"), "`owns` is neither seat, side nor all")
-    _need(0 <= attributes["behaviour"] < 1 << 31, "`behaviour` is no small number")
+    _need(0 <= attributes["behaviour"] < 1 << 31, "`behaviour` is no whole number from 0 to 2^31 - 1")
     _need(_recordable(attributes["departed"]), "`departed` is not by names of settings, or not finite")
     _need(type(fields) is list and len(fields) <= _FIELDS, "it has too many settings")
     _need(type(files) is list and all(type(file) is str and len(file) <= 1000 for file in files), "it names no files")
