@@ -40,7 +40,9 @@ class ConfigField:
             return None
         if self.default is None:
             return "none"
-        return self.default or '""' if isinstance(self.default, str) else json.dumps(self.default, default=str)
+        if isinstance(self.default, str) and self.default and self.default.isprintable():
+            return self.default
+        return json.dumps(self.default, default=str)  # a stranger's text may hold what controls a terminal
 
 
 def _type_name(kind: Any) -> str:

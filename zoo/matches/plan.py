@@ -68,7 +68,7 @@ class MatchPlan:
         for pairing, ids in zip(self.pairings, self.ids, strict=True):
             seed = luck.seed_of(map(self.venue.entrant, pairing), self.seed)
             for first, after in itertools.pairwise(cuts):
-                task = Task(pairing, seed, first, after - first)
+                task = Task(pairing, seed, first, after - first, ids)
                 tasks[block_id(self.venue.identity, ids, "play", task.seed, first, task.episodes)] = task
         return tasks
 
