@@ -247,7 +247,9 @@ def test_trusted_is_refused(published: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all", b"PK\x05\x06" + bytes(18)])
 def test_what_is_no_bundle_is_one_line(content: bytes, tmp_path: Path, refused: Refused) -> None:
     (tmp_path / "b.zoo").write_bytes(content)
-    assert refused("verify", tmp_path / "b.zoo")
+    said = refused("verify", tmp_path / "b.zoo")
+    assert "bundle" in said
+    assert "pack the folder" not in said
 
 
 def test_names_that_lead_elsewhere_are_refused(published: Path, tmp_path: Path) -> None:

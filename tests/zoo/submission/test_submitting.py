@@ -259,7 +259,7 @@ def test_starting_points_keep_the_laws(zoo: Zoo, refused: Refused, here: Path) -
     assert "zoo train my_learner.py:MyLearner --arena chicken" in said
     assert "zoo submit my_learner.py:MyLearner@my_learner_weights --arena chicken" in said
     assert "is there already" in refused("new", "agent", "my-learner")
-    assert "is a name of the zoo's own" in refused("new", "agent", "lola")
+    assert "is a name of the zoo's own; choose another one (" in refused("new", "agent", "lola")
     assert "is no name" in refused("new", "agent", "My Learner")
     assert "is for agents" in refused("new", "arena", "my-pond", "--package")
     tree = ast.parse(Path("my_learner.py").read_text())
