@@ -202,6 +202,12 @@ def test_refusals_name_rule_place_and_cure_and_leave_nothing(
     assert left() == []
 
 
+def test_a_placement_that_has_played_all_says_so(zoo: Zoo, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.submission.placement._MOST", 1)
+    said = submit(zoo, weights, *SHORT, "--width", "1e-9", "--budget", "1e6", "--as", "mine").json
+    assert said["placement"]["ended"] == "no more episodes are played in a placement"
+
+
 def test_what_is_not_kept_apart_is_placed_but_not_rated(zoo: Zoo) -> None:
     Path("agent.py").write_text(SCRIPT)
     said = submit(zoo, "agent.py", *SHORT, "--as", "mine").json
