@@ -46,6 +46,10 @@ class Lockstep(Arena):
     def _look(self) -> tuple[Sequence[Tensor], Tensor | None]:
         """What every seat sees, float32 [B, *O] each, and the global state."""
 
+    def _known(self) -> Mapping[str, Tensor]:
+        """What each group knows in common, float32 [B, K]; nothing where the game has no groups."""
+        return {}
+
     @abstractmethod
     def _text(self, row: int) -> str:
         """A row as text."""
@@ -78,8 +82,9 @@ class Lockstep(Arena):
         over = self._t == self.spec.max_steps
         discount, last, active = (self._ended, self._yes, self._no) if over else (self._full, self._no, self._yes)
         seen, state = self._look()
+        common = self._known()
         steps = {
-            seat: TimeStep(view, mask, reward, discount, first, last, active)
+            seat: TimeStep(view, mask, reward, discount, first, last, active, common=common)
             for seat, view, mask, reward in zip(self.spec.seats, seen, self._masks, paid.unbind(1), strict=True)
         }
         return steps, state
