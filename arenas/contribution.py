@@ -109,7 +109,8 @@ class Contribution(Lockstep):
         """Standard normal numbers, float32 [B], by Box and Muller."""
         first, second = (uniform(self._seed, self._clock + k + (1 << 40)) for k in (0, 1))
         self._clock += 2
-        return (-2 * (1 - first).log()).sqrt() * (2 * torch.pi * second).cos()
+        length, angle = (-2 * (1 - first).log()).sqrt(), 2 * torch.pi * second
+        return length.mul(angle.cos())
 
     def _look(self) -> tuple[Sequence[Tensor], Tensor]:
         seen = self._eye[self._signals]
