@@ -101,16 +101,15 @@ class Contribution(Lockstep):
         chosen = torch.stack([actions[seat].value for seat in self.spec.seats], dim=1)
         self._right = chosen == self._best[self._signals]
         share = self._right + self.offsets.expand(len(chosen), -1, -1).gather(2, self._signals.unsqueeze(2)).squeeze(2)
-        noise = self.settings.sigma * self.settings.agents**0.5 * self._normal()
+        paid: Tensor = share.sum(1) + self.settings.sigma * self.settings.agents**0.5 * self._normal()
         self._deal()
-        return (share.sum(1) + noise).unsqueeze(1).expand(-1, self.settings.agents)
+        return paid.unsqueeze(1).expand(-1, self.settings.agents)
 
     def _normal(self) -> Tensor:
         """Standard normal numbers, float32 [B], by Box and Muller."""
         first, second = (uniform(self._seed, self._clock + k + (1 << 40)) for k in (0, 1))
         self._clock += 2
-        length, angle = (-2 * (1 - first).log()).sqrt(), 2 * torch.pi * second
-        return length.mul(angle.cos())
+        return (-2 * (1 - first).log()).sqrt() * (2 * torch.pi * second).cos()
 
     def _look(self) -> tuple[Sequence[Tensor], Tensor]:
         seen = self._eye[self._signals]
