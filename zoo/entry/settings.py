@@ -175,5 +175,10 @@ def canonical(values: Mapping[str, Any]) -> str:
     return ",".join(f"{k}={_plain(v)}" for k, v in sorted(values.items()))
 
 
+def typed(values: Mapping[str, Any]) -> list[str]:
+    """Settings as `field=value` texts, from which `read` makes the same values."""
+    return [f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in values.items()]
+
+
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

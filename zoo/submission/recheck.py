@@ -28,7 +28,7 @@ from leaderboard.views.board import board
 from zoo import home
 from zoo.entry import submitted
 from zoo.entry.registry import AGENTS, ARENAS, FOREIGN, LIBRARIES, is_shipped, load_agent, names
-from zoo.entry.settings import config_fields
+from zoo.entry.settings import config_fields, typed
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play import luck
@@ -341,9 +341,5 @@ def _plays(text: str) -> bool:
 def _with_settings(record: EntrantRecord) -> str:
     """A registered agent with its settings spelt out."""
     known = config_fields(load_agent(record.agent).agent.Config())
-    settings = [
-        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
-        for key, value in record.config.items()
-        if key in known
-    ]
+    settings = typed({key: value for key, value in record.config.items() if key in known})
     return ",".join([record.agent, *settings])
