@@ -124,7 +124,7 @@ def _situations() -> tuple[Tensor, Tensor]:
         seen.append((matrix, matrix))
         common.append(1 + matrix)
         for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            seen.append(tuple(3 + matrix if sees else 2 for sees in (row, column)))
+            seen.append((3 + matrix if row else 2, 3 + matrix if column else 2))
             common.append(0)
     return torch.tensor(seen), torch.tensor(common)
 

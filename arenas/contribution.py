@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from arenas.faces import faces
-from arenas.lockstep import Lockstep
-from arenas.luck import Stream, uniform
-from arenas.protocol import Action, ArenaSpec, MemorylessPolicy, SeatSpec, Snapshot, TimeStep, TimeSteps, moment
+from arenas.lockstep import Drawing
+from arenas.luck import uniform
+from arenas.protocol import Action, ArenaSpec, MemorylessPolicy, SeatSpec, TimeStep, moment
 from arenas.settings import Amount, Checked, Count, Range, Share
 
 SIGNALS = 4
@@ -46,7 +46,7 @@ class ContributionSettings(Checked):
     gamma: Share = 0.9  # discount per step
 
 
-class Contribution(Lockstep):
+class Contribution(Drawing):
     """The contribution game; all seats are of one side."""
 
     name = "contribution-v1"
@@ -74,36 +74,21 @@ class Contribution(Lockstep):
         )
         self._lay_out()
 
-    def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
-        """Start an episode in every row; see `Arena.reset`."""
-        self._luck = Stream(seed.to(self.device))
-        self._clock = 0  # counts draws and never goes back, so that later episodes of a row have new luck
-        return super().reset(seed, autoreset=autoreset)
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Go back to `snapshot`."""
-        super().restore(snapshot)
-        self._luck = Stream(self._seed)
-
     def _open(self) -> None:
         self._deal()
         self._right = self._nothing.bool()
 
     def _deal(self) -> None:
         """New signals, long [B, n]."""
-        drawn = []
-        for _ in self.spec.seats:
-            drawn.append(self._luck.below(self._clock, SIGNALS))
-            self._clock += 1
-        self._signals = torch.stack(drawn, dim=1)
+        self._signals = torch.stack([self._draw(SIGNALS) for _ in self.spec.seats], dim=1)
 
     def _play(self, actions: Mapping[str, Action]) -> Tensor:
         chosen = torch.stack([actions[seat].value for seat in self.spec.seats], dim=1)
         self._right = chosen == self._best[self._signals]
         share = self._right + self.offsets.expand(len(chosen), -1, -1).gather(2, self._signals.unsqueeze(2)).squeeze(2)
-        noise = self.settings.sigma * self.settings.agents**0.5 * self._normal()
+        paid: Tensor = share.sum(1) + self.settings.sigma * self.settings.agents**0.5 * self._normal()
         self._deal()
-        return (share.sum(1) + noise).unsqueeze(1).expand(-1, self.settings.agents)
+        return paid.unsqueeze(1).expand(-1, self.settings.agents)
 
     def _normal(self) -> Tensor:
         """Standard normal numbers, float32 [B], by Box and Muller."""

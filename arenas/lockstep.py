@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arenas.protocol import Action, Arena, TimeStep, TimeSteps
+from arenas.luck import Stream
+from arenas.protocol import Action, Arena, Snapshot, TimeStep, TimeSteps
 
 
 class Lockstep(Arena):
@@ -94,3 +95,23 @@ class Lockstep(Arena):
         if mode == "ansi":
             return self._text(row)
         return self._picture(row) if mode == "rgb_array" else super().render(row, mode)
+
+
+class Drawing(Lockstep):
+    """Base of the games by one clock that draw whole numbers as they go; "seed" and "clock" belong into `kept`."""
+
+    def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
+        """Start an episode in every row; see `Arena.reset`."""
+        self._luck = Stream(seed.to(self.device))
+        self._clock = 0  # counts draws and never goes back, so that later episodes of a row have new luck
+        return super().reset(seed, autoreset=autoreset)
+
+    def _draw(self, n: int | Tensor) -> Tensor:
+        """A fresh whole number in [0, n) per row, long [B]."""
+        self._clock += 1
+        return self._luck.below(self._clock - 1, n)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to `snapshot`."""
+        super().restore(snapshot)
+        self._luck = Stream(self._seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,17 +37,22 @@ def folder() -> Path:
 
 
 @contextmanager
-def at(folder: Path) -> Iterator[None]:
-    """This folder is the home within, also of processes that are started there."""
-    before = os.environ.get("ZOO_HOME")
-    os.environ["ZOO_HOME"] = str(folder)
+def variable(name: str, value: str) -> Iterator[None]:
+    """This variable of the environment has this value within, also in processes that are started there."""
+    before = os.environ.get(name)
+    os.environ[name] = value
     try:
         yield
     finally:
         if before is None:
-            del os.environ["ZOO_HOME"]
+            os.environ.pop(name, None)
         else:
-            os.environ["ZOO_HOME"] = before
+            os.environ[name] = before
+
+
+def at(folder: Path) -> AbstractContextManager[None]:
+    """This folder is the home within, also of processes that are started there."""
+    return variable("ZOO_HOME", str(folder))
 
 
 def records() -> str:

@@ -150,7 +150,8 @@ class Extort(MemoryOne):
         c = self.config
         own = ((c.reward, c.sucker), (c.temptation, c.punishment))
         wanted = [[(own[a][b], own[b][a]) for b in range(2)] for a in range(2)]
-        if not torch.allclose(torch.tensor(self.spec.payoffs), torch.tensor(wanted)):  # as near as float32
+        here, there = torch.tensor(self.spec.payoffs), torch.tensor(wanted)
+        if here.shape != there.shape or not torch.allclose(here, there):  # as near as float32
             paid = " ".join(f"{pay:g}" for line in self.spec.payoffs for pay, _ in line)
             raise ValueError(
                 f"it extorts where mutual cooperation, a cooperator's loss, temptation and mutual defection pay"

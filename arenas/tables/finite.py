@@ -19,9 +19,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from arenas.lockstep import Lockstep
-from arenas.luck import Stream
-from arenas.protocol import Action, ArenaSpec, MemorylessPolicy, Snapshot, TimeSteps, moment
+from arenas.lockstep import Drawing
+from arenas.protocol import Action, ArenaSpec, MemorylessPolicy, moment
 
 
 class Lookup:
@@ -55,7 +54,7 @@ class Chain(NamedTuple):
     probability: Tensor  # float64 [E], of `position` given `transition`
 
 
-class FiniteGame(Lockstep):
+class FiniteGame(Drawing):
     """Base of the games that are tables; a game's `build` calls `tabulate`."""
 
     kept = ("position", "seed", "clock", "t", "autoreset")
@@ -89,17 +88,6 @@ class FiniteGame(Lockstep):
         """The whole game for `value`; asked for only where "value" is offered."""
         raise NotImplementedError
 
-    def _draw(self, n: int | Tensor) -> Tensor:
-        """A fresh whole number in [0, n) per row, long [B]."""
-        self._clock += 1
-        return self._luck.below(self._clock - 1, n)
-
-    def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
-        """Start an episode in every row; see `Arena.reset`."""
-        self._luck = Stream(seed.to(self.device))
-        self._clock = 0  # counts draws and never goes back, so that later episodes of a row have new luck
-        return super().reset(seed, autoreset=autoreset)
-
     def _open(self) -> None:
         self._position = self._start()
 
@@ -120,11 +108,6 @@ class FiniteGame(Lockstep):
         twin.batch_size = batch_size
         twin._lay_out()
         return twin
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Go back to `snapshot`."""
-        super().restore(snapshot)
-        self._luck = Stream(self._seed)
 
     @cached_property
     def valued(self) -> tuple[Chain, Tensor, Tensor]:

@@ -329,8 +329,8 @@ class Store:
             return (exact or candidates)[0]
         if candidates:
             raise StoreError(f"{self.name}: match {prefix!r} is ambiguous; it could be {_listing(candidates)}")
-        known = _listing(self.matches()) or "none; play a match first"
-        raise StoreError(f"{self.name}: no match {prefix!r}; the latest are: {known}")
+        hint = f"the latest are: {known}" if (known := _listing(self.matches())) else "play one first"
+        raise StoreError(f"{self.name}: no match {prefix!r}; {hint}")
 
     def matches(self, arena: str | None = None) -> list[MatchRecord]:
         """The matches (of one arena), in the order in which they were added."""

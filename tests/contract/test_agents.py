@@ -35,13 +35,17 @@ PLAYABLE = {
 }
 
 
-#: A learner for every game that has not two seats; where they are more, the laws take seconds.
+#: A learner for every game that has not two seats, as the laws take seconds where they are more, and for games that
+#: the turn of the others leaves out.
 CROWDED = {
     "adversary": "lola",
+    "common-knowledge": "maddpg",
+    "contribution": "ddpg",
     "crypto": "maddpg-inferred",
     "meta": "actor-critic",
     "spread": "maddpg-ensemble",
     "tag": "iql",
+    "two-step": "naive",
     "world-comm": "reinforce",
 }
 

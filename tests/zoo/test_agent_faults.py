@@ -16,6 +16,7 @@ from leaderboard.store.store import Store
 from tests.zoo.command_line import Refused, Zoo
 from zoo import home
 from zoo.entry.venue import ArenaChoice, Venue
+from zoo.errors import UserError
 from zoo.matches.learning import LearningMatch, Schedule
 from zoo.play.blocks import Task, play_block
 from zoo.play.referee import NEVER, Refereed, seat_under_referees
@@ -315,3 +316,9 @@ def test_log_lists_the_faults_and_what_was_printed(failing: Path, zoo: Zoo, refu
     assert "no match 'ffff'" in refused("log", "ffff", "grim")
     with Store(home.records(), read_only=True) as store:
         assert store.unsound() == []
+
+
+def test_who_is_somebody_else_in_a_worker_is_named() -> None:
+    task = Task(("grim", "tit-for-tat"), 0, 0, 2, ids=("0" * 16, "1" * 16))
+    with pytest.raises(UserError, match=r"^grim is not the same in each process"):
+        play_block(Venue(ArenaChoice("ipd")), task)

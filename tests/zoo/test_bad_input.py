@@ -31,6 +31,7 @@ IPD = ("--arena", "ipd", "--set", "arena.max_steps=5", "--episodes", 4)
         (("match", "tit-for-tat", "random", *COIN), "tit-for-tat cannot play .*: it needs matrix, which"),
         (("match", "greedy", "random", *IPD), "greedy cannot play .*: it needs coin, which"),
         (("match", "iql", "random", *COIN), r"no house checkpoint for coin-v1.max_steps=5.: train one with `zoo tr"),
+        (("match", "mine.py", "random", *COIN), "unknown agent 'mine.py'; name its class, too: mine.py:CLASS"),
         (("match", "nowhere.py:X", "random", *COIN), "there is no file nowhere.py"),
         (("match", "broken.py:X", "random", *COIN), "broken.py cannot be imported: OSError: worn out"),
         (("match", "no_such_module:X", "random", *COIN), "no_such_module cannot be imported: there is no module"),

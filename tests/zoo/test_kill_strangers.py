@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,6 +73,7 @@ def test_records_are_the_same_after_kill_9_of_anybody(tmp_path: Path, monkeypatc
     Path("mine.py").write_text(AGENTS)
     plain, hurt = tmp_path / "plain", tmp_path / "hurt"
     assert started(plain).wait() == 0
+    shutil.copytree(plain / "secrets", hurt / "secrets")  # strangers play on a seed that each home makes for itself
     luck, killed, before = random.Random(0), {"referee": 0, "zygote": 0, "agent": 0}, 0
     process = started(hurt)
     while process.poll() != 0:

@@ -21,10 +21,11 @@ from zoo.entry.registry import ArenaEntry, load_arena
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.matches.match import Summary, public_board, summarise
 from zoo.matches.panel import panel_of
-from zoo.matches.plan import Work, register, run
+from zoo.matches.plan import Work, play, register, run
 from zoo.matches.screen import match_screen
 from zoo.matches.tournament import prepare
 from zoo.play.blocks import play_block
+from zoo.work.progress import Reading
 
 SHORT = ("--arena", "coin", "--set", "arena.max_steps=10", "--panel", "random,greedy")
 NAME = "coin-v1(max_steps=10)"
@@ -145,6 +146,19 @@ def test_match_that_was_stopped_is_finished_first() -> None:
         for task in plan.tasks.values():
             store.add(play_block(venue, task))
         assert prepare(venue, ("greedy", "cooperator"), store, None, episodes=20, onward=True).first_episode == 20
+
+
+def test_nothing_is_said_of_blocks_where_all_are_recorded() -> None:
+    venue = Venue(ArenaChoice("coin", ("max_steps=2",)))
+    told: list[Reading] = []
+    work = Work(watch=lambda key, reading: told.append(reading))
+    with Store(home.records()) as store:
+        plan = prepare(venue, ("greedy", "cooperator"), store, None, episodes=20, onward=True)
+        assert play(plan, store, work)
+        assert [told[0].done, told[-1].done] == [0, len(plan.tasks)]
+        told.clear()
+        assert play(plan, store, work) == []
+    assert told == []
 
 
 def test_the_arena_and_each_entrant_are_read_once(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,3 +122,13 @@ def test_work_that_does_not_print_at_once_prints_within_a_second(monkeypatch: py
         "run 1 of 3: 4%, 4 of 100 rounds",
         "run 1 of 3: 24%, 24 of 100 rounds",
     ]
+
+
+def test_work_that_begins_anew_has_a_speed_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    with Progress(console=console()) as bar:
+        for moment, done in ((0.0, 0), (100.0, 10), (101.0, 0), (102.0, 50)):
+            now = moment
+            bar.update("ipd-v1", reading(done, 0))
+        assert bar.line("ipd-v1") == "ipd-v1: 50%, 50 of 100 steps; 50 steps/s, 0:01 elapsed, 0:01 left"

@@ -183,6 +183,7 @@ def test_refusals(refused: Refused) -> None:
     assert "name a MATCH, or give --all" in refused("verify")
     assert "name a MATCH, or give --all" in refused("verify", "abc", "--all")
     assert "no match 'xyz'; the latest are:" in refused("verify", "xyz")
+    assert "there is no file board.zoo" in refused("verify", "board.zoo")
 
 
 def test_nothing_yet(refused: Refused) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from leaderboard.records import Status
 from zoo.check import inside
 from zoo.check.elsewhere import HASH_SEED
 from zoo.check.laws import AGENT_LAWS, LUCK
 from zoo.check.verdict import Failed, Finding, NotApplicable, Passed, Verdict
 from zoo.entry.registry import AgentEntry
 from zoo.sandbox.fault import AgentFault
+from zoo.sandbox.log import one_line
 from zoo.work.pool import name_of
 
 
@@ -31,7 +33,7 @@ def findings_apart(entry: AgentEntry, agent: str, arena: str, settings: Sequence
             except AgentFault as fault:
                 there = {"error": fault.message}
         try:
-            word, reason = kind.call(name_of(inside.next_finding), *about, at, at == first, there)
+            word, reason = _said(kind.call(name_of(inside.next_finding), *about, at, at == first, there))
             said: dict[str, Verdict] = {"failed": Failed(reason), "not applicable": NotApplicable(reason)}
             verdict = said.get(word, Passed())
         except AgentFault as fault:
@@ -42,3 +44,14 @@ def findings_apart(entry: AgentEntry, agent: str, arena: str, settings: Sequence
     for far in kind.callees.values():
         far.close()
     kind.callees.clear()
+
+
+def _said(answer: Any) -> tuple[str, str]:
+    """Verdict and reason, fit to be printed: the agent can answer in its process's name.
+
+    Raises:
+        AgentFault: it is neither.
+    """
+    if type(answer) is not list or len(answer) != 2 or not all(type(text) is str for text in answer):
+        raise AgentFault(Status.INVALID, "its process answers something else than a verdict")
+    return answer[0], one_line(answer[1], 2000)

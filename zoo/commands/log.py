@@ -61,7 +61,7 @@ def command(match: str, entrant: str, as_json: bool) -> None:
         console.print(Text(f"{plural(len(alike), 'time')}: {clean(message)}"))
         printed = next((log.tail for log in alike if log.tail.strip()), "")
         for line in printed.splitlines():
-            console.print(Text(f"  | {clean(line.expandtabs())}"))
+            console.print(Text(f"  | {clean(line.expandtabs())}"), soft_wrap=True)  # as it was printed, to be copied
 
 
 def _sheet(store: Store, logs: list[LogRecord]) -> Sheet:

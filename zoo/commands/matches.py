@@ -53,7 +53,8 @@ def command(arena: str | None, last: int, as_json: bool) -> None:
     # in columns of their own: of two names in one text a cut would take the end of one and the beginning of the other
     first = [called[match.entrants[0]] for match in matches]
     rest = [match.entrants[1:] for match in matches]
-    others = [called[them[0]] if len(them) == 1 else plural(len(them), "other") for them in rest]
+    many = [plural(len(them), "other") if them else "its partners" for them in rest]  # a submission is placed alone
+    others = [called[them[0]] if len(them) == 1 else text for them, text in zip(rest, many, strict=True)]
     Console().print(
         Sheet(
             [

@@ -106,7 +106,9 @@ def submit(season: str, paths: tuple[str, ...], name: str, author: str) -> None:
                 if len(paths) == 1:
                     raise
                 refused += 1
-                click.echo(f"refused: {path}: {error}", err=True)
+                told = str(error)  # begins with the file, unless the fault is in a file of a folder or a zip
+                where = "" if told.startswith((path, Path(path).name)) else f"{path}: "
+                click.echo(f"refused: {where}{told}", err=True)
                 continue
             click.echo(f"{entry.name} is entered for {entry.author} in {season}: {trial(found, entry)}")
     if refused:

@@ -56,10 +56,14 @@ def command(
     MATCH is the id that `zoo match` printed, or its beginning; or a file of `zoo publish`, whose signature, hashes and
     boards are checked, and of whose blocks a sample is played again.
     """
+    from zoo.errors import UserError
+
     if certificate is not None:
         _certificate(certificate, as_json)
     elif match is not None and Path(match).is_file():
         _bundle(Path(match), everything, hashes, key, workers, as_json)
+    elif match is not None and (key or Path(match).name != match or Path(match).suffix):  # no id of a match
+        raise UserError(f"there is no file {match}")
     elif key:
         raise click.UsageError("--key is for a bundle: name its file")
     elif (match is None) == (not everything):

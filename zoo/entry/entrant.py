@@ -15,7 +15,7 @@ from zoo.entry import checkpoint as checkpoints
 from zoo.entry import submitted
 from zoo.entry.checkpoint import HOUSE, Checkpoint
 from zoo.entry.registry import AGENTS, AgentEntry, load_agent, names
-from zoo.entry.settings import config_fields, read, split
+from zoo.entry.settings import config_fields, read, split, typed
 from zoo.errors import UserError, broke
 from zoo.sandbox.fault import AgentFault
 from zoo.sandbox.levels import HIDING
@@ -174,10 +174,7 @@ def read_entrant(
         )
     if loaded.card.arena.partition("(")[0] != identity.partition("(")[0]:
         raise UserError(f"checkpoint {loaded.path} was trained in {loaded.card.arena}, this is {identity}")
-    stored = [
-        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
-        for key, value in _remaining(loaded, name, entry.agent.departed).items()
-    ]
+    stored = typed(_remaining(loaded, name, entry.agent.departed))
     return Entrant(label, entry, entry.config([*stored, *assignments]), loaded, entered is not None)
 
 

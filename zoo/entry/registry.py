@@ -354,7 +354,8 @@ def _load(text: str, group: str) -> tuple[Any, str]:
         with _importing(f"{point.name} ({point.value})"):
             return point.load(), ""
     if ":" not in text:
-        raise UserError(f"unknown {group.removeprefix('zoo.').rstrip('s')} {text!r}; {nearest(text, names(group))}")
+        hint = f"name its class, too: {text}:CLASS" if text.endswith(".py") else nearest(text, names(group))
+        raise UserError(f"unknown {group.removeprefix('zoo.').rstrip('s')} {text!r}; {hint}")
     place, _, attribute = text.rpartition(":")
     if place.endswith(".py"):
         module, digest = _load_file(place)

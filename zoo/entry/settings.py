@@ -40,7 +40,9 @@ class ConfigField:
             return None
         if self.default is None:
             return "none"
-        return self.default or '""' if isinstance(self.default, str) else json.dumps(self.default, default=str)
+        if isinstance(self.default, str) and self.default and self.default.isprintable():
+            return self.default
+        return json.dumps(self.default, default=str)  # a stranger's text may hold what controls a terminal
 
 
 def _type_name(kind: Any) -> str:
@@ -171,6 +173,11 @@ def json_or_text(text: str) -> Any:
 def canonical(values: Mapping[str, Any]) -> str:
     """Settings as text that is the same for equal settings: "a=1,b=[1, 2]"."""
     return ",".join(f"{k}={_plain(v)}" for k, v in sorted(values.items()))
+
+
+def typed(values: Mapping[str, Any]) -> list[str]:
+    """Settings as `field=value` texts, from which `read` makes the same values."""
+    return [f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in values.items()]
 
 
 def _plain(value: Any) -> str:

@@ -6,7 +6,6 @@ my-learner/2    this version, whatever became of it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from leaderboard.errors import StoreError
 from zoo import home
 from zoo.entry import checkpoint as checkpoints
 from zoo.entry.checkpoint import Card, Checkpoint
+from zoo.entry.settings import typed
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ class Submitted:
     @property
     def assignments(self) -> list[str]:
         """Its settings as `field=value` texts."""
-        return [
-            f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in self.config.items()
-        ]
+        return typed(self.config)
 
     def checkpoint(self, entry: AgentEntry) -> Checkpoint | None:
         """Its weights; None without any.

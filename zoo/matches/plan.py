@@ -68,7 +68,7 @@ class MatchPlan:
         for pairing, ids in zip(self.pairings, self.ids, strict=True):
             seed = luck.seed_of(map(self.venue.entrant, pairing), self.seed)
             for first, after in itertools.pairwise(cuts):
-                task = Task(pairing, seed, first, after - first)
+                task = Task(pairing, seed, first, after - first, ids)
                 tasks[block_id(self.venue.identity, ids, "play", task.seed, first, task.episodes)] = task
         return tasks
 
@@ -174,7 +174,8 @@ def play(plan: MatchPlan, store: Store, work: Work) -> list[float]:
     known = store.has_blocks(plan.tasks)
     missing = [task for key, task in plan.tasks.items() if key not in known]
     seconds: list[float] = []
-    work.watch(plan.venue.identity, Reading(0, len(missing)))
+    if missing:
+        work.watch(plan.venue.identity, Reading(0, len(missing)))
     for block in play_blocks(plan.venue, missing, work.workers):
         store.add(block)  # it is on disk before the next is asked for
         seconds.append(sum(result.cpu_s for result in block.results))

@@ -22,6 +22,7 @@ from leaderboard.records import (
 )
 from leaderboard.statistics.estimate import Part
 from zoo.entry.venue import ArenaChoice, Venue
+from zoo.errors import UserError
 from zoo.play.episodes import Played, play_episodes
 from zoo.play.luck import episode_seeds
 from zoo.play.seating import blame, rotations, sit_down
@@ -31,12 +32,20 @@ from zoo.work.pool import Contact, Job, name_of, work
 
 @dataclass(frozen=True)
 class Task:
-    """A block to be played: `texts` name the entrants of the pairing, in the order of their sorted ids."""
+    """A block to be played.
+
+    Attributes:
+        texts: name the entrants of the pairing, in the order of their sorted ids.
+        seed: of the match.
+        first_episode, episodes: which episodes.
+        ids: who they are to whoever plans the match; None takes who they are here.
+    """
 
     texts: tuple[str, str]
     seed: int
     first_episode: int
     episodes: int
+    ids: tuple[str, str] | None = None
 
 
 def play_block(venue: Venue, task: Task) -> BlockRecord:
@@ -73,7 +82,13 @@ def _play(venue: Venue, tasks: Sequence[Task], *, patient: bool) -> list[BlockRe
     start, total = tasks[0].first_episode, sum(task.episodes for task in tasks)
     arena, identity, seed = venue.arena(total), venue.identity, tasks[0].seed
     pair = [venue.entrant(text) for text in tasks[0].texts]
-    ids = (pair[0].id, pair[1].id)
+    ids = tasks[0].ids or (pair[0].id, pair[1].id)
+    for who, known in zip(pair, ids, strict=True):
+        if who.id != known:
+            raise UserError(
+                f"{who.label} is not the same in each process: its files have changed meanwhile, or its class declares"
+                " something else each time; start again, or leave it out"
+            )
     episodes = episode_seeds(identity, seed, start, total, arena.device)
     whats = [(identity, ids, "play", seed, task.first_episode, task.episodes, RULES_VERSION) for task in tasks]
     keys = [block_id(*what) for what in whats]

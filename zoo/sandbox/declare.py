@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import keyword
 import types
 import typing
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -100,20 +103,38 @@ def declared(data: Any) -> Declared:
     _need(attributes.keys() == kinds.keys() | {"departed"}, "it declares something unknown")
     for words in (attributes["needs"], attributes["needs_to_learn"]):
         _need(
-            len(words) <= _WORDS and all(type(word) is str and len(word) <= 100 for word in words),
+            len(words) <= _WORDS
+            and all(type(word) is str and len(word) <= 100 and word.isprintable() for word in words),
             "`needs` is no set of words",
         )
     _need(attributes["owns"] in ("seat", "side", "all"), "`owns` is neither seat, side nor all")
+    _need(0 <= attributes["behaviour"] < 1 << 31, "`behaviour` is no whole number from 0 to 2^31 - 1")
+    _need(_recordable(attributes["departed"]), "`departed` is not by names of settings, or not finite")
     _need(type(fields) is list and len(fields) <= _FIELDS, "it has too many settings")
     _need(type(files) is list and all(type(file) is str and len(file) <= 1000 for file in files), "it names no files")
     columns = []
     for field in fields:
         _need(type(field) is list and len(field) == 3, "a setting is incomplete")
-        _need(
-            type(field[0]) is str and field[0].isidentifier() and not field[0].startswith("__"), "a setting has no name"
-        )
+        _need(_is_name(field[0]) and not field[0].startswith("__"), "a setting has no name")
         columns.append((field[0], _kind(field[1]), from_plain(field[2])))
+        _need(_recordable({field[0]: columns[-1][2]}), f"the default of {field[0]} is not finite, or no JSON")
+    _need(len({column[0] for column in columns}) == len(columns), "two settings have one name")
     return Declared(name, attributes, tuple(columns), tuple(files))
+
+
+def _recordable(settings: Mapping[Any, Any]) -> bool:
+    """Whether records, which are JSON, can keep settings."""
+    try:
+        json.dumps(settings, allow_nan=False)
+    except (ValueError, TypeError):
+        return False
+    return all(map(_is_name, settings))
+
+
+def _is_name(word: Any) -> bool:
+    """Whether Python reads a word as the name that it is: some letters it takes for others."""
+    plain = type(word) is str and word.isidentifier() and not keyword.iskeyword(word)
+    return plain and unicodedata.normalize("NFKC", word) == word
 
 
 def _need(holds: bool, otherwise: str) -> None:
@@ -131,6 +152,10 @@ def _type(kind: Any) -> Any:
     return next((name for name, known in _TYPES.items() if known is kind), "any")
 
 
+def _is_choice(value: Any) -> bool:
+    return value is None or type(value) in (bool, int) or (type(value) is str and value.isprintable())
+
+
 def _kind(data: Any, depth: int = 0) -> Any:
     """The type that `_type` wrote.
 
@@ -140,7 +165,7 @@ def _kind(data: Any, depth: int = 0) -> Any:
     if type(data) is str and data in _TYPES:
         return _TYPES[data]
     if type(data) is list and 2 <= len(data) <= _WORDS and depth < 3:
-        if data[0] == "literal" and all(v is None or type(v) in (bool, int, str) for v in data[1:]):
+        if data[0] == "literal" and all(map(_is_choice, data[1:])):
             return Literal[tuple(data[1:])]
         if data[0] == "union":
             return typing.Union[tuple(_kind(inner, depth + 1) for inner in data[1:])]  # noqa: UP007

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 
+from zoo import home
 from zoo.errors import UserError, nearest
 
 LEVELS = ("trusted", "process", "strict", "container")
@@ -24,32 +24,13 @@ def isolation() -> str:
     return _known(os.environ.get(_VARIABLE) or DEFAULT, _VARIABLE)
 
 
-def choose(level: str) -> None:
-    """Set the level for this process and the workers that it starts.
+def at(level: str | None) -> AbstractContextManager[None]:
+    """This level within, also of workers that are started there, and the one before afterwards; None changes nothing.
 
     Raises:
         UserError: there is no such level.
     """
-    os.environ[_VARIABLE] = _known(level, "--isolation")
-
-
-@contextmanager
-def at(level: str | None) -> Iterator[None]:
-    """This level within, and the one before afterwards; None changes nothing.
-
-    Raises:
-        UserError: there is no such level.
-    """
-    before = os.environ.get(_VARIABLE)
-    try:
-        if level is not None:
-            choose(level)
-        yield
-    finally:
-        if before is None:
-            os.environ.pop(_VARIABLE, None)
-        else:
-            os.environ[_VARIABLE] = before
+    return nullcontext() if level is None else home.variable(_VARIABLE, _known(level, "--isolation"))
 
 
 def refusal(level: str) -> str | None:

@@ -81,6 +81,7 @@ class Remote(Agent):
     source: ClassVar[Source]
     level: ClassVar[str]
     named: ClassVar[tuple[str, ...]]
+    says: ClassVar[Declared]
     callees: ClassVar[dict[str, FarEnd]]
 
     def build(self, seed: int) -> None:
@@ -89,9 +90,11 @@ class Remote(Agent):
         self._tokens = itertools.count(1)
         self._shown = {seat: Shown(seat) for seat in self.seats}
         try:
-            self._far = _loaded(type(self))[0]
+            self._far, says = _loaded(type(self))
         except AgentFault as fault:
             raise self._blamed(fault) from None
+        if says != self.says:  # its identity, its seats and its settings are those that it declared first
+            raise self._invalid("its class declares something else than before")
         config = to_plain({name: getattr(self.config, name) for name in self.config.__dataclass_fields__})
         spec = spec_to_plain(self.spec)
         self._ask(MAKE, spec, list(self.seats), config, seed, limit=SMALL, allowed=self.allowances.make)
@@ -335,7 +338,14 @@ def _built(source: Source, level: str, says: Declared) -> type[Remote]:
 
     attributes = dict(says.attributes)
     attributes["__doc__"] = readable(attributes.pop("doc").encode())
-    own = {"source": source, "level": level, "named": says.files, "callees": {}, "Config": says.config(check)}
+    own = {
+        "source": source,
+        "level": level,
+        "named": says.files,
+        "says": says,
+        "callees": {},
+        "Config": says.config(check),
+    }
     kind: type[Remote] = type(says.name, (Remote,), {**attributes, **own, "__module__": __name__})
     return kind
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import signal
 import struct
 from collections.abc import Sequence
 from functools import cache
@@ -183,6 +184,21 @@ def _own_clocks() -> Filter:
     return [_low(0), _step(_AT_LEAST, _CLOCKS, no=1), _refuse(), _PASS]
 
 
+def _own_signals(own: int, signal_at: int) -> Filter:
+    """Signals to oneself, but for SIGKILL, which the referee takes for an end from outside and plays the game again.
+
+    An agent that draws its play by chance would end itself whenever it loses, and draw again.
+    """
+    return [
+        _low(0),
+        _step(_EQUAL, own, no=3),
+        _low(signal_at),
+        _step(_EQUAL, signal.SIGKILL, yes=1),
+        _PASS,
+        _refuse(),
+    ]
+
+
 def _only_asking() -> Filter:
     """prlimit64(2) of oneself, with no new limits: the third argument is a null pointer, in both its halves."""
     return [
@@ -224,8 +240,8 @@ def _common() -> Filter:
 def _of(own: int) -> Filter:
     """What names the process itself, then the end of the filter."""
     steps: Filter = []
-    for number in (_KILL, _TKILL, _TGKILL):
-        steps += _where(number, _one_of(0, (own,)))
+    for number, signal_at in ((_KILL, 1), (_TKILL, 1), (_TGKILL, 2)):
+        steps += _where(number, _own_signals(own, signal_at))
     for number in (_GETAFFINITY, _GETSCHEDULER, _GETPARAM):
         steps += _where(number, _one_of(0, (0, own)))
     return [*steps, _step(_AT_LEAST, NEW, no=1), _refuse(errno.ENOSYS), _refuse()]

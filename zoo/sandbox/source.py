@@ -129,7 +129,8 @@ class Source:
         """
         files = dict(self.files)
         for name in names:
-            if _leads_out(name) or not _regular(folder / name):  # the first before anything there is looked at
+            # the first before anything there is looked at
+            if _leads_out(name) or not _regular(folder / name) or _kept(folder / name, folder):
                 raise UserError(f"{self.entry}: it names the file {name}, which is no regular file in {folder}")
             files[name] = _read(folder / name)
         return Source(files, self.entry)
@@ -201,8 +202,9 @@ def _read(path: Path) -> bytes:
 def _below(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Relative path and content of every regular file below a folder, in order."""
     total = count = 0
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _SKIPPED)
+    root = folder.resolve()
+    for place, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED and not _kept(Path(place, name), root))
         for name in sorted([*folders, *files]):
             path = Path(place) / name
             mode = path.lstat().st_mode
@@ -215,7 +217,7 @@ def _below(folder: Path) -> Iterator[tuple[str, bytes]]:
                 raise UserError(
                     f"{folder}: an agent may consist of {FILES:,} files and {BYTES:,} bytes, and this is more"
                 )
-            yield path.relative_to(folder).as_posix(), _read(path)
+            yield path.relative_to(root).as_posix(), _read(path)
 
 
 def _with_siblings(path: Path, attribute: str) -> Source:
@@ -260,7 +262,7 @@ def _named(tree: ast.Module, folder: Path) -> Iterator[str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and 0 < len(node.value) <= 255:
             path = PurePosixPath(node.value)
             inside = not path.is_absolute() and ".." not in path.parts and path.suffix not in ("", ".py", ".pyc")
-            if inside and "\0" not in node.value and _regular(folder / path):
+            if inside and "\0" not in node.value and _regular(folder / path) and not _kept(folder / path, folder):
                 yield str(path)
 
 
@@ -275,6 +277,14 @@ def _regular(path: Path) -> bool:
         return stat.S_ISREG(path.lstat().st_mode) and path.resolve() == path
     except OSError:
         return False
+
+
+def _kept(path: Path, folder: Path) -> bool:
+    """Whether a file below an agent's folder is the zoo's own: its home may lie there, with the secret seeds in it."""
+    kept = home.folder().resolve()
+    if folder.is_relative_to(kept):  # the agent lies in the home itself, as submissions do
+        return path.is_relative_to(kept / "secrets")
+    return path.is_relative_to(kept)
 
 
 def _base() -> Path:

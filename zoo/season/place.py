@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -142,22 +141,8 @@ def at_home(season: Season) -> Iterator[Store]:
     Raises:
         StoreError: the records cannot be opened.
     """
-    with _home(season.folder, season.rules.isolation), Store(home.records()) as store:
+    with home.at(season.folder), levels.at(season.rules.isolation), Store(home.records()) as store:
         yield store
-
-
-@contextmanager
-def _home(folder: Path, isolation: str) -> Iterator[None]:
-    before = os.environ.get("ZOO_HOME")
-    os.environ["ZOO_HOME"] = str(folder)  # of the workers, too
-    try:
-        with levels.at(isolation):
-            yield
-    finally:
-        if before is None:
-            del os.environ["ZOO_HOME"]
-        else:
-            os.environ["ZOO_HOME"] = before
 
 
 def begin(rules: Rules, work: Work, now: datetime) -> Season:
@@ -183,7 +168,7 @@ def begin(rules: Rules, work: Work, now: datetime) -> Season:
         raise UserError(f"cannot make {folder}: {error.strerror or error}") from error
     (folder / _RULES).write_text(rules.text, encoding="utf-8")
     venue = _venue(rules)
-    with _home(folder, rules.isolation), Store(home.records()) as store:
+    with home.at(folder), levels.at(rules.isolation), Store(home.records()) as store:
         store.add(arena_record(venue.spec, venue.identity))
         known, secret = _partners(rules, venue, store, work)
         seed = luck.present()

@@ -112,7 +112,11 @@ def read(path: Path) -> Bundle:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    files, strange = read_zip(data, path.name, _BOUNDS)
+    try:
+        files, strange = read_zip(data, path.name, _BOUNDS)
+    except Refused as error:  # no sender mends a bundle by packing it: its signature is of whole files
+        cure = "get it again, or make one with `zoo publish FILE`"
+        raise UserError(f"{error.where}: {error.what}, so it is no whole bundle; {cure}") from error
     if MANIFEST not in files or SIGNATURE not in files:
         raise UserError(f"{path} is no bundle: `zoo publish` writes one")
     signed, signature = files.pop(MANIFEST), files.pop(SIGNATURE)

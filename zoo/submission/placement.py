@@ -100,6 +100,7 @@ def place(venue: Venue, store: Store, text: str, until: Until, work: Work) -> Pl
     had = min(
         (store.next_episode(venue.identity, (venue.id(a), venue.id(b)), "play", seed) for a, b in pairs), default=0
     )
+    ended = "no more episodes are played in a placement"
     for end in range(max(size, had), max(_MOST * venue.spec.episodes, had) + size, size):
         plan = MatchPlan(venue, (who,), panel, pairs, seed, 0, end)
         seconds = sum(play(plan, store, work))
@@ -109,11 +110,13 @@ def place(venue: Venue, store: Store, text: str, until: Until, work: Work) -> Pl
         if not who.confined:
             break
         if spent + seconds > until.budget:
+            ended = "its time was up"
             break
     spent += _panels_own(plan, store, work, until.budget - spent)
     board, rows = _standing(store, venue, who.id)
     run(plan, store, work)
-    ended = f"its interval of mu is narrower than {until.width:g}" if known else "its time was up"
+    if known:
+        ended = f"its interval of mu is narrower than {until.width:g}"
     if not who.confined:
         ended = f"it is not rated: agents are not kept apart at isolation {who.isolation}"
     blocks = store.blocks_of(plan.tasks)

@@ -27,8 +27,8 @@ from leaderboard.store.store import Store
 from leaderboard.views.board import board
 from zoo import home
 from zoo.entry import submitted
-from zoo.entry.registry import AGENTS, ARENAS, FOREIGN, is_shipped, load_agent, names
-from zoo.entry.settings import config_fields
+from zoo.entry.registry import AGENTS, ARENAS, FOREIGN, LIBRARIES, is_shipped, load_agent, names
+from zoo.entry.settings import config_fields, typed
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play import luck
@@ -316,8 +316,9 @@ def _candidates(record: EntrantRecord) -> Iterator[str]:
     if ":" not in name and submitted.find(name) is not None:
         yield name
     weights = f"@{home.folder() / 'checkpoints' / record.weights}" if record.weights else ""
-    if is_shipped(record.agent) or is_shipped(name.partition(",")[0]):
-        if is_shipped(name.partition(",")[0]):
+    typed = name.partition(",")[0]
+    if is_shipped(record.agent) or is_shipped(typed):
+        if _plays(typed):
             yield f"{name}{weights}"
         if record.agent in names(AGENTS):
             yield f"{_with_settings(record)}{weights}"
@@ -328,12 +329,17 @@ def _candidates(record: EntrantRecord) -> Iterator[str]:
         yield f"{file}:{attribute}{',' + settings if settings else ''}{weights}"
 
 
+def _plays(text: str) -> bool:
+    """Whether a text names an agent that may run in this process, because a bundle says so.
+
+    Not everything that ships may: the attacks on the sandbox are agents as well.
+    """
+    place, colon, _ = text.rpartition(":")
+    return is_shipped(text) and (not colon or place in LIBRARIES or place.partition(".")[0] == "agents")
+
+
 def _with_settings(record: EntrantRecord) -> str:
     """A registered agent with its settings spelt out."""
     known = config_fields(load_agent(record.agent).agent.Config())
-    settings = [
-        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
-        for key, value in record.config.items()
-        if key in known
-    ]
+    settings = typed({key: value for key, value in record.config.items() if key in known})
     return ",".join([record.agent, *settings])

@@ -55,7 +55,7 @@ def new_arena(name: str) -> Started:
 
 
 def _values(name: str) -> dict[str, str]:
-    check_free(name, "NAME")
+    check_free(name, "NAME", "choose another one")
     cls = "".join(part.capitalize() for part in name.split("-"))
     return {"name": name, "Class": cls, "module": name.replace("-", "_")}
 

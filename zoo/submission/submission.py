@@ -171,6 +171,8 @@ def _plays(manifest: Manifest, files: Files, code: CodeReport, cls: str, card: M
         known = known or ([f"{name}:{cls}" for name in code.lines] if cls and len(code.lines) == 1 else [])
         if len(known) != 1:
             found = f"it has several: {', '.join(known)}" if known else "no class in it derives from one of `agents`"
+            if len(known) > 1 and len(code.lines) == 1:
+                raise Refused("entry", next(iter(files)), "it has several agents", f"type one: {' or '.join(known)}")
             cure = f'add {MANIFEST} with a line entry = "FILE.py:CLASS"; `zoo new agent NAME --package` writes one'
             raise Refused("entry", next(iter(files)), f"which class is the agent? {found}", cure)
         (entry,) = known
@@ -233,7 +235,7 @@ def _check_settings(card: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...
                 raise Refused("weights", CARD, f"{shown(key)} is {number}", cure)
 
 
-def check_free(name: str, where: str) -> None:
+def check_free(name: str, where: str, cure: str = "choose another one: --as NAME") -> None:
     """See that a name is a plain one, and nobody's that ships.
 
     Raises:
@@ -241,7 +243,7 @@ def check_free(name: str, where: str) -> None:
     """
     check_entrant_name(name, where)
     if name in names(AGENTS) or name in names(ARENAS) or name in (*LIBRARIES, *FOREIGN, "nemesis"):
-        raise Refused("name", where, f"{name} is a name of the zoo's own", "choose another one: --as NAME")
+        raise Refused("name", where, f"{name} is a name of the zoo's own", cure)
 
 
 def _typed(identity: str) -> str:

@@ -153,6 +153,8 @@ class Progress:
         now = time.monotonic()
         new = key not in self._runs
         run = self._runs.setdefault(key, _Run(reading, now))
+        if reading.done < run.reading.done:  # the next round of the same work: its own speed says when it ends
+            run = self._runs[key] = _Run(reading, now)
         run.reading, run.now = reading, now
         if self.quiet:
             return

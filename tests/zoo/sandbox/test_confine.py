@@ -78,7 +78,7 @@ THREAD = 0x3D0F00  # the flags of the C library for a thread
     ("call", "arguments"),
     [
         ("clone", (THREAD,)),
-        ("kill", (1000, 9)),
+        ("kill", (1000, 15)),
         ("tkill", (1000, 0)),
         ("tgkill", (1000, 1003, 6)),
         ("futex", (1, 128 | 1)),  # a private wake
@@ -103,6 +103,9 @@ def test_calls_are_allowed_for_what_agents_need(call, arguments):
         ("clone", (THREAD | 0x20000000,)),  # a thread in a new namespace
         ("clone", (THREAD & ~0x10000,)),  # a process that shares everything
         ("clone", (THREAD | 17,)),
+        ("kill", (1000, 9)),  # oneself: the game would be replayed, and luck drawn again
+        ("tkill", (1000, 9)),
+        ("tgkill", (1000, 1003, 9)),
         ("kill", (999, 9)),
         ("kill", (2**32 - 1, 9)),  # everybody
         ("kill", (0, 9)),

@@ -237,3 +237,10 @@ def test_no_process_and_no_file_stays(kind: Kind) -> None:
     mine.make(SPEC, ("a",)).close()
     assert open_files() == before[0]
     assert len(children()) <= before[1]  # the last one may be on its way
+
+
+def test_a_class_that_declares_something_else_each_time_is_at_fault(kind: Kind) -> None:
+    mine = kind(stranger("pass", "    behaviour = int.from_bytes(__import__('os').urandom(3), 'little')\n"))
+    with pytest.raises(AgentFault, match=r"^its class declares something else than before$") as caught:
+        mine.make(SPEC, ("row",), mine.Config(), 0)
+    assert caught.value.status is Status.INVALID

@@ -144,3 +144,27 @@ def test_a_module_is_found_and_not_imported(home: Path, monkeypatch: pytest.Monk
     for name in ("nothing_for_test:Mine", "sys:Mine", "_json:Mine"):
         with pytest.raises(UserError, match="cannot be imported: there is no module"):
             Source.of_module(name)
+
+
+def test_what_the_home_keeps_below_an_agents_folder_never_comes_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / ".zoo"))
+    secrets = tmp_path / ".zoo" / "secrets"
+    secrets.mkdir(parents=True)
+    (secrets / "seed-1.key").write_text("secret")
+    (tmp_path / "agent.py").write_text('SEED = ".zoo/secrets/seed-1.key"\n')
+    found = Source.of_file(tmp_path / "agent.py", "Mine")
+    assert [*found.files] == ["agent.py"]
+    with pytest.raises(UserError, match=r"names the file \.zoo/secrets/seed-1\.key"):
+        found.with_files(tmp_path, [".zoo/secrets/seed-1.key"])
+    assert [*Source.of_folder(tmp_path, "agent.py:Mine").files] == ["agent.py"]
+
+
+def test_an_agent_in_the_home_itself_gets_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path))
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "seed-1.key").write_text("secret")
+    (tmp_path / "data.json").write_text("{}")
+    (tmp_path / "agent.py").write_text('READS = ["secrets/seed-1.key", "data.json"]\n')
+    assert {*Source.of_file(tmp_path / "agent.py", "Mine").files} == {"agent.py", "data.json"}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from leaderboard.records import canonical
+from leaderboard.records import EntrantRecord, canonical
 from leaderboard.seeds import RATED, SeedRecord
 from leaderboard.store import portable
 from leaderboard.store.store import Store
@@ -29,7 +29,7 @@ from zoo.play.blocks import Task, play_block
 from zoo.submission import bundle
 from zoo.submission.archive import pack
 from zoo.submission.publish import publish
-from zoo.submission.recheck import Rechecked, Sample, recheck
+from zoo.submission.recheck import Rechecked, Sample, _candidates, recheck
 from zoo.submission.refusal import shown
 
 ALL = Sample(count=None)
@@ -247,7 +247,9 @@ def test_trusted_is_refused(published: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all", b"PK\x05\x06" + bytes(18)])
 def test_what_is_no_bundle_is_one_line(content: bytes, tmp_path: Path, refused: Refused) -> None:
     (tmp_path / "b.zoo").write_bytes(content)
-    assert refused("verify", tmp_path / "b.zoo")
+    said = refused("verify", tmp_path / "b.zoo")
+    assert "bundle" in said
+    assert "pack the folder" not in said
 
 
 def test_names_that_lead_elsewhere_are_refused(published: Path, tmp_path: Path) -> None:
@@ -297,3 +299,19 @@ def test_revealing_by_the_command_closes_the_epoch(zoo: Zoo, refused: Refused, t
     assert luck.present().number != before.number
     assert [one.revealed for one in luck.epochs()] == [True, False]
     assert "no records of arena 'nowhere'" in refused("publish", tmp_path / "c.zoo", "--arena", "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("zoo.sandbox.attacks.referee:Leave", []),  # it ships, and ends the process that runs it
+        ("leaderboard.records:BlockRecord", []),
+        ("tit-for-tat", ["tit-for-tat", "tit-for-tat"]),
+        ("axelrod:TitFor2Tats", ["axelrod:TitFor2Tats"]),
+    ],
+)
+def test_a_bundle_names_agents_and_nothing_else_that_ships(
+    text: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path))
+    assert [*_candidates(EntrantRecord("0" * 16, text, text, 1, {}, None, {"mode": "play"}))] == expected

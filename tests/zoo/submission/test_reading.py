@@ -203,7 +203,7 @@ def test_the_hash_is_of_all_that_plays(tmp_path: Path) -> None:
         ({"agent__py": AGENT, "zoo__toml": GOOD.replace(":Mine", ":Main")}, "has no class Main .* did you mean Mine"),
         ({"agent__py": AGENT, "zoo__toml": GOOD + 'weights = "w.safetensors"'}, "no file w.safetensors; train"),
         ({"agent__py": b"x = 1\n"}, "which class is the agent.*derives from"),
-        ({"agent__py": AGENT.replace(b"Mine", b"A") + AGENT}, "which class is the agent.*several"),
+        ({"agent__py": AGENT.replace(b"Mine", b"A") + AGENT}, "several agents; type one: agent.py:A or agent.py:Mine"),
         ({"agent__py": AGENT, "zoo__toml": GOOD.replace('"mine"', '"random"')}, "random is a name of the zoo's own"),
         ({"agent__py": AGENT, "zoo__toml": GOOD, "w__safetensors": b"x"}, "no safetensors file"),
         (

@@ -202,6 +202,12 @@ def test_refusals_name_rule_place_and_cure_and_leave_nothing(
     assert left() == []
 
 
+def test_a_placement_that_has_played_all_says_so(zoo: Zoo, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.submission.placement._MOST", 1)
+    said = submit(zoo, weights, *SHORT, "--width", "1e-9", "--budget", "1e6", "--as", "mine").json
+    assert said["placement"]["ended"] == "no more episodes are played in a placement"
+
+
 def test_what_is_not_kept_apart_is_placed_but_not_rated(zoo: Zoo) -> None:
     Path("agent.py").write_text(SCRIPT)
     said = submit(zoo, "agent.py", *SHORT, "--as", "mine").json
@@ -259,7 +265,7 @@ def test_starting_points_keep_the_laws(zoo: Zoo, refused: Refused, here: Path) -
     assert "zoo train my_learner.py:MyLearner --arena chicken" in said
     assert "zoo submit my_learner.py:MyLearner@my_learner_weights --arena chicken" in said
     assert "is there already" in refused("new", "agent", "my-learner")
-    assert "is a name of the zoo's own" in refused("new", "agent", "lola")
+    assert "is a name of the zoo's own; choose another one (" in refused("new", "agent", "lola")
     assert "is no name" in refused("new", "agent", "My Learner")
     assert "is for agents" in refused("new", "arena", "my-pond", "--package")
     tree = ast.parse(Path("my_learner.py").read_text())
