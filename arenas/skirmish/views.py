@@ -51,8 +51,16 @@ class ViewLayout(NamedTuple):
 
     def foe_table(self, observation: Tensor) -> Tensor:
         """What is seen of each foe, [..., m, 5 + q]."""
-        block = observation[..., 4 : 4 + self.foes * (5 + self.further)]
-        return block.reshape(*block.shape[:-1], self.foes, 5 + self.further)
+        return self._table(observation, 4, self.foes)
+
+    def ally_table(self, observation: Tensor) -> Tensor:
+        """What is seen of each ally, [..., n - 1, 5 + q]."""
+        return self._table(observation, 4 + self.foes * (5 + self.further), self.own - 1)
+
+    def _table(self, observation: Tensor, start: int, count: int) -> Tensor:
+        width = 5 + self.further
+        block = observation[..., start : start + count * width]
+        return block.reshape(*block.shape[:-1], count, width)
 
 
 class Eyes:
