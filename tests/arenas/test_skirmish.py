@@ -352,3 +352,16 @@ def test_every_unit_is_stated_and_every_scenario_has_units():
     for name, scenario in SCENARIOS.items():
         assert {*scenario.own, *scenario.foes} <= UNITS.keys() and scenario.limit > 0, name
         assert Skirmish(1, scenario=name).spec.max_steps == scenario.limit
+
+
+def test_text_and_picture_show_who_shoots_at_whom():
+    arena = begun(scenario="2s3z")
+    placed(arena, {0: {"at": (5, 8)}, 5: {"at": (8, 8)}, 7: {"at": (13, 8)}})
+    still = arena.render(mode="rgb_array")
+    assert still.shape == (440, 416, 3) and "shoots" not in arena.render()
+    arena.step(told(arena, stalker_0=FIRST_ATTACK))
+    blue, red, zealot = (line for line in arena.render().splitlines()[1:] if "dead" not in line)
+    assert blue.endswith("shoots at S0") and red.endswith("shoots at S0") and zealot.endswith("goes for S0")
+    assert (arena.render(mode="rgb_array") != still).any(2).sum() > 100
+    arena.reset(torch.tensor([1]))
+    assert "shoots" not in arena.render()
