@@ -236,7 +236,7 @@ def test_who_is_somebody_else_in_each_process_is_at_fault_alone(students: Path, 
 @pytest.mark.parametrize(("lr", "why"), [(2, "its process left with exit code 3"), (3, "RuntimeError: no such step")])
 def test_settings_that_break_their_class_are_refused_with_its_name(students: Path, refused: Refused, lr, why) -> None:
     said = refused("match", f"students.py:Picky,lr={lr}", "grim", *GAME)
-    assert said.startswith(f"zoo: students.py:Picky cannot take the settings lr={lr}: {why}")
+    assert said.startswith(f"zoo: students.py:Picky: its class cannot take these settings: {why}")
 
 
 def test_who_refuses_the_game_is_told_at_once(students: Path, refused: Refused) -> None:

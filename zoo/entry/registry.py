@@ -62,19 +62,14 @@ class AgentEntry:
         """The agent's config with `field=value` texts applied.
 
         Raises:
-            UserError: an unknown field, a value that does not fit, or a class of settings that breaks over it.
+            UserError: an unknown field or a value that does not fit.
         """
-        from zoo.sandbox.fault import AgentFault
-
         default = self.agent.Config()
         values = read(assignments, config_fields(default), self.name)
         try:
             return type(default)(**{**vars(default), **values})
         except (TypeError, ValueError) as error:
             raise UserError(f"{self.name}: {error}") from error
-        except AgentFault as fault:  # the settings of an agent in a process of its own run there
-            given = ",".join(assignments)
-            raise UserError(f"{self.name} cannot take the settings {given}: {fault.message}") from fault
 
 
 @dataclass(frozen=True)

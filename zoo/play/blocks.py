@@ -130,7 +130,7 @@ def play_groups(venue: Venue, groups: Sequence[Sequence[Task]], workers: int = 1
 def _play_elsewhere(
     contact: Contact, choice: ArenaChoice, known: dict[Code, Any], tasks: list[Task]
 ) -> list[BlockRecord]:
-    """Blocks played by a worker, in its own venue; strangers' classes are what they were where the match was planned."""
+    """Blocks played by a worker, in its own venue; strangers' classes are as where the match was planned."""
     know(known)
     return play_together(contact.once(Venue, choice), tasks)
 

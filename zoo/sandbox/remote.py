@@ -355,8 +355,11 @@ def _built(source: Source, level: str, says: Declared) -> type[Remote]:
     def check(values: Mapping[str, Any]) -> None:
         data = to_plain(values)
         if repr(data) not in checked:
-            far, _ = _loaded(kind)
-            far.ask(CHECK, data, limit=SMALL, allowed=kind.allowances.make, items=16)
+            try:
+                far, _ = _loaded(kind)
+                far.ask(CHECK, data, limit=SMALL, allowed=kind.allowances.make, items=16)
+            except AgentFault as fault:
+                raise ValueError(f"its class cannot take these settings: {fault}") from fault
             far.close()
             checked.add(repr(data))
 
