@@ -45,7 +45,11 @@ class CommonKnowledgeSettings(Checked):
 
 
 class CommonKnowledge(FiniteGame):
-    """MACKRL's matrix game."""
+    """MACKRL's matrix game.
+
+    Attributes:
+        common_at: what the pair knows in common in each situation, float32 [10, 3].
+    """
 
     name = "common-knowledge-v1"
     Settings = CommonKnowledgeSettings
@@ -67,7 +71,7 @@ class CommonKnowledge(FiniteGame):
         )
         self._pays = 0.2 * torch.tensor([A, B], dtype=torch.float32, device=self.device).flatten(1)
         self._eye = torch.eye(_SITUATIONS, device=self.device)
-        self._in_common = torch.eye(3, device=self.device)[_COMMON.to(self.device)]
+        self.common_at = torch.eye(3, device=self.device)[_COMMON.to(self.device)]
         self.tabulate(spec, _SITUATIONS)
 
     def _views(self, position: Tensor) -> Tensor:
@@ -92,7 +96,7 @@ class CommonKnowledge(FiniteGame):
         return self._view(self._position).unbind(1), self._eye[self._position]
 
     def _known(self) -> Mapping[str, Tensor]:
-        return {PAIR: self._in_common[self._position]}
+        return {PAIR: self.common_at[self._position]}
 
     def _chain(self) -> Chain:
         p, n = self.settings.p, _SITUATIONS * self._joint
