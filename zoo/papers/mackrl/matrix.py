@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -22,9 +22,10 @@ from agents.parts.optimizers import Adam
 from agents.parts.pairs import DELEGATE, pair_probabilities
 from agents.protocol import Parameters
 from agents.randomness import derive
-from arenas.common_knowledge import CommonKnowledge
+from arenas.tables.finite import FiniteGame
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
+from zoo.entry.registry import load_arena
 from zoo.papers.figure import (
     Figure,
     FigureRow,
@@ -64,10 +65,11 @@ def choices(method: str) -> Tensor:
 
 def returns(method: str) -> Callable[[Parameters], Tensor]:
     """The exact return [P, R] at every p of `GRID`, of tables `pair` [P R, 3, 26], `row` and `column` [P R, 5, 5]."""
-    games = [CommonKnowledge(1, p=p) for p in GRID]
+    games = [cast(FiniteGame, load_arena("common-knowledge", [f"p={p}"]).make(1)) for p in GRID]
     _, views, pay = games[0].valued  # what is seen and paid is the same at every p
     start = torch.stack([game.valued[0].start for game in games])
-    common, (row, column) = games[0].common_at.argmax(-1), views.argmax(-1).unbind(1)
+    (known,) = games[0].common.values()
+    common, (row, column) = known.argmax(-1), views.argmax(-1).unbind(1)
     barred = ~choices(method)
 
     def value(tables: Parameters) -> Tensor:
