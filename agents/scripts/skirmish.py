@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from agents.parts.policies.scripted import PureScript
-from arenas.skirmish.orders import FIRST_ATTACK, FIRST_WAY, NO_OP, STOP
-from arenas.skirmish.views import ViewLayout
 
-_NORTH, _SOUTH, _FORWARD, _BACK = range(FIRST_WAY, FIRST_ATTACK)
-_DISTANCE, _DX, _DY, _HEALTH = 1, 2, 3, 4  # columns of a foe or an ally
+_NO_OP, _STOP, _NORTH, _SOUTH, _FORWARD, _BACK, _ATTACK = range(7)  # the last is to attack the first foe
+_FREE = 4  # numbers that say which ways are free, before the foes, the allies and itself
+_AHEAD = 2  # which of them is forward
+_DISTANCE, _DX, _DY, _HEALTH = 1, 2, 3, 4  # columns of a foe or an ally; the first says whether it can be attacked
 _FAR = 1e6
 
 
@@ -26,11 +26,20 @@ class Fighter(PureScript):
     needs = frozenset({"discrete", "skirmish"})
 
     def build(self, seed: int) -> None:
-        """How the observation is laid out."""
+        """How the observation is laid out: every unit has the columns above, shield and type."""
         own = self.seat_spec()
         team = sum(seat.team == own.team for seat in self.spec.seats.values())
-        self.layout = ViewLayout.of(own.observation[0], own.actions, team)
-        self.shields = self.layout.further % 2  # types, where they are shown, are two
+        self.foes, self.allies = own.actions - _ATTACK, team - 1
+        units = self.foes + team
+        # of itself it sees its health and what is further, so that four columns of one unit are missing
+        self.width = (own.observation[0] - _FREE + _HEALTH) // units
+        self.shields = (self.width - _HEALTH - 1) % 2  # types, where they are shown, are two
+
+    def tables(self, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Foes [..., m, W], allies [..., n - 1, W] and its own health [...] of observations [..., O]."""
+        units = seen[..., _FREE : _FREE + (self.foes + self.allies) * self.width]
+        table = units.reshape(*units.shape[:-1], self.foes + self.allies, self.width)
+        return table[..., : self.foes, :], table[..., self.foes :, :], seen[..., _FREE + table.shape[-2] * self.width]
 
     @abstractmethod
     def score(self, foes: Tensor, allies: Tensor) -> Tensor:
@@ -42,7 +51,7 @@ class Fighter(PureScript):
 
     def choose(self, seen: Tensor) -> Tensor:
         """Attack, walk, or do nothing where it is dead."""
-        foes, allies = self.layout.foe_table(seen), self.layout.ally_table(seen)
+        foes, allies, health = self.tables(seen)
         score = self.score(foes, allies)
         target = score.masked_fill(foes[..., 0] == 0, _FAR).argmin(-1)
         visible = foes[..., _HEALTH] > 0
@@ -50,13 +59,13 @@ class Fighter(PureScript):
         x, y = foes[..., _DX : _DY + 1].take_along_dim(goal, -2).squeeze(-2).unbind(-1)
         along = torch.where(x > 0, _FORWARD, _BACK)
         walk = torch.where(x.abs() >= y.abs(), along, torch.where(y > 0, _NORTH, _SOUTH))
-        ahead = torch.where(seen[..., _FORWARD - FIRST_WAY] > 0, _FORWARD, STOP)
+        ahead = torch.where(seen[..., _AHEAD] > 0, _FORWARD, _STOP)
         action = torch.where(visible.any(-1), walk, ahead)
-        action = torch.where(foes[..., 0].any(-1), FIRST_ATTACK + target, action)
-        return torch.where(seen[..., self.layout.health] > 0, action, NO_OP)
+        action = torch.where(foes[..., 0].any(-1), _ATTACK + target, action)
+        return torch.where(health > 0, action, _NO_OP)
 
 
-class Nearest(Fighter):
+class NearestFirst(Fighter):
     """Attacks the nearest."""
 
     def score(self, foes: Tensor, allies: Tensor) -> Tensor:
@@ -64,7 +73,7 @@ class Nearest(Fighter):
         return foes[..., _DISTANCE]
 
 
-class Weakest(Fighter):
+class WeakestFirst(Fighter):
     """Attacks the one that has the smallest share of its health left, and of equals the nearest."""
 
     def score(self, foes: Tensor, allies: Tensor) -> Tensor:

@@ -5,10 +5,9 @@ import torch
 
 from agents.protocol import Agent, Seating
 from agents.scripts.random import Random
-from agents.scripts.skirmish import FocusFire, Nearest, Weakest
+from agents.scripts.skirmish import FocusFire, NearestFirst, WeakestFirst
 from arenas.skirmish.arena import Skirmish
 from arenas.skirmish.orders import FIRST_ATTACK, NO_OP
-from arenas.skirmish.views import ViewLayout
 from zoo.papers import FIGURES, load
 from zoo.papers.figure import Part
 
@@ -37,7 +36,7 @@ def fought(arena: Skirmish, players: dict[str, type[Agent]], rows: int) -> dict[
 
 
 @pytest.mark.parametrize("settings", [{"scenario": "2s3z"}, {"scenario": "5m_vs_6m", "sight": 0, "enemy": 0.5}])
-@pytest.mark.parametrize("script", [Nearest, Weakest, FocusFire])
+@pytest.mark.parametrize("script", [NearestFirst, WeakestFirst, FocusFire])
 def test_scripts_play_legally_and_better_than_random(script, settings):
     arena = Skirmish(64, **{"enemy": 0.8, **settings})
     won = fought(arena, dict.fromkeys(arena.spec.seats, script), 64)
@@ -55,30 +54,28 @@ def test_focus_fire_wins_from_either_side_of_the_map(winner):
 
 def test_each_attacks_whom_it_says():
     arena = Skirmish(1, scenario="3m")
-    layout = ViewLayout.of(arena.spec.seats["marine_0"].observation[0], 9, 3)
-    seen = torch.zeros(layout.width)
-    seen[:4] = 1
-    seen[layout.health] = 1.0
-    foes, allies = layout.foe_table(seen), layout.ally_table(seen)
-    assert foes.data_ptr() != 0 and foes.shape == (3, 5) and allies.shape == (2, 5)
+    script = NearestFirst.make(arena.spec, ("marine_0",))
+    foes, allies, _ = script.tables(torch.arange(30.0))
+    assert foes[0].tolist() == [4, 5, 6, 7, 8] and foes.shape == (3, 5) and allies.shape == (2, 5)
+    seen = torch.ones(4)
 
     def chosen(script, *rows, ally=(0.0, 0.0, 0.0, 0.0, 0.0)):
         table = torch.tensor(rows + ((0.0,) * 5,) * (3 - len(rows)))
-        view = torch.cat((seen[:4], table.flatten(), torch.tensor(ally), torch.zeros(5), torch.ones(1)))
+        view = torch.cat((seen, table.flatten(), torch.tensor(ally), torch.zeros(5), torch.ones(1)))
         return int(script.make(arena.spec, ("marine_0",)).choose(view))
 
     near_whole, far_hurt = (1.0, 0.2, 0.2, 0.0, 1.0), (1.0, 0.6, 0.0, 0.6, 0.4)
-    assert chosen(Nearest, far_hurt, near_whole) == FIRST_ATTACK + 1
-    assert chosen(Weakest, far_hurt, near_whole) == FIRST_ATTACK
+    assert chosen(NearestFirst, far_hurt, near_whole) == FIRST_ATTACK + 1
+    assert chosen(WeakestFirst, far_hurt, near_whole) == FIRST_ATTACK
     # of two that are whole, the one that is nearer to the team: the ally stands beside the farther one
     near, beside_ally = (1.0, 0.3, 0.3, 0.0, 1.0), (1.0, 0.5, -0.5, 0.0, 1.0)
     assert chosen(FocusFire, near, beside_ally, ally=(1.0, 0.6, -0.6, 0.0, 1.0)) == FIRST_ATTACK + 1
-    assert chosen(Weakest, near, beside_ally, ally=(1.0, 0.6, -0.6, 0.0, 1.0)) == FIRST_ATTACK
+    assert chosen(WeakestFirst, near, beside_ally, ally=(1.0, 0.6, -0.6, 0.0, 1.0)) == FIRST_ATTACK
     # seen but too far to attack: along the longer axis; nobody seen: forward
     for (dx, dy), way in {(0.7, 0.3): FORWARD, (-0.7, 0.3): BACK, (0.3, 0.7): NORTH, (0.3, -0.7): SOUTH}.items():
         assert chosen(FocusFire, (0.0, 0.76, dx, dy, 1.0)) == way
-    assert chosen(Nearest) == FORWARD
-    assert int(Nearest.make(arena.spec, ("marine_0",)).choose(torch.zeros(layout.width))) == NO_OP
+    assert chosen(NearestFirst) == FORWARD
+    assert int(script.choose(torch.zeros(30))) == NO_OP
 
 
 def test_the_table_of_scripts_counts_won_battles():

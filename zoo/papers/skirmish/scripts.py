@@ -16,7 +16,7 @@ from zoo.papers.figure import Figure, FigureRow, Json, Part, Reproduction, Resul
 from zoo.papers.games import EPISODES, QUICK_EPISODES, play
 
 ARENA, WON = "skirmish", "won"
-SCRIPTS = ("random", "nearest", "weakest", "focus-fire")
+SCRIPTS = ("random", "nearest-first", "weakest-first", "focus-fire")
 OPPONENTS = ("nearest", "weakest", "focus", "retreat")
 
 
