@@ -33,7 +33,7 @@ from arenas.luck import uniform
 from arenas.protocol import Action, Arena, ArenaSpec, Lazy, SeatSpec, Snapshot, TimeStep, TimeSteps
 from arenas.settings import Amount, Checked, Range
 from arenas.skirmish import picture
-from arenas.skirmish.battle import SIZE, Army, Blows, Orders, Units
+from arenas.skirmish.battle import SIZE, Army, Blows, Orders, Units, rows_of
 from arenas.skirmish.orders import FIRST_ATTACK, SCRIPTS, Sight, played, ways_of
 from arenas.skirmish.units import SCENARIOS
 from arenas.skirmish.views import Eyes
@@ -137,24 +137,21 @@ class Skirmish(Arena):
             place += [[x, SIZE / 2 + _APART * (k - (len(team) - 1) / 2)] for k in range(len(team))]
         return torch.tensor(place, device=self.device)
 
-    def _dealt(self) -> Units:
-        """Units at the start of each row's present round."""
-        jitter = self._draw(0, 2 * len(self._home)).view(-1, *self._home.shape)
-        return self._army.whole(self._home + (2 * jitter - 1) * _JITTER)
+    def _dealt(self, rows: Tensor) -> tuple[Units, Tensor]:
+        """Units at the start of the present round of `rows`, long [K], and which unit each seat plays, long [K, seats].
 
-    def _assigned(self) -> Tensor:
-        """Which unit each seat plays in each row's present round, long [B, seats].
-
-        It is drawn among the units of the seat's type, so that seats of one side are alike: who stands where, and which
+        Units are drawn among those of the seat's type, so that seats of one side are alike: who stands where, and which
         number others know a unit by, says nothing about the seat.
         """
-        draw = self._draw(2 * len(self._home), len(self._types))
-        return (draw + self._types).argsort(1)
+        jitter = self._draw(rows, 0, 2 * len(self._home)).view(-1, *self._home.shape)
+        draw = self._draw(rows, 2 * len(self._home), len(self._types))
+        return self._army.whole(self._home + (2 * jitter - 1) * _JITTER), (draw + self._types).argsort(1)
 
-    def _draw(self, first: int, count: int) -> Tensor:
-        """Luck of each row's present round, float32 [B, count] in [0, 1); `first` keeps purposes apart."""
-        counter = self._round.unsqueeze(1) * 4 * len(self._home) + first + torch.arange(count, device=self.device)
-        return uniform(self._seed.unsqueeze(1), counter)
+    def _draw(self, rows: Tensor, first: int, count: int) -> Tensor:
+        """Luck of the present round of `rows`, float32 [K, count] in [0, 1); `first` keeps purposes apart."""
+        counter = self._round[rows].unsqueeze(1) * 4 * len(self._home) + first
+        lanes = torch.arange(count, device=self.device)
+        return uniform(self._seed[rows].unsqueeze(1), counter + lanes)
 
     def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
         """Start an episode in every row; see `Arena.reset`."""
@@ -162,7 +159,7 @@ class Skirmish(Arena):
         self._round = torch.zeros_like(self._seed)
         self._t = torch.zeros_like(self._seed)
         self._over = self._t < 0
-        self._units, self._unit_of = self._dealt(), self._assigned()
+        self._units, self._unit_of = self._dealt(torch.arange(self.batch_size, device=self.device))
         self._blows: Blows | None = None
         nothing = torch.zeros(self.batch_size, 2, device=self.device)
         return self._timesteps(nothing, self._over, ~self._over)
@@ -190,8 +187,10 @@ class Skirmish(Arena):
             if self._autoreset:
                 first = was_over
                 self._round = self._round + was_over
-                units = self._dealt().where(was_over, units)
-                self._unit_of = self._assigned().where(was_over.unsqueeze(1), self._unit_of)
+                rows = was_over.nonzero().squeeze(1)
+                dealt, unit_of = self._dealt(rows)
+                units = Units(*(old.index_copy(0, rows, new) for old, new in zip(units, dealt, strict=True)))
+                self._unit_of = self._unit_of.index_copy(0, rows, unit_of)
                 t, over = t.where(stay, 0), over & stay
         self._units, self._t, self._over = units, t, over
         ended = decided & ~was_over if any_over else decided
@@ -226,9 +225,8 @@ class Skirmish(Arena):
         over, discount = self._over, 1.0 - ended.float()
         looks = [eyes.look(self._units, sight) for eyes in self._eyes]
         view, mask = (torch.cat(part, dim=1) if len(part) > 1 else part[0] for part in zip(*looks, strict=True))
-        who = self._unit_of.unsqueeze(2)
-        views = view.gather(1, who.expand(-1, -1, view.shape[2])).unbind(1)
-        masks = (mask.gather(1, who.expand(-1, -1, mask.shape[2])) | over.view(-1, 1, 1)).unbind(1)
+        views = rows_of(view, self._unit_of).unbind(1)
+        masks = (rows_of(mask, self._unit_of) | over.view(-1, 1, 1)).unbind(1)
         active, n, unit_of = ~over, self._sides[0].stop, self._unit_of
         pairs = [pair for eyes in self._eyes for pair in eyes.pairs]
 
@@ -251,11 +249,11 @@ class Skirmish(Arena):
 
         float32 [B, S]; the dead are 0 throughout.
         """
-        units, alive = self._units, sight.alive
+        units, alive = self._units, sight.alive.float()
         place = (units.place - SIZE / 2) / (SIZE / 2)
         columns = torch.stack(
             (
-                alive.float(),
+                alive,
                 place[..., 0],
                 place[..., 1],
                 units.health / self._army.full[0],
@@ -267,7 +265,7 @@ class Skirmish(Arena):
         time = (self._t / self.spec.max_steps).unsqueeze(1)
         columns = columns * alive.unsqueeze(2)
         n = self._unit_of.shape[1]
-        of_seats = columns.gather(1, self._unit_of.unsqueeze(2).expand(-1, -1, columns.shape[2]))
+        of_seats = rows_of(columns, self._unit_of)
         return torch.cat((of_seats.flatten(1), columns[:, n:].flatten(1), time), dim=1)
 
     def restore(self, snapshot: Snapshot) -> None:

@@ -20,9 +20,9 @@ class Sight:
 
     def __init__(self, units: Units) -> None:
         self.alive = units.health > 0
-        gap = units.place.unsqueeze(1) - units.place.unsqueeze(2)
-        self.gap = gap  # [B, U, U, 2]
-        self.distance = gap.square().sum(3).sqrt()
+        x, y = units.place.unbind(2)
+        self.across, self.up = x.unsqueeze(1) - x.unsqueeze(2), y.unsqueeze(1) - y.unsqueeze(2)
+        self.distance = (self.across * self.across + self.up * self.up).sqrt()
 
 
 def played(value: Tensor, first_foe: int, ways: Tensor) -> Orders:
@@ -42,8 +42,8 @@ def ways_of(sign: float, device: str) -> Tensor:
 
 def nearest(units: Units, sight: Sight, army: Army, us: slice, them: slice) -> Orders:
     """Everybody attacks the nearest."""
-    distance = sight.distance[:, us, them].masked_fill(~sight.alive[:, None, them], _FAR)
-    return _attack(distance.argmin(2) + them.start, units, us)
+    distance = torch.where(sight.alive[:, None, them], sight.distance[:, us, them], _FAR)
+    return _attack(distance.min(2).indices + them.start, units, us)
 
 
 def weakest(units: Units, sight: Sight, army: Army, us: slice, them: slice) -> Orders:

@@ -66,53 +66,50 @@ class Eyes:
         shields = bool(army.full[1].any())
         self._kinds, self._shields = one_hot, shields
         self.layout = ViewLayout(self._n, self._m, (count if count > 1 else 0) + shields)
-        self._others = torch.tensor([[k for k in range(self._n) if k != me] for me in range(self._n)], device=device)
-        self._others = self._others.view(self._n, self._n - 1)
+        self._scale = (1 / self._range.clamp_min(1e-6)).unsqueeze(1)
         self.pairs = list(combinations(range(self._n), 2))
         self._edge = army.stride[us].unsqueeze(0)
         self._full = army.full.clamp_min(1)
 
     def look(self, units: Units, sight: Sight) -> tuple[Tensor, Tensor]:
         """Observations [B, n, O] and masks bool [B, n, A]."""
-        us, them, alive = self.us, self.them, sight.alive
+        us, them, alive, n, m = self.us, self.them, sight.alive, self._n, self._m
         mine = alive[:, us].unsqueeze(2)
         distance = sight.distance[:, us]
         seen = mine & alive.unsqueeze(1) & (distance <= self._range.unsqueeze(1))
-        gap = sight.gap[:, us]
-        scale = 1 / self._range.clamp_min(1e-6)
-        tables = [
-            distance * scale.unsqueeze(1),
-            gap[..., 0] * (scale * self._sign).unsqueeze(1),
-            gap[..., 1] * scale.unsqueeze(1),
-        ]
-        points = [(units.health / self._full[0]).unsqueeze(1).expand_as(distance)]
-        if self._shields:
-            points.append((units.shield / self._full[1]).unsqueeze(1).expand_as(distance))
-        everybody = torch.stack([*tables, *points], dim=3)  # [B, n, U, 4 or 5]
-        if self._kinds is not None:
-            kinds = self._kinds.expand(*distance.shape, self._kinds.shape[1])
-            everybody = torch.cat((everybody, kinds), dim=3)
-        everybody = everybody * seen.unsqueeze(3)
         target = seen[:, :, them] & (distance[:, :, them] <= self._target)
-        foes = torch.cat((target.unsqueeze(3), everybody[:, :, them]), dim=3)
-        allies = torch.cat((seen[:, :, us].unsqueeze(3), everybody[:, :, us]), dim=3)
-        others = allies.gather(2, self._others[None, :, :, None].expand(len(allies), -1, -1, allies.shape[3]))
-        own = everybody[:, :, us].diagonal(dim1=1, dim2=2).transpose(1, 2)[..., 3:]
-        walks = self._walks(units)
-        alive_now = mine.float()
-        view = torch.cat((walks * alive_now, foes.flatten(2), others.flatten(2), own), dim=2)
-        return view, self._masks(walks, target, mine)
+        width = 5 + self.layout.further
+        # every column is written where it stands: many small tensors put together cost more than all the arithmetic
+        table = torch.empty(*distance.shape, width, device=distance.device)
+        there = seen.float()
+        scaled = there * self._scale
+        table[:, :, us, 0] = there[:, :, us]
+        table[:, :, them, 0] = target.float()
+        torch.mul(distance, scaled, out=table[..., 1])
+        torch.mul(sight.across[:, us], scaled * self._sign, out=table[..., 2])
+        torch.mul(sight.up[:, us], scaled, out=table[..., 3])
+        torch.mul((units.health / self._full[0]).unsqueeze(1), there, out=table[..., 4])
+        if self._shields:
+            torch.mul((units.shield / self._full[1]).unsqueeze(1), there, out=table[..., 5])
+        if self._kinds is not None:
+            torch.mul(there.unsqueeze(3), self._kinds, out=table[..., width - self._kinds.shape[1] :])
+        view = torch.empty(len(alive), n, self.layout.width, device=distance.device)
+        allies = table[:, :, us]
+        walks = self._walks(units) & mine
+        view[..., :4] = walks
+        view[..., 4 : 4 + m * width] = table[:, :, them].flatten(2)
+        if n > 1:  # a square without its diagonal is one that is a column wider, read from its second place on
+            others = allies.flatten(1, 2)[:, 1:].view(-1, n - 1, n + 1, width)[:, :, :-1]
+            view[..., 4 + m * width : self.layout.health] = others.reshape(-1, n, (n - 1) * width)
+        view[..., self.layout.health :] = allies.diagonal(dim1=1, dim2=2).transpose(1, 2)[..., 4:]
+        mask = torch.cat((~mine, mine, walks, target), dim=2)
+        return view, mask
 
     def _walks(self, units: Units) -> Tensor:
-        """Whether a unit can walk in each direction, float32 [B, n, 4]."""
+        """Whether a unit can walk in each direction, bool [B, n, 4]."""
         x, y = units.place[:, self.us].unbind(2)
         ahead, back = (x + self._edge <= SIZE, x - self._edge >= 0)[:: int(self._sign)]
-        return torch.stack((y + self._edge <= SIZE, y - self._edge >= 0, ahead, back), dim=2).float()
-
-    def _masks(self, walks: Tensor, target: Tensor, mine: Tensor) -> Tensor:
-        """Legal actions, bool [B, n, 6 + m]: the dead do nothing, and the living something."""
-        able = torch.cat((torch.ones_like(mine), walks.bool(), target), dim=2) & mine
-        return torch.cat((~mine, able), dim=2)
+        return torch.stack((y + self._edge <= SIZE, y - self._edge >= 0, ahead, back), dim=2)
 
     def common(self, sight: Sight, one: Tensor, two: Tensor) -> Tensor:
         """What the units `one` and `two`, long [B] each, know in common: float32 [B, K].
@@ -132,8 +129,8 @@ class Eyes:
         known = seen[0] & seen[1] & meet.unsqueeze(1)
         parts = []
         for who, distance, far in zip((one, two), distances, reach, strict=True):
-            gap = sight.gap[row, who] / far.unsqueeze(2)
-            columns = (torch.ones_like(distance), distance / far, gap[..., 0] * self._sign, gap[..., 1])
+            across, up = sight.across[row, who] / far * self._sign, sight.up[row, who] / far
+            columns = (torch.ones_like(distance), distance / far, across, up)
             parts.append(torch.stack(columns, dim=2))
         table = torch.cat(parts, dim=2).where(known.unsqueeze(2), -1.0)  # [B, U, 8]
         allies = torch.arange(self.us.start, self.us.stop, device=one.device).expand(len(one), -1)

@@ -1,4 +1,4 @@
-"""`zoo bench` measures the particle worlds beside mpe2's own loop."""
+"""`zoo bench` measures the particle worlds beside mpe2's own loop, and the battle beside PettingZoo's."""
 
 from __future__ import annotations
 
@@ -42,3 +42,12 @@ def test_training_is_measured_beside_the_plain_one() -> None:
     assert plain.figures["times plain"] == 1
     rates = [line.figures["environment steps / CPU s"] for line in (ours, plain)]
     assert ours.figures["times plain"] == pytest.approx(rates[0] / rates[1])
+
+
+def test_the_battle_is_measured_beside_its_own_loop() -> None:
+    face, one, many = bench._battle(bench.Clock(1, 0.0))
+    assert face.figures["times PettingZoo"] == 1
+    assert [line.figures["copies"] for line in (face, one, many)] == [1, *bench.BATTLE_COPIES]
+    rate = many.figures["environment steps / CPU s"]
+    assert rate == pytest.approx(bench.BATTLE_COPIES[-1] / many.figures["us / call"] * 1e6)
+    assert many.figures["times PettingZoo"] == pytest.approx(rate / face.figures["environment steps / CPU s"])

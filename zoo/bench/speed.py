@@ -49,6 +49,8 @@ ARENAS = ("coin", "ipd")  # where arenas are measured, and agents in the first t
 COPIES = (1, 64, 4096)
 PARTICLES = {"spread": "simple_spread_v3", "tag": "simple_tag_v3"}  # measured beside mpe2's module of that name
 PARTICLE_COPIES = (1, 64, 1024)
+BATTLE = ("skirmish", "2s3z")  # and its scenario, measured beside its own PettingZoo face
+BATTLE_COPIES = (1, 256)
 BATCHES = (1, 64, 1000)
 BLOCK = 250  # episodes of a match
 ROUND = (64, 32)  # copies and steps of a round of learning
@@ -104,6 +106,7 @@ def count() -> int:
         len(ARENAS) * len(COPIES)
         + 1
         + len(PARTICLES) * (1 + len(PARTICLE_COPIES))
+        + (1 + len(BATTLE_COPIES))
         + of_agents
         + 2
         + 1
@@ -126,6 +129,7 @@ def measure(quick: bool = False) -> Iterator[Speed]:
     yield Speed("face", ARENAS[0], {"steps / CPU s": face, **faster})
     for name in PARTICLES:
         yield from _particles(name, clock)
+    yield from _battle(clock)
     entries = [load_agent(name) for name in names(AGENTS)]
     yield from (Speed("agent", entry.name, _agent(entry, clock, once)) for entry in entries)
     rounds = once if quick else Clock(3, 0.3)
@@ -182,6 +186,21 @@ def _particles(name: str, clock: Clock) -> Iterator[Speed]:
     yield line(f"{module}, {form}", 1, taken[form])
     for copies in PARTICLE_COPIES:
         yield line(name, copies, clock.seconds(stepping(load_arena(name).make(copies))))
+
+
+def _battle(clock: Clock) -> Iterator[Speed]:
+    """Steps of the battle in PettingZoo's own loop and in batches; observations, masks and the state are made."""
+    name, scenario = BATTLE
+    entry = load_arena(name, [f"scenario={scenario}"])
+    face = clock.seconds(parallel_loop(parallel_env(entry.factory, scenario=scenario)))
+
+    def line(label: str, copies: int, call: float) -> Speed:
+        figures = {"copies": copies, "environment steps / CPU s": copies / call, "us / call": 1e6 * call}
+        return Speed("battle", f"{name} {scenario}{label}", {**figures, "times PettingZoo": copies * face / call})
+
+    yield line(", PettingZoo", 1, face)
+    for copies in BATTLE_COPIES:
+        yield line("", copies, clock.seconds(stepping(entry.make(copies))))
 
 
 def _training(clock: Clock) -> Iterator[Speed]:

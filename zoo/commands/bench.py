@@ -69,6 +69,7 @@ def _screen(measured: Sequence[Speed], facts: dict[str, Any]) -> RenderableType:
         "arena": "Arenas: all seats observed, actions given",
         "face": "PettingZoo's own loop in one copy, and how much faster batches are",
         "particle": "Particle worlds: all seats observed, actions given, beside mpe2's own loop",
+        "battle": "Battle: all seats observed with masks and state, actions given, beside PettingZoo's loop",
         "agent": f"Agents: microseconds per act in batches of B, and matches in blocks of {speed.BLOCK}",
         "learning": f"Learning: rounds of {copies} copies x {length} steps of self-play, default settings",
         "imagining": (
