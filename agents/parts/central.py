@@ -212,7 +212,8 @@ class TeamLearner(PolicyAgent):
             density = log_density(drawn, scores, log_std) * own
             return density.sum(-1), (normal_entropy(log_std) * own).sum(-1).expand_as(density[..., 0])
         log_pi = floored(masked(scores, legal), self.floor).log_softmax(-1)
-        return taken(log_pi, drawn), entropy(log_pi)
+        # what is illegal where nobody heard it counts nothing, and must not be infinite
+        return taken(log_pi, drawn).clamp_min(-1e9), entropy(log_pi)
 
     def improve(self, scene: Scene, credit: Tensor) -> dict[str, float]:
         """Steps of the actor up the praised actions; returns metrics."""
