@@ -155,7 +155,9 @@ def test_td_lambda_ends_in_each_copy_at_its_own_last_step() -> None:
         last = [int(t == length) for t in range(6)]
         rows.append(series([float(t * length) for t in range(6)], [discount if x else 1.0 for x in last], last))
     v = torch.randn(6, 1, 3, generator=generator(0))
-    columns: list[Any] = [None if leaf[0] is None else torch.cat(leaf, dim=2) for leaf in list(zip(*rows, strict=True))[:7]]
+    columns: list[Any] = [
+        None if leaf[0] is None else torch.cat(leaf, dim=2) for leaf in list(zip(*rows, strict=True))[:7]
+    ]
     both = TimeStep(*columns)
     target = td_lambda(both, v, 0.9, 0.7)
     for b, row in enumerate(rows):
@@ -199,7 +201,12 @@ def test_central_vs_advantage_is_the_same_for_all_seats() -> None:
     agent = made(CentralV, arena.spec, seats, advantage_lambda=0.5)
     found: list[Tensor] = []
     credit = agent.credit
-    agent.credit = lambda scene: found.append(credit(scene)[0]) or (found[-1], {})
+
+    def overheard(scene: Any) -> tuple[Tensor, dict[str, float]]:
+        found.append(credit(scene)[0])
+        return found[-1], {}
+
+    agent.credit = overheard
     Table(arena, "contribution", dict.fromkeys(seats, agent), seats, length=6).play_round()
     assert found[0].abs().max() > 0
     assert torch.equal(found[0], found[0][:, :1].expand_as(found[0]))
@@ -208,7 +215,12 @@ def test_central_vs_advantage_is_the_same_for_all_seats() -> None:
 def test_comas_critic_never_reads_the_own_action() -> None:
     agent, joint = made(Coma), batch()
     read: list[Tensor] = []
-    agent.critics["critic"].slow = lambda x: read.append(x) or torch.zeros(*x.shape[:3], 5)
+
+    def reading(x: Tensor) -> Tensor:
+        read.append(x)
+        return torch.zeros(*x.shape[:3], 5)
+
+    agent.critics["critic"].slow = reading
     for u in (0, 1):
         joint.seats["one"].actions.value.fill_(u)
         scene = agent.scene(joint, generator(0))
@@ -371,7 +383,13 @@ def test_a_gaussian_policy_draws_what_it_says() -> None:
     joint_of: list[JointTrajectory] = []
     agent: Any = arena.players["front"]
     learn = agent.learn
-    agent.learn = lambda joint, context: joint_of.append(joint) or learn(joint, context)
+
+    def learning(joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
+        joint_of.append(joint)
+        metrics: dict[str, float] = learn(joint, context)
+        return metrics
+
+    agent.learn = learning
     policy = agent.policy("front").frozen()
     arena.play_round()
     trajectory = joint_of[0].seats["front"]
@@ -379,14 +397,14 @@ def test_a_gaussian_policy_draws_what_it_says() -> None:
     assert isinstance(policy, GaussianPolicy)
     assert float(raw.std()) == pytest.approx(0.4, rel=0.05)
     assert torch.equal(trajectory.actions.value, raw.clamp(-1, 1))
-    normal = torch.distributions.Normal(policy.outputs(trajectory)[:-1], 0.4)
+    normal: Any = torch.distributions.Normal(policy.outputs(trajectory)[:-1], 0.4)
     torch.testing.assert_close(policy.log_prob(trajectory), normal.log_prob(raw).sum(-1))
 
 
 @pytest.mark.learning
 @pytest.mark.parametrize("learner", ["ippo", "mappo", "ippo,recurrent=true"])
 def test_continuous_actions_are_learned(learner: str) -> None:
-    """On the Tandem game gradient descent ends on the line x + y = 1; measured over seeds 0 to 9: within .08 of it."""
+    """On the Tandem game gradient descent ends on the line x + y = 1; measured over seeds 0 to 2: see the bound."""
     table = set_up(Plan(f"{learner},lr=0.003,entropy=0,std=0.2", ArenaChoice("tandem", ("bound=2",)), copies=128)).table
     for _ in itertools.islice(table, 120):
         pass
