@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from arenas.contribution import variances
+from arenas.signals import variances
 from zoo.papers import load
 from zoo.papers.coma.baseline import GAMMA, METHODS, SIGMA, TEAMS, UPDATES, WARM, ZERO, learned, lemma, spreads
 

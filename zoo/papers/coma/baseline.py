@@ -29,11 +29,12 @@ from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, floored, taken
 from agents.parts.optimizers import Adam
 from agents.randomness import derive, derive_rows, generator
-from arenas.contribution import RIGHT, SIGNALS, Contribution, offsets, variances
 from arenas.protocol import Action
+from arenas.signals import RIGHT, SIGNALS, offsets, variances
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.papers.figure import (
     Figure,
     FigureRow,
@@ -111,7 +112,8 @@ def _score(logits: Tensor, action: int, floor: float) -> Tensor:
 
 def spreads(tell: Tell, seed: int, agents: int, games: int) -> Json:
     """Variance of each method's advantage of the first seat in games played uniformly, with exact critics."""
-    arena = Contribution(games, agents=agents, sigma=SIGMA, gamma=GAMMA, max_steps=2)
+    chosen = (f"agents={agents}", f"sigma={SIGMA}", f"gamma={GAMMA}", "max_steps=2")
+    arena = Venue(ArenaChoice("contribution", chosen)).arena(games)
     _, state = arena.reset(derive_rows(derive(seed, agents, "game"), games))
     luck = generator(derive(seed, agents, "actions"))
     action = torch.randint(SIGNALS, (games, agents), generator=luck)
