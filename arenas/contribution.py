@@ -10,7 +10,7 @@ anywhere; the offsets b_a, which no action can change, are not. The state is all
 What it is for: with exact critics and the uniform policy the variance of COMA's and IAC-Q's advantage is that of one
 seat's own contribution, 3/16, whatever n is. The advantage of central-QV has n times that; that of central-V adds the
 noise, n sigma^2, and gamma^2 times the variance of the next offsets; that of IAC-V adds what the other seats' present
-offsets are, too. `arenas.signals.variances` gives them all.
+offsets are, too. `zoo reproduce coma-baseline` shows them all beside games that are played.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from arenas.common_knowledge import PAIR, CommonKnowledge
 from arenas.contribution import Contribution
 from arenas.coordination import Climbing, Penalty, TwoStep
 from arenas.protocol import Action, Arena, TimeStep
-from arenas.signals import RIGHT, SIGNALS, offsets, variances
+from arenas.signals import RIGHT, SIGNALS, offsets
+from zoo.papers.coma.baseline import variances
 
 
 class Table:
