@@ -34,7 +34,9 @@ def test_every_member_has_its_id(file: Path) -> None:
     newest = sorted(FILES, key=lambda f: int(f.stem.rpartition("-")[2]))
     if file != [f for f in newest if f.stem.partition(".")[0] == identity][-1]:
         pytest.skip("an older panel, whose members may be gone")
-    declared_panel, content = panel(ArenaChoice(identity.rpartition("-v")[0])), read(file)
+    game, _, settings = identity.rstrip(")").partition("(")
+    chosen = ArenaChoice(game.rpartition("-v")[0], tuple(settings.split(",")) if settings else ())
+    declared_panel, content = panel(chosen), read(file)
     assert declared_panel is not None
     assert (declared_panel.id, declared_panel.number) == (f"{identity}/{number}", int(number.rpartition("-")[2]))
     assert declared_panel.members == tuple(content["members"])
