@@ -12,12 +12,23 @@ from agents.protocol import JointTrajectory, Memory, Policy, Trajectory
 from arenas.protocol import Action, Arena, Lazy, TimeStep, TimeSteps
 
 
+class Moments(Lazy):
+    """What groups knew in common at T moments, stacked when it is asked for; the moments themselves are kept.
+
+    A segment that follows takes over the last moment by itself. A lazy view of it would hold on to all of this segment,
+    which holds on to the one before, and so on.
+    """
+
+    def __init__(self, moments: Sequence[Mapping[str, Tensor]]) -> None:
+        super().__init__(tuple(moments[0]), lambda group: torch.stack([known[group] for known in moments]))
+        self.last = moments[-1]
+
+
 def stack_timesteps(steps: Sequence[TimeStep]) -> TimeStep:
     """T time steps as one whose leaves carry a leading T."""
     columns = list(zip(*steps, strict=True))[:-1]
     leaves: list[Any] = [torch.stack(leaf) if isinstance(leaf[0], Tensor) else leaf[0] for leaf in columns]
-    common = Lazy(tuple(steps[0].common), lambda group: torch.stack([step.common[group] for step in steps]))
-    return TimeStep._make([*leaves, common])
+    return TimeStep._make([*leaves, Moments([step.common for step in steps])])
 
 
 def stack_actions(actions: Sequence[Action]) -> Action:

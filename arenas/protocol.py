@@ -107,13 +107,31 @@ class ArenaSpec:
 
         Where there is one side, all seats are one role, and either entrant takes a part of it. Otherwise the roles
         are the teams, where there are several and no side belongs to two of them (predators and prey; two seats that
-        share a key, and a third that listens in), else the sides (a speaker and a listener).
+        share a key, and a third that listens in), else the sides (a speaker and a listener). Two teams that mirror each
+        other are the roles, whatever their sides.
         """
         sides, teams = self.sides(), dict[str, tuple[str, ...]]()
         for seat, spec in self.seats.items():
             teams[spec.team] = (*teams.get(spec.team, ()), seat)
         whole = all(len({self.seats[seat].team for seat in seats}) == 1 for seats in sides.values())
-        return tuple((teams if len(sides) > 1 and len(teams) > 1 and whole else sides).values())
+        by_team = (len(sides) > 1 and len(teams) > 1 and whole) or self.mirrors()
+        return tuple((teams if by_team else sides).values())
+
+    def mirrors(self) -> tuple[tuple[str, str], ...]:
+        """The seats of two teams that mirror each other, in pairs: several seats a team, as many of each side in both.
+
+        Empty where there are no such teams. Whoever plays one of them can play the other, so that two entrants are
+        compared as if the game had one side.
+        """
+        teams: dict[str, dict[str, list[str]]] = {}
+        for seat, spec in self.seats.items():
+            teams.setdefault(spec.team, {}).setdefault(spec.side, []).append(seat)
+        if len(teams) != 2 or len(self.seats) < 4:
+            return ()
+        one, two = teams.values()
+        if {side: len(seats) for side, seats in one.items()} != {side: len(seats) for side, seats in two.items()}:
+            return ()
+        return tuple(pair for side, seats in one.items() for pair in zip(seats, two[side], strict=True))
 
 
 class Lazy(Mapping[str, Tensor]):

@@ -124,9 +124,7 @@ class Skirmish(Arena):
             names = [f"{prefix}{kind}_{own[: k + 1].count(kind) - 1}" for k, kind in enumerate(own)]
             for name, kind in zip(names, own, strict=True):
                 shape = (eyes.layout.width,)
-                seats[name] = SeatSpec(
-                    shape, FIRST_ATTACK + foes, team=team, side=f"{prefix}{kind}", bounds=(-1.5, 1.5)
-                )
+                seats[name] = SeatSpec(shape, FIRST_ATTACK + foes, team=team, side=kind, bounds=(-1.5, 1.5))
             groups |= {f"{names[a]}+{names[b]}": (names[a], names[b]) for a, b in eyes.pairs}
         return seats, groups
 

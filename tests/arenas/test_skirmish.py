@@ -1,10 +1,14 @@
 """The battle: who may do what, what it pays, how it ends, who sees and knows what."""
 
+import gc
 import itertools
+import weakref
 
 import pytest
 import torch
 
+from agents.protocol import Seating
+from agents.rollout import rollout
 from agents.scripts.skirmish import NearestFirst
 from arenas.protocol import Action
 from arenas.skirmish.arena import Skirmish
@@ -12,7 +16,11 @@ from arenas.skirmish.battle import SIZE, Units
 from arenas.skirmish.orders import FIRST_ATTACK, NO_OP, STOP
 from arenas.skirmish.units import SCENARIOS, UNITS
 from arenas.skirmish.views import ATTACK_RANGE
+from leaderboard.statistics.tally import is_head_to_head
 from tests.arenas.arena_play import dealt
+from zoo.play.blocks import arena_record
+from zoo.play.episodes import last_moment
+from zoo.play.seating import rotations
 
 
 def begun(rows: int = 1, *, autoreset: bool = True, **settings) -> Skirmish:
@@ -363,3 +371,31 @@ def test_text_and_picture_show_who_shoots_at_whom():
     assert (arena.render(mode="rgb_array") != still).any(2).sum() > 100
     arena.reset(torch.tensor([1]))
     assert "shoots" not in arena.render()
+
+
+def test_two_teams_are_seated_and_rated_as_teams() -> None:
+    spec = Skirmish(2, scenario="2s3z", opponent="team").spec
+    blue, red = (tuple(seat for seat in spec.seats if seat.startswith(team)) for team in ("blue", "red"))
+    assert spec.roles() == (blue, red)
+    assert spec.mirrors() == tuple(zip(blue, red, strict=True))
+    assert rotations(spec) == [
+        dict.fromkeys(blue, 0) | dict.fromkeys(red, 1),
+        dict.fromkeys(blue, 1) | dict.fromkeys(red, 0),
+    ]
+    assert is_head_to_head(arena_record(spec, "skirmish"))
+    assert Skirmish(2, scenario="2s3z").spec.mirrors() == ()
+
+
+def test_segments_do_not_hold_on_to_those_before() -> None:
+    arena = Skirmish(4, scenario="3m")
+    players = {seat: NearestFirst.make(arena.spec, (seat,)) for seat in arena.spec.seats}
+    memories = {seat: player.begin(Seating(seat, torch.arange(4), torch.arange(4))) for seat, player in players.items()}
+    steps, state = arena.reset(torch.arange(4))
+    opening = weakref.ref(next(iter(steps.values())).common)
+    for _ in range(2):
+        joint, memories = rollout(arena, players, memories, steps, 3, state)
+        steps, state = last_moment(joint)
+    del joint
+    gc.collect()
+    assert opening() is None
+    assert set(next(iter(steps.values())).common) == set(arena.spec.groups)

@@ -136,8 +136,11 @@ def _pettingzoo(parallel: Callable[[], Any], aec: Callable[[], Any]) -> Iterator
 def seats_are_exchangeable(venue: Venue) -> Faults:
     """5: two players of a side may change places, and then earn and see what they did before."""
     spec = venue.spec
+    mirrors = spec.mirrors()
     pairs = [pair for seats in spec.sides().values() for pair in itertools.pairwise(seats)]
-    if not pairs:
+    if mirrors:  # then seats of one side are mates, or the teams change places as a whole
+        pairs = [pair for pair in pairs if len({spec.seats[seat].team for seat in pair}) == 1]
+    if not pairs and not mirrors:
         yield NotApplicable("no side has two seats")
     form = attrgetter("observation", "actions", "action_dim", "message_dim")
     for one, two in pairs:
@@ -145,18 +148,25 @@ def seats_are_exchangeable(venue: Venue) -> Faults:
             yield f"seats {one} and {two} are of one side but see or do different things: give each its own side"
     if hasattr(venue.arena(), "package"):
         yield NotApplicable("a PettingZoo environment does not say whether it matters who moves first")
-    for one, two in pairs:
-        yield from _changes_places(venue, one, two)
+    for pair in pairs:
+        yield from _changes_places(venue, [pair])
+    if mirrors:
+        yield from _changes_places(venue, mirrors)
 
 
-def _changes_places(venue: Venue, one: str, two: str) -> Iterator[str]:
-    """What a player earns or sees otherwise in seat `two` than in seat `one`."""
+def _changes_places(venue: Venue, pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """What a player earns or sees otherwise in the second seat of a pair than in the first, all pairs at once."""
+    watched = tuple(itertools.chain(*pairs))
     with fresh(venue, MANY) as arena:
-        rest = strangers(arena, seed=3)
-        p, q = (Stranger(arena.spec, seat, seed, device=arena.device) for seat, seed in ((one, 1), (one, 2)))
-        here = _means(arena, 5, {**rest, one: p, two: q}, (one, two))
-        there = _means(arena, 6, {**rest, one: q, two: p}, (one, two))
-    for mine, others in ((one, two), (two, one)):
+        here_sits = strangers(arena, seed=3)
+        there_sits = dict(here_sits)
+        for number, (one, two) in enumerate(pairs):
+            p, q = (Stranger(arena.spec, one, 2 * number + seed, device=arena.device) for seed in (1, 2))
+            here_sits |= {one: p, two: q}
+            there_sits |= {one: q, two: p}
+        here = _means(arena, 5, here_sits, watched)
+        there = _means(arena, 6, there_sits, watched)
+    for mine, others in itertools.chain(*(((one, two), (two, one)) for one, two in pairs)):
         (earned, *saw), (earns, *sees) = here[mine], there[others]
         if _apart([earned], [earns]) > SIGMAS:
             yield (

@@ -52,13 +52,14 @@ class Contestant:
 def roles(spec: ArenaSpec) -> dict[str, tuple[str, ...]]:
     """Role -> its seats; a role is named by its side, or by its team where that has several.
 
-    Where there is one side, the role is to fill one seat of it among partners.
+    Where there is one side, the role is to fill one seat of it among partners. Teams that mirror each other are named
+    by themselves.
     """
     named: dict[str, tuple[str, ...]] = {}
     for seats in spec.roles():
         sides = dict.fromkeys(spec.seats[seat].side for seat in seats)
         team = spec.seats[seats[0]].team
-        name = next(iter(sides)) if len(sides) == 1 else team or "+".join(sides)
+        name = next(iter(sides)) if len(sides) == 1 and not spec.mirrors() else team or "+".join(sides)
         named[name if name not in named else "+".join(seats)] = seats
     return named
 

@@ -136,8 +136,9 @@ def _play_elsewhere(
 
 
 def arena_record(spec: ArenaSpec, identity: str) -> ArenaRecord:
-    """The arena as records keep it."""
-    seats = tuple((seat, s.side) for seat, s in spec.seats.items())
+    """The arena as records keep it; two teams that mirror each other are one side to them, `team`."""
+    mirrored = bool(spec.mirrors())
+    seats = tuple((seat, "team" if mirrored else s.side) for seat, s in spec.seats.items())
     return ArenaRecord(identity, spec.name, spec.kind, seats, spec.draw_band, spec.forfeit, spec.gamma, spec.max_steps)
 
 

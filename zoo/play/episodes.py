@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from agents.protocol import JointTrajectory, Memory
-from agents.rollout import rollout
+from agents.rollout import Moments, rollout
 from arenas.protocol import TimeStep, TimeSteps
 from zoo.play.luck import seatings
 from zoo.play.referee import NEVER, Fouls, Refereed, fouls_of
@@ -136,7 +136,11 @@ def last_moment(joint: JointTrajectory) -> tuple[TimeSteps, Tensor | None]:
         # arithmetic may round differently on a view than on a tensor of its own
         return leaf[-1].clone(memory_format=torch.contiguous_format)
 
-    steps = {seat: trajectory.timesteps.each(last) for seat, trajectory in joint.seats.items()}
+    steps: TimeSteps = {}
+    for seat, trajectory in joint.seats.items():
+        common = trajectory.timesteps.common
+        now = trajectory.timesteps._replace(common={}).each(last)
+        steps[seat] = now._replace(common=common.last) if isinstance(common, Moments) else now
     return steps, None if joint.state is None else last(joint.state)
 
 
