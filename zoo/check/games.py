@@ -163,7 +163,9 @@ def _changes_places(venue: Venue, one: str, two: str) -> Iterator[str]:
                 f"a player earns {a.mean():.3f} in seat {mine}, and {b.mean():.3f} in seat {others} after changing"
                 f" places with its partner ({MANY} episodes): make the rules symmetric, or give each seat its own side"
             )
-        if _apart(_sights(here, mine), _sights(there, others)) > SIGHT_SIGMAS:
+        saw, sees = _sights(here, mine), _sights(there, others)
+        both = min(saw.shape[1], sees.shape[1])  # one of the two may have been over for all rows a little earlier
+        if _apart(saw[:, :both], sees[:, :both]) > SIGHT_SIGMAS:
             yield (
                 f"a player sees other things in seat {mine} than in seat {others}: make observations egocentric"
                 " (mine, then yours), or give each seat its own side"
