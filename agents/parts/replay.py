@@ -37,8 +37,7 @@ class Replay:
 
     def sample(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
         """`count` rows drawn uniformly with replacement."""
-        chosen = torch.randint(len(self), (count,), generator=generator, device=generator.device)
-        return self.at(chosen.to(self._device))
+        return self.at(_some(len(self), count, generator).to(self._device))
 
     def at(self, numbers: Tensor) -> dict[str, Tensor]:
         """The rows with these numbers, long of any shape."""
@@ -58,6 +57,36 @@ class Replay:
     def state(self, prefix: str) -> dict[str, Tensor]:
         """The live tensors, named under `prefix`."""
         return {f"{prefix}/{name}": rows for name, rows in self._rows.items()} | {f"{prefix}/added": self._added}
+
+
+def drawn(rows: Mapping[str, Tensor], count: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """`count` of the rows, drawn as `Replay.sample` draws from those that it keeps."""
+    chosen = _some(len(next(iter(rows.values()))), count, generator)
+    return {name: leaf[chosen.to(leaf.device)] for name, leaf in rows.items()}
+
+
+def pieces(leaf: Tensor, steps: int, whole: int) -> Tensor:
+    """A leaf of a segment cut into rows, one for each piece and copy: [T or T + 1, N, B, ...] -> [rows, W, N, ...].
+
+    Pieces are of `steps` actions, W = steps, or steps + 1 where the leaf has a last time step. Where T is no multiple
+    of them, the last piece is filled up with its last entry.
+
+    Args:
+        leaf: of the segment; or something of every piece [pieces, N, B, ...], for which W = 1.
+        steps: S.
+        whole: T.
+    """
+    count = -(-whole // steps)
+    wide, every = (1, 1) if steps > 1 and len(leaf) == count else (steps + len(leaf) - whole, steps)
+    missing = (count - 1) * every + wide - len(leaf)
+    if missing:
+        leaf = torch.cat([leaf, leaf[-1:].expand(missing, *leaf.shape[1:])])
+    rows = leaf.unfold(0, wide, every).movedim(-1, 1)  # [pieces, W, N, B, ...]
+    return rows.movedim(3, 1).flatten(0, 1)
+
+
+def _some(rows: int, count: int, generator: torch.Generator) -> Tensor:
+    return torch.randint(rows, (count,), generator=generator, device=generator.device)
 
 
 def _zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
