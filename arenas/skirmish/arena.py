@@ -12,9 +12,9 @@ Rewards are shared. `positive`: damage to foes, 10 for each that dies, 200 for t
 return is 20. `thesis`: damage done less half of the damage taken, 10 for each kill, and on a victory 200 and the health
 that is left, unscaled.
 
-The foes follow a script (`opponent=nearest`, `weakest`, `focus` or `retreat`), and `enemy` multiplies their damage. With
-`opponent=team` both teams are played: a competitive game of its own identity, in which each team's forward is towards
-the other.
+The foes follow a script (`opponent=nearest`, `weakest`, `focus` or `retreat`) that sees the whole map, and `enemy`
+multiplies their damage. With `opponent=team` both teams are played: a competitive game of its own identity, in which
+each team's forward is towards the other.
 """
 
 from __future__ import annotations
@@ -62,13 +62,21 @@ class Skirmish(Arena):
     name = "skirmish-v1"
     Settings = SkirmishSettings
     settings: SkirmishSettings
-    kept = ("units", "unit_of", "seed", "round", "t", "over", "won", "autoreset")
+    kept = ("units", "unit_of", "seed", "round", "t", "over", "autoreset")
 
     def build(self) -> None:
         """Set the rules, and make what the battle needs; see `Arena.build`."""
         chosen, scenario = self.settings, SCENARIOS[self.settings.scenario]
         if chosen.opponent == "team" and scenario.own != scenario.foes:
-            raise ValueError(f"scenario {chosen.scenario} is uneven, so opponent=team would be unfair: choose 5m or 8m")
+            even = ", ".join(name for name, fight in SCENARIOS.items() if fight.own == fight.foes)
+            raise ValueError(
+                f"{self.name}: scenario={chosen.scenario} is uneven, so opponent=team would be unfair:"
+                f" choose one of {even}"
+            )
+        if chosen.opponent == "team" and chosen.enemy != 1:
+            raise ValueError(
+                f"{self.name}: enemy={chosen.enemy:g} weakens or strengthens a script; with opponent=team it must be 1"
+            )
         n, m = len(scenario.own), len(scenario.foes)
         names = (*scenario.own, *scenario.foes)
         self._army = Army(names, [1.0] * n + [chosen.enemy] * m, self.device)
@@ -154,7 +162,6 @@ class Skirmish(Arena):
         self._round = torch.zeros_like(self._seed)
         self._t = torch.zeros_like(self._seed)
         self._over = self._t < 0
-        self._won = torch.zeros(self.batch_size, 2, dtype=torch.bool, device=self.device)
         self._units, self._unit_of = self._dealt(), self._assigned()
         nothing = torch.zeros(self.batch_size, 2, device=self.device)
         return self._timesteps(nothing, self._over, ~self._over)
@@ -176,15 +183,15 @@ class Skirmish(Arena):
         any_over = bool(was_over.any())
         if any_over:
             stay = ~was_over
-            units, won = units.where(stay, self._units), won.where(stay.unsqueeze(1), self._won)
+            units = units.where(stay, self._units)
             paid, t, over = paid * stay.unsqueeze(1), t.where(stay, self._t), over.where(stay, True)
             if self._autoreset:
                 first = was_over
                 self._round = self._round + was_over
                 units = self._dealt().where(was_over, units)
                 self._unit_of = self._assigned().where(was_over.unsqueeze(1), self._unit_of)
-                t, over, won = t.where(stay, 0), over & stay, won & stay.unsqueeze(1)
-        self._units, self._t, self._over, self._won = units, t, over, won
+                t, over = t.where(stay, 0), over & stay
+        self._units, self._t, self._over = units, t, over
         ended = decided & ~was_over if any_over else decided
         return self._timesteps(paid, ended, first)
 
@@ -238,7 +245,10 @@ class Skirmish(Arena):
         }, self._state(sight)
 
     def _state(self, sight: Sight) -> Tensor:
-        """Per unit: alive, x and y from the centre, health, shield, cooldown; and the time; float32 [B, S]."""
+        """Per seat, then per scripted foe: alive, x and y from the centre, health, shield, cooldown; then the time.
+
+        float32 [B, S]; the dead are 0 throughout.
+        """
         units, alive = self._units, sight.alive
         place = (units.place - SIZE / 2) / (SIZE / 2)
         columns = torch.stack(
@@ -253,7 +263,10 @@ class Skirmish(Arena):
             dim=2,
         )
         time = (self._t / self.spec.max_steps).unsqueeze(1)
-        return torch.cat(((columns * alive.unsqueeze(2)).flatten(1), time), dim=1)
+        columns = columns * alive.unsqueeze(2)
+        n = self._unit_of.shape[1]
+        of_seats = columns.gather(1, self._unit_of.unsqueeze(2).expand(-1, -1, columns.shape[2]))
+        return torch.cat((of_seats.flatten(1), columns[:, n:].flatten(1), time), dim=1)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to `snapshot`."""
@@ -261,13 +274,22 @@ class Skirmish(Arena):
         self._sight = Sight(self._units)
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
-        """Per seat `won`, whether its team won the battle (1 or 0), and `survived`, whether the unit did."""
-        alive = (self._units.health > 0).float().gather(1, self._unit_of)
-        n = self._sides[0].stop
-        return {
-            seat: {"won": self._won[:, k // n].float(), "survived": alive[:, k]}
-            for k, seat in enumerate(self.spec.seats)
-        }
+        """Per seat, over the episodes that end within the steps: `won`, the share that its team won, and `survived`.
+
+        NaN where none ends. Who wins has a unit left when the rules end the episode; a cut by time is a loss.
+        """
+        teams: list[list[str]] = [[], []]
+        for k, seat in enumerate(self.spec.seats):
+            teams[k // self._sides[0].stop].append(seat)
+        result: dict[str, dict[str, Tensor]] = {}
+        for team, eyes in zip(teams, self._eyes, strict=False):
+            some = steps[team[0]]
+            ends = some.last[1:] & ~some.last[:-1]
+            whole = {seat: steps[seat].observation[1:, :, eyes.layout.health] > 0 for seat in team}
+            left = torch.stack(list(whole.values())).any(0) & (some.discount[1:] == 0)
+            won, count = (left & ends).sum(0), ends.sum(0)
+            result |= {seat: {"won": won / count, "survived": (whole[seat] & ends).sum(0) / count} for seat in team}
+        return result
 
     def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
         """Row `row` as a table of units ("ansi") or as a picture ("rgb_array"); see `Arena.render`."""

@@ -26,7 +26,7 @@ from arenas.skirmish.orders import FIRST_ATTACK, Sight
 ATTACK_RANGE = 6.0  # within which a foe can be chosen as a target, as in SMAC; who is too far off walks towards it
 
 
-class Layout(NamedTuple):
+class ViewLayout(NamedTuple):
     """Where the parts of an observation lie."""
 
     own: int  # n
@@ -38,8 +38,13 @@ class Layout(NamedTuple):
         """Numbers in an observation."""
         return 4 + (self.foes + self.own - 1) * (5 + self.further) + 1 + self.further
 
+    @property
+    def health(self) -> int:
+        """Where its own health stands; 0 where it is dead."""
+        return self.width - 1 - self.further
+
     @classmethod
-    def of(cls, width: int, actions: int, team: int) -> Layout:
+    def of(cls, width: int, actions: int, team: int) -> ViewLayout:
         """The layout of an observation with this `width`, of one of `team` units with `actions`."""
         foes = actions - FIRST_ATTACK
         return cls(team, foes, (width - 5 * (foes + team)) // (foes + team))
@@ -47,7 +52,7 @@ class Layout(NamedTuple):
     def foe_table(self, observation: Tensor) -> Tensor:
         """What is seen of each foe, [..., m, 5 + q]."""
         block = observation[..., 4 : 4 + self.foes * (5 + self.further)]
-        return block.unflatten(-1, (self.foes, 5 + self.further))
+        return block.reshape(*block.shape[:-1], self.foes, 5 + self.further)
 
 
 class Eyes:
@@ -71,7 +76,7 @@ class Eyes:
         one_hot = torch.eye(count, device=device)[torch.tensor(kinds, device=device)] if count > 1 else None
         shields = bool(army.full[1].any())
         self._kinds, self._shields = one_hot, shields
-        self.layout = Layout(self._n, self._m, (count if count > 1 else 0) + shields)
+        self.layout = ViewLayout(self._n, self._m, (count if count > 1 else 0) + shields)
         self._others = torch.tensor([[k for k in range(self._n) if k != me] for me in range(self._n)], device=device)
         self._others = self._others.view(self._n, self._n - 1)
         self.pairs = list(combinations(range(self._n), 2))
@@ -139,8 +144,8 @@ class Eyes:
         parts = []
         for who, distance, far in zip((one, two), distances, reach, strict=True):
             gap = sight.gap[row, who] / far.unsqueeze(2)
-            table = (torch.ones_like(distance), distance / far, gap[..., 0] * self._sign, gap[..., 1])
-            parts.append(torch.stack(table, dim=2))
+            columns = (torch.ones_like(distance), distance / far, gap[..., 0] * self._sign, gap[..., 1])
+            parts.append(torch.stack(columns, dim=2))
         table = torch.cat(parts, dim=2).where(known.unsqueeze(2), -1.0)  # [B, U, 8]
         allies = torch.arange(self.us.start, self.us.stop, device=one.device).expand(len(one), -1)
         member = (allies == one.unsqueeze(1)) | (allies == two.unsqueeze(1))

@@ -358,7 +358,7 @@ def _loaded(kind: type[Remote], hash_seed: str = "0") -> tuple[FarEnd, Declared]
     """
     folder = kind.source.staged()
     far = FarEnd(kind.level, folder, kind.allowances, hash_seed)
-    asked = (str(folder), kind.source.file, kind.source.attribute)
+    asked = (str(far.folder), kind.source.file, kind.source.attribute)
     reply = far.ask(LOAD, *asked, limit=DECLARATION, allowed=kind.allowances.load, items=_ITEMS)
     try:
         return far, declared(reply[0] if len(reply) == 1 else None)
