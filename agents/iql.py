@@ -51,7 +51,7 @@ from agents.parts.networks import mlp
 from agents.parts.policies.deterministic import sizes
 from agents.parts.policies.recurrent import HIDDEN
 from agents.parts.recurrent import step, unrolled
-from agents.parts.replay import Replay, drawn, pieces
+from agents.parts.replay import Replay, drawn, importance, pieces, tempered
 from agents.parts.segments import Segment, across, together
 from agents.parts.team import Team, Trained
 from agents.protocol import Agent, CannotLearn, JointTrajectory, LearningContext, Memory, Parameters, Seating, State
@@ -59,8 +59,7 @@ from agents.randomness import Draws, categorical, deal, derive, generator
 from arenas.protocol import Action, TimeStep
 from arenas.settings import Checked, Count, Positive, Share, ShareOrNone, Whole
 
-#: Bounds of an importance weight, and the part of new weights in their running mean (at first the plain mean).
-LEAST, MOST, _NEW = 0.01, 2.0, 0.01
+_NEW = 0.01  # the part of new importance weights in their running mean (at first the plain mean)
 #: Rows of the replay: name -> [rows, S or S + 1, N, ...]. What is learned from has them as [S or S + 1, N, rows, ...].
 Rows = dict[str, Tensor]
 
@@ -119,17 +118,6 @@ def epsilon_greedy(q: Tensor, epsilon: float) -> Tensor:
     legal = (q > -torch.inf).float()
     uniform = legal / legal.sum(-1, keepdim=True)
     return (epsilon * uniform).scatter_add(-1, q.argmax(-1, keepdim=True), torch.full_like(q[..., :1], 1 - epsilon))
-
-
-def importance(now: Tensor, then: Tensor) -> Tensor:
-    """For each of N seats the product over the others of their actions' probabilities now / then: [S, N, B] all."""
-    others = 1 - torch.eye(now.shape[1], device=now.device).view(1, now.shape[1], -1, 1)
-    return ((now / then).unsqueeze(1) ** others).prod(2)  # [S, N, N, B]; 0 ** 0 is 1
-
-
-def tempered(weight: Tensor, seats: int) -> Tensor:
-    """Importance weights as the paper uses them, before they are divided by their running mean."""
-    return weight.clamp(LEAST, MOST) ** (1 / (seats - 1))
 
 
 class Iql(Agent):

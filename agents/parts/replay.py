@@ -1,4 +1,4 @@
-"""A ring of transitions in preallocated tensors: what it holds is data, so that it can be saved and restored."""
+"""A ring of transitions in preallocated tensors, so that it can be saved, and what is done with rows out of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from torch import Tensor
+
+LEAST, MOST = 0.01, 2.0  # bounds of an importance weight
 
 
 class Replay:
@@ -83,6 +85,17 @@ def pieces(leaf: Tensor, steps: int, whole: int) -> Tensor:
         leaf = torch.cat([leaf, leaf[-1:].expand(missing, *leaf.shape[1:])])
     rows = leaf.unfold(0, wide, every).movedim(-1, 1)  # [pieces, W, N, B, ...]
     return rows.movedim(3, 1).flatten(0, 1)
+
+
+def importance(now: Tensor, then: Tensor) -> Tensor:
+    """For each of N seats the product over the others of their actions' probabilities now / then: [S, N, B] all."""
+    others = 1 - torch.eye(now.shape[1], device=now.device).view(1, now.shape[1], -1, 1)
+    return ((now / then).unsqueeze(1) ** others).prod(2)  # [S, N, N, B]; 0 ** 0 is 1
+
+
+def tempered(weight: Tensor, seats: int) -> Tensor:
+    """Importance weights as the paper uses them, before they are divided by their running mean."""
+    return weight.clamp(LEAST, MOST) ** (1 / (seats - 1))
 
 
 def _some(rows: int, count: int, generator: torch.Generator) -> Tensor:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from agents.iql import Iql, IqlConfig, epsilon_greedy, importance, tempered
-from agents.parts.replay import pieces
+from agents.iql import Iql, IqlConfig, epsilon_greedy
+from agents.parts.replay import importance, pieces, tempered
 from agents.protocol import Agent, CannotLearn, LearningContext, Seating
 from agents.randomness import derive_rows
 from agents.rollout import rollout
