@@ -18,10 +18,12 @@ The replay grows old as the other seats learn. Foerster et al. 2017, "Stabilisin
 Reinforcement Learning" (chapter 5 of the thesis) say how it can be used all the same. t_i is when a transition was
 stored, t_r when it is replayed, u the others' actions.
 
-    importance:   (y - Q_i(o, a))^2 times the product over the others j of pi_j(u_j; t_r) / pi_j(u_j; t_i)
-                  clipped to [.01, 2], then the (n - 1)-th root of it, then divided by the weights' running mean
-    fingerprint:  o is (o, epsilon, e), where e counts the rounds of training; both as they were at t_i
-    both, plain, and none, where only what was just played is learned from
+    importance:   (y - Q_i(o, a))^2 times the product over the others j of
+                  pi_j(u_j; t_r) / pi_j(u_j; t_i), clipped to [.01, 2], then
+                  its (n - 1)-th root, divided by the weights' running mean
+    fingerprint:  o is (o, epsilon, e), where e counts the rounds of
+                  training; both as they were at t_i
+    both; plain; and none, where only what was just played is learned from
 
 pi_j is the epsilon-greedy policy, masked, so that no weight is divided by 0. Epsilon and e, which is scaled to [0, 1],
 belong to what plays: after training it plays with those of the end.

@@ -3,10 +3,11 @@
 Rashid et al. 2018, "QMIX: Monotonic Value Function Factorisation for Deep Multi-Agent Reinforcement Learning". s is the
 state, Q_i(o, a) the network of seat i; W_1, b_1, W_2 and V are given by a network that reads s.
 
-    Q_tot(s, o, a) = elu(Q |W_1(s)| + b_1(s)) |W_2(s)| + V(s),   Q = (Q_1(o_1, a_1), ..., Q_n(o_n, a_n))
+    Q = (Q_1(o_1, a_1), ..., Q_n(o_n, a_n))
+    Q_tot(s, o, a) = elu(Q |W_1(s)| + b_1(s)) |W_2(s)| + V(s)
     minimise over D:  (y - Q_tot(s, o, a))^2
                       y = r + gamma d Qbar_tot(s', o', b)
-                      b_i the best action of seat i, by Q_i (`double`) or by Qbar_i
+                      b_i = argmax Q_i(o'_i, .) where `double`, else of Qbar_i
 
 No weight on the way from Q_i to Q_tot is negative, so Q_tot is largest where every Q_i is, and each seat plays its own
 best action without knowing the state. The rest is `agents.vdn` and `agents.iql`; each team has a mixture of its own.
