@@ -7,7 +7,7 @@ state, Q_i(o, a) the network of seat i; W_1, b_1, W_2 and V are given by a netwo
     Q_tot(s, o, a) = elu(Q |W_1(s)| + b_1(s)) |W_2(s)| + V(s)
     minimise over D:  (y - Q_tot(s, o, a))^2
                       y = r + gamma d Qbar_tot(s', o', b)
-                      b_i = argmax Q_i(o'_i, .) where `double`, else of Qbar_i
+                      b_i = argmax Q_i(o'_i, .) if `double`, else Qbar_i
 
 No weight on the way from Q_i to Q_tot is negative, so Q_tot is largest where every Q_i is, and each seat plays its own
 best action without knowing the state. The rest is `agents.vdn` and `agents.iql`; each team has a mixture of its own.

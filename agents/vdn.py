@@ -6,7 +6,7 @@ is the network of seat i, r the team's reward; the bar is the target network, d 
     Q_tot(o, a) = sum over i of Q_i(o_i, a_i)
     minimise over D:  (y - Q_tot(o, a))^2
                       y = r + gamma d sum over i of Qbar_i(o'_i, b_i)
-                      b_i = argmax Q_i(o'_i, .) where `double`, else of Qbar_i
+                      b_i = argmax Q_i(o'_i, .) if `double`, else Qbar_i
 
 As the sum is largest where every Q_i is, each seat plays its own best action. The rest is `agents.iql`: play, replay,
 networks and their steps.
