@@ -55,7 +55,10 @@ def mixed(weights: Tensor, q: Tensor, units: int) -> Tensor:
 
 
 class Qmix(Vdn):
-    """QMIX for all the seats that it owns; shapes as in `Vdn`, and n members of the largest team, Z the state's."""
+    """QMIX for all the seats that it owns.
+
+    Shapes: n members of the largest team, Z numbers of the state; the rest as in `Vdn`.
+    """
 
     Config = QmixConfig
     needs_to_learn = frozenset({"state"})
