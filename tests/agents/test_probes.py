@@ -13,6 +13,10 @@ the largest distance from the best share over the seeds; the bound is .05.
     phc                 0 to 9  .0078          .0078        .0068
     naive               0 to 9  .0000          .0012        .0208
     lola-dice           0 to 9  .0295          .0376        .0229
+    ippo, mappo         0 to 2  .0000          .0000        .0000
+    iac, central-v      0 to 2  .0000          .0000        .0000
+    central-qv          0 to 2  .0000          .0156        .0000
+    coma                0 to 2  .0000          .0000        .0000
     lola-sl *           1 to 3  .0190          .0264        .0105
     other tables *      1 to 3  .0256          .0256        .0288
     policy gradients *  1 to 3  .0000          .0000        .0005
@@ -42,6 +46,7 @@ from agents.parts.gradients import dot as inner
 from agents.parts.gradients import gradient, leaves
 from agents.protocol import Parameters
 from arenas.matrix import IteratedPrisonersDilemma
+from zoo.entry.catalogue import playable
 from zoo.entry.registry import AGENTS, load_agent, names
 from zoo.entry.venue import ArenaChoice
 from zoo.play.table import Table
@@ -74,7 +79,7 @@ ROUNDS = 40
 LEARNERS = [
     name
     for name, agent in ((n, load_agent(n).agent) for n in names(AGENTS))
-    if agent.learns and "coin" not in agent.needs
+    if agent.learns and "ipd" in playable(name, {})  # who needs another game has a probe of its own
 ]
 #: Arena, script, and the share of cooperation that is best against it.
 SCRIPTS = [("ipd", "always-cooperate", 0.0), ("ipd", "always-defect", 0.0), ("stag-hunt", "always-cooperate", 1.0)]
