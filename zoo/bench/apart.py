@@ -28,7 +28,7 @@ ROWS = (1, 256)  # observations in one act
 _WIDTH, _ACTIONS = 36, 5
 _SPEC = ArenaSpec("bench-v1", {"one": SeatSpec((_WIDTH,), _ACTIONS)}, "mixed", 100, 1.0, frozenset({"discrete"}))
 _STEPS = 16  # time steps made beforehand
-_EPISODES = 250  # of the match: a block
+_EPISODES, _PARTNER = 250, "random"  # of the match: a block, and with whom
 
 #: The policy, as a stranger would write it; it is also what is measured in this process.
 CODE = """
@@ -124,7 +124,7 @@ def _start(kind: type[Remote]) -> float:
 
 
 def _match(level: str, blocks: int) -> float:
-    """The least CPU seconds that a block with `tit-for-tat` in ipd takes, on both sides of the pipe."""
+    """The least CPU seconds that a block with a partner of the zoo's in ipd takes, on both sides of the pipe."""
     with tempfile.TemporaryDirectory() as folder, levels.at(level):
         file = Path(folder, "player.py")
         file.write_text(PLAYER)
@@ -133,7 +133,7 @@ def _match(level: str, blocks: int) -> float:
         spent = []
         for number in range(blocks):
             before = time.process_time()
-            block = play_block(venue, Task((text, "tit-for-tat"), 0, number * _EPISODES, _EPISODES))
+            block = play_block(venue, Task((text, _PARTNER), 0, number * _EPISODES, _EPISODES))
             beyond = sum(result.cpu_s for result in block.results if result.entrant == own.id)
             spent.append(time.process_time() - before + beyond * (level != "trusted"))
     return min(spent)

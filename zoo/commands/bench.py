@@ -81,7 +81,7 @@ def _screen(measured: Sequence[Speed], facts: dict[str, Any]) -> RenderableType:
         ),
         "apart": "Agents in a process of their own: wall time, the lowest median of many blocks",
         "start": "Agents in a process of their own: from the wish for one to its first answer, wall time",
-        "match apart": "Agents in a process of their own: CPU time of a match with tit-for-tat in ipd, start included",
+        "match apart": "Agents in a process of their own: CPU time of a match with `random` in ipd, start included",
         "planning": "Planning: all pairs, self-play and panel of a tournament, entrants read and blocks named",
         "rating": "Rating: one fit of all results",
     }
