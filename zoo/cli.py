@@ -43,6 +43,16 @@ COMMANDS: dict[str, str] = {
     "bench": "Measure the speed of this installation.",
 }
 
+_BLOCKS = "every block that was finished is kept"
+#: What a command keeps of its work that was stopped; nothing where none is named.
+_KEPT = {
+    **dict.fromkeys(("match", "tournament", "crossplay", "panel", "season"), _BLOCKS),
+    "submit": "what it has played since it was entered is kept",
+    "exploit": "the responders that were trained are kept",
+    "train": "the run is kept as it was last saved",
+    "reproduce": "finished parts are kept",
+}
+
 EPILOG = """\b
 Examples:
   zoo match lola maddpg --arena coin
@@ -90,8 +100,12 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line. A fault of input ends in one line and exit code 2; ZOO_DEBUG=1 shows its traceback."""
+    words = sys.argv[1:] if arguments is None else arguments
     try:
         code = cli.main(args=arguments, prog_name="zoo", standalone_mode=False)
+    except click.Abort:  # Ctrl-C
+        click.echo(f"zoo: stopped; {_after_stop(words)}", err=True)
+        code = 130  # as a shell has it for a program that an interrupt ended
     except Exception as error:
         if os.environ.get("ZOO_DEBUG"):
             traceback.print_exception(error)
@@ -99,13 +113,21 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _after_stop(words: list[str]) -> str:
+    """What a command that was stopped has kept, and how it goes on."""
+    name = next((word for word in words if word in COMMANDS), "")
+    kept = _KEPT.get(name, "")
+    if name == "match" and "--learn" in words:
+        kept = ""  # a match with learners is recorded whole
+    if not kept or "--no-record" in words or "--dry-run" in words:
+        return "nothing was kept, and the same command begins anew"
+    return f"{kept}, and the same command goes on from there"
+
+
 def _explain(error: Exception) -> int:
     """Print what went wrong and return the exit code; what is nobody's fault of input is raised again."""
     from zoo.errors import missing
 
-    if isinstance(error, click.Abort):
-        click.echo("Aborted!", err=True)
-        return 1
     if isinstance(error, click.UsageError) and type(error).show is click.UsageError.show:
         command = error.ctx.command_path if error.ctx else "zoo"
         line = f"{error.format_message().rstrip('.')}; see `{command} --help`"

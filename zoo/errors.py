@@ -29,6 +29,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(names)}" if names else "none is known"
 
 
+def nearest_class(text: str, known: Iterable[str]) -> str:
+    """The same for what should name an agent or an arena; a file alone does not say which of its classes."""
+    return f"name its class, too: {text}:CLASS" if text.endswith(".py") else nearest(text, known)
+
+
 def broke(what: str, error: BaseException) -> UserError:
     """`error`, raised by somebody's code, as one line that names `what` broke and the place where it did."""
     message = " ".join(str(error).split())

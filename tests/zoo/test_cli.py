@@ -135,6 +135,10 @@ def test_json_has_one_spelling(capsys: pytest.CaptureFixture[str]) -> None:
     options = {name: {text for p in command.params for text in p.opts} for name, command in commands.items()}
     assert {name for name, texts in options.items() if "--json" in texts} == offering | {
         "bench",
+        "disqualify",
+        "export",
+        "new",
+        "withdraw",
         "log",
         "matches",
         "panel",

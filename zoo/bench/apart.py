@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import itertools
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from agents.protocol import Agent, Seating
 from arenas.protocol import ArenaSpec, SeatSpec, moment
+from zoo.entry.venue import ArenaChoice, Venue
+from zoo.play.blocks import Task, play_block
 from zoo.sandbox import levels
 from zoo.sandbox.remote import Remote, remote_agent
 from zoo.sandbox.source import Source
@@ -24,6 +28,7 @@ ROWS = (1, 256)  # observations in one act
 _WIDTH, _ACTIONS = 36, 5
 _SPEC = ArenaSpec("bench-v1", {"one": SeatSpec((_WIDTH,), _ACTIONS)}, "mixed", 100, 1.0, frozenset({"discrete"}))
 _STEPS = 16  # time steps made beforehand
+_EPISODES, _PARTNER = 250, "random"  # of the match: a block, and with whom
 
 #: The policy, as a stranger would write it; it is also what is measured in this process.
 CODE = """
@@ -42,13 +47,25 @@ class Linear(Agent):
 """
 
 
+#: An agent of ipd that repeats what paid, as a stranger would write it.
+PLAYER = """
+import torch
+from agents.protocol import Agent
+from arenas.protocol import Action
+
+class Mine(Agent):
+    def act(self, timestep, memory):
+        return Action(torch.tensor([0, 0, 1, 1, 0])[timestep.observation.argmax(-1)]), memory
+"""
+
+
 def count() -> int:
     """How many lines `measure` has."""
-    return len(ROWS) + 1
+    return len(ROWS) + 2
 
 
-def measure(quick: bool) -> Iterator[tuple[str, dict[str, float]]]:
-    """(name, figures): asking an agent at the strictest level of this machine, and starting one."""
+def measure(quick: bool) -> Iterator[tuple[str, str, dict[str, float]]]:
+    """(group, name, figures): asking an agent at the default level of isolation, starting one, and a match with one."""
     level = "process" if levels.refusal(levels.DEFAULT) else levels.DEFAULT
     with levels.at(level):
         far = remote_agent(Source({"linear.py": CODE.encode()}, "linear.py:Linear"))
@@ -59,9 +76,12 @@ def measure(quick: bool) -> Iterator[tuple[str, dict[str, float]]]:
     for rows in ROWS:
         own, asked = (1e6 * _best(_acting(kind, rows), blocks) for kind in (near, far))
         beyond = {"us / act, in process": own, "us / act, apart": asked, "us beyond its own work": asked - own}
-        yield f"{rows} observations" if rows > 1 else "1 observation", beyond
+        yield "apart", f"{rows} observations" if rows > 1 else "1 observation", beyond
     starts = [_start(far) for _ in range(3 if quick else 10)]
-    yield "fork to first answer", {"ms": 1e3 * statistics.median(starts), "ms, lowest": 1e3 * min(starts)}
+    yield "start", "fork to first answer", {"ms": 1e3 * statistics.median(starts), "ms, lowest": 1e3 * min(starts)}
+    near_s, far_s = (_match(at, 3 if quick else 12) for at in ("trusted", level))
+    figures = {"CPU ms, in process": 1e3 * near_s, "CPU ms, apart": 1e3 * far_s, "times": far_s / near_s}
+    yield "match apart", f"a block of {_EPISODES} episodes", figures
 
 
 def _acting(kind: type[Agent], rows: int) -> Callable[[], object]:
@@ -101,3 +121,19 @@ def _start(kind: type[Remote]) -> float:
     taken = time.perf_counter() - started
     agent.close()
     return taken
+
+
+def _match(level: str, blocks: int) -> float:
+    """The least CPU seconds that a block with a partner of the zoo's in ipd takes, on both sides of the pipe."""
+    with tempfile.TemporaryDirectory() as folder, levels.at(level):
+        file = Path(folder, "player.py")
+        file.write_text(PLAYER)
+        venue, text = Venue(ArenaChoice("ipd")), f"{file}:Mine"
+        own = venue.entrant(text)
+        spent = []
+        for number in range(blocks):
+            before = time.process_time()
+            block = play_block(venue, Task((text, _PARTNER), 0, number * _EPISODES, _EPISODES))
+            beyond = sum(result.cpu_s for result in block.results if result.entrant == own.id)
+            spent.append(time.process_time() - before + beyond * (level != "trusted"))
+    return min(spent)

@@ -140,7 +140,7 @@ def measure(quick: bool = False) -> Iterator[Speed]:
     yield from _training(once)
     yield _battle(once)
     yield Speed("planning", f"{FIELD} entrants in {PLANNED}", _planning())
-    yield from (Speed("apart", name, figures) for name, figures in apart.measure(quick))
+    yield from (Speed(*measured) for measured in apart.measure(quick))
     counts = synthetic_results()
     fitting = 1e3 * clock.seconds(lambda: fit(counts))
     yield Speed("rating", "fit", {"players": PLAYERS, "results": RESULTS, "ms": fitting})

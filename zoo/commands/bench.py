@@ -85,6 +85,8 @@ def _screen(measured: Sequence[Speed], facts: dict[str, Any]) -> RenderableType:
             " workers, on 5x5-2p-1f of foraging"
         ),
         "apart": "Agents in a process of their own: wall time, the lowest median of many blocks",
+        "start": "Agents in a process of their own: from the wish for one to its first answer, wall time",
+        "match apart": "Agents in a process of their own: CPU time of a match with `random` in ipd, start included",
         "planning": "Planning: all pairs, self-play and panel of a tournament, entrants read and blocks named",
         "rating": "Rating: one fit of all results",
     }

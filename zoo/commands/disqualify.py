@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from zoo.commands.options import json_option
+
 EPILOG = """\b
 A record is added; what was played stays, and counts for nobody.
 
@@ -17,16 +19,18 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("name", metavar="NAME[/VERSION]")
 @click.option("--why", required=True, metavar="TEXT", help="The reason, as the board will show it.")
-def command(name: str, why: str) -> None:
+@json_option
+def command(name: str, why: str, as_json: bool) -> None:
     """Take somebody's submission off the board."""
     from leaderboard.store.store import Store
     from leaderboard.views.submissions import DISQUALIFIED
     from zoo import home
     from zoo.errors import UserError
     from zoo.submission.events import take_off
+    from zoo.submission.screen import taken_off
 
     if not why.strip():
         raise UserError("--why is empty: say what rule was broken")
     with Store(home.records()) as store:
         version = take_off(store, name, DISQUALIFIED, why)
-    click.echo(f"{version.label} is {version.reason}; the board of {version.record.arena} lists it apart")
+    click.echo(taken_off(version, as_json))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo.commands.options import set_option
+from zoo.commands.options import json_option, set_option
 
 EPILOG = """\b
 ENTRANT is a submission (NAME or NAME/VERSION), an agent of the zoo's with a
@@ -28,8 +28,11 @@ Examples:
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.zip")
 @click.option("--arena", metavar="ARENA", help="The arena whose checkpoint is meant, or for which it is.")
 @set_option
-def command(entrant: str, out: Path, arena: str | None, assignments: tuple[str, ...]) -> None:
+@json_option
+def command(entrant: str, out: Path, arena: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
     """Pack a submission or a checkpoint into a zip, to hand it on."""
+    import json
+
     from leaderboard.store.store import Store
     from zoo import home
     from zoo.commands.options import arena_settings
@@ -40,4 +43,5 @@ def command(entrant: str, out: Path, arena: str | None, assignments: tuple[str, 
     where = ",".join([arena, *arena_settings(assignments)]) if arena else ""
     with Store(home.records()) as store:
         count = export(store, entrant, out, where)
-    click.echo(f"wrote {out}: {count} files; `zoo submit {out}` enters it")
+    told = {"entrant": entrant, "path": str(out), "files": count, "bytes": out.stat().st_size}
+    click.echo(json.dumps(told, indent=1) if as_json else f"wrote {out}: {count} files; `zoo submit {out}` enters it")

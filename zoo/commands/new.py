@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from zoo.commands.options import json_option
+
 EPILOG = """\b
 An agent is a learner on one page that keeps every law; an arena is a small
 game. Both are yours to change, and the lines printed say what to type next.
@@ -21,15 +23,21 @@ Examples:
 @click.argument("name", metavar="NAME")
 @click.option("--package", is_flag=True, help="Write a folder with a zoo.toml, instead of one file (agents only).")
 @click.option("--arena", default="ipd", show_default=True, metavar="ARENA", help="Where the agent is to be trained.")
+@json_option
 @click.pass_context
-def command(ctx: click.Context, kind: str, name: str, package: bool, arena: str) -> None:
+def command(ctx: click.Context, kind: str, name: str, package: bool, arena: str, as_json: bool) -> None:
     """Write an agent or an arena to begin with, into the folder where you are."""
+    import json
+
     from zoo.commands.options import refuse
     from zoo.submission.starter import new_agent, new_arena
 
     if kind == "arena":
         refuse(ctx, ("package", "arena"), "is for agents")
     started = new_agent(name, arena, package=package) if kind == "agent" else new_arena(name)
+    if as_json:
+        click.echo(json.dumps({"wrote": list(map(str, started.files)), "next": list(started.then)}, indent=1))
+        return
     for path in started.files:
         click.echo(f"wrote {path}")
     click.echo("next:")

@@ -50,12 +50,13 @@ def command(out: Path, arenas: tuple[str, ...], reveal: bool, as_json: bool) -> 
             raise UserError("nothing is recorded yet: play a match first")
         done = publish(out, store, list(chosen), reveal=reveal)
     if as_json:
-        click.echo(json.dumps(_plain(done), indent=1))
+        click.echo(json.dumps(to_json(done), indent=1))
     else:
         show(done)
 
 
-def _plain(done: Publication) -> dict[str, object]:
+def to_json(done: Publication) -> dict[str, object]:
+    """What was written, as plain data for `--json`."""
     secrets = [{"commitment": one.commitment, "revealed": one.revealed} for one in done.secrets]
     names = ("path", "size", "signer", "blocks", "boards")
     lists = {"arenas": list(done.arenas), "secrets": secrets, "left_out": list(done.left_out)}

@@ -78,7 +78,8 @@ def new(file: Path | None, example: bool, as_json: bool) -> None:
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--as", "name", default="", metavar="NAME", help="Its name on the board (default: the file's).")
 @click.option("--author", default="", metavar="A", help="Whose it is (default: the name of the file).")
-def submit(season: str, paths: tuple[str, ...], name: str, author: str) -> None:
+@json_option
+def submit(season: str, paths: tuple[str, ...], name: str, author: str, as_json: bool) -> None:
     """Enter agents: each PATH is a file (mine.py, or mine.py:Class), a folder, a zip, or a checkpoint's folder.
 
     Each is read under the rules of `zoo submit`, imported in its sandbox, and tried in two short games. What is refused
@@ -97,7 +98,7 @@ def submit(season: str, paths: tuple[str, ...], name: str, author: str) -> None:
     if len(paths) > 1 and (name or author):
         raise click.UsageError("--as and --author are of one entry; enter one PATH with them")
     limit_threads()
-    found, refused = opened(season), 0
+    found, refused, told = opened(season), 0, list[dict[str, object]]()
     with at_home(found) as store:
         for path in paths:
             try:
@@ -106,18 +107,25 @@ def submit(season: str, paths: tuple[str, ...], name: str, author: str) -> None:
                 if len(paths) == 1:
                     raise
                 refused += 1
-                told = str(error)  # begins with the file, unless the fault is in a file of a folder or a zip
-                where = "" if told.startswith((path, Path(path).name)) else f"{path}: "
-                click.echo(f"refused: {where}{told}", err=True)
+                why = str(error)  # begins with the file, unless the fault is in a file of a folder or a zip
+                where = "" if why.startswith((path, Path(path).name)) else f"{path}: "
+                told.append({"path": path, "refused": why})
+                click.echo(f"refused: {where}{why}", err=True)
                 continue
-            click.echo(f"{entry.name} is entered for {entry.author} in {season}: {trial(found, entry)}")
+            tried = trial(found, entry)
+            told.append({"path": path, "name": entry.name, "author": entry.author, "tried": tried})
+            if not as_json:
+                click.echo(f"{entry.name} is entered for {entry.author} in {season}: {tried}")
+    if as_json:
+        click.echo(json.dumps({"season": season, "entries": told}, indent=1))
     if refused:
         raise UserError(f"{refused} of {len(paths)} were refused; mend them and enter them again")
 
 
 @command.command(epilog=EPILOG)
 @season_argument
-def close(season: str) -> None:
+@json_option
+def close(season: str, as_json: bool) -> None:
     """Take in nothing more, before the deadline, so that the games that count can be played."""
     from datetime import UTC, datetime
 
@@ -125,6 +133,9 @@ def close(season: str) -> None:
 
     found = opened(season)
     found.close(datetime.now(UTC))
+    if as_json:
+        click.echo(json.dumps({"season": season, "ends": found.ends.isoformat()}, indent=1))
+        return
     click.echo(f"Season {season} takes nothing in after {in_words(found.ends)}; `zoo season run {season}` plays.")
 
 
@@ -132,11 +143,13 @@ def close(season: str) -> None:
 @season_argument
 @workers_option
 @click.option("--minutes", type=click.FloatRange(0), help="Stop after so long (default: what the rules say).")
-def run(season: str, workers: int, minutes: float | None) -> None:
+@json_option
+def run(season: str, workers: int, minutes: float | None, as_json: bool) -> None:
     """Play what is missing; stopped by whatever, the same command goes on where it was.
 
     Before the deadline that is practice, on other episodes than those that count; run it again after the deadline.
     """
+    from dataclasses import asdict
     from datetime import UTC, datetime
 
     from rich.console import Console
@@ -150,8 +163,12 @@ def run(season: str, workers: int, minutes: float | None) -> None:
 
     limit_threads()
     found = opened(season)
-    with at_home(found) as store, Progress("blocks", Console(stderr=True), at_once=False) as progress:
+    shown = Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False)
+    with at_home(found) as store, shown as progress:
         ran = run_season(found, store, Work(typed(), workers, progress.update), datetime.now(UTC), minutes)
+    if as_json:
+        click.echo(json.dumps({"season": season, **asdict(ran)}, indent=1))
+        return
     kind = "" if ran.counts else " of practice"
     rest = "all is played" if ran.whole else f"time is over: `zoo season run {season}` goes on"
     click.echo(f"{plural(ran.blocks, 'block')}{kind} played now, of {plural(ran.counted, 'author')}; {rest}.")
@@ -209,9 +226,10 @@ def reveal(season: str, unfinished: bool, as_json: bool) -> None:
 @command.command(epilog=EPILOG)
 @season_argument
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
-def publish(season: str, out: Path) -> None:
+@json_option
+def publish(season: str, out: Path, as_json: bool) -> None:
     """Write a season that has ended into one signed FILE; `zoo verify FILE` checks it on any machine."""
-    from zoo.commands.publish import show
+    from zoo.commands.publish import show, to_json
     from zoo.errors import UserError
     from zoo.season.place import at_home, opened
     from zoo.submission.publish import publish as write
@@ -222,7 +240,11 @@ def publish(season: str, out: Path) -> None:
             f"season {season} goes on, and its games cannot be played again without its seed; reveal it first"
         )
     with at_home(found) as store:
-        show(write(out, store, [found.venue.identity]))
+        done = write(out, store, [found.venue.identity])
+    if as_json:
+        click.echo(json.dumps(to_json(done), indent=1))
+        return
+    show(done)
     click.echo(f"Check it on another machine: `zoo verify {out.name}`.")
 
 

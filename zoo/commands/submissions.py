@@ -30,18 +30,13 @@ def command(arena: str | None, as_json: bool) -> None:
     from leaderboard.views.submissions import versions
     from zoo import home
     from zoo.commands.leaderboard import identities
-    from zoo.submission.screen import submissions_screen
+    from zoo.submission.screen import submissions_screen, to_json
 
     with home.read_records() as store:
         chosen = set(identities(store.arenas(), arena)) if arena else None
         known = [v for v in versions(store.submissions()) if chosen is None or v.record.arena in chosen]
     if as_json:
-        rows = [
-            {"label": v.label, "state": v.state, "why": v.why, "digest": v.record.id, "entrant": v.record.entrant}
-            | {"arena": v.record.arena, "created": v.record.created, "details": dict(v.record.details)}
-            for v in known
-        ]
-        click.echo(json.dumps(rows, indent=1))
+        click.echo(json.dumps([to_json(version) for version in known], indent=1))
     elif known:
         Console().print(submissions_screen(known))
     else:

@@ -56,8 +56,14 @@ def command(
     MATCH is the id that `zoo match` printed, or its beginning; or a file of `zoo publish`, whose signature, hashes and
     boards are checked, and of whose blocks a sample is played again.
     """
+    import string
+
     from zoo.errors import UserError
 
+    if not set(key) <= set(string.hexdigits):
+        raise UserError(
+            f"--key {key} is no fingerprint: type it as `zoo publish` printed it, digits and letters a to f"
+        )
     if certificate is not None:
         _certificate(certificate, as_json)
     elif match is not None and Path(match).is_file():
@@ -159,7 +165,7 @@ def _bundle(path: Path, everything: bool, hashes: bool, key: str, workers: int, 
         # drawn by chance: who publishes must not know which blocks will be looked at
         count = 0 if hashes else None if everything else Sample.count
         sample = Sample(count, secrets.randbits(32), workers, progress.update)
-        done = recheck(path, sample, key)
+        done = recheck(path, sample, key.lower())
     if as_json:
         click.echo(json.dumps(asdict(done), indent=1))
     else:

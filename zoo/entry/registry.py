@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.entry import submitted
 from zoo.entry.settings import argument_fields, canonical, config_fields, read
-from zoo.errors import UserError, broke, nearest
+from zoo.errors import UserError, broke, nearest, nearest_class
 from zoo.sandbox.levels import isolation, refusal
 from zoo.sandbox.source import Source
 
@@ -112,8 +112,8 @@ class ArenaEntry:
         fields = argument_fields(self.factory)
         changed = {n: v for n, v in self.settings.items() if n not in fields or v != fields[n].default}
         wrapped = {"wrap": list(self.fixed["wrap"])} if "wrap" in self.fixed else {}
-        package = getattr(arena, "package", "")
-        inside = ",".join(part for part in (canonical({**changed, **wrapped}), self.key, package) if part)
+        parts = canonical({**changed, **wrapped}), self.key, getattr(arena, "package", "")
+        inside = ",".join(part for part in parts if part)
         return f"{arena.spec.name}({inside})" if inside else arena.spec.name
 
 
@@ -230,7 +230,7 @@ def kind_of(text: str) -> Literal["agent", "arena"]:
     if text in arenas or text.partition(":")[0] in FOREIGN:
         return "arena"
     if ":" not in text:
-        raise UserError(f"unknown agent or arena {text!r}; {nearest(text, [*agents, *arenas])}")
+        raise UserError(f"unknown agent or arena {text!r}; {nearest_class(text, [*agents, *arenas])}")
     source = _stranger(text)
     if source is not None and isolation() != "trusted":
         return "agent" if not _is_function(source) and _imports_as_agent(text) else "arena"
@@ -315,8 +315,7 @@ def library(scheme: str) -> Any:
 
 
 def _of_library(text: str) -> bool:
-    scheme, colon, _ = text.partition(":")
-    return bool(colon) and scheme in LIBRARIES
+    return ":" in text and text.partition(":")[0] in LIBRARIES
 
 
 def _load_foreign_agent(text: str) -> tuple[Any, str]:
@@ -354,8 +353,8 @@ def _load(text: str, group: str) -> tuple[Any, str]:
         with _importing(f"{point.name} ({point.value})"):
             return point.load(), ""
     if ":" not in text:
-        hint = f"name its class, too: {text}:CLASS" if text.endswith(".py") else nearest(text, names(group))
-        raise UserError(f"unknown {group.removeprefix('zoo.').rstrip('s')} {text!r}; {hint}")
+        kind = group.removeprefix("zoo.").rstrip("s")
+        raise UserError(f"unknown {kind} {text!r}; {nearest_class(text, names(group))}")
     place, _, attribute = text.rpartition(":")
     if place.endswith(".py"):
         module, digest = _load_file(place)

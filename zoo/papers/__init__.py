@@ -36,7 +36,7 @@ def load(name: str) -> Figure:
         UserError: there is none.
     """
     if name not in NAMES:
-        raise UserError(f"there is nothing called {name!r} to reproduce; {nearest(name, NAMES)}; see --list")
+        raise UserError(f"there is nothing called {name!r} to reproduce (see --list); {nearest(name, NAMES)}")
     module = _ELSEWHERE.get(name, name).replace("-", ".", 1).replace("-", "_")
     figure: Figure = importlib.import_module(f"zoo.papers.{module}").FIGURE
     return figure

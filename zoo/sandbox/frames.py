@@ -16,8 +16,10 @@ import os
 import select
 import struct
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import msgpack
@@ -46,6 +48,9 @@ NUMPY_CODES: dict[np.dtype[Any], int] = {kind: code for code, (kind, _) in enume
 _AXES = 8
 _LENGTH = struct.Struct("<I")
 AT_ONCE = 1 << 16  # bytes that a pipe holds
+_AWAKE = 50e-6  # seconds to wait without sleeping
+_RAREST = 255
+_clock = time.perf_counter
 _QUICK = 20  # milliseconds to wait before anybody looks at a clock
 
 
@@ -91,10 +96,18 @@ def unpack_own(body: bytes | memoryview) -> Any:
 
 def content_of(tensor: Tensor) -> bytes:
     """The bytes of a tensor."""
+    content: bytes
     if tensor.is_cpu and tensor.is_contiguous():
-        return ctypes.string_at(tensor.data_ptr(), tensor.nbytes)
-    content: bytes = tensor.numpy(force=True).tobytes()
+        content = _room(tensor.nbytes).from_address(tensor.data_ptr()).raw
+    else:
+        content = tensor.numpy(force=True).tobytes()
     return content
+
+
+@lru_cache(maxsize=64)
+def _room(size: int) -> Any:
+    """The type of so many bytes somewhere in memory: the quickest way that Python has to copy them."""
+    return ctypes.c_char * size
 
 
 def as_data(tensor: Tensor) -> list[Any]:
@@ -144,7 +157,8 @@ def like(tensor: Tensor, content: bytes) -> Tensor:
     It lies where torch puts its tensors, as some kernels round by that.
     """
     fresh = torch.empty_like(tensor)
-    ctypes.memmove(fresh.data_ptr(), content, len(content))
+    if content:  # what is empty lies nowhere
+        _room(len(content)).from_address(fresh.data_ptr()).raw = content
     return fresh
 
 
@@ -197,6 +211,33 @@ def write_exactly(fd: int, body: bytes) -> None:
         written += os.write(fd, memoryview(frame)[written:])
 
 
+class Awake:
+    """A short wait without sleeping, at either end of a pipe.
+
+    Where both ends have a core of their own, it takes a few microseconds to see an answer and tens to be woken by it.
+    Where they share one, the other end cannot work meanwhile; so each wait in vain makes the next ones rarer.
+    """
+
+    def __init__(self, fd: int) -> None:
+        readable = select.poll()
+        readable.register(fd, select.POLLIN)
+        self._readable = readable.poll
+        self._pause = self._left = 0  # waits that are left out after one in vain, and how many of them are still due
+
+    def wait(self) -> bool:
+        """Whether there is something to read; False also where it was not worth a look."""
+        if self._left:
+            self._left -= 1
+            return False
+        end = _clock() + _AWAKE
+        while not self._readable(0):
+            if _clock() > end:
+                self._left = self._pause = min(2 * self._pause + 1, _RAREST)
+                return False
+        self._pause //= 2
+        return True
+
+
 class Line:
     """The referee's ends of the two pipes to an agent's process; it never waits longer than it is told.
 
@@ -211,6 +252,7 @@ class Line:
         os.set_blocking(outward, False)
         self._readable, self._writable = select.poll(), select.poll()
         self._readable.register(inward, select.POLLIN)
+        self._awake = Awake(inward)
         self._writable.register(outward, select.POLLOUT)
 
     def close(self) -> None:
@@ -251,7 +293,7 @@ class Line:
             Ended: the other side is gone.
         """
         most = min(AT_ONCE, limit + 5)  # one more than is due shows that there is more
-        start = self._take(most) if self._readable.poll(_QUICK) else self._read(most, patience)
+        start = self._take(most) if self._awake.wait() or self._readable.poll(_QUICK) else self._read(most, patience)
         while len(start) < 4:
             start += self._read(AT_ONCE, patience)
         (length,) = _LENGTH.unpack_from(start)

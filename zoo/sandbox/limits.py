@@ -9,6 +9,8 @@ from pathlib import Path
 
 #: The highest of the kernel's ranks by which it ends processes where memory runs out.
 _FIRST_TO_GO = b"1000"
+#: Seconds between the signal that says that CPU time is used up, by which the end is known, and the one that ends all.
+_LAST_WORDS = 5
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Limits:
         self._set(resource.RLIMIT_FSIZE, self.file_bytes)
         self._set(resource.RLIMIT_NOFILE, self.open_files)
         self._set(resource.RLIMIT_STACK, self.stack_bytes)
-        self._set(resource.RLIMIT_CPU, self.cpu_seconds)
+        self._set(resource.RLIMIT_CPU, self.cpu_seconds, _LAST_WORDS)
         self._set(resource.RLIMIT_NPROC, threads)
         self._set(resource.RLIMIT_MEMLOCK, 0)
         for name in ("RLIMIT_MSGQUEUE", "RLIMIT_RTPRIO", "RLIMIT_NICE", "RLIMIT_SIGPENDING"):
@@ -53,13 +55,13 @@ class Limits:
             _write("/proc/self/oom_score_adj", _FIRST_TO_GO)
 
     @staticmethod
-    def _set(kind: int, value: int) -> None:
-        """Lower a limit to `value`, or leave it where it is lower already."""
+    def _set(kind: int, value: int, beyond: int = 0) -> None:
+        """Lower a limit to `value`, or leave it where it is lower already; the hard one lies `beyond` it."""
         import resource
 
         _, hard = resource.getrlimit(kind)
-        limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (limit, limit))
+        most = value + beyond if hard == resource.RLIM_INFINITY else min(value + beyond, hard)
+        resource.setrlimit(kind, (min(value, most), most))
 
 
 def threads_of(user: int) -> int:

@@ -191,7 +191,7 @@ class Remote(Agent):
         state = None if joint.state is None else as_data(joint.state)
         asked = (seats, state, [list(context.seats), context.seed, context.update])
         (metrics,) = self._known(LEARN, *asked, limit=NOTES, allowed=self.allowances.learn, items=_ITEMS)
-        if type(metrics) is not dict or any(type(n) is not str or type(v) is not float for n, v in metrics.items()):
+        if type(metrics) is not dict or not all(_names_a_metric(n) and type(v) is float for n, v in metrics.items()):
             raise self._invalid("what it learned is told in something other than numbers by name")
         return metrics
 
@@ -280,6 +280,10 @@ class Remote(Agent):
                 f"{self.source.entry} cannot learn in a process of its own: it needs {', '.join(needed)}, which are"
                 " objects of the referee's; if you trust its code, add `--isolation trusted`"
             )
+
+
+def _names_a_metric(name: object) -> bool:
+    return type(name) is str and len(name) <= 100 and name.isprintable()
 
 
 def _moved(action: Action, device: torch.device) -> Action:

@@ -211,7 +211,7 @@ class FarEnd:
         except ZygoteGone:  # nothing was lost with it yet, so another one is started
             self._zygote = _zygote(hash_seed, copies)
             self.number, pid = self._zygote.spawn(level, [str(folder)], fds)
-        self.watch = Stopwatch(pid, self._allowances)
+        self.watch, self._ended_by_kernel = Stopwatch(pid, self._allowances), _out_of_memory()
 
     def close(self) -> None:
         """End it."""
@@ -289,7 +289,7 @@ class FarEnd:
             try:
                 how, tail = self._zygote.ask(zygote.BURY, self.number, fault is None)
                 log = readable(tail)
-                self.dead = _obituary(how, log) if fault is None else fault
+                self.dead = _obituary(how, log, _out_of_memory() > self._ended_by_kernel) if fault is None else fault
                 self.dead.log = log
             except ZygoteGone:
                 gone = AgentFault(Status.CRASH, "the process that agents are started from has ended", retry=True)
@@ -304,8 +304,23 @@ def _forget(of: _Zygote, number: int, line: Line, watch: Stopwatch) -> None:
     of.drop(number)
 
 
-def _obituary(how: int | None, log: str) -> AgentFault:
-    """The fault of a process that ended: `how` is its exit code or minus the signal, None where it only fell silent."""
+def _out_of_memory() -> int:
+    """How many processes the kernel has ended on this machine because memory ran out; 0 where it does not tell."""
+    with suppress(OSError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+def _obituary(how: int | None, log: str, short: bool = False) -> AgentFault:
+    """The fault of a process that ended.
+
+    Args:
+        how: its exit code or minus the signal; None where it only fell silent.
+        log: what it printed last.
+        short: whether the kernel has ended a process meanwhile because memory ran out; agents' are the first to go.
+    """
     if how is None:
         return AgentFault(Status.CRASH, "it closed the pipe through which it answers")
     if how >= 0:
@@ -313,6 +328,8 @@ def _obituary(how: int | None, log: str) -> AgentFault:
     name = signal.Signals(-how).name if -how in set(signal.Signals) else f"signal {-how}"
     if how == -signal.SIGXCPU:
         return AgentFault(Status.TIMEOUT, "its process used up the CPU time that a process may have")
+    if how == -signal.SIGKILL and short:
+        return AgentFault(Status.MEMORY, "the kernel ended its process as the machine's memory ran out", retry=True)
     if how == -signal.SIGKILL:
         return AgentFault(Status.CRASH, "its process was killed (SIGKILL)", retry=True)
     if how == -signal.SIGSYS:

@@ -168,9 +168,10 @@ def serve(inward: int, outward: int, confine: Callable[[], tuple[str, ...]]) -> 
         NotConfined: it was to no avail; no stranger's code has run.
     """
     worker = _Worker(confine())
-    room = bytearray(frames.AT_ONCE)
+    room, awake = bytearray(frames.AT_ONCE), frames.Awake(inward)
     try:
         while True:
+            awake.wait()
             number, operation, *arguments = frames.unpack_own(frames.read_exactly(inward, room))
             reply = worker.answer(number, operation, arguments)
             try:

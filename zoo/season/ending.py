@@ -73,7 +73,7 @@ def checked(season: Season, store: Store, work: Work | None) -> list[Check]:
     if work is not None and not unsound:
         played = verify(store, store.matches(), everything=True, workers=work.workers, watch=work.watch)
         wrong = played.differences
-        said = f"{played.blocks:,} blocks of {played.episodes:,} episodes came out as recorded"
+        said = f"{played.blocks:,} blocks of {played.episodes:,} episodes, in each seating, came out as recorded"
         rest = f"; left out: {'; '.join(played.left_out)}" if played.left_out else ""
         found.append(Check("games", not wrong, wrong[0] if wrong else f"{said}{rest}"))
     return found

@@ -228,7 +228,7 @@ def opened(name: str) -> Season:
     """
     folder = _seasons() / name
     if not (folder / _CARD).is_file():
-        raise UserError(f"there is no season {name!r}; {nearest(name, names())}; `zoo season new` starts one")
+        raise UserError(f"there is no season {name!r} (`zoo season new` starts one); {nearest(name, names())}")
     try:
         data: dict[str, Any] = json.loads((folder / _CARD).read_text())
         card = Opening(**{**data, "known": tuple(data["known"]), "secret": tuple(data["secret"])})

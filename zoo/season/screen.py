@@ -22,7 +22,8 @@ def board_screen(board: Standings) -> RenderableType:
     entered = "1 entry" if board.entered == 1 else f"{board.entered:,} entries"
     counts = (
         f"{plural(board.authors, 'author')} with {entered}; of each author the latest entry before the deadline counts."
-        f" {plural(board.blocks, 'block')} of {plural(board.games, 'game')}; entries play on the season's secret seed."
+        f" {plural(board.blocks, 'block')} of {plural(board.games, 'game')}, which are episodes in each seating;"
+        " entries play on the season's secret seed."
     )
     parts: list[RenderableType] = [title, Text(), _sheet(board)]
     parts += [Text(), Text(board.rule, "dim"), Text(counts, "dim")]

@@ -27,6 +27,9 @@ from zoo.season.games import counting
 from zoo.season.marks import Mark, marks
 from zoo.season.place import Season, in_words
 
+#: What places are made of where no rating decides; the board of a season has no column of mu to explain.
+_RULE = "Ranked by own return per episode over the partners, known and hidden, by their weights in the panel."
+
 
 @dataclass(frozen=True)
 class SeasonLine:
@@ -115,7 +118,7 @@ def standings(season: Season, store: Store, now: datetime) -> Standings:
     return Standings(
         season=season.name,
         arena=venue.identity,
-        rule=board.rule,
+        rule=board.rule if is_head_to_head(arena) else _RULE,
         quantity="mu" if is_head_to_head(arena) else "own return",
         length=board.length,
         state=_state(season, now),

@@ -31,7 +31,7 @@ def version_of(store: Store, text: str) -> Version:
     version = named(store.submissions(), text)
     if version is None:
         known = [version.label for version in versions(store.submissions())]
-        raise UserError(f"no submission {text!r}; {nearest(text, known)}; `zoo submissions` lists them")
+        raise UserError(f"no submission {text!r} (`zoo submissions` lists them); {nearest(text, known)}")
     return version
 
 
@@ -78,6 +78,12 @@ def _files(store: Store, text: str, arena: str) -> Files:
         return read_shelf(kept(version).folder)
     name = split(text.partition("@")[0] or text)[0]
     if name not in names(AGENTS):
+        place = text.partition("@")[0].partition(":")[0]
+        if not Path(text).exists() and not Path(place).exists():
+            near = nearest(text, [version.label for version in versions(store.submissions())])
+            hint = f"; {near}" if near.startswith("did") else ""
+            listed = "`zoo submissions` lists the submissions"
+            raise UserError(f"there is no submission, agent, file or folder {text!r} ({listed}){hint}")
         return open_submission(text, Asked(arena=arena)).kept
     if not arena and "@" not in text:
         raise UserError(f"{name} has a checkpoint for each arena: add --arena ARENA")

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.errors import nearest
-from zoo.submission.names import MANIFEST
+from zoo.submission.names import MANIFEST, check_name
 from zoo.submission.refusal import Refused, line_of, shown
 
 _LARGEST = 1 << 16  # bytes
@@ -126,14 +126,23 @@ def _is_text(most: int, example: str) -> Callable[[Any], Fault]:
 
 def _entry(value: Any) -> Fault:
     if isinstance(value, str) and len(value) <= 200 and _ENTRY.fullmatch(value):
-        return None
+        return _path(value.rpartition(":")[0])
     return "does not say which class of which file plays", 'write entry = "agent.py:MyAgent"'
 
 
 def _weights(value: Any) -> Fault:
     if isinstance(value, str) and len(value) <= 120 and value.isprintable() and value.endswith(".safetensors"):
-        return None
+        return _path(value)
     return "is not the name of a safetensors file", 'write weights = "weights.safetensors"'
+
+
+def _path(name: str) -> Fault:
+    """What is wrong with a file's name, if anything, by the rules for files."""
+    try:
+        check_name(name)
+    except Refused as error:
+        return f"names {shown(name)}, but {error.what}", error.cure
+    return None
 
 
 def _config(value: Any) -> Fault:
@@ -154,8 +163,12 @@ def _plain(value: Any) -> bool:
     return isinstance(value, int) and abs(value) < 1 << 63
 
 
+def _is_seat(name: str) -> bool:
+    return 0 < len(name) <= 100 and name.isprintable()
+
+
 def _seats(value: Any) -> Fault:
-    texts = isinstance(value, list) and all(isinstance(seat, str) and seat.isprintable() for seat in value)
+    texts = isinstance(value, list) and all(isinstance(seat, str) and _is_seat(seat) for seat in value)
     if texts and 0 < len(set(value)) == len(value) <= 100:
         return None
     return "is no list of different seats", 'write seats = ["row", "column"], or leave it out'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from zoo.matches.match import public_board
 from zoo.matches.panel import panel_of
 from zoo.matches.plan import MatchPlan, Work, ordered, play, run
 from zoo.play import luck
+from zoo.work.progress import Reading
 
 _MOST = 8  # times the arena's usual number of episodes
 _RIVALS = 4  # submissions met where there is no panel
@@ -101,7 +102,9 @@ def place(venue: Venue, store: Store, text: str, until: Until, work: Work) -> Pl
         (store.next_episode(venue.identity, (venue.id(a), venue.id(b)), "play", seed) for a, b in pairs), default=0
     )
     ended = "no more episodes are played in a placement"
-    for end in range(max(size, had), max(_MOST * venue.spec.episodes, had) + size, size):
+    ends = range(max(size, had), max(_MOST * venue.spec.episodes, had) + size, size)
+    work = _onward(work, MatchPlan(venue, (who,), panel, pairs, seed, 0, ends[-1]), store)
+    for end in ends:
         plan = MatchPlan(venue, (who,), panel, pairs, seed, 0, end)
         seconds = sum(play(plan, store, work))
         spent += seconds
@@ -124,6 +127,22 @@ def place(venue: Venue, store: Store, text: str, until: Until, work: Work) -> Pl
     one = lengths.pop() if len(lengths) == 1 else None
     met = _encounters(plan, blocks, store, who.id)
     return Placed(plan.match_id, end, one, spent, ended, met, board, rows)
+
+
+def _onward(work: Work, most: MatchPlan, store: Store) -> Work:
+    """The same, with rounds that are shown as one piece of work: `most` is the last of them, of which few get there."""
+    total = len(most.tasks) - len(store.has_blocks(most.tasks))
+    before = last = 0
+
+    def watch(name: str, reading: Reading) -> None:
+        nonlocal before, last
+        if reading.done < last:  # the next round begins
+            before, last = before + last, 0
+        last = reading.done
+        done = before + last
+        work.watch(name, Reading(done, max(total, done)))
+
+    return replace(work, watch=watch)
 
 
 def rivals(venue: Venue, store: Store, text: str) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -80,6 +82,21 @@ def _rows(rows: Sequence[Row], own: Row) -> Sheet:
     return Sheet(
         [Column("# [95 %]", intervals(ranks, 0), front=True), labels("entrant", names), figures("mu [95 %]", mus)]
     )
+
+
+def to_json(version: Version) -> dict[str, Any]:
+    """A version as plain data for `--json`."""
+    record = version.record
+    names = {"label": version.label, "state": version.state, "why": version.why, "digest": record.id}
+    played = {"entrant": record.entrant, "arena": record.arena, "created": record.created}
+    return names | played | {"details": dict(record.details)}
+
+
+def taken_off(version: Version, as_json: bool) -> str:
+    """What is said of a version that no longer counts."""
+    if as_json:
+        return json.dumps(to_json(version), indent=1)
+    return f"{version.label} is {version.reason}; the board of {version.record.arena} lists it apart"
 
 
 def submissions_screen(versions: Sequence[Version]) -> RenderableType:

@@ -112,6 +112,9 @@ def open_submission(text: str, asked: Asked) -> Submission:
     if not contents.files:
         raise Refused("entry", path.name, "it is empty", "`zoo new agent NAME` writes an agent to begin with")
     files = dict(contents.files)
+    if path.is_file() and path.suffix.lower() not in (".py", ".zip"):
+        cure = "submit a FILE.py, a folder, a zip, or a checkpoint's folder"
+        raise Refused("entry", path.name, "it is no agent", cure)
     declared = read_manifest(files.pop(MANIFEST)) if MANIFEST in files else None
     code = read_code(files)
     card: dict[str, Any] = {}

@@ -126,6 +126,7 @@ def test_the_board_has_places_faults_and_no_secret(played: Season) -> None:
     assert (own["ada"].met, own["ada"].wanted) == (4, 4)
     assert "hidden partner 1" in {line.name for line in board.lines}
     assert "grim" not in json.dumps(board.to_json())
+    assert "mu" not in board.rule.split()  # there is no column of it
     assert [(mark.kind, mark.who) for mark in board.marks] == [("broken", ("rae",))]
     assert "RuntimeError: oops" in board.marks[0].what
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -242,3 +243,18 @@ def test_the_page_lists_every_rule() -> None:
     page = (Path(__file__).parents[3] / "docs" / "submissions.md").read_text()
     for rule, says in RULES.items():
         assert f"| {rule} | {says} |" in page
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ('entry = "a/../../b.py:Mine"', "entry names a/../../b.py, but the name leads out of the folder"),
+        ('weights = "../w.safetensors"', "weights names ../w.safetensors, but the name leads out of the folder"),
+        ('weights = "/etc/w.safetensors"', "weights names /etc/w.safetensors, but the name is not relative"),
+        ('seats = [""]', "seats is no list of different seats"),
+    ],
+)
+def test_a_manifest_names_no_file_outside_its_folder(line: str, what: str) -> None:
+    text = f'name = "mine"\nauthor = "Ada"\narena = "ipd"\n{line}\n'
+    with pytest.raises(Refused, match=re.escape(f"zoo.toml, line 4: {what}")):
+        read_manifest(text.encode())

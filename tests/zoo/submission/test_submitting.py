@@ -122,7 +122,8 @@ def test_versions_of_a_name_and_what_becomes_of_them(zoo: Zoo, refused: Refused,
     assert board() == (["mine/3"], replaced)
     assert "withdrawn: a bug" in zoo("withdraw", "mine", "--why", "a bug").out
     assert board() == (["mine/2"], {"mine/1": "replaced by mine/2", "mine/3": "withdrawn: a bug"})
-    zoo("disqualify", "mine/2", "--why", "it was copied")
+    told = zoo("disqualify", "mine/2", "--why", "it was copied", "--json").json
+    assert (told["label"], told["state"], told["why"]) == ("mine/2", "disqualified", "it was copied")
     assert board()[0] == ["mine/1"]
     screen = zoo("leaderboard", "--arena", "ipd-v1(max_steps=4)", width=200).out
     assert "Listed apart, not ranked: mine/2 (disqualified: it was copied); mine/3 (withdrawn: a bug)." in screen
@@ -156,7 +157,8 @@ def test_export_is_the_way_back(zoo: Zoo, refused: Refused, weights: Path, monke
     small_panel()
     said = submit(zoo, "mine.zip", "--width", "1000").json
     assert (said["digest"], said["label"]) == (digest, "mine/1")
-    zoo("export", "mine/1", "again.zip")
+    told = zoo("export", "mine/1", "again.zip", "--json").json
+    assert (told["path"], told["files"]) == ("again.zip", 3)
     assert Path("again.zip").read_bytes() == Path("mine.zip").read_bytes()
     zoo("export", "lola", "house.zip", "--arena", "ipd")
     assert submit(zoo, "house.zip", "--as", "my-lola", "--dry-run").json["arena"] == "ipd-v1"
@@ -164,6 +166,11 @@ def test_export_is_the_way_back(zoo: Zoo, refused: Refused, weights: Path, monke
     zoo("export", "mine.py", "code.zip", *SHORT)
     assert submit(zoo, "code.zip", "--dry-run").json["arena"] == "ipd-v1(max_steps=4)"
     assert "add --arena" in refused("export", "lola", "x.zip")
+    said = refused("export", "gone/9", "x.zip")
+    assert "no submission, agent, file or folder 'gone/9' (`zoo submissions` lists the submissions)" in said
+    Path("notes.txt").write_text("hello")
+    assert "notes.txt: it is no agent; submit a FILE.py, a folder, a zip" in refused("submit", "notes.txt", *SHORT)
+    assert "name its class, too: mine.py:CLASS" in refused("check", "mine.py")
 
 
 @pytest.mark.parametrize(
