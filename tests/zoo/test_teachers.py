@@ -14,6 +14,7 @@ from zoo.entry.venue import ArenaChoice, Venue
 from zoo.exploit.committed import Committed
 from zoo.exploit.grid import MeetingTerms
 from zoo.exploit.lessons import Course, SearchBudget, search, timetable
+from zoo.exploit.meetings import Meetings
 from zoo.exploit.rule_game import measure_rule
 from zoo.exploit.teach_then_harvest import TeachThenHarvestConfig
 from zoo.exploit.windows import ALL, LAST, UNKNOWN, weights
@@ -90,7 +91,7 @@ def test_the_lesson_is_learned_and_the_harvest_pays() -> None:
 
 def test_a_search_finds_teachers_and_schedules_that_can_be_entered(zoo: Zoo) -> None:
     terms = MeetingTerms(rounds=4, seeds=2, seed=0, copies=1, length=1)
-    found = search(VENUE, "naive-exact", "teach-then-harvest", terms, QUICK)
+    found = search(Meetings(VENUE, "naive-exact", terms), "teach-then-harvest", QUICK)
     assert {kind.split(",")[0] for kind in found.values()} == {"best teacher", "best schedule"}
     measured = measure_rule(VENUE, "naive-exact", terms, with_grid=False, budget=QUICK)
     lines = {line.other: line for line in measured.lines}
