@@ -22,7 +22,18 @@ from zoo.play.replicas import run_replicas
 
 IPD = ArenaChoice("ipd")
 VENUE = Venue(IPD)
-QUICK = SearchBudget(lessons=4, grid_seeds=1, kept=1, times_seeds=1, generations=1, children=2, seeds=1, final_seeds=2)
+QUICK = SearchBudget(
+    lessons=4,
+    grid_seeds=1,
+    kept=1,
+    times_seeds=1,
+    generations=1,
+    children=2,
+    seeds=1,
+    final_seeds=2,
+    shapers=2,
+    shaper_steps=200,
+)
 ONCE = "teach-then-harvest,lessons=[[18,0,1,0,0.667,0]],harvest=none,loop=0"
 
 
@@ -96,6 +107,8 @@ def test_a_search_finds_teachers_and_schedules_that_can_be_entered(zoo: Zoo) -> 
     measured = measure_rule(VENUE, "naive-exact", terms, with_grid=False, budget=QUICK)
     lines = {line.other: line for line in measured.lines}
     assert found.keys() <= lines.keys()
+    kinds_met = [line.kind for line in measured.lines]
+    assert kinds_met.count("learned shaper 1") == kinds_met.count("learned shaper 2") == 1
     kinds = ("incentive_to_deviate", "gain_all_updates", "gain_unknown_horizon")
     assert all(measured.figures[kind].other in lines for kind in kinds)
     text = next(iter(found))
