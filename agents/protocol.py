@@ -170,6 +170,7 @@ class Agent(Policy):
         learns: False for scripted agents.
         replicated: True where `make(..., replicas=R)` gives R learners that know nothing of each other.
         departed: fields that have left `Config` and their old defaults, which stay in the entrant's identity.
+        arrived: fields that joined `Config` when records existed; at their defaults they are not in the identity.
 
     Subclasses write `build`, which makes their tables, networks and optimisers.
     """
@@ -182,6 +183,7 @@ class Agent(Policy):
     learns: ClassVar[bool] = False
     replicated: ClassVar[bool] = False
     departed: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    arrived: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self, spec: ArenaSpec, seats: tuple[str, ...], config: Any, seed: int, device: str = "cpu", replicas: int = 1
@@ -252,10 +254,10 @@ class Agent(Policy):
 
 
 def load_exactly(mine: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
-    """Copy `given` into the tensors of `mine` in place.
+    """Copy `given` into the tensors of `mine` in place, which may be views of one another.
 
     Raises:
-        ValueError: a name is missing or too many, or a shape differs.
+        ValueError: a name is missing or too many, a shape differs, or tensors that are one here are several there.
     """
     if mine.keys() != given.keys():
         missing, extra = sorted(mine.keys() - given.keys()), sorted(given.keys() - mine.keys())
@@ -268,6 +270,11 @@ def load_exactly(mine: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Non
     with torch.no_grad():
         for name, tensor in mine.items():
             tensor.copy_(given[name])
+        for name, tensor in mine.items():
+            if not torch.equal(tensor.nan_to_num(), given[name].to(tensor).nan_to_num()):
+                raise ValueError(
+                    f"weights do not fit this agent: its seats share {name.rpartition('/')[2]}, these do not"
+                )
 
 
 def missing_words(agent: type[Agent], offers: frozenset[str], *, learning: bool = False) -> list[str]:

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from agents.protocol import JointTrajectory, Memory, Policy, Trajectory
-from arenas.protocol import Action, Arena, TimeStep, TimeSteps
+from arenas.protocol import Action, Arena, Lazy, TimeStep, TimeSteps
 
 
 def stack_timesteps(steps: Sequence[TimeStep]) -> TimeStep:
     """T time steps as one whose leaves carry a leading T."""
     columns = list(zip(*steps, strict=True))[:-1]
     leaves: list[Any] = [torch.stack(leaf) if isinstance(leaf[0], Tensor) else leaf[0] for leaf in columns]
-    common = {group: torch.stack([step.common[group] for step in steps]) for group in steps[0].common}
+    common = Lazy(tuple(steps[0].common), lambda group: torch.stack([step.common[group] for step in steps]))
     return TimeStep._make([*leaves, common])
 
 

@@ -16,7 +16,7 @@ and as well as they can elsewhere. A pair that acts on what it knows in common a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +67,7 @@ class CommonKnowledge(FiniteGame):
         )
         self._pays = 0.2 * torch.tensor([A, B], dtype=torch.float32, device=self.device).flatten(1)
         self._eye = torch.eye(_SITUATIONS, device=self.device)
-        self._in_common = torch.eye(3, device=self.device)[_COMMON.to(self.device)]
+        self.common = {PAIR: torch.eye(3, device=self.device)[_COMMON.to(self.device)]}
         self.tabulate(spec, _SITUATIONS)
 
     def _views(self, position: Tensor) -> Tensor:
@@ -90,9 +90,6 @@ class CommonKnowledge(FiniteGame):
 
     def _look(self) -> tuple[Sequence[Tensor], Tensor]:
         return self._view(self._position).unbind(1), self._eye[self._position]
-
-    def _known(self) -> Mapping[str, Tensor]:
-        return {PAIR: self._in_common[self._position]}
 
     def _chain(self) -> Chain:
         p, n = self.settings.p, _SITUATIONS * self._joint

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -31,6 +31,7 @@ WORDS: Mapping[str, str] = {
     "joint": "learners see what the other seats saw and did (--sight actions or policies)",
     "policies": "learners see the other seats' policies (--sight policies)",
     "matrix": "an iterated two-player matrix game whose observation is the last joint action",
+    "skirmish": "a battle of two teams of units; observations and actions are laid out as SMAC's",
     "coin": "a coin game: channels (own agent, other agent, own coin, other coin) on a torus",
     "particle": "a particle world: observations and actions are those of mpe2's scenario of that name",
     "spread": "the particle world of cooperative navigation",
@@ -115,6 +116,32 @@ class ArenaSpec:
         return tuple((teams if len(sides) > 1 and len(teams) > 1 and whole else sides).values())
 
 
+class Lazy(Mapping[str, Tensor]):
+    """A mapping whose values are made when they are asked for, once: for what most players never look at.
+
+    Args:
+        keys: the keys, in order.
+        make: gives the value of a key; what it reads must not change.
+    """
+
+    def __init__(self, keys: tuple[str, ...], make: Callable[[str], Tensor]) -> None:
+        self._keys, self._make = keys, make
+        self._made: dict[str, Tensor] = {}
+
+    def __getitem__(self, key: str) -> Tensor:
+        if key not in self._made:
+            if key not in self._keys:
+                raise KeyError(key)
+            self._made[key] = self._make(key)
+        return self._made[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
 class TimeStep(NamedTuple):
     """What one seat sees and gets. Shapes are for one moment; a trajectory carries T + 1 of them stacked in front.
 
@@ -139,7 +166,7 @@ class TimeStep(NamedTuple):
         """The same with every tensor changed alike; what is None stays so."""
         own = {name: leaf for name, leaf in self._asdict().items() if name != "common"}
         changed: Any = {name: None if leaf is None else change(leaf) for name, leaf in own.items()}
-        return TimeStep(**changed, common={group: change(known) for group, known in self.common.items()})
+        return TimeStep(**changed, common=Lazy(tuple(self.common), lambda group: change(self.common[group])))
 
 
 class Action(NamedTuple):

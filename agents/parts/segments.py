@@ -1,6 +1,7 @@
 """The segments of several seats side by side, so that the networks of a team read them together.
 
-Shapes: T steps, N seats, B copies, O and A the widest seat's observation and number of actions.
+Shapes: T steps, N seats, B copies, O and A the widest seat's observation and number of actions, S global state, H what
+a recurrent policy remembers.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from agents.parts.policies.recurrent import HIDDEN
+from agents.parts.recurrent import recurrent, unrolled
 from agents.parts.team import apply, padded
 from agents.protocol import JointTrajectory, Parameters, playing
 from arenas.protocol import TimeStep
@@ -26,6 +29,8 @@ class Segment(NamedTuple):
     timesteps: TimeStep  # leaves [T + 1, N, B(, O)]: flat observations, and no masks, messages or common knowledge
     legal: Tensor  # bool [T + 1, N, B, A]
     actions: Tensor  # long [T, N, B]
+    state: Tensor | None = None  # float32 [T + 1, B, S], where the arena shows it
+    hidden: Tensor | None = None  # float32 [N, B, H], what was remembered before the first time step, where anything
 
     @property
     def counted(self) -> Tensor:
@@ -35,7 +40,9 @@ class Segment(NamedTuple):
     def copies(self, which: slice) -> Segment:
         """The segment of some copies."""
         cut = self.timesteps.each(lambda leaf: leaf[:, :, which])
-        return Segment(cut, self.legal[:, :, which], self.actions[:, :, which])
+        state = None if self.state is None else self.state[:, which]
+        hidden = None if self.hidden is None else self.hidden[:, which]
+        return Segment(cut, self.legal[:, :, which], self.actions[:, :, which], state, hidden)
 
     def parts(self, count: int) -> Iterator[Segment]:
         """The copies in `count` parts that follow one another, or one by one where there are fewer."""
@@ -51,11 +58,21 @@ def together(joint: JointTrajectory, seats: Sequence[str]) -> Segment:
     observation = padded([t.observation.flatten(2) for t in steps_of], dim=1)
     steps = TimeStep._make([observation, None, *(torch.stack(leaf, dim=1) for leaf in leaves), *_NOTHING])
     legal = padded([t.action_mask for t in steps_of if t.action_mask is not None], dim=1)
-    return Segment(steps, legal, torch.stack([joint.seats[seat].actions.value for seat in seats], dim=1))
+    memories = [joint.seats[seat].memory or {} for seat in seats]
+    hidden = torch.stack([memory[HIDDEN] for memory in memories]) if all(HIDDEN in m for m in memories) else None
+    actions = torch.stack([joint.seats[seat].actions.value for seat in seats], dim=1)
+    return Segment(steps, legal, actions, joint.state, hidden)
 
 
-def across(parameters: Parameters, x: Tensor) -> Tensor:
-    """The networks of a team on what their seats saw: [T, N, B, in] -> [T, N, B, out]."""
+def across(parameters: Parameters, x: Tensor, segment: Segment | None = None) -> Tensor:
+    """The networks of a team on what their seats saw: [T, N, B, in] -> [T, N, B, out].
+
+    Recurrent ones need the `segment`, which says where episodes begin and what was remembered before: `x` is of its
+    first T time steps.
+    """
     steps, seats, copies, _ = x.shape
+    if recurrent(parameters):
+        assert segment is not None and segment.hidden is not None
+        return unrolled(parameters, x, segment.hidden, segment.timesteps.first[:steps])[0]
     out = apply(parameters, x.movedim(1, 0).flatten(1, 2))
     return out.view(seats, steps, copies, -1).movedim(1, 0)

@@ -3,6 +3,12 @@
 Seats may see and do things of different width. Their weights are stacked [N, in, out], padded with zeros to the widest,
 so that one batched product serves all seats; a seat's own weights are a view of the stack, and that is what acts, is
 stored and is shown to peers. Inputs of the padding are 0, so its weights never learn; outputs of it are masked.
+
+Seats that share parameters have one network [1, in, out] with the seat's number as a further one-hot input. What that
+input adds to the first layer is a bias of the seat's own, `b0` [N, 1, out], so that a seat's view is again a network by
+itself, which plays without knowing its number.
+
+A recurrent network has a layer with ReLU, a GRU, and a linear layer (see `agents.parts.recurrent`).
 """
 
 from __future__ import annotations
@@ -17,6 +23,7 @@ from torch import Tensor
 from agents.parts.gradients import gradient
 from agents.parts.networks import mlp_parameters
 from agents.parts.optimizers import Adam
+from agents.parts.recurrent import GRU, gru_parameters
 from agents.protocol import Parameters
 
 
@@ -28,10 +35,13 @@ class Team:
         widest: of every layer the width to which the stack is filled up, at least the widest seat's; by default that.
         seeds: of every seat the luck of its first weights.
         last_scale: gain of the last layer, see `mlp_parameters`.
+        shared: one network for all seats, which is told the seat's number; its luck is the first seed's.
+        recurrent: a GRU between the two layers; sizes then hold three widths.
         device: where the weights live.
 
     Attributes:
-        parameters: `w0` [N, in, out], `b0` [N, 1, out], ...; to be changed in place only.
+        parameters: `w0` [N, in, out], `b0` [N, 1, out], ...; to be changed in place only. Where they are shared, all
+            but `b0` have a leading 1.
     """
 
     def __init__(
@@ -41,25 +51,40 @@ class Team:
         *,
         widest: Sequence[int] | None = None,
         last_scale: float = 1.0,
+        shared: bool = False,
+        recurrent: bool = False,
         device: str = "cpu",
     ) -> None:
-        self.sizes = [tuple(s) for s in sizes]
+        self.sizes, self.shared = [tuple(s) for s in sizes], shared
         widest = [max(widths) for widths in zip(*self.sizes, strict=True)] if widest is None else widest
-        self.parameters: Parameters = {}
-        for layer, (wide, narrow) in enumerate(itertools.pairwise(widest)):
-            self.parameters[f"w{layer}"] = torch.zeros(len(sizes), wide, narrow, device=device)
-            self.parameters[f"b{layer}"] = torch.zeros(len(sizes), 1, narrow, device=device)
-        for number, (widths, seed) in enumerate(zip(self.sizes, seeds, strict=True)):
-            first = mlp_parameters(widths, seed=seed, last_scale=last_scale, device=device)
-            for name, weight in self.of(number).items():
-                weight.copy_(first[name])
+        if shared:
+            wide = widest[0]
+            self.parameters = mlp_parameters(
+                [wide + len(sizes), *widest[1:]], seed=seeds[0], last_scale=last_scale, device=device
+            )
+            # the rows of the one-hot input are what each seat's number adds, so they are the seats' biases
+            weight = self.parameters["w0"]
+            self.parameters |= {"w0": weight[:, :wide].clone(), "b0": weight[0, wide:].unsqueeze(1).clone()}
+        else:
+            self.parameters = {}
+            for layer, (wide, narrow) in enumerate(itertools.pairwise(widest)):
+                self.parameters[f"w{layer}"] = torch.zeros(len(sizes), wide, narrow, device=device)
+                self.parameters[f"b{layer}"] = torch.zeros(len(sizes), 1, narrow, device=device)
+            for number, (widths, seed) in enumerate(zip(self.sizes, seeds, strict=True)):
+                first = mlp_parameters(widths, seed=seed, last_scale=last_scale, device=device)
+                for name, weight in self.of(number).items():
+                    weight.copy_(first[name])
+        if recurrent:
+            self.parameters |= gru_parameters(widest[1], seeds[:1] if shared else seeds, device)
 
     def of(self, number: int) -> Parameters:
         """The weights of one seat [1, in, out] without padding: views, which change with the stack."""
-        views: Parameters = {}
+        mine = slice(number, number + 1)
+        ours = slice(0, 1) if self.shared else mine
+        views = {name: self.parameters[name][ours] for name in GRU if name in self.parameters}
         for layer, (wide, narrow) in enumerate(itertools.pairwise(self.sizes[number])):
-            views[f"w{layer}"] = self.parameters[f"w{layer}"][number : number + 1, :wide, :narrow]
-            views[f"b{layer}"] = self.parameters[f"b{layer}"][number : number + 1, :, :narrow]
+            views[f"w{layer}"] = self.parameters[f"w{layer}"][ours, :wide, :narrow]
+            views[f"b{layer}"] = self.parameters[f"b{layer}"][ours if layer else mine, :, :narrow]
         return views
 
     def state(self, name: str) -> Parameters:
@@ -107,10 +132,16 @@ def apply(parameters: Parameters, x: Tensor) -> Tensor:
     """All networks of a stack at once: [N, B, in] -> [N, B, out], ReLU between the layers."""
     layers = len(parameters) // 2
     for layer in range(layers):
-        x = torch.baddbmm(parameters[f"b{layer}"], x, parameters[f"w{layer}"])
+        x = layer_of(parameters, layer, x)
         if layer < layers - 1:
             x = x.relu()
     return x
+
+
+def layer_of(parameters: Parameters, layer: int, x: Tensor) -> Tensor:
+    """One linear layer of a stack: [N, B, in] -> [N, B, out]; the weights may be one seat's for all."""
+    weight, bias = parameters[f"w{layer}"], parameters[f"b{layer}"]
+    return torch.baddbmm(bias, x, weight) if len(weight) == len(x) else x @ weight[0] + bias
 
 
 def padded(leaves: Sequence[Tensor], dim: int = -2) -> Tensor:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from math import prod
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 import torch
@@ -55,8 +56,13 @@ class Chain(NamedTuple):
 
 
 class FiniteGame(Drawing):
-    """Base of the games that are tables; a game's `build` calls `tabulate`."""
+    """Base of the games that are tables; a game's `build` calls `tabulate`.
 
+    Attributes:
+        common: what each group of seats knows in common at every position, float32 [S, K].
+    """
+
+    common: Mapping[str, Tensor] = MappingProxyType({})
     kept = ("position", "seed", "clock", "t", "autoreset")
 
     def tabulate(self, spec: ArenaSpec, positions: int) -> None:
@@ -101,6 +107,9 @@ class FiniteGame(Drawing):
     def _look(self) -> tuple[Sequence[Tensor], Tensor]:
         views = self._view(self._position).unbind(1)
         return views, views[0].flatten(1)
+
+    def _known(self) -> Mapping[str, Tensor]:
+        return {group: known[self._position] for group, known in self.common.items()}
 
     def twin(self, batch_size: int) -> Self:
         """A fresh game of `batch_size` copies under the same rules; the tables, which nobody writes to, are shared."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import arenas.foreign.face
 from arenas.foreign.face import ArenaEnv
 from tests.contract import broken_arenas
 from zoo.check import ARENA_LAWS, Failed, Finding, NotApplicable, check_arena
-from zoo.entry.registry import ARENAS, names
+from zoo.check.rules import strangers, watch
+from zoo.entry.registry import ARENAS, load_arena, names
 
 HERE = Path(__file__).parent
 BROKEN = [name for name, found in vars(broken_arenas).items() if hasattr(found, "LAW")]
@@ -79,3 +81,16 @@ class Forgetful(ArenaEnv):
 def test_a_broken_face_is_caught(face: type[ArenaEnv], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arenas.foreign.face, "ArenaEnv", face)
     assert [f.number for f in check_arena("ipd") if isinstance(f.verdict, Failed)] == ["4"]
+
+
+def test_watching_many_copies_keeps_no_moment() -> None:
+    arena = load_arena("skirmish", ["limit=9"]).make(4)
+    moments = watch(arena, 1, strangers(arena))
+    old = [weakref.ref(next(moments)["marine_0"].observation) for _ in range(9)]
+    assert [ref() is not None for ref in old[:-2]] == [False] * 7
+
+
+@pytest.mark.parametrize("settings", [["scenario=2s3z", "opponent=team", "limit=6"], ["scenario=5m_vs_6m", "sight=0"]])
+@pytest.mark.slow
+def test_skirmish_keeps_the_laws_under_other_settings(settings: list[str]) -> None:
+    assert faults(list(check_arena("skirmish", settings))) == {}

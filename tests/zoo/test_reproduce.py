@@ -373,7 +373,16 @@ def test_runs_of_few_outcomes_are_counted() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["dice-example", "dice-baseline", "lola-ipd", "lola-imp", "lola-exploitability", "lola-coin", "dice-lookahead"],
+    [
+        "dice-example",
+        "dice-baseline",
+        "lola-ipd",
+        "lola-imp",
+        "lola-exploitability",
+        "lola-coin",
+        "dice-lookahead",
+        "mackrl-matrix",
+    ],
 )
 def test_every_figure_goes_from_its_parts_to_rows_and_a_picture(name: str) -> None:
     """With so little work that the numbers mean nothing."""

@@ -6,19 +6,20 @@ import contextlib
 import io
 import itertools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from agents.parts.gradients import leaves as fresh_leaves
+from arenas.protocol import Arena
 from zoo.check.data import difference, leaves, rows
 from zoo.check.luck import scrambled
-from zoo.check.rules import ROWS, STEPS, Record, fresh, go_on, play, seeds_of, strangers
+from zoo.check.rules import ROWS, STEPS, Players, Record, fresh, go_on, play, seeds_of, strangers, watch
 from zoo.check.stranger import Stranger
 from zoo.check.telling import wrong_clock, wrong_record, wrong_spec
 from zoo.check.verdict import Faults, NotApplicable, one_line
@@ -152,36 +153,53 @@ def _changes_places(venue: Venue, one: str, two: str) -> Iterator[str]:
     """What a player earns or sees otherwise in seat `two` than in seat `one`."""
     with fresh(venue, MANY) as arena:
         rest = strangers(arena, seed=3)
-        p, q = (Stranger(arena.spec, one, seed, device=arena.device) for seed in (1, 2))
-        steps = arena.spec.max_steps
-        here = play(arena, 5, steps, players={**rest, one: p, two: q}, autoreset=False, until_over=True)
-        there = play(arena, 6, steps, players={**rest, one: q, two: p}, autoreset=False, until_over=True)
+        p, q = (Stranger(arena.spec, seat, seed, device=arena.device) for seat, seed in ((one, 1), (one, 2)))
+        here = _means(arena, 5, {**rest, one: p, two: q}, (one, two))
+        there = _means(arena, 6, {**rest, one: q, two: p}, (one, two))
     for mine, others in ((one, two), (two, one)):
-        a, b = here.returns()[mine], there.returns()[others]
-        if _apart(a, b) > SIGMAS:
+        (earned, *saw), (earns, *sees) = here[mine], there[others]
+        if _apart([earned], [earns]) > SIGMAS:
             yield (
-                f"a player earns {a.mean():.3f} in seat {mine}, and {b.mean():.3f} in seat {others} after changing"
-                f" places with its partner ({MANY} episodes): make the rules symmetric, or give each seat its own side"
+                f"a player earns {float(earned.mean):.3f} in seat {mine}, and {float(earns.mean):.3f} in seat {others}"
+                f" after changing places with its partner ({MANY} episodes): make the rules symmetric, or give each"
+                " seat its own side"
             )
-        if _apart(_sights(here, mine), _sights(there, others)) > SIGHT_SIGMAS:
+        if _apart(saw, sees) > SIGHT_SIGMAS:
             yield (
                 f"a player sees other things in seat {mine} than in seat {others}: make observations egocentric"
                 " (mine, then yours), or give each seat its own side"
             )
 
 
-def _sights(record: Record, seat: str) -> Tensor:
-    """All that a seat saw, float64 [B, T * O]; rows whose episode is over see nothing."""
-    return torch.cat(
-        [(m[seat].observation.flatten(1) * ~m[seat].last.unsqueeze(1)).double() for m in record.moments], dim=1
+class _Mean(NamedTuple):
+    """Means over rows and the squares of their standard errors, float64 [D] each."""
+
+    mean: Tensor
+    square: Tensor
+
+    @classmethod
+    def of(cls, rows: Tensor) -> _Mean:
+        return cls(rows.mean(0), rows.var(0) / len(rows))
+
+
+def _means(arena: Arena, seed: int, players: Players, seats: Sequence[str]) -> dict[str, list[_Mean]]:
+    """Seat -> its mean return, and then what it sees on average at each moment; whose episode is over sees nothing."""
+    returns = {seat: torch.zeros(arena.batch_size, dtype=torch.float64, device=arena.device) for seat in seats}
+    saw: dict[str, list[_Mean]] = {seat: [] for seat in seats}
+    for moment in watch(arena, seed, players):
+        for seat in seats:
+            step = moment[seat]
+            returns[seat] += step.reward
+            saw[seat].append(_Mean.of((step.observation.flatten(1) * ~step.last.unsqueeze(1)).double()))
+    return {seat: [_Mean.of(returns[seat].unsqueeze(1)), *saw[seat]] for seat in seats}
+
+
+def _apart(ones: Sequence[_Mean], others: Sequence[_Mean]) -> float:
+    """Largest difference between means, in standard errors; as long as both go on."""
+    return max(
+        float(((a.mean - b.mean).abs() / (a.square + b.square).sqrt().clamp_min(1e-9)).max())
+        for a, b in zip(ones, others, strict=False)
     )
-
-
-def _apart(a: Tensor, b: Tensor) -> float:
-    """Largest difference between two means over rows, in standard errors."""
-    difference = (a.mean(0) - b.mean(0)).abs()
-    error = (a.var(0) / len(a) + b.var(0) / len(b)).sqrt()
-    return float((difference / error.clamp_min(1e-9)).max())
 
 
 def snapshots_restore(venue: Venue) -> Faults:

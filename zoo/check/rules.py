@@ -6,7 +6,7 @@ Shapes: T steps, B copies.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -25,6 +25,7 @@ from zoo.errors import UserError
 
 ROWS, STEPS = 7, 13
 _LARGEST = 2**63 - 1
+_LENGTHS = ("max_steps", "limit")  # what arenas call the setting of an episode's length
 Players = Mapping[str, Policy]  # by seat
 
 
@@ -70,10 +71,30 @@ def play(
     index = list(range(arena.batch_size) if rows is None else rows)
     count = max(index) + 1
     table = strangers(arena) if players is None else players
-    luck = {seat: derive_rows(seed, count, "seat", seat)[index].to(arena.device) for seat in table}
-    seatings = {seat: Seating(seat, luck[seat], luck[seat]) for seat in table}
+    seatings = _seatings(arena, seed, table, index)
     start = begin(arena, seeds_of(seed, count)[index].to(arena.device), table, seatings, autoreset=autoreset)
     return go_on(arena, start, steps, table, until_over=until_over)
+
+
+def watch(arena: Arena, seed: int, players: Players) -> Iterator[TimeSteps]:
+    """The moments of whole episodes, one in each copy, until all are over. None is kept, so that many copies fit."""
+    seatings = _seatings(arena, seed, players, range(arena.batch_size))
+    memories = {seat: policy.begin(seatings[seat]) for seat, policy in players.items()}
+    moment, _ = arena.reset(seeds_of(seed, arena.batch_size).to(arena.device), autoreset=False)
+    yield moment
+    for _ in range(arena.spec.max_steps):
+        if all(bool(step.last.all()) for step in moment.values()):
+            break
+        actions, memories = act_all(players, moment, memories)
+        moment, _ = arena.step(actions)
+        yield moment
+
+
+def _seatings(arena: Arena, seed: int, table: Players, index: Sequence[int]) -> dict[str, Seating]:
+    """The luck of every seat in rows `index` of the seed's."""
+    count = max(index) + 1
+    luck = {seat: derive_rows(seed, count, "seat", seat)[list(index)].to(arena.device) for seat in table}
+    return {seat: Seating(seat, luck[seat], luck[seat]) for seat in table}
 
 
 def shortened(choice: ArenaChoice, length: int) -> Venue:
@@ -83,11 +104,12 @@ def shortened(choice: ArenaChoice, length: int) -> Venue:
         UserError: the arena is unknown, or refuses the settings that were given.
     """
     entry = load_arena(choice.name, list(choice.settings), choice.wrap)
-    if "max_steps" in argument_fields(entry.factory) and "max_steps" not in entry.settings:
-        try:
-            return Venue(dataclasses.replace(choice, settings=(*choice.settings, f"max_steps={length}")))
-        except UserError:
-            pass  # this game has no episodes of that length
+    for field in _LENGTHS:
+        if field in argument_fields(entry.factory) and field not in entry.settings:
+            try:
+                return Venue(dataclasses.replace(choice, settings=(*choice.settings, f"{field}={length}")))
+            except UserError:
+                pass  # this game has no episodes of that length
     return Venue(choice)
 
 

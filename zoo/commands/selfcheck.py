@@ -93,33 +93,29 @@ def sandbox(names: tuple[str, ...], quick: bool, as_json: bool) -> None:
 
     Each attack is an agent in a strictly confined process, as a stranger's would be in a match. Its targets are made
     for the purpose; an attack that succeeds harms nothing else. Root plays the attacks twice, the second time as a
-    common user. Exit code 1 says that an attack succeeded.
+    common user. Where bubblewrap is present, all of it is done again in containers (`--isolation container`). Exit code
+    1 says that an attack succeeded.
     """
     import json
-    import os
     import sys
     from dataclasses import asdict
 
     from rich.console import Console
 
-    from zoo.sandbox.attacks.run import as_common_user, attacks, attempts
+    from zoo.sandbox.attacks.run import attacks, plays
     from zoo.sandbox.attacks.screen import screen
     from zoo.work.progress import Progress, Reading
 
     kinds = attacks(names, quick)
-    root = os.geteuid() == 0
-    runs: dict[str, list[Attempt]] = {"root" if root else "user": []}
-    notes = [] if root else ["As root, this check also tries what is stopped where root runs the matches."]
+    runs: dict[str, list[Attempt]] = {}
+    notes: list[str] = []
     with Progress("attacks", Console(stderr=True)) as progress:
-        total = len(kinds) * (2 if root else 1)
-        for attempt in attempts(kinds, compare=not quick):
-            next(iter(runs.values())).append(attempt)
-            progress.update("sandbox", Reading(sum(map(len, runs.values())), total))
-        for said in as_common_user([kind.__name__ for kind in kinds], quick) if root else ():
+        for said in plays(kinds, quick):
             if isinstance(said, str):
-                notes.append(f"As a common user: not tried, {said}.")
+                notes.append(said)
             else:
-                runs.setdefault("user", []).append(said)
+                run, total, attempt = said
+                runs.setdefault(run, []).append(attempt)
                 progress.update("sandbox", Reading(sum(map(len, runs.values())), total))
     if as_json:
         plain = {user: [{**asdict(a), "stopped": a.stopped} for a in run] for user, run in runs.items()}

@@ -40,8 +40,14 @@ class Entrant:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings as identities and cards hold them: of the config, and those that have left it (`departed`)."""
-        return {**self.entry.agent.departed, **asdict(self.config)}
+        """The settings as identities and cards hold them: of the config, and those that have left it (`departed`).
+
+        Those that joined it later (`arrived`) are left out at their defaults: without them it plays as it always did.
+        """
+        agent, now = self.entry.agent, asdict(self.config)
+        usual = asdict(agent.Config()) if agent.arrived else {}
+        unchanged = {name for name in agent.arrived if now[name] == usual[name]}
+        return {**agent.departed, **{name: value for name, value in now.items() if name not in unchanged}}
 
     @cached_property
     def id(self) -> str:

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from zoo import home
-from zoo.sandbox import identity, kernel, landlock, seccomp
+from zoo.sandbox import container, identity, kernel, landlock, seccomp
 from zoo.sandbox.limits import Limits, threads_of
 
 #: Packages of this distribution that agents import, wherever they lie.
@@ -67,11 +67,9 @@ def supported(level: str) -> str | None:
         return "this kernel has no seccomp filter, or the container around hides it"
     if not landlock.version():
         return "this kernel has no Landlock (Linux 5.13 or later has), or the container around hides it"
-    if level == "container":
-        return "processes in a container of their own are not built yet, and level strict needs none"
     if identity.stuck_as_root():
         return "root may not become another user here, and nothing limits root's threads; be a common user instead"
-    return _exposed()
+    return _exposed() or (container.lacking() if level == "container" else None)
 
 
 def _exposed() -> str | None:
@@ -125,16 +123,19 @@ def confine(
     *,
     keep: Collection[int] | None = None,
     parent: int | None = None,
+    who: int | None = None,
 ) -> tuple[str, ...]:
     """Confine this process for ever.
 
     Args:
         level: `process` limits resources and, as root, becomes another user; `strict` allows no files but `readable`
-            and the libraries, no writing, no network, no processes, no other process's attention.
+            and the libraries, no writing, no network, no processes, no other process's attention; `container` also
+            hides what lies beside the first of `readable`, and is for processes that were forked in one.
         readable: folders and files of its own.
         limits: how much of the machine it may use.
         keep: the open files that it keeps; every other one is closed. None closes none.
         parent: the process that started it, with which it will end; None takes the present one.
+        who: what no other living worker has, from which root makes a user; None takes the process's own number.
 
     Returns:
         The mechanisms in force, such as "landlock-abi7", "seccomp", "rlimits", "uid 1879049999".
@@ -149,8 +150,12 @@ def confine(
             _check()
         if keep is not None:
             _close_all_but(keep)
+        if level == "container":
+            readable = [container.enter(readable[0]), *readable[1:]]
         ruleset = _ruleset(readable) if strict else None
-        done = _lower(limits, readable) if sys.platform == "linux" else _limit(limits)
+        done = (
+            _lower(limits, readable, os.getpid() if who is None else who) if sys.platform == "linux" else _limit(limits)
+        )
         if sys.platform == "linux":
             identity.bind(parent)
         if ruleset is not None:
@@ -159,6 +164,7 @@ def confine(
                 seccomp.refuse_to_truncate()
             done.insert(1, seccomp.enforce(os.getpid()))
             _prove()
+            done += ["bubblewrap"] if level == "container" else []
     except (OSError, ValueError) as error:
         raise NotConfined(f"{level}: {error}") from error
     return tuple(done)
@@ -191,9 +197,9 @@ def _ruleset(readable: Sequence[Path]) -> landlock.Ruleset:
     return rules
 
 
-def _lower(limits: Limits, readable: Sequence[Path]) -> list[str]:
+def _lower(limits: Limits, readable: Sequence[Path], who: int) -> list[str]:
     """Set the limits, then become somebody without privileges. Returns the names of what is in force."""
-    if (user := identity.user_for(os.getpid())) is not None:
+    if (user := identity.user_for(who)) is not None:
         limits.enforce(limits.threads)
         closed = not _libraries_are_open() or not all(identity.open_to_all(path) for path in readable)
         return ["rlimits", identity.become(user, search=closed)]

@@ -40,6 +40,11 @@ def refusal(level: str) -> str | None:
     lacks = supported(level)
     if lacks is None:
         return None
+    if level == "container" and supported(DEFAULT) is None:
+        return (
+            f"this machine cannot isolate agents at level container: {lacks}; `--isolation {DEFAULT}` confines them"
+            " without one"
+        )
     return (
         f"this machine cannot isolate agents at level {level}: {lacks}; `--isolation process` runs them in a process of"
         " their own, with limits on time and memory, but does not stop them from reading your files, writing to them"

@@ -21,8 +21,9 @@ import msgpack
 import zoo
 from leaderboard.records import Status
 from zoo.errors import UserError
-from zoo.sandbox import frames, zygote
+from zoo.sandbox import container, frames, zygote
 from zoo.sandbox.clock import Allowances, Stopwatch
+from zoo.sandbox.confine import trusted
 from zoo.sandbox.fault import AgentFault
 from zoo.sandbox.frames import FAULT, HELLO, OK, REFUSED, Ended, Line, Malformed
 from zoo.sandbox.log import one_line, readable
@@ -41,21 +42,27 @@ class ZygoteGone(Exception):
 
 
 class _Zygote:
-    """A running zygote. It belongs to the process that started it; `hash_seed` orders the sets of its children."""
+    """A running zygote. It belongs to the process that started it; `hash_seed` orders the sets of its children.
 
-    def __init__(self, hash_seed: str) -> None:
+    `copies` is the folder of the agents' copies where it lies in a container, which shows that folder, else None.
+    """
+
+    def __init__(self, hash_seed: str, copies: Path | None) -> None:
         self.owner = os.getpid()
         self._lock = threading.Lock()
         self._number = 0
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # a thread's end would be taken for its process's
-        referee = os.getpid() if threading.current_thread() is threading.main_thread() else 0
+        dies = threading.current_thread() is threading.main_thread()
+        self._contained = copies is not None
+        referee = os.getpid() if dies and copies is None else 0  # in a container, its processes have other numbers
         code = (
             f"import sys; sys.path[:] = {json.dumps(_path())}\n"
             f"from zoo.sandbox.zygote import main; main({theirs.fileno()}, {referee})"
         )
+        command = [sys.executable, "-P", "-s", "-c", code]
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-s", "-c", code],
+            command if copies is None else container.command(command, trusted(), copies, dies),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
@@ -77,7 +84,7 @@ class _Zygote:
             try:
                 self._control.settimeout(self._patience)
                 socket.send_fds(self._control, [msgpack.packb([what, number, *rest])], fds)
-                answer = self._control.recv(zygote.MESSAGE)
+                answer, self._sent, _, _ = socket.recv_fds(self._control, zygote.MESSAGE, 1)
                 if not answer:
                     raise OSError
                 self._patience = _ANSWER
@@ -93,9 +100,13 @@ class _Zygote:
     def spawn(self, level: str, folders: list[str], fds: tuple[int, int]) -> tuple[int, int]:
         """A new process that talks through two file descriptors: its number here, and its process's."""
         self._number += 1
-        (pid,) = self.ask(zygote.SPAWN, self._number, level, folders, fds=fds)
+        who = container.who(self._process.pid, self._number) if self._contained else None
+        (pid,) = self.ask(zygote.SPAWN, self._number, level, folders, who, fds=fds)
         if isinstance(pid, str):
             raise UserError(f"this machine cannot start another process for an agent: {pid}")
+        for fd in self._sent:
+            pid = container.number_here(fd)
+            os.close(fd)
         return self._number, pid
 
     def drop(self, number: int) -> None:
@@ -127,16 +138,16 @@ def _environment(hash_seed: str) -> dict[str, str]:
     return {**kept, **threads, "PYTHONHASHSEED": hash_seed, **_PAGES, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-_running: dict[str, _Zygote] = {}  # by their hash seeds
+_running: dict[tuple[str, Path | None], _Zygote] = {}
 _starting = threading.Lock()
 
 
-def _zygote(hash_seed: str) -> _Zygote:
+def _zygote(hash_seed: str, copies: Path | None) -> _Zygote:
     """This process's zygote, started on the first need and again where it has ended."""
     with _starting:
-        known = _running.get(hash_seed)
+        known = _running.get((hash_seed, copies))
         if known is None or known.gone or known.owner != os.getpid():
-            known = _running[hash_seed] = _Zygote(hash_seed)
+            known = _running[hash_seed, copies] = _Zygote(hash_seed, copies)
         return known
 
 
@@ -158,6 +169,7 @@ class FarEnd:
 
     Attributes:
         isolation: the level and what enforces it.
+        folder: where its process finds the folder.
 
     Raises:
         UserError: the machine cannot confine it.
@@ -171,8 +183,9 @@ class FarEnd:
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
         self._line = Line(ours_in, ours_out)
+        self.folder = container.OWN if level == "container" else folder
         try:
-            self._spawn(hash_seed, level, [str(folder)], (theirs_in, theirs_out))
+            self._spawn(hash_seed, level, folder, (theirs_in, theirs_out))
         except ZygoteGone:
             self._line.close()
             raise AgentFault(Status.CRASH, "the process that agents are started from has ended", retry=True) from None
@@ -190,13 +203,14 @@ class FarEnd:
         mechanisms = reply[0] if len(reply) == 1 and type(reply[0]) is list else []
         self.isolation = f"{level} ({', '.join(map(str, mechanisms))})" if mechanisms else level
 
-    def _spawn(self, hash_seed: str, level: str, folders: list[str], fds: tuple[int, int]) -> None:
-        self._zygote = _zygote(hash_seed)
+    def _spawn(self, hash_seed: str, level: str, folder: Path, fds: tuple[int, int]) -> None:
+        copies = folder.parent if level == "container" else None
+        self._zygote = _zygote(hash_seed, copies)
         try:
-            self.number, pid = self._zygote.spawn(level, folders, fds)
+            self.number, pid = self._zygote.spawn(level, [str(folder)], fds)
         except ZygoteGone:  # nothing was lost with it yet, so another one is started
-            self._zygote = _zygote(hash_seed)
-            self.number, pid = self._zygote.spawn(level, folders, fds)
+            self._zygote = _zygote(hash_seed, copies)
+            self.number, pid = self._zygote.spawn(level, [str(folder)], fds)
         self.watch = Stopwatch(pid, self._allowances)
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """The process that strangers' agents are forked from: the libraries are imported once, and it has one thread.
 
-    referee -> zygote: [SPAWN, number, level, readable folders] with two file descriptors, answered by [process], or by
-                           [text] that says why there is none
+    referee -> zygote: [SPAWN, number, level, readable folders, who] with two file descriptors, answered by [process]
+                           with a descriptor of it, as numbers differ in a container, or by [text] that says why there
+                           is none
                        [BURY, number, patient] ends a process, answered by [how, log]: its exit code, minus the signal
                            that ended it, or None where it had to be ended
                        [LOG, number], answered by [log]
@@ -22,6 +23,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -97,8 +99,10 @@ class _Zygote:
             return False
         what, number, *rest = msgpack.unpackb(message)
         if what == SPAWN:
-            level, readable = rest
-            self._answer(self._spawn(number, level, readable, fds))
+            answer, opened = self._spawn(number, fds, *rest)
+            self._answer(answer, opened)
+            for fd in opened:
+                os.close(fd)
         elif what == LOG:
             self._answer([self._children[number].tail.content])
         elif what == BURY:
@@ -107,25 +111,27 @@ class _Zygote:
             self._children.pop(number).end()
         return True
 
-    def _answer(self, answer: list[Any]) -> None:
+    def _answer(self, answer: list[Any], fds: Sequence[int] = ()) -> None:
         with suppress(OSError):  # the referee has gone: the next look at the socket says so
-            self._control.send(msgpack.packb(answer))
+            socket.send_fds(self._control, [msgpack.packb(answer)], fds)
 
-    def _spawn(self, number: int, level: str, readable: list[str], fds: list[int]) -> list[Any]:
+    def _spawn(
+        self, number: int, fds: list[int], level: str, readable: list[str], who: int | None
+    ) -> tuple[list[Any], list[int]]:
         zygote = os.getpid()
         opened = [*fds]
         try:
             log, writes = os.pipe()
             opened.append(writes)
             if (pid := os.fork()) == 0:
-                _become_worker(zygote, fds, writes, level, [Path(folder) for folder in readable])
+                _become_worker(zygote, fds, writes, level, [Path(folder) for folder in readable], who)
         except OSError as error:
-            return [error.strerror or str(error)]
+            return [error.strerror or str(error)], []
         finally:
             for fd in opened:
                 os.close(fd)
         self._children[number] = _Child(pid, Tail(log))
-        return [pid]
+        return [pid], [os.pidfd_open(pid)] if level == "container" else []
 
     @staticmethod
     def _bury(child: _Child, patient: bool) -> list[Any]:
@@ -136,7 +142,7 @@ class _Zygote:
         return [child.how, child.tail.content]
 
 
-def _become_worker(zygote: int, fds: list[int], log: int, level: str, readable: list[Path]) -> None:
+def _become_worker(zygote: int, fds: list[int], log: int, level: str, readable: list[Path], who: int | None) -> None:
     """Turn this fork into an agent's process; it never returns."""
     try:
         die_with_parent(zygote)
@@ -149,7 +155,8 @@ def _become_worker(zygote: int, fds: list[int], log: int, level: str, readable: 
         random.seed(0)
         from zoo.sandbox import confine, worker
 
-        worker.serve(3, 4, partial(confine.confine, level, readable, keep=range(5), parent=zygote))
+        apart = partial(confine.confine, level, readable, keep=range(5), parent=zygote, who=who)
+        worker.serve(3, 4, apart)
     except BaseException:  # nobody may go on in the zygote's name
         import traceback
 

@@ -11,9 +11,14 @@ import torch
 from agents.protocol import Memory, Seating
 from arenas.protocol import ArenaSpec, SeatSpec, TimeStep, moment
 from zoo.sandbox import levels
+from zoo.sandbox.confine import supported
 from zoo.sandbox.remote import Remote, remote_file
 
 SPEC = ArenaSpec("g-v1", {"a": SeatSpec((3,), 2), "b": SeatSpec((3,), 2)}, "mixed", 10, 0.9, frozenset({"discrete"}))
+#: A level as a parameter of tests that are skipped where there are no containers.
+CONTAINER = pytest.param(
+    "container", marks=pytest.mark.skipif(supported("container") is not None, reason=str(supported("container")))
+)
 Kind = Callable[[str], type[Remote]]
 
 

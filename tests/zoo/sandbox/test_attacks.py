@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.zoo.sandbox.conftest import CONTAINER
 from zoo.errors import UserError
 from zoo.sandbox.attacks import run
 from zoo.sandbox.attacks.files import FollowLink, ReadEntrant, WriteFiles
@@ -76,8 +77,9 @@ def test_a_foreign_system_call_ends_the_process(stage):
     assert (log, status) == ("", -31)
 
 
-def test_attacks_of_each_kind_are_stopped():
-    done = list(attempts(attacks(SOME), compare=False))
+@pytest.mark.parametrize("level", ["strict", CONTAINER])
+def test_attacks_of_each_kind_are_stopped(level):
+    done = list(attempts(attacks(SOME), level, compare=False))
     assert {a.name for a in done} == set(SOME)
     assert {a.name: a.evidence for a in done if not a.stopped} == {}
     ends = {a.name: a.end.partition(":")[0] for a in done}
@@ -88,18 +90,20 @@ def test_attacks_of_each_kind_are_stopped():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("level", ["strict", CONTAINER])
 @pytest.mark.parametrize("quick", [True, False], ids=["harmless", "waiting"])
-def test_all_attacks_are_stopped(quick):
+def test_all_attacks_are_stopped(quick, level):
     kinds = [kind for kind in ALL if (kind in attacks(quick=True)) == quick]
-    done = list(attempts(kinds))
+    done = list(attempts(kinds, level, compare=level == "strict"))
     assert {a.name: a.evidence for a in done if not a.stopped} == {}
     assert len(done) == len(kinds)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("level", ["strict", CONTAINER])
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes a common user")
-def test_all_attacks_by_a_common_user_are_stopped():
-    done = list(as_common_user([]))
+def test_all_attacks_by_a_common_user_are_stopped(level):
+    done = list(as_common_user([], level))
     if isinstance(done[0], str):
         pytest.skip(done[0])
     assert {a.name: a.evidence for a in done if not a.stopped} == {}
@@ -130,10 +134,12 @@ STOPPED = Attempt("Fork", "processes", "Starts a child.", "seccomp", (), "plays 
 
 
 def test_the_command_shows_what_was_stopped(zoo, monkeypatch):
-    monkeypatch.setattr(run, "attempts", lambda kinds, compare: iter([STOPPED]))
-    monkeypatch.setattr(run, "as_common_user", lambda names, quick: iter(["there is no other user"]))
+    monkeypatch.setattr(run, "attempts", lambda kinds, level, compare: iter([STOPPED]))
+    monkeypatch.setattr(run, "as_common_user", lambda names, level, quick: iter(["there is no other user"]))
+    monkeypatch.setattr(run, "supported", lambda level: "bubblewrap is not installed")
     said = zoo("selfcheck", "sandbox", "Fork")
     assert "1 of 1 attempts stopped" in said.out
+    assert "In containers: not tried, bubblewrap is not installed" in said.out
     assert "succeeds" in said.out
     if os.geteuid() == 0:
         assert "not tried, there is no other user" in said.out
@@ -141,13 +147,15 @@ def test_the_command_shows_what_was_stopped(zoo, monkeypatch):
 
 def test_the_command_fails_where_an_attack_succeeds(zoo, monkeypatch):
     broken = replace(STOPPED, evidence=("won: the child 7 lives",))
-    monkeypatch.setattr(run, "attempts", lambda kinds, compare: iter([broken]))
-    monkeypatch.setattr(run, "as_common_user", lambda names, quick: iter([STOPPED]))
+    monkeypatch.setattr(run, "attempts", lambda kinds, level, compare: iter([broken]))
+    monkeypatch.setattr(run, "as_common_user", lambda names, level, quick: iter([STOPPED]))
+    monkeypatch.setattr(run, "supported", lambda level: None)
     said = zoo("selfcheck", "sandbox", "Fork", code=1)
     assert "SUCCEEDED" in said.out
     assert "the child 7 lives" in said.out
-    plain = json.loads(zoo("selfcheck", "sandbox", "Fork", "--json", code=1).out)
-    assert [a["stopped"] for a in next(iter(plain["attempts"].values()))] == [False]
+    tried = json.loads(zoo("selfcheck", "sandbox", "Fork", "--json", code=1).out)["attempts"]
+    assert [a["stopped"] for a in next(iter(tried.values()))] == [False]
+    assert sum(name.endswith("container") for name in tried) == len(tried) / 2
 
 
 def test_the_command_refuses_an_attack_that_it_does_not_know(zoo):

@@ -415,7 +415,6 @@ def test_a_confinement_that_is_not_in_force_is_noticed(monkeypatch):
 def test_a_machine_that_cannot_confine_says_why(monkeypatch):
     assert supported("trusted") is None
     assert supported("process") is None
-    assert "not built" in str(supported("container")) or kernel.machine()
     monkeypatch.setattr(landlock, "version", lambda: 0)
     assert "Landlock" in str(supported("strict"))
     monkeypatch.setattr(seccomp, "available", lambda: False)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.zoo.sandbox.conftest import CONTAINER
 from tests.zoo.sandbox.strangers import stranger
 
 HERE = Path(__file__).resolve().parents[3]
@@ -23,18 +24,22 @@ from tests.zoo.sandbox.conftest import SPEC, seat, step
 from zoo.sandbox import spawn
 from zoo.sandbox.remote import remote_file
 agent = remote_file(Path(sys.argv[1]), "Mine").make(SPEC, ("a",))
-print(spawn._running["0"]._process.pid, agent._far.watch.pid, flush=True)
+print(next(iter(spawn._running.values()))._process.pid, agent._far.watch.pid, flush=True)
 memory = agent.begin(seat())
 while True:
     _, memory = agent.act(step(0), memory)
 """
 
 
-@pytest.fixture
-def referee(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+@pytest.fixture(params=["process", CONTAINER])
+def referee(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     file = tmp_path / "mine.py"
     file.write_text(stranger("pass"))
-    environment = os.environ | {"ZOO_HOME": str(tmp_path / "home"), "PYTHONPATH": str(HERE), "ZOO_ISOLATION": "process"}
+    environment = os.environ | {
+        "ZOO_HOME": str(tmp_path / "home"),
+        "PYTHONPATH": str(HERE),
+        "ZOO_ISOLATION": request.param,
+    }
     command = [sys.executable, "-c", REFEREE, str(file)]
     with subprocess.Popen(command, env=environment, cwd=tmp_path, text=True, stdout=-1, stderr=-1) as process:
         yield process

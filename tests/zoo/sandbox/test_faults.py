@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from leaderboard.records import Status
-from tests.zoo.sandbox.conftest import SPEC, Kind, played, seat, step
+from tests.zoo.sandbox.conftest import CONTAINER, SPEC, Kind, played, seat, step
 from tests.zoo.sandbox.strangers import ANSWERS, HEAD, stranger
 from zoo.sandbox import spawn
 from zoo.sandbox.clock import Allowances
@@ -45,6 +45,7 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("level", ["strict", CONTAINER], indirect=True)
 @pytest.mark.parametrize("case", BAD)
 def test_what_it_does_is_its_own_fault(kind: Kind, case: str) -> None:
     bad, status, message = BAD[case]
@@ -103,6 +104,7 @@ SLOW = {
 }
 
 
+@pytest.mark.parametrize("level", ["strict", CONTAINER], indirect=True)
 @pytest.mark.parametrize("case", SLOW)
 def test_who_does_not_answer_is_late(kind: Kind, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = kind(stranger(SLOW[case]))
@@ -181,14 +183,14 @@ def test_a_new_zygote_is_started_where_the_old_one_has_ended(kind: Kind) -> None
     mine = kind(stranger("pass"))
     agent = mine.make(SPEC, ("a",))
     memory = agent.begin(seat())
-    old = spawn._running["0"]
+    old = spawn._running["0", None]
     os.kill(old._process.pid, signal.SIGKILL)
     with pytest.raises(AgentFault) as raised:
         played(agent, memory, 1_000_000)  # it may answer for a moment
     assert raised.value.retry
     again = mine.make(SPEC, ("a",))
     played(again, again.begin(seat()))
-    assert spawn._running["0"] is not old
+    assert spawn._running["0", None] is not old
 
 
 def test_the_log_is_kept_and_bounded(kind: Kind) -> None:
@@ -216,7 +218,7 @@ def test_prints_do_not_disturb_play(kind: Kind) -> None:
 def test_no_process_and_no_file_stays(kind: Kind) -> None:
     mine = kind(stranger("pass"))
     mine.make(SPEC, ("a",)).close()
-    zygote = spawn._running["0"]._process.pid
+    zygote = spawn._running["0", None]._process.pid
 
     def open_files() -> int:
         return len(os.listdir("/proc/self/fd"))

@@ -1,4 +1,6 @@
-"""Root's way to see the attacks through a common user's eyes: `python -m zoo.sandbox.attacks [--quick] [ATTACK ...]`.
+"""Root's way to see the attacks through a common user's eyes.
+
+    python -m zoo.sandbox.attacks LEVEL [--quick] [ATTACK ...]
 
 Prints a line of JSON for each attempt, or one line {"cannot": why}.
 """
@@ -14,7 +16,7 @@ from zoo.errors import UserError
 from zoo.sandbox.attacks.common_user import become_common
 
 
-def main(words: list[str]) -> None:
+def main(level: str, words: list[str]) -> None:
     """Become a common user, then play the attacks."""
     quick = "--quick" in words
     names = [word for word in words if word != "--quick"]
@@ -30,11 +32,11 @@ def main(words: list[str]) -> None:
 
     torch.set_num_threads(1)
     try:
-        for attempt in attempts(attacks(names, quick), compare=not quick):
+        for attempt in attempts(attacks(names, quick), level, compare=not quick):
             print(json.dumps(asdict(attempt)), flush=True)
     except UserError as error:
         print(json.dumps({"cannot": str(error)}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1], sys.argv[2:])

@@ -89,7 +89,7 @@ class Leave(Attack):
 class KillItself(Attack):
     """Kills its own process, as if the machine had done it, so that the game would be played again for ever."""
 
-    defence = "a process of its own"
+    defence = "seccomp, a process of its own"
     faults = ("CRASH",)
 
     def strike(self) -> None:

@@ -26,8 +26,9 @@ from zoo.sandbox.attacks.forked import forked
 from zoo.sandbox.attacks.honest import Bystander, Works
 from zoo.sandbox.attacks.stage import Stage
 from zoo.sandbox.clock import Allowances
+from zoo.sandbox.confine import supported
 from zoo.sandbox.fault import AgentFault
-from zoo.sandbox.levels import at
+from zoo.sandbox.levels import DEFAULT, at, isolation
 from zoo.sandbox.remote import Remote, remote_agent, remote_file
 from zoo.sandbox.source import Source
 
@@ -92,7 +93,34 @@ def attacks(names: Sequence[str] = (), quick: bool = False) -> list[type[Attack]
     return [kind for kind in wanted if not quick or "TIMEOUT" not in kind.faults]
 
 
-def attempts(kinds: Sequence[type[Attack]], level: str = "strict", compare: bool = True) -> Iterator[Attempt]:
+def plays(kinds: Sequence[type[Attack]], quick: bool = False) -> Iterator[tuple[str, int, Attempt] | str]:
+    """All that can be tried on this machine: (who makes the attempts, how many there will be, one of them).
+
+    Attacks at the default level, as root also by a common user; then the same in containers, where they can be made.
+    A text says what could not be tried.
+
+    Raises:
+        UserError: this machine cannot confine agents.
+    """
+    root = os.geteuid() == 0
+    lacks = supported("container")
+    total = len(kinds) * (1 + root) * (2 if lacks is None else 1)
+    for level, place in ((DEFAULT, ""), ("container", ", container")):
+        if level == "container" and lacks is not None:
+            yield f"In containers: not tried, {lacks}."
+            continue
+        for attempt in attempts(kinds, level, compare=not quick and not place):
+            yield f"{'root' if root else 'user'}{place}", total, attempt
+        for said in as_common_user([kind.__name__ for kind in kinds], level, quick) if root else ():
+            if isinstance(said, str):
+                yield f"As a common user{place and ', in a container'}: not tried, {said}."
+            else:
+                yield f"user{place}", total, said
+    if not root:
+        yield "As root, this check also tries what is stopped where root runs the matches."
+
+
+def attempts(kinds: Sequence[type[Attack]], level: str = DEFAULT, compare: bool = True) -> Iterator[Attempt]:
     """Play the attacks one after another.
 
     `compare` also makes those that do not need a referee where nothing confines them, in a fork of this process.
@@ -176,16 +204,41 @@ def _left(log: str) -> list[str]:
     named = re.search(rf"^{PROCESS} (\d+) of", log, re.MULTILINE)
     if named is None:
         return []
-    place = Path("/proc", named[1], "stat")
     deadline = time.monotonic() + _LINGERS
     while time.monotonic() < deadline:
-        try:
-            if place.read_text().rpartition(")")[2].split()[0] == "Z":
-                return []
-        except OSError:
+        if not any(map(_lives, _called(named[1]))):
             return []
         time.sleep(0.01)
     return [f"its process {named[1]} is still there"]
+
+
+def _called(number: str) -> list[Path]:
+    """The processes that call themselves so: in a container, whose numbers are its own, each that may be meant."""
+    if isolation() != "container":
+        return [Path("/proc", number)]
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            line = next(line for line in (place / "status").read_text().splitlines() if line.startswith("NSpid"))
+            if line.split()[2:] and line.split()[-1] == number and _ours(place):
+                found.append(place)
+    return found
+
+
+def _ours(place: Path) -> bool:
+    """Whether a process is of a container that this process has started."""
+    while place.name not in ("0", "1"):
+        if place.name == str(os.getpid()):
+            return True
+        place = place.with_name((place / "stat").read_text().rpartition(")")[2].split()[1])
+    return False
+
+
+def _lives(place: Path) -> bool:
+    try:
+        return (place / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 class _Seated:
@@ -262,9 +315,9 @@ def _set(home: Path) -> Iterator[None]:
             os.environ["ZOO_HOME"] = before
 
 
-def as_common_user(names: Sequence[str], quick: bool = False) -> Iterator[Attempt | str]:
+def as_common_user(names: Sequence[str], level: str = DEFAULT, quick: bool = False) -> Iterator[Attempt | str]:
     """The same in a process of a common user, which only root can start; a text says why it cannot be done."""
-    command = [sys.executable, "-m", __package__, *(["--quick"] if quick else []), *names]
+    command = [sys.executable, "-m", __package__, level, *(["--quick"] if quick else []), *names]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None  # it is asked for
         for line in process.stdout:

@@ -1,0 +1,308 @@
+"""Skirmish: two small teams of units shoot at each other, in the manner of SMAC.
+
+Samvelyan et al. 2019, "The StarCraft Multi-Agent Challenge", whose actions, masks, observations and rewards these are;
+the thesis's local view and reward (Foerster 2018, chapter 3) are the settings `sight=0` and `reward=thesis`. The battle
+is our own (`battle`), with the units' published numbers (`units`), on an open map of 16 x 16 without obstacles.
+
+Actions: no-op (the dead alone), stop, north, south, forward, back, and attack foe j where it is seen within 6 units; a
+unit whose weapon does not reach its target walks towards it. Dead units stay, and do nothing. An episode ends when a
+team is dead, or is cut at `limit`, which is a loss that learners bootstrap through.
+
+Rewards are shared. `positive`: damage to foes, 10 for each that dies, 200 for the victory, scaled so that the best
+return is 20. `thesis`: damage done less half of the damage taken, 10 for each kill, and on a victory 200 and the health
+that is left, unscaled.
+
+The foes follow a script (`opponent=nearest`, `weakest`, `focus` or `retreat`) that sees the whole map, and `enemy`
+multiplies their damage. With `opponent=team` both teams are played: a competitive game of its own identity, in which
+each team's forward is towards the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from arenas.faces import faces
+from arenas.luck import uniform
+from arenas.protocol import Action, Arena, ArenaSpec, Lazy, SeatSpec, Snapshot, TimeStep, TimeSteps
+from arenas.settings import Amount, Checked, Range
+from arenas.skirmish import picture
+from arenas.skirmish.battle import SIZE, Army, Blows, Orders, Units
+from arenas.skirmish.orders import FIRST_ATTACK, SCRIPTS, Sight, played, ways_of
+from arenas.skirmish.units import SCENARIOS
+from arenas.skirmish.views import Eyes
+
+KILL, VICTORY, BEST = 10.0, 200.0, 20.0
+_LEFT, _RIGHT = 0.3 * SIZE, 0.7 * SIZE  # where the teams begin
+_APART = 1.0  # between neighbours at the start
+_JITTER = 0.5  # of a unit's start, each way
+
+
+@dataclass(frozen=True)
+class SkirmishSettings(Checked):
+    """Settings of `skirmish`."""
+
+    scenario: Literal["3m", "5m", "8m", "2s3z", "3s5z", "5m_vs_6m", "5w", "2d_3z"] = "3m"  # who fights whom
+    opponent: Literal["nearest", "weakest", "focus", "retreat", "team"] = "nearest"  # a script, or another team
+    enemy: Amount = 1.0  # what the foes' damage is multiplied by
+    sight: Amount = 9.0  # how far a unit sees; 0 as far as its weapon reaches
+    limit: Annotated[int, Range()] = 0  # steps after which an episode is cut; 0 the scenario's own number
+    reward: Literal["positive", "thesis"] = "positive"  # SMAC's, or the thesis's
+
+
+class Skirmish(Arena):
+    """The battle; units of one type are of one side."""
+
+    name = "skirmish-v1"
+    Settings = SkirmishSettings
+    settings: SkirmishSettings
+    kept = ("units", "unit_of", "seed", "round", "t", "over", "autoreset")
+
+    def build(self) -> None:
+        """Set the rules, and make what the battle needs; see `Arena.build`."""
+        chosen, scenario = self.settings, SCENARIOS[self.settings.scenario]
+        if chosen.opponent == "team" and scenario.own != scenario.foes:
+            even = ", ".join(name for name, fight in SCENARIOS.items() if fight.own == fight.foes)
+            raise ValueError(
+                f"{self.name}: scenario={chosen.scenario} is uneven, so opponent=team would be unfair:"
+                f" choose one of {even}"
+            )
+        if chosen.opponent == "team" and chosen.enemy != 1:
+            raise ValueError(
+                f"{self.name}: enemy={chosen.enemy:g} weakens or strengthens a script; with opponent=team it must be 1"
+            )
+        n, m = len(scenario.own), len(scenario.foes)
+        names = (*scenario.own, *scenario.foes)
+        self._army = Army(names, [1.0] * n + [chosen.enemy] * m, self.device)
+        types = ([scenario.types.index(name) for name in names], len(scenario.types))
+        teams = (slice(0, n), slice(n, n + m))
+        self._sides = teams if chosen.opponent == "team" else teams[:1]
+        self._foes = teams[::-1]
+        signs = (1.0, -1.0)
+        self._eyes = [
+            Eyes(self._army, types, us, them, chosen.sight, sign)
+            for us, them, sign in zip(self._sides, self._foes, signs, strict=False)
+        ]
+        self._ways = [ways_of(sign, self.device) for sign in signs]
+        # Types as whole numbers that never fall along the seats, so that a seat's unit is drawn among its own type.
+        played_by = [(k >= n, name) for k, name in enumerate(names[: self._sides[-1].stop])]
+        runs = list(accumulate(one != other for one, other in pairwise(played_by)))
+        self._types = torch.tensor([0, *runs], device=self.device)
+        limit = chosen.limit or scenario.limit
+        points = self._army.full.sum(0)
+        worth = [float(points[them].sum()) + KILL * (them.stop - them.start) + VICTORY for them in self._foes]
+        self._scale = [BEST / w if chosen.reward == "positive" else 1.0 for w in worth]
+        self._home = self._starts(scenario.own, scenario.foes)
+        seats, groups = self._seating(scenario.own, m)
+        two = len(self._sides) == 2
+        self.spec = ArenaSpec(
+            name=self.name,
+            seats=seats,
+            kind="competitive" if two else "cooperative",
+            max_steps=limit,
+            gamma=0.99,
+            offers=frozenset({"discrete", "state", "simulator", "common", "skirmish"}),
+            forfeit=0.0 if chosen.reward == "positive" else -0.5 * float(points[:n].sum()),
+            groups=groups,
+            state_dim=6 * (n + m) + 1,
+            episodes=256,
+            block=128,
+        )
+
+    def _seating(self, own: tuple[str, ...], foes: int) -> tuple[dict[str, SeatSpec], dict[str, tuple[str, ...]]]:
+        """The seats of the teams that are played, and the pairs of each that have common knowledge."""
+        seats: dict[str, SeatSpec] = {}
+        groups: dict[str, tuple[str, ...]] = {}
+        for eyes, team in zip(self._eyes, ("blue", "red"), strict=False):
+            prefix = f"{team}_" if len(self._eyes) == 2 else ""
+            names = [f"{prefix}{kind}_{own[: k + 1].count(kind) - 1}" for k, kind in enumerate(own)]
+            for name, kind in zip(names, own, strict=True):
+                shape = (eyes.layout.width,)
+                seats[name] = SeatSpec(
+                    shape, FIRST_ATTACK + foes, team=team, side=f"{prefix}{kind}", bounds=(-1.5, 1.5)
+                )
+            groups |= {f"{names[a]}+{names[b]}": (names[a], names[b]) for a, b in eyes.pairs}
+        return seats, groups
+
+    def _starts(self, own: tuple[str, ...], foes: tuple[str, ...]) -> Tensor:
+        """Where units begin before jitter, float32 [U, 2]: each team in a column of its own."""
+        place = []
+        for x, team in ((_LEFT, own), (_RIGHT, foes)):
+            place += [[x, SIZE / 2 + _APART * (k - (len(team) - 1) / 2)] for k in range(len(team))]
+        return torch.tensor(place, device=self.device)
+
+    def _dealt(self) -> Units:
+        """Units at the start of each row's present round."""
+        jitter = self._draw(0, 2 * len(self._home)).view(-1, *self._home.shape)
+        return self._army.whole(self._home + (2 * jitter - 1) * _JITTER)
+
+    def _assigned(self) -> Tensor:
+        """Which unit each seat plays in each row's present round, long [B, seats].
+
+        It is drawn among the units of the seat's type, so that seats of one side are alike: who stands where, and which
+        number others know a unit by, says nothing about the seat.
+        """
+        draw = self._draw(2 * len(self._home), len(self._types))
+        return (draw + self._types).argsort(1)
+
+    def _draw(self, first: int, count: int) -> Tensor:
+        """Luck of each row's present round, float32 [B, count] in [0, 1); `first` keeps purposes apart."""
+        counter = self._round.unsqueeze(1) * 4 * len(self._home) + first + torch.arange(count, device=self.device)
+        return uniform(self._seed.unsqueeze(1), counter)
+
+    def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
+        """Start an episode in every row; see `Arena.reset`."""
+        self._seed, self._autoreset = seed.to(self.device), autoreset
+        self._round = torch.zeros_like(self._seed)
+        self._t = torch.zeros_like(self._seed)
+        self._over = self._t < 0
+        self._units, self._unit_of = self._dealt(), self._assigned()
+        self._blows: Blows | None = None
+        nothing = torch.zeros(self.batch_size, 2, device=self.device)
+        return self._timesteps(nothing, self._over, ~self._over)
+
+    def step(self, actions: Mapping[str, Action]) -> tuple[TimeSteps, Tensor | None]:
+        """Play one step in every row, start anew where it was over, or rest; see `Arena.step`."""
+        was_over = self._over
+        sight = self._sight
+        orders = self._orders(actions, sight)
+        units, blows = self._army.fight(self._units, orders)
+        self._blows = blows  # for pictures alone
+        left = [(units.health[:, us] > 0).any(1) for us in self._foes[::-1]]
+        won = torch.stack((left[0] & ~left[1], left[1] & ~left[0]), dim=1)
+        paid = self._pay(blows.taken, blows.died, won, units)
+        t = self._t + 1
+        decided = ~(left[0] & left[1])
+        cut = t == self.spec.max_steps
+        over = decided | cut
+        first = torch.zeros_like(over)
+        any_over = bool(was_over.any())
+        if any_over:
+            stay = ~was_over
+            units = units.where(stay, self._units)
+            paid, t, over = paid * stay.unsqueeze(1), t.where(stay, self._t), over.where(stay, True)
+            if self._autoreset:
+                first = was_over
+                self._round = self._round + was_over
+                units = self._dealt().where(was_over, units)
+                self._unit_of = self._assigned().where(was_over.unsqueeze(1), self._unit_of)
+                t, over = t.where(stay, 0), over & stay
+        self._units, self._t, self._over = units, t, over
+        ended = decided & ~was_over if any_over else decided
+        return self._timesteps(paid, ended, first)
+
+    def _orders(self, actions: Mapping[str, Action], sight: Sight) -> Orders:
+        """Orders of all units: by the actions of the teams that are played, and by the script of the others."""
+        of_seats = torch.stack([actions[seat].value for seat in self.spec.seats], dim=1)
+        value = torch.empty_like(of_seats).scatter_(1, self._unit_of, of_seats)
+        teams = zip(self._sides, self._foes, self._ways, strict=False)
+        parts = [played(value[:, us], them.start, ways) for us, them, ways in teams]
+        if len(parts) == 1:
+            us, them = self._foes
+            parts.append(SCRIPTS[self.settings.opponent](self._units, sight, self._army, us, them))
+        return Orders(torch.cat([p.target for p in parts], dim=1), torch.cat([p.way for p in parts], dim=1))
+
+    def _pay(self, taken: Tensor, died: Tensor, won: Tensor, units: Units) -> Tensor:
+        """What each team is paid, float32 [B, 2]."""
+        paid = []
+        for number, (us, them) in enumerate(zip(self._foes[::-1], self._foes, strict=True)):
+            victory = won[:, number]
+            earned = taken[:, them].sum(1) + KILL * died[:, them].sum(1) + VICTORY * victory
+            if self.settings.reward == "thesis":
+                left = (units.health[:, us] + units.shield[:, us]).sum(1)
+                earned = earned - 0.5 * taken[:, us].sum(1) + left * victory
+            paid.append(earned * self._scale[number])
+        return torch.stack(paid, dim=1)
+
+    def _timesteps(self, paid: Tensor, ended: Tensor, first: Tensor) -> tuple[TimeSteps, Tensor | None]:
+        """Time steps of all seats and the state; `ended` says where the rules ended the episode with this step."""
+        self._sight = sight = Sight(self._units)
+        over, discount = self._over, 1.0 - ended.float()
+        looks = [eyes.look(self._units, sight) for eyes in self._eyes]
+        view, mask = (torch.cat(part, dim=1) if len(part) > 1 else part[0] for part in zip(*looks, strict=True))
+        who = self._unit_of.unsqueeze(2)
+        views = view.gather(1, who.expand(-1, -1, view.shape[2])).unbind(1)
+        masks = (mask.gather(1, who.expand(-1, -1, mask.shape[2])) | over.view(-1, 1, 1)).unbind(1)
+        active, n, unit_of = ~over, self._sides[0].stop, self._unit_of
+        pairs = [pair for eyes in self._eyes for pair in eyes.pairs]
+
+        def known(group: str) -> Tensor:
+            number = groups.index(group)
+            team = number // len(self._eyes[0].pairs)
+            a, b = (unit_of[:, team * n + k] for k in pairs[number])
+            return self._eyes[team].common(sight, a, b)
+
+        groups = list(self.spec.groups)
+        common = Lazy(tuple(groups), known)
+        reward = paid.unbind(1)
+        return {
+            seat: TimeStep(views[k], masks[k], reward[k // n], discount, first, over, active, common=common)
+            for k, seat in enumerate(self.spec.seats)
+        }, self._state(sight)
+
+    def _state(self, sight: Sight) -> Tensor:
+        """Per seat, then per scripted foe: alive, x and y from the centre, health, shield, cooldown; then the time.
+
+        float32 [B, S]; the dead are 0 throughout.
+        """
+        units, alive = self._units, sight.alive
+        place = (units.place - SIZE / 2) / (SIZE / 2)
+        columns = torch.stack(
+            (
+                alive.float(),
+                place[..., 0],
+                place[..., 1],
+                units.health / self._army.full[0],
+                units.shield / self._army.full[1].clamp_min(1),
+                units.cooldown,
+            ),
+            dim=2,
+        )
+        time = (self._t / self.spec.max_steps).unsqueeze(1)
+        columns = columns * alive.unsqueeze(2)
+        n = self._unit_of.shape[1]
+        of_seats = columns.gather(1, self._unit_of.unsqueeze(2).expand(-1, -1, columns.shape[2]))
+        return torch.cat((of_seats.flatten(1), columns[:, n:].flatten(1), time), dim=1)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to `snapshot`."""
+        super().restore(snapshot)
+        self._sight, self._blows = Sight(self._units), None
+
+    def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
+        """Per seat, over the episodes that end within the steps: `won`, the share that its team won, and `survived`.
+
+        NaN where none ends. Who wins has a unit left when the rules end the episode; a cut by time is a loss.
+        """
+        teams: list[list[str]] = [[], []]
+        for k, seat in enumerate(self.spec.seats):
+            teams[k // self._sides[0].stop].append(seat)
+        result: dict[str, dict[str, Tensor]] = {}
+        for team, eyes in zip(teams, self._eyes, strict=False):
+            some = steps[team[0]]
+            ends = some.last[1:] & ~some.last[:-1]
+            whole = {seat: steps[seat].observation[1:, :, eyes.layout.health] > 0 for seat in team}
+            left = torch.stack(list(whole.values())).any(0) & (some.discount[1:] == 0)
+            won, count = (left & ends).sum(0), ends.sum(0)
+            result |= {seat: {"won": won / count, "survived": (whole[seat] & ends).sum(0) / count} for seat in team}
+        return result
+
+    def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
+        """Row `row` as a table of units ("ansi") or as a picture ("rgb_array"); see `Arena.render`."""
+        fight, step = SCENARIOS[self.settings.scenario], int(self._t[row])
+        title = f"{self.settings.scenario}, step {step} of {self.spec.max_steps}"
+        blows = self._blows if step else None
+        names = (*fight.own, *fight.foes)
+        moment = picture.Moment(title, self._units, self._army, names, len(fight.own), blows, row)
+        if mode == "ansi":
+            return picture.text(moment)
+        return picture.draw(moment) if mode == "rgb_array" else super().render(row, mode)
+
+
+env, parallel_env = faces(Skirmish)

@@ -1,0 +1,143 @@
+"""What units see, what they may do, and what pairs of them know in common: SMAC's layout.
+
+A unit's observation is
+
+    4                       whether it can walk north, south, forward, back
+    m x (5 + q)             per foe: attackable, distance, dx, dy, health, and q further
+    (n - 1) x (5 + q)       per ally: seen, distance, dx, dy, health, and q further
+    1 + q                   its own health, and q further
+
+where q counts the shield (if any unit has one) and the type one-hot (if there are several). Distances are in units of
+the sight, dx points forward. Everything of a unit that is dead or out of sight is 0, and so is all that a dead unit
+sees.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from arenas.skirmish.battle import SIZE, Army, Units
+from arenas.skirmish.orders import Sight
+
+ATTACK_RANGE = 6.0  # within which a foe can be chosen as a target, as in SMAC; who is too far off walks towards it
+
+
+class ViewLayout(NamedTuple):
+    """Where the parts of an observation lie."""
+
+    own: int  # n
+    foes: int  # m
+    further: int  # q
+
+    @property
+    def width(self) -> int:
+        """Numbers in an observation."""
+        return 4 + (self.foes + self.own - 1) * (5 + self.further) + 1 + self.further
+
+    @property
+    def health(self) -> int:
+        """Where its own health stands; 0 where it is dead."""
+        return self.width - 1 - self.further
+
+
+class Eyes:
+    """What one team sees of the other; `us` and `them` number their units.
+
+    Args:
+        army: all units.
+        types: number of the type of each unit, and how many there are.
+        us, them: the team's units, and the others'.
+        sight: how far units see; 0 as far as their weapons reach.
+        sign: -1 for the team on the right, whose forward is to the left.
+    """
+
+    def __init__(self, army: Army, types: tuple[list[int], int], us: slice, them: slice, sight: float, sign: float):
+        device = army.reach.device
+        self.us, self.them, self._army, self._sign = us, them, army, sign
+        self._n, self._m = us.stop - us.start, them.stop - them.start
+        self._range = army.reach[us] if sight == 0 else torch.full((self._n,), sight, device=device)
+        self._target = self._range.clamp_max(ATTACK_RANGE).clamp_min(0).unsqueeze(1)
+        kinds, count = types
+        one_hot = torch.eye(count, device=device)[torch.tensor(kinds, device=device)] if count > 1 else None
+        shields = bool(army.full[1].any())
+        self._kinds, self._shields = one_hot, shields
+        self.layout = ViewLayout(self._n, self._m, (count if count > 1 else 0) + shields)
+        self._others = torch.tensor([[k for k in range(self._n) if k != me] for me in range(self._n)], device=device)
+        self._others = self._others.view(self._n, self._n - 1)
+        self.pairs = list(combinations(range(self._n), 2))
+        self._edge = army.stride[us].unsqueeze(0)
+        self._full = army.full.clamp_min(1)
+
+    def look(self, units: Units, sight: Sight) -> tuple[Tensor, Tensor]:
+        """Observations [B, n, O] and masks bool [B, n, A]."""
+        us, them, alive = self.us, self.them, sight.alive
+        mine = alive[:, us].unsqueeze(2)
+        distance = sight.distance[:, us]
+        seen = mine & alive.unsqueeze(1) & (distance <= self._range.unsqueeze(1))
+        gap = sight.gap[:, us]
+        scale = 1 / self._range.clamp_min(1e-6)
+        tables = [
+            distance * scale.unsqueeze(1),
+            gap[..., 0] * (scale * self._sign).unsqueeze(1),
+            gap[..., 1] * scale.unsqueeze(1),
+        ]
+        points = [(units.health / self._full[0]).unsqueeze(1).expand_as(distance)]
+        if self._shields:
+            points.append((units.shield / self._full[1]).unsqueeze(1).expand_as(distance))
+        everybody = torch.stack([*tables, *points], dim=3)  # [B, n, U, 4 or 5]
+        if self._kinds is not None:
+            kinds = self._kinds.expand(*distance.shape, self._kinds.shape[1])
+            everybody = torch.cat((everybody, kinds), dim=3)
+        everybody = everybody * seen.unsqueeze(3)
+        target = seen[:, :, them] & (distance[:, :, them] <= self._target)
+        foes = torch.cat((target.unsqueeze(3), everybody[:, :, them]), dim=3)
+        allies = torch.cat((seen[:, :, us].unsqueeze(3), everybody[:, :, us]), dim=3)
+        others = allies.gather(2, self._others[None, :, :, None].expand(len(allies), -1, -1, allies.shape[3]))
+        own = everybody[:, :, us].diagonal(dim1=1, dim2=2).transpose(1, 2)[..., 3:]
+        walks = self._walks(units)
+        alive_now = mine.float()
+        view = torch.cat((walks * alive_now, foes.flatten(2), others.flatten(2), own), dim=2)
+        return view, self._masks(walks, target, mine)
+
+    def _walks(self, units: Units) -> Tensor:
+        """Whether a unit can walk in each direction, float32 [B, n, 4]."""
+        x, y = units.place[:, self.us].unbind(2)
+        ahead, back = (x + self._edge <= SIZE, x - self._edge >= 0)[:: int(self._sign)]
+        return torch.stack((y + self._edge <= SIZE, y - self._edge >= 0, ahead, back), dim=2).float()
+
+    def _masks(self, walks: Tensor, target: Tensor, mine: Tensor) -> Tensor:
+        """Legal actions, bool [B, n, 6 + m]: the dead do nothing, and the living something."""
+        able = torch.cat((torch.ones_like(mine), walks.bool(), target), dim=2) & mine
+        return torch.cat((~mine, able), dim=2)
+
+    def common(self, sight: Sight, one: Tensor, two: Tensor) -> Tensor:
+        """What the units `one` and `two`, long [B] each, know in common: float32 [B, K].
+
+        Per foe and per further ally, relative to the first member and then to the second: known, distance, dx, dy; -1
+        all through where it is not common knowledge. Two who see each other know in common what both see, and any other
+        two nothing (lemma 4.4.1 of Schroeder de Witt et al. 2019). Each of the two can work it out by itself.
+        """
+        row = torch.arange(len(one), device=one.device)
+        reach = [self._range[who - self.us.start].unsqueeze(1) for who in (one, two)]
+        distances = [sight.distance[row, who] for who in (one, two)]
+        seen = [
+            sight.alive & sight.alive[row, who].unsqueeze(1) & (distance <= far)
+            for who, distance, far in zip((one, two), distances, reach, strict=True)
+        ]
+        meet = seen[0][row, two] & seen[1][row, one]
+        known = seen[0] & seen[1] & meet.unsqueeze(1)
+        parts = []
+        for who, distance, far in zip((one, two), distances, reach, strict=True):
+            gap = sight.gap[row, who] / far.unsqueeze(2)
+            columns = (torch.ones_like(distance), distance / far, gap[..., 0] * self._sign, gap[..., 1])
+            parts.append(torch.stack(columns, dim=2))
+        table = torch.cat(parts, dim=2).where(known.unsqueeze(2), -1.0)  # [B, U, 8]
+        allies = torch.arange(self.us.start, self.us.stop, device=one.device).expand(len(one), -1)
+        member = (allies == one.unsqueeze(1)) | (allies == two.unsqueeze(1))
+        further = (allies + member * 1000).sort(1).values[:, : self._n - 2]
+        others = table.gather(1, further.unsqueeze(2).expand(-1, -1, table.shape[2]))
+        return torch.cat((table[:, self.them], others), dim=1).flatten(1)

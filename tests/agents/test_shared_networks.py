@@ -1,0 +1,94 @@
+"""Networks that seats share, and networks that remember."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from agents.parts.networks import mlp, mlp_parameters
+from agents.parts.policies.recurrent import HIDDEN, RecurrentPolicy
+from agents.parts.recurrent import step, unrolled
+from agents.parts.team import Team, apply
+from agents.protocol import Seating, Trajectory, load_exactly
+from agents.randomness import derive_rows
+from agents.rollout import stack_timesteps
+from arenas.protocol import Action, SeatSpec, moment
+
+SIZES = [[5, 16, 16, 3], [4, 16, 16, 2], [5, 16, 16, 3]]
+
+
+def test_a_shared_network_reads_the_seats_number() -> None:
+    team = Team(SIZES, [7, 8, 9], shared=True)
+    whole = mlp_parameters([5 + 3, 16, 16, 3], seed=7)
+    x = torch.randn(3, 10, 5, generator=torch.Generator().manual_seed(0))
+    told = torch.cat((x, torch.eye(3).unsqueeze(1).expand(3, 10, 3)), dim=-1)
+    assert torch.allclose(apply(team.parameters, x), mlp(whole, told), atol=1e-6)
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_seats_view_plays_what_the_stack_plays(shared: bool, recurrent: bool) -> None:
+    sizes = [[s[0], s[1], s[-1]] for s in SIZES] if recurrent else SIZES
+    team = Team(sizes, [7, 8, 9], shared=shared, recurrent=recurrent)
+    with torch.no_grad():  # what padding would add must not count
+        for parameter in team.parameters.values():
+            parameter += 0.01 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
+    x = torch.randn(6, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    x[:, 1, :, 4] = 0  # the second seat is narrower
+    first = torch.rand(6, 3, 4, generator=torch.Generator().manual_seed(2)) < 0.3
+    if recurrent:
+        out, hiddens = unrolled(team.parameters, x, torch.ones(3, 4, 16), first)
+    for seat, (wide, *_, narrow) in enumerate(sizes):
+        hidden = torch.ones(4, 16)
+        for t in range(6):
+            seen = x[t, seat, :, :wide]
+            if recurrent:
+                mine, hidden = step(team.of(seat), seen, hidden, first[t, seat])
+                assert torch.allclose(hidden, hiddens[t, seat], atol=1e-6)
+                assert torch.allclose(mine, out[t, seat, :, :narrow], atol=1e-6)
+            else:
+                both = apply(team.parameters, x[t])[seat, :, :narrow]
+                assert torch.allclose(mlp(team.of(seat), seen), both, atol=1e-6)
+
+
+def test_the_unit_is_torchs() -> None:
+    team = Team([[5, 8, 2]], [3], recurrent=True)
+    p = {name: parameter[0] for name, parameter in team.parameters.items()}
+    with torch.no_grad():
+        p["gib"].copy_(torch.linspace(-1, 1, 24).unsqueeze(0))
+        p["ghb"].copy_(torch.linspace(1, -1, 24).unsqueeze(0))
+        theirs = torch.nn.GRU(8, 8)
+        theirs.weight_ih_l0.copy_(p["gi"].T)
+        theirs.weight_hh_l0.copy_(p["gh"].T)
+        theirs.bias_ih_l0.copy_(p["gib"][0])
+        theirs.bias_hh_l0.copy_(p["ghb"][0])
+    x = torch.randn(7, 1, 4, 5, generator=torch.Generator().manual_seed(0))
+    _, hiddens = unrolled(team.parameters, x, torch.zeros(1, 4, 8), torch.zeros(7, 1, 4, dtype=torch.bool))
+    expected, _ = theirs((x[:, 0] @ p["w0"] + p["b0"]).relu())
+    assert torch.allclose(hiddens[:, 0], expected, atol=1e-6)
+
+
+def test_a_recurrent_policy_acts_as_it_is_judged() -> None:
+    spec = SeatSpec((5,), 3)
+    policy = RecurrentPolicy(Team([[5, 8, 3]], [3], recurrent=True).of(0), spec, sharpness=50.0)
+    memory = policy.begin(Seating("a", derive_rows(0, 4, "s"), derive_rows(0, 4, "t")))
+    luck = torch.Generator().manual_seed(0)
+    steps = [moment(torch.randn(4, 5, generator=luck), 3, first=t in (0, 3)) for t in range(6)]
+    played = []
+    for seen in steps:
+        action, memory = policy.act(seen, memory)
+        played.append(action.value)
+    stacked = stack_timesteps(steps)
+    outputs = policy.outputs(Trajectory(stacked, Action(torch.stack(played[:-1]))))
+    assert torch.equal(outputs.argmax(-1), torch.stack(played))
+    assert memory[HIDDEN].shape == (4, 8)
+
+
+def test_weights_that_differ_between_sharing_seats_are_refused() -> None:
+    team = Team(SIZES[::2], [7, 8], shared=True)
+    mine = {f"{seat}/{name}": p for seat, n in (("a", 0), ("b", 1)) for name, p in team.of(n).items()}
+    given = {name: p.clone() for name, p in mine.items()}
+    load_exactly(mine, given)
+    given["b/w1"] += 1
+    with pytest.raises(ValueError, match="seats share w1"):
+        load_exactly(mine, given)
