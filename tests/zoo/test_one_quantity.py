@@ -38,7 +38,7 @@ class Race(ParallelEnv):
 
     def reset(self, seed=None, options=None):
         self.long = np.random.default_rng(seed).random() < 0.7
-        self.agents, self.left = self.possible_agents[:], 50 if self.long else 2
+        self.agents, self.left = self.possible_agents[:], 20 if self.long else 2
         return self._look(), {agent: {} for agent in self.possible_agents}
 
     def step(self, actions):

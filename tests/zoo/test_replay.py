@@ -56,7 +56,11 @@ def test_record_that_tells_of_another_game_is_noticed(zoo: Zoo, monkeypatch: pyt
 
 def test_gif_has_a_frame_for_every_moment(zoo: Zoo, here: Path) -> None:
     # tit-for-tat and always-defect look the same from the second step on
-    key = match_of(zoo, *("tit-for-tat", "always-defect", "--arena", "ipd", "--set", "arena.max_steps=30", "--episodes", 4), *DILEMMA)
+    key = match_of(
+        zoo,
+        *("tit-for-tat", "always-defect", "--arena", "ipd", "--set", "arena.max_steps=30", "--episodes", 4),
+        *DILEMMA,
+    )
     said = zoo("replay", key, "--gif", "x.gif")
     with Image.open("x.gif") as image:
         assert image.format == "GIF" and image.n_frames == 31
