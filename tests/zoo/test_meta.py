@@ -17,8 +17,9 @@ from zoo.exploit.committed import Committed, table_policy
 from zoo.exploit.grid import MeetingTerms
 from zoo.exploit.lessons import SearchBudget
 from zoo.exploit.meetings import Meetings
-from zoo.exploit.meta import COMMITMENTS, RULES, SEAT, Meta
+from zoo.exploit.meta import Meta
 from zoo.exploit.shaper import AGENT, LearnedShaper, learned_shapers
+from zoo.exploit.shaping import COMMITMENTS, RULES, SEAT
 from zoo.play.replicas import payoffs
 from zoo.play.table import Table
 
