@@ -107,7 +107,7 @@ class Skirmish(Arena):
             kind="competitive" if two else "cooperative",
             max_steps=limit,
             gamma=0.99,
-            offers=frozenset({"discrete", "state", "simulator", "common", "skirmish"}),
+            offers=frozenset({"discrete", "state", "simulator", "common", "skirmish", *["team-reward"] * two}),
             forfeit=0.0 if chosen.reward == "positive" else -0.5 * float(points[:n].sum()),
             groups=groups,
             state_dim=6 * (n + m) + 1,
