@@ -15,7 +15,7 @@ from leaderboard.records import STATUSES
 from leaderboard.seeds import PUBLIC_SEED, SECRET_SEEDS
 from leaderboard.statistics.counts import Counts
 from leaderboard.statistics.panel_means import Floats, Ints, PairReturns, PanelMeans, gather
-from leaderboard.statistics.tally import Tally
+from leaderboard.statistics.tally import NO_FAULTS, Tally
 
 #: Episodes of a series, of which the classical ratings take one result; more where there would be too many series.
 SERIES = 25
@@ -168,7 +168,7 @@ def field_of(
     )
     faults = np.zeros((n, len(STATUSES)), dtype=np.intp)
     for tally in tallies:
-        if tally.faults.any():
+        if tally.faults is not NO_FAULTS:
             faults[at[tally.first]] += tally.faults[0]
             faults[at[tally.second]] += tally.faults[1] * (tally.first != tally.second)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -24,6 +24,9 @@ from leaderboard.records import STATUSES, ArenaRecord, BlockRecord, SeatResult, 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 _IS_FAULT = np.array([status is not Status.DONE for status in STATUSES], dtype=np.int64)
+#: The `faults` of two who spoiled nothing: shared, as most tallies have them.
+NO_FAULTS = np.zeros((2, len(STATUSES)), dtype=np.intp)
+NO_FAULTS.flags.writeable = False
 _ROUNDING = 1e-9  # relative; sums of the same rewards in another order differ by less, real results by more
 
 

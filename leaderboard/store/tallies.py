@@ -5,6 +5,7 @@ older one, or one that another program filled), the tallies of that pairing are 
 """
 
 import hashlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, ins
 
 from leaderboard.errors import StoreError
 from leaderboard.records import STATUSES, ArenaRecord, BlockRecord, canonical
-from leaderboard.statistics.tally import Tally, disjoint, joined, sides_of, tallies
+from leaderboard.statistics.tally import NO_FAULTS, Tally, disjoint, joined, sides_of, tallies
 from leaderboard.store import schema
 from leaderboard.store.rows import digest, read_blocks
 
@@ -31,7 +32,7 @@ _FIGURES = (
 )
 _TABLE = schema.tally
 _NO_FAULTS = canonical([{}, {}])
-_NOBODYS = np.zeros((2, len(STATUSES)), dtype=np.intp)
+_AT_ONCE = 1000  # rows that are fetched together
 
 
 def add(connection: Connection, arena: ArenaRecord, block: BlockRecord) -> None:
@@ -130,15 +131,17 @@ def _uncounted(
     connection: Connection, arena: ArenaRecord, where: Mapping[str, Any], made: Sequence[Tally]
 ) -> set[tuple[str, str, int]]:
     """The pairings and seeds that have more blocks than the tallies of one of their sides."""
+    sides = list(sides_of(arena))
+    total = connection.execute(select(func.count()).where(_equal(schema.block, where))).scalar()
+    if len(sides) == 1 and total == sum(tally.blocks + tally.repeated for tally in made):
+        return set()  # counting pairing by pairing takes a hundred times as long
     counted: dict[tuple[str, str, int], dict[str, int]] = {}
     for tally in made:
         of_sides = counted.setdefault(_key(tally), {})
         of_sides[tally.side] = of_sides.get(tally.side, 0) + tally.blocks + tally.repeated
-    sides = list(sides_of(arena))
-    total = connection.execute(select(func.count()).where(_equal(schema.block, where))).scalar()
     alike = all(len(set(of_sides.values())) == 1 and len(of_sides) == len(sides) for of_sides in counted.values())
     if alike and total == sum(next(iter(of_sides.values())) for of_sides in counted.values()):
-        return set()  # counting pairing by pairing takes a hundred times as long
+        return set()
     columns = [schema.block.c[name] for name in ("first", "second", "seed")]
     query = select(*columns, func.count().label("n")).where(_equal(schema.block, where)).group_by(*columns)
     blocks = Counter({(row.first, row.second, row.seed): row.n for row in connection.execute(query)})
@@ -204,7 +207,7 @@ def _read(
     names = (*_FIGURES, "content", *(("own", "faulty") if whole else ()))
     query = select(*(_TABLE.c[name] for name in names)).where(condition).order_by(_TABLE.c.row)
     known = len(_FIGURES)
-    for values in connection.execute(query):
+    for values in itertools.chain.from_iterable(connection.execute(query).partitions(_AT_ONCE)):
         figures, content, arrays = values[:known], values[known], values[known + 1 :]
         if _seal(figures) != content or (whole and digest(arrays) != figures[-1]):
             wrong.add((str(figures[3]), str(figures[4]), figures[6]))
@@ -220,7 +223,7 @@ def _seal(figures: tuple[Any, ...]) -> str:
 def _faults(text: str) -> NDArray[Any]:
     """Faults of the two by status, [2, number of statuses]."""
     if text == _NO_FAULTS:
-        return _NOBODYS
+        return NO_FAULTS
     return np.array([[counts.get(status, 0) for status in STATUSES] for counts in json.loads(text)])
 
 

@@ -240,7 +240,8 @@ def make_board(
     names = unique_labels({*everybody, *(panel.entrants if panel else ())}, labels or {})
     matches, measurements = list(matches), list(measurements)
     terms, ranked = _ranked(arena, panel, mode, names, tallies, matches, measurements)
-    first_side = [tally for tally in tallies if tally.side == next(iter(sides_of(arena)))]
+    side = next(iter(sides_of(arena)))
+    first_side = [tally for tally in tallies if tally.side == side]
     lengths = {steps for tally in tallies for steps in tally.steps}
     return Board(
         arena=arena.id,

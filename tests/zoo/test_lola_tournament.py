@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import torch
 from zoo.papers.figure import Part
 from zoo.papers.lola.hall import LEARNERS, PAIRS, Hall
 from zoo.papers.lola.tournament import FIGURE, GAMES, tournament
+from zoo.papers.run import reproduce
+from zoo.work.progress import unwatched
 
 ALWAYS = 40.0  # a logit
 
@@ -98,3 +101,30 @@ def test_the_report_ranks_by_what_was_earned_and_draws_both_games(results: dict[
     assert not {"agrees", "no number published"} & {row.verdict for row in report.rows}  # of two seeds, and of a figure
     panels = FIGURE.plot(report).axes
     assert [len(panel.lines) for panel in panels] == [len(LEARNERS)] * 2
+
+
+def test_a_tournament_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.papers.lola.tournament.SAVE", 0.0)
+    whole, kept = tournament(silent, "ipd", 1, 4, 5), tmp_path / "state.safetensors"
+    seen: list[int] = []
+
+    def stop(done: int, total: int) -> None:
+        seen.append(done)
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # after the second save
+        tournament(stop, "ipd", 1, 4, 5, state=kept)
+    assert tournament(lambda done, total: seen.append(done), "ipd", 1, 4, 5, state=kept) == whole
+    assert seen == [1, 2, 3, 3, 4]
+
+
+def test_a_part_is_given_a_place_for_its_state_and_leaves_nothing_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Part("ipd", tournament, {}).keeps and not Part("x", silent, {}).keeps
+    monkeypatch.setattr("zoo.papers.lola.tournament.QUICK", 2)
+    monkeypatch.setattr("zoo.papers.lola.tournament.STEPS", 3)
+    monkeypatch.setattr("zoo.papers.lola.tournament.SAVE", 0.0)
+    list(reproduce(FIGURE, tmp_path, quick=True, seeds=1, workers=1, force=False, watch=unwatched))
+    assert {path.suffix for path in (tmp_path / "parts").iterdir()} == {".json"}

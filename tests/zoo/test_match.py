@@ -79,7 +79,7 @@ def test_a_match_looks_every_name_up_once(zoo: Zoo, monkeypatch: pytest.MonkeyPa
     for original in (load_arena, read_entrant):
         for module in [m for m in sys.modules.values() if vars(m).get(original.__name__) is original]:
             monkeypatch.setattr(module, original.__name__, counted(original))
-    zoo("match", "random", "greedy", "--arena", "coin", "--episodes", 10)
+    zoo("match", "random", "greedy", "--arena", "coin", "--episodes", 2)
     assert {("load_arena", "coin"), ("read_entrant", "random"), ("read_entrant", "greedy")} <= looked_up.keys()
     assert set(looked_up.values()) == {1}, looked_up
 
@@ -175,7 +175,7 @@ def test_the_arena_and_each_entrant_are_read_once(zoo: Zoo, monkeypatch: pytest.
 
     counted(ArenaEntry, "name")
     counted(Entrant, "label")
-    zoo("match", "random", "greedy", "--arena", "coin", "--episodes", 10)
+    zoo("match", "random", "greedy", "--arena", "coin", "--panel", "random,cooperator", "--episodes", 2)
     assert read["ArenaEntry coin"] == read["Entrant random"] == read["Entrant greedy"] == 1
     assert set(read.values()) == {1}
 

@@ -9,11 +9,17 @@ import torch
 
 from agents.protocol import LearningContext
 from arenas.protocol import Action
+from tests.zoo.command_line import Refused
 from zoo.entry.registry import AGENTS, load_agent, names
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.exploit.committed import Committed, table_policy
-from zoo.exploit.meta import COMMITMENTS, RULES, SEAT, Meta
+from zoo.exploit.grid import MeetingTerms
+from zoo.exploit.lessons import SearchBudget
+from zoo.exploit.meetings import Meetings
+from zoo.exploit.meta import Meta
+from zoo.exploit.shaper import AGENT, LearnedShaper, learned_shapers
+from zoo.exploit.shaping import COMMITMENTS, RULES, SEAT
 from zoo.play.replicas import payoffs
 from zoo.play.table import Table
 
@@ -83,6 +89,57 @@ def test_every_episode_of_a_row_has_a_victim_by_its_seed() -> None:
     assert (first[:, :5] != second[:, :5]).all() and not second[:, 5:].any()
     again = arena.reset(SEEDS.flip(0))[0][SEAT].observation
     assert torch.equal(again, first.flip(0))
+
+
+def test_a_late_shaper_sees_the_victim_as_it_was_before_it_learned() -> None:
+    arena, late = Meta(3, max_steps=4), Meta(3, max_steps=4, late=True)
+    before = arena.reset(SEEDS)[0][SEAT].observation
+    assert late.reset(SEEDS)[0][SEAT].observation[:, :5].eq(0.5).all()
+    for _ in range(2):
+        now, then = (a.step(chosen(LESSON, 1, 2))[0][SEAT] for a in (arena, late))
+        assert torch.equal(then.observation[:, :5], before[:, :5]) and torch.equal(then.reward, now.reward)
+        assert torch.equal(then.observation[:, 5:], now.observation[:, 5:])
+        before = now.observation
+
+
+def test_a_victim_may_have_settings() -> None:
+    plain, other = Meta(3, rule="naive-exact"), Meta(3, rule="naive-exact,lr=0,init=0")
+    for arena in (plain, other):
+        arena.reset(SEEDS)
+        arena.step(chosen(LESSON, 1, 2))
+    assert plain.snapshot()["theta"].ne(0).all() and other.snapshot()["theta"].eq(0).all()
+
+
+def test_a_learned_shaper_plays_a_learner_as_it_played_the_victim() -> None:
+    """What it sees and earns in a learning match is what it saw and was paid in `meta`."""
+    venue, rounds = Venue(ArenaChoice("ipd")), 6
+    meetings = Meetings(venue, "naive-exact", MeetingTerms(rounds, 1, 0, 1, 1))
+    (text, _) = learned_shapers(meetings, "reinforce", SearchBudget(shapers=2, shaper_steps=100), lambda how_far: None)
+    assert text == next(iter(learned_shapers(meetings, "reinforce", SearchBudget(shapers=1, shaper_steps=100), print)))
+    arena = Meta(3, max_steps=rounds, late=True)
+    seen = arena.reset(SEEDS, autoreset=False)[0][SEAT].observation
+    played = venue.make(3)
+    victim = venue.entrant("naive-exact", learning=True).agents(played.spec, ("column",), 0, replicas=3)["column"]
+    victim.load_acting_state({"column/w0": arena.snapshot()["theta"]})
+    shaper = venue.entrant(text, learning=True).agents(played.spec, ("row",), 0, replicas=3)["row"]
+    assert isinstance(shaper, LearnedShaper)
+    spied: list[torch.Tensor] = []
+    act = shaper.chooser.act
+    shaper.chooser.act = lambda step, memory: (spied.append(step.observation), act(step, memory))[1]  # type: ignore
+    table = Table(played, venue.identity, {"row": shaper, "column": victim}, ["row", "column"], length=1, runs=3)
+    earned, choices = payoffs(table, 3), []
+    for _ in range(rounds):
+        choices.append(shaper.choice)
+        paid = next(earned)
+        step = arena.step({SEAT: Action(choices[-1])})[0][SEAT]
+        assert step.reward.tolist() == pytest.approx(paid["row"], abs=1e-5)
+        assert torch.allclose(spied[-1], step.observation, atol=1e-6)
+    assert seen[:, :5].eq(0.5).all() and torch.stack(choices).unique().numel() > 1
+
+
+def test_a_shaper_that_nobody_trained_is_refused(refused: Refused) -> None:
+    said = refused("match", "naive-exact", f"{AGENT},trained=0123", "--arena", "ipd", "--learn")
+    assert "no shaper '0123' was trained in this home" in said
 
 
 def test_another_rule_is_refused_by_name() -> None:

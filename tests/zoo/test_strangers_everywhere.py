@@ -146,6 +146,8 @@ class LearnsBadly(Learner):
         return super().learn(joint, context)
 '''
 GAME = ("--arena", "ipd", "--set", "arena.max_steps=8")
+#: A small panel, so that nobody waits for the one that the game would inherit.
+FEW = ("--panel", "grim,random")
 FORFEIT = -24.0
 
 
@@ -213,7 +215,7 @@ def test_who_rewrites_its_opponent_gains_nothing(students: Path) -> None:
 
 
 def test_the_level_and_the_cpu_time_are_recorded(students: Path, zoo: Zoo) -> None:
-    told = zoo("match", "students.py:Plain", "grim", *GAME, "--episodes", 2, "--json").json
+    told = zoo("match", "students.py:Plain", "grim", *GAME, *FEW, "--episodes", 2, "--json").json
     assert list(told["isolation"]) == ["students.py:Plain"]
     with Store(home.records(), read_only=True) as store:
         strangers = {record.id for record in store.entrants() if record.provenance.get("stranger")}
@@ -244,7 +246,7 @@ def test_who_refuses_the_game_is_told_at_once(students: Path, refused: Refused) 
 
 
 def test_a_game_is_the_same_at_every_level(students: Path, zoo: Zoo) -> None:
-    words = ("match", "students.py:Crash", "grim", *GAME, "--episodes", 3, "--seed", 0, "--no-record", "--json")
+    words = ("match", "students.py:Crash", "grim", *GAME, *FEW, "--episodes", 3, "--seed", 0, "--no-record", "--json")
     strict, process = zoo(*words).json, zoo(*words, "--isolation", "process").json
     assert (strict["match"], strict["seats"]) == (process["match"], process["seats"])
     honest = ("match", "students.py:Plain", *words[2:])
@@ -268,7 +270,7 @@ def test_a_checkpoint_of_a_strangers_learner_plays(students: Path, zoo: Zoo) -> 
     zoo(*train, "--out", "here", "--trust")
     there, here = (Path(name, "weights.safetensors").read_bytes() for name in ("there", "here"))
     assert there == here
-    match = ("match", "students.py:Learner@there", "grim", *GAME, "--episodes", 2)
+    match = ("match", "students.py:Learner@there", "grim", *GAME, *FEW, "--episodes", 2)
     key = zoo(*match, "--json").json["match"]
     assert "agrees with the record" in zoo("replay", key, "--no-gif").out
     assert "came out as recorded" in zoo("verify", key).out
@@ -351,7 +353,7 @@ def test_kinds_are_told_without_running_agents_here(students: Path) -> None:
 def test_levels_are_named_and_contradictions_refused(
     students: Path, zoo: Zoo, refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ("match", "students.py:Plain", "grim", *GAME, "--episodes", 2)
+    words = ("match", "students.py:Plain", "grim", *GAME, *FEW, "--episodes", 2)
     assert "--trust and --isolation strict contradict" in refused(*words, "--trust", "--isolation", "strict")
     assert "'--isolation': 'loose' is not one of" in refused(*words, "--isolation", "loose")
     zoo(*words, "--isolation", "trusted")
@@ -367,7 +369,7 @@ def test_where_the_kernel_cannot_confine_it_says_so(
     said = refused("match", "students.py:Plain", "grim", *GAME, "--episodes", 2)
     assert "no Landlock" in said and "--isolation process" in said
     assert "no Landlock" in refused("match", "grim", "grim", *GAME, "--isolation", "strict")
-    zoo("match", "tit-for-tat", "grim", *GAME, "--episodes", 2)  # what ships needs no sandbox
+    zoo("match", "tit-for-tat", "grim", *GAME, *FEW, "--episodes", 2)  # what ships needs no sandbox
 
 
 def test_the_library_takes_a_level(students: Path) -> None:

@@ -14,6 +14,7 @@ from zoo.entry.venue import ArenaChoice, Venue
 from zoo.exploit.committed import Committed
 from zoo.exploit.grid import MeetingTerms
 from zoo.exploit.lessons import Course, SearchBudget, search, timetable
+from zoo.exploit.meetings import Meetings
 from zoo.exploit.rule_game import measure_rule
 from zoo.exploit.teach_then_harvest import TeachThenHarvestConfig
 from zoo.exploit.windows import ALL, LAST, UNKNOWN, weights
@@ -21,7 +22,18 @@ from zoo.play.replicas import run_replicas
 
 IPD = ArenaChoice("ipd")
 VENUE = Venue(IPD)
-QUICK = SearchBudget(lessons=4, grid_seeds=1, kept=1, times_seeds=1, generations=1, children=2, seeds=1, final_seeds=2)
+QUICK = SearchBudget(
+    lessons=4,
+    grid_seeds=1,
+    kept=1,
+    times_seeds=1,
+    generations=1,
+    children=2,
+    seeds=1,
+    final_seeds=2,
+    shapers=2,
+    shaper_steps=200,
+)
 ONCE = "teach-then-harvest,lessons=[[18,0,1,0,0.667,0]],harvest=none,loop=0"
 
 
@@ -90,11 +102,13 @@ def test_the_lesson_is_learned_and_the_harvest_pays() -> None:
 
 def test_a_search_finds_teachers_and_schedules_that_can_be_entered(zoo: Zoo) -> None:
     terms = MeetingTerms(rounds=4, seeds=2, seed=0, copies=1, length=1)
-    found = search(VENUE, "naive-exact", "teach-then-harvest", terms, QUICK)
+    found = search(Meetings(VENUE, "naive-exact", terms), "teach-then-harvest", QUICK)
     assert {kind.split(",")[0] for kind in found.values()} == {"best teacher", "best schedule"}
     measured = measure_rule(VENUE, "naive-exact", terms, with_grid=False, budget=QUICK)
     lines = {line.other: line for line in measured.lines}
     assert found.keys() <= lines.keys()
+    kinds_met = [line.kind for line in measured.lines]
+    assert kinds_met.count("learned shaper 1") == kinds_met.count("learned shaper 2") == 1
     kinds = ("incentive_to_deviate", "gain_all_updates", "gain_unknown_horizon")
     assert all(measured.figures[kind].other in lines for kind in kinds)
     text = next(iter(found))

@@ -153,6 +153,7 @@ class Part:
     """An independent piece of work, done in any process: `function(tell, **settings)` gives its result.
 
     `function` stands at the top of a module; settings and result are plain JSON, and nothing else decides the result.
+    One that takes long may have a parameter `state`: the file from which it goes on where it was stopped, or None.
     """
 
     name: str  # for the progress bar
@@ -163,6 +164,11 @@ class Part:
     def draws(self) -> bool:
         """Whether it has luck of its own, from a `seed`."""
         return "seed" in signature(self.function).parameters
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it keeps a `state`."""
+        return "state" in signature(self.function).parameters
 
     def begun_at(self, first: int) -> Part:
         """The same work with the luck of another first seed; 0 is the usual one, and no two share any."""

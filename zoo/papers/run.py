@@ -2,7 +2,7 @@
 
 A part's result lies in `parts/KEY.json` of the figure's folder. KEY is a hash of the version, the figure and its
 revision, the function and the settings: the same command goes on where it was stopped, whatever stopped it, and a
-part with another setting is another part.
+part with another setting is another part. A part that takes long keeps its state beside it, in `KEY.safetensors`.
 """
 
 from __future__ import annotations
@@ -36,20 +36,31 @@ def reproduce(
         UserError: the folder cannot be written, or a worker process was ended from outside.
     """
     parts = {key(figure, part): part for part in figure.work(quick, seeds)}
-    jobs = [Job(k, name_of(_do), (name_of(part.function), dict(part.settings))) for k, part in parts.items()]
+    kept = folder / "parts"
+    jobs = [
+        Job(k, name_of(_do), (name_of(p.function), dict(p.settings), str(kept / f"{k}.safetensors") if p.keeps else ""))
+        for k, p in parts.items()
+    ]
     try:
-        results = Results(folder / "parts")
+        results = Results(kept)
     except UserError as error:
         raise UserError(f"{error}; choose another --out") from error
 
     def news(job: Job, at: tuple[int, int]) -> None:
         watch(parts[job.key].name, Reading(*at, {}))
 
+    if force:
+        for job in jobs:
+            (kept / f"{job.key}.safetensors").unlink(missing_ok=True)
     yield from do(jobs, results, workers, force=force, watch=news)
 
 
-def _do(contact: Contact, function: str, settings: dict[str, Any]) -> Json:
-    return function_of(function)(lambda done, total: contact.tell((done, total)), **settings)
+def _do(contact: Contact, function: str, settings: dict[str, Any], state: str) -> Json:
+    where = {"state": Path(state)} if state else {}
+    result = function_of(function)(lambda done, total: contact.tell((done, total)), **settings, **where)
+    for path in where.values():
+        path.unlink(missing_ok=True)
+    return result
 
 
 def assembled(figure: Figure, done: Sequence[Done], *, quick: bool, seeds: int) -> Reproduction:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from agents.parts.policies.table import TablePolicy, table_of
-from agents.protocol import Agent, JointTrajectory, LearningContext, Seating, Trajectory
+from agents.protocol import Agent, JointTrajectory, LearningContext, Seating, State, Trajectory
 from agents.randomness import derive, derive_rows
 from agents.rollout import stack_timesteps
 from arenas.protocol import Action, TimeStep, TimeSteps
@@ -80,6 +80,21 @@ class Hall:
         entry, seed = load_agent(where.learner), derive(self.seed, "tournament", where.learner, where.seat)
         config, copies = entry.config([]), len(where.index)
         return where, entry.agent.make(self.arena.spec, (where.seat,), config, seed, replicas=copies)
+
+    def state(self) -> State:
+        """What all have learned, between two episodes."""
+        agents = enumerate(agent for _, agent in (*self.tables, *self.exact))
+        return {f"{k}/{name}": tensor for k, agent in agents for name, tensor in agent.learning_state().items()}
+
+    def restore(self, state: State) -> None:
+        """Take over what `state` gave.
+
+        Raises:
+            ValueError: it does not fit.
+        """
+        for k, (_, agent) in enumerate((*self.tables, *self.exact)):
+            mine = f"{k}/"
+            agent.load_learning_state({n.removeprefix(mine): x for n, x in state.items() if n.startswith(mine)})
 
     def episode(self, number: int) -> Tensor:
         """Play one episode in which all learn; the mean reward per step in every place, float64 [2 R 21]."""

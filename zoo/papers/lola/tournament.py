@@ -7,7 +7,9 @@ learner's six partners; where it meets its like, over both seats too.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ from zoo.papers.figure import (
     seed_words,
 )
 from zoo.papers.lola.hall import EXACT, GAMMA, LEARNERS, PAIRS, Hall
+from zoo.work.jobs import read_state, write_state
 
 EPISODES, STEPS = 1000, 200
 QUICK = 100  # episodes
@@ -41,10 +44,14 @@ FIGURE_8_4 = {
     "imp": {"NL-Q": 0.13, "JAL-Q": 0.11, "PHC": 0.09, "WoLF-PHC": 0.02, "LOLA-Ex": -0.10, "NL-Ex": -0.25},
 }
 READ = 0.02  # how well a figure can be read
+SAVE = 30.0  # seconds between two saves of what a tournament has learned
+PLAYED = "played"  # the name of the rewards in it
 
 
-def tournament(tell: Tell, game: str, seeds: int, episodes: int, steps: int, seed: int = 0) -> Json:
-    """Reward per step of every learner and in every pairing, all seeds at once.
+def tournament(
+    tell: Tell, game: str, seeds: int, episodes: int, steps: int, seed: int = 0, state: Path | None = None
+) -> Json:
+    """Reward per step of every learner and in every pairing, all seeds at once; it goes on from what `state` holds.
 
     Returns:
         `learners`: learner -> [R][POINTS], mean over its partners in each stretch of the episodes, and `pairs`:
@@ -52,10 +59,18 @@ def tournament(tell: Tell, game: str, seeds: int, episodes: int, steps: int, see
         learners over all episodes and the last tenth.
     """
     hall = Hall(game, seeds, steps, seed)
-    played = []
-    for number in range(episodes):
+    played: list[torch.Tensor] = []
+    if state is not None and state.exists():
+        kept = read_state(state, "remove it, and the tournament begins anew").tensors
+        played = list(kept.pop(PLAYED))
+        hall.restore(kept)
+    saved = time.monotonic()
+    for number in range(len(played), episodes):
         played.append(hall.episode(number).view(2, seeds, len(PAIRS)))
         tell(number + 1, episodes)
+        if state is not None and time.monotonic() - saved >= SAVE:
+            write_state(state, {**hall.state(), PLAYED: torch.stack(played)}, {})
+            saved = time.monotonic()
     values: NDArray[np.float64] = torch.stack(played).numpy()  # [episodes, 2, R, 21]
     tail = max(1, episodes // 10)
     own = {who: average(values, who) for who in LEARNERS}  # [episodes, R]
