@@ -1,4 +1,4 @@
-"""Logits of discrete actions [..., A]: masks, and log-probability and entropy of the softmax."""
+"""Logits of discrete actions [..., A]: masks, a floor of exploration, log-probability and entropy of the softmax."""
 
 from __future__ import annotations
 
@@ -9,6 +9,18 @@ from torch import Tensor
 def masked(logits: Tensor, mask: Tensor | None) -> Tensor:
     """Logits that are -inf where `mask` is False."""
     return logits if mask is None else logits.masked_fill(~mask, -torch.inf)
+
+
+def floored(logits: Tensor, floor: float) -> Tensor:
+    """Log-probabilities of (1 - floor) softmax(logits) + floor / n over the n actions whose logit is not -inf.
+
+    Without a floor the logits are returned as they are, of which the softmax is the same.
+    """
+    if not floor:
+        return logits
+    legal = logits > -torch.inf
+    even = floor / legal.sum(-1, keepdim=True)
+    return ((1 - floor) * logits.softmax(-1) + even).log().masked_fill(~legal, -torch.inf)
 
 
 def taken(log_pi: Tensor, action: Tensor) -> Tensor:

@@ -24,7 +24,10 @@ _NOTHING: tuple[None, None, dict[str, Tensor]] = (None, None, {})
 
 
 class Segment(NamedTuple):
-    """What N seats with discrete actions saw and did; what the padding holds is 0, and its actions are illegal."""
+    """What N seats saw and did; what the padding holds is 0, and its actions are illegal.
+
+    Continuous actions are float32 [T, N, B, D], and all that is said of their D numbers is that they are legal.
+    """
 
     timesteps: TimeStep  # leaves [T + 1, N, B(, O)]: flat observations, and no masks, messages or common knowledge
     legal: Tensor  # bool [T + 1, N, B, A]
@@ -57,10 +60,12 @@ def together(joint: JointTrajectory, seats: Sequence[str]) -> Segment:
     leaves = zip(*((t.reward, t.discount, t.first, t.last, t.active) for t in steps_of), strict=True)
     observation = padded([t.observation.flatten(2) for t in steps_of], dim=1)
     steps = TimeStep._make([observation, None, *(torch.stack(leaf, dim=1) for leaf in leaves), *_NOTHING])
-    legal = padded([t.action_mask for t in steps_of if t.action_mask is not None], dim=1)
+    masks = [t.action_mask for t in steps_of if t.action_mask is not None]
     memories = [joint.seats[seat].memory or {} for seat in seats]
     hidden = torch.stack([memory[HIDDEN] for memory in memories]) if all(HIDDEN in m for m in memories) else None
-    actions = torch.stack([joint.seats[seat].actions.value for seat in seats], dim=1)
+    values = [joint.seats[seat].actions.value for seat in seats]
+    actions = torch.stack(values, dim=1) if masks else padded(values, dim=1)
+    legal = padded(masks, dim=1) if masks else torch.ones_like(observation[..., :1], dtype=torch.bool)
     return Segment(steps, legal, actions, joint.state, hidden)
 
 

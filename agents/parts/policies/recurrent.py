@@ -46,7 +46,7 @@ class RecurrentPolicy(DifferentiablePolicy):
         """Draw from the policy."""
         seen = timestep.observation.flatten(1)
         scores, hidden = step(self.parameters, seen, memory[HIDDEN], timestep.first)
-        logits = masked(self.sharpness * scores, timestep.action_mask)
+        logits = self.logits(scores, timestep.action_mask)
         draw = self._draws.at(memory["luck"], memory["step"])
         return Action(categorical(logits.softmax(-1), draw)), {**memory, "step": memory["step"] + 1, HIDDEN: hidden}
 
@@ -60,7 +60,11 @@ class RecurrentPolicy(DifferentiablePolicy):
         memory = trajectory.memory
         before = memory[HIDDEN] if memory else self.nothing(seen.shape[2])
         scores, _ = unrolled(self.parameters, seen, before.unsqueeze(0), steps.first.unsqueeze(1))
-        return masked(self.sharpness * scores.squeeze(1), steps.action_mask)
+        return self.logits(scores.squeeze(1), steps.action_mask)
+
+    def logits(self, scores: Tensor, mask: Tensor | None) -> Tensor:
+        """Logits [..., A] of what the network says, -inf where an action is illegal."""
+        return masked(self.sharpness * scores, mask)
 
     def with_parameters(self, parameters: Parameters) -> Self:
         """The same policy reading other parameters."""
