@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.parts.central import Scene, TeamConfig, TeamLearner
+from agents.parts.central import Practice, TeamConfig, TeamLearner
 from agents.parts.critics import Critic, Mates, imagined, td_lambda
 
 
@@ -42,18 +42,18 @@ class CentralQv(TeamLearner):
         widths = {"q": state + self.mates.team_width, "v": state}
         return {n: self.critic(seed, n, [wide] * teams, of=self.mates.team_of) for n, wide in widths.items()}
 
-    def credit(self, scene: Scene) -> tuple[Tensor, dict[str, float]]:
+    def credit(self, practice: Practice) -> tuple[Tensor, dict[str, float]]:
         """Steps towards TD(lambda) targets of both; Q(s, u) - V(s) of the team, for each of its seats."""
-        segment = scene.segment
-        actions, drawn = imagined(segment, scene.pi, scene.luck)
-        state = scene.state_for(len(self.mates.teams))
-        done = self.mates.joint(self.mates.actions(scene.joint, actions))
+        segment = practice.segment
+        actions, drawn = imagined(segment, practice.pi, practice.luck)
+        state = practice.state_for(len(self.mates.teams))
+        done = self.mates.joint(self.mates.actions(practice.joint, actions))
         reads = {"q": torch.cat((state, done), dim=-1), "v": state}
         slow = {name: critic.slow(reads[name]).squeeze(-1) for name, critic in self.critics.items()}
         following = {"q": torch.where(drawn, slow["v"], slow["q"]), "v": slow["v"]}
         metrics = {}
         for name, critic in self.critics.items():
             target = td_lambda(segment.timesteps, following[name], self.gamma, self.config.lambda_)
-            metrics[f"{name}_error"] = critic.fit(reads[name][:-1], target, segment.counted, scene.luck)
+            metrics[f"{name}_error"] = critic.fit(reads[name][:-1], target, segment.counted, practice.luck)
         q, v = (self.critics[name].now(reads[name][:-1]).squeeze(-1) for name in ("q", "v"))
         return (q - v) * segment.counted, metrics

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from agents.parts.central import Scene, TeamConfig, TeamLearner
+from agents.parts.central import Practice, TeamConfig, TeamLearner
 from agents.parts.critics import Critic, Mates, td_lambda
 from agents.parts.returns import advantages
 from arenas.settings import Share
@@ -44,12 +44,12 @@ class CentralV(TeamLearner):
         self.teams = len(mates.teams)
         return {"critic": self.critic(seed, "critic", [self.spec.state_dim] * self.teams, of=mates.team_of)}
 
-    def credit(self, scene: Scene) -> tuple[Tensor, dict[str, float]]:
+    def credit(self, practice: Practice) -> tuple[Tensor, dict[str, float]]:
         """Steps towards TD(lambda) targets of V; the advantage of the team, for each of its seats."""
-        critic, segment, config = self.critics["critic"], scene.segment, self.config
-        state = scene.state_for(self.teams)
+        critic, segment, config = self.critics["critic"], practice.segment, self.config
+        state = practice.state_for(self.teams)
         target = td_lambda(segment.timesteps, critic.slow(state).squeeze(-1), self.gamma, config.lambda_)
-        error = critic.fit(state[:-1], target, segment.counted, scene.luck)
+        error = critic.fit(state[:-1], target, segment.counted, practice.luck)
         value = critic.now(state).squeeze(-1)
         praise = advantages(segment.timesteps, value, self.gamma, config.advantage_lambda)
         return praise, {"value_error": error}

@@ -31,7 +31,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from agents.parts.central import Scene, TeamConfig, TeamLearner
+from agents.parts.central import Practice, TeamConfig, TeamLearner
 from agents.parts.critics import Critic, Mates, counterfactual, expected, following_values, imagined, td_lambda
 from arenas.settings import Share
 
@@ -59,20 +59,20 @@ class Coma(TeamLearner):
         widths, actions = [wide] * len(self.seats), max(self.widths)
         return {"critic": self.critic(seed, "critic", widths, actions, dueling=self.config.dueling)}
 
-    def credit(self, scene: Scene) -> tuple[Tensor, dict[str, float]]:
+    def credit(self, practice: Practice) -> tuple[Tensor, dict[str, float]]:
         """Steps towards TD(lambda) targets of Q; what each seat's action adds to what it usually does."""
-        critic, segment, config = self.critics["critic"], scene.segment, self.config
-        actions, drawn = imagined(segment, scene.pi, scene.luck)
-        others = self.mates.others(self.mates.actions(scene.joint, actions))
-        x = torch.cat((scene.state_for(len(self.seats)), others, scene.own), dim=-1)
-        following = following_values(critic.slow(x), scene.pi, actions, drawn)
+        critic, segment, config = self.critics["critic"], practice.segment, self.config
+        actions, drawn = imagined(segment, practice.pi, practice.luck)
+        others = self.mates.others(self.mates.actions(practice.joint, actions))
+        x = torch.cat((practice.state_for(len(self.seats)), others, practice.own), dim=-1)
+        following = following_values(critic.slow(x), practice.pi, actions, drawn)
         target = td_lambda(segment.timesteps, following, self.gamma, config.lambda_)
-        error = critic.fit(x[:-1], target, segment.counted, scene.luck, segment.actions)
+        error = critic.fit(x[:-1], target, segment.counted, practice.luck, segment.actions)
         q = critic.now(x)
         if config.advantage == "q":
-            praise = counterfactual(q[:-1], scene.pi[:-1], segment.actions)
+            praise = counterfactual(q[:-1], practice.pi[:-1], segment.actions)
         else:
-            following = following_values(q, scene.pi, actions, drawn)
+            following = following_values(q, practice.pi, actions, drawn)
             reached = td_lambda(segment.timesteps, following, self.gamma, config.advantage_lambda)
-            praise = reached - expected(scene.pi[:-1], q[:-1])
+            praise = reached - expected(practice.pi[:-1], q[:-1])
         return praise * segment.counted, {"value_error": error}

@@ -21,7 +21,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from agents.parts.central import Scene, TeamConfig, TeamLearner
+from agents.parts.central import Practice, TeamConfig, TeamLearner
 from agents.parts.critics import Critic, counterfactual, following_values, imagined, td_lambda
 from agents.parts.returns import advantages
 from arenas.settings import Share
@@ -46,20 +46,20 @@ class Iac(TeamLearner):
         outputs = 1 if self.config.critic == "v" else max(self.widths)
         return {"critic": self.critic(seed, "critic", [self.own_width] * len(self.seats), outputs)}
 
-    def credit(self, scene: Scene) -> tuple[Tensor, dict[str, float]]:
+    def credit(self, practice: Practice) -> tuple[Tensor, dict[str, float]]:
         """Steps towards TD(lambda) targets; the advantage of each seat by its own critic."""
-        critic, segment, config = self.critics["critic"], scene.segment, self.config
-        slow = critic.slow(scene.own)
+        critic, segment, config = self.critics["critic"], practice.segment, self.config
+        slow = critic.slow(practice.own)
         if config.critic == "v":
             following, action = slow.squeeze(-1), None
         else:
-            actions, drawn = imagined(segment, scene.pi, scene.luck)
-            following, action = following_values(slow, scene.pi, actions, drawn), segment.actions
+            actions, drawn = imagined(segment, practice.pi, practice.luck)
+            following, action = following_values(slow, practice.pi, actions, drawn), segment.actions
         target = td_lambda(segment.timesteps, following, self.gamma, config.lambda_)
-        error = critic.fit(scene.own[:-1], target, segment.counted, scene.luck, action)
-        now = critic.now(scene.own)
+        error = critic.fit(practice.own[:-1], target, segment.counted, practice.luck, action)
+        now = critic.now(practice.own)
         if action is None:
             praise = advantages(segment.timesteps, now.squeeze(-1), self.gamma, config.advantage_lambda)
         else:
-            praise = counterfactual(now[:-1], scene.pi[:-1], action) * segment.counted
+            praise = counterfactual(now[:-1], practice.pi[:-1], action) * segment.counted
         return praise, {"value_error": error}

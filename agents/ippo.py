@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from agents.parts.central import Scene, TeamConfig, TeamLearner
+from agents.parts.central import Practice, TeamConfig, TeamLearner
 from agents.parts.critics import Critic
 from agents.parts.returns import advantages
 from arenas.settings import Amount, Count, Positive, Share, Whole
@@ -57,13 +57,13 @@ class Ippo(TeamLearner):
         """How much the value reads."""
         return self.own_width
 
-    def reads(self, scene: Scene) -> Tensor:
+    def reads(self, practice: Practice) -> Tensor:
         """What the value reads, [T + 1, N, B, W]."""
-        return scene.own
+        return practice.own
 
-    def credit(self, scene: Scene) -> tuple[Tensor, dict[str, float]]:
+    def credit(self, practice: Practice) -> tuple[Tensor, dict[str, float]]:
         """Generalised advantages by the value as it is, then its steps towards what they add up to."""
-        critic, segment, x = self.critics["critic"], scene.segment, self.reads(scene)
+        critic, segment, x = self.critics["critic"], practice.segment, self.reads(practice)
         value = critic.now(x).squeeze(-1)
         praise = advantages(segment.timesteps, value, self.gamma, self.config.lambda_)
-        return praise, {"value_error": critic.fit(x[:-1], praise + value[:-1], segment.counted, scene.luck)}
+        return praise, {"value_error": critic.fit(x[:-1], praise + value[:-1], segment.counted, practice.luck)}

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from agents.ippo import Ippo, PpoConfig
-from agents.parts.central import Scene
+from agents.parts.central import Practice
 from agents.parts.critics import Mates
 
 
@@ -49,13 +49,13 @@ class Mappo(Ippo):
         sizes = [math.prod(self.spec.seats[seat].observation) for seat in self.mates.everybody]
         return max(sum(sizes[n] for n in team) for team in self.mates.teams) + self.remembered
 
-    def reads(self, scene: Scene) -> Tensor:
+    def reads(self, practice: Practice) -> Tensor:
         """What the value reads, [T + 1, N, B, W]."""
         if not self.spec.state_dim:
-            kept = scene.own[..., self.own_width - self.remembered :]
-            return torch.cat((self.mates.views(scene.joint), kept), dim=-1)
-        steps, _, copies, _ = scene.own.shape
-        state = scene.state
+            kept = practice.own[..., self.own_width - self.remembered :]
+            return torch.cat((self.mates.views(practice.joint), kept), dim=-1)
+        steps, _, copies, _ = practice.own.shape
+        state = practice.state
         if state is None:  # it is offered, and kept from us
             state = torch.zeros(steps, copies, self.spec.state_dim, device=self.device)
-        return torch.cat((state.unsqueeze(1).expand(-1, len(self.seats), -1, -1), scene.own), dim=-1)
+        return torch.cat((state.unsqueeze(1).expand(-1, len(self.seats), -1, -1), practice.own), dim=-1)

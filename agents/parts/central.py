@@ -80,7 +80,7 @@ class TeamConfig(Checked):
     play: Literal["mode", "sample"] = "mode"  # when not training: the most likely action (or the mean), or a draw
 
 
-class Scene(NamedTuple):
+class Practice(NamedTuple):
     """A batch as the seats saw it, and as their policies were when they played it."""
 
     segment: Segment
@@ -155,12 +155,12 @@ class TeamLearner(PolicyAgent):
         """The critics by name."""
 
     @abstractmethod
-    def credit(self, scene: Scene) -> tuple[Tensor, dict[str, float]]:
+    def credit(self, practice: Practice) -> tuple[Tensor, dict[str, float]]:
         """Step the critics; returns the praise of each action [T, N, B], 0 where it did not count, and metrics."""
 
     @property
     def own_width(self) -> int:
-        """Width of `Scene.own`."""
+        """Width of `Practice.own`."""
         return max(widths[0] for widths in self.actors.sizes) + self.remembered
 
     @property
@@ -172,17 +172,17 @@ class TeamLearner(PolicyAgent):
 
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
         """Steps of the critics and, once those are warm, of the actor."""
-        scene = self.scene(joint, generator(context.seed))
-        credit, metrics = self.credit(scene)
+        practice = self.practice(joint, generator(context.seed))
+        credit, metrics = self.credit(practice)
         self.batches += 1
         if int(self.batches) > self.config.warmup:
-            metrics |= self.improve(scene, credit)
-        self.learned += int(scene.segment.counted.amax(1).sum())
+            metrics |= self.improve(practice, credit)
+        self.learned += int(practice.segment.counted.amax(1).sum())
         self.anneal()
         return metrics
 
     @torch.no_grad()
-    def scene(self, joint: JointTrajectory, luck: torch.Generator) -> Scene:
+    def practice(self, joint: JointTrajectory, luck: torch.Generator) -> Practice:
         """Read a round; policies are as they were when it was played."""
         segment = together(joint, self.seats)
         over = segment.timesteps.last[1:].unsqueeze(-1)
@@ -197,7 +197,7 @@ class TeamLearner(PolicyAgent):
             scores = across(theta, own)
         log_pi, _ = self._spread(theta, scores[:-1], segment.legal[:-1], self._drawn(joint, segment))
         pi = scores if self.continuous else floored(masked(scores, able), self.floor).softmax(-1)
-        return Scene(segment, own, pi, log_pi, joint.state, joint, luck)
+        return Practice(segment, own, pi, log_pi, joint.state, joint, luck)
 
     def _drawn(self, joint: JointTrajectory, segment: Segment) -> Tensor:
         """Actions as they were drawn: long [T, N, B], or float32 [T, N, B, D]."""
@@ -212,11 +212,12 @@ class TeamLearner(PolicyAgent):
             density = log_density(drawn, scores, log_std) * own
             return density.sum(-1), (normal_entropy(log_std) * own).sum(-1).expand_as(density[..., 0])
         log_pi = floored(masked(scores, legal), self.floor).log_softmax(-1)
-        return taken(log_pi, drawn), entropy(log_pi)
+        # what is illegal where nobody heard it counts nothing, and must not be infinite
+        return taken(log_pi, drawn).clamp_min(-1e9), entropy(log_pi)
 
-    def improve(self, scene: Scene, credit: Tensor) -> dict[str, float]:
+    def improve(self, practice: Practice, credit: Tensor) -> dict[str, float]:
         """Steps of the actor up the praised actions; returns metrics."""
-        segment, config = scene.segment, self.config
+        segment, config = practice.segment, self.config
         chosen = segment.counted  # no choice, no lesson: the dead of a battle can only do nothing
         if not self.continuous:
             chosen = chosen * (segment.legal[:-1].sum(-1) > 1)
@@ -225,12 +226,12 @@ class TeamLearner(PolicyAgent):
             variance = ((credit - mean).square() * chosen).sum() / chosen.sum().clamp_min(1)
             credit = (credit - mean) / variance.sqrt().clamp_min(1e-6)
         seen, legal, first = segment.timesteps.observation[:-1], segment.legal[:-1], segment.timesteps.first[:-1]
-        leaves_of = [seen, legal, first, self._drawn(scene.joint, segment), scene.log_pi, credit, chosen]
+        leaves_of = [seen, legal, first, self._drawn(practice.joint, segment), practice.log_pi, credit, chosen]
         steps, _, copies = credit.shape
         if not config.recurrent:
             leaves_of = [flat(leaf) for leaf in leaves_of]
         metrics: dict[str, float] = {}
-        for piece in Lessons(config.epochs, config.batch, config.recurrent).pieces(steps, copies, scene.luck):
+        for piece in Lessons(config.epochs, config.batch, config.recurrent).pieces(steps, copies, practice.luck):
             seen, legal, first, drawn, before, praise, on = (leaf[:, :, piece] for leaf in leaves_of)
             theta = leaves(self.actors.parameters)
             if segment.hidden is None:

@@ -61,6 +61,9 @@ SETTINGS = {
     "ddpg": [*SMALL_UPDATES, "rate=0.003", "epsilon=0.2"],  # else some seeds never try the better action again
     "iql": ["batch=128", "warmup=512", "epsilon_steps=40000", "epsilon_last=0.02"],
     "reinforce": ["lr=0.01", "baseline=0.9", "parts=8", "gamma=0.5", "entropy=0.01"],  # at .99 noise can lock it in
+    **{name: ["lr=0.005"] for name in ("ippo", "mappo", "iac", "central-v")},
+    "central-qv": ["lr=0.005", "warmup=5"],  # a critic that knows nothing yet can lock the first thing tried in
+    "coma": ["lr=0.005", "warmup=5"],
     "independent-q": ["alpha=0.3"],
     "jal-q": ["alpha=0.3"],
     "phc": ["alpha=0.3", "delta=0.01", "delta_decay=0"],

@@ -46,6 +46,7 @@ CROWDED = {
     "skirmish": "advantage-alignment",
     "spread": "maddpg-ensemble",
     "tag": "iql",
+    "tandem": "mappo",
     "two-step": "naive",
     "world-comm": "reinforce",
 }

@@ -120,6 +120,25 @@ class Learner(Plain):
         return {f"{self.seats[0]}/theta": self.theta}
 
 
+class Odd(Plain):
+    behaviour = int.from_bytes(os.urandom(3), "little")
+
+
+@dataclass(frozen=True)
+class Fussy:
+    lr: float = 0.5
+
+    def __post_init__(self):
+        if self.lr == 2:
+            os._exit(3)
+        if self.lr == 3:
+            raise RuntimeError("no such step")
+
+
+class Picky(Plain):
+    Config = Fussy
+
+
 class LearnsBadly(Learner):
     def learn(self, joint, context):
         if context.update == 2:
@@ -203,6 +222,21 @@ def test_the_level_and_the_cpu_time_are_recorded(students: Path, zoo: Zoo) -> No
     for result in (result for block in recorded("ipd-v1(max_steps=8)") for result in block.results):
         level = "strict" if result.entrant in strangers else "trusted"
         assert result.isolation.startswith(level) and result.cpu_s > 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_who_is_somebody_else_in_each_process_is_at_fault_alone(students: Path, zoo: Zoo, workers: int) -> None:
+    names = ("students.py:Odd", "students.py:Plain", "tit-for-tat")
+    zoo("tournament", *names, *GAME, "--episodes", 2, "--workers", workers, "--panel", "grim,always-defect")
+    found = statuses()
+    assert found.pop("students.py:Odd") == {"INVALID"}
+    assert not any(found.values())
+
+
+@pytest.mark.parametrize(("lr", "why"), [(2, "its process left with exit code 3"), (3, "RuntimeError: no such step")])
+def test_settings_that_break_their_class_are_refused_with_its_name(students: Path, refused: Refused, lr, why) -> None:
+    said = refused("match", f"students.py:Picky,lr={lr}", "grim", *GAME)
+    assert said.startswith(f"zoo: students.py:Picky: its class cannot take these settings: {why}")
 
 
 def test_who_refuses_the_game_is_told_at_once(students: Path, refused: Refused) -> None:

@@ -27,6 +27,7 @@ from zoo.play.episodes import Played, play_episodes
 from zoo.play.luck import episode_seeds
 from zoo.play.seating import blame, rotations, sit_down
 from zoo.sandbox.fault import AgentFault
+from zoo.sandbox.remote import Code, declarations, know
 from zoo.work.pool import Contact, Job, name_of, work
 
 
@@ -86,8 +87,8 @@ def _play(venue: Venue, tasks: Sequence[Task], *, patient: bool) -> list[BlockRe
     for who, known in zip(pair, ids, strict=True):
         if who.id != known:
             raise UserError(
-                f"{who.label} is not the same in each process: its files have changed meanwhile, or its class declares"
-                " something else each time; start again, or leave it out"
+                f"{who.label} is not the same in each process: its files have changed meanwhile; start again, or leave"
+                " it out"
             )
     episodes = episode_seeds(identity, seed, start, total, arena.device)
     whats = [(identity, ids, "play", seed, task.first_episode, task.episodes, RULES_VERSION) for task in tasks]
@@ -120,13 +121,17 @@ def play_groups(venue: Venue, groups: Sequence[Sequence[Task]], workers: int = 1
         for group in groups:
             yield from play_together(venue, group)
         return
-    jobs = [Job(str(n), name_of(_play_elsewhere), (venue.choice, list(group))) for n, group in enumerate(groups)]
+    known = declarations()
+    jobs = [Job(str(n), name_of(_play_elsewhere), (venue.choice, known, list(group))) for n, group in enumerate(groups)]
     for _, blocks in work(jobs, workers):
         yield from blocks
 
 
-def _play_elsewhere(contact: Contact, choice: ArenaChoice, tasks: list[Task]) -> list[BlockRecord]:
-    """Blocks played by a worker, in its own venue."""
+def _play_elsewhere(
+    contact: Contact, choice: ArenaChoice, known: dict[Code, Any], tasks: list[Task]
+) -> list[BlockRecord]:
+    """Blocks played by a worker, in its own venue; strangers' classes are as where the match was planned."""
+    know(known)
     return play_together(contact.once(Venue, choice), tasks)
 
 

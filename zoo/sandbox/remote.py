@@ -90,10 +90,10 @@ class Remote(Agent):
         self._tokens = itertools.count(1)
         self._shown = {seat: Shown(seat) for seat in self.seats}
         try:
-            self._far, says = _loaded(type(self))
+            self._far, data = _loaded(type(self))
         except AgentFault as fault:
             raise self._blamed(fault) from None
-        if says != self.says:  # its identity, its seats and its settings are those that it declared first
+        if declared(data) != self.says:  # its identity, its seats and its settings are those that it declared first
             raise self._invalid("its class declares something else than before")
         config = to_plain({name: getattr(self.config, name) for name in self.config.__dataclass_fields__})
         spec = spec_to_plain(self.spec)
@@ -287,7 +287,24 @@ def _moved(action: Action, device: torch.device) -> Action:
     return Action(action.value.to(device), message, {name: note.to(device) for name, note in action.extras.items()})
 
 
-_classes: dict[tuple[str, str, str], type[Remote]] = {}
+#: What an agent's code was found to be when it was first imported: its files, its class, and the level of isolation.
+Code = tuple[str, str, str]
+_classes: dict[Code, type[Remote]] = {}
+_declared: dict[Code, Any] = {}
+
+
+def declarations() -> dict[Code, Any]:
+    """What every class that this process knows has declared first, as plain data for other processes."""
+    return dict(_declared)
+
+
+def know(first: Mapping[Code, Any]) -> None:
+    """Take what classes declared first in another process for what they declare.
+
+    A class that declares something else here is at fault when its agent is made; it does not become somebody else.
+    """
+    for code, data in first.items():
+        _declared.setdefault(code, data)
 
 
 def remote_agent(source: Source) -> type[Remote]:
@@ -301,15 +318,22 @@ def remote_agent(source: Source) -> type[Remote]:
     key = (source.digest, source.entry, level)
     if key not in _classes:
         check_level(level)
-        bare = type("Bare", (Remote,), {"source": source, "level": level})
-        try:
-            far, says = _loaded(bare)
-        except AgentFault as fault:
-            failed = "" if fault.status is Status.INVALID else f"{source.file} cannot be imported: "
-            raise UserError(failed + fault.message) from fault
-        far.close()
-        _classes[key] = _built(source, level, says)
+        if key not in _declared:
+            _declared[key] = _first(source, level)
+        _classes[key] = _built(source, level, declared(_declared[key]))
     return _classes[key]
+
+
+def _first(source: Source, level: str) -> Any:
+    """What a class declares, as data that `declared` reads."""
+    bare = type("Bare", (Remote,), {"source": source, "level": level})
+    try:
+        far, data = _loaded(bare)
+    except AgentFault as fault:
+        failed = "" if fault.status is Status.INVALID else f"{source.file} cannot be imported: "
+        raise UserError(failed + fault.message) from fault
+    far.close()
+    return data
 
 
 def remote_file(path: Path, attribute: str) -> type[Remote]:
@@ -331,8 +355,11 @@ def _built(source: Source, level: str, says: Declared) -> type[Remote]:
     def check(values: Mapping[str, Any]) -> None:
         data = to_plain(values)
         if repr(data) not in checked:
-            far, _ = _loaded(kind)
-            far.ask(CHECK, data, limit=SMALL, allowed=kind.allowances.make, items=16)
+            try:
+                far, _ = _loaded(kind)
+                far.ask(CHECK, data, limit=SMALL, allowed=kind.allowances.make, items=16)
+            except AgentFault as fault:
+                raise ValueError(f"its class cannot take these settings: {fault}") from fault
             far.close()
             checked.add(repr(data))
 
@@ -350,8 +377,8 @@ def _built(source: Source, level: str, says: Declared) -> type[Remote]:
     return kind
 
 
-def _loaded(kind: type[Remote], hash_seed: str = "0") -> tuple[FarEnd, Declared]:
-    """A new process that has imported the agent's files, and what its class declares.
+def _loaded(kind: type[Remote], hash_seed: str = "0") -> tuple[FarEnd, Any]:
+    """A new process that has imported the agent's files, and what its class declares, as data that `declared` reads.
 
     Raises:
         AgentFault: they cannot be imported there.
@@ -360,7 +387,9 @@ def _loaded(kind: type[Remote], hash_seed: str = "0") -> tuple[FarEnd, Declared]
     far = FarEnd(kind.level, folder, kind.allowances, hash_seed)
     asked = (str(far.folder), kind.source.file, kind.source.attribute)
     reply = far.ask(LOAD, *asked, limit=DECLARATION, allowed=kind.allowances.load, items=_ITEMS)
+    data = reply[0] if len(reply) == 1 else None
     try:
-        return far, declared(reply[0] if len(reply) == 1 else None)
+        declared(data)
     except ValueError as error:
         raise far.end(AgentFault(Status.INVALID, str(error))) from None
+    return far, data
