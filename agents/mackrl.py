@@ -280,6 +280,16 @@ class Mackrl(Agent):
             chances.append((log_lot + torch.stack(blocks, dim=-1) @ team.holds.T).logsumexp(-1))
         return torch.stack(chances, dim=1), spread, delegated
 
+    @torch.no_grad()
+    def delegation(self, joint: JointTrajectory) -> dict[str, Tensor]:
+        """Group -> the probability with which that pair would delegate [T, B], NaN where it can do nothing else."""
+        lesson = self.lesson(joint, together(joint, self.seats))
+        scores = self._says(self.every, "pairs", lesson.known, self.own_pairs)
+        chance = masked(scores, lesson.may).softmax(-1)[..., DELEGATE]
+        able = lesson.may[..., 1:].any(-1) & (lesson.on > 0).any(1, keepdim=True)
+        by_pair = chance.where(able, torch.nan).unbind(1)
+        return {self.pairs[n].group: found for n, found in zip(self.own_pairs, by_pair, strict=True)}
+
     def _block(self, number: int, choices: Tensor, actions: Tensor, alone: Tensor) -> Tensor:
         """Log P(what own seats of a pair did) [T, B], 0 where it has none."""
         pair = self.pairs[number]
