@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.protocol import Agent
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.papers.battles import learn
@@ -27,9 +28,11 @@ from zoo.papers.figure import (
     over_runs,
     seed_words,
 )
+from zoo.play.episodes import Played
 
 MACKRL, CENTRAL = "mackrl", "central-v"
 METHODS = (MACKRL, CENTRAL)
+FIRST_ATTACK = 6  # the actions before it aim at nobody
 STEPS, QUICK_STEPS = 120_000, 20_000
 POINTS, GAMES = 10, 128
 FIFTH = POINTS // 5 - 1  # the test after a fifth of the steps
@@ -47,8 +50,28 @@ def arena_of(scenario: str) -> list[str]:
 
 
 def run(tell: Tell, agent: str, arena: list[str], steps: int, points: int, games: int, seed: int) -> Json:
-    """One run, see `learn`."""
-    return learn(tell, agent, arena, steps, points, games, seed)
+    """One run, see `learn`; for MACKRL with `delegated` at every test."""
+    return learn(tell, agent, arena, steps, points, games, seed, delegated if agent == MACKRL else None)
+
+
+def delegated(learners: Mapping[str, Agent], played: Played) -> Json:
+    """By how many foes a pair knows of in common: the sum of its chances to delegate, and of how many there are.
+
+    All pairs that meet count at every moment, whether or not the partition that was drawn has them.
+    """
+    agent: Any = next(iter(learners.values()))
+    spec = played.seated.arena.spec
+    found = np.zeros((max(seat.actions for seat in spec.seats.values()) - FIRST_ATTACK + 1, 2))
+    for group, chance in agent.delegation(played.joint).items():
+        members = spec.groups[group]
+        common = played.steps[members[0]].common[group][:-1]
+        foes = spec.seats[members[0]].actions - FIRST_ATTACK
+        told = common[..., 1 + sum(spec.seats[member].actions for member in members) :]
+        known = (told.reshape(*told.shape[:-1], -1, 4 * len(members))[..., :foes, 0] > 0).sum(-1)
+        for number in range(foes + 1):
+            there = (known == number) & ~chance.isnan()
+            found[number] += float(chance[there].double().sum()), int(there.sum())
+    return found.tolist()
 
 
 def published(numbers: Mapping[str, Mapping[str, tuple[float, int]]], scenario: str, agent: str) -> Published | None:
