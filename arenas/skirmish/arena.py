@@ -34,7 +34,7 @@ from arenas.luck import uniform
 from arenas.protocol import Action, Arena, ArenaSpec, Lazy, SeatSpec, Snapshot, TimeStep, TimeSteps
 from arenas.settings import Amount, Checked, Range
 from arenas.skirmish import picture
-from arenas.skirmish.battle import SIZE, Army, Orders, Units
+from arenas.skirmish.battle import SIZE, Army, Blows, Orders, Units
 from arenas.skirmish.orders import FIRST_ATTACK, SCRIPTS, Sight, played, ways_of
 from arenas.skirmish.units import SCENARIOS
 from arenas.skirmish.views import Eyes
@@ -171,6 +171,7 @@ class Skirmish(Arena):
         self._t = torch.zeros_like(self._seed)
         self._over = self._t < 0
         self._units, self._unit_of = self._dealt(), self._assigned()
+        self._blows: Blows | None = None
         nothing = torch.zeros(self.batch_size, 2, device=self.device)
         return self._timesteps(nothing, self._over, ~self._over)
 
@@ -180,6 +181,7 @@ class Skirmish(Arena):
         sight = self._sight
         orders = self._orders(actions, sight)
         units, blows = self._army.fight(self._units, orders)
+        self._blows = blows  # for pictures alone
         left = [(units.health[:, us] > 0).any(1) for us in self._foes[::-1]]
         won = torch.stack((left[0] & ~left[1], left[1] & ~left[0]), dim=1)
         paid = self._pay(blows.taken, blows.died, won, units)
@@ -283,7 +285,7 @@ class Skirmish(Arena):
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to `snapshot`."""
         super().restore(snapshot)
-        self._sight = Sight(self._units)
+        self._sight, self._blows = Sight(self._units), None
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """Per seat, over the episodes that end within the steps: `won`, the share that its team won, and `survived`.
@@ -305,10 +307,13 @@ class Skirmish(Arena):
 
     def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
         """Row `row` as a table of units ("ansi") or as a picture ("rgb_array"); see `Arena.render`."""
-        names = (*SCENARIOS[self.settings.scenario].own, *SCENARIOS[self.settings.scenario].foes)
-        moment = picture.Moment(self._units, self._army, names, self._foes[1].stop, row)
+        fight, step = SCENARIOS[self.settings.scenario], int(self._t[row])
+        title = f"{self.settings.scenario}, step {step} of {self.spec.max_steps}"
+        blows = self._blows if step else None
+        names = (*fight.own, *fight.foes)
+        moment = picture.Moment(title, self._units, self._army, names, len(fight.own), blows, row)
         if mode == "ansi":
-            return picture.text(moment, int(self._t[row]), self.spec.max_steps)
+            return picture.text(moment)
         return picture.draw(moment) if mode == "rgb_array" else super().render(row, mode)
 
 

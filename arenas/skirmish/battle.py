@@ -50,6 +50,8 @@ class Blows(NamedTuple):
 
     taken: Tensor  # float32 [B, U], points of health and shield lost
     died: Tensor  # bool [B, U]
+    target: Tensor  # long [B, U], whom each was told to attack, or NOBODY
+    shot: Tensor  # bool [B, U], whether it shot
 
 
 class Army:
@@ -110,4 +112,5 @@ class Army:
         step = (approach + orders.way) * (length * alive).unsqueeze(2)
         place = (units.place + step).clamp(0, SIZE)
         died = alive & (health <= 0)
-        return Units(place, health, units.shield - absorbed, cooldown), Blows(lost + absorbed, died)
+        blows = Blows(lost + absorbed, died, orders.target, shoots)
+        return Units(place, health, units.shield - absorbed, cooldown), blows

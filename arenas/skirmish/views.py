@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from arenas.skirmish.battle import SIZE, Army, Units
-from arenas.skirmish.orders import FIRST_ATTACK, Sight
+from arenas.skirmish.orders import Sight
 
 ATTACK_RANGE = 6.0  # within which a foe can be chosen as a target, as in SMAC; who is too far off walks towards it
 
@@ -42,17 +42,6 @@ class ViewLayout(NamedTuple):
     def health(self) -> int:
         """Where its own health stands; 0 where it is dead."""
         return self.width - 1 - self.further
-
-    @classmethod
-    def of(cls, width: int, actions: int, team: int) -> ViewLayout:
-        """The layout of an observation with this `width`, of one of `team` units with `actions`."""
-        foes = actions - FIRST_ATTACK
-        return cls(team, foes, (width - 5 * (foes + team)) // (foes + team))
-
-    def foe_table(self, observation: Tensor) -> Tensor:
-        """What is seen of each foe, [..., m, 5 + q]."""
-        block = observation[..., 4 : 4 + self.foes * (5 + self.further)]
-        return block.reshape(*block.shape[:-1], self.foes, 5 + self.further)
 
 
 class Eyes:

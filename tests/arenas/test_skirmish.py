@@ -5,12 +5,13 @@ import itertools
 import pytest
 import torch
 
+from agents.scripts.skirmish import NearestFirst
 from arenas.protocol import Action
 from arenas.skirmish.arena import Skirmish
 from arenas.skirmish.battle import SIZE, Units
 from arenas.skirmish.orders import FIRST_ATTACK, NO_OP, STOP
 from arenas.skirmish.units import SCENARIOS, UNITS
-from arenas.skirmish.views import ATTACK_RANGE, ViewLayout
+from arenas.skirmish.views import ATTACK_RANGE
 from tests.arenas.arena_play import dealt
 
 
@@ -256,15 +257,12 @@ def _worked_out(arena: Skirmish, steps, row: int, one: str, two: str, by_first: 
     team = [seat for seat in spec.seats if spec.seats[seat].team == spec.seats[one].team]
     side = 0 if spec.seats[one].team == "blue" else 1
     eyes = arena._eyes[side]
-    layout = ViewLayout.of(spec.seats[one].observation[0], spec.seats[one].actions, len(team))
     unit = {seat: int(arena._unit_of[row, k]) - eyes.us.start for k, seat in enumerate(spec.seats) if seat in team}
     a, b = unit[one], unit[two]
     me, other = (a, b) if by_first else (b, a)
     seen = steps[one if by_first else two].observation[row]
     ranges = eyes._range
-    foes = layout.foe_table(seen)
-    width = foes.shape[1]
-    allies = seen[4 + layout.foes * width :][: (len(team) - 1) * width].view(-1, width)
+    foes, allies, _ = NearestFirst.make(spec, (one,)).tables(seen)
     numbers = [k for k in range(len(team)) if k != me]
     partner = allies[numbers.index(other)]
     third = [k for k in range(len(team)) if k not in (a, b)]
@@ -388,3 +386,16 @@ def test_every_unit_is_stated_and_every_scenario_has_units():
     for name, scenario in SCENARIOS.items():
         assert {*scenario.own, *scenario.foes} <= UNITS.keys() and scenario.limit > 0, name
         assert Skirmish(1, scenario=name).spec.max_steps == scenario.limit
+
+
+def test_text_and_picture_show_who_shoots_at_whom():
+    arena = begun(scenario="2s3z")
+    placed(arena, {0: {"at": (5, 8)}, 5: {"at": (8, 8)}, 7: {"at": (13, 8)}})
+    still = arena.render(mode="rgb_array")
+    assert still.shape == (440, 416, 3) and "shoots" not in arena.render()
+    arena.step(told(arena, stalker_0=FIRST_ATTACK))
+    blue, red, zealot = (line for line in arena.render().splitlines()[1:] if "dead" not in line)
+    assert blue.endswith("shoots at S0") and red.endswith("shoots at S0") and zealot.endswith("goes for S0")
+    assert (arena.render(mode="rgb_array") != still).any(2).sum() > 100
+    arena.reset(torch.tensor([1]))
+    assert "shoots" not in arena.render()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -149,3 +150,13 @@ def test_foreign_game_without_pictures(zoo: Zoo, here: Path) -> None:
     assert "agrees with the record" in said.out
     assert "cannot be drawn, so there is no GIF" in " ".join(said.out.split())
     assert list(here.glob("*.gif")) == []
+
+
+def test_captions_name_a_team_once_and_all_frames_are_of_one_size(tmp_path: Path) -> None:
+    picture = np.zeros((40, 40, 3), dtype=np.uint8)
+    seats = [f"{team}_{k}" for team in ("blue", "red") for k in range(5)]
+    frames = [Frame("", picture, {seat: t * 1.2345 * (seat < "c") for seat in seats}) for t in range(3)]
+    assert write_gif(frames, tmp_path / "x.gif")
+    with Image.open(tmp_path / "x.gif") as image:
+        assert image.n_frames == 3
+        assert image.width < 400

@@ -136,6 +136,7 @@ class Reproduction:
     seeds: str  # "0 to 99", "" where nothing is drawn
     notes: Sequence[str] = ()  # criteria, caveats, what the published numbers leave open
     data: Mapping[str, Json] = field(default_factory=dict)
+    over: str = "seeds"  # what intervals are over
 
     def to_json(self) -> dict[str, Json]:
         """Rows with their verdicts, and the rest."""

@@ -27,7 +27,9 @@ def report_screen(figure: Figure, report: Reproduction, run: Mapping[str, Any]) 
         parts.append(Text(f"Verdicts: {VERDICTS}", "dim"))
     parts += [Text(clean(note), "dim") for note in report.notes]
     count = f", n = {sizes.pop():,}" if len(sizes) == 1 else ""
-    drawn = f"Seeds {report.seeds}{count}; 95 % intervals over seeds" if report.seeds else "Exact, without seeds"
+    drawn = (
+        f"Seeds {report.seeds}{count}; 95 % intervals over {report.over}" if report.seeds else "Exact, without seeds"
+    )
     settings = ", ".join(f"{name} {_plain(value)}" for name, value in report.settings.items())
     workers = plural(run["workers"], "worker")
     spent = f"{run['cpu_s']:.0f} CPU s in {plural(run['parts'], 'part')} ({run['kept']} kept from before)"

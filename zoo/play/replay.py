@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from zoo.play.referee import fouls_of
 from zoo.play.seating import Seated, blame, rotations, sit_down
 
 _PIXELS = 480  # up to which a picture is enlarged
-_LINE, _MARGIN = 18, 4  # pixels of the caption
+_LINE, _MARGIN, _NARROW = 18, 4, 300  # pixels of the caption: of a line, around it, and where lines may break
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,8 @@ def write_gif(frames: list[Frame], path: Path, *, scale: int = 6, milliseconds: 
     if not pictures:
         return False
     images = [_captioned(frame, f"step {number} of {len(frames) - 1}", scale) for number, frame in pictures]
+    size = (max(image.width for image in images), max(image.height for image in images))
+    images = [_on_canvas(image, size) for image in images]
     try:
         images[0].save(path, "GIF", save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
     except OSError as error:
@@ -172,12 +175,33 @@ def write_gif(frames: list[Frame], path: Path, *, scale: int = 6, milliseconds: 
     return True
 
 
+def _on_canvas(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The picture on white, so that all frames of a GIF have one size."""
+    canvas = Image.new("RGB", size, "white")
+    canvas.paste(image, ((size[0] - image.width) // 2, 0))
+    return canvas
+
+
+def _returns(returns: Mapping[str, float]) -> Iterator[str]:
+    """Seats with their returns; three or more in a row that have earned the same are said together."""
+    for total, group in itertools.groupby(returns, lambda seat: f"{returns[seat]:g}"):
+        seats = list(group)
+        if len(seats) > 2:
+            yield f"{seats[0]} to {seats[-1]} {total}"
+        else:
+            yield from (f"{seat} {total}" for seat in seats)
+
+
 def _captioned(frame: Frame, caption: str, scale: int) -> Image.Image:
     assert frame.picture is not None
     height, width = frame.picture.shape[:2]
     factor = max(1, min(scale, _PIXELS // max(height, width)))
-    lines = [caption, "returns: " + ", ".join(f"{seat} {total:g}" for seat, total in frame.returns.items())]
     font = ImageFont.load_default(_LINE - 4)
+    lines = [caption, "returns: "]
+    for part in _returns(frame.returns):
+        if font.getlength(lines[-1] + part) > max(width * factor, _NARROW) and lines[-1] != "returns: ":
+            lines.append("")
+        lines[-1] += f"{part}  "
     across = max(width * factor, *(int(font.getlength(line)) + 2 * _MARGIN for line in lines))
     image = Image.new("RGB", (across, height * factor + len(lines) * _LINE + _MARGIN), "white")
     board = Image.fromarray(frame.picture).resize((width * factor, height * factor), Image.Resampling.NEAREST)

@@ -1,0 +1,1 @@
+"""Tables of the battle that are of no single paper."""
