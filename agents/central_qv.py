@@ -5,7 +5,8 @@ the global state, u what the whole team does, tau^a what seat a has seen.
 
     A       = Q(s, u) - V(s), the same for all seats
     actor:   theta <- theta + alpha sum_a grad log pi^a(u^a | tau^a) A
-    critics: minimise (y_Q - Q(s, u))^2 and (y_V - V(s))^2, y by TD(lambda) with the slow copies
+    critics: minimise (y_Q - Q(s, u))^2 and (y_V - V(s))^2,
+             y by TD(lambda) with the slow copies
 
 At the end of a segment, and where time cuts an episode, nobody has acted: there y_Q goes on with the slow V.
 

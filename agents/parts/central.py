@@ -74,8 +74,8 @@ class TeamConfig(Checked):
     clip: Positive = 10.0  # largest norm of each tensor's gradient
     share: Literal["auto", "yes", "no"] = "auto"  # one network for all seats; auto: where they see and do alike
     recurrent: bool = False  # a GRU in the place of the actor's second layer
-    hidden: Count = 64  # units in each hidden layer of the actor
-    critic_hidden: Count = 128  # units in each of the critics' two hidden layers
+    hidden: Whole = 64  # units in each hidden layer of the actor; 0: none, which is a table where one thing is seen
+    critic_hidden: Whole = 128  # units in each of the critics' two hidden layers; 0: none
     std: Positive = 0.5  # deviation of continuous actions at first
     play: Literal["mode", "sample"] = "mode"  # when not training: the most likely action (or the mean), or a draw
 
@@ -111,7 +111,10 @@ class TeamLearner(PolicyAgent):
         self.continuous = not specs[0].actions
         alike = len({(s.observation, s.actions, s.action_dim) for s in specs}) == 1
         self.shared = alike if config.share == "auto" else config.share == "yes"
-        layers = [sizes(s, [config.hidden] * (1 if config.recurrent else 2)) for s in specs]
+        if config.recurrent and not config.hidden:
+            raise ValueError("recurrent=true remembers in hidden units: hidden must be at least 1")
+        between = [] if not config.hidden else [config.hidden] * (1 if config.recurrent else 2)
+        layers = [sizes(s, between) for s in specs]
         seeds = [derive(seed, "actor", s) for s in self.seats]
         self.actors = Team(
             layers, seeds, last_scale=0.01, shared=self.shared, recurrent=config.recurrent, device=self.device

@@ -78,7 +78,9 @@ class Critic:
         device: str = "cpu",
     ) -> None:
         self.config, self.of, self.dueling = config, of, dueling
-        sizes = [[wide, *[config.critic_hidden] * 2, outputs + dueling] for wide in widths]
+        sizes = [
+            [wide, *[config.critic_hidden] * (2 if config.critic_hidden else 0), outputs + dueling] for wide in widths
+        ]
         team = Team(sizes, seeds, last_scale=0.01, shared=shared, device=device)
         self.trained = Trained(team, config.critic_lr, config.clip)
         self.lessons = Lessons(config.passes, config.batch)
