@@ -10,7 +10,7 @@ anywhere; the offsets b_a, which no action can change, are not. The state is all
 What it is for: with exact critics and the uniform policy the variance of COMA's and IAC-Q's advantage is that of one
 seat's own contribution, 3/16, whatever n is. The advantage of central-QV has n times that; that of central-V adds the
 noise, n sigma^2, and gamma^2 times the variance of the next offsets; that of IAC-V adds what the other seats' present
-offsets are, too. `variances` gives them all.
+offsets are, too. `zoo reproduce coma-baseline` shows them all beside games that are played.
 """
 
 from __future__ import annotations
@@ -28,10 +28,8 @@ from arenas.lockstep import Drawing
 from arenas.luck import uniform
 from arenas.protocol import Action, ArenaSpec, MemorylessPolicy, SeatSpec, TimeStep, moment
 from arenas.settings import Amount, Checked, Count, Range, Share
+from arenas.signals import RIGHT, SIGNALS, offsets
 
-SIGNALS = 4
-RIGHT = (2, 0, 3, 1)  # the right action for each signal
-_OFFSETS = 20190727  # the luck of the offsets, which are the same in every game
 _TILE = 24
 _NO, _YES = (210, 120, 110), (110, 180, 110)
 
@@ -138,35 +136,6 @@ class Contribution(Drawing):
         picture = picture.repeat(_TILE, axis=0).repeat(_TILE, axis=1)
         picture[:, ::_TILE] = 255
         return picture
-
-
-def offsets(agents: int) -> Tensor:
-    """b_a(o), float32 [n, 4]: uniform in [-1.5, 1.5], the same for a seat in games of any size."""
-    seats = torch.arange(agents).unsqueeze(1)
-    return 3 * uniform(torch.full((agents, 1), _OFFSETS), seats * SIGNALS + torch.arange(SIGNALS)) - 1.5
-
-
-def variances(agents: int, sigma: float, gamma: float) -> dict[str, float]:
-    """Variance of each method's advantage of the first seat, with exact critics, the uniform policy and endless play.
-
-    COMA and IAC-Q subtract what does not depend on their own action and know Q, so one contribution is left. central-QV
-    has Q(s, u) - V(s), every seat's. central-V has r + gamma V(s') - V(s), and IAC-V the same with V of its own signal.
-
-    Returns:
-        Method -> variance, in squares of the reward's unit.
-    """
-    own = (SIGNALS - 1) / SIGNALS**2
-    table = offsets(agents).double()
-    spread = table.var(dim=1, unbiased=False)
-    all_of_it, mine = float(spread.sum()), float(spread[0])
-    played = agents * own + agents * sigma**2
-    return {
-        "coma": own,
-        "iac-q": own,
-        "central-qv": agents * own,
-        "central-v": played + gamma**2 * all_of_it,
-        "iac-v": played + (all_of_it - mine) + gamma**2 * mine,
-    }
 
 
 env, parallel_env = faces(Contribution)

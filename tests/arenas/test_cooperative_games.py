@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from arenas.common_knowledge import PAIR, CommonKnowledge
-from arenas.contribution import RIGHT, SIGNALS, Contribution, offsets, variances
+from arenas.contribution import Contribution
 from arenas.coordination import Climbing, Penalty, TwoStep
 from arenas.protocol import Action, Arena, TimeStep
+from arenas.signals import RIGHT, SIGNALS, offsets
+from zoo.papers.coma.baseline import variances
 
 
 class Table:

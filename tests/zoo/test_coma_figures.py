@@ -6,9 +6,20 @@ from typing import Any
 
 import pytest
 
-from arenas.contribution import variances
 from zoo.papers import load
-from zoo.papers.coma.baseline import GAMMA, METHODS, SIGMA, TEAMS, UPDATES, WARM, ZERO, learned, lemma, spreads
+from zoo.papers.coma.baseline import (
+    GAMMA,
+    METHODS,
+    SIGMA,
+    TEAMS,
+    UPDATES,
+    WARM,
+    ZERO,
+    learned,
+    lemma,
+    spreads,
+    variances,
+)
 
 
 def tell(done: int, total: int) -> None:

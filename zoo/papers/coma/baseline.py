@@ -29,11 +29,12 @@ from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, floored, taken
 from agents.parts.optimizers import Adam
 from agents.randomness import derive, derive_rows, generator
-from arenas.contribution import RIGHT, SIGNALS, Contribution, offsets, variances
 from arenas.protocol import Action
+from arenas.signals import RIGHT, SIGNALS, offsets
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from leaderboard.statistics.estimate import Estimate
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.papers.figure import (
     Figure,
     FigureRow,
@@ -109,9 +110,33 @@ def _score(logits: Tensor, action: int, floor: float) -> Tensor:
 # -- variances --------------------------------------------------------------------------------------------------------
 
 
+def variances(agents: int, sigma: float, gamma: float) -> dict[str, float]:
+    """Variance of each method's advantage of the first seat, with exact critics, the uniform policy and endless play.
+
+    COMA and IAC-Q subtract what does not depend on their own action and know Q, so one contribution is left. central-QV
+    has Q(s, u) - V(s), every seat's. central-V has r + gamma V(s') - V(s), and IAC-V the same with V of its own signal.
+
+    Returns:
+        Method -> variance, in squares of the reward's unit.
+    """
+    own = (SIGNALS - 1) / SIGNALS**2
+    table = offsets(agents).double()
+    spread = table.var(dim=1, unbiased=False)
+    all_of_it, mine = float(spread.sum()), float(spread[0])
+    played = agents * own + agents * sigma**2
+    return {
+        "coma": own,
+        "iac-q": own,
+        "central-qv": agents * own,
+        "central-v": played + gamma**2 * all_of_it,
+        "iac-v": played + (all_of_it - mine) + gamma**2 * mine,
+    }
+
+
 def spreads(tell: Tell, seed: int, agents: int, games: int) -> Json:
     """Variance of each method's advantage of the first seat in games played uniformly, with exact critics."""
-    arena = Contribution(games, agents=agents, sigma=SIGMA, gamma=GAMMA, max_steps=2)
+    chosen = (f"agents={agents}", f"sigma={SIGMA}", f"gamma={GAMMA}", "max_steps=2")
+    arena = Venue(ArenaChoice("contribution", chosen)).arena(games)
     _, state = arena.reset(derive_rows(derive(seed, agents, "game"), games))
     luck = generator(derive(seed, agents, "actions"))
     action = torch.randint(SIGNALS, (games, agents), generator=luck)
