@@ -67,7 +67,7 @@ class MackrlConfig(Checked):
     play: Literal["mode", "sample"] = "mode"  # when not training: the most likely choice at each level, or a draw
 
 
-class Lesson(NamedTuple):
+class TeamBatch(NamedTuple):
     """A batch as the three levels read it, leaves [T, ..., B, ...]: N own seats, P pairs with an own seat, M teams."""
 
     observation: Tensor  # float32 [T, N, B, O]
@@ -201,9 +201,9 @@ class Mackrl(Agent):
         credit = advantages(steps, self.critic.now(read).squeeze(-1), self.gamma, 0.0)
         lesson = self.lesson(joint, segment)._replace(credit=credit, on=counted)
         metrics: dict[str, float] = {}
-        moments = Lesson(*map(flat, lesson))
+        moments = TeamBatch(*map(flat, lesson))
         for piece in self.lessons.pieces(credit.shape[0], credit.shape[2], luck):
-            part = Lesson(*(leaf[:, :, piece] for leaf in moments))
+            part = TeamBatch(*(leaf[:, :, piece] for leaf in moments))
             theta = leaves(self.every)
             chance, spread, delegated = self.chances(theta, part)
             sizes_of = torch.tensor([len(own) for own in self.members], device=self.device).view(-1, 1)
@@ -229,7 +229,7 @@ class Mackrl(Agent):
         assert state is not None  # the word "state" is needed to learn
         return padded([torch.cat((state, *hot[:, own].unbind(1)), dim=-1) for own in self.members], dim=1)
 
-    def lesson(self, joint: JointTrajectory, segment: Segment) -> Lesson:
+    def lesson(self, joint: JointTrajectory, segment: Segment) -> TeamBatch:
         """What the levels read of a batch; what its actions are praised for is left 0."""
         forced, nothing = self.config.delegate == "forced", segment.timesteps.reward[:-1, 0]
 
@@ -244,7 +244,7 @@ class Mackrl(Agent):
         told = [common(t.group, t.seats) if t.group else torch.zeros_like(nothing).unsqueeze(-1) for t in teams]
         able = [may(k, p.actions, forced) for p, k in zip(pairs, known, strict=True)]
         none = nothing.new_zeros(*nothing.shape[:1], 0, *nothing.shape[1:], 1)
-        return Lesson(
+        return TeamBatch(
             segment.timesteps.observation[:-1],
             segment.legal[:-1],
             segment.actions,
@@ -256,7 +256,7 @@ class Mackrl(Agent):
             torch.ones_like(segment.timesteps.reward[:-1, : len(teams)]),
         )
 
-    def chances(self, theta: Parameters, lesson: Lesson) -> tuple[Tensor, Tensor, float]:
+    def chances(self, theta: Parameters, lesson: TeamBatch) -> tuple[Tensor, Tensor, float]:
         """Log P(u) of the own seats of each team [T, M, B]; the levels' entropies; how often pairs would delegate."""
         log_pi = masked(self._says(theta, "own", lesson.observation, self.mine), lesson.legal).log_softmax(-1)
         alone = taken(log_pi, lesson.actions) * lesson.counted

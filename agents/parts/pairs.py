@@ -75,7 +75,7 @@ def may(known: Tensor, actions: tuple[int, int], forced: bool) -> Tensor:
     return torch.cat((torch.ones_like(both[..., :1]), both), dim=-1)
 
 
-class Pair(NamedTuple):
+class SeatPair(NamedTuple):
     """Two seats of a team and what they know in common: `one` and `two` number them among all seats of the spec."""
 
     group: str
@@ -122,7 +122,7 @@ class Blocks(NamedTuple):
     holds: Tensor
 
 
-def pairs_of(spec: ArenaSpec, device: str = "cpu") -> tuple[list[Pair], list[Blocks]]:
+def pairs_of(spec: ArenaSpec, device: str = "cpu") -> tuple[list[SeatPair], list[Blocks]]:
     """All pairs of team mates, and the teams.
 
     Raises:
@@ -130,7 +130,7 @@ def pairs_of(spec: ArenaSpec, device: str = "cpu") -> tuple[list[Pair], list[Blo
     """
     names, widths = list(spec.seats), [seat.actions for seat in spec.seats.values()]
     groups = {frozenset(members): group for group, members in spec.groups.items()}
-    pairs: list[Pair] = []
+    pairs: list[SeatPair] = []
     teams: list[Blocks] = []
     for team in dict.fromkeys(seat.team for seat in spec.seats.values()):
         seats = tuple(n for n, seat in enumerate(names) if spec.seats[seat].team == team)
@@ -143,7 +143,7 @@ def pairs_of(spec: ArenaSpec, device: str = "cpu") -> tuple[list[Pair], list[Blo
             group = groups[frozenset(mates)]
             one, two = (names.index(member) for member in spec.groups[group])
             number[a, b] = len(pairs)
-            pairs.append(Pair(group, one, two, (widths[one], widths[two])))
+            pairs.append(SeatPair(group, one, two, (widths[one], widths[two])))
         split = partitions(len(seats))
         pair_of = torch.full((len(split), len(seats)), -1, device=device)
         holds = torch.zeros(len(split), len(number) + len(seats), device=device)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from arenas.skirmish.battle import SIZE, Army, Units
-from arenas.skirmish.orders import Sight
+from arenas.skirmish.orders import FIRST_ATTACK, Sight
 
 ATTACK_RANGE = 6.0  # within which a foe can be chosen as a target, as in SMAC; who is too far off walks towards it
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.mackrl import Lesson, Mackrl, MackrlConfig
-from agents.parts.pairs import DELEGATE, Pair, may, pairs_of, partitions
+from agents.mackrl import Mackrl, MackrlConfig, TeamBatch
+from agents.parts.pairs import DELEGATE, SeatPair, may, pairs_of, partitions
 from agents.parts.segments import together
 from agents.protocol import JointTrajectory, Seating, Trajectory
 from agents.randomness import dealt_bits, derive_rows, fraction, generator
@@ -66,7 +66,7 @@ def agent_of(spec: ArenaSpec, seats: tuple[str, ...] = (), **config: object) -> 
     return Mackrl.make(spec, seats or tuple(spec.seats), MackrlConfig(play="sample", hidden=8, **config))  # type: ignore[arg-type]
 
 
-def lesson_of(agent: Mackrl, steps: Mapping[str, TimeStep], actions: Mapping[str, Tensor]) -> Lesson:
+def lesson_of(agent: Mackrl, steps: Mapping[str, TimeStep], actions: Mapping[str, Tensor]) -> TeamBatch:
     """A batch of one moment, in which the seats did `actions`."""
     seats = {
         s: Trajectory(stack_timesteps([step, step]), stack_actions([Action(actions[s])])) for s, step in steps.items()
@@ -237,7 +237,7 @@ def test_forced_delegation_is_a_switch() -> None:
 
 
 def test_a_half_is_what_a_member_does_whatever_the_other_did() -> None:
-    pair = Pair("g", 0, 1, (2, 3))
+    pair = SeatPair("g", 0, 1, (2, 3))
     luck = generator(2)
     controller = torch.randn(7, generator=luck).log_softmax(0)
     one, two = torch.randn(2, generator=luck).log_softmax(0), torch.randn(3, generator=luck).log_softmax(0)
@@ -254,7 +254,7 @@ def test_a_half_has_a_gradient_where_nothing_but_delegation_is_left() -> None:
     scores = torch.tensor([0.3, 1.0, 1.0, 1.0, 1.0], requires_grad=True)
     controller = scores.masked_fill(torch.arange(5) > 0, -torch.inf).log_softmax(0)
     alone = torch.tensor(-0.5, requires_grad=True)
-    half = Pair("g", 0, 1, (2, 2)).half(controller, 1, torch.tensor(1), alone)
+    half = SeatPair("g", 0, 1, (2, 2)).half(controller, 1, torch.tensor(1), alone)
     half.backward()
     assert float(half.detach()) == pytest.approx(-0.5)
     assert scores.grad is not None and alone.grad is not None
