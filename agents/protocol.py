@@ -42,6 +42,10 @@ class Seating:
     training: bool = False
 
 
+class CannotLearn(ValueError):
+    """A learner finds from what it was shown that it cannot learn here; the message says what is missing."""
+
+
 class Policy(ABC):
     """Something that can fill a seat."""
 

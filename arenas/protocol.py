@@ -29,6 +29,7 @@ WORDS: Mapping[str, str] = {
     "simulator": "a twin of the game may be rolled out in imagination",
     "value": "the exact, differentiable value of memoryless policies is known",
     "joint": "learners see what the other seats saw and did (--sight actions or policies)",
+    "team-reward": "the seats of one team are paid alike, though the arena is not cooperative",
     "policies": "learners see the other seats' policies (--sight policies)",
     "matrix": "an iterated two-player matrix game whose observation is the last joint action",
     "skirmish": "a battle of two teams of units; observations and actions are laid out as SMAC's",

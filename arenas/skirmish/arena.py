@@ -109,7 +109,7 @@ class Skirmish(Arena):
             kind="competitive" if two else "cooperative",
             max_steps=limit,
             gamma=0.99,
-            offers=frozenset({"discrete", "state", "simulator", "common", "skirmish"}),
+            offers=frozenset({"discrete", "state", "simulator", "common", "skirmish", *["team-reward"] * two}),
             forfeit=0.0 if chosen.reward == "positive" else -0.5 * float(points[:n].sum()),
             groups={group: names for group, (_, _, names) in self._groups.items()},
             known={group: self._eyes[team].told(len(who)) for group, (team, who, _) in self._groups.items()},

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from agents.actor_critic import ActorCritic
-from agents.iql import Iql, IqlConfig, epsilon_greedy, td_error, td_target
+from agents.iql import Iql, IqlConfig, best, epsilon_greedy, td_target
 from agents.parts.gradients import gradient, leaves
 from agents.parts.networks import mlp
 from agents.parts.segments import Segment, together
@@ -169,11 +169,9 @@ def test_many_runs_at_once_are_refused(learner: type[Agent]) -> None:
 def test_dqn_targets_by_hand() -> None:
     reward, discount = torch.tensor([1.0, 1.0, 1.0]), torch.tensor([1.0, 0.0, 1.0])  # the second is a termination
     value = torch.tensor([[2.0, 6.0], [2.0, 6.0], [-torch.inf, -4.0]])
-    assert td_target(reward, discount, value, value, 0.5).tolist() == [4.0, 1.0, -1.0]
+    assert td_target(reward, discount, best(value, value), 0.5).tolist() == [4.0, 1.0, -1.0]
     online = torch.tensor([[3.0, 1.0], [3.0, 1.0], [-torch.inf, 1.0]])
-    assert td_target(reward, discount, value, online, 0.5).tolist() == [2.0, 1.0, -1.0]
-    error = td_error(torch.tensor([[0.5, 9.0], [9.0, 3.0]]), torch.tensor([0, 1]), torch.tensor([4.0, 1.0]))
-    assert error.tolist() == [3.5, -2.0]
+    assert td_target(reward, discount, best(value, online), 0.5).tolist() == [2.0, 1.0, -1.0]
 
 
 def test_epsilon_is_shared_by_legal_actions() -> None:
@@ -212,18 +210,19 @@ def test_the_update_is_dqns_seat_by_seat(loss: str, double: bool) -> None:
         p.mul_(1.3)
     rows = agent.replay.sample(64, generator(2))
     recorder = agent.networks.optimizer = Recorder()
-    agent._update(rows)
+    agent.update(rows)
     for n, (seat, spec) in enumerate(SPEC.seats.items()):
         wide = len(torch.zeros(spec.observation).flatten())
         theta = leaves({name: p.clone() for name, p in agent.networks.team.of(n).items()})
         total, counted = torch.zeros(()), 0
         for b in range(64):
-            row = {name: leaf[b, n] for name, leaf in rows.items()}
+            row = {name: leaf[b, 0, n] for name, leaf in rows.items()}
             if not row["counted"]:
                 continue
-            legal = row["legal"].nonzero().flatten().tolist()
-            ahead = {a: float(mlp(agent.networks.slow.of(n), row["next"][None, :wide])[0, a]) for a in legal}
-            online = {a: float(mlp(agent.networks.team.of(n), row["next"][None, :wide])[0, a]) for a in legal}
+            ahead_seen = rows["observation"][b, 1, n][None, :wide]
+            legal = rows["legal"][b, 1, n].nonzero().flatten().tolist()
+            ahead = {a: float(mlp(agent.networks.slow.of(n), ahead_seen)[0, a]) for a in legal}
+            online = {a: float(mlp(agent.networks.team.of(n), ahead_seen)[0, a]) for a in legal}
             best = max(legal, key=(online if double else ahead).__getitem__)
             y = float(row["reward"]) + 0.9 * float(row["discount"]) * ahead[best]
             error = mlp(theta, row["observation"][None, :wide])[0, int(row["action"])] - y
@@ -238,18 +237,18 @@ def test_the_update_is_dqns_seat_by_seat(loss: str, double: bool) -> None:
 
 def test_rows_are_the_transitions_that_counted() -> None:
     agent, joint = make(Iql), segment()
-    rows = agent._rows(joint)
+    rows = agent.rows(joint)
     assert len(rows["reward"]) == sum(
         any(bool(t.timesteps.active[k, b]) for t in joint.seats.values()) for k in range(9) for b in range(12)
     )
     both = joint.seats["two"].timesteps
     k, b = next((k, b) for k in range(9) for b in range(12) if both.active[k, b])
-    place = (rows["next"][:, 1] == both.observation[k + 1, b].flatten()).all(-1).nonzero().flatten()
+    place = (rows["observation"][:, 1, 1] == both.observation[k + 1, b].flatten()).all(-1).nonzero().flatten()
     assert len(place) == 1
-    assert rows["reward"][place, 1] == both.reward[k + 1, b]
-    assert rows["discount"][place, 1] == both.discount[k + 1, b]
+    assert rows["reward"][place, 0, 1] == both.reward[k + 1, b]
+    assert rows["discount"][place, 0, 1] == both.discount[k + 1, b]
     assert both.action_mask is not None
-    assert rows["legal"][place[0], 1].tolist() == [*both.action_mask[k + 1, b].tolist(), False, False, False]
+    assert rows["legal"][place[0], 1, 1].tolist() == [*both.action_mask[k + 1, b].tolist(), False, False, False]
 
 
 @pytest.mark.learning

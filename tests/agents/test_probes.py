@@ -42,6 +42,7 @@ from agents.parts.gradients import dot as inner
 from agents.parts.gradients import gradient, leaves
 from agents.protocol import Parameters
 from arenas.matrix import IteratedPrisonersDilemma
+from zoo.entry.catalogue import playable
 from zoo.entry.registry import AGENTS, load_agent, names
 from zoo.entry.venue import ArenaChoice
 from zoo.play.table import Table
@@ -74,7 +75,7 @@ ROUNDS = 40
 LEARNERS = [
     name
     for name, agent in ((n, load_agent(n).agent) for n in names(AGENTS))
-    if agent.learns and "coin" not in agent.needs
+    if agent.learns and "ipd" in playable(name, {})  # who needs another game has a probe of its own
 ]
 #: Arena, script, and the share of cooperation that is best against it.
 SCRIPTS = [("ipd", "always-cooperate", 0.0), ("ipd", "always-defect", 0.0), ("stag-hunt", "always-cooperate", 1.0)]

@@ -21,7 +21,13 @@ from zoo.entry.registry import AGENTS, load_agent, names
 
 GOLDEN = Path(__file__).parent / "golden.json"
 #: Settings under which slow learners show within a round what they learned.
-SOONER = {"cooperate-then-take": ["lesson=1"], "independent-q": ["alpha=1", "epsilon=0.5"], "phc": ["delta=0.05"]}
+SOONER = {
+    "cooperate-then-take": ["lesson=1"],
+    "independent-q": ["alpha=1", "epsilon=0.5"],
+    "phc": ["delta=0.05"],
+    "qmix": ["warmup=64", "rate=0.05"],
+    "vdn": ["warmup=64", "rate=0.05"],
+}
 
 
 def observed(agent: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from agents.protocol import (
     Agent,
+    CannotLearn,
     DifferentiablePolicy,
     JointTrajectory,
     LearningContext,
@@ -155,9 +156,12 @@ class Table:
 
         Raises:
             Diverged: a learner's parameters are no longer finite.
+            UserError: a learner finds that it cannot learn here.
         """
         try:
             played = self._play_round()
+        except CannotLearn as error:
+            raise UserError(f"this learner cannot learn in {self.identity}: {error}") from error
         except (ArithmeticError, LookupError, RuntimeError, ValueError):  # what comes of acting or learning with NaN
             self._must_be_finite(learning=True)
             raise
