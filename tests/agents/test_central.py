@@ -375,6 +375,21 @@ def test_bad_settings_are_named(setting: str, fault: str) -> None:
         set_up(Plan(f"coma,{setting}", ArenaChoice("climbing")))
 
 
+def test_a_memory_needs_somewhere_to_be() -> None:
+    with pytest.raises(UserError, match="hidden must be at least 1") as refused:
+        set_up(Plan("ippo,recurrent=true,hidden=0", ArenaChoice("climbing")))
+    assert "\n" not in str(refused.value)
+
+
+def test_without_hidden_layers_a_policy_is_a_table() -> None:
+    agent = made(CentralQv, hidden=0, critic_hidden=0)
+    assert set(agent.actors.parameters) == {"w0", "b0"}
+    assert set(agent.critics["q"].trained.team.parameters) == {"w0", "b0"}
+    before = agent.actors.parameters["w0"].clone()
+    agent.learn(batch(), LearningContext(SEATS, 1, 0))
+    assert not torch.equal(agent.actors.parameters["w0"], before)
+
+
 # -- continuous actions -----------------------------------------------------------------------------------------------
 
 

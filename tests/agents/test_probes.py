@@ -13,6 +13,10 @@ the largest distance from the best share over the seeds; the bound is .05.
     phc                 0 to 9  .0078          .0078        .0068
     naive               0 to 9  .0000          .0012        .0208
     lola-dice           0 to 9  .0295          .0376        .0229
+    ippo, mappo         0 to 2  .0000          .0000        .0000
+    iac, central-v      0 to 2  .0000          .0000        .0000
+    central-qv          0 to 2  .0000          .0156        .0000
+    coma                0 to 2  .0000          .0000        .0000
     lola-sl *           1 to 3  .0190          .0264        .0105
     other tables *      1 to 3  .0256          .0256        .0288
     policy gradients *  1 to 3  .0000          .0000        .0005

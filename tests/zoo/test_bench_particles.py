@@ -37,6 +37,12 @@ def test_the_lines_tell_how_many_times_faster() -> None:
 
 
 @pytest.mark.slow
+def test_comas_training_is_measured_beside_a_librarys() -> None:
+    figures = bench._battle(bench.Clock(1, 0.0)).figures
+    assert figures["times EPyMARL"] == pytest.approx(figures["environment steps / CPU s"] / figures["EPyMARL's"])
+
+
+@pytest.mark.slow
 def test_training_is_measured_beside_the_plain_one() -> None:
     plain, ours = bench._training(bench.Clock(1, 0.0))
     assert plain.figures["times plain"] == 1

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from zoo.entry.entrant import read_entrant
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.papers import load
+from zoo.papers.coma import table
 from zoo.papers.coma.baseline import (
     GAMMA,
     METHODS,
@@ -59,3 +63,44 @@ def test_the_report_says_all_three() -> None:
     report = figure.assemble(results, True, 1)
     assert len(report.rows) == 2 + len(TEAMS) * len(METHODS) + 2 * len(METHODS)
     assert any("COMA" in note and ("~" in note or ">" in note) for note in report.notes)
+
+
+def test_every_method_of_the_table_is_an_agent_and_was_chosen_among_five() -> None:
+    venue = Venue(ArenaChoice(table.ARENA, table.BATTLE))
+    for label, method in table.METHODS.items():
+        read_entrant(method.agent, venue.arena(1), venue.identity, learning=True)
+        tried = table.TRIED.get(label, table.TRIED["central-V"])
+        assert len(tried) >= 5, label
+    assert set(table.TRIED) <= set(table.METHODS)
+
+
+def test_the_table_counts_the_last_evaluation_and_says_what_the_bars_say() -> None:
+    figure: Any = load("coma-table")
+    results = []
+    for part in figure.parts(False, 2):
+        games = part.settings.get("episodes")
+        level = 0.95 if "central-v" in part.settings.get("agent", "") else 0.4 + 0.01 * part.settings.get("seed", 0)
+        results.append((part, games // 2 if games else {"won": level, "curve": [1.0, 1.0, 1.0, level]}))
+    report = figure.assemble(results, False, 2)
+    ours = {row.label: row.ours.mean for row in report.rows}
+    assert ours["central-V"] == pytest.approx(0.95)
+    assert ours["COMA"] == pytest.approx(0.405)
+    assert any(note.startswith("central-V: at least 0.9 in 2 of 2") for note in report.notes)
+    assert any(note.startswith("COMA: at least 0.5 in 0 of 2") for note in report.notes)
+    assert any(note.startswith("central-V above IAC-V") for note in report.notes)
+
+
+def test_a_run_is_kept_under_all_its_settings() -> None:
+    names = {table._name(s, "a", n, t) for s in (0, 1) for n in (16, 32) for t in (1, 2)}
+    assert len(names) == 8
+    for name, run in table._kept().items():
+        assert run["won"] == run["curve"][-1], name
+
+
+@pytest.mark.slow
+def test_a_run_that_is_not_kept_is_trained_and_again_the_same() -> None:
+    agent = "coma,hidden=8,critic_hidden=8,warmup=1"
+    first, second = (table.one_run(tell, 3, agent, 16, 4096) for _ in range(2))
+    assert first == second
+    assert len(first["curve"]) == table.POINTS
+    assert np.all((np.array(first["curve"]) >= 0) & (np.array(first["curve"]) <= 1))

@@ -134,6 +134,7 @@ def measure(quick: bool = False) -> Iterator[Speed]:
     imagining = [entry for entry in entries if _imagines(entry.agent)]
     yield from (Speed("imagining", entry.name, _update(entry, updates, plain)) for entry in imagining)
     yield from _training(once)
+    yield _battle(once)
     yield Speed("planning", f"{FIELD} entrants in {PLANNED}", _planning())
     yield from (Speed("apart", name, figures) for name, figures in apart.measure(quick))
     counts = synthetic_results()
@@ -191,6 +192,18 @@ def _training(clock: Clock) -> Iterator[Speed]:
     ours = steps / clock.seconds(play)
     for name, rate in (("plain, one mpe2 environment", plain), (f"ours, {bench_training.COPIES} copies", ours)):
         yield Speed("training", name, {"environment steps / CPU s": rate, "times plain": rate / plain})
+
+
+def _battle(clock: Clock) -> Speed:
+    """COMA on 2s3z, beside what was measured of a library."""
+    play, steps = bench_training.battle_rounds()
+    rate = steps / clock.seconds(play)
+    figures = {"environment steps / CPU s": rate, "EPyMARL's": bench_training.EPYMARL}
+    return Speed(
+        "battle",
+        f"COMA, {bench_training.BATTLE_COPIES} copies",
+        {**figures, "times EPyMARL": rate / bench_training.EPYMARL},
+    )
 
 
 def mpe2_parallel_loop(module: str) -> Callable[[], object]:

@@ -79,6 +79,10 @@ def _screen(measured: Sequence[Speed], facts: dict[str, Any]) -> RenderableType:
             "Training: MADDPG on spread, networks of 64-64, batches of 1,024, an update of every agent per 100"
             " transitions; plain: agent by agent, as scripts do"
         ),
+        "battle": (
+            "Training: COMA on skirmish 2s3z, networks of 64-64, two passes of the critic; EPyMARL's COMA has ten"
+            " workers, on 5x5-2p-1f of foraging"
+        ),
         "apart": "Agents in a process of their own: wall time, the lowest median of many blocks",
         "planning": "Planning: all pairs, self-play and panel of a tournament, entrants read and blocks named",
         "rating": "Rating: one fit of all results",
