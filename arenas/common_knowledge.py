@@ -8,7 +8,7 @@ B is drawn with probability 1/2, and both seats are paid
 
 With probability p it is common knowledge which: both see it, and both see that both see it. Else each sees it alone
 with probability 1/2. A seat's observation is one-hot: commonly A, commonly B, nothing, saw A, saw B. What the pair
-knows in common is one-hot, too: nothing, A, B. The state is one-hot over the ten situations.
+is told in common is one-hot, too: nothing, A, B. The state is one-hot over the ten situations.
 
 The best that can be had is .75 + .25 p: with common knowledge 1; without it, seats that play (0, 0) where they know A,
 and as well as they can elsewhere. A pair that acts on what it knows in common alone gets at most .5 + .5 p.
@@ -63,11 +63,13 @@ class CommonKnowledge(FiniteGame):
             gamma=0.99,
             offers=frozenset({"discrete", "common", "state", "simulator", "value"}),
             groups={PAIR: SEATS},
+            known={PAIR: 14},
             state_dim=_SITUATIONS,
         )
         self._pays = 0.2 * torch.tensor([A, B], dtype=torch.float32, device=self.device).flatten(1)
         self._eye = torch.eye(_SITUATIONS, device=self.device)
-        self.common = {PAIR: torch.eye(3, device=self.device)[_COMMON.to(self.device)]}
+        told = torch.eye(3, device=self.device)[_COMMON.to(self.device)]
+        self.common = {PAIR: torch.cat((1 - told[:, :1], torch.ones_like(told[:, :1]).expand(-1, 10), told), dim=1)}
         self.tabulate(spec, _SITUATIONS)
 
     def _views(self, position: Tensor) -> Tensor:

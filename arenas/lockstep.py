@@ -83,9 +83,18 @@ class Lockstep(Arena):
         over = self._t == self.spec.max_steps
         discount, last, active = (self._ended, self._yes, self._no) if over else (self._full, self._no, self._yes)
         seen, state = self._look()
-        common = self._known()
+        common, members = self._known(), self.spec.groups
         steps = {
-            seat: TimeStep(view, mask, reward, discount, first, last, active, common=common)
+            seat: TimeStep(
+                view,
+                mask,
+                reward,
+                discount,
+                first,
+                last,
+                active,
+                common={group: known for group, known in common.items() if seat in members[group]},
+            )
             for seat, view, mask, reward in zip(self.spec.seats, seen, self._masks, paid.unbind(1), strict=True)
         }
         return steps, state

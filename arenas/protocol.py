@@ -79,7 +79,8 @@ class ArenaSpec:
     `draw_band` and `forfeit` are in units of the undiscounted return of an episode: two returns closer than
     `draw_band` are a draw, and a seat that spoils its episode is given `forfeit`. `episodes` is the number of episodes
     per seating that a match plays by default, and `block` the number in one block (one batch). `payoffs` [A1][A2][2] is
-    what both seats are paid in a game that is a matrix, so that a strategy made for other payoffs can refuse.
+    what both seats are paid in a game that is a matrix, so that a strategy made for other payoffs can refuse. `groups`
+    are seats that know things in common, and `known` in how many numbers K each group is told what.
     """
 
     name: str
@@ -91,6 +92,7 @@ class ArenaSpec:
     draw_band: float = 0.0
     forfeit: float = 0.0
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    known: Mapping[str, int] = field(default_factory=dict)
     state_dim: int = 0
     episodes: int = 1000
     block: int = 250
@@ -168,6 +170,10 @@ class TimeStep(NamedTuple):
     termination, `last` with discount 1 a cut by time: bootstrap through the second, never through the first. Where
     `active` is False (dead, not on turn, or finished, so at `last` too) the action is ignored, every action is legal
     and its log-probability counts 0. A row that has finished and does not start anew stays `last`, with reward 0.
+
+    `common` holds what each group that the seat is in knows in common, the same for every member: first 1 where it
+    knows anything in common and 0 where not; then for each member in turn which of its actions all of them know that
+    it may take, A numbers of 1 or 0; then what the arena has to tell.
     """
 
     observation: Tensor  # float32 [B, *O]

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, pairwise
 from typing import Annotated, Literal
 
@@ -99,7 +100,8 @@ class Skirmish(Arena):
         worth = [float(points[them].sum()) + KILL * (them.stop - them.start) + VICTORY for them in self._foes]
         self._scale = [BEST / w if chosen.reward == "positive" else 1.0 for w in worth]
         self._home = self._starts(scenario.own, scenario.foes)
-        seats, groups = self._seating(scenario.own, m)
+        seats = self._seating(scenario.own, m)
+        self._groups_of = {s: tuple(g for g, (_, _, names) in self._groups.items() if s in names) for s in seats}
         two = len(self._sides) == 2
         self.spec = ArenaSpec(
             name=self.name,
@@ -109,24 +111,30 @@ class Skirmish(Arena):
             gamma=0.99,
             offers=frozenset({"discrete", "state", "simulator", "common", "skirmish", *["team-reward"] * two}),
             forfeit=0.0 if chosen.reward == "positive" else -0.5 * float(points[:n].sum()),
-            groups=groups,
+            groups={group: names for group, (_, _, names) in self._groups.items()},
+            known={group: self._eyes[team].told(len(who)) for group, (team, who, _) in self._groups.items()},
             state_dim=6 * (n + m) + 1,
             episodes=256,
             block=128,
         )
 
-    def _seating(self, own: tuple[str, ...], foes: int) -> tuple[dict[str, SeatSpec], dict[str, tuple[str, ...]]]:
-        """The seats of the teams that are played, and the pairs of each that have common knowledge."""
+    def _seating(self, own: tuple[str, ...], foes: int) -> dict[str, SeatSpec]:
+        """The seats of the teams that are played; this lists the groups that have common knowledge.
+
+        They are the pairs of each team, and each team. Kept of each: the team, its members' numbers in it, the seats.
+        """
         seats: dict[str, SeatSpec] = {}
-        groups: dict[str, tuple[str, ...]] = {}
-        for eyes, team in zip(self._eyes, ("blue", "red"), strict=False):
+        self._groups: dict[str, tuple[int, tuple[int, ...], tuple[str, ...]]] = {}
+        for number, (eyes, team) in enumerate(zip(self._eyes, ("blue", "red"), strict=False)):
             prefix = f"{team}_" if len(self._eyes) == 2 else ""
             names = [f"{prefix}{kind}_{own[: k + 1].count(kind) - 1}" for k, kind in enumerate(own)]
             for name, kind in zip(names, own, strict=True):
                 shape = (eyes.layout.width,)
                 seats[name] = SeatSpec(shape, FIRST_ATTACK + foes, team=team, side=kind, bounds=(-1.5, 1.5))
-            groups |= {f"{names[a]}+{names[b]}": (names[a], names[b]) for a, b in eyes.pairs}
-        return seats, groups
+            for who in eyes.groups:
+                members = tuple(names[k] for k in who)
+                self._groups["+".join(members) if len(who) == 2 else team] = (number, who, members)
+        return seats
 
     def _starts(self, own: tuple[str, ...], foes: tuple[str, ...]) -> Tensor:
         """Where units begin before jitter, float32 [U, 2]: each team in a column of its own."""
@@ -226,20 +234,24 @@ class Skirmish(Arena):
         views = rows_of(view, self._unit_of).unbind(1)
         masks = (rows_of(mask, self._unit_of) | over.view(-1, 1, 1)).unbind(1)
         active, n, unit_of = ~over, self._sides[0].stop, self._unit_of
-        pairs = [pair for eyes in self._eyes for pair in eyes.pairs]
+
+        @cache
+        def known_by(team: int, size: int) -> Mapping[str, Tensor]:
+            """What all groups of this size of a team know in common."""
+            alike = {
+                g: [t * n + k for k in who] for g, (t, who, _) in self._groups.items() if (t, len(who)) == (team, size)
+            }
+            told = self._eyes[team].common(sight, unit_of[:, torch.tensor([*alike.values()])], looks[team][1])
+            return dict(zip(alike, told.unbind(1), strict=True))
 
         def known(group: str) -> Tensor:
-            number = groups.index(group)
-            team = number // len(self._eyes[0].pairs)
-            a, b = (unit_of[:, team * n + k] for k in pairs[number])
-            return self._eyes[team].common(sight, a, b)
+            team, who, _ = self._groups[group]
+            return known_by(team, len(who))[group]
 
-        groups = list(self.spec.groups)
-        common = Lazy(tuple(groups), known)
         reward = paid.unbind(1)
         return {
-            seat: TimeStep(views[k], masks[k], reward[k // n], discount, first, over, active, common=common)
-            for k, seat in enumerate(self.spec.seats)
+            seat: TimeStep(views[k], masks[k], reward[k // n], discount, first, over, active, common=Lazy(mine, known))
+            for k, (seat, mine) in enumerate(self._groups_of.items())
         }, self._state(sight)
 
     def _state(self, sight: Sight) -> Tensor:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from arenas.skirmish.battle import SIZE, Army, Units
-from arenas.skirmish.orders import Sight
+from arenas.skirmish.orders import FIRST_ATTACK, Sight
 
 ATTACK_RANGE = 6.0  # within which a foe can be chosen as a target, as in SMAC; who is too far off walks towards it
 
@@ -67,7 +67,8 @@ class Eyes:
         self._kinds, self._shields = one_hot, shields
         self.layout = ViewLayout(self._n, self._m, (count if count > 1 else 0) + shields)
         self._scale = (1 / self._range.clamp_min(1e-6)).unsqueeze(1)
-        self.pairs = list(combinations(range(self._n), 2))
+        everybody = [tuple(range(self._n))] if self._n > 2 else []
+        self.groups = [*combinations(range(self._n), 2), *everybody]
         self._edge = army.stride[us].unsqueeze(0)
         self._full = army.full.clamp_min(1)
 
@@ -111,30 +112,40 @@ class Eyes:
         ahead, back = (x + self._edge <= SIZE, x - self._edge >= 0)[:: int(self._sign)]
         return torch.stack((y + self._edge <= SIZE, y - self._edge >= 0, ahead, back), dim=2)
 
-    def common(self, sight: Sight, one: Tensor, two: Tensor) -> Tensor:
-        """What the units `one` and `two`, long [B] each, know in common: float32 [B, K].
+    def common(self, sight: Sight, members: Tensor, masks: Tensor) -> Tensor:
+        """What groups of units know in common, as `TimeStep.common` has it: float32 [B, P, K] for P groups.
 
-        Per foe and per further ally, relative to the first member and then to the second: known, distance, dx, dy; -1
-        all through where it is not common knowledge. Two who see each other know in common what both see, and any other
-        two nothing (lemma 4.4.1 of Schroeder de Witt et al. 2019). Each of the two can work it out by itself.
+        Units that all see each other know in common what all of them see, and any others nothing (lemma 4.4.1 of
+        Schroeder de Witt et al. 2019). What they may do follows: they know where each of them stands on the map, and
+        who may attack whom of the foes that they know of. Then per foe and per further ally, relative to each member in
+        turn: known, distance, dx, dy; -1 all through where it is not common knowledge. Each can work it out by itself.
+
+        Args:
+            sight: what is known of everybody.
+            members: numbers of the units of each group, long [B, P, G].
+            masks: what each unit of the team may do, bool [B, n, A].
         """
-        row = torch.arange(len(one), device=one.device)
-        reach = [self._range[who - self.us.start].unsqueeze(1) for who in (one, two)]
-        distances = [sight.distance[row, who] for who in (one, two)]
-        seen = [
-            sight.alive & sight.alive[row, who].unsqueeze(1) & (distance <= far)
-            for who, distance, far in zip((one, two), distances, reach, strict=True)
-        ]
-        meet = seen[0][row, two] & seen[1][row, one]
-        known = seen[0] & seen[1] & meet.unsqueeze(1)
-        parts = []
-        for who, distance, far in zip((one, two), distances, reach, strict=True):
-            across, up = sight.across[row, who] / far * self._sign, sight.up[row, who] / far
-            columns = (torch.ones_like(distance), distance / far, across, up)
-            parts.append(torch.stack(columns, dim=2))
-        table = torch.cat(parts, dim=2).where(known.unsqueeze(2), -1.0)  # [B, U, 8]
-        allies = torch.arange(self.us.start, self.us.stop, device=one.device).expand(len(one), -1)
-        member = (allies == one.unsqueeze(1)) | (allies == two.unsqueeze(1))
-        further = (allies + member * 1000).sort(1).values[:, : self._n - 2]
-        others = table.gather(1, further.unsqueeze(2).expand(-1, -1, table.shape[2]))
-        return torch.cat((table[:, self.them], others), dim=1).flatten(1)
+        copies, groups, size = members.shape
+        row, mine = torch.arange(copies, device=members.device).view(-1, 1, 1), members - self.us.start
+        far = self._range[mine].unsqueeze(3)
+        distance = sight.distance[row, members]  # [B, P, G, U]
+        seen = sight.alive.view(copies, 1, 1, -1) & sight.alive[row, members].unsqueeze(3) & (distance <= far)
+        meet = seen.gather(3, members.unsqueeze(2).expand(-1, -1, size, -1)).flatten(2).all(2, keepdim=True)
+        known = seen.all(2) & meet
+        across, up = sight.across[row, members] / far * self._sign, sight.up[row, members] / far
+        columns = torch.stack((torch.ones_like(distance), distance / far, across, up), dim=4)
+        table = columns.transpose(2, 3).flatten(3).where(known.unsqueeze(3), -1.0)  # [B, P, U, 4 G]
+        aimed = torch.ones_like(masks[:, :1]).repeat(1, groups, 1)
+        aimed[..., FIRST_ATTACK:] = known[..., self.them]
+        able = masks[row, mine] & (aimed & meet).unsqueeze(2)
+        allies = torch.arange(self.us.start, self.us.stop, device=members.device).expand(copies, groups, -1)
+        member = (allies.unsqueeze(2) == members.unsqueeze(3)).any(2)
+        further = (allies + member * 1000).sort(2).values[..., : self._n - size]
+        others = table.gather(2, further.unsqueeze(3).expand(-1, -1, -1, table.shape[3]))
+        told = torch.cat((table[:, :, self.them], others), dim=2).flatten(2)
+        return torch.cat((meet.float(), able.flatten(2).float(), told), dim=2)
+
+    def told(self, members: int) -> int:
+        """K of a group of so many units."""
+        entities: int = self._m + self._n - members
+        return 1 + members * (FIRST_ATTACK + self.layout.foes) + 4 * members * entities

@@ -210,9 +210,10 @@ def test_common_knowledge_is_what_either_member_works_out_from_its_own_view(sett
     met, apart = 0, 0
     for t in range(24):
         steps, _ = arena._timesteps(torch.zeros(48, 2), arena._over, arena._over)
-        for group, (one, two) in arena.spec.groups.items():
-            known = steps[one].common[group]
-            assert torch.equal(known, steps[two].common[group])
+        for group, (one, two) in pairs_of(arena):
+            common = steps[one].common[group]
+            assert torch.equal(common, steps[two].common[group])
+            known = common[:, 1 + 2 * arena.spec.seats[one].actions :]
             for row in range(0, 48, 9):
                 for first in (True, False):
                     mine = _worked_out(arena, steps, row, one, two, first)
@@ -221,6 +222,41 @@ def test_common_knowledge_is_what_either_member_works_out_from_its_own_view(sett
                 apart += int((known[row] == -1).all())
         arena.step(charge(steps) if t % 4 else dealt(arena, steps, torch.arange(48), t))
     assert met > 30 and apart > 30
+
+
+def pairs_of(arena: Skirmish) -> list[tuple[str, tuple[str, ...]]]:
+    return [(group, members) for group, members in arena.spec.groups.items() if len(members) == 2]
+
+
+@pytest.mark.parametrize("settings", [{"scenario": "2s3z", "sight": 0}, {"scenario": "3m", "opponent": "team"}])
+def test_who_meet_know_in_common_what_they_may_do_but_for_foes_that_not_all_see(settings):
+    arena = begun(48, **settings)
+    seats, met = arena.spec.seats, 0
+    for t in range(20):
+        steps, _ = arena._timesteps(torch.zeros(48, 2), arena._over, arena._over)
+        for group, members in arena.spec.groups.items():
+            common = steps[members[0]].common[group]
+            assert common.shape == (48, arena.spec.known[group])
+            width = seats[members[0]].actions
+            legal = common[:, 1 : 1 + len(members) * width].view(48, len(members), width) > 0
+            masks = torch.stack([steps[member].action_mask for member in members], dim=1)
+            meet = common[:, 0] > 0
+            told = common[:, 1 + len(members) * width :].view(48, -1, 4 * len(members))
+            seen = told[:, : width - FIRST_ATTACK, 0] > 0
+            masks[..., FIRST_ATTACK:] &= seen.unsqueeze(1)
+            on = ~arena._over
+            assert torch.equal(legal[on], (masks & meet[:, None, None])[on])
+            met += int((meet & (legal.sum((1, 2)) < masks.flatten(1).shape[1])).sum())
+        arena.step(charge(steps) if t % 4 else dealt(arena, steps, torch.arange(48), t))
+    assert met > 100
+
+
+def test_a_seat_is_told_what_its_own_groups_know():
+    arena = begun(2, scenario="3m")
+    steps, _ = arena._timesteps(torch.zeros(2, 2), arena._over, arena._over)
+    assert [*steps["marine_0"].common] == ["marine_0+marine_1", "marine_0+marine_2", "blue"]
+    with pytest.raises(KeyError):
+        steps["marine_0"].common["marine_1+marine_2"]
 
 
 def _worked_out(arena: Skirmish, steps, row: int, one: str, two: str, by_first: bool) -> torch.Tensor:
@@ -398,4 +434,5 @@ def test_segments_do_not_hold_on_to_those_before() -> None:
     del joint
     gc.collect()
     assert opening() is None
-    assert set(next(iter(steps.values())).common) == set(arena.spec.groups)
+    for seat, step in steps.items():
+        assert set(step.common) == {group for group, members in arena.spec.groups.items() if seat in members}

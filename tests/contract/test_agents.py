@@ -43,6 +43,7 @@ CROWDED = {
     "contribution": "ddpg",
     "crypto": "maddpg-inferred",
     "meta": "actor-critic",
+    "penalty": "phc",
     "skirmish": "advantage-alignment",
     "spread": "maddpg-ensemble",
     "tag": "iql",

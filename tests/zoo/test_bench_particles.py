@@ -38,7 +38,7 @@ def test_the_lines_tell_how_many_times_faster() -> None:
 
 @pytest.mark.slow
 def test_comas_training_is_measured_beside_a_librarys() -> None:
-    figures = bench._battle(bench.Clock(1, 0.0)).figures
+    figures = bench._coma(bench.Clock(1, 0.0)).figures
     assert figures["times EPyMARL"] == pytest.approx(figures["environment steps / CPU s"] / figures["EPyMARL's"])
 
 

@@ -138,7 +138,7 @@ def measure(quick: bool = False) -> Iterator[Speed]:
     imagining = [entry for entry in entries if _imagines(entry.agent)]
     yield from (Speed("imagining", entry.name, _update(entry, updates, plain)) for entry in imagining)
     yield from _training(once)
-    yield _battle(once)
+    yield _coma(once)
     yield Speed("planning", f"{FIELD} entrants in {PLANNED}", _planning())
     yield from (Speed(*measured) for measured in apart.measure(quick))
     counts = synthetic_results()
@@ -213,13 +213,13 @@ def _training(clock: Clock) -> Iterator[Speed]:
         yield Speed("training", name, {"environment steps / CPU s": rate, "times plain": rate / plain})
 
 
-def _battle(clock: Clock) -> Speed:
+def _coma(clock: Clock) -> Speed:
     """COMA on 2s3z, beside what was measured of a library."""
     play, steps = bench_training.battle_rounds()
     rate = steps / clock.seconds(play)
     figures = {"environment steps / CPU s": rate, "EPyMARL's": bench_training.EPYMARL}
     return Speed(
-        "battle",
+        "battle training",
         f"COMA, {bench_training.BATTLE_COPIES} copies",
         {**figures, "times EPyMARL": rate / bench_training.EPYMARL},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -41,6 +41,8 @@ def wrong_spec(arena: Arena) -> Iterator[str]:
         if (word in spec.offers) != true(spec):
             offered, has = ("is", "has none") if word in spec.offers else ("is not", "has it")
             yield f"{word!r} {offered} in offers ({WORDS[word]}), but its spec {has}"
+    if spec.known.keys() != spec.groups.keys():
+        yield f"known must say how many numbers each group is told: it names {[*spec.known]}, groups {[*spec.groups]}"
     for group, members in spec.groups.items():
         if not set(members) <= spec.seats.keys():
             yield f"group {group!r} has members that are no seats: {', '.join(members)}"
@@ -54,10 +56,36 @@ def wrong_record(spec: ArenaSpec, record: Record) -> Iterator[str]:
         for seat, step in moment.items():
             for fault in wrong_step(step, spec.seats[seat], spec):
                 yield f"moment {t}, seat {seat}: {fault}"
+        for fault in wrong_common(moment, spec):
+            yield f"moment {t}: {fault}"
         shown = None if state is None else f"{state.dtype} {list(state.shape)}"
         expected = f"{torch.float32} {[ROWS, spec.state_dim]}" if spec.state_dim else None
         if shown != expected:
             yield f"moment {t}: the global state is {shown}, but state_dim is {spec.state_dim}: expected {expected}"
+
+
+def wrong_common(moment: Mapping[str, TimeStep], spec: ArenaSpec) -> Iterator[str]:
+    """What is wrong with what groups of seats know in common at a moment."""
+    for seat, step in moment.items():
+        mine = [group for group, members in spec.groups.items() if seat in members]
+        if [*step.common] != mine:
+            yield f"seat {seat} is told what {[*step.common]} know in common, but it is in the groups {mine}"
+            return
+    for group, members in spec.groups.items():
+        told = [moment[member].common[group] for member in members]
+        expected = (ROWS, spec.known[group])
+        if any(known.shape != expected or known.dtype != torch.float32 for known in told):
+            shape = f"{told[0].dtype} {list(told[0].shape)}"
+            yield f"group {group!r} is told {shape}, expected {torch.float32} {[*expected]}"
+            continue
+        if any(not torch.equal(known, told[0]) for known in told[1:]):
+            yield f"the members of group {group!r} are told different things: then it is not common knowledge"
+        at = 1
+        for member in members:
+            legal, mask = told[0][:, at : at + spec.seats[member].actions] > 0, moment[member].action_mask
+            at += spec.seats[member].actions
+            if mask is not None and (legal & ~mask).any():
+                yield f"group {group!r} is told that {member} may take an action which is not legal"
 
 
 def wrong_clock(spec: ArenaSpec, record: Record) -> Iterator[str]:

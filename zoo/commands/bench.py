@@ -80,7 +80,7 @@ def _screen(measured: Sequence[Speed], facts: dict[str, Any]) -> RenderableType:
             "Training: MADDPG on spread, networks of 64-64, batches of 1,024, an update of every agent per 100"
             " transitions; plain: agent by agent, as scripts do"
         ),
-        "battle": (
+        "battle training": (
             "Training: COMA on skirmish 2s3z, networks of 64-64, two passes of the critic; EPyMARL's COMA has ten"
             " workers, on 5x5-2p-1f of foraging"
         ),

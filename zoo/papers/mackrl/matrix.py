@@ -69,7 +69,7 @@ def returns(method: str) -> Callable[[Parameters], Tensor]:
     _, views, pay = games[0].valued  # what is seen and paid is the same at every p
     start = torch.stack([game.valued[0].start for game in games])
     (known,) = games[0].common.values()
-    common, (row, column) = known.argmax(-1), views.argmax(-1).unbind(1)
+    common, (row, column) = known[:, -3:].argmax(-1), views.argmax(-1).unbind(1)
     barred = ~choices(method)
 
     def value(tables: Parameters) -> Tensor:
