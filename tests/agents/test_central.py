@@ -366,7 +366,7 @@ def test_a_game_without_a_state_is_refused_in_one_line(learner: str) -> None:
     ("setting", "fault"),
     [
         ("epsilon=1.5", "epsilon must be"),
-        ("critic_hidden=0", "critic_hidden must be"),
+        ("critic_hidden=-1", "critic_hidden must be"),
         ("share=maybe", "share must be"),
     ],
 )
