@@ -3,15 +3,18 @@
 Schroeder de Witt, Foerster, Farquhar, Torr, Boehmer and Whiteson 2019, "Multi-Agent Common Knowledge Reinforcement
 Learning", algorithm 1 and section 4.3; chapter 4 of Foerster's thesis. Three levels, drawn one after another:
 
-    pi_ps(partition | common knowledge of all)       pairs, and where the team is odd one seat alone
+    pi_ps(partition | common knowledge of all)
+        pairs, and where the team is odd one seat alone
     pi_pc(u_a, u_b or delegate | that of the pair)
-    pi_a(u_a | what a sees)                          where the pair delegated, or a is alone
+    pi_a(u_a | what a sees)
+        where the pair delegated, or a is alone
 
 Every member can work out the first two by itself, and draws them from luck that team mates share (`team_seed`). Levels
 two and three have one network each for all pairs and all seats, which is told who they are. What is improved is the
 marginal probability of the joint action, over all that might have been drawn (`agents.parts.pairs`):
 
-    theta <- theta + alpha grad log P(u_t) (r + gamma V(s_{t+1}, u_t) - V(s_t, u_{t-1}))
+    theta <- theta + alpha grad log P(u_t) A_t
+    A_t = r + gamma V(s_{t+1}, u_t) - V(s_t, u_{t-1})
 
 with a central V that sees what the team did last, fitted to TD(lambda) targets with a slow copy.
 

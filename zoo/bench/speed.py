@@ -110,9 +110,10 @@ def count() -> int:
         + len(PARTICLES) * (1 + len(PARTICLE_COPIES))
         + (1 + len(BATTLE_COPIES))
         + of_agents
-        + 2
-        + 1
-        + 1
+        + 2  # MADDPG's training
+        + 1  # COMA's
+        + 1  # planning
+        + 1  # rating
         + apart.count()
     )
 
