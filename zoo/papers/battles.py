@@ -2,57 +2,58 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+
+from torch import Tensor
 
 from agents.protocol import Agent
-from agents.randomness import derive_rows
-from zoo.entry.venue import ArenaChoice, Venue
+from leaderboard.seeds import PUBLIC_SEED
+from zoo.entry.venue import Venue
 from zoo.papers.figure import Json, Tell
 from zoo.play.episodes import Played, play_episodes
 from zoo.play.seating import Seated
-from zoo.training.plan import Plan, set_up
+from zoo.training.plan import Setting
 
 #: Makes something of the test games beside the share that was won: from the learners by seat, and the games.
 Watch = Callable[[Mapping[str, Agent], Played], Json]
 
 
 def learn(
-    tell: Tell, agent: str, arena: list[str], steps: int, points: int, games: int, seed: int, watch: Watch | None = None
+    tell: Tell,
+    setting: Setting,
+    marks: Collection[int],
+    luck: Tensor,
+    *,
+    seed: int = PUBLIC_SEED,
+    watch: Watch | None = None,
 ) -> Json:
-    """Train an agent by itself, and test it `points` times on `games` whole games in which nobody explores.
+    """Train a team by itself to the end, and test it after some rounds on whole games in which nobody explores.
 
     Args:
-        tell: is told how many steps are done.
-        agent: an entrant, with its settings.
-        arena: the name of a game with the metric "won", and its settings.
-        steps: environment steps in all.
-        points: tests, evenly spaced, the last at the end.
-        games: in a test; of the same luck every time.
-        seed: all luck of the run.
+        tell: is told how many rounds are done.
+        setting: the run, in a game with the metric "won".
+        marks: after how many rounds to test.
+        luck: of the test games, long [B]; the same in every test, which changes nothing in the run.
+        seed: match seed of the tests.
         watch: what else to keep of each test.
 
     Returns:
-        `steps` learned from at each test, `won` the share of games won there, `seen` what `watch` gave, `cpu_s`.
+        `steps` learned from at each test, `won` the share of games won there, `seen` what `watch` gave.
     """
-    started = time.process_time()
-    plan = Plan(agent, ArenaChoice(arena[0], tuple(arena[1:])), steps=steps, copies=32, length=32, seed=seed)
-    setting = set_up(plan)
-    test = Venue(plan.arena).make(games, plan.device)
-    luck = derive_rows(seed, games, "test")
-    at = [math.ceil(setting.rounds * (n + 1) / points) for n in range(points)]
+    test = Venue(setting.plan.arena).make(len(luck), setting.plan.device)
     found: dict[str, Json] = {"steps": [], "won": [], "seen": []}
-    for number, _ in enumerate(itertools.islice(setting.table, setting.rounds)):
-        done = number + 1
-        if done in at:
-            seated = Seated(test, setting.learners, dict.fromkeys(setting.learners, 0), seed)
-            played = play_episodes(seated, luck)
-            won = next(iter(played.metrics.values()))["won"]
+    for done in range(1, setting.rounds + 1):
+        setting.table.play_round()
+        if done in marks:
+            played = play_episodes(Seated(test, setting.learners, dict.fromkeys(setting.learners, 0), seed), luck)
             found["steps"].append(done * setting.table.steps_per_round)
-            found["won"].append(float(won.double().mean()))
+            found["won"].append(float(won(played).double().mean()))
             if watch is not None:
                 found["seen"].append(watch(setting.learners, played))
         tell(done, setting.rounds)
-    return {**found, "cpu_s": time.process_time() - started}
+    return found
+
+
+def won(played: Played) -> Tensor:
+    """Whether the first seat's team won each game, [B]."""
+    return next(iter(played.metrics.values()))["won"]

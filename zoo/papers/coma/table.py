@@ -24,12 +24,10 @@ from agents.randomness import derive, derive_rows
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.entry.venue import ArenaChoice, Venue
+from zoo.papers.battles import learn, won
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Reproduction, Results, Tell, over_runs, seed_words
 from zoo.papers.games import play
-from zoo.play.episodes import play_episodes
-from zoo.play.seating import Seated
-from zoo.training.plan import Plan, Setting, set_up
-from zoo.work.pool import limit_threads
+from zoo.training.plan import Plan, set_up
 
 ARENA, BATTLE = "skirmish", ("scenario=2s3z", "enemy=0.9")
 STEPS, QUICK_STEPS, COPIES = 150_000, 4096, 64
@@ -74,26 +72,12 @@ def one_run(tell: Tell, seed: int, agent: str, length: int, steps: int) -> Json:
     if (kept := _kept().get(_name(seed, agent, length, steps))) is not None:
         tell(1, 1)
         return kept
-    limit_threads()
     setting = set_up(
         Plan(agent, ArenaChoice(ARENA, BATTLE), copies=COPIES, length=length, steps=steps, sight="actions", seed=seed)
     )
     marks = {max(1, round(setting.rounds * (n + 1) / POINTS)) for n in range(POINTS)}
-    curve = []
-    for done in range(1, setting.rounds + 1):
-        setting.table.play_round()
-        if done in marks:
-            curve.append(_won(setting, seed))
-            tell(done, setting.rounds)
+    curve = learn(tell, setting, marks, derive_rows(derive(seed, "evaluation"), GAMES))["won"]
     return {"won": curve[-1], "curve": curve}
-
-
-def _won(setting: Setting, seed: int) -> float:
-    """Share of fresh battles that the team wins as it is; looking changes nothing."""
-    arena = Venue(setting.plan.arena).arena(GAMES)
-    seated = Seated(arena, setting.learners, dict.fromkeys(arena.spec.seats, 0))
-    played = play_episodes(seated, derive_rows(derive(seed, "evaluation"), GAMES))
-    return float(next(iter(played.metrics.values()))["won"].double().mean())
 
 
 def _name(seed: int, agent: str, length: int, steps: int) -> str:
@@ -113,7 +97,7 @@ def script(tell: Tell, entrant: str, episodes: int) -> Json:
     venue = Venue(ArenaChoice(ARENA, BATTLE))
     played = play(venue, dict.fromkeys(venue.spec.seats, venue.entrant(entrant)), episodes)
     tell(1, 1)
-    return int(next(iter(played.metrics.values()))["won"].sum())
+    return int(won(played).sum())
 
 
 # -- the figure -------------------------------------------------------------------------------------------------------
@@ -145,14 +129,14 @@ class ComaTable(Figure):
         rows = [
             FigureRow(label, estimate.wilson(results[label], games), group=_GROUP, better="higher") for label in SCRIPTS
         ]
-        won, curves = {}, {}
+        shares, curves = {}, {}
         for label, method in METHODS.items():
             runs = [results[f"{label}, seed {seed}"] for seed in range(seeds)]
-            won[label] = np.array([run["won"] for run in runs])
+            shares[label] = np.array([run["won"] for run in runs])
             curves[label] = [run["curve"] for run in runs]
-            each = " ".join(f"{x:.2f}" for x in won[label])
+            each = " ".join(f"{x:.2f}" for x in shares[label])
             beside = f"; thesis {method.published}" if method.published else ""
-            rows.append(over_runs(label, won[label], None, _GROUP, "higher", note=f"{each}{beside}"))
+            rows.append(over_runs(label, shares[label], None, _GROUP, "higher", note=f"{each}{beside}"))
         settings = {
             "arena": "skirmish, " + ", ".join(BATTLE),
             "environment steps of a run": QUICK_STEPS if quick else STEPS,
@@ -160,7 +144,7 @@ class ComaTable(Figure):
             "games of an evaluation": GAMES,
             **{label: method.agent for label, method in METHODS.items()},
         }
-        notes = [*self.remarks, *bars(won), tried_words()]
+        notes = [*self.remarks, *bars(shares), tried_words()]
         return Reproduction(rows, settings, seed_words(seeds), notes, {"curves": curves})
 
     def plot(self, report: Reproduction) -> plots.Plot:
@@ -178,14 +162,14 @@ class ComaTable(Figure):
         return plot
 
 
-def bars(won: Mapping[str, np.ndarray]) -> list[str]:
+def bars(shares: Mapping[str, np.ndarray]) -> list[str]:
     """In words, how many runs reach what, and whether central-V is above IAC-V."""
     words = []
     for label, least in (("central-V", 0.9), ("COMA", 0.5), ("COMA, return for Q, clipped", 0.5)):
-        count = int((won[label] >= least).sum())
-        words.append(f"{label}: at least {least:g} in {count} of {len(won[label])} runs.")
+        count = int((shares[label] >= least).sum())
+        words.append(f"{label}: at least {least:g} in {count} of {len(shares[label])} runs.")
     for one, other in (("central-V", "IAC-V"), ("MAPPO", "IPPO"), ("COMA", "IAC-Q"), ("COMA", "central-V")):
-        gap = estimate.welch(won[one], won[other])
+        gap = estimate.welch(shares[one], shares[other])
         if gap.low is None or gap.high is None:
             continue
         verdict = "above" if gap.low > 0 else "below" if gap.high < 0 else "cannot be told apart from"

@@ -6,6 +6,8 @@ attacks the nearest, see as far as they shoot, and learn for a twentieth of that
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from itertools import product
 from typing import Any
@@ -13,8 +15,11 @@ from typing import Any
 import numpy as np
 
 from agents.protocol import Agent
+from agents.randomness import derive_rows
+from arenas.skirmish.orders import FIRST_ATTACK
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
+from zoo.entry.venue import ArenaChoice
 from zoo.papers.battles import learn
 from zoo.papers.figure import (
     Figure,
@@ -29,11 +34,11 @@ from zoo.papers.figure import (
     seed_words,
 )
 from zoo.play.episodes import Played
+from zoo.training.plan import Plan, set_up
 
 MACKRL, CENTRAL = "mackrl", "central-v"
 METHODS = (MACKRL, CENTRAL)
-FIRST_ATTACK = 6  # the actions before it aim at nobody
-STEPS, QUICK_STEPS = 120_000, 20_000
+STEPS, QUICK_STEPS, COPIES = 120_000, 20_000, 32
 POINTS, GAMES = 10, 128
 FIFTH = POINTS // 5 - 1  # the test after a fifth of the steps
 #: Scenario -> the longest battle, as the authors have it.
@@ -50,8 +55,17 @@ def arena_of(scenario: str) -> list[str]:
 
 
 def run(tell: Tell, agent: str, arena: list[str], steps: int, points: int, games: int, seed: int) -> Json:
-    """One run, see `learn`; for MACKRL with `delegated` at every test."""
-    return learn(tell, agent, arena, steps, points, games, seed, delegated if agent == MACKRL else None)
+    """One run, see `learn`, and the CPU seconds that it took; for MACKRL with `delegated` at every test.
+
+    Tests are evenly spaced, the last at the end.
+    """
+    started = time.process_time()
+    choice = ArenaChoice(arena[0], tuple(arena[1:]))
+    setting = set_up(Plan(agent, choice, steps=steps, copies=COPIES, length=32, seed=seed))
+    marks = {math.ceil(setting.rounds * (n + 1) / points) for n in range(points)}
+    watch = delegated if agent == MACKRL else None
+    found = learn(tell, setting, marks, derive_rows(seed, games, "test"), seed=seed, watch=watch)
+    return {**found, "cpu_s": time.process_time() - started}
 
 
 def delegated(learners: Mapping[str, Agent], played: Played) -> Json:
@@ -125,7 +139,7 @@ class MackrlBattle(Figure):
         spent = sorted(result["cpu_s"] for _, result in done)
         settings = {
             "steps": done[0][0].settings["steps"],
-            "copies": 32,
+            "copies": COPIES,
             "test games": GAMES,
             "in tests": "the most likely choice",
             "foes": "attack the nearest",

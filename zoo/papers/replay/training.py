@@ -10,18 +10,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from agents.protocol import Agent
 from agents.randomness import derive, derive_rows
 from arenas.skirmish.units import UNITS
 from zoo.entry.registry import load_agent
 from zoo.entry.venue import ArenaChoice, Venue
+from zoo.papers.battles import won
 from zoo.papers.figure import Tell
 from zoo.play.episodes import play_episodes
 from zoo.play.seating import Seated
 from zoo.play.table import Table
-from zoo.work.pool import limit_threads
 
 #: Replay -> its name in the figure.
 NAMES = {"none": "NOXP", "plain": "XP", "importance": "XP+IS", "fingerprint": "XP+FP", "both": "XP+IS+FP"}
@@ -43,7 +41,6 @@ class Run:
     """
 
     def __init__(self, units: int, recurrent: bool, replay: str, seed: int, episodes: int) -> None:
-        limit_threads()
         self.venue = Venue(ArenaChoice("skirmish", (f"scenario={SCENARIOS[units]}", "reward=thesis")))
         self.seed, steps = seed, episodes * STEPS
         arena, entry = self.venue.make(COPIES), load_agent("iql")
@@ -69,12 +66,10 @@ class Run:
 
     def test(self, episodes: int) -> dict[str, float]:
         """Return, scaled, and share of battles won without exploration."""
-        arena = self.venue.arena(episodes)
-        seated = Seated(arena, self.players, dict.fromkeys(self.players, 0))
+        seated = Seated(self.venue.arena(episodes), self.players, dict.fromkeys(self.players, 0))
         played = play_episodes(seated, derive_rows(self.seed, episodes, "test", self.table.update))
         first = self.agent.seats[0]
-        won = arena.metrics(played.steps, {s: t.actions for s, t in played.joint.seats.items()})[first]["won"]
         return {
             "return": float(played.returns[first].mean()) * self.scale,
-            "won": float(torch.as_tensor(won).double().nanmean()),
+            "won": float(won(played).double().nanmean()),
         }

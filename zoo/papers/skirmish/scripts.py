@@ -12,10 +12,11 @@ import numpy as np
 from leaderboard.report import plots
 from leaderboard.statistics.estimate import Estimate, wilson
 from zoo.entry.venue import ArenaChoice, Venue
+from zoo.papers.battles import won
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Reproduction, Results, Tell
 from zoo.papers.games import EPISODES, QUICK_EPISODES, play
 
-ARENA, WON = "skirmish", "won"
+ARENA = "skirmish"
 SCRIPTS = ("random", "nearest-first", "weakest-first", "focus-fire")
 OPPONENTS = ("nearest", "weakest", "focus", "retreat")
 
@@ -47,9 +48,7 @@ def measure(tell: Tell, scenario: str, enemy: float, script: str, episodes: int)
         settings = (f"scenario={scenario}", f"enemy={enemy:g}", f"opponent={opponent}")
         venue = Venue(ArenaChoice(ARENA, settings))
         who = venue.entrant(script)
-        played = play(venue, dict.fromkeys(venue.spec.seats, who), episodes)
-        won = next(iter(played.metrics.values()))[WON]
-        wins[opponent] = int(won.sum())
+        wins[opponent] = int(won(play(venue, dict.fromkeys(venue.spec.seats, who), episodes)).sum())
         tell(number + 1, len(OPPONENTS))
     return wins
 
