@@ -1,4 +1,4 @@
-"""Law 0 holds what is not the zoo's own against the masks of its own game, and what ships against all masks."""
+"""Law 0 shows made-up masks, but to what is only to play a game of its own."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from zoo.check.acting import _variants
 from zoo.check.subject import Specimen, subject
 
 
-@pytest.mark.parametrize(("shipped", "made_up"), [(True, True), (False, False)])
-def test_made_up_masks_are_for_what_ships(shipped: bool, made_up: bool) -> None:
-    known = subject("random", "ipd")
-    asked: Specimen = replace(known, entry=replace(known.entry, shipped=shipped))
+@pytest.mark.parametrize(("own_game", "made_up"), [(False, True), (True, False)])
+def test_made_up_masks_are_for_what_may_play_anywhere(own_game: bool, made_up: bool) -> None:
+    asked: Specimen = replace(subject("random", "ipd"), own_game=own_game)
     told = [what for _, what in _variants(asked, asked.game(3), asked.first_seats()[0])]
     assert ("with masks that forbid actions" in told) is made_up
 
 
 def test_a_game_with_masks_shows_others_to_strangers_too() -> None:
-    known = subject("random", "ipd")
-    asked: Specimen = replace(known, entry=replace(known.entry, shipped=False))
+    asked: Specimen = replace(subject("random", "ipd"), own_game=True)
     seat, game = asked.first_seats()[0], asked.game(3)
     steps = [moment[seat] for moment in game.moments]
     masks = [step.action_mask.clone() for step in steps if step.action_mask is not None]

@@ -40,8 +40,8 @@ def _variants(subject: Specimen, game: Game, seat: str) -> Iterator[tuple[Game, 
     shown = [steps[seat] for steps in game.moments]
     yield game.seats({seat: [_absent(step, t) for t, step in enumerate(shown)]}), "with rows that are inactive"
     forbids = any(step.action_mask is not None and not bool(step.action_mask.all()) for step in shown)
-    # who is not the zoo's own is held against the masks of its game, not against those of games that it will never see
-    if shown[0].action_mask is not None and subject.needs <= GENERAL and (subject.entry.shipped or forbids):
+    masks = shown[0].action_mask is not None and (forbids or not subject.own_game)
+    if masks and subject.needs <= GENERAL:
         yield game.seats({seat: [_masked(step, t) for t, step in enumerate(shown)]}), "with masks that forbid actions"
 
 

@@ -16,7 +16,9 @@ from zoo.sandbox.log import one_line
 from zoo.work.pool import name_of
 
 
-def findings_apart(entry: AgentEntry, agent: str, arena: str, settings: Sequence[str]) -> Iterator[Finding]:
+def findings_apart(
+    entry: AgentEntry, agent: str, arena: str, settings: Sequence[str], own_game: bool = False
+) -> Iterator[Finding]:
     """What the laws say of an agent in a process of its own.
 
     A law under which the process ends is broken; the next law is held against the agent in a fresh one.
@@ -33,7 +35,7 @@ def findings_apart(entry: AgentEntry, agent: str, arena: str, settings: Sequence
             except AgentFault as fault:
                 there = {"error": fault.message}
         try:
-            word, reason = _said(kind.call(name_of(inside.next_finding), *about, at, at == first, there))
+            word, reason = _said(kind.call(name_of(inside.next_finding), *about, at, at == first, there, own_game))
             said: dict[str, Verdict] = {"failed": Failed(reason), "not applicable": NotApplicable(reason)}
             verdict = said.get(word, Passed())
         except AgentFault as fault:

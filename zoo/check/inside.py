@@ -23,7 +23,14 @@ _there: dict[str, str] = {}
 
 
 def next_finding(
-    kind: type[Agent], text: str, arena: str, settings: Sequence[str], at: int, fresh: bool, there: Mapping[str, str]
+    kind: type[Agent],
+    text: str,
+    arena: str,
+    settings: Sequence[str],
+    at: int,
+    fresh: bool,
+    there: Mapping[str, str],
+    own_game: bool,
 ) -> list[str]:
     """Verdict and reason of a law.
 
@@ -35,11 +42,12 @@ def next_finding(
         at: position of the law; each call asks for the one after the last, unless it is `fresh`.
         fresh: whether this is the first that is asked here.
         there: the agent's fingerprint in another process, or under "error" why there is none.
+        own_game: see `Specimen`.
     """
     _there.clear()
     _there.update(there)
     if fresh:
-        subject = replace(_specimen(kind, text, arena, settings), elsewhere=_elsewhere)
+        subject = replace(_specimen(kind, text, arena, settings), elsewhere=_elsewhere, own_game=own_game)
         _running[:] = [hold(AGENT_LAWS[at:], subject)]
     verdict = next(_running[0]).verdict
     return [verdict.word, verdict.reason]

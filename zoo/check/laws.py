@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from zoo.check import acting, border, games, learning, luck
 from zoo.check.rules import shortened
@@ -43,15 +44,16 @@ ARENA_LAWS: tuple[Law[Venue], ...] = (
 _ARENA_LENGTH = 6  # steps of an episode under the laws for arenas
 
 
-def check_agent(agent: str, arena: str, settings: Sequence[str] = ()) -> Iterator[Finding]:
+def check_agent(agent: str, arena: str, settings: Sequence[str] = (), *, own_game: bool = False) -> Iterator[Finding]:
     """Hold an agent, `NAME[,field=value ...]`, against the ten laws in one arena.
 
-    One that the zoo does not ship is held against them in a process of its own.
+    One that the zoo does not ship is held against them in a process of its own. With `own_game` it need not know masks
+    where this arena never forbids anything.
 
     Raises:
         UserError: unknown names or fields, values that do not fit, or an agent that cannot play there.
     """
-    checked = subject(agent, arena, settings)
+    checked = replace(subject(agent, arena, settings), own_game=own_game)
     refused = refusal(checked.entry, checked.arena)
     if refused:
         raise UserError(f"{checked.entry.name} cannot play {arena}, which {refused}")
@@ -64,7 +66,7 @@ def check_agent(agent: str, arena: str, settings: Sequence[str] = ()) -> Iterato
         )
     from zoo.check.apart import findings_apart  # which knows these laws
 
-    return findings_apart(checked.entry, agent, arena, settings)
+    return findings_apart(checked.entry, agent, arena, settings, own_game)
 
 
 def check_arena(arena: str, settings: Sequence[str] = (), wrap: tuple[str, ...] = ()) -> Iterator[Finding]:

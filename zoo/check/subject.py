@@ -108,7 +108,8 @@ class Lesson(NamedTuple):
 class Specimen:
     """An agent class with a config, and an arena that it can play; `text` is the agent as it was typed.
 
-    `elsewhere` gives its fingerprint in another process where this one can start none.
+    `elsewhere` gives its fingerprint in another process where this one can start none. With `own_game` it is held
+    against the masks of this game, and not against made-up ones of games that it will never see.
     """
 
     text: str
@@ -116,6 +117,7 @@ class Specimen:
     config: Any
     venue: Venue
     elsewhere: Callable[[], Any] | None = None
+    own_game: bool = False
 
     @property
     def arena(self) -> Arena:
