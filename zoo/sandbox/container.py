@@ -18,8 +18,9 @@ from pathlib import Path
 
 from zoo.sandbox import identity, kernel
 
-#: Where a worker finds its own files.
-OWN = Path("/agent")
+#: Where a worker finds its own files, and where those of all agents are until it hides them: not where they lie
+#: outside, so that the names of your folders are not shown.
+OWN, _COPIES = Path("/agent"), Path("/agents")
 _EMPTY = "/nothing"
 _APART = (
     "--unshare-pid",
@@ -67,7 +68,8 @@ def command(inside: Sequence[str], readable: Iterable[Path], copies: Path, dies:
         dies: whether it ends with the thread that starts it.
     """
     words = [str(shutil.which("bwrap")), *_options(), *(["--die-with-parent"] if dies else [])]
-    shown = {str(path): str(path) for path in outermost([*readable, *map(Path, _BESIDE), copies])}
+    shown = {str(path): str(path) for path in outermost([*readable, *map(Path, _BESIDE)])}
+    shown[str(_COPIES)] = str(copies)
     shown[inside[0]] = os.path.realpath(inside[0])
     shown[f"{sys.prefix}/pyvenv.cfg"] = f"{sys.prefix}/pyvenv.cfg"
     shown = {target: source for target, source in shown.items() if not target.startswith(_SPECIAL)}
@@ -97,8 +99,8 @@ def enter(folder: Path) -> Path:
     if os.geteuid() != 0:
         identity.own_users()
     kernel.call(_UNSHARE, _NEW_MOUNTS)
-    _bind(folder, OWN)
-    _bind(Path(_EMPTY), folder.parent)
+    _bind(_COPIES / folder.name, OWN)
+    _bind(Path(_EMPTY), _COPIES)
     return OWN
 
 
