@@ -214,8 +214,8 @@ def test_kinds(mine: Path) -> None:
     assert kind_of("random") == kind_of(f"{mine}:Mine") == "agent"
     assert kind_of("coin") == kind_of(f"{mine}:Small") == kind_of(f"{mine}:env") == "arena"
     assert kind_of("pettingzoo:classic/tictactoe_v3") == "arena"
-    with pytest.raises(UserError, match="unknown agent or arena 'coim'; did you mean coin"):
-        kind_of("coim")
+    with pytest.raises(UserError, match="unknown agent or arena 'coinn'; did you mean coin"):
+        kind_of("coinn")
 
 
 def test_a_foreign_environment_gets_its_own_arguments() -> None:

@@ -130,4 +130,4 @@ def identities(arenas: list[ArenaRecord], arena: str | None) -> list[str]:
     exact = [identity for identity in plain if "(" not in identity]
     if exact or plain:
         return exact or plain
-    raise UserError(f"no records of arena {arena!r} (play a match there first); {nearest(arena, known)}")
+    raise UserError(f"no records of arena {arena!r}; {nearest(arena, known)} (or play a match there first)")
