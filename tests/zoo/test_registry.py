@@ -15,7 +15,7 @@ from agents.protocol import Agent
 from agents.scripts.random import Random
 from arenas.coin import Coin
 from arenas.protocol import Arena
-from zoo.entry import registry
+from zoo.entry import catalogue, registry
 from zoo.entry.registry import AGENTS, ARENAS, kind_of, load_agent, load_arena, names
 from zoo.errors import UserError
 
@@ -237,3 +237,10 @@ def test_environments_from_two_files_are_two_arenas(tmp_path: Path) -> None:
     assert names_ == ("one.py:env", "two.py:env")
     assert all("sha256-" in identity for identity in identities)
     assert len(set(identities)) == 2
+
+
+def test_a_learner_plays_nowhere_that_it_cannot_learn() -> None:
+    learner = registry.load_agent("coma")
+    refused = catalogue.refusal(learner, registry.load_arena("meta").make(1))
+    assert refused == "does not offer state, without which it cannot learn"
+    assert catalogue.refusal(learner, registry.load_arena("climbing").make(1)) is None

@@ -196,10 +196,15 @@ def players(arena: Arena) -> list[str]:
     return playing
 
 
+#: What learners need that no arena offers: training shows it (`--sight`).
+SHOWN = frozenset({"joint", "policies"})
+
+
 def refusal(entry: AgentEntry, arena: Arena) -> str | None:
     """Why an agent cannot play in an arena ("does not offer ..."), or None.
 
-    An agent that breaks is not refused: the laws say what is wrong with it.
+    A learner that cannot learn there has nothing to play by. An agent that breaks is not refused: the laws say what is
+    wrong with it.
     """
     from agents.protocol import missing_words
 
@@ -207,6 +212,9 @@ def refusal(entry: AgentEntry, arena: Arena) -> str | None:
         missing = missing_words(entry.agent, arena.spec.offers)
         if missing:
             return f"does not offer {', '.join(missing)}"
+        missing = missing_words(entry.agent, arena.spec.offers | SHOWN, learning=True)
+        if missing and entry.agent.learns:
+            return f"does not offer {', '.join(missing)}, without which it cannot learn"
         for seat in arena.spec.seats:
             entry.agent.make(arena.spec, (seat,))
     except ValueError as error:
