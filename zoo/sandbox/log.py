@@ -41,6 +41,12 @@ class Tail:
         self._kept = (self._kept + content)[-KEPT:]
         return bool(content)
 
+    def fresh(self) -> bytes:
+        """The content, with what has been written up to now: one read holds all that a pipe holds."""
+        if self.fd >= 0:
+            self.drain()
+        return self.content
+
     def finish(self) -> None:
         """Read what a process that has ended left in the pipe, and close it."""
         if self.fd < 0:

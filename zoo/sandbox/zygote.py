@@ -104,7 +104,7 @@ class _Zygote:
             for fd in opened:
                 os.close(fd)
         elif what == LOG:
-            self._answer([self._children[number].tail.content])
+            self._answer([self._children[number].tail.fresh()])
         elif what == BURY:
             self._answer(self._bury(self._children[number], *rest))
         elif number in self._children:
