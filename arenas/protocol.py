@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arenas.hands import Hands
+
 Kind = Literal["cooperative", "competitive", "mixed"]
 
 #: Every word that an arena may offer and an agent may need, with its meaning. Arenas of one family add the family's
@@ -25,6 +27,7 @@ WORDS: Mapping[str, str] = {
     "continuous": "every seat chooses a vector of D numbers in [-1, 1]",
     "channel": "seats may send messages",
     "common": "groups of seats share common knowledge",
+    "hands": "cards are hidden from some seats, and what is public of them is told (`arenas.hands`)",
     "state": "the global state is shown to learners",
     "simulator": "a twin of the game may be rolled out in imagination",
     "value": "the exact, differentiable value of memoryless policies is known",
@@ -80,7 +83,8 @@ class ArenaSpec:
     `draw_band` are a draw, and a seat that spoils its episode is given `forfeit`. `episodes` is the number of episodes
     per seating that a match plays by default, and `block` the number in one block (one batch). `payoffs` [A1][A2][2] is
     what both seats are paid in a game that is a matrix, so that a strategy made for other payoffs can refuse. `groups`
-    are seats that know things in common, and `known` in how many numbers K each group is told what.
+    are seats that know things in common, and `known` in how many numbers K each group is told what. `hands` says where
+    hidden cards lie, where there are any.
     """
 
     name: str
@@ -97,6 +101,7 @@ class ArenaSpec:
     episodes: int = 1000
     block: int = 250
     payoffs: tuple[tuple[tuple[float, ...], ...], ...] = ()
+    hands: Hands | None = None
 
     def sides(self) -> dict[str, tuple[str, ...]]:
         """Side -> its seats, both in the order of `seats`."""
