@@ -2,8 +2,8 @@
 
 Foerster, Song, Hughes, Burch, Dunning, Whiteson, Botvinick and Bowling 2019, "Bayesian Action Decoder for Deep
 Multi-Agent Reinforcement Learning"; chapter 7 of Foerster's thesis. What is public at t gives a belief B_t over the
-hidden cards (`agents.parts.beliefs`). From both, a network gives a policy for each hand f that the seat on turn may see;
-a plan, one action for each f, is drawn from them with luck that team mates share, so that all know it:
+hidden cards (`agents.parts.beliefs`). From both, a network gives a policy for each hand f that the seat on turn may
+see; a plan, one action for each f, is drawn from them with luck that team mates share, so that all know it:
 
     plan(f) ~ pi(. | B_t, public, f),  u = plan(f^a)
     B_{t+1} follows from B_t, plan and u by Bayes' rule
@@ -53,12 +53,13 @@ class BadConfig(Checked):
     belief: Literal["none", "v0", "v1", "v2", "exact"] = "v2"  # what is read of the hidden cards, see above
     alpha: Share = 0.01  # part of v1 in v2, so that nothing is ever ruled out by what actions said
     counterfactual: bool = False  # the gradient of the whole plan, not of the choice for the hand that was held
-    lr: Positive = 0.001  # Adam's step size of policy and value at first
+    lr: Positive = 0.001  # Adam's step size of the policy at first
+    critic_lr: Positive = 0.003  # Adam's step size of the value at first
     gamma: ShareOrNone = None  # discount per step; none: the arena's
     lambda_: Share = 1.0  # of the advantage; 1: the return less the value
     entropy: Amount = 0.0  # weight of the policy's entropy (nats) at first, beside advantages in units of reward
     calm: Whole = 0  # environment steps over which the entropy's weight falls linearly to 0; 0: it stays
-    anneal: Whole = 0  # environment steps over which the step size falls linearly to 0; 0: it stays
+    anneal: Whole = 0  # environment steps over which both step sizes fall linearly to 0; 0: they stay
     ratio: Amount = 0.0  # how far a probability may move in the passes over a batch before it counts no more; 0: any
     passes: Count = 1  # steps from one batch
     normalise: bool = False  # advantages of a batch centred and divided by their deviation
@@ -115,7 +116,7 @@ class Bad(Agent):
             [wide + cards, *layers, 1], seed=derive(seed, "critic"), replicas=self.replicas, device=self.device
         )
         self.actor_step = Adam(self.actor, config.lr, clip=config.clip)
-        self.critic_step = Adam(self.critic, config.lr, clip=config.clip)
+        self.critic_step = Adam(self.critic, config.critic_lr, clip=config.clip)
         self.steps = torch.zeros((), device=self.device)  # of the environment, learned from so far
         self._kept: tuple[list[Tensor], bool, int, View] | None = None
 
@@ -160,16 +161,16 @@ class Bad(Agent):
         name = list(self.spec.seats)[seat]
         flat = observation.flatten(-len(self.spec.seats[name].observation))
         at, v, m = self.hands.at[name], self.hands.values, self.known.width
-        return self.known.number(flat[..., at : at + m * v].unflatten(-1, (m, v)))
+        return self.known.number(flat[..., at : at + m * v].reshape(*flat.shape[:-1], m, v))
 
     def _seen(self, timestep: TimeStep, memory: Memory) -> View:
         """`view`, which team mates share: a cache of the last one, and nothing else."""
         kept = [timestep.common[self.hands.group], timestep.first]
         kept += [memory[name] for name in ("luck", "likelihood", "belief", "plan", "before")]
         version = memory["step"] + sum(p._version for p in self.actor.values())
-        if self._kept is not None and self._kept[1:3] == (memory["training"], version):
-            if all(a is b or torch.equal(a, b) for a, b in zip(kept, self._kept[0], strict=True)):
-                return self._kept[3]
+        last = self._kept
+        if last is not None and last[1:3] == (memory["training"], version) and _alike(kept, last[0]):
+            return last[3]
         view = self.view(timestep, memory)
         self._kept = kept, memory["training"], version, view
         return view
@@ -230,7 +231,7 @@ class Bad(Agent):
 
     def policy_of(self, theta: Parameters, features: Tensor, possible: Tensor) -> Tensor:
         """Logits [..., X, A] of every hand, -inf where who sees it may not act so."""
-        scores = mlp(theta, features).unflatten(-1, (self.known.count, self.actions))
+        scores = mlp(theta, features).view(*features.shape[:-1], self.known.count, self.actions)
         legal = (possible > 0).unsqueeze(-2) & self.known.allowed
         return masked(scores, legal | ~legal.any(-1, keepdim=True))
 
@@ -247,14 +248,17 @@ class Bad(Agent):
         features = torch.cat((mine.actions.extras["features"], self._last_features(mine.timesteps, mine.actions)))
         held, counted = self._held(joint, actor[:-1])
         assert joint.state is not None  # the word "state" is needed to learn
-        cards = joint.state[..., : self.hands.slots * self.hands.values].unflatten(-1, (self.hands.slots, -1))
+        shape = (*actor.shape, self.hands.slots, self.hands.values)
+        cards = joint.state[..., : self.hands.slots * self.hands.values].reshape(shape)
         read = torch.cat((features, self.arranged(cards, actor)), dim=-1)
         left = max(0.0, 1 - float(self.steps) / config.anneal) if config.anneal else 1.0
         calm = max(0.0, 1 - float(self.steps) / config.calm) if config.calm else 1.0
         self.steps += counted.numel() // self.replicas
         # each moment is somebody's turn, so that the seats' common rewards are those of one player
         steps = mine.timesteps._replace(active=~mine.timesteps.last)
-        value = mlp(self.critic, read).squeeze(-1).detach()
+        phi = leaves(self.critic)
+        guess = mlp(phi, read).squeeze(-1)
+        value = guess.detach()
         credit = advantages(steps, value, self.gamma, config.lambda_)
         target = credit + value[:-1]
         if config.normalise:
@@ -263,16 +267,18 @@ class Bad(Agent):
         with torch.no_grad():
             before = self._chosen(self.actor, features[:-1], legal, plan, held)[0] if config.ratio else 0.0
         metrics = {"return": float((mine.timesteps.reward[1:].sum(0)).mean())}
-        self.actor_step.lr = self.critic_step.lr = left * config.lr
-        for _ in range(config.passes):
+        self.actor_step.lr, self.critic_step.lr = left * config.lr, left * config.critic_lr
+        for number in range(config.passes):
             theta = leaves(self.actor)
             chosen, spread = self._chosen(theta, features[:-1], legal, plan, held)
             gain = _clipped(chosen - before, credit, config.ratio) if config.ratio else chosen * credit
             worth = ((gain + calm * config.entropy * spread) * counted).sum()
             per = self.replicas / counted.sum().clamp_min(1)  # every replica climbs the mean of its own moments
             self.actor_step.descend(gradient(-per * worth, theta))
-            phi = leaves(self.critic)
-            error = ((mlp(phi, read[:-1]).squeeze(-1) - target).square() * playing(steps)).sum()
+            if number:
+                phi = leaves(self.critic)
+                guess = mlp(phi, read).squeeze(-1)
+            error = ((guess[:-1] - target).square() * playing(steps)).sum()
             self.critic_step.descend(gradient(error * self.replicas / playing(steps).sum().clamp_min(1), phi))
             entropy_now = (spread * counted).sum() / counted.sum().clamp_min(1)
             metrics |= {"entropy": float(entropy_now.detach()), "value_error": float(error.detach() / counted.numel())}
@@ -321,6 +327,11 @@ class Bad(Agent):
         return self.acting_state() | value | steps | {"steps": self.steps}
 
 
+def _alike(some: list[Tensor], others: list[Tensor]) -> bool:
+    """Whether the tensors are the same, or equal."""
+    return all(a is b or (a.shape == b.shape and torch.equal(a, b)) for a, b in zip(some, others, strict=True))
+
+
 def _clipped(gap: Tensor, credit: Tensor, ratio: float) -> Tensor:
     """PPO's objective of log ratios `gap` (Schulman et al. 2017, equation 7)."""
     p = gap.exp()
@@ -329,7 +340,7 @@ def _clipped(gap: Tensor, credit: Tensor, ratio: float) -> Tensor:
 
 def _normalised(credit: Tensor, counted: Tensor, replicas: int) -> Tensor:
     """Advantages [T, B] centred and divided by their deviation over the moments that count, for each replica."""
-    part, on = (x.unflatten(1, (replicas, -1)) for x in (credit, counted))
+    part, on = (x.view(len(x), replicas, -1) for x in (credit, counted))
     n = on.sum((0, 2), keepdim=True).clamp_min(1)
     centred = part - (part * on).sum((0, 2), keepdim=True) / n
     deviation = ((centred.square() * on).sum((0, 2), keepdim=True) / n).sqrt()

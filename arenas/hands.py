@@ -78,6 +78,4 @@ class Hands:
         lead, s, v = known.shape[:-1], self.slots, self.values
         parts = known[..., 1 + len(self.sees) * actions :].split(self.widths(actions), dim=-1)
         turn, last, possible, left, hinted, came, gone, rest = parts
-        return Public(
-            turn, last, possible, left, hinted.reshape(*lead, s, v), came.reshape(*lead, s, s), gone, rest
-        )
+        return Public(turn, last, possible, left, hinted.reshape(*lead, s, v), came.reshape(*lead, s, s), gone, rest)

@@ -36,6 +36,7 @@ WORDS: Mapping[str, str] = {
     "policies": "learners see the other seats' policies (--sight policies)",
     "matrix": "an iterated two-player matrix game whose observation is the last joint action",
     "skirmish": "a battle of two teams of units; observations and actions are laid out as SMAC's",
+    "hanabi": "Hanabi; observations and actions are laid out as the Hanabi Learning Environment's",
     "coin": "a coin game: channels (own agent, other agent, own coin, other coin) on a torus",
     "particle": "a particle world: observations and actions are those of mpe2's scenario of that name",
     "spread": "the particle world of cooperative navigation",

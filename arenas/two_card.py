@@ -180,7 +180,7 @@ def _tensor(name: str, payoffs: Any, device: str) -> Tensor:
     except (ValueError, TypeError):
         pay = torch.zeros(0)
     shape = tuple(pay.shape)
-    if len(shape) != 4 or shape[0] != shape[1] or shape[2] != shape[3] or not 0 < pay.numel() or shape[0] > 8:
+    if len(shape) != 4 or shape[0] != shape[1] or shape[2] != shape[3] or not pay.numel() > 0 or shape[0] > 8:
         raise ValueError(
             f"{name}: payoffs must be numbers [first card][second card][first action][second action], at most 8 cards"
             f" and as many actions for both, got {'shape ' + str(list(shape)) if pay.numel() else 'none of that shape'}"

@@ -141,7 +141,7 @@ class Enumeration:
         before, after = chance @ hot, (chance * agrees) @ hot
         ratio = torch.where(before > _NOTHING, after / before.clamp_min(_NOTHING), 1.0)
         heard = ((chance * agrees).sum(1, keepdim=True) > _NOTHING) & agrees.any(1, keepdim=True)
-        return torch.where(heard, ratio, 1.0).unflatten(1, (self.width, -1))
+        return torch.where(heard, ratio, 1.0).view(len(ratio), self.width, -1)
 
     def learn(
         self, likelihood: Tensor, belief: Tensor, plan: Tensor, actor: Tensor, left: Tensor, public: Public
@@ -223,7 +223,7 @@ class Deals:
     def belief(self, likelihood: Tensor, public: Public) -> Tensor:
         """P(f[i]) of every slot, float32 [B, S, V]."""
         posterior = self.posterior(likelihood, public)
-        return (posterior @ self._hot.flatten(1)).unflatten(1, (self.slots, -1))
+        return (posterior @ self._hot.flatten(1)).view(len(posterior), self.slots, -1)
 
     def posterior(self, likelihood: Tensor, public: Public) -> Tensor:
         """P(deal), float32 [B, J]."""
