@@ -63,6 +63,7 @@ class BadConfig(Checked):
     ratio: Amount = 0.0  # how far a probability may move in the passes over a batch before it counts no more; 0: any
     passes: Count = 1  # steps from one batch
     normalise: bool = False  # advantages of a batch centred and divided by their deviation
+    first: Positive = 0.01  # gain of the policy's last layer at first: how far it is from uniform
     clip: Positive = 10.0  # largest norm of each tensor's gradient
     hidden: Count = 128  # units in each of the two hidden layers of policy and value
     play: Literal["mode", "sample"] = "mode"  # when not training: the most likely action for each hand, or a draw
@@ -109,7 +110,7 @@ class Bad(Agent):
             [wide, *layers, self.known.count * self.actions],
             seed=derive(seed, "actor"),
             replicas=self.replicas,
-            last_scale=0.01,
+            last_scale=config.first,
             device=self.device,
         )
         self.critic = mlp_parameters(
@@ -208,14 +209,14 @@ class Bad(Agent):
         kind = self.config.belief
         if kind in ("none", "v0"):
             return (hints := by_hints(public)), [hints] * (kind == "v0")
-        plain = consistent(public, own=self.hands.own)
         if kind == "v1":
-            return plain, [plain]
+            return (plain := consistent(public, own=self.hands.own)), [plain]
         if self.deals is not None:
             decoded = self.deals.belief(likelihood, public)
-        else:
-            decoded = consistent(public, likelihood, own=self.hands.own)
-            decoded = torch.lerp(decoded, plain, self.config.alpha)
+            return decoded, [consistent(public, own=self.hands.own), decoded]
+        both = torch.stack((torch.ones_like(likelihood), likelihood))
+        plain, decoded = consistent(public, both, own=self.hands.own).unbind()
+        decoded = torch.lerp(decoded, plain, self.config.alpha)
         return decoded, [plain, decoded]
 
     def _features(self, public: Public, actor: Tensor, shown: list[Tensor]) -> Tensor:
@@ -229,9 +230,13 @@ class Bad(Agent):
         order = self.known.order[actor].unsqueeze(-1).expand_as(slots)
         return slots.gather(-2, order).flatten(-2)
 
+    def _scores(self, theta: Parameters, features: Tensor) -> Tensor:
+        """Logits [..., X, A] before any mask."""
+        return mlp(theta, features).view(*features.shape[:-1], self.known.count, self.actions)
+
     def policy_of(self, theta: Parameters, features: Tensor, possible: Tensor) -> Tensor:
         """Logits [..., X, A] of every hand, -inf where who sees it may not act so."""
-        scores = mlp(theta, features).view(*features.shape[:-1], self.known.count, self.actions)
+        scores = self._scores(theta, features)
         legal = (possible > 0).unsqueeze(-2) & self.known.allowed
         return masked(scores, legal | ~legal.any(-1, keepdim=True))
 
@@ -264,13 +269,13 @@ class Bad(Agent):
         if config.normalise:
             credit = _normalised(credit, counted, self.replicas)
         legal = public.possible[:-1]
-        with torch.no_grad():
-            before = self._chosen(self.actor, features[:-1], legal, plan, held)[0] if config.ratio else 0.0
+        before = torch.zeros_like(credit)
         metrics = {"return": float((mine.timesteps.reward[1:].sum(0)).mean())}
         self.actor_step.lr, self.critic_step.lr = left * config.lr, left * config.critic_lr
         for number in range(config.passes):
             theta = leaves(self.actor)
             chosen, spread = self._chosen(theta, features[:-1], legal, plan, held)
+            before = before if number else chosen.detach()  # the policy is still the one that played
             gain = _clipped(chosen - before, credit, config.ratio) if config.ratio else chosen * credit
             worth = ((gain + calm * config.entropy * spread) * counted).sum()
             per = self.replicas / counted.sum().clamp_min(1)  # every replica climbs the mean of its own moments
@@ -307,11 +312,14 @@ class Bad(Agent):
         self, theta: Parameters, features: Tensor, possible: Tensor, plan: Tensor, held: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Log pi of what was chosen [T, B], and the policy's entropy [T, B], for the hand held or for all hands."""
-        log_pi = self.policy_of(theta, features, possible).log_softmax(-1)
         if self.config.counterfactual:
+            log_pi = self.policy_of(theta, features, possible).log_softmax(-1)
             return taken(log_pi, plan).sum(-1), entropy(log_pi).sum(-1)
         at = held.unsqueeze(-1)
-        own = log_pi.gather(-2, at.unsqueeze(-1).expand(*at.shape, self.actions)).squeeze(-2)
+        scores = self._scores(theta, features)
+        scores = scores.gather(-2, at.unsqueeze(-1).expand(*at.shape, self.actions)).squeeze(-2)
+        legal = (possible > 0) & self.known.allowed[held]
+        own = masked(scores, legal | ~legal.any(-1, keepdim=True)).log_softmax(-1)
         return taken(own, plan.gather(-1, at).squeeze(-1)), entropy(own)
 
     # -- state --------------------------------------------------------------------------------------------------------

@@ -52,8 +52,8 @@ def text(shown: Shown) -> str:
     for player in range(rules.players):
         cards = table.hand[row, player].tolist()
         hand = "  ".join(
-            f"{rules.card(card)} ({_known(shown, player, n)})" if card < rules.cards else ".." for n, card in
-            enumerate(cards)
+            f"{rules.card(card)} ({_known(shown, player, n)})" if card < rules.cards else ".."
+            for n, card in enumerate(cards)
         )
         turn = "> " if player == int(table.turn[row]) and not shown.over else "  "
         lines.append(f"{turn}player_{player}  {hand}")
@@ -62,7 +62,11 @@ def text(shown: Shown) -> str:
     action = int(table.last.action[row])
     if action >= 0:
         card = int(table.last.card[row])
-        what = f" ({rules.card(card)}{', which fits' if bool(table.last.scored[row]) else ''})" if card < rules.cards else ""
+        what = (
+            f" ({rules.card(card)}{', which fits' if bool(table.last.scored[row]) else ''})"
+            if card < rules.cards
+            else ""
+        )
         lines.append(f"player_{int(table.last.player[row])} did: {rules.word(action)}{what}")
     return "\n".join(lines)
 

@@ -91,9 +91,7 @@ class Moves:
         rank = asked - colours
         #: of each hint how many players further on it goes, and what is asked
         self.goes = torch.where(rank < 0, asked // rules.colours, rank.clamp_min(0) // rules.ranks) + 1
-        self.what = torch.where(
-            rank < 0, asked % rules.colours, rules.colours + rank.clamp_min(0) % rules.ranks
-        )
+        self.what = torch.where(rank < 0, asked % rules.colours, rules.colours + rank.clamp_min(0) % rules.ranks)
 
     def legal(self, table: Table) -> Tensor:
         """What the player on turn may do, bool [B, A]."""
