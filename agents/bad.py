@@ -61,7 +61,8 @@ class BadConfig(Checked):
     calm: Whole = 0  # environment steps over which the entropy's weight falls linearly to 0; 0: it stays
     anneal: Whole = 0  # environment steps over which both step sizes fall linearly to 0; 0: they stay
     ratio: Amount = 0.0  # how far a probability may move in the passes over a batch before it counts no more; 0: any
-    passes: Count = 1  # steps from one batch
+    passes: Count = 1  # passes over a batch
+    parts: Count = 1  # parts of a batch, of whole copies, each of which makes a step
     normalise: bool = False  # advantages of a batch centred and divided by their deviation
     first: Positive = 0.01  # gain of the policy's last layer at first: how far it is from uniform
     clip: Positive = 10.0  # largest norm of each tensor's gradient
@@ -261,32 +262,35 @@ class Bad(Agent):
         self.steps += counted.numel() // self.replicas
         # each moment is somebody's turn, so that the seats' common rewards are those of one player
         steps = mine.timesteps._replace(active=~mine.timesteps.last)
-        phi = leaves(self.critic)
-        guess = mlp(phi, read).squeeze(-1)
-        value = guess.detach()
+        value = mlp(self.critic, read).squeeze(-1)
         credit = advantages(steps, value, self.gamma, config.lambda_)
         target = credit + value[:-1]
         if config.normalise:
             credit = _normalised(credit, counted, self.replicas)
         legal = public.possible[:-1]
         before = torch.zeros_like(credit)
+        with torch.no_grad():
+            if config.ratio:
+                before, _ = self._chosen(self.actor, features[:-1], legal, plan, held)
         metrics = {"return": float((mine.timesteps.reward[1:].sum(0)).mean())}
         self.actor_step.lr, self.critic_step.lr = left * config.lr, left * config.critic_lr
-        for number in range(config.passes):
-            theta = leaves(self.actor)
-            chosen, spread = self._chosen(theta, features[:-1], legal, plan, held)
-            before = before if number else chosen.detach()  # the policy is still the one that played
-            gain = _clipped(chosen - before, credit, config.ratio) if config.ratio else chosen * credit
-            worth = ((gain + calm * config.entropy * spread) * counted).sum()
-            per = self.replicas / counted.sum().clamp_min(1)  # every replica climbs the mean of its own moments
-            self.actor_step.descend(gradient(-per * worth, theta))
-            if number:
-                phi = leaves(self.critic)
-                guess = mlp(phi, read).squeeze(-1)
-            error = ((guess[:-1] - target).square() * playing(steps)).sum()
-            self.critic_step.descend(gradient(error * self.replicas / playing(steps).sum().clamp_min(1), phi))
-            entropy_now = (spread * counted).sum() / counted.sum().clamp_min(1)
-            metrics |= {"entropy": float(entropy_now.detach()), "value_error": float(error.detach() / counted.numel())}
+        for number in range(config.passes * config.parts):
+            # copies that are so far apart are of all replicas
+            part = slice(number % config.parts, None, config.parts)
+            theta, phi = leaves(self.actor), leaves(self.critic)
+            on, n = counted[:, part], playing(steps)[:, part]
+            chosen, spread = self._chosen(theta, features[:-1, part], legal[:, part], plan[:, part], held[:, part])
+            praise = credit[:, part]
+            gain = _clipped(chosen - before[:, part], praise, config.ratio) if config.ratio else chosen * praise
+            worth = ((gain + calm * config.entropy * spread) * on).sum()
+            # every replica climbs the mean of its own moments
+            self.actor_step.descend(gradient(-self.replicas * worth / on.sum().clamp_min(1), theta))
+            error = ((mlp(phi, read[:-1, part]).squeeze(-1) - target[:, part]).square() * n).sum() / n.sum().clamp_min(
+                1
+            )
+            self.critic_step.descend(gradient(self.replicas * error, phi))
+            spread_now = (spread * on).sum() / on.sum().clamp_min(1)
+            metrics |= {"entropy": float(spread_now.detach()), "value_error": float(error.detach())}
         return metrics
 
     def _held(self, joint: JointTrajectory, actor: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -76,6 +76,6 @@ class Hands:
     def read(self, known: Tensor, actions: int) -> Public:
         """The parts of what the group is told [..., K]."""
         lead, s, v = known.shape[:-1], self.slots, self.values
-        parts = known[..., 1 + len(self.sees) * actions :].split(self.widths(actions), dim=-1)
+        parts: Any = torch.split(known[..., 1 + len(self.sees) * actions :], list(self.widths(actions)), dim=-1)
         turn, last, possible, left, hinted, came, gone, rest = parts
         return Public(turn, last, possible, left, hinted.reshape(*lead, s, v), came.reshape(*lead, s, s), gone, rest)

@@ -2,12 +2,14 @@
 
 Bard et al. 2020, "The Hanabi Challenge: A New Frontier for AI Research"; the variants are those of the Hanabi Learning
 Environment, and `mini` is smaller still. Players take turns: play a card onto the fireworks, discard one for a hint, or
-tell another player all cards of a colour or of a rank. A card that does not fit costs a life. The game ends when no life
-is left, when the fireworks are complete, or when everybody has moved once more after the last card was drawn.
+tell another player all cards of a colour or of a rank. A card that does not fit costs a life. The game ends when no
+life is left, when the fireworks are complete, or when everybody has moved once more after the last card was drawn.
 
 `bomb` is the rule by which scores differ from one publication to the next: when the last life is lost, `zero` takes all
 points back, `keep` does not. Observations are the canonical ones (`arenas.hanabi.views`), rules and numbers of actions
 those of OpenSpiel, with which this engine is compared move by move.
+
+An illegal action counts as the first legal one.
 
 `start=drawn` lets the luck of the episode say who begins, so that seats are alike; `start=first` is the first seat, as
 in OpenSpiel.
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -25,7 +27,7 @@ from torch import Tensor
 
 from arenas.faces import faces
 from arenas.hanabi import picture
-from arenas.hanabi.play import Last, Moves, Table, dealt, points
+from arenas.hanabi.play import LastMove, Moves, Tabletop, dealt, points
 from arenas.hanabi.rules import VARIANTS, Rules
 from arenas.hanabi.views import Views
 from arenas.luck import bits
@@ -69,8 +71,8 @@ class Hanabi(Arena):
         if rules.dealt >= rules.deck:
             raise ValueError(
                 f"{self.name}: {rules.players} hands of {rules.hand} are {rules.dealt} cards, and the deck of"
-                f" {rules.colours} colours x {rules.ranks} ranks has {rules.deck}: it must have more; set fewer players,"
-                " a smaller hand, or more colours or ranks"
+                f" {rules.colours} colours x {rules.ranks} ranks has {rules.deck}: it must have more; set fewer"
+                " players, a smaller hand, or more colours or ranks"
             )
         seats = tuple(f"player_{n}" for n in range(rules.players))
         self._moves = Moves(rules, self.device)
@@ -93,7 +95,7 @@ class Hanabi(Arena):
         cards = [card for card, copies in enumerate(rules.copies) for _ in range(copies)]
         self._cards = torch.tensor(cards, device=self.device)
 
-    def _dealt(self) -> Table:
+    def _dealt(self) -> Tabletop:
         """A fresh table in every row, by the luck of its round."""
         lanes = torch.arange(self.rules.deck, device=self.device)
         luck = bits(self._seed.unsqueeze(1), self._round.unsqueeze(1) * (self.rules.deck + 1) + lanes)
@@ -117,6 +119,8 @@ class Hanabi(Arena):
         """Play one step in every row, start anew where it was over, or rest; see `Arena.step`."""
         value = torch.stack([actions[seat].value for seat in self.spec.seats], dim=1)
         value = value.gather(1, self._table.turn.unsqueeze(1)).squeeze(1)
+        legal = self._legal.gather(1, value.unsqueeze(1)).squeeze(1)
+        value = value.where(legal, self._legal.int().argmax(1))
         was_over, before = self._over, points(self._table)
         table = self._moves.move(self._table, value, ~was_over)
         self._first = torch.zeros_like(was_over)
@@ -140,7 +144,8 @@ class Hanabi(Arena):
         seen = self.views.seen(table)
         certain, public = self.views.public(table, seen, over, self._first)
         common = {GROUP: self.views.hands.write(certain, public)}
-        legal, discount = self._moves.legal(table), 1.0 - ended.float()
+        self._legal = legal = self._moves.legal(table)
+        discount = 1.0 - ended.float()
         steps: TimeSteps = {}
         for number, (seat, view) in enumerate(zip(self.spec.seats, self.views.observations(table, seen), strict=True)):
             active = (table.turn == number) & ~over
@@ -151,16 +156,18 @@ class Hanabi(Arena):
     def snapshot(self) -> Snapshot:
         """See `Arena.snapshot`; the table as a flat dict of tensors."""
         kept = super().snapshot()
-        table: Table = kept.pop("table")
+        table: Tabletop = kept.pop("table")
         parts = {f"table/{name}": leaf for name, leaf in table._asdict().items() if name != "last"}
         return kept | parts | {f"last/{name}": leaf for name, leaf in table.last._asdict().items()}
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to `snapshot`."""
         own = {name: kept for name, kept in snapshot.items() if "/" not in name}
-        last = Last(*(snapshot[f"last/{name}"] for name in Last._fields))
-        table = Table(*(snapshot[f"table/{name}"] for name in Table._fields if name != "last"), last)
+        last = LastMove(*(snapshot[f"last/{name}"] for name in LastMove._fields))
+        parts: Any = [snapshot[f"table/{name}"] for name in Tabletop._fields if name != "last"]
+        table = Tabletop._make([*parts, last])
         super().restore(own | {"table": table})
+        self._legal = self._moves.legal(table)
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """Per seat, over the episodes that end within the steps: `points` played (kept when the last life is lost).
@@ -187,14 +194,15 @@ class Hanabi(Arena):
         return picture.draw(shown) if mode == "rgb_array" else super().render(row, mode)
 
 
-def _where(rows: Tensor, one: Table, other: Table) -> Table:
+def _where(rows: Tensor, one: Tabletop, other: Tabletop) -> Tabletop:
     """The table `one` in these rows, bool [B], and `other` in the rest."""
 
     def choose(mine: Tensor, theirs: Tensor) -> Tensor:
         return torch.where(rows.view(-1, *[1] * (mine.dim() - 1)), mine, theirs)
 
-    last = Last(*(choose(a, b) for a, b in zip(one.last, other.last, strict=True)))
-    return Table(*(choose(a, b) for a, b in zip(one[:-1], other[:-1], strict=True)), last)
+    last = LastMove(*(choose(a, b) for a, b in zip(one.last, other.last, strict=True)))
+    parts: Any = [choose(a, b) for a, b in zip(one[:-1], other[:-1], strict=True)]
+    return Tabletop._make([*parts, last])
 
 
 env, parallel_env = faces(Hanabi)

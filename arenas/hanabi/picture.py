@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arenas.hanabi.play import Table, points
+from arenas.hanabi.play import Tabletop, points
 from arenas.hanabi.rules import COLOURS, Rules
 
 _PAPER, _INK, _BLANK = (32, 34, 40), (235, 235, 235), (70, 72, 80)
@@ -21,7 +21,7 @@ class Shown:
     """A row of the game, to be drawn; `bomb` is the rule for a lost game."""
 
     rules: Rules
-    table: Table
+    table: Tabletop
     bomb: str
     over: bool
     row: int

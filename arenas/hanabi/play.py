@@ -14,7 +14,7 @@ from torch.nn.functional import one_hot
 from arenas.hanabi.rules import Rules
 
 
-class Last(NamedTuple):
+class LastMove(NamedTuple):
     """What was done last; `action` is -1 at the start."""
 
     player: Tensor  # long [B]
@@ -25,7 +25,7 @@ class Last(NamedTuple):
     gained: Tensor  # bool [B], a played card gave a hint back
 
 
-class Table(NamedTuple):
+class Tabletop(NamedTuple):
     """Everything that the rest of a game depends on."""
 
     deck: Tensor  # long [B, D], the cards in the order in which they are drawn
@@ -39,10 +39,10 @@ class Table(NamedTuple):
     lives: Tensor  # long [B]
     turn: Tensor  # long [B]
     rest: Tensor  # long [B], moves that are left once the deck is empty
-    last: Last
+    last: LastMove
 
 
-def dealt(rules: Rules, deck: Tensor, start: Tensor) -> Table:
+def dealt(rules: Rules, deck: Tensor, start: Tensor) -> Tabletop:
     """The table at the start: hands are dealt player by player from the front of the deck.
 
     Args:
@@ -54,8 +54,8 @@ def dealt(rules: Rules, deck: Tensor, start: Tensor) -> Table:
     shape = (copies, rules.players, rules.hand)
     zero = torch.zeros(copies, dtype=torch.long, device=device)
     no = zero > 0
-    last = Last(zero, zero - 1, no.unsqueeze(1).expand(-1, rules.hand), zero + rules.cards, no, no)
-    return Table(
+    last = LastMove(zero, zero - 1, no.unsqueeze(1).expand(-1, rules.hand), zero + rules.cards, no, no)
+    return Tabletop(
         deck,
         zero + rules.dealt,
         deck[:, : rules.dealt].reshape(shape),
@@ -93,7 +93,7 @@ class Moves:
         self.goes = torch.where(rank < 0, asked // rules.colours, rank.clamp_min(0) // rules.ranks) + 1
         self.what = torch.where(rank < 0, asked % rules.colours, rules.colours + rank.clamp_min(0) % rules.ranks)
 
-    def legal(self, table: Table) -> Tensor:
+    def legal(self, table: Tabletop) -> Tensor:
         """What the player on turn may do, bool [B, A]."""
         rules, turn = self.rules, table.turn
         rows = torch.arange(len(turn), device=turn.device)
@@ -104,7 +104,7 @@ class Moves:
         asked = features[rows.unsqueeze(1), whose, self.what] & (table.hints > 0).unsqueeze(1)
         return torch.cat((discard, there, asked), dim=1)
 
-    def move(self, table: Table, action: Tensor, on: Tensor) -> Table:
+    def move(self, table: Tabletop, action: Tensor, on: Tensor) -> Tabletop:
         """The table after the player on turn has taken a legal action, long [B], in rows where `on`, bool [B]."""
         rules, turn = self.rules, table.turn
         rows = torch.arange(len(turn), device=turn.device)
@@ -122,7 +122,7 @@ class Moves:
         hint = (action - 2 * rules.hand).clamp_min(0).where(asks, 0)
         to = (turn + self.goes[hint]) % rules.players
         could, told, touched = self._tell(hand, could, told, rows, to, self.what[hint], asks)
-        return Table(
+        return Tabletop(
             table.deck,
             drawn,
             hand,
@@ -134,10 +134,12 @@ class Moves:
             table.lives - (plays & ~scored).long(),
             ((turn + 1) % rules.players).where(on, turn),
             table.rest - (on & (table.drawn >= rules.deck)).long(),
-            Last(turn, action.where(on, -1), touched, card, scored, gained),
+            LastMove(turn, action.where(on, -1), touched, card, scored, gained),
         )
 
-    def _draw(self, table: Table, rows: Tensor, slot: Tensor, leaves: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _draw(
+        self, table: Tabletop, rows: Tensor, slot: Tensor, leaves: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Hands, what is known of them, and cards drawn, after the card in a slot has left and a new one come last."""
         rules, turn = self.rules, table.turn
         empty = table.drawn >= rules.deck
@@ -178,6 +180,6 @@ class Moves:
         return could & (allowed.unsqueeze(1) | ~mine), told | (which.unsqueeze(1) & mine), touched
 
 
-def points(table: Table) -> Tensor:
+def points(table: Tabletop) -> Tensor:
     """Cards played, long [B]."""
     return table.height.sum(1)

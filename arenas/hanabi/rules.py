@@ -2,9 +2,9 @@
 
 Bard et al. 2020, "The Hanabi Challenge"; numbers as in the Hanabi Learning Environment, which OpenSpiel plays.
 
-A card of colour c and rank r (both from 0) has number c R + r. Of the lowest rank there are three in each colour, of the
-highest one, of the others two. Actions: discard slot 0 .. H - 1, play slot 0 .. H - 1, then for each other player, the
-next one first, tell a colour, and then likewise tell a rank.
+A card of colour c and rank r (both from 0) has number c R + r. Of the lowest rank there are three in each colour, of
+the highest one, of the others two. Actions: discard slot 0 .. H - 1, play slot 0 .. H - 1, then for each other player,
+the next one first, tell a colour, and then likewise tell a rank.
 """
 
 from __future__ import annotations

@@ -22,9 +22,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from arenas.hanabi.play import Moves, Tabletop
 from arenas.hands import Hands, Public
-from arenas.hanabi.play import Moves, Table
-from arenas.hanabi.rules import Rules
 
 
 class Seen(NamedTuple):
@@ -86,7 +85,7 @@ class Views:
             asks[2 * rules.hand + hint] = tuple(fits)
         return asks
 
-    def seen(self, table: Table) -> Seen:
+    def seen(self, table: Tabletop) -> Seen:
         """The parts that all views share."""
         rules, last = self.rules, table.last
         c, r, h = rules.colours, rules.ranks, rules.hand
@@ -117,7 +116,7 @@ class Views:
             (both.flatten(-2) & there).float(),
         )
 
-    def observations(self, table: Table, seen: Seen) -> list[Tensor]:
+    def observations(self, table: Tabletop, seen: Seen) -> list[Tensor]:
         """What each player sees, float32 [B, O] each."""
         rules, last = self.rules, table.last
         c, r, h = rules.colours, rules.ranks, rules.hand
@@ -140,7 +139,7 @@ class Views:
             views.append(torch.cat(parts, dim=1))
         return views
 
-    def public(self, table: Table, seen: Seen, over: Tensor, first: Tensor) -> tuple[Tensor, Public]:
+    def public(self, table: Tabletop, seen: Seen, over: Tensor, first: Tensor) -> tuple[Tensor, Public]:
         """What all know that each may do, float32 [B, P, A], and what is public."""
         rules, last = self.rules, table.last
         p, h, f = rules.players, rules.hand, rules.cards
@@ -167,7 +166,7 @@ class Views:
         rest = torch.cat((seen.board, touched, seen.moved[:, 4 + c + r + h : 4 + c + r + 2 * h], seen.moved[:, -2:]), 1)
         return certain, Public(turn, acts, possible, left, hinted, self._came(table), card, rest)
 
-    def _came(self, table: Table) -> Tensor:
+    def _came(self, table: Tabletop) -> Tensor:
         """Where the card of each slot lay before the last move, float32 [B, S, S]; 0 throughout where it is new."""
         rules, last = self.rules, table.last
         p, h = rules.players, rules.hand
@@ -182,7 +181,7 @@ class Views:
             came[:, player, :, player] = torch.where(moved, own, still)
         return came.flatten(3, 4).flatten(1, 2)
 
-    def state(self, table: Table, seen: Seen, over: Tensor) -> Tensor:
+    def state(self, table: Tabletop, seen: Seen, over: Tensor) -> Tensor:
         """All cards, one-hot slot after slot; the board; whose turn it is; what hints allow: float32 [B, ...]."""
         turn = one_hot(table.turn, self.rules.players).float() * (~over).float().unsqueeze(1)
         return torch.cat((seen.cards.flatten(1), seen.board, turn, seen.could.flatten(1)), dim=1)

@@ -42,6 +42,7 @@ CROWDED = {
     "common-knowledge": "maddpg",
     "contribution": "ddpg",
     "crypto": "maddpg-inferred",
+    "hanabi": "ippo",
     "meta": "actor-critic",
     "penalty": "phc",
     "skirmish": "advantage-alignment",
