@@ -1,9 +1,9 @@
 """Tan's hunters: one or two of them chase prey that walk at random on a grid, and see no farther than their field.
 
-Tan 1993, "Multi-Agent Reinforcement Learning: Independent vs. Cooperative Agents". On a grid of 10 x 10 the hunters move
-up, down, left or right, and then the prey do, and a scout; who would leave the grid stays. A prey is caught by a hunter
-in its cell; where the task is `joint`, by two hunters that are in its cell or next to it; after the hunters' moves as
-after the prey's. The first catch ends the trial. Who catches is paid +1, every other move costs .1.
+Tan 1993, "Multi-Agent Reinforcement Learning: Independent vs. Cooperative Agents". On a grid of 10 x 10 the hunters
+move up, down, left or right, and then the prey do, and a scout; who would leave the grid stays. A prey is caught by a
+hunter in its cell; where the task is `joint`, by two hunters that are in its cell or next to it; after the hunters'
+moves as after the prey's. The first catch ends the trial. Who catches is paid +1, every other move costs .1.
 
 The paper does not say who moves when. If all moved at once, random hunters would take 208 steps for one prey, by
 solving the Markov chain; in this order they take 123.0, and the paper measured 123.08.
@@ -14,12 +14,14 @@ sight. What else it knows is the setting `sense`:
     own      nothing else
     shared   where it sees no prey, what the other hunter sees, or a `scout` that walks at random and catches nothing
     partner  where the other hunter is, if that is in its field
+    both     both
 
-The observation is the number of the state, one-hot: (2 depth + 1)^2 + 1 states, with `shared` 19^2 + 1, and with
-`partner` the square of the first.
+The observation is the number of the state, one-hot: (2 depth + 1)^2 + 1 states, with `shared` 19^2 + 1, with `partner`
+the square of the first, and with `both` the product.
 
-Departures: every trial begins with all in random cells, where in the paper those stay that caught nothing; and a trial
-that lasts `limit` steps is cut.
+Departures: a partner out of one's field is not sensed with `both` either, where the paper's hunters that share tell
+each other where they are. Every trial begins with all in random cells, where in the paper those stay that caught
+nothing. A trial that lasts `limit` steps is cut.
 """
 
 from __future__ import annotations
@@ -53,16 +55,19 @@ class HunterPreySettings(Checked):
     prey: Annotated[int, Range(1, 2)] = 1  # how many there are to catch
     depth: Annotated[int, Range(1, 9)] = 4  # how far a hunter sees each way
     joint: bool = False  # two hunters are needed for a catch
-    sense: Literal["own", "shared", "partner"] = "own"  # what a hunter knows beside what it sees
+    sense: Literal["own", "shared", "partner", "both"] = "own"  # what a hunter knows beside what it sees
     scout: Annotated[int, Range(0, 9)] = 0  # how far a scout sees, who shares it; 0: there is none
     limit: Count = 1000  # steps after which a trial is cut
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.hunters == 1 and (self.joint or self.sense == "partner"):
-            raise ValueError("a joint task and sense=partner need two hunters: set hunters=2")
-        if bool(self.scout) and self.sense != "shared":
-            raise ValueError("what a scout sees is of use with sense=shared alone: set it, or scout=0")
+        if self.hunters == 1 and (self.joint or self.sense in ("partner", "both")):
+            raise ValueError(
+                f"a joint task and a sense of one's partner need two hunters, this is joint={self.joint} and"
+                f" sense={self.sense} with one: set hunters=2"
+            )
+        if self.scout and self.sense not in ("shared", "both"):
+            raise ValueError(f"what a scout sees is told with sense=shared, not sense={self.sense}: set it, or scout=0")
         if self.sense == "shared" and self.hunters == 1 and not self.scout:
             raise ValueError("with sense=shared one hunter needs a scout: set scout to how far it sees")
 
@@ -82,7 +87,8 @@ class HunterPrey(Arena):
         self._walkers = chosen.prey + bool(chosen.scout)
         self._moves = torch.tensor(MOVES, device=self.device)
         field = (2 * chosen.depth + 1) ** 2 + 1
-        self._states = {"own": field, "shared": (2 * SIZE - 1) ** 2 + 1, "partner": field**2}[chosen.sense]
+        whole = (2 * SIZE - 1) ** 2 + 1
+        self._states = {"own": field, "shared": whole, "partner": field**2, "both": whole * field}[chosen.sense]
         seats = [f"hunter_{n}" for n in range(chosen.hunters)]
         self.spec = ArenaSpec(
             name=self.name,
@@ -90,7 +96,7 @@ class HunterPrey(Arena):
             kind="mixed",
             max_steps=chosen.limit,
             gamma=0.9,
-            offers=frozenset({"discrete", "state", "simulator"}),
+            offers=frozenset({"discrete", "one-hot", "state", "simulator"}),
             forfeit=MOVE * chosen.limit,
             state_dim=2 * (self._hunters + self._walkers),
             episodes=100,
@@ -161,20 +167,19 @@ class HunterPrey(Arena):
         """Number of the state in which a hunter is, long [B]."""
         depth, sense = self.settings.depth, self.settings.sense
         gap, there = self._sensed(who, depth)
-        if sense != "shared":
-            seen = _number(gap, there, depth)
-            if sense == "own":
-                return seen
-            partner = self._cells[:, 1 - who] - self._cells[:, who]
-            near = partner.abs().amax(1) <= depth
-            return seen * ((2 * depth + 1) ** 2 + 1) + _number(partner, near, depth)
-        others = [(1 - who, depth)] if self._hunters == 2 else []
-        others += [(self._hunters + self._prey, self.settings.scout)] if self.settings.scout else []
-        for other, far in others:
-            theirs, known = self._sensed(other, far)
-            offset = self._cells[:, other] - self._cells[:, who]
-            gap, there = torch.where(there.unsqueeze(1), gap, theirs + offset), there | known
-        return _number(gap, there, SIZE - 1)
+        if sense in ("shared", "both"):
+            others = [(1 - who, depth)] if self._hunters == 2 else []
+            others += [(self._hunters + self._prey, self.settings.scout)] if self.settings.scout else []
+            for other, far in others:
+                theirs, known = self._sensed(other, far)
+                offset = self._cells[:, other] - self._cells[:, who]
+                gap, there = torch.where(there.unsqueeze(1), gap, theirs + offset), there | known
+        seen = _number(gap, there, depth if sense in ("own", "partner") else SIZE - 1)
+        if sense not in ("partner", "both"):
+            return seen
+        partner = self._cells[:, 1 - who] - self._cells[:, who]
+        near = partner.abs().amax(1) <= depth
+        return seen * ((2 * depth + 1) ** 2 + 1) + _number(partner, near, depth)
 
     def _timesteps(self, paid: Tensor, ended: Tensor, first: Tensor) -> tuple[TimeSteps, Tensor | None]:
         """Time steps of all seats and the state; `ended` says where a catch ended the trial with this step."""

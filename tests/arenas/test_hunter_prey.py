@@ -23,7 +23,7 @@ def act(arena: HunterPrey, *actions: int) -> dict[str, Action]:
 
 
 def steps_of_random_hunters() -> float:
-    """Expected steps of one hunter and one prey that walk at random in turn, from uniform cells, by the linear system."""
+    """Expected steps of one hunter and one prey at random in turn, from uniform cells, by the linear system."""
     cells = SIZE * SIZE
     walk = torch.zeros(cells, cells, dtype=torch.float64)
     for x in range(SIZE):
@@ -90,6 +90,8 @@ def test_what_a_hunter_senses() -> None:
     assert state(mutual, 0).tolist() == [(6 + 9) * 19 + 7 + 9] and state(mutual, 1).tolist() == [(-1 + 9) * 19 + 9]
     partner = begun([[(5, 5), (6, 5), (0, 0)]], depth=2, sense="partner")
     assert state(partner).tolist() == [25 * 26 + 3 * 5 + 2]
+    both = begun([[(5, 5), (6, 5), (8, 5)]], depth=2, sense="both")  # the prey is in the second hunter's field alone
+    assert state(both).tolist() == [((3 + 9) * 19 + 9) * 26 + 3 * 5 + 2]
 
 
 @pytest.mark.parametrize(
