@@ -36,9 +36,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from agents.parts.policies.table import draw_within, rows_now
 from agents.parts.tabular import Experience, TabularAgent, TabularConfig, greedy, q_step
-from agents.protocol import CannotLearn, JointTrajectory, LearningContext, State
+from agents.protocol import CannotLearn, JointTrajectory, LearningContext, Memory, State
+from arenas.protocol import Action, TimeStep
 from arenas.settings import Amount
+
+_LARGE = 500  # states
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,24 @@ class IndependentQ(TabularAgent):
         return greedy(self.q)
 
     def _probabilities(self, training: bool) -> Tensor:
+        return self._explored(self.q, training)
+
+    def _explored(self, q: Tensor, training: bool) -> Tensor:
+        """What it plays where actions are worth `q` [..., A]."""
         if training and self.config.temperature:
-            return (self.q / self.config.temperature).softmax(-1)
-        return super()._probabilities(training)
+            drawn: Tensor = (q / self.config.temperature).softmax(-1)
+            return drawn
+        best, epsilon = greedy(q), self.config.epsilon
+        return (1 - epsilon) * best + epsilon / self.actions if training and epsilon else best
+
+    @torch.no_grad()
+    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
+        """Draw from the table; of a large one that changes all the time only the rows are made that are needed."""
+        training = memory["training"]
+        if training not in self._bounds and self.states > _LARGE:
+            q = self.q.flatten(0, 1).index_select(0, rows_now(timestep, memory))
+            return draw_within(self._explored(q, training).cumsum(-1)[:, :-1], memory)
+        return super().act(timestep, memory)
 
     @torch.no_grad()
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:

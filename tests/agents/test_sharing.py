@@ -26,6 +26,13 @@ def seated(length: int, copies: int = 1, **settings: Any) -> Table:
     return Table(arena, "hunter-prey", players, list(players), length=length, fresh=False, seed=3)
 
 
+def table_of(table: Table, number: int = 0) -> torch.Tensor:
+    """The table of values of a hunter."""
+    agent: Any = table.players[f"hunter_{number}"]
+    q: torch.Tensor = agent.q
+    return q
+
+
 def watched(table: Table, rounds: int) -> list[JointTrajectory]:
     """What the first hunter was shown in each round."""
     agent: Any = table.players["hunter_0"]
@@ -71,14 +78,14 @@ def test_a_table_that_shares_is_that_of_every_transition_by_hand(share: str) -> 
     seen = watched(table, 400)
     told = [joint.seats["hunter_1"].timesteps for joint in seen]
     assert sum(float(steps.reward[1]) > 0 for steps in told) >= 2  # the other has caught something
-    torch.testing.assert_close(table.players["hunter_0"].q[0], by_hand(seen, share), rtol=0, atol=1e-12)
+    torch.testing.assert_close(table_of(table)[0], by_hand(seen, share), rtol=0, atol=1e-12)
 
 
 def test_hunters_of_one_policy_keep_one_table() -> None:
     table = seated(5, copies=3, share="policy")
     for _ in range(40):
         table.play_round()
-    first, second = (player.q for player in table.players.values())
+    first, second = table_of(table, 0), table_of(table, 1)
     assert torch.equal(first, second) and bool(first.any())
 
 
@@ -95,7 +102,7 @@ def test_an_episode_is_told_whole_however_it_is_cut_and_where_it_was_stopped(len
             lone = IndependentQ.make(agent.spec, ("hunter_0",), agent.config, 9)
             lone.load_learning_state(kept)
         lone.learn(joint, context)
-    assert torch.equal(lone.q, table.players["hunter_0"].q)
+    assert torch.equal(lone.q, table_of(table))
     steps = next(iter(lone.told.values()))
     assert 0 < steps.shape[1] <= agent.spec.max_steps  # what has ended is forgotten
 
