@@ -44,7 +44,7 @@ class Column(NamedTuple):
     game: tuple[str, ...]
     published: Published | None = None
     share: str = "none"  # "random" for hunters that do not learn
-    trials: int = 1000
+    trials: int = 500
     temperature: float = TEMPERATURE
 
 
@@ -91,7 +91,7 @@ def _columns() -> list[Column]:
             group = f"figure {9 - prey}: joint task, {'one' if prey == 1 else 'two'} prey, in training"
             theirs = Published(value, basis="typical run", rounding=0.5)
             game = ("joint=true", f"prey={prey}", f"sense={sense}")
-            found.append(Column(label, group, game, theirs, trials=1500))
+            found.append(Column(label, group, game, theirs, trials=400))
     return found
 
 
