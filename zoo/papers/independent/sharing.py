@@ -29,6 +29,7 @@ from zoo.papers.figure import (
 from zoo.play.replicas import seated
 
 LENGTH, RANDOM_LENGTH = 5, 100  # steps of a round
+RANDOM_COPIES = 20  # games at once in a run of hunters that do not learn
 BLOCK, FIRST = 50, 50  # trials of a point of a curve, and of those that show how fast it is learned
 QUICK = 10  # a tenth of the trials
 TEMPERATURE, PRINTED = 0.1, 0.4
@@ -108,15 +109,17 @@ def column(tell: Tell, game: list[str], share: str, temperature: float, trials: 
     learner += f",share={share}" if share in ("policy", "episodes") else ""
     hunters = 1 if "hunters=1" in game else 2
     texts = {f"hunter_{n}": learner for n in range(hunters)}
-    length = RANDOM_LENGTH if share == "random" else LENGTH
-    table = seated(ArenaChoice("hunter-prey", tuple(game)), texts, runs, seed=seed, length=length, sight="actions")
+    copies, length = (RANDOM_COPIES, RANDOM_LENGTH) if share == "random" else (1, LENGTH)
+    choice = ArenaChoice("hunter-prey", tuple(game))
+    table = seated(choice, texts, runs, seed=seed, copies=copies, length=length, sight="actions")
     steps, ends = [np.zeros(runs)], [np.zeros(runs)]
     while ends[-1].min() < trials and steps[-1].max() < MOST * trials:
         played = table.play_round()
         moved = played.counted["hunter_0"].numpy().astype(float)
         each = played.by_copy["hunter_0"]["steps_per_catch"].numpy()
-        steps.append(steps[-1] + moved)
-        ends.append(ends[-1] + np.nan_to_num(moved / each))
+        caught = np.nan_to_num(moved / each)  # NaN where nobody caught any
+        steps.append(steps[-1] + moved.reshape(runs, -1).sum(1))
+        ends.append(ends[-1] + caught.reshape(runs, -1).sum(1))
         tell(min(trials, int(ends[-1].min())), trials)
     marks = np.arange(0, trials + 1, BLOCK)
     when = [np.interp(marks, done, at) for done, at in zip(np.array(ends).T, np.array(steps).T, strict=True)]
