@@ -37,7 +37,7 @@ LEARNER = "independent-q,alpha=0.8,alpha_decay=0,gamma=0.9,init=0"
 MOST = 400  # steps a trial may take on average before a part gives up
 
 
-class Column(NamedTuple):
+class Hunt(NamedTuple):
     """What is played: the game, how hunters share, and for how many trials."""
 
     label: str
@@ -56,7 +56,7 @@ def _known(value: float, reach: float | None = None) -> Published:
     return Published(value, value - reach, value + reach, "90 % interval", 5, None, 0.005)
 
 
-def _columns() -> list[Column]:
+def _columns() -> list[Hunt]:
     """All of them, by the paper's tables."""
     tasks = {
         "one prey, one hunter": (("hunters=1",), 123.08, 25.32),
@@ -65,34 +65,34 @@ def _columns() -> list[Column]:
         "two prey, two hunters, joint task": (("joint=true", "prey=2"), 224.92, 100.61),
     }
     found = [
-        Column(label, "table 1: hunters that move at random", game, _known(value), "random")
+        Hunt(label, "table 1: hunters that move at random", game, _known(value), "random")
         for label, (game, value, _) in tasks.items()
     ]
     for label, (game, _, value) in list(tasks.items())[:2]:
-        found.append(Column(label, "table 1: hunters that learn, in training", game, _known(value)))
+        found.append(Hunt(label, "table 1: hunters that learn, in training", game, _known(value)))
         words = f"the same with the printed temperature of {PRINTED:g}"
-        found.append(Column(label, words, game, _known(value), temperature=PRINTED))
+        found.append(Hunt(label, words, game, _known(value), temperature=PRINTED))
     scouted = {0: _known(47.14, 1.28), 2: _known(46.33, 1.39), 3: _known(39.78, 1.06), 4: _known(32.67, 1.03)}
     for scout, theirs in scouted.items():
         game = ("hunters=1", "depth=2", *(("sense=shared", f"scout={scout}") if scout else ()))
         label = f"a scout that sees {scout} cells" if scout else "no scout"
-        found.append(Column(label, "table 2: one hunter that sees 2 cells, in training", game, theirs))
+        found.append(Hunt(label, "table 2: one hunter that sees 2 cells, in training", game, theirs))
     mutual = {2: ((20.38, 0.57), (25.20, 0.79)), 3: ((14.65, 0.53), (14.02, 0.75)), 4: ((12.21, 0.65), (11.05, 0.56))}
     for depth, numbers in mutual.items():
         for (sense, label), number in zip((("own", "independent"), ("shared", "mutual")), numbers, strict=True):
             game = (f"depth={depth}", f"sense={sense}")
             found.append(
-                Column(label, f"table 3: two hunters that see {depth} cells, in training", game, _known(*number))
+                Hunt(label, f"table 3: two hunters that see {depth} cells, in training", game, _known(*number))
             )
     for share in ("policy", "episodes"):
-        found.append(Column(share, SPEED, (), None, share))
+        found.append(Hunt(share, SPEED, (), None, share))
     joint = {1: (116, 84, 76), 2: (101, 49, 39)}
     for prey, values in joint.items():
         for (sense, label), value in zip(JOINT.items(), values, strict=True):
             group = f"figure {9 - prey}: joint task, {'one' if prey == 1 else 'two'} prey, in training"
             theirs = Published(value, basis="typical run", rounding=0.5)
             game = ("joint=true", f"prey={prey}", f"sense={sense}")
-            found.append(Column(label, group, game, theirs, trials=400))
+            found.append(Hunt(label, group, game, theirs, trials=400))
     return found
 
 
