@@ -127,7 +127,7 @@ class HunterPrey(Arena):
         was_over, before = self._over, self._cells
         chosen = torch.stack([actions[seat].value for seat in self.spec.seats], dim=1)
         chance = (self._draw(16, self._walkers) * len(MOVES)).long()
-        hunters, others = before.split((self._hunters, self._walkers), dim=1)
+        hunters, others = before[:, : self._hunters], before[:, self._hunters :]
         hunters = (hunters + self._moves[chosen]).clamp(0, SIZE - 1)
         walked = (others + self._moves[chance]).clamp(0, SIZE - 1)
         early = self._caught(torch.cat((hunters, others), dim=1))
