@@ -43,6 +43,7 @@ CROWDED = {
     "contribution": "ddpg",
     "crypto": "maddpg-inferred",
     "hanabi": "ippo",
+    "hunter-prey": "independent-q",
     "meta": "actor-critic",
     "penalty": "phc",
     "skirmish": "advantage-alignment",
