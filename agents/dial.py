@@ -26,14 +26,15 @@ from.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from agents.parts.policies.deterministic import gaussian
 from agents.parts.talking import Lesson, Talking, TalkingConfig
 from agents.protocol import Memory
+from agents.randomness import Normals
 from arenas.settings import Amount
 
 
@@ -56,8 +57,8 @@ def discretised(m: Tensor) -> Tensor:
 
 def density(message: Tensor, m: Tensor, sigma: float) -> Tensor:
     """P(m^ | m) [...] of messages in (0, 1)."""
-    normal = torch.distributions.Normal(m, sigma)
-    return normal.log_prob(message.logit()).exp() / (message * (1 - message))
+    off = (message.logit() - m) / sigma
+    return (-off.square() / 2).exp() / (sigma * math.sqrt(2 * math.pi) * message * (1 - message))
 
 
 class Dial(Talking):
@@ -66,6 +67,11 @@ class Dial(Talking):
     Config = DialConfig
     config: DialConfig
     noisy = True
+
+    def build(self, seed: int) -> None:
+        """The network, its slow copy, the optimiser, and a channel with noise."""
+        super().build(seed)
+        self._normals = [Normals(self.bits) for _ in self.seats]
 
     def widths(self, bits: int) -> tuple[int, int]:
         """Every bit is read as one number, and decided by one."""
@@ -79,14 +85,12 @@ class Dial(Talking):
         """Bits, or while it trains numbers through noise."""
         if not memory["training"]:
             return discretised(said)
-        return dru(said, self.config.sigma * gaussian(memory["luck"], memory["step"], self.bits))
+        return dru(said, self.config.sigma * self._normals[memory["seat"]].at(memory["luck"], memory["step"]))
 
     def noise(self, memories: list[Memory], length: int) -> Tensor:
         """What the channel added to m in `length` steps from these memories on, [T, N, B, M]."""
-        steps = [
-            torch.stack([gaussian(memory["luck"], memory["step"] + t, self.bits) for memory in memories])
-            for t in range(length)
-        ]
+        lucks = list(zip(self._normals, memories, strict=True))
+        steps = [torch.stack([n.at(m["luck"], m["step"] + t) for n, m in lucks]) for t in range(length)]
         return self.config.sigma * torch.stack(steps)
 
     def again(self, said: Tensor, lesson: Lesson, t: int) -> Tensor:

@@ -23,9 +23,9 @@ from torch.nn.functional import one_hot
 
 from agents.parts.critics import td_lambda
 from agents.parts.logits import taken
-from agents.parts.talking import Lesson, Talking, TalkingConfig
+from agents.parts.talking import Lesson, Talking, TalkingConfig, drawn
 from agents.protocol import Memory
-from agents.randomness import below, dealt_bits, fraction
+from agents.randomness import Draws
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,11 @@ class Rial(Talking):
     Config = RialConfig
     config: RialConfig
 
+    def build(self, seed: int) -> None:
+        """The network, its slow copy, the optimiser, and luck for messages."""
+        super().build(seed)
+        self._messages = [Draws() for _ in self.seats]
+
     def widths(self, bits: int) -> tuple[int, int]:
         """A message is read one-hot, and each has its value."""
         return 2**bits, 2**bits
@@ -78,8 +83,8 @@ class Rial(Talking):
         """The bits of the best message; while it trains, now and then of a uniform one."""
         number = said.argmax(-1)
         if memory["training"]:
-            coin, lot = (dealt_bits(memory["luck"], 2 * memory["step"] + i + 1) for i in (0, 1))
-            number = torch.where(fraction(coin) < self.epsilon, below(lot, self.says), number)
+            draw = self._messages[memory["seat"]].at(memory["luck"], -1 - memory["step"])
+            number = drawn(number, draw, self.epsilon, self.says)
         return bits_of(number, self.bits)
 
     def again(self, said: Tensor, lesson: Lesson, t: int) -> Tensor:
@@ -99,6 +104,4 @@ class Rial(Talking):
         y = td_lambda(lesson.steps, said, self.gamma, self.config.lambda_)
         chosen = taken(outputs[:-1, ..., self.wide :], number_of(lesson.sent))
         spoken = (y - chosen) * lesson.counted * spoke
-        return (error.square() + spoken.square()).sum(1).mean(), {"spoken": float(spoken.square().mean())}
-
-
+        return (error.square() + spoken.square()).sum(1).mean(), {"spoken": float(spoken.detach().square().mean())}

@@ -28,4 +28,4 @@ def sent(action: Action, bits: int, like: Tensor) -> Tensor:
 
 def routes(state: Tensor, seats: int) -> Tensor:
     """Who hears whom [..., hearer, sender], 1 or 0, from the state [..., S] of a game with a channel."""
-    return state[..., -seats * seats :].unflatten(-1, (seats, seats))
+    return state[..., -seats * seats :].view(*state.shape[:-1], seats, seats)

@@ -9,20 +9,20 @@ all +1 where every prisoner has been inside by then, the teller among them, and 
 A seat observes whether it is inside. The bit is a message: a prisoner who is inside hears it in its own place of
 `messages`, as the switch does not say who left it. Who is outside hears nothing, can do nothing but None, and what it
 sends is lost. The state holds who has been inside, who is inside, the day as a part of the last, and the switch; last
-who hears whom (see `arenas.protocol`).
+who hears whom (see `arenas.channel`).
 
-No team can be paid more than the probability that all have been inside by the last day (`certainty`), 540/729 for three.
-A protocol of finite memory is valued exactly by `protocol_value`.
+No team can be paid more than the probability that all have been inside by the last day (`certainty`), 540/729 for
+three. A protocol of finite memory is valued exactly by `protocol_value`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import comb
-from typing import Annotated, Protocol
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -53,12 +53,9 @@ def certainty(n: int, day: int | None = None) -> Fraction:
     return sum(((-1) ** k * comb(n, k) * Fraction(n - k, n) ** day for k in range(n + 1)), start=Fraction(0))
 
 
-class FiniteProtocol(Protocol):
-    """What every prisoner does, where it remembers one of finitely many states and starts in state 0."""
-
-    def __call__(self, day: int, state: int, bit: int) -> tuple[bool, int, int]:
-        """Whether it tells, the bit that it leaves, and its next state, when it is inside on `day` (the first is 1)."""
-        ...
+#: What a prisoner does who is inside, by the day (the first is 1), its state (at first 0) and the bit that it finds:
+#: whether it tells, the bit that it leaves, and its next state.
+FiniteProtocol = Callable[[int, int, int], tuple[bool, int, int]]
 
 
 def protocol_value(n: int, protocol: FiniteProtocol) -> Fraction:

@@ -1,8 +1,8 @@
 """What deep recurrent Q-learners that talk have in common: their network, how they play, and what they learn from.
 
-At each step the network (a layer, a GRU and a head, see `agents.parts.recurrent`) reads what the seat hears, what it did
-last, how old the episode is, and what it sees. It gives the value of every action, and what decides about the message.
-Several voices that are heard at once are added up.
+At each step the network (a layer, a GRU and a head, see `agents.parts.recurrent`) reads what the seat hears, what it
+did last, how old the episode is, and what it sees. It gives the value of every action, and what decides about the
+message. Several voices that are heard at once are added up.
 
 Shapes: T steps, N seats, B copies, O and A the widest seat's observation and number of actions, M bits of a message, L
 inputs that the message becomes, W outputs that decide about the message.
@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from agents.parts.critics import td_lambda
-from agents.parts.exploration import explore
 from agents.parts.gradients import leaves
 from agents.parts.logits import masked, taken
 from agents.parts.policies.recurrent import HIDDEN
@@ -27,7 +26,7 @@ from agents.parts.recurrent import following, step
 from agents.parts.segments import together
 from agents.parts.team import Team, Trained, layer_of, padded
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Parameters, Seating, State
-from agents.randomness import deal, derive
+from agents.randomness import Draws, deal, derive
 from arenas.channel import routes
 from arenas.protocol import Action, TimeStep
 from arenas.settings import Amount, Checked, Count, Positive, Share, ShareOrNone, Whole
@@ -72,8 +71,16 @@ class Lesson(NamedTuple):
 
     @property
     def spoke(self) -> Tensor:
-        """bool [T, N, B]: whether somebody hears what was sent."""
+        """Whether somebody hears what was sent, bool [T, N, B]."""
         return self.routes[1:].amax(2).movedim(-1, 1) > 0
+
+
+def drawn(best: Tensor, draw: Tensor, epsilon: float, choices: int) -> Tensor:
+    """`best` long [B], or where `draw`, uniform in [0, 1), is below epsilon a uniform one of the `choices`."""
+    if not epsilon:
+        return best
+    other = (draw * (choices / epsilon)).long().clamp_max(choices - 1)
+    return torch.where(draw < epsilon, other, best)
 
 
 class Talking(Agent):
@@ -136,6 +143,7 @@ class Talking(Agent):
         team.parameters["w1"][..., self.wide :] *= config.say
         self.networks = Trained(team, config.lr, config.clip)
         self.learned = torch.zeros((), dtype=torch.long)  # rounds
+        self._draws = [Draws() for _ in self.seats]
         self.mine = [list(spec.seats).index(seat) for seat in self.seats]
 
     def plain(self, seen: Tensor, last: Tensor, age: Tensor) -> Tensor:
@@ -183,12 +191,15 @@ class Talking(Agent):
         seen = torch.cat([heard, self.plain(timestep.observation.flatten(1), last, age)], dim=-1)
         out, hidden = step(network, seen, memory[HIDDEN], timestep.first)
         actions = self.seat_spec(self.seats[memory["seat"]]).actions
-        action = Action(masked(out[:, :actions], timestep.action_mask).argmax(-1))
-        action = explore(action, timestep, memory, self.epsilon)
+        value = masked(out[:, :actions], timestep.action_mask).argmax(-1)
+        if memory["training"]:
+            other = drawn(value, self._draws[memory["seat"]].at(memory["luck"], memory["step"]), self.epsilon, actions)
+            assert timestep.action_mask is not None
+            value = torch.where(timestep.action_mask.gather(1, other.unsqueeze(1)).squeeze(1), other, value)
         said = self.utter(out[:, self.wide :], memory) * self.config.talk
         said = torch.nn.functional.pad(said, (0, self.channel - self.bits))
-        following = {"step": memory["step"] + 1, "last": action.value, "age": (age + 1).clamp_max(self.spec.max_steps)}
-        return action._replace(message=said), {**memory, **following, HIDDEN: hidden}
+        after = {"step": memory["step"] + 1, "last": value, "age": (age + 1).clamp_max(self.spec.max_steps)}
+        return Action(value, said), {**memory, **after, HIDDEN: hidden}
 
     # -- learning -----------------------------------------------------------------------------------------------------
 
@@ -273,7 +284,9 @@ class Talking(Agent):
         return masked(outputs[..., : self.wide], lesson.legal).amax(-1).nan_to_num(neginf=0.0)
 
     def errors(self, outputs: Tensor, value: Tensor, lesson: Lesson) -> Tensor:
-        """y - Q(u) [T, N, B] of the actions taken, 0 where the episode was over; y by the targets' values [T+1, N, B].
+        """Errors y - Q(u) [T, N, B] of the actions taken, 0 where the episode was over.
+
+        The targets are made of values of the slow copy, [T + 1, N, B]:
 
         y_t = r_{t+1} + gamma d ((1 - lambda) v_{t+1} + lambda y_{t+1}).
         """

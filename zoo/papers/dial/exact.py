@@ -6,6 +6,7 @@ Orders that begin alike are played once as far as they go, and no further than t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -61,7 +62,7 @@ def every_day(players: Mapping[str, Policy], **settings: Any) -> Iterator[Day]:
     The policies may not draw: of a draw only one outcome is played.
     """
     n = settings.get("n", 3)
-    arena = EveryOrder(n, **settings)
+    arena, repeat = EveryOrder(n, **settings), partial(torch.repeat_interleave, repeats=n, dim=0)
     luck = torch.zeros(n, dtype=torch.long)
     memories: dict[str, Memory] = {seat: player.begin(Seating(seat, luck, luck)) for seat, player in players.items()}
     steps, _ = arena.reset(luck, autoreset=False)
@@ -75,18 +76,17 @@ def every_day(players: Mapping[str, Policy], **settings: Any) -> Iterator[Day]:
         seen, played = steps, actions
         visits = visits + inside.long()
         arena.everybody()
-        repeat = _repeated(n)
-        steps, _ = arena.step({seat: repeat(action) for seat, action in actions.items()})
+        steps, _ = arena.step({seat: _each(action, repeat) for seat, action in actions.items()})
         step = next(iter(steps.values()))
         yield Day(number, seen, inside, been, today, played, step.reward[::n].double(), float(n) ** -number)
         going = ~step.last
         if not going.any():
             return
-        keep = _kept(going)
-        arena.copied(lambda leaf, rows=going: leaf[rows])
-        steps = {seat: step.each(lambda leaf, rows=going: leaf[rows]) for seat, step in steps.items()}
-        memories = {seat: keep(repeat(memory)) for seat, memory in memories.items()}
-        visits = visits.repeat_interleave(n, dim=0)[going]
+        keep = partial(torch.index_select, dim=0, index=going.nonzero().squeeze(1))
+        arena.copied(keep)
+        steps = {seat: step.each(keep) for seat, step in steps.items()}
+        memories = {seat: _each(_each(memory, repeat), keep) for seat, memory in memories.items()}
+        visits = keep(repeat(visits))
 
 
 def _each(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:
@@ -98,14 +98,6 @@ def _each(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(tree, Action):
         return Action(*(_each(leaf, change) for leaf in tree))
     return tree
-
-
-def _repeated(n: int) -> Callable[[Any], Any]:
-    return lambda tree: _each(tree, lambda leaf: leaf.repeat_interleave(n, dim=0))
-
-
-def _kept(rows: Tensor) -> Callable[[Any], Any]:
-    return lambda tree: _each(tree, lambda leaf: leaf[rows])
 
 
 def exact_value(players: Mapping[str, Policy], **settings: Any) -> float:
