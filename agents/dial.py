@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.parts.talking import Lesson, Talking, TalkingConfig
+from agents.parts.talking import Heard, Talking, TalkingConfig
 from agents.protocol import Memory
 from agents.randomness import Normals
 from arenas.settings import Amount
@@ -93,12 +93,12 @@ class Dial(Talking):
         steps = [torch.stack([n.at(m["luck"], m["step"] + t) for n, m in lucks]) for t in range(length)]
         return self.config.sigma * torch.stack(steps)
 
-    def again(self, said: Tensor, lesson: Lesson, t: int) -> Tensor:
+    def again(self, said: Tensor, lesson: Heard, t: int) -> Tensor:
         """The messages with their graph, through the noise with which they were sent."""
         assert lesson.noise is not None
         return dru(said, lesson.noise[t])
 
-    def loss(self, outputs: Tensor, slow: Tensor, lesson: Lesson) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, outputs: Tensor, slow: Tensor, lesson: Heard) -> tuple[Tensor, dict[str, float]]:
         """The squared errors of the actions' values; messages have no value of their own."""
         error = self.errors(outputs, self.best(slow, lesson), lesson)
         loss = error.square().sum(1).mean()

@@ -23,7 +23,7 @@ from torch.nn.functional import one_hot
 
 from agents.parts.critics import td_lambda
 from agents.parts.logits import taken
-from agents.parts.talking import Lesson, Talking, TalkingConfig, drawn
+from agents.parts.talking import Heard, Talking, TalkingConfig, drawn
 from agents.protocol import Memory
 from agents.randomness import Draws
 
@@ -87,11 +87,11 @@ class Rial(Talking):
             number = drawn(number, draw, self.epsilon, self.says)
         return bits_of(number, self.bits)
 
-    def again(self, said: Tensor, lesson: Lesson, t: int) -> Tensor:
+    def again(self, said: Tensor, lesson: Heard, t: int) -> Tensor:
         """What was sent: a choice, through which nothing flows."""
         return lesson.sent[t]
 
-    def loss(self, outputs: Tensor, slow: Tensor, lesson: Lesson) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, outputs: Tensor, slow: Tensor, lesson: Heard) -> tuple[Tensor, dict[str, float]]:
         """The squared errors of the values of actions and messages."""
         spoke = lesson.spoke & self.config.talk
         value, said = bootstrap(

@@ -54,7 +54,7 @@ class TalkingConfig(Checked):
     say: Amount = 4.0  # gain of the first weights of what decides about the message
 
 
-class Lesson(NamedTuple):
+class Heard(NamedTuple):
     """What a round teaches N own seats, leaves [T + 1, N, B, ...] or, where they belong to actions, [T, N, B, ...]."""
 
     steps: TimeStep
@@ -109,11 +109,11 @@ class Talking(Agent):
         """The message [B, M] of one seat at play, from what decides about it [B, W]."""
 
     @abstractmethod
-    def again(self, said: Tensor, lesson: Lesson, t: int) -> Tensor:
+    def again(self, said: Tensor, lesson: Heard, t: int) -> Tensor:
         """The messages [N, B, M] of step t while learning, from what decides about them [N, B, W], with their graph."""
 
     @abstractmethod
-    def loss(self, outputs: Tensor, slow: Tensor, lesson: Lesson) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, outputs: Tensor, slow: Tensor, lesson: Heard) -> tuple[Tensor, dict[str, float]]:
         """What is to be descended, a scalar, and metrics; outputs and those of the targets are [T + 1, N, B, A + W]."""
 
     # -- the network --------------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ class Talking(Agent):
         of = self.config.updates
         return min(1.0, max(0.0, 2 - 2 * int(self.learned) / of)) if of else 1.0
 
-    def lesson(self, joint: JointTrajectory) -> Lesson:
+    def lesson(self, joint: JointTrajectory) -> Heard:
         """What there is to learn from a round."""
         own = [joint.seats[seat] for seat in self.seats]
         segment, memories = together(joint, self.seats), [trajectory.memory or {} for trajectory in own]
@@ -235,7 +235,7 @@ class Talking(Agent):
         sent = padded([t.actions.message[..., : self.bits] for t in own if t.actions.message is not None], dim=1)
         mine = torch.tensor(self.mine, device=self.device)
         who = routes(joint.state, len(self.spec.seats))[..., mine, :][..., mine] * self.config.talk
-        return Lesson(
+        return Heard(
             steps,
             segment.legal,
             actions,
@@ -253,7 +253,7 @@ class Talking(Agent):
         """What the channel added in `length` steps from these memories on, [T, N, B, M]."""
         raise NotImplementedError
 
-    def replayed(self, parameters: Parameters, lesson: Lesson) -> Tensor:
+    def replayed(self, parameters: Parameters, lesson: Heard) -> Tensor:
         """Outputs [T + 1, N, B, A + W] of a network on a round in which its own messages are heard.
 
         What a seat heard is kept, and what its mates would say now less what they said is added to it: for the network
@@ -279,11 +279,11 @@ class Talking(Agent):
             outputs.append(layer_of({"w0": parameters["w1"], "b0": parameters["b1"]}, 0, now.view(seats, copies, -1)))
         return torch.stack(outputs)
 
-    def best(self, outputs: Tensor, lesson: Lesson) -> Tensor:
+    def best(self, outputs: Tensor, lesson: Heard) -> Tensor:
         """max_u Q(u) [T + 1, N, B] over the legal actions; 0 where nothing is."""
         return masked(outputs[..., : self.wide], lesson.legal).amax(-1).nan_to_num(neginf=0.0)
 
-    def errors(self, outputs: Tensor, value: Tensor, lesson: Lesson) -> Tensor:
+    def errors(self, outputs: Tensor, value: Tensor, lesson: Heard) -> Tensor:
         """Errors y - Q(u) [T, N, B] of the actions taken, 0 where the episode was over.
 
         The targets are made of values of the slow copy, [T + 1, N, B]:

@@ -13,11 +13,17 @@ tables of the day, of no, one or more visits, and of the switch found nothing be
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from agents.protocol import Agent, Memory, Seating
 from arenas.protocol import Action, TimeStep
-from arenas.switch import NONE, TELL, FiniteProtocol, days
+
+_NONE, _TELL = 0, 1
+#: What a prisoner does who is inside, by the day (the first is 1), whether it has been inside before, and the bit it
+#: finds: whether it tells, the bit that it leaves, and 1.
+Rule = Callable[[int, int, int], tuple[bool, int, int]]
 
 
 def three(day: int, been: int, bit: int) -> tuple[bool, int, int]:
@@ -29,19 +35,19 @@ def three(day: int, been: int, bit: int) -> tuple[bool, int, int]:
     return bool(bit and not been), bit if been else 1, 1
 
 
-def parity(n: int) -> FiniteProtocol:
-    """What each of n prisoners does, where the switch says whether an odd number has been inside."""
+def parity(n: int, last: int) -> Rule:
+    """What each of n prisoners does until day `last`, where the switch says whether an odd number has been inside."""
 
     def act(day: int, been: int, bit: int) -> tuple[bool, int, int]:
         odd = bit if been else 1 - bit
-        return day == days(n) and odd == n % 2, odd, 1
+        return day == last and odd == n % 2, odd, 1
 
     return act
 
 
-def protocol(n: int) -> FiniteProtocol:
-    """What the script does among n prisoners; it remembers whether it has been inside, 0 or 1."""
-    return three if n == 3 else parity(n)
+def protocol(n: int, last: int) -> Rule:
+    """What the script does among n prisoners in a game of `last` days."""
+    return three if n == 3 else parity(n, last)
 
 
 class SwitchProtocol(Agent):
@@ -57,9 +63,9 @@ class SwitchProtocol(Agent):
         """Tables of who tells, bool [T, 2, 2], and of what is left, float32 [T, 2, 2], by day, been and bit."""
         if self.seat_spec().message_dim != 1:
             raise ValueError("it knows the game with one switch: set arena.bits to 1")
-        n = len(self.spec.seats)
-        do, cases = protocol(n), [(been, bit) for been in (0, 1) for bit in (0, 1)]
-        done = torch.tensor([[do(day, *case)[:2] for case in cases] for day in range(1, days(n) + 1)])
+        last = self.spec.max_steps
+        do, cases = protocol(len(self.spec.seats), last), [(been, bit) for been in (0, 1) for bit in (0, 1)]
+        done = torch.tensor([[do(day, *case)[:2] for case in cases] for day in range(1, last + 1)])
         self.tells, self.leaves = done.view(-1, 2, 2, 2).to(self.device).unbind(-1)
 
     def begin(self, seating: Seating) -> Memory:
@@ -74,6 +80,6 @@ class SwitchProtocol(Agent):
         inside = (timestep.observation[:, 0] > 0.5).long()
         bit = ((timestep.messages[..., 0] * timestep.audible).sum(1) > 0.5).long()
         case = passed.clamp_max(len(self.tells) - 1), been, bit
-        value = torch.where(self.tells[case] * inside > 0, TELL, NONE)
+        value = torch.where(self.tells[case] * inside > 0, _TELL, _NONE)
         left = (self.leaves[case] * inside).float().unsqueeze(1)
         return Action(value, left), {"days": passed + 1, "been": been | inside}

@@ -28,12 +28,12 @@ def test_silence_earns_what_can_be_had_less_the_lost_bets() -> None:
 
 
 def test_three_prisoners_cannot_do_better_than_the_script() -> None:
-    assert protocol_value(3, protocol(3)) == certainty(3)
+    assert protocol_value(3, protocol(3, 6)) == certainty(3)
 
 
 @pytest.mark.parametrize("n", [4, 5])
 def test_more_prisoners_count_by_parity(n: int) -> None:
-    value = protocol_value(n, protocol(n)) / certainty(n)
+    value = protocol_value(n, protocol(n, days(n))) / certainty(n)
     assert Fraction(99, 100) < value < 1
 
 
@@ -41,7 +41,9 @@ def test_more_prisoners_count_by_parity(n: int) -> None:
 def test_the_script_plays_its_protocol(n: int) -> None:
     spec = Switch(1, n=n).spec
     agent = SwitchProtocol.make(spec, tuple(spec.seats))
-    assert exact_value(dict.fromkeys(spec.seats, agent), n=n) == pytest.approx(float(protocol_value(n, protocol(n))))
+    assert exact_value(dict.fromkeys(spec.seats, agent), n=n) == pytest.approx(
+        float(protocol_value(n, protocol(n, days(n))))
+    )
 
 
 def test_the_script_knows_one_switch_only() -> None:

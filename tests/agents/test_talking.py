@@ -9,7 +9,7 @@ import torch
 
 from agents.dial import Dial, DialConfig, density, discretised, dru
 from agents.parts.gradients import gradient, leaves
-from agents.parts.talking import Lesson, Talking
+from agents.parts.talking import Heard, Talking
 from agents.protocol import JointTrajectory, Seating
 from agents.rial import Rial, RialConfig, bits_of, bootstrap, number_of
 from agents.rollout import rollout
@@ -37,7 +37,7 @@ def made(kind: type[Talking], **config: Any) -> Talking:
     return kind.make(spec, tuple(spec.seats), kind.Config(**config), seed=1)
 
 
-def heard_error(agent: Talking, lesson: Lesson) -> dict[int, float]:
+def heard_error(agent: Talking, lesson: Heard) -> dict[int, float]:
     """Sender -> the size of the slope of seat 0's errors in the sender's own weights."""
     theta = leaves(agent.networks.team.parameters)
     outputs = agent.replayed(theta, lesson)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from agents.protocol import Memory, Policy, Seating
+from arenas.orders import EveryOrder
 from arenas.protocol import Action, TimeSteps
-from arenas.switch import Switch
 
 
 class Day(NamedTuple):
@@ -28,31 +28,6 @@ class Day(NamedTuple):
     actions: Mapping[str, Action]
     reward: Tensor  # float64 [K], what the day pays
     each: float  # the probability of each order
-
-
-class EveryOrder(Switch):
-    """The switch riddle with as many copies as there are orders up to today."""
-
-    def build(self) -> None:
-        """Set the rules; see `Arena.build`."""
-        super().build()
-        self._next = self._eye
-
-    def _drawn(self) -> Tensor:
-        return self._next
-
-    def copied(self, change: Callable[[Tensor], Tensor]) -> None:
-        """Change all rows alike: some are left, or each is repeated."""
-        for name in (*self.kept, "yes", "nobody"):
-            if isinstance(value := getattr(self, f"_{name}"), Tensor):
-                setattr(self, f"_{name}", change(value))
-        self.batch_size = len(self._yes)
-
-    def everybody(self) -> None:
-        """Repeat each row, so that the next day may bring anybody."""
-        rows = self.batch_size
-        self.copied(lambda leaf: leaf.repeat_interleave(self.settings.n, dim=0))
-        self._next = self._eye.repeat(rows, 1)
 
 
 @torch.no_grad()
