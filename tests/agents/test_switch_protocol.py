@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from agents.scripts.switch import SwitchProtocol, protocol
-from arenas.switch import Switch, certainty, days, protocol_value
+from arenas.protocol import Action
+from arenas.riddle import certainty, days, protocol_value
+from arenas.switch import Switch
 from zoo.papers.dial.exact import exact_value
 
 
@@ -72,8 +74,6 @@ def test_the_switch_hides_who_left_it_and_who_is_outside_hears_nothing() -> None
             assert torch.equal(step.action_mask[:, 1], (inside[:, number] > 0) | step.last)
         spec = arena.spec.seats["prisoner_0"]
         said = {seat: torch.full((256, spec.message_dim), 1.0) for seat in steps}
-        from arenas.protocol import Action
-
         steps, state = arena.step({seat: Action(torch.zeros(256, dtype=torch.long), said[seat]) for seat in steps})
         heard = sum(step.messages.sum((1, 2)) for step in steps.values() if step.messages is not None)
         assert torch.equal(torch.as_tensor(heard), torch.ones(256))

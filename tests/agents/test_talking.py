@@ -14,7 +14,8 @@ from agents.protocol import JointTrajectory, Seating
 from agents.rial import Rial, RialConfig, bits_of, bootstrap, number_of
 from agents.rollout import rollout
 from arenas.protocol import Action
-from arenas.switch import Switch, certainty
+from arenas.riddle import certainty
+from arenas.switch import Switch
 from zoo.entry.venue import ArenaChoice
 from zoo.papers.dial.exact import exact_value
 from zoo.play.referee import Refereed
