@@ -336,8 +336,7 @@ class Arena(ABC):
     def play_out(self, tables: Mapping[str, Tensor], draws: Mapping[str, Tensor]) -> dict[str, tuple[TimeStep, Action]]:
         """The first T steps of an episode in every copy at once, where every seat acts by a table.
 
-        The same moves as `reset` and `step` give where every seat inverts the same draws, at a small part of the time.
-        Arenas that offer "matrix" can do it.
+        With "matrix" alone: the moves of `reset` and `step` where every seat inverts the same draws, in far less time.
 
         Args:
             tables: seat -> action probabilities [B, S, A] at its S one-hot observations, summing to about 1.

@@ -18,6 +18,7 @@ WORDS: Mapping[str, str] = {
     "team-reward": "the seats of one team are paid alike, though the arena is not cooperative",
     "policies": "learners see the other seats' policies (--sight policies)",
     "matrix": "an iterated two-player matrix game whose observation is the last joint action",
+    "one-hot": "a seat sees the number of its state, as a vector with a single 1",
     "skirmish": "a battle of two teams of units; observations and actions are laid out as SMAC's",
     "switch": "the switch riddle: a seat sees whether it is inside, and tells or does not",
     "coin": "a coin game: channels (own agent, other agent, own coin, other coin) on a torus",
