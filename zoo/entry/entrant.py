@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from leaderboard.records import EntrantRecord
 from zoo.entry import checkpoint as checkpoints
 from zoo.entry import submitted
-from zoo.entry.checkpoint import HOUSE, Checkpoint
+from zoo.entry.checkpoint import Checkpoint
 from zoo.entry.registry import AGENTS, AgentEntry, load_agent, names
 from zoo.entry.settings import config_fields, read, split, typed
 from zoo.errors import UserError, broke
@@ -159,10 +159,10 @@ def read_entrant(
     if entered is not None:
         loaded = entered.checkpoint(entry)
     elif at:
-        loaded = checkpoints.load(_find(where, name, arena.spec.name))
+        loaded = checkpoints.load(_find(where, name, identity))
     elif entry.agent.learns and not learning:
         # Of the same game under other settings where there is none of its own: weights play wherever their shapes fit.
-        house = next((f for f in (HOUSE / identity / name, HOUSE / arena.spec.name / name) if _is_checkpoint(f)), None)
+        house = next(filter(_is_checkpoint, checkpoints.house_places(identity, name)), None)
         if house is None:
             raise UserError(
                 f"{name} has no house checkpoint for {identity}: train one with"
@@ -203,10 +203,12 @@ def _remaining(loaded: Checkpoint, name: str, departed: Mapping[str, Any]) -> di
     return {key: value for key, value in loaded.card.config.items() if key not in departed}
 
 
-def _find(where: str, name: str, arena: str) -> Path:
+def _find(where: str, name: str, identity: str) -> Path:
     """A checkpoint folder, or the name of one among the house's."""
-    house = HOUSE / arena / name / where
-    return house if not Path(where).exists() and house.exists() else Path(where)
+    if Path(where).exists():
+        return Path(where)
+    house = (folder / where for folder in checkpoints.house_places(identity, name))
+    return next((folder for folder in house if folder.exists()), Path(where))
 
 
 def _asked(identity: str) -> str:
