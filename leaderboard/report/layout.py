@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Sequence
-from os.path import commonprefix
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -61,7 +61,8 @@ def together(names: Sequence[str], keys: Sequence[Hashable]) -> list[tuple[str, 
         members.setdefault(key, []).append(number)
     found: list[tuple[str, list[int]]] = []
     for numbers in members.values():
-        stem = commonprefix([names[n] for n in numbers])
+        letters = takewhile(lambda column: len(set(column)) == 1, zip(*(names[n] for n in numbers), strict=False))
+        stem = "".join(column[0] for column in letters)
         found.append((names[numbers[0]] if len(numbers) == 1 else f"{stem}* ({len(numbers)})", numbers))
     return found
 

@@ -161,14 +161,12 @@ def read_entrant(
     elif at:
         loaded = checkpoints.load(_find(where, name, identity))
     elif entry.agent.learns and not learning:
-        # Of the same game under other settings where there is none of its own: weights play wherever their shapes fit.
-        house = next(filter(_is_checkpoint, checkpoints.house_places(identity, name)), None)
-        if house is None:
+        loaded = _house(name, arena, identity)
+        if loaded is None:
             raise UserError(
                 f"{name} has no house checkpoint for {identity}: train one with"
                 f" `zoo train {who} --arena {_asked(identity)}` and enter it as {name}@FOLDER"
             )
-        loaded = checkpoints.load(house)
     if loaded is None:
         return Entrant(label, entry, entry.config(assignments), None, entered is not None)
     if loaded.card.agent not in (name, entry.key, entered and entered.agent):
@@ -182,6 +180,15 @@ def read_entrant(
         raise UserError(f"checkpoint {loaded.path} was trained in {loaded.card.arena}, this is {identity}")
     stored = typed(_remaining(loaded, name, entry.agent.departed))
     return Entrant(label, entry, entry.config([*stored, *assignments]), loaded, entered is not None)
+
+
+def _house(name: str, arena: Arena, identity: str) -> Checkpoint | None:
+    """The house's checkpoint of an agent for an arena, or for the nearest settings of its game that have its seats."""
+    for folder in filter(_is_checkpoint, checkpoints.house_places(identity, name)):
+        loaded = checkpoints.load(folder)
+        if loaded.card.arena == identity or any(seat in arena.spec.seats for seat in loaded.card.seats):
+            return loaded
+    return None
 
 
 def _is_checkpoint(folder: Path) -> bool:
