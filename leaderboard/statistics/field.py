@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from leaderboard.statistics.tally import NO_FAULTS, Tally
 #: Episodes of a series, of which the classical ratings take one result; more where there would be too many series.
 SERIES = 25
 MOST_SERIES = 20
+_IN_ORDER = attrgetter("first", "second", "seed", "start")
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def field_of(
         weights: of the partners.
         with_oneself: whether a partner counts as its own partner, too.
     """
-    tallies = sorted((tally for tally in tallies if tally.side == side), key=_in_order)
+    tallies = sorted((tally for tally in tallies if tally.side == side), key=_IN_ORDER)
     entrants = tuple(sorted({who for tally in tallies for who in (tally.first, tally.second)}))
     at = {who: i for i, who in enumerate(entrants)}
     n = len(entrants)
@@ -177,10 +179,6 @@ def field_of(
     headline = _headline(tallies, entrants, partners, weight, with_oneself)
     met = (mean, counted, headline, won, drawn, games, blocks, faults, tallies)
     return Field(side, entrants, tuple(partners), weight, with_oneself, *met)
-
-
-def _in_order(tally: Tally) -> tuple[str, str, int, int]:
-    return tally.first, tally.second, tally.seed, tally.start
 
 
 def _pairs(tallies: Sequence[Tally]) -> tuple[list[str], list[str]]:

@@ -11,10 +11,10 @@ For programs:
     crossplay.compare(report, "adversary", ["maddpg@seed-0"], ["maddpg@seed-1"])
 """
 
-from zoo.crossplay.figures import Entry, Group, compare, report
+from zoo.crossplay.figures import compare, report
 from zoo.crossplay.matrix import CrossMatrix, play
 from zoo.crossplay.players import Contestant, check, expand, roles
-from zoo.crossplay.report import CrossReport
+from zoo.crossplay.report import CrossReport, Entry, Group
 from zoo.entry.declared import BEST, Anchors, anchors_for
 
 __all__ = [

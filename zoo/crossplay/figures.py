@@ -12,70 +12,16 @@ from leaderboard.statistics.estimate import Floats
 from leaderboard.statistics.robustness import (
     ALPHA,
     Difference,
-    PartnerSwap,
     Robustness,
     difference,
     partner_swap,
     robustness,
 )
 from zoo.crossplay.matrix import CrossMatrix
-from zoo.crossplay.players import Contestant
-from zoo.crossplay.report import CrossReport
+from zoo.crossplay.report import CrossReport, Entry, Group
 from zoo.crossplay.scale import Scale
 from zoo.entry.declared import Anchors
 from zoo.errors import UserError, nearest
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Figures in one role.
-
-    Attributes:
-        role: which one.
-        raw: figures of the own return per episode, or of games won in a competitive game on one side.
-        normalised: figures between the anchors; None where there are none with any held-out opponent.
-    """
-
-    role: str
-    raw: Robustness
-    normalised: Robustness | None
-
-    @property
-    def order(self) -> tuple[bool, float]:
-        """The key for sorting, best first: the worst case, normalised where that is known, and these first."""
-        return self.normalised is None, -(self.normalised or self.raw).worst.mean
-
-
-@dataclass(frozen=True)
-class Entry(Judged):
-    """One entrant in one role.
-
-    Attributes:
-        player: who; row: its row in the matrix.
-        worst_against: labels of the opponents in the raw and the normalised worst case.
-    """
-
-    player: Contestant
-    row: int
-    worst_against: tuple[str, str | None]
-
-
-@dataclass(frozen=True)
-class Group(Judged):
-    """Entrants in one role that differ by their training seed only; figures are means over the seeds.
-
-    Attributes:
-        label, kind: what people read for it, and what its members share.
-        members: their labels.
-        swap: what it costs to exchange partners between the seeds; None for a single one.
-        swap_normalised: the same between the anchors, where each seed's anchors are known.
-    """
-
-    label: str
-    kind: str
-    members: tuple[str, ...]
-    swap: PartnerSwap | None
-    swap_normalised: PartnerSwap | None
 
 
 def report(

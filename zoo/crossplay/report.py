@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from leaderboard.records import Measurement
 from leaderboard.statistics.estimate import Estimate, Floats
+from leaderboard.statistics.robustness import PartnerSwap, Robustness
 from leaderboard.statistics.tally import is_head_to_head
 from leaderboard.views.strangers import KINDS
 from zoo.crossplay.matrix import CrossMatrix
@@ -18,8 +19,57 @@ from zoo.crossplay.scale import Scale
 from zoo.entry.declared import BEST, Anchors
 from zoo.play.blocks import arena_record
 
-if TYPE_CHECKING:
-    from zoo.crossplay.figures import Entry, Group, Judged
+
+@dataclass(frozen=True)
+class Judged:
+    """Figures in one role.
+
+    Attributes:
+        role: which one.
+        raw: figures of the own return per episode, or of games won in a competitive game on one side.
+        normalised: figures between the anchors; None where there are none with any held-out opponent.
+    """
+
+    role: str
+    raw: Robustness
+    normalised: Robustness | None
+
+    @property
+    def order(self) -> tuple[bool, float]:
+        """The key for sorting, best first: the worst case, normalised where that is known, and these first."""
+        return self.normalised is None, -(self.normalised or self.raw).worst.mean
+
+
+@dataclass(frozen=True)
+class Entry(Judged):
+    """One entrant in one role.
+
+    Attributes:
+        player: who; row: its row in the matrix.
+        worst_against: labels of the opponents in the raw and the normalised worst case.
+    """
+
+    player: Contestant
+    row: int
+    worst_against: tuple[str, str | None]
+
+
+@dataclass(frozen=True)
+class Group(Judged):
+    """Entrants in one role that differ by their training seed only; figures are means over the seeds.
+
+    Attributes:
+        label, kind: what people read for it, and what its members share.
+        members: their labels.
+        swap: what it costs to exchange partners between the seeds; None for a single one.
+        swap_normalised: the same between the anchors, where each seed's anchors are known.
+    """
+
+    label: str
+    kind: str
+    members: tuple[str, ...]
+    swap: PartnerSwap | None
+    swap_normalised: PartnerSwap | None
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from leaderboard.seeds import seed_words
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import FEWEST_EPISODES, FEWEST_KINDS
 from leaderboard.statistics.tally import is_head_to_head
-from zoo.crossplay.figures import Entry, Group
-from zoo.crossplay.report import CrossReport
+from zoo.crossplay.report import CrossReport, Entry, Group
 from zoo.entry.declared import BEST
 from zoo.play.blocks import arena_record
 
