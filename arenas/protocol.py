@@ -32,6 +32,7 @@ WORDS: Mapping[str, str] = {
     "team-reward": "the seats of one team are paid alike, though the arena is not cooperative",
     "policies": "learners see the other seats' policies (--sight policies)",
     "matrix": "an iterated two-player matrix game whose observation is the last joint action",
+    "one-hot": "a seat sees the number of its state, as a vector with a single 1",
     "skirmish": "a battle of two teams of units; observations and actions are laid out as SMAC's",
     "coin": "a coin game: channels (own agent, other agent, own coin, other coin) on a torus",
     "particle": "a particle world: observations and actions are those of mpe2's scenario of that name",
@@ -358,8 +359,7 @@ class Arena(ABC):
     def play_out(self, tables: Mapping[str, Tensor], draws: Mapping[str, Tensor]) -> dict[str, tuple[TimeStep, Action]]:
         """The first T steps of an episode in every copy at once, where every seat acts by a table.
 
-        The same moves as `reset` and `step` give where every seat inverts the same draws, at a small part of the time.
-        Arenas that offer "matrix" can do it.
+        With "matrix" alone: the moves of `reset` and `step` where every seat inverts the same draws, in far less time.
 
         Args:
             tables: seat -> action probabilities [B, S, A] at its S one-hot observations, summing to about 1.

@@ -42,6 +42,7 @@ CROWDED = {
     "common-knowledge": "maddpg",
     "contribution": "ddpg",
     "crypto": "maddpg-inferred",
+    "hunter-prey": "independent-q",
     "meta": "actor-critic",
     "penalty": "phc",
     "skirmish": "advantage-alignment",
