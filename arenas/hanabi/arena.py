@@ -28,7 +28,7 @@ from torch import Tensor
 from arenas.faces import faces
 from arenas.hanabi import picture
 from arenas.hanabi.play import LastMove, Moves, Tabletop, dealt, points
-from arenas.hanabi.rules import VARIANTS, Rules
+from arenas.hanabi.rules import VARIANTS, HanabiRules
 from arenas.hanabi.views import Views
 from arenas.luck import bits
 from arenas.protocol import Action, Arena, ArenaSpec, SeatSpec, Snapshot, TimeStep, TimeSteps
@@ -65,7 +65,7 @@ class Hanabi(Arena):
         chosen = self.settings
         usual = VARIANTS[chosen.variant]
         given = (chosen.players, chosen.colours, chosen.ranks, chosen.hand, chosen.hints, chosen.lives)
-        self.rules = rules = Rules(*(own or number for own, number in zip(given, usual, strict=True)))
+        self.rules = rules = HanabiRules(*(own or number for own, number in zip(given, usual, strict=True)))
         if rules.players < 2:
             raise ValueError(f"{self.name}: players must be at least 2, got {rules.players}")
         if rules.dealt >= rules.deck:
@@ -188,7 +188,7 @@ class Hanabi(Arena):
 
     def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
         """Row `row` as text ("ansi") or as a picture ("rgb_array"); see `Arena.render`."""
-        shown = picture.Shown(self.rules, self._table, self.settings.bomb, bool(self._over[row]), row)
+        shown = picture.HanabiRow(self.rules, self._table, self.settings.bomb, bool(self._over[row]), row)
         if mode == "ansi":
             return picture.text(shown)
         return picture.draw(shown) if mode == "rgb_array" else super().render(row, mode)

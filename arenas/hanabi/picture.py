@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from arenas.hanabi.play import Tabletop, points
-from arenas.hanabi.rules import COLOURS, Rules
+from arenas.hanabi.rules import COLOURS, HanabiRules
 
 _PAPER, _INK, _BLANK = (32, 34, 40), (235, 235, 235), (70, 72, 80)
 _SHADES = ((205, 70, 60), (215, 190, 60), (80, 165, 90), (225, 225, 225), (80, 120, 210))
@@ -17,17 +17,17 @@ _DIGITS = ("010110010010111", "110001010100111", "110001010001110", "10110111100
 
 
 @dataclass(frozen=True)
-class Shown:
+class HanabiRow:
     """A row of the game, to be drawn; `bomb` is the rule for a lost game."""
 
-    rules: Rules
+    rules: HanabiRules
     table: Tabletop
     bomb: str
     over: bool
     row: int
 
 
-def _known(shown: Shown, player: int, place: int) -> str:
+def _known(shown: HanabiRow, player: int, place: int) -> str:
     """What its holder knows of a card: the colour and the rank, a dot for each that hints leave open."""
     rules = shown.rules
     could = shown.table.could[shown.row, player, place]
@@ -37,7 +37,7 @@ def _known(shown: Shown, player: int, place: int) -> str:
     return colour + (str(ranks[0] + 1) if len(ranks) == 1 else ".")
 
 
-def text(shown: Shown) -> str:
+def text(shown: HanabiRow) -> str:
     """Fireworks, hints and lives, then a line for each hand with what its holder knows in brackets."""
     rules, table, row = shown.rules, shown.table, shown.row
     heights = " ".join(f"{rules.colour(c)}{n}" for c, n in enumerate(table.height[row].tolist()))
@@ -71,7 +71,7 @@ def text(shown: Shown) -> str:
     return "\n".join(lines)
 
 
-def draw(shown: Shown) -> np.ndarray:
+def draw(shown: HanabiRow) -> np.ndarray:
     """Fireworks on top, then the hands (a frame marks whose turn it is), hints and lives as dots: uint8 [Y, X, 3]."""
     rules, table, row = shown.rules, shown.table, shown.row
     columns = max(rules.colours, rules.hand)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from arenas.hanabi.rules import Rules
+from arenas.hanabi.rules import HanabiRules
 
 
 class LastMove(NamedTuple):
@@ -42,7 +42,7 @@ class Tabletop(NamedTuple):
     last: LastMove
 
 
-def dealt(rules: Rules, deck: Tensor, start: Tensor) -> Tabletop:
+def dealt(rules: HanabiRules, deck: Tensor, start: Tensor) -> Tabletop:
     """The table at the start: hands are dealt player by player from the front of the deck.
 
     Args:
@@ -79,7 +79,7 @@ class Moves:
         device: where they live.
     """
 
-    def __init__(self, rules: Rules, device: str = "cpu") -> None:
+    def __init__(self, rules: HanabiRules, device: str = "cpu") -> None:
         self.rules, self.places = rules, torch.arange(rules.hand, device=device)
         card = torch.arange(rules.cards + 1, device=device)
         eye = torch.eye(rules.asks, dtype=torch.bool, device=device)

@@ -22,7 +22,7 @@ COLOURS = "RYGWB"
 
 
 @dataclass(frozen=True)
-class Rules:
+class HanabiRules:
     """The numbers of a game, and what follows from them."""
 
     players: int

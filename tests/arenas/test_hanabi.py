@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from arenas.hanabi.arena import GROUP, Hanabi
-from arenas.hanabi.rules import VARIANTS, Rules
+from arenas.hanabi.rules import VARIANTS, HanabiRules
 from arenas.protocol import Action
 
 SLOW = [name if name == "mini" else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS]
@@ -185,6 +185,6 @@ def test_one_can_read_it() -> None:
 
 
 def test_the_full_game_is_the_one_that_is_published() -> None:
-    rules = Rules(*VARIANTS["full"])
+    rules = HanabiRules(*VARIANTS["full"])
     assert (rules.deck, rules.actions, Hanabi(1).spec.seats["player_0"].observation) == (50, 20, (658,))
     assert Hanabi(1, variant="mini").spec.seats["player_0"].observation == (84,)
