@@ -42,6 +42,7 @@ def test_thirty_students_in_an_hour(zoo: Zoo, tmp_path: Path, monkeypatch: pytes
     checked = zoo("verify", "class.zoo").out
     assert "Secret seeds: 1 revealed" in checked
     assert "came out as recorded" in checked
+    assert "broken: " in checked and "throws games: yara, zeno: " in checked
 
 
 def _check_lines(board: dict[str, Any]) -> None:
