@@ -61,7 +61,7 @@ class CommonKnowledge(FiniteGame):
             kind="cooperative",
             max_steps=1,
             gamma=0.99,
-            offers=frozenset({"discrete", "common", "state", "simulator", "value"}),
+            offers=frozenset({"discrete", "one-hot", "common", "state", "simulator", "value"}),
             groups={PAIR: SEATS},
             known={PAIR: 14},
             state_dim=_SITUATIONS,

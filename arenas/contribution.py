@@ -66,7 +66,7 @@ class Contribution(Drawing):
             kind="cooperative",
             max_steps=steps,
             gamma=self.settings.gamma,
-            offers=frozenset({"discrete", "state", "simulator", "value"}),
+            offers=frozenset({"discrete", "one-hot", "state", "simulator", "value"}),
             forfeit=least * steps,
             state_dim=n * SIGNALS,
         )

@@ -110,7 +110,7 @@ class TwoStep(FiniteGame):
             kind="cooperative",
             max_steps=2,
             gamma=self.settings.gamma,
-            offers=frozenset({"discrete", "state", "simulator", "value"}),
+            offers=frozenset({"discrete", "one-hot", "state", "simulator", "value"}),
             forfeit=min(safe, 0.0),
             state_dim=4,
         )

@@ -92,7 +92,7 @@ class MatrixGame(FiniteGame):
             kind=kind,
             max_steps=max_steps,
             gamma=self.settings.gamma,
-            offers=frozenset({"discrete", "state", "simulator", "value", "matrix"}),
+            offers=frozenset({"discrete", "one-hot", "state", "simulator", "value", "matrix"}),
             draw_band=2 * spread * sqrt(max_steps / (2 * _BLOCK)) if kind == "competitive" else 0.0,
             forfeit=float(pay.min()) * max_steps,
             state_dim=width,

@@ -139,12 +139,16 @@ class TabularAgent(Agent):
 
     def experience(self, joint: JointTrajectory) -> Experience:
         """Our segment as the tables read it; this counts the steps."""
-        steps, actions = joint.seats[self.seat].timesteps, joint.seats[self.seat].actions
-        rows = table_rows(steps.observation, self.replicas)
-        counted = playing(steps).double()
+        counted = playing(joint.seats[self.seat].timesteps).double()
         passed = counted.view(len(counted), self.replicas, -1).amax(-1).long().cumsum(0)  # [T, R]
         clock = (self.clock + passed).repeat_interleave(counted.shape[1] // self.replicas, dim=1)
         self.clock += passed[-1]
+        return self.lived(joint, self.seat, clock)
+
+    def lived(self, joint: JointTrajectory, seat: str, clock: Tensor) -> Experience:
+        """The segment of a seat like ours as the tables would read it, at `clock` [T, B]."""
+        steps, actions = joint.seats[seat].timesteps, joint.seats[seat].actions
+        rows, counted = table_rows(steps.observation, self.replicas), playing(steps).double()
         discount = self.config.gamma * steps.discount[1:].double()
         return Experience(rows[:-1], rows[1:], actions.value, steps.reward[1:].double(), discount, counted, clock)
 

@@ -164,9 +164,11 @@ def gather(cells: Iterable[PairReturns], n: int, weights: Floats, episodes: int)
     total, fewest = np.zeros(n), np.full(n, np.inf)
     met, seen = np.zeros((n, len(weights)), dtype=bool), np.zeros((n, episodes), dtype=np.int32)
     influence, of_episode = np.zeros((n, episodes)), np.zeros((n, episodes))
-    for i, j, at, own in cells:
+    for i, j, positions, own in cells:
         count = len(own)
-        mean = float(own.mean())
+        whole = positions[-1] - positions[0] == count - 1  # without a gap, as nearly always: a slice is much quicker
+        at = slice(positions[0], positions[-1] + 1) if whole else positions
+        mean = float(own.sum()) / count
         met[i, j] = True
         total[i] += weights[j] * mean
         seen[i, at] += 1

@@ -30,7 +30,7 @@ NO_FAULTS.flags.writeable = False
 _ROUNDING = 1e-9  # relative; sums of the same rewards in another order differ by less, real results by more
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)  # not frozen, which makes it twice as long to make tens of thousands
 class Tally:
     """Consecutive episodes of one pairing, on one side.
 

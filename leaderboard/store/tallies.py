@@ -205,7 +205,7 @@ def _read(
 ) -> None:
     """Append the tallies that fit to `made`, and to `wrong` those whose content is not what it was."""
     names = (*_FIGURES, "content", *(("own", "faulty") if whole else ()))
-    query = select(*(_TABLE.c[name] for name in names)).where(condition).order_by(_TABLE.c.row)
+    query = select(*(_TABLE.c[name] for name in names)).where(condition)  # in no order: a field has its own
     known = len(_FIGURES)
     for values in itertools.chain.from_iterable(connection.execute(query).partitions(_AT_ONCE)):
         figures, content, arrays = values[:known], values[known], values[known + 1 :]

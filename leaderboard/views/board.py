@@ -6,11 +6,12 @@ scale; where entrants compete on one side, they are ranked by a rating of all th
 unranked. See `docs/judging.md`.
 """
 
+import gc
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -186,18 +187,19 @@ def board(
         return Board.from_json(text)
 
     needed = panel.entrants if panel else None if mode == "learn" else ()
-    tallies, not_rated = chosen.tallies(store, arena_id, mode, needed, rebuild=rebuild)
-    made = make_board(
-        arena,
-        tallies,
-        panel,
-        mode=mode,
-        seed=PUBLIC_SEED if seed == RATED else seed,
-        labels=labels,
-        matches=matches,
-        measurements=measured,
-        set_apart=set_apart,
-    )
+    with _uncollected():
+        tallies, not_rated = chosen.tallies(store, arena_id, mode, needed, rebuild=rebuild)
+        made = make_board(
+            arena,
+            tallies,
+            panel,
+            mode=mode,
+            seed=PUBLIC_SEED if seed == RATED else seed,
+            labels=labels,
+            matches=matches,
+            measurements=measured,
+            set_apart=set_apart,
+        )
     played = {tally.seed for tally in tallies}
     secret = tuple(id for id, n in zip(chosen.secret_seeds, chosen.numbers, strict=True) if n in played)
     text = replace(made, secret_seeds=secret, not_rated=not_rated).to_json()
@@ -205,6 +207,18 @@ def board(
     with suppress(StoreError):
         store.cache_view(*key, inputs, text)
     return Board.from_json(text)  # as the cache gives it: reports are the same bytes either way
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without garbage collection, which would look again and again at tens of thousands of tallies that all stay."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
 
 
 def make_board(

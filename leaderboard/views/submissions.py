@@ -105,10 +105,14 @@ class Apart:
     def counted(self, tallies: Sequence[Tally], members: Collection[str]) -> list[Tally]:
         """The tallies that count."""
         gone = self.reasons.keys() - set(members)
+        if not gone:
+            return list(tallies)
         return [tally for tally in tallies if tally.first not in gone and tally.second not in gone]
 
     def listed(self, tallies: Sequence[Tally], arena: ArenaRecord) -> tuple[dict[str, Any], ...]:
         """A line for each of them, as a board lists them."""
+        if not self.reasons:
+            return ()
         side = next(iter(sides_of(arena)))
         games = dict.fromkeys(self.reasons, 0)
         for tally in tallies:

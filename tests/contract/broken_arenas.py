@@ -30,6 +30,17 @@ class PromisesVectors(IteratedPrisonersDilemma):
         self.spec = replace(self.spec, offers=self.spec.offers | {"continuous"})
 
 
+class SeesTwoStates(IteratedPrisonersDilemma):
+    """Says that it shows the number of a state, and shows two."""
+
+    LAW = "1"
+
+    def _views(self, position: Tensor) -> Tensor:
+        views = super()._views(position).clone()
+        views[..., 0] = 1
+        return views
+
+
 class ForbidsTheDead(IteratedPrisonersDilemma):
     """Forbids actions where none counts."""
 

@@ -1,5 +1,6 @@
 """The board is a pure view: the right headline, the same bytes, and a cache that nobody can notice."""
 
+import gc
 import hashlib
 import random
 from dataclasses import replace
@@ -102,6 +103,23 @@ def test_a_cache_that_cannot_be_written_hides_no_board(store, monkeypatch):
 
     monkeypatch.setattr(Store, "cache_view", full)
     assert len(board(store, "coin-v1").rows) == 4
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_garbage_is_collected_afterwards_as_before(store, monkeypatch, collecting):
+    def broken(*_, **__):
+        assert not gc.isenabled()
+        raise StoreError("broken")
+
+    monkeypatch.setattr(board_module, "make_board", broken)
+    before = gc.isenabled()
+    try:
+        gc.enable() if collecting else gc.disable()
+        with pytest.raises(StoreError, match="broken"):
+            board(store, "coin-v1", rebuild=True)
+        assert gc.isenabled() == collecting
+    finally:
+        gc.enable() if before else gc.disable()
 
 
 def test_modes_and_rules_versions_are_never_mixed(store, make):

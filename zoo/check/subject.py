@@ -183,14 +183,12 @@ class Specimen:
     ) -> Iterator[Lesson]:
         """Rounds, each followed by a lesson for every agent at the table from the same segment.
 
-        An agent sees what `sight` allows, and no state that it did not ask for. Its peers are frozen policies of the
+        An agent sees what `sight` allows, as at a table where it trains. Its peers are frozen policies of the
         other seats, theirs or a stranger's. Agents learn in the order of the seats, or backwards where `order` is -1.
         """
         agents = {id(agent): agent for agent in table.values() if isinstance(agent, Agent)}.values()
         for update in range(first, first + rounds):
             joint = self.round(table, derive(seed, update))
-            if "state" not in self.needs:
-                joint = joint._replace(state=None)
             lessons = []
             for agent in agents:
                 others = [seat for seat in table if sight == "policies" and seat not in agent.seats]

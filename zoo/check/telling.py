@@ -130,6 +130,8 @@ def wrong_step(step: TimeStep, seat: SeatSpec, spec: ArenaSpec) -> Iterator[str]
     seen = step.observation
     if not (seen.isfinite().all() and (seen >= low).all() and (seen <= high).all()):
         yield f"an observation is not finite or outside its bounds [{low}, {high}]"
+    if "one-hot" in spec.offers and ((seen > 0).sum(-1) != 1).any() | (seen.sum(-1) != 1).any():
+        yield "an observation is not one 1 among zeros, though 'one-hot' is in offers"
     if not step.reward.isfinite().all() or not ((step.discount >= 0) & (step.discount <= 1)).all():
         yield "a reward is not finite, or a discount outside [0, 1]"
     if step.reward[step.first].count_nonzero() or (step.discount[step.first] != 1).any():

@@ -90,6 +90,26 @@ def run_replicas(
     Raises:
         UserError: an entrant cannot play or learn here.
     """
+    table = seated(choice, texts, replicas, seed=seed, copies=copies, length=length, sight=sight)
+    paid: list[dict[str, NDArray[np.float64]]] = []
+    for of_round in itertools.islice(payoffs(table, replicas), rounds):
+        paid.append(of_round)
+        watch(len(paid))
+    values = {seat: np.array([of_round[seat] for of_round in paid]) for seat in table.players}
+    return Runs(values, is_exact(table), table.players, table.arena)
+
+
+def seated(
+    choice: ArenaChoice,
+    texts: Mapping[str, str],
+    replicas: int,
+    *,
+    seed: int = 0,
+    copies: int = 1,
+    length: int | None = 1,
+    sight: Sight = "policies",
+) -> Table:
+    """The table at which `run_replicas` lets entrants learn; its arguments, and what it raises."""
     venue = Venue(choice)
     arena, identity = venue.make(replicas * copies), venue.identity
     players: dict[str, Agent] = {}
@@ -99,13 +119,7 @@ def run_replicas(
         if _learns(entrant):
             learning.append(seat)
         players |= entrant.agents(arena.spec, (seat,), derive(seed, "fresh"), replicas=replicas)
-    table = Table(arena, identity, players, learning, sight=sight, length=length, seed=seed, runs=replicas)
-    paid: list[dict[str, NDArray[np.float64]]] = []
-    for of_round in itertools.islice(payoffs(table, replicas), rounds):
-        paid.append(of_round)
-        watch(len(paid))
-    values = {seat: np.array([of_round[seat] for of_round in paid]) for seat in players}
-    return Runs(values, is_exact(table), players, arena)
+    return Table(arena, identity, players, learning, sight=sight, length=length, seed=seed, runs=replicas)
 
 
 def is_exact(table: Table) -> bool:

@@ -61,10 +61,20 @@ def bounds(probabilities: Tensor) -> Tensor:
 
 def draw(bounds: Tensor, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
     """Actions from the rows of a table that `bounds` made, and the memory from `begin` one step on."""
+    return draw_within(bounds.index_select(0, rows_now(timestep, memory)), memory)
+
+
+def rows_now(timestep: TimeStep, memory: Memory) -> Tensor:
+    """Rows long [B] of a table [R * S, ...] in which the copies are now."""
+    row: Tensor = timestep.observation.argmax(-1) + memory["row"]
+    return row
+
+
+def draw_within(bound: Tensor, memory: Memory) -> tuple[Action, Memory]:
+    """As `draw`, where the copies' own bounds [B, A - 1] are known."""
     step, draws = memory["step"], memory["draws"]
     if step % _AHEAD == 0:
         draws = _draws(memory["luck"], step)
-    bound = bounds.index_select(0, timestep.observation.argmax(-1) + memory["row"])
     value = (bound <= draws.narrow(1, step % _AHEAD, 1)).sum(-1)
     return Action(value), {**memory, "draws": draws, "step": step + 1}
 

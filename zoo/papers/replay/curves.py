@@ -1,6 +1,7 @@
 """Figure 5.1 of the thesis: what independent DQN earns in a battle by how it replays, ten columns in four panels.
 
-Without exploration it is tested after every tenth of the training, and at the end in more episodes.
+Without exploration it is tested after every tenth of the training, and at the end in more episodes. What counts is the
+mean over the last three tests, as one policy may be much better or worse than the one of a moment before.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from zoo.papers.figure import (
 from zoo.papers.replay.training import EPISODES, NAMES, Run
 
 POINTS, TEST, FINAL = 10, 64, 256  # tests while it trains, battles in each, and in the last
+LAST = 3  # tests that count
 QUICK = 10  # a tenth of the episodes
 #: Units of a team and whether the network is recurrent -> the mean return at the end, in the order of `NAMES`.
 PUBLISHED = {
@@ -49,6 +51,11 @@ def column(tell: Tell, units: int, recurrent: bool, replay: str, episodes: int, 
     return {name: [test[name] for test in tests] for name in ("return", "won")}
 
 
+def settled(runs: list[Json], name: str) -> np.ndarray:
+    """Mean over the last tests of each run, [runs]."""
+    return np.array([np.mean(run[name][-LAST:]) for run in runs])
+
+
 def panel_of(units: int, recurrent: bool) -> str:
     """The name of a panel."""
     return f"{units}v{units} {'recurrent' if recurrent else 'feed-forward'}"
@@ -59,6 +66,7 @@ class ReplayCurves(Figure):
 
     name = "replay-curves"
     unit = "rounds"
+    revision = 2
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """A part for each run."""
@@ -75,22 +83,22 @@ class ReplayCurves(Figure):
         ]
 
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
-        """The last return of every column, and whether replay and fingerprint each help."""
+        """The return of every column at the end, and whether replay and fingerprint each help."""
         runs: dict[tuple[int, bool], dict[str, list[Json]]] = {}
         for part, result in done:
             panel = part.settings["units"], part.settings["recurrent"]
             runs.setdefault(panel, {}).setdefault(part.settings["replay"], []).append(result)
         rows: list[FigureRow] = []
         for panel, by_replay in runs.items():
-            last = {replay: np.array([run["return"][-1] for run in of]) for replay, of in by_replay.items()}
+            last = {replay: settled(of, "return") for replay, of in by_replay.items()}
             for (replay, values), published in zip(last.items(), PUBLISHED[panel], strict=True):
-                won = np.mean([run["won"][-1] for run in by_replay[replay]])
+                won = settled(by_replay[replay], "won").mean()
                 peak = np.mean([run["return"] for run in by_replay[replay]], axis=0).max()
                 theirs = Published(published, basis="figure 5.1", rounding=0.4)
                 note = f"peak, share won {peak:.1f}, {won:.2f}"
                 rows.append(over_runs(NAMES[replay], values, theirs, panel_of(*panel), "higher", note))
         for panel, by_replay in runs.items():
-            last = {replay: np.array([run["return"][-1] for run in of]) for replay, of in by_replay.items()}
+            last = {replay: settled(of, "return") for replay, of in by_replay.items()}
             for less, more in itertools.pairwise(ORDER):
                 label = f"{NAMES[more]} less {NAMES[less]}"
                 group = f"{panel_of(*panel)}, by seed"
@@ -98,7 +106,7 @@ class ReplayCurves(Figure):
         settings = {
             "arena": "skirmish 3m and 5m, reward=thesis, scaled so that the best return is 20",
             "episodes": done[0][0].settings["episodes"],
-            "tested in": f"{FINAL} battles without exploration",
+            "tested in": f"{TEST} battles without exploration, {FINAL} at the end; the mean over the last {LAST} tests",
         }
         data = {
             panel_of(*panel): {NAMES[r]: [run["return"] for run in of] for r, of in x.items()}

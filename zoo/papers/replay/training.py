@@ -47,7 +47,16 @@ class Run:
         length = arena.spec.max_steps
         self.rounds = steps // (COPIES * length)
         batch = 30 // units * STEPS
-        texts = ["share=true", "hidden=128", "lr=0.0005", "tau=0.01", "warmup=1000", "epsilon=1", "epsilon_last=0.02"]
+        texts = [
+            "share=true",
+            "double=true",
+            "hidden=128",
+            "lr=0.0005",
+            "tau=0.01",
+            "warmup=1000",
+            "epsilon=1",
+            "epsilon_last=0.02",
+        ]
         texts += [f"replay={replay}", f"recurrent={'true' if recurrent else 'false'}", f"sequence={length}"]
         texts += [f"rate={1 / STEPS}", f"batch={batch}", f"capacity={steps + batch}"]
         texts += [f"epsilon_steps={steps * 3 // 5}", f"iterations={self.rounds}"]

@@ -1,0 +1,1 @@
+"""Tan 1993, Multi-Agent Reinforcement Learning: Independent vs. Cooperative Agents."""
