@@ -162,8 +162,11 @@ class Bad(Agent):
         """The number long [...] of the hand that a seat sees, from its observations [..., *O]."""
         name = list(self.spec.seats)[seat]
         flat = observation.flatten(-len(self.spec.seats[name].observation))
-        at, v, m = self.hands.at[name], self.hands.values, self.known.width
-        return self.known.number(flat[..., at : at + m * v].reshape(*flat.shape[:-1], m, v))
+        at, v, m = self.hands.at[name], self.hands.values - self.hands.empty, self.known.width
+        cards = flat[..., at : at + m * v].reshape(*flat.shape[:-1], m, v)
+        if self.hands.empty:  # a place without a card is shown as zeros
+            cards = torch.cat((cards, 1 - cards.sum(-1, keepdim=True)), dim=-1)
+        return self.known.number(cards)
 
     def _seen(self, timestep: TimeStep, memory: Memory) -> View:
         """`view`, which team mates share: a cache of the last one, and nothing else."""

@@ -36,8 +36,9 @@ class Hands:
     """Where hidden cards lie and who sees which.
 
     `sees` are the slots that each seat sees, as many for every seat, and `at` says where in its flat observation they
-    begin, one-hot slot after slot. An action in `asks` may only be taken by who sees a card of one of these values.
-    `own` says that cards of different slots say nothing about each other; otherwise they are dealt from one deck.
+    begin, one-hot slot after slot (zeros where there is no card). An action in `asks` may only be taken by who sees a
+    card of one of these values. `own` says that cards of different slots say nothing about each other; otherwise they
+    are dealt from one deck.
     """
 
     group: str

@@ -13,6 +13,7 @@ from agents.parts.beliefs import Deals, Enumeration, by_hints, consistent
 from agents.protocol import Seating
 from agents.randomness import derive_rows
 from agents.rollout import rollout
+from arenas.hanabi.arena import Hanabi
 from arenas.hands import Hands, Public
 from arenas.protocol import Action
 from arenas.two_card import PAIR, SEATS, TwoCard
@@ -212,3 +213,26 @@ def test_learning_raises_what_is_paid(belief: str) -> None:
     assert sum(returns[:5]) / 5 < 5
     assert sum(returns[-5:]) / 5 > 7.9
     assert PAIR in arena.spec.groups
+
+
+def test_in_hanabi_a_seat_reads_the_others_cards_and_plans_what_is_legal() -> None:
+    """Also with cards missing at the end of a game, and for hands that the seat does not hold."""
+    arena = Hanabi(64, variant="mini")
+    seats = tuple(arena.spec.seats)
+    agent = Bad.make(arena.spec, seats, BadConfig(hidden=8, first=3.0))
+    steps, _ = arena.reset(torch.arange(64), autoreset=False)
+    luck = derive_rows(3, 64)
+    memories = {seat: agent.begin(Seating(seat, luck, luck, training=True)) for seat in seats}
+    missing = False
+    while not bool(steps[seats[0]].last.all()):
+        actions = {}
+        for number, seat in enumerate(seats):
+            cards = arena._table.hand[:, 1 - number]
+            missing |= bool((cards == 4).any())
+            assert torch.equal(agent.hand(steps[seat].observation, number), 5 * cards[:, 0] + cards[:, 1])
+            actions[seat], memories[seat] = agent.act(steps[seat], memories[seat])
+            mask = steps[seat].action_mask
+            assert mask is not None
+            assert bool(mask.gather(1, actions[seat].value.unsqueeze(1)).all())
+        steps, _ = arena.step(actions)
+    assert missing

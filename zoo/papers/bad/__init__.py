@@ -1,0 +1,1 @@
+"""Foerster et al. 2019, the Bayesian action decoder: its two-card game."""
