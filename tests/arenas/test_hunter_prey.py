@@ -68,7 +68,7 @@ def test_who_catches_is_paid_and_the_trial_ends() -> None:
 
 
 def test_a_joint_task_needs_two_beside_the_same_prey() -> None:
-    rows = [[(4, 4), (6, 4), (5, 4)], [(4, 4), (9, 9), (4, 5)], [(3, 4), (6, 5), (5, 5)]]
+    rows = [[(4, 4), (6, 5), (5, 4)], [(4, 4), (9, 9), (4, 5)], [(3, 4), (6, 5), (5, 5)]]  # the first one diagonally
     arena = begun(rows, joint=True)
     caught = arena._caught(torch.tensor(rows))
     assert caught.tolist() == [[True, True], [False, False], [False, False]]

@@ -261,8 +261,8 @@ def _imports_as_agent(text: str) -> bool:
 def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str, ...] = ()) -> ArenaEntry:
     """The arena that `text` names, with `field=value` texts applied.
 
-    `text` is a registered name, `module:attribute`, `path.py:attribute`, `pettingzoo:NAME` or `mpe2:NAME` for any
-    PettingZoo environment, or `lbforaging:NAME`. An attribute that is no `Arena` is taken for a function that makes such
+    `text` is a registered name, `module:attribute`, `path.py:attribute`, `lbforaging:NAME`, or `pettingzoo:NAME` or
+    `mpe2:NAME` for any PettingZoo environment. An attribute that is no `Arena` is taken for a function that makes such
     an environment; then arguments of the environment's own may be given as fields too.
 
     Raises:
