@@ -47,6 +47,7 @@ CROWDED = {
     "penalty": "phc",
     "skirmish": "advantage-alignment",
     "spread": "maddpg-ensemble",
+    "switch": "qmix",
     "tag": "iql",
     "tandem": "mappo",
     "two-step": "naive",
