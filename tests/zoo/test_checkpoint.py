@@ -155,5 +155,5 @@ def test_teams_of_the_house_play_under_other_settings(settings: tuple[str, ...],
         who = venue.entrant(text)
         assert who.checkpoint is not None and who.checkpoint.card.arena == kept
         who.agents(venue.spec, tuple(venue.spec.seats), 0)  # the weights fit
-    with pytest.raises(UserError, match="no house checkpoint for skirmish-v1.scenario=5w,sight=3"):
+    with pytest.raises(UserError, match=r"no house checkpoint for skirmish-v1\(scenario=5w,sight=3"):
         Venue(ArenaChoice("skirmish", ("scenario=5w", "sight=3"))).entrant("coma")
