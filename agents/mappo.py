@@ -54,8 +54,4 @@ class Mappo(Ippo):
         if not self.spec.state_dim:
             kept = practice.own[..., self.own_width - self.remembered :]
             return torch.cat((self.mates.views(practice.joint), kept), dim=-1)
-        steps, _, copies, _ = practice.own.shape
-        state = practice.state
-        if state is None:  # it is offered, and kept from us
-            state = torch.zeros(steps, copies, self.spec.state_dim, device=self.device)
-        return torch.cat((state.unsqueeze(1).expand(-1, len(self.seats), -1, -1), practice.own), dim=-1)
+        return torch.cat((practice.state_for(len(self.seats)), practice.own), dim=-1)

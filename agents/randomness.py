@@ -6,6 +6,7 @@ Nothing else in the zoo draws random numbers, so equal seeds give equal games an
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ from arenas.luck import below, bits, deal, dealt_bits, fraction, uniform
 
 __all__ = [
     "Draws",
+    "Normals",
     "below",
     "bits",
     "categorical",
@@ -75,8 +77,25 @@ class Draws:
             ahead = max(1, min(64, 65536 // max(1, len(luck)))) if luck is self._luck else 1
             steps = torch.arange(step, step + ahead, device=luck.device).unsqueeze(1)
             self._luck, self._start, offset = luck, step, 0
-            self._block = fraction(dealt_bits(luck, steps)).unbind()
+            self._block = self._ahead(luck, steps).unbind()
         return self._block[offset]
+
+    def _ahead(self, luck: Tensor, steps: Tensor) -> Tensor:
+        """The draws of `steps` long [S, 1], [S, B]."""
+        return fraction(dealt_bits(luck, steps))
+
+
+class Normals(Draws):
+    """Standard normal numbers [B, width], a function of (luck, step) row by row (Box and Muller 1958)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self._width = width
+
+    def _ahead(self, luck: Tensor, steps: Tensor) -> Tensor:
+        counter = steps.unsqueeze(-1) * 2 * self._width + torch.arange(2 * self._width, device=luck.device)
+        radius, angle = fraction(bits(luck.unsqueeze(1), counter)).chunk(2, dim=-1)
+        return (-2 * (1 - radius).log()).sqrt() * (2 * math.pi * angle).cos()
 
 
 def categorical(probabilities: Tensor, draw: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from agents.iql import Iql, IqlConfig, Rows, td_target
+from agents.parts.team import numbered
 from agents.protocol import Parameters
 from arenas.protocol import ArenaSpec
 
@@ -60,10 +61,7 @@ def teams_of(spec: ArenaSpec, seats: tuple[str, ...]) -> list[list[int]]:
             f"the members of a team may be paid differently in {spec.name} ({spec.kind}), so that it has no value to"
             " share: choose a cooperative arena, or iql"
         )
-    by_team: dict[str, list[int]] = {}
-    for number, seat in enumerate(seats):
-        by_team.setdefault(spec.seats[seat].team, []).append(number)
-    return list(by_team.values())
+    return list(numbered(spec, seats).values())
 
 
 class Vdn(Iql):

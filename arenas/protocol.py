@@ -16,35 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Kind = Literal["cooperative", "competitive", "mixed"]
+from arenas.hands import Hands
+from arenas.words import WORDS as WORDS
 
-#: Every word that an arena may offer and an agent may need, with its meaning. Arenas of one family add the family's
-#: name, so that scripted agents can ask for exactly the game that they know.
-WORDS: Mapping[str, str] = {
-    "discrete": "every seat chooses one of A actions",
-    "continuous": "every seat chooses a vector of D numbers in [-1, 1]",
-    "channel": "seats may send messages",
-    "common": "groups of seats share common knowledge",
-    "state": "the global state is shown to learners",
-    "simulator": "a twin of the game may be rolled out in imagination",
-    "value": "the exact, differentiable value of memoryless policies is known",
-    "joint": "learners see what the other seats saw and did (--sight actions or policies)",
-    "team-reward": "the seats of one team are paid alike, though the arena is not cooperative",
-    "policies": "learners see the other seats' policies (--sight policies)",
-    "matrix": "an iterated two-player matrix game whose observation is the last joint action",
-    "one-hot": "a seat sees the number of its state, as a vector with a single 1",
-    "skirmish": "a battle of two teams of units; observations and actions are laid out as SMAC's",
-    "coin": "a coin game: channels (own agent, other agent, own coin, other coin) on a torus",
-    "particle": "a particle world: observations and actions are those of mpe2's scenario of that name",
-    "spread": "the particle world of cooperative navigation",
-    "tag": "the particle world of predator and prey",
-    "adversary": "the particle world of physical deception",
-    "push": "the particle world of keep-away",
-    "speaker-listener": "the particle world of cooperative communication",
-    "reference": "the particle world where each of two names the other's goal",
-    "crypto": "the particle world of covert communication",
-    "world-comm": "the particle world of predators with a leader, prey, food and forests",
-}
+Kind = Literal["cooperative", "competitive", "mixed"]
 
 #: What `Arena.faults` says of a seat, in the codes of the statuses that records keep.
 DONE, INVALID = 0, 2
@@ -61,7 +36,7 @@ class SeatSpec:
     `actions` is the number of discrete actions, 0 where the action is a vector of `action_dim` numbers in [-1, 1].
     Seats of one `team` share luck (and reward where the arena is cooperative). Seats of one `side` may be exchanged
     by rotation: a policy for one of them can sit in any other. `bounds` are the least and the greatest number that an
-    observation may hold.
+    observation may hold. `message_dim` is M, the number of bits that the seat may send at each step.
     """
 
     observation: tuple[int, ...]
@@ -81,7 +56,8 @@ class ArenaSpec:
     `draw_band` are a draw, and a seat that spoils its episode is given `forfeit`. `episodes` is the number of episodes
     per seating that a match plays by default, and `block` the number in one block (one batch). `payoffs` [A1][A2][2] is
     what both seats are paid in a game that is a matrix, so that a strategy made for other payoffs can refuse. `groups`
-    are seats that know things in common, and `known` in how many numbers K each group is told what.
+    are seats that know things in common, and `known` in how many numbers K each group is told what. `hands` says where
+    hidden cards lie, where there are any.
     """
 
     name: str
@@ -98,6 +74,7 @@ class ArenaSpec:
     episodes: int = 1000
     block: int = 250
     payoffs: tuple[tuple[tuple[float, ...], ...], ...] = ()
+    hands: Hands | None = None
 
     def sides(self) -> dict[str, tuple[str, ...]]:
         """Side -> its seats, both in the order of `seats`."""
@@ -175,6 +152,9 @@ class TimeStep(NamedTuple):
     `common` holds what each group that the seat is in knows in common, the same for every member: first 1 where it
     knows anything in common and 0 where not; then for each member in turn which of its actions all of them know that
     it may take, A numbers of 1 or 0; then what the arena has to tell.
+
+    Where the arena offers "channel", `messages` holds N places of M numbers each, and `audible` those places in which
+    there is something to hear: a sender's, or the seat's own where the game hides who sent it. See `arenas.channel`.
     """
 
     observation: Tensor  # float32 [B, *O]

@@ -92,8 +92,13 @@ class Practice(NamedTuple):
     luck: torch.Generator
 
     def state_for(self, readers: int) -> Tensor:
-        """The global state for each of some readers, [T + 1, K, B, S]."""
-        assert self.state is not None
+        """The global state for each of some readers, [T + 1, K, B, S].
+
+        Raises:
+            ValueError: the arena has one, and it was not shown.
+        """
+        if self.state is None:
+            raise ValueError("a critic reads the arena's global state, and the round that is learned from shows none")
         return self.state.unsqueeze(1).expand(-1, readers, -1, -1)
 
 

@@ -18,7 +18,7 @@ from agents.parts.gradients import leaves
 from agents.parts.logits import taken
 from agents.parts.returns import advantages
 from agents.parts.segments import Segment, across
-from agents.parts.team import Team, Trained
+from agents.parts.team import Team, Trained, numbered
 from agents.protocol import JointTrajectory, Parameters
 from arenas.protocol import ArenaSpec, TimeStep
 
@@ -176,9 +176,10 @@ class Mates:
     """
 
     def __init__(self, spec: ArenaSpec, seats: Sequence[str], device: str = "cpu") -> None:
-        names = list(dict.fromkeys(spec.seats[seat].team for seat in seats))
+        names = list(numbered(spec, seats))
         self.everybody = [seat for seat, seen in spec.seats.items() if seen.team in names]
-        self.teams = [[n for n, s in enumerate(self.everybody) if spec.seats[s].team == name] for name in names]
+        members = numbered(spec, self.everybody)
+        self.teams = [members[name] for name in names]
         self.team_of = torch.tensor([names.index(spec.seats[seat].team) for seat in seats], device=device)
         self.own = [self.everybody.index(seat) for seat in seats]
         self.wide = max(spec.seats[seat].actions for seat in self.everybody)

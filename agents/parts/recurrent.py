@@ -47,8 +47,8 @@ def step(parameters: Parameters, observation: Tensor, hidden: Tensor, first: Ten
     """
     x = linear(observation, parameters["w0"], parameters["b0"]).relu()
     seen = linear(x, parameters["gi"], parameters["gib"])
-    following = _following(parameters, seen, hidden * (~first).unsqueeze(-1))
-    return linear(following, parameters["w1"], parameters["b1"]), following
+    after = following(parameters, seen, hidden * (~first).unsqueeze(-1))
+    return linear(after, parameters["w1"], parameters["b1"]), after
 
 
 def unrolled(parameters: Parameters, x: Tensor, hidden: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,14 +67,14 @@ def unrolled(parameters: Parameters, x: Tensor, hidden: Tensor, first: Tensor) -
     after = []
     told = linear(entered.relu().flatten(1, 2), parameters["gi"], parameters["gib"])  # [T, N B, 3 H]
     for seen, on in zip(told, kept, strict=True):
-        now = _following(parameters, seen, now * on)
+        now = following(parameters, seen, now * on)
         after.append(now)
     hiddens = torch.stack(after)
     out = linear(hiddens, parameters["w1"], parameters["b1"])
     return out.view(steps, seats, copies, -1), hiddens.view(steps, seats, copies, -1)
 
 
-def _following(parameters: Parameters, seen: Tensor, hidden: Tensor) -> Tensor:
+def following(parameters: Parameters, seen: Tensor, hidden: Tensor) -> Tensor:
     """The next state h' [..., N B, H], given what the gates are told by the input [..., N B, 3 H], and h before."""
     width = 2 * hidden.shape[-1]
     kept = linear(hidden, parameters["gh"], parameters["ghb"])

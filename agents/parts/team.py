@@ -25,6 +25,15 @@ from agents.parts.networks import mlp_parameters
 from agents.parts.optimizers import Adam
 from agents.parts.recurrent import GRU, gru_parameters
 from agents.protocol import Parameters
+from arenas.protocol import ArenaSpec
+
+
+def numbered(spec: ArenaSpec, seats: Sequence[str]) -> dict[str, list[int]]:
+    """Team -> the numbers of its seats among some, in the order of these."""
+    teams: dict[str, list[int]] = {}
+    for number, seat in enumerate(seats):
+        teams.setdefault(spec.seats[seat].team, []).append(number)
+    return teams
 
 
 class Team:

@@ -281,6 +281,7 @@ class Skirmish(Arena):
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to `snapshot`."""
         super().restore(snapshot)
+        self._units = Units(*self._units)  # from a file it comes as a plain tuple
         self._sight, self._blows = Sight(self._units), None
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:

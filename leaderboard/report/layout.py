@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -51,6 +52,19 @@ def telling_width(texts: Iterable[str], least: int) -> int:
     while len({shortened(text, width) for text in unique}) < len(unique):
         width += 1
     return width
+
+
+def together(names: Sequence[str], keys: Sequence[Hashable]) -> list[tuple[str, list[int]]]:
+    """Names with equal keys as one, "red_* (5)", in the order of the first of each; with them which those are."""
+    members: dict[Hashable, list[int]] = {}
+    for number, key in enumerate(keys):
+        members.setdefault(key, []).append(number)
+    found: list[tuple[str, list[int]]] = []
+    for numbers in members.values():
+        letters = takewhile(lambda column: len(set(column)) == 1, zip(*(names[n] for n in numbers), strict=False))
+        stem = "".join(column[0] for column in letters)
+        found.append((names[numbers[0]] if len(numbers) == 1 else f"{stem}* ({len(numbers)})", numbers))
+    return found
 
 
 def aligned(texts: Sequence[str]) -> list[str]:

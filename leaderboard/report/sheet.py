@@ -179,9 +179,11 @@ def figures(header: str, values: Sequence[Estimate | None], digits: int = 4, *, 
 
 
 def spreads(header: str, values: Sequence[Estimate | None], digits: int = 3, *, style: str = "") -> Column:
-    """A column of means with half their intervals, "0.312 ±0.003"."""
+    """A column of means with half their intervals, "0.312 ±0.003"; a share with both ends, as its has no one half."""
     cells = []
     for x in values:
         half = "" if x is None or x.high is None else f" ±{number(x.high - x.mean, digits)}"
+        if x is not None and x.method == "Wilson":
+            half = f" [{number(x.low, digits)}, {number(x.high, digits)}]"
         cells.append(MISSING if x is None or x.n == 0 else f"{number(x.mean, digits)}{half}")
     return Column(header, cells, style=style)

@@ -165,7 +165,33 @@ def merged(parts: Iterable[Part]) -> Part:
 def pooled(parts: Iterable[Part]) -> Estimate:
     """Mean of all numbers of disjoint samples, of which (mean, standard error, n) are kept, with Student's interval."""
     mean, error, n = merged(parts)
+    return _of_part(mean, error, n)
+
+
+def measured(parts: Iterable[Part]) -> Estimate:
+    """`pooled`; where all of the numbers are 0 or 1 it is a share of trials and has Wilson's interval.
+
+    The squares of such numbers add up to what they add up to themselves, which the standard error shows.
+    """
+    mean, error, n = merged(parts)
+    ones = round(mean * n) if n else 0
+    if n and abs(mean * n - ones) < 1e-6 and abs(error**2 * (n - 1) - mean * (1 - mean)) < 1e-9:
+        return wilson(ones, n)
+    return _of_part(mean, error, n)
+
+
+def _of_part(mean: float, error: float, n: int) -> Estimate:
     return within(mean, quantile(n - 1) * error if n > 1 else None, n, "t")
+
+
+def mean_of(estimates: Sequence[Estimate]) -> Estimate:
+    """Mean of estimates with an interval that holds however they go together: the mean of their ends."""
+    low, high = (
+        None if any(end is None for end in ends) else sum(end for end in ends if end is not None) / len(ends)
+        for ends in ([x.low for x in estimates], [x.high for x in estimates])
+    )
+    mean = sum(x.mean for x in estimates) / len(estimates)
+    return Estimate(mean, low, high, min(x.n for x in estimates), estimates[0].method)
 
 
 def wilson(successes: float, n: int) -> Estimate:

@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import json
 import weakref
 
 import pytest
@@ -20,6 +21,7 @@ from leaderboard.statistics.tally import is_head_to_head
 from tests.arenas.arena_play import dealt
 from zoo.play.blocks import arena_record
 from zoo.play.episodes import last_moment
+from zoo.play.packing import pack, unpack
 from zoo.play.seating import rotations
 
 
@@ -436,3 +438,15 @@ def test_segments_do_not_hold_on_to_those_before() -> None:
     assert opening() is None
     for seat, step in steps.items():
         assert set(step.common) == {group for group, members in arena.spec.groups.items() if seat in members}
+
+
+def test_a_battle_that_was_stored_goes_on_the_same() -> None:
+    arena = begun(8, scenario="2s3z")
+    steps, _ = arena.step({seat: Action(torch.full((8,), STOP)) for seat in arena.spec.seats})
+    tensors, tree = pack(arena.snapshot())
+    other = Skirmish(8, scenario="2s3z")
+    other.restore(unpack(json.loads(json.dumps(tree)), tensors))
+    for _ in range(20):
+        (steps, state), (others, its) = arena.step(charge(steps)), other.step(charge(steps))
+        assert torch.equal(state, its)
+        assert all(torch.equal(steps[seat].reward, others[seat].reward) for seat in steps)

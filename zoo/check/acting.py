@@ -86,8 +86,9 @@ def illegal(action: Any, step: TimeStep, seat: SeatSpec, extras: Any) -> Iterato
             yield "a forbidden action was taken: give it probability 0 where timestep.action_mask is False"
     elif not ((action.value >= -1) & (action.value <= 1)).all():
         yield "a number is outside [-1, 1] or not finite: squash or clamp the value, the arena scales it"
-    if seat.message_dim and (action.message is None or action.message.shape != (copies, seat.message_dim)):
-        yield f"it should send a message float32 [{copies}, {seat.message_dim}]"
+    said = action.message  # who never speaks sends none
+    if seat.message_dim and said is not None and said.shape != (copies, seat.message_dim):
+        yield f"its message should be float32 [{copies}, {seat.message_dim}], or none"
     if action.extras.keys() != extras:
         yield f"extras {sorted(action.extras)} differ from the first moment's {sorted(extras)}: always send the same"
     for name, note in action.extras.items():

@@ -207,22 +207,29 @@ def _report(console: Console, plans: Sequence[Plan], outcomes: Sequence[Outcome]
 
 def _summary(outcomes: Sequence[Outcome]) -> Sheet:
     """Means over the last tenth of each run, a line per seed and seat."""
-    from leaderboard.report.layout import number
+    from leaderboard.report.layout import number, together
     from leaderboard.report.sheet import Column, Sheet, labels
     from zoo.training.curve import RETURN
 
     names = dict.fromkeys(name for outcome in outcomes for name in outcome.figures if not name.startswith("learn/"))
     metrics = dict.fromkeys(name.rpartition("/")[2] for name in names if not name.endswith(f"/{RETURN}"))
-    lines = [(outcome, seat) for outcome in outcomes for seat in outcome.seats]
     figures = {"return/step": RETURN} | {metric.replace("_", " "): metric for metric in metrics}
+    lines: list[tuple[Outcome, str, list[str]]] = []
+    for outcome in outcomes:
+        # the seats of a team that is paid alike, and no others, share a line
+        keys = [outcome.figures.get(f"{seat}/{RETURN}", seat) for seat in outcome.seats]
+        lines += [(outcome, label, [outcome.seats[n] for n in mine]) for label, mine in together(outcome.seats, keys)]
+
+    def mean(outcome: Outcome, seats: list[str], name: str) -> str:
+        values = [outcome.figures[key] for key in (f"{seat}/{name}" for seat in seats) if key in outcome.figures]
+        return number(sum(values) / len(values) if values else None, 4)
+
     return Sheet(
         [
-            labels("seed", [str(outcome.seed) for outcome, _ in lines]),
-            labels("seat", [seat for _, seat in lines]),
+            labels("seed", [str(outcome.seed) for outcome, _, _ in lines]),
+            labels("seat", [label for _, label, _ in lines]),
             *(
-                Column(
-                    header, [number(outcome.figures.get(f"{seat}/{name}"), 4) for outcome, seat in lines], folds=False
-                )
+                Column(header, [mean(outcome, seats, name) for outcome, _, seats in lines], folds=False)
                 for header, name in figures.items()
             ),
         ]

@@ -90,9 +90,9 @@ def _matching(venue: Venue, text: str) -> list[str]:
     """The checkpoints that fit a pattern."""
     who, _, pattern = text.partition("@")
     agent = who.partition(",")[0]
-    house = checkpoint.HOUSE / venue.spec.name / agent
+    house = next(iter(checkpoint.house_places(venue.identity, agent)), checkpoint.HOUSE / venue.spec.name / agent)
     names = [f"{who}@{folder}" for folder in _checkpoints(pattern, house)]
-    if pattern == "*" and _is_checkpoint(checkpoint.HOUSE / venue.identity / agent):
+    if pattern == "*" and _is_checkpoint(house):
         names.insert(0, who)
     names = names or [f"{who}@{folder}" for folder in _checkpoints(pattern)]
     if not names:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.entry.settings import split
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from arenas.protocol import ArenaSpec
 
 WEIGHTS, CARD, RESUME = "weights.safetensors", "card.json", "resume"
+#: In a file, the seat of tensors that all trained seats have in common.
+EVERY = "*"
 HOUSE = Path(__file__).resolve().parents[2] / "agents" / "weights"
 _FORMAT = 1
 #: What kind of thing the entries of a card are, those that play depends on.
@@ -91,7 +94,7 @@ def digest(state: Mapping[str, Tensor]) -> str:
 def save(folder: Path, state: State, card: Card) -> None:
     """Write a checkpoint so that at any moment the folder holds a whole one: the old or the new."""
     make_folder(folder)
-    write_tensors(folder / WEIGHTS, state)
+    write_tensors(folder / WEIGHTS, _folded(state, card.seats))
     _write_card(folder, card)
 
 
@@ -128,8 +131,63 @@ def load(folder: Path) -> Checkpoint:
     for name, kind in _KINDS.items():
         if not isinstance(getattr(card, name), kind):
             raise UserError(f"checkpoint {folder} is broken: {CARD}: {name} is {getattr(card, name)!r}")
-    state = read_tensors(folder / WEIGHTS)
+    state = unfolded(read_tensors(folder / WEIGHTS), card.seats)
     return Checkpoint(folder, card, state, digest(state))
+
+
+def house_places(identity: str, agent: str) -> list[Path]:
+    """The folders in which the house may keep checkpoints of an agent for an arena, the best first.
+
+    They are the arena's own, that of the same game under its usual settings, and those of its other settings, in the
+    order of how many settings differ. Which of them hold one that fits is for the caller to see.
+    """
+    game, wanted = _settings_of(identity)
+    folders = [folder for folder in HOUSE.glob(f"{game}*/{agent}") if _settings_of(folder.parent.name)[0] == game]
+    far = {folder: wanted ^ _settings_of(folder.parent.name)[1] for folder in folders}
+
+    def rank(folder: Path) -> tuple[int, int, str]:
+        """A setting that has another value in both counts once."""
+        fields = {setting.partition("=")[0] for setting in far[folder]}
+        return len(fields), len(_settings_of(folder.parent.name)[1]), folder.parent.name
+
+    return sorted(folders, key=rank)
+
+
+def _settings_of(identity: str) -> tuple[str, frozenset[str]]:
+    """The game of an arena identity, and its settings: "coin-v1(size=5)" -> ("coin-v1", {"size=5"})."""
+    game, _, settings = identity.removesuffix(")").partition("(")
+    return game, frozenset(split(settings))
+
+
+def _folded(state: State, seats: Sequence[str]) -> State:
+    """Tensors that are the same for all seats once, as "*/NAME"; `unfolded` undoes it."""
+    folded: State = {}
+    for name, tensor in state.items():
+        owner, _, rest = name.partition("/")
+        others = [state.get(f"{seat}/{rest}") for seat in seats] if owner in seats else []
+        alike = len(others) > 1 and all(o is not None and _same(o, tensor) for o in others)
+        folded[f"{EVERY}/{rest}" if alike else name] = tensor
+    return folded
+
+
+def unfolded(state: State, seats: Sequence[str]) -> State:
+    """Tensors "SEAT/NAME" for every seat, as they were before those of all seats were stored as "*/NAME"."""
+    whole: State = {}
+    for name, tensor in state.items():
+        owner, _, rest = name.partition("/")
+        whole |= (
+            {f"{seat}/{rest}": tensor for seat in (seats if owner == EVERY else [owner])} if rest else {name: tensor}
+        )
+    return whole
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are one, to the bit."""
+    import torch
+
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    return torch.equal(*(x.detach().cpu().contiguous().reshape(-1).view(torch.uint8) for x in (one, other)))
 
 
 def read_tensors(path: Path) -> State:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from leaderboard.records import EntrantRecord
 from zoo.entry import checkpoint as checkpoints
 from zoo.entry import submitted
-from zoo.entry.checkpoint import HOUSE, Checkpoint
+from zoo.entry.checkpoint import Checkpoint
 from zoo.entry.registry import AGENTS, AgentEntry, load_agent, names
 from zoo.entry.settings import config_fields, read, split, typed
 from zoo.errors import UserError, broke
@@ -159,16 +159,14 @@ def read_entrant(
     if entered is not None:
         loaded = entered.checkpoint(entry)
     elif at:
-        loaded = checkpoints.load(_find(where, name, arena.spec.name))
+        loaded = checkpoints.load(_find(where, name, identity))
     elif entry.agent.learns and not learning:
-        # Of the same game under other settings where there is none of its own: weights play wherever their shapes fit.
-        house = next((f for f in (HOUSE / identity / name, HOUSE / arena.spec.name / name) if _is_checkpoint(f)), None)
-        if house is None:
+        loaded = _house(name, arena, identity)
+        if loaded is None:
             raise UserError(
                 f"{name} has no house checkpoint for {identity}: train one with"
                 f" `zoo train {who} --arena {_asked(identity)}` and enter it as {name}@FOLDER"
             )
-        loaded = checkpoints.load(house)
     if loaded is None:
         return Entrant(label, entry, entry.config(assignments), None, entered is not None)
     if loaded.card.agent not in (name, entry.key, entered and entered.agent):
@@ -182,6 +180,15 @@ def read_entrant(
         raise UserError(f"checkpoint {loaded.path} was trained in {loaded.card.arena}, this is {identity}")
     stored = typed(_remaining(loaded, name, entry.agent.departed))
     return Entrant(label, entry, entry.config([*stored, *assignments]), loaded, entered is not None)
+
+
+def _house(name: str, arena: Arena, identity: str) -> Checkpoint | None:
+    """The house's checkpoint of an agent for an arena, or for the nearest settings of its game that have its seats."""
+    for folder in filter(_is_checkpoint, checkpoints.house_places(identity, name)):
+        loaded = checkpoints.load(folder)
+        if loaded.card.arena == identity or any(seat in arena.spec.seats for seat in loaded.card.seats):
+            return loaded
+    return None
 
 
 def _is_checkpoint(folder: Path) -> bool:
@@ -203,10 +210,12 @@ def _remaining(loaded: Checkpoint, name: str, departed: Mapping[str, Any]) -> di
     return {key: value for key, value in loaded.card.config.items() if key not in departed}
 
 
-def _find(where: str, name: str, arena: str) -> Path:
+def _find(where: str, name: str, identity: str) -> Path:
     """A checkpoint folder, or the name of one among the house's."""
-    house = HOUSE / arena / name / where
-    return house if not Path(where).exists() and house.exists() else Path(where)
+    if Path(where).exists():
+        return Path(where)
+    house = (folder / where for folder in checkpoints.house_places(identity, name))
+    return next((folder for folder in house if folder.exists()), Path(where))
 
 
 def _asked(identity: str) -> str:

@@ -72,6 +72,7 @@ class Submitted:
             return None
         state = checkpoints.read_tensors(self.folder / self.weights)
         seats = list(self.seats or dict.fromkeys(name.partition("/")[0] for name in state))
+        state = checkpoints.unfolded(state, seats)
         card = Card(entry.key, entry.agent.behaviour, {}, self.arena, seats, seed=0, steps=0, command="")
         return Checkpoint(self.folder, card, state, checkpoints.digest(state))
 

@@ -15,7 +15,7 @@ import numpy as np
 from leaderboard.labels import unique_labels
 from leaderboard.records import BlockRecord, SeatResult, Status
 from leaderboard.seeds import PUBLIC_SEED, RATED
-from leaderboard.statistics.estimate import Estimate, plain, pooled, t, wilson
+from leaderboard.statistics.estimate import Estimate, measured, plain, t, wilson
 from leaderboard.statistics.field import field_of
 from leaderboard.statistics.tally import Tally, counted_returns, is_head_to_head, sides_of
 from leaderboard.store.store import Store
@@ -178,7 +178,7 @@ def _seat_lines(plan: MatchPlan, blocks: list[BlockRecord], labels: dict[str, st
 def _metrics(results: list[SeatResult]) -> dict[str, Estimate]:
     """Metrics of several blocks, each as one mean with its interval."""
     names = dict.fromkeys(name for result in results for name in result.metrics)
-    means = {name: pooled(result.metrics[name] for result in results if name in result.metrics) for name in names}
+    means = {name: measured(result.metrics[name] for result in results if name in result.metrics) for name in names}
     return {name: mean for name, mean in means.items() if mean.n}
 
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from leaderboard.report.cells import scaled
-from leaderboard.report.layout import clean, number, plural
+from leaderboard.report.layout import clean, number, plural, together
 from leaderboard.report.sheet import Column, Sheet, figures, labels, spreads
 from leaderboard.report.terminal import change_view
+from leaderboard.statistics.estimate import mean_of
 from leaderboard.statistics.panel_means import UNPAIRED
 from zoo.work.progress import sparkline
 
 if TYPE_CHECKING:
     from zoo.matches.learning import LearningSummary
-    from zoo.matches.match import Comparison, Summary
+    from zoo.matches.match import Comparison, SeatLine, Summary
 
 _CURVE = 40  # cells of a learning curve
+_LINES = 8  # of seats, above which those that earn the same share one
 
 
 def match_screen(summary: Summary, note: str = "") -> RenderableType:
@@ -104,8 +107,22 @@ def _curves(summary: LearningSummary) -> list[RenderableType]:
     return [Text("Return per step over the rounds", style="bold"), Sheet(columns), Text()]
 
 
+def _fewer(lines: Sequence[SeatLine]) -> Sequence[SeatLine]:
+    """Where there are many lines, those of seats that earn the same as one, with the means of their metrics."""
+    if len(lines) <= _LINES:
+        return lines
+    keys = [(line.entrant, line.partner, line.own_return, line.exact, str(line.faults)) for line in lines]
+    fewer = []
+    for label, numbers in together([line.seat for line in lines], keys):
+        alike = [lines[n] for n in numbers]
+        shared = [name for name in alike[0].metrics if all(name in line.metrics for line in alike)]
+        metrics = {name: mean_of([line.metrics[name] for line in alike]) for name in shared}
+        fewer.append(replace(alike[0], seat=label, metrics=metrics))
+    return fewer
+
+
 def _seats(summary: Summary) -> Sheet:
-    lines, unit = summary.seats, float(summary.length or 1)
+    lines, unit = _fewer(summary.seats), float(summary.length or 1)
     metrics = list(dict.fromkeys(name for line in lines for name in line.metrics))
     own = [scaled(line.own_return, unit) for line in lines]
     halves = [x.half for x in own]

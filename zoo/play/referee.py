@@ -66,12 +66,14 @@ class Refereed(Policy):
         self._gone: tuple[Status, str] | None = None
         self._log = ""
         self._before: Action | None = None
+        self._training = False
         self._step = 0
         self._spoiled.pop(id(self), None)
 
     def begin(self, seating: Seating) -> Memory:
         """The player's memory; a new game has no faults yet."""
         self._reset()
+        self._training = seating.training
         try:
             return self.player.begin(seating)
         except AgentFault as fault:
@@ -139,10 +141,27 @@ class Refereed(Policy):
             raise ValueError(f"an action has shape {list(action.value.shape)}, expected {list(shape)}")
         legal = _legal(action.value, timestep) if self.seat.actions else action.value.isfinite().all(-1)
         legal = legal | ~timestep.active
+        action = self._heard(action, timestep)
         if legal.all():
             return action
         self._note(~legal, Status.INVALID, _offence(action.value, legal, timestep))
         return action._replace(value=_mended(action.value, legal, timestep))
+
+    def _heard(self, action: Action, timestep: TimeStep) -> Action:
+        """The action with silence in the place of a message that is not made of bits, which is noted.
+
+        Who is trained may send numbers in between: then nothing is at stake.
+        """
+        said, width = action.message, self.seat.message_dim
+        if said is None or self._training or not width:
+            return action
+        if said.shape != (shape := (*timestep.reward.shape, width)):
+            raise ValueError(f"a message has shape {list(said.shape)}, expected {list(shape)}")
+        fine = ((said == 0) | (said == 1)).all(-1) | ~timestep.active
+        if fine.all():
+            return action
+        self._note(~fine, Status.INVALID, "a message is made of bits: send 0 or 1 in each place, or no message")
+        return action._replace(message=said.where(fine.unsqueeze(-1), 0.0))
 
     def _note(self, rows: Tensor, status: Status, message: str) -> None:
         """Note a fault in these rows, bool [B]; the first in each row counts."""

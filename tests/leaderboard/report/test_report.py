@@ -10,7 +10,8 @@ from itertools import takewhile
 import pytest
 
 from leaderboard.records import PanelRecord, Status
-from leaderboard.report.layout import clean, decimals, intervals, number, plural
+from leaderboard.report.layout import clean, decimals, intervals, number, plural, together
+from leaderboard.report.sheet import spreads
 from leaderboard.report.tables import to_csv, to_json, to_markdown
 from leaderboard.report.terminal import board_view, change_view, crossplay_view, to_text
 from leaderboard.statistics.estimate import Estimate
@@ -279,3 +280,13 @@ def test_digits_follow_the_uncertainty():
     assert intervals(estimates, 1) == ["  1.0 [0.5, 1.5]", "-10.0 [  -, 2.0]"]
     assert (plural(1, "match"), plural(2000, "match"), plural(0, "block")) == ("1 match", "2,000 matches", "0 blocks")
     assert clean("a\tb\x00é") == "a?b?é"
+
+
+def test_names_that_are_alike_are_one_and_say_how_many():
+    found = together(["red_a_0", "blue", "red_a_1", "red_b"], [1.0, 2.0, 1.0, 1.0])
+    assert found == [("red_* (3)", [0, 2, 3]), ("blue", [1])]
+
+
+def test_a_share_shows_both_ends():
+    column = spreads("won", [Estimate(0.9, 0.8, 0.95, 40, "Wilson"), Estimate(0.9, 0.8, 1.0, 40, "t"), None])
+    assert column.cells[:2] == ["0.900 [0.800, 0.950]", "0.900 ±0.100"]

@@ -133,3 +133,26 @@ def test_json_holds_four_keys_also_inside_others() -> None:
     one = estimate.within(1.0, 0.5, 4, "t")
     assert list(one.to_json().items()) == list(told.items())
     assert estimate.plain(Outer(one, {"a": (one,)}, "x")) == {"one": told, "many": {"a": [told]}, "name": "x"}
+
+
+def part(values: np.ndarray) -> tuple[float, float, int]:
+    n = len(values)
+    return float(values.mean()), float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0, n
+
+
+def test_measured_is_wilsons_for_shares_and_t_for_the_rest() -> None:
+    luck = np.random.default_rng(3)
+    games = [luck.random(n) < 0.3 for n in (40, 1, 9)]
+    of_games = [part(won.astype(float)) for won in games]
+    assert estimate.measured(of_games) == estimate.wilson(sum(int(won.sum()) for won in games), 50)
+    assert estimate.measured([(1.0, 0.0, 30)]) == estimate.wilson(30, 30)
+    lengths = [part(luck.random(20)), part(luck.random(5))]
+    assert estimate.measured(lengths) == estimate.pooled(lengths)
+    assert estimate.measured([(0.5, 0.0, 10)]) == estimate.pooled([(0.5, 0.0, 10)])  # ten halves are no ten games
+    assert estimate.measured([]).n == 0
+
+
+def test_mean_of_has_the_mean_of_the_ends() -> None:
+    found = estimate.mean_of([Estimate(1.0, 0.0, 3.0, 10, "t"), Estimate(3.0, 2.0, 5.0, 8, "t")])
+    assert found == Estimate(2.0, 1.0, 4.0, 8, "t")
+    assert estimate.mean_of([Estimate(1.0, None, None, 1, "t")] * 2) == Estimate(1.0, None, None, 1, "t")

@@ -1,0 +1,163 @@
+"""RIAL and DIAL: what they send, what flows between seats while they learn, and that nothing does when they play."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from agents.dial import Dial, DialConfig, density, discretised, dru
+from agents.parts.gradients import gradient, leaves
+from agents.parts.talking import Heard, Talking
+from agents.protocol import JointTrajectory, Seating
+from agents.rial import Rial, RialConfig, bits_of, bootstrap, number_of
+from agents.rollout import rollout
+from arenas.protocol import Action
+from arenas.riddle import certainty
+from arenas.switch import Switch
+from zoo.entry.venue import ArenaChoice
+from zoo.papers.dial.exact import exact_value
+from zoo.play.referee import Refereed
+from zoo.training.plan import Plan, set_up
+
+
+def played(agent: Talking, *, training: bool = True, copies: int = 16) -> JointTrajectory:
+    arena = Switch(copies)
+    luck = torch.arange(copies)
+    memories = {
+        seat: agent.begin(Seating(seat, luck + 100 * number, luck, training=training))
+        for number, seat in enumerate(arena.spec.seats)
+    }
+    steps, state = arena.reset(luck)
+    return rollout(arena, dict.fromkeys(arena.spec.seats, agent), memories, steps, 6, state)[0]
+
+
+def made(kind: type[Talking], **config: Any) -> Talking:
+    spec = Switch(1).spec
+    return kind.make(spec, tuple(spec.seats), kind.Config(**config), seed=1)
+
+
+def heard_error(agent: Talking, lesson: Heard) -> dict[int, float]:
+    """Sender -> the size of the slope of seat 0's errors in the sender's own weights."""
+    theta = leaves(agent.networks.team.parameters)
+    outputs = agent.replayed(theta, lesson)
+    error = agent.errors(outputs, agent.best(outputs.detach(), lesson), lesson)
+    slopes = gradient(error[:, 0].square().sum(), theta)
+    return {seat: float(sum(slope[seat].abs().sum() for slope in slopes.values())) for seat in range(3)}
+
+
+def test_the_receivers_error_reaches_the_senders_weights() -> None:
+    agent = made(Dial, share=False, epsilon=1.0)
+    slopes = heard_error(agent, agent.lesson(played(agent, copies=128)))
+    assert all(slope > 0 for slope in slopes.values())
+
+
+@pytest.mark.parametrize(("kind", "config"), [(Rial, {}), (Dial, {"talk": False})])
+def test_nothing_reaches_them_in_rial_or_in_silence(kind: type[Talking], config: dict[str, Any]) -> None:
+    agent = made(kind, share=False, epsilon=1.0, **config)
+    slopes = heard_error(agent, agent.lesson(played(agent, copies=128)))
+    assert slopes[0] > 0 and slopes[1] == slopes[2] == 0
+
+
+@pytest.mark.parametrize("kind", [Dial, Rial])
+def test_what_was_played_is_played_again(kind: type[Talking]) -> None:
+    agent = made(kind)
+    joint = played(agent)
+    lesson = agent.lesson(joint)
+    outputs = agent.replayed(agent.networks.team.parameters, lesson)
+    for t in range(6):
+        again = agent.again(outputs[t, ..., agent.wide :], lesson, t)
+        assert torch.allclose(again, lesson.sent[t], atol=1e-5)
+    assert not outputs.requires_grad
+
+
+def test_messages_are_bits_at_play_and_numbers_between_while_it_trains() -> None:
+    agent = made(Dial)
+    for training in (False, True):
+        joint = played(agent, training=training)
+        sent = torch.stack([t.actions.message for t in joint.seats.values() if t.actions.message is not None])
+        assert not sent.requires_grad
+        assert bool(((sent == 0) | (sent == 1)).all()) is not training
+
+
+def test_dru_has_the_moments_and_the_density_that_it_should() -> None:
+    noise = 0.7 * torch.randn(400_000, generator=torch.Generator().manual_seed(1))
+    sent = dru(torch.tensor(0.4), noise)
+    grid = torch.linspace(0.0005, 0.9995, 4000, dtype=torch.float64)
+    chance = density(grid, torch.tensor(0.4), 0.7)
+    step = float(grid[1] - grid[0])
+    assert float(chance.sum()) * step == pytest.approx(1, abs=1e-3)
+    mean = float((grid * chance).sum()) * step
+    assert float(sent.mean()) == pytest.approx(mean, abs=2e-3)
+    assert float(sent.var()) == pytest.approx(float((grid.square() * chance).sum()) * step - mean**2, abs=2e-3)
+    assert discretised(torch.tensor([-0.1, 0.0, 0.1])).tolist() == [0, 0, 1]
+
+
+def test_rial_goes_on_from_the_mean_of_both_heads() -> None:
+    action, message = torch.tensor([1.0, 1.0]), torch.tensor([3.0, 3.0])
+    spoke = torch.tensor([True, False])
+    ours, said = bootstrap(action, message, spoke)
+    assert ours.tolist() == said.tolist() == [2, 1]
+    ours, said = bootstrap(action, message, spoke, average=False)
+    assert (ours.tolist(), said.tolist()) == ([1, 1], [3, 1])
+
+
+def test_rials_targets_hold_the_mean_of_both_heads() -> None:
+    agent = made(Rial)
+    assert isinstance(agent.config, RialConfig)
+    lesson = agent.lesson(played(agent))
+    outputs = torch.zeros(7, 3, 16, 4)
+    slow = outputs.clone()
+    slow[..., 0], slow[..., 3] = 2.0, 4.0  # the best action and the best message
+    loss, _ = agent.loss(outputs, slow, lesson)
+    spoke = torch.cat([lesson.spoke, torch.zeros_like(lesson.spoke[:1])])
+    following = torch.where(spoke, 3.0, 2.0)[1:]
+    y = (lesson.steps.reward[1:] + lesson.steps.discount[1:] * following) * lesson.counted
+    assert float(loss) == pytest.approx(float((y.square() + (y * lesson.spoke).square()).sum(1).mean()), rel=1e-5)
+
+
+def test_a_message_has_a_number() -> None:
+    numbers = torch.arange(8)
+    assert torch.equal(number_of(bits_of(numbers, 3)), numbers)
+
+
+@pytest.mark.parametrize("kind", [Dial, Rial])
+def test_a_message_wider_than_the_channel_is_refused(kind: type[Talking]) -> None:
+    with pytest.raises(ValueError, match="a message of 2 bits is wider than the channel of switch-v1, which carries 1"):
+        made(kind, width=2)
+
+
+def test_noise_is_not_negative() -> None:
+    with pytest.raises(ValueError, match="sigma must be at least 0, got -1"):
+        DialConfig(sigma=-1.0)
+
+
+def test_a_match_takes_bits_alone() -> None:
+    spec = Switch(2).spec.seats["prisoner_0"]
+
+    class Between(Dial):
+        def act(self, timestep: Any, memory: Any) -> Any:
+            return Action(torch.zeros(2, dtype=torch.long), torch.tensor([[0.5], [1.0]])), memory
+
+    agent = Between.make(Switch(2).spec, tuple(Switch(2).spec.seats))
+    steps, _ = Switch(2).reset(torch.zeros(2, dtype=torch.long))
+    inside = next(seat for seat, step in steps.items() if step.observation.any())
+    for training, sent in ((False, [0.0, 1.0]), (True, [0.5, 1.0])):
+        referee = Refereed(agent, spec)
+        luck = torch.zeros(2, dtype=torch.long)
+        memory = referee.begin(Seating(inside, luck, luck, training=training))
+        action, _ = referee.act(steps[inside], memory)
+        assert action.message is not None and action.message.squeeze(1).tolist() == sent
+        assert referee.fouls is not None
+        assert ("send 0 or 1" in " ".join(referee.fouls.messages.values())) is not training
+
+
+@pytest.mark.slow
+@pytest.mark.learning
+def test_dial_learns_to_use_the_switch() -> None:
+    plan = Plan("dial,updates=300", ArenaChoice("switch"), copies=32, length=None, steps=300 * 32 * 6, seed=100)
+    table = set_up(plan).table
+    for _ in range(300):
+        table.play_round()
+    assert exact_value(table.players) > 0.95 * float(certainty(3))

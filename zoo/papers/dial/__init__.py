@@ -1,0 +1,1 @@
+"""What "Learning to Communicate with Deep Multi-Agent Reinforcement Learning" reports; chapter 6 of the thesis."""
