@@ -15,9 +15,9 @@ from torch import Tensor
 from agents.protocol import Agent, Seating
 from agents.randomness import derive, derive_rows
 from agents.rollout import rollout
-from arenas.two_card import SEATS, SUITE, TwoCard
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
+from zoo.entry.registry import load_arena
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.papers.figure import (
     Figure,
@@ -40,12 +40,18 @@ METHODS = {PLAIN: "belief=none", DECODER: "belief=v2", COUNTERFACTUAL: "belief=v
 PUBLISHED = {PLAIN: 9.07, DECODER: 9.48, COUNTERFACTUAL: 9.52}
 SHARED = "lr=0.01,critic_lr=0.01,hidden=32"
 ENTROPIES = (0.0, 0.5, 1.0, 2.0)
+SEATS, SUITE = ("first", "second"), "ABCDEF"
 UPDATES, QUICK_UPDATES, BATCH, POINTS = 1000, 300, 32, 10
 DEALS = 64  # games of a test; that one of four deals is missing among them has probability 4e-8
 SUITE_ENTROPY = 0.2  # of the six games, for each unit of the best return
 
 
-def values(agent: Agent, arena: TwoCard, runs: int) -> Tensor:
+def game_of(name: str, copies: int = 1) -> Any:
+    """A game of the suite."""
+    return load_arena("two-card", [f"game={name}"]).make(copies)
+
+
+def values(agent: Agent, arena: Any, runs: int) -> Tensor:
     """The exact value of every run's greedy plan, float64 [R], from games in which every deal comes up."""
     count = arena.batch_size // runs
     rows = derive_rows(0, count, "deals").repeat(runs)
@@ -65,7 +71,7 @@ def learn(tell: Tell, game: str, settings: str, entropy: float, runs: int, updat
     calm = int(0.7 * updates * 2 * BATCH)
     venue = Venue(ArenaChoice("two-card", (f"game={game}",)))
     entrant = venue.entrant(f"bad,{settings},{SHARED},entropy={entropy},calm={calm}", learning=True)
-    arena, tests = TwoCard(runs * BATCH, game=game), TwoCard(runs * DEALS, game=game)
+    arena, tests = game_of(game, runs * BATCH), game_of(game, runs * DEALS)
     players = entrant.agents(arena.spec, SEATS, derive(seed, "agent"), replicas=runs)
     table = Table(arena, venue.identity, players, SEATS, seed=derive(seed, "table"))
     found = []
@@ -101,7 +107,7 @@ class BadTwoCard(Figure):
                 parts.append(Part(f"{method}, entropy {entropy:g}", learn, own | common))
         for game in SUITE:
             if game != "E":
-                entropy = round(SUITE_ENTROPY * TwoCard(1, game=game).optimum(), 3)
+                entropy = round(SUITE_ENTROPY * game_of(game).optimum(), 3)
                 own = {"game": game, "settings": METHODS[COUNTERFACTUAL], "entropy": entropy}
                 parts.append(Part(f"game {game}", learn, own | common))
         return parts
@@ -120,7 +126,7 @@ class BadTwoCard(Figure):
                 rows.append(over_runs(method, found[-1], theirs, group, "higher", note=shares(found[-1])))
                 curves.setdefault(f"{entropy:g}", {})[method] = plots.line_of([estimate.t(v) for v in found])
             else:
-                best = TwoCard(1, game=s["game"]).optimum()
+                best = game_of(s["game"]).optimum()
                 there = f"{float((found[-1] > best - 1e-4).mean()):.0%} of runs at the best, {best:g}"
                 rows.append(over_runs(f"game {s['game']}", found[-1], None, f"the suite: {COUNTERFACTUAL}", note=there))
         updates = done[0][0].settings["updates"]
