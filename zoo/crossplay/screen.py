@@ -58,7 +58,8 @@ def _strangers(report: CrossReport) -> list[str]:
         return []
     return [
         f"{group.label}: {number(swap.self_play, 2)} with the partners of the own training run,"
-        f" {number(swap.cross_play, 2)} with those of another: what partners agreed on while they trained, only they know."
+        f" {number(swap.cross_play, 2)} with those of another: what partners agreed on while they trained, they alone"
+        " know."
         for group in report.groups
         if (swap := group.swap) is not None and swap.drop.mean > 0
     ]

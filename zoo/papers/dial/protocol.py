@@ -15,7 +15,7 @@ from zoo.papers.dial.exact import every_day, exact_value
 from zoo.papers.figure import Figure, Json, Part, Published, Reproduction, Results, Tell, over_runs, seed_words
 from zoo.training.plan import Plan, set_up
 
-N, COPIES, UPDATES, QUICK = 3, 32, 400, 10
+N, COPIES, UPDATES, QUICK = 3, 32, 600, 10
 #: By how often a prisoner was inside before; more often is the last.
 VISITS = ("first time", "second time", "later")
 LEAVES = ("Off", "On", "Tell")
