@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arenas.hands import Hands
 from arenas.words import WORDS as WORDS
 
 Kind = Literal["cooperative", "competitive", "mixed"]
@@ -55,7 +56,8 @@ class ArenaSpec:
     `draw_band` are a draw, and a seat that spoils its episode is given `forfeit`. `episodes` is the number of episodes
     per seating that a match plays by default, and `block` the number in one block (one batch). `payoffs` [A1][A2][2] is
     what both seats are paid in a game that is a matrix, so that a strategy made for other payoffs can refuse. `groups`
-    are seats that know things in common, and `known` in how many numbers K each group is told what.
+    are seats that know things in common, and `known` in how many numbers K each group is told what. `hands` says where
+    hidden cards lie, where there are any.
     """
 
     name: str
@@ -72,6 +74,7 @@ class ArenaSpec:
     episodes: int = 1000
     block: int = 250
     payoffs: tuple[tuple[tuple[float, ...], ...], ...] = ()
+    hands: Hands | None = None
 
     def sides(self) -> dict[str, tuple[str, ...]]:
         """Side -> its seats, both in the order of `seats`."""

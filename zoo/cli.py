@@ -161,7 +161,7 @@ def _agents_fault(error: Exception) -> str:
     if sandbox is None or not isinstance(error, sandbox.AgentFault):
         return ""
     where = f" in seat {', '.join(error.seats)}" if error.seats else ""
-    return f"the agent{where} failed: {error.status}: {error.message}"
+    return f"{error.who or 'the agent'}{where} failed: {error.status}: {error.message}"
 
 
 if __name__ == "__main__":

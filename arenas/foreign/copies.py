@@ -158,7 +158,12 @@ def maker(env: str | Make) -> tuple[str, str, Make]:
         return f"pettingzoo:{rest}", _version("pettingzoo"), _from_registry(rest)
     if scheme == "mpe2":
         return env, _version("mpe2"), _from_mpe2(rest)
-    raise ValueError(f"{env}: unknown scheme {scheme!r}; environments are named by pettingzoo: or mpe2:")
+    if scheme == "lbforaging":
+        from arenas.foreign.foraging import named
+
+        make = named(rest)  # which says what to install where it is missing
+        return env, _version("lbforaging"), make
+    raise ValueError(f"{env}: unknown scheme {scheme!r}; environments are named by pettingzoo:, mpe2: or lbforaging:")
 
 
 def _from_registry(name: str) -> Make:

@@ -205,8 +205,7 @@ def _headline(
     sound: bool = False,
 ) -> PanelMeans:
     """The weighted means over the partners; where `sound`, without the episodes that the entrant itself spoiled."""
-    number, episodes = _numbered(tallies)
-    cells = _cells(tallies, {who: i for i, who in enumerate(entrants)}, partners, number, with_oneself, sound)
+    cells, episodes = pair_returns(tallies, entrants, partners, with_oneself=with_oneself, sound=sound)
     return gather(cells, len(entrants), weights, episodes)
 
 
@@ -239,16 +238,39 @@ def _columns(tallies: Iterable[Tally]) -> tuple[Ints, int]:
     return column, len(place)
 
 
+def pair_returns(
+    tallies: Sequence[Tally],
+    entrants: Sequence[str],
+    partners: Sequence[str],
+    *,
+    with_oneself: bool = True,
+    sound: bool = False,
+) -> tuple[Iterator[PairReturns], int]:
+    """The own returns of each entrant with each partner whom it met, in the order of episodes.
+
+    Args:
+        tallies: of one side; those without their episodes are passed over.
+        entrants: ids; others are passed over.
+        partners: ids.
+        with_oneself: whether a partner is its own partner, too.
+        sound: leave out the episodes that the entrant itself spoiled.
+
+    Returns:
+        A cell for each two that met, and how many different episodes the tallies have.
+    """
+    number, episodes = _numbered(tallies)
+    return _cells(tallies, entrants, partners, number, with_oneself, sound), episodes
+
+
 def _cells(
     tallies: Iterable[Tally],
-    at: dict[str, int],
+    entrants: Sequence[str],
     partners: Sequence[str],
     number: dict[tuple[int, int], int],
     with_oneself: bool,
     sound: bool,
 ) -> Iterator[PairReturns]:
-    """The own returns of each entrant with each partner."""
-    member = {who: j for j, who in enumerate(partners)}
+    at, member = ({who: i for i, who in enumerate(some)} for some in (entrants, partners))
     parts: dict[tuple[int, int], list[tuple[Ints, Floats]]] = defaultdict(list)
     for tally in tallies:
         if tally.own is None or tally.faulty is None:
@@ -256,7 +278,7 @@ def _cells(
         ways = [(0, tally.first, tally.second)]
         ways += [(1, tally.second, tally.first)] if tally.first != tally.second else []
         for column, who, partner in ways:
-            if partner not in member or (who == partner and not with_oneself):
+            if who not in at or partner not in member or (who == partner and not with_oneself):
                 continue
             own = tally.own[:, column]
             kept = ~np.isnan(own)

@@ -1,7 +1,7 @@
 """Cross-play: what each entrant gets when paired with each other one."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -82,39 +82,42 @@ def crossplay(
     return Crossplay(arena.id, side, tuple(entrants), called, quantity, mean, error, n)
 
 
-def _cells(tallies: Iterable[Tally], arena: ArenaRecord, entrants: Sequence[str]) -> tuple[Floats, Floats, Ints]:
+def _cells(tallies: Sequence[Tally], arena: ArenaRecord, entrants: Sequence[str]) -> tuple[Floats, Floats, Ints]:
     """Mean, standard error and number of episodes, each [n, n]."""
-    size, at = len(entrants), {entrant: i for i, entrant in enumerate(entrants)}
-    results: dict[tuple[int, int], list[Floats]] = defaultdict(list)
-    n = np.zeros((size, size), dtype=np.intp)
-    for tally in tallies:
-        if tally.first in at and tally.second in at:
-            ways = {(at[tally.first], at[tally.second]): 0, (at[tally.second], at[tally.first]): 1}
-            for cell, place in ways.items() if tally.first != tally.second else [((at[tally.first],) * 2, 0)]:
-                of_tally, episodes = _results(tally, place, is_head_to_head(arena))
-                results[cell].append(of_tally)
-                n[cell] += episodes
+    # Here, as a board from the cache needs no such statistics, whose import takes longer than reading it.
+    from leaderboard.statistics.field import pair_returns
+
+    size = len(entrants)
     mean, error = np.full((size, size), np.nan), np.full((size, size), np.nan)
-    for cell, parts in results.items():
-        if n[cell]:
-            every = np.sort(np.concatenate(parts))  # the same digits in any order
-            mean[cell] = every.mean()
-            error[cell] = every.std(ddof=1) / n[cell] ** 0.5 if n[cell] > 1 else np.nan
+    n = np.zeros((size, size), dtype=np.intp)
+    if is_head_to_head(arena):
+        results = _games(tallies, entrants)
+    else:
+        own = pair_returns(tallies, entrants, entrants)[0]
+        results = (((cell.entrant, cell.partner), cell.own, len(cell.own)) for cell in own)
+    for cell, every, episodes in results:
+        n[cell], mean[cell] = episodes, every.mean()
+        error[cell] = every.std(ddof=1) / episodes**0.5 if episodes > 1 else np.nan
     return mean, error, n
 
 
-def _results(tally: Tally, place: int, scored: bool) -> tuple[Floats, int]:
-    """What the first (place 0) or the second (1) of a pairing got, and of how many episodes that is.
+def _games(tallies: Iterable[Tally], entrants: Sequence[str]) -> Iterator[tuple[tuple[int, int], Floats, int]]:
+    """(row, column), what each game was worth to the row, and number of episodes, for each two that met.
 
-    Own returns are one an episode. Games are several, one for each rotation; taken with the error of as many results
-    as there are episodes their mean is never thought surer than it is.
+    Games are several an episode, one for each rotation; taken with the error of as many results as there are episodes
+    their mean is never thought surer than it is.
     """
-    if not scored:
-        assert tally.own is not None
-        own = tally.own[:, place]
-        return own[~np.isnan(own)], tally.counted[place]
-    games = np.repeat([1.0, 0.5, 0.0], tally.won[:: 1 - 2 * place])
-    return games, tally.episodes if len(games) else 0
+    at = {entrant: i for i, entrant in enumerate(entrants)}
+    won: dict[tuple[int, int], Ints] = {}
+    episodes = Counter[tuple[int, int]]()
+    for tally in tallies:
+        if tally.first in at and tally.second in at and any(tally.won):
+            cell = at[tally.first], at[tally.second]
+            for way, games in ((cell, tally.won), (cell[::-1], tally.won[::-1])):
+                won[way] = won.get(way, np.zeros(3, dtype=np.intp)) + games
+                episodes[way] += tally.episodes
+    for way, counts in won.items():
+        yield way, np.repeat([1.0, 0.5, 0.0], counts), episodes[way]
 
 
 def read_crossplay(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,7 +12,7 @@ from arenas.hunter_prey import MOVES, SIZE, HunterPrey
 from arenas.protocol import Action
 
 
-def begun(cells: list[list[tuple[int, int]]], **settings: object) -> HunterPrey:
+def begun(cells: list[list[tuple[int, int]]], **settings: Any) -> HunterPrey:
     """A game whose rows have hunters, prey and scout in these cells."""
     arena = HunterPrey(len(cells), **settings)
     arena.reset(torch.arange(len(cells)))
@@ -66,7 +68,7 @@ def test_who_catches_is_paid_and_the_trial_ends() -> None:
 
 
 def test_a_joint_task_needs_two_beside_the_same_prey() -> None:
-    rows = [[(4, 4), (6, 4), (5, 4)], [(4, 4), (9, 9), (4, 5)], [(3, 4), (6, 5), (5, 5)]]
+    rows = [[(4, 4), (6, 5), (5, 4)], [(4, 4), (9, 9), (4, 5)], [(3, 4), (6, 5), (5, 5)]]  # the first one diagonally
     arena = begun(rows, joint=True)
     caught = arena._caught(torch.tensor(rows))
     assert caught.tolist() == [[True, True], [False, False], [False, False]]
@@ -103,6 +105,6 @@ def test_what_a_hunter_senses() -> None:
         ({"prey": 3}, "prey"),
     ],
 )
-def test_what_makes_no_game_is_refused(settings: dict[str, object], words: str) -> None:
+def test_what_makes_no_game_is_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         HunterPrey(1, **settings)

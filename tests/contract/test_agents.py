@@ -42,6 +42,7 @@ CROWDED = {
     "common-knowledge": "maddpg",
     "contribution": "ddpg",
     "crypto": "maddpg-inferred",
+    "hanabi": "ippo",
     "hunter-prey": "independent-q",
     "meta": "actor-critic",
     "penalty": "phc",

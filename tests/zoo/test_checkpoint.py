@@ -12,7 +12,7 @@ from tests.zoo.command_line import fresh_checkpoint
 from zoo.entry import checkpoint
 from zoo.entry.checkpoint import CARD, WEIGHTS, Card, Checkpoint, digest, load, save
 from zoo.entry.entrant import read_entrant
-from zoo.entry.venue import ArenaChoice
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 
 CARD_OF_NONE = Card("naive", 1, {"lr": 0.5}, "coin-v1", ["red", "blue"], 3, 40, "zoo train", "abc", 1.5, {"x": 2.0})
@@ -139,3 +139,21 @@ def test_the_house_is_searched_from_the_nearest_settings_on(tmp_path: Path, monk
     assert found("war-v1(foe=team,size=2,wind=1)")[0] == "war-v1(foe=team,size=2)"
     assert found("war-v1(size=3)")[:2] == ["war-v1", "war-v1(size=2)"]
     assert not checkpoint.house_places("war-v1", "iql")
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        (("scenario=2s3z", "enemy=0.9"), "skirmish-v1(scenario=2s3z)"),
+        (("scenario=2s3z", "opponent=team"), "skirmish-v1(opponent=team,scenario=2s3z)"),
+        (("opponent=weakest",), "skirmish-v1"),
+    ],
+)
+def test_teams_of_the_house_play_under_other_settings(settings: tuple[str, ...], kept: str) -> None:
+    venue = Venue(ArenaChoice("skirmish", settings))
+    for text in ("coma", "mappo@seed-1"):
+        who = venue.entrant(text)
+        assert who.checkpoint is not None and who.checkpoint.card.arena == kept
+        who.agents(venue.spec, tuple(venue.spec.seats), 0)  # the weights fit
+    with pytest.raises(UserError, match=r"no house checkpoint for skirmish-v1\(scenario=5w,sight=3"):
+        Venue(ArenaChoice("skirmish", ("scenario=5w", "sight=3"))).entrant("coma")

@@ -371,3 +371,12 @@ def test_foreign_games(arena: tuple[str, ...], seats: int, zoo: Zoo, here: Path)
     assert zoo(*words, "--seed", 0).out.count("3 INVALID") == seats
     again = zoo(*words, "--seed", 0, "--json").json
     assert (again["seats"], again["steps"]) == (told["seats"], told["steps"])
+
+
+def test_seats_that_earn_the_same_share_a_line_where_there_are_many() -> None:
+    choice = ArenaChoice("skirmish", ("scenario=2s3z", "opponent=team", "limit=3"))
+    found = summary("focus-fire", "random", choice, episodes=2)
+    assert len(found.seats) == 20
+    lines = to_text(match_screen(found), width=120).splitlines()
+    assert sum("red_* (5)" in line for line in lines) == sum("blue_* (5)" in line for line in lines) > 0
+    assert not any("zealot" in line for line in lines)

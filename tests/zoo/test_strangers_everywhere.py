@@ -93,6 +93,16 @@ class Settings:
     lr: float = 0.5  # size of a step
 
 
+class Turncoat(Plain):
+    """Declares something else in each process."""
+
+    learns = True
+    behaviour = int.from_bytes(os.urandom(3), "little")
+
+    def learn(self, joint, context):
+        return {}
+
+
 class Learner(Plain):
     """REINFORCE on a table."""
 
@@ -292,9 +302,17 @@ def test_the_laws_say_the_same_inside(students: Path, zoo: Zoo) -> None:
     assert {f["reason"] for f in findings[1:] if f["verdict"] == "not applicable"} > {"it fails as under law 0"}
 
 
-def test_an_arena_from_a_file_cannot_be_read_there(students: Path, refused: Refused) -> None:
+def test_the_file_of_an_arena_goes_along_to_where_the_agent_is_checked(students: Path, zoo: Zoo) -> None:
     Path("game.py").write_text("from arenas.coin import Coin\n\n\nclass Mine(Coin):\n    pass\n")
-    assert "add --trust" in refused("check", "students.py:Plain", "--arena", "game.py:Mine")
+    told = zoo("check", "students.py:Lawful", "--arena", "game.py:Mine", "--json")
+    assert told.json == zoo("check", "students.py:Lawful", "--arena", "game.py:Mine", "--json", "--trust").json
+    assert told.json["passed"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_who_declares_something_else_each_time_is_named(workers: int, students: Path, refused: Refused) -> None:
+    train = ("train", "students.py:Turncoat", *GAME, "--seeds", 2, "--steps", 200, "--copies", 5, "--workers", workers)
+    assert "students.py:Turncoat in seat row failed: INVALID: its class declares something else" in refused(*train)
 
 
 # identity

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from zoo import handed
 from zoo.errors import UserError
 from zoo.work.pool import Contact, Job, name_of, work
 
@@ -54,6 +55,17 @@ def waits(contact: Contact, mark: str) -> str:
         time.sleep(0.01)
     Path(mark).write_text("saved")
     return "saved"
+
+
+def taken(contact: Contact, number: int) -> list[str]:
+    return [*TAKEN]
+
+
+TAKEN: list[str] = []
+
+
+def take(what: list[str]) -> None:
+    TAKEN[:] = what
 
 
 def jobs(function: Any, *arguments: Any, stops: bool = False) -> list[Job]:
@@ -127,3 +139,12 @@ if __name__ == "__main__":
     assert process.returncode == (7 if number == signal.SIGINT else -number)
     assert said == ""
     assert (tmp_path / "waits").read_text() == "saved"
+
+
+def test_workers_know_what_is_handed_down_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handed, "_given", {})
+    told = ["found out here"]
+    handed.hand_down(lambda: told, take)
+    assert [result for _, result in work(jobs(taken, 1, 2), 2)] == [told, told]
+    told.clear()
+    assert [result for _, result in work(jobs(taken, 1, 2), 2)] == [[], []]

@@ -53,6 +53,8 @@ PARTICLES = {"spread": "simple_spread_v3", "tag": "simple_tag_v3"}  # measured b
 PARTICLE_COPIES = (1, 64, 1024)
 BATTLE = ("skirmish", "2s3z")  # and its scenario, measured beside its own PettingZoo face
 BATTLE_COPIES = (1, 256)
+HANABI, HANABI_COPIES = ("mini", "full"), (256, 4096)
+OPENSPIEL = 55_000.0  # steps per CPU second of OpenSpiel's Hanabi with one observation, as measured once
 BATCHES = (1, 64, 1000)
 BLOCK = 250  # episodes of a match
 ROUND = (64, 32)  # copies and steps of a round of learning
@@ -109,6 +111,7 @@ def count() -> int:
         + 1
         + len(PARTICLES) * (1 + len(PARTICLE_COPIES))
         + (1 + len(BATTLE_COPIES))
+        + len(HANABI) * len(HANABI_COPIES)
         + of_agents
         + 2  # MADDPG's training
         + 1  # COMA's
@@ -133,6 +136,7 @@ def measure(quick: bool = False) -> Iterator[Speed]:
     for name in PARTICLES:
         yield from _particles(name, clock)
     yield from _battle(clock)
+    yield from _hanabi(clock)
     entries = [load_agent(name) for name in names(AGENTS)]
     yield from (Speed("agent", entry.name, _agent(entry, clock, once)) for entry in entries)
     rounds = once if quick else Clock(3, 0.3)
@@ -205,6 +209,20 @@ def _battle(clock: Clock) -> Iterator[Speed]:
     yield line(", PettingZoo", 1, face)
     for copies in BATTLE_COPIES:
         yield line("", copies, clock.seconds(stepping(entry.make(copies))))
+
+
+def _hanabi(clock: Clock) -> Iterator[Speed]:
+    """Steps of Hanabi in batches; observations of all seats, masks, the state and what is public are made."""
+    for variant, copies in itertools.product(HANABI, HANABI_COPIES):
+        call = clock.seconds(stepping(load_arena("hanabi", [f"variant={variant}"]).make(copies)))
+        rate = copies / call
+        figures = {
+            "copies": copies,
+            "steps / CPU s": rate,
+            "us / call": 1e6 * call,
+            "times OpenSpiel": rate / OPENSPIEL,
+        }
+        yield Speed("hanabi", f"hanabi {variant}", figures)
 
 
 def _training(clock: Clock) -> Iterator[Speed]:

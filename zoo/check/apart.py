@@ -9,11 +9,14 @@ from leaderboard.records import Status
 from zoo.check import inside
 from zoo.check.elsewhere import HASH_SEED
 from zoo.check.laws import AGENT_LAWS, LUCK
+from zoo.check.subject import files_of_arena
 from zoo.check.verdict import Failed, Finding, NotApplicable, Passed, Verdict
 from zoo.entry.registry import AgentEntry
 from zoo.sandbox.fault import AgentFault
 from zoo.sandbox.log import one_line
 from zoo.work.pool import name_of
+
+_ARENA = "checked_in_this_arena"  # the folder of the arena's files, beside the agent's own
 
 
 def findings_apart(
@@ -24,6 +27,9 @@ def findings_apart(
     A law under which the process ends is broken; the next law is held against the agent in a fresh one.
     """
     kind: Any = entry.agent  # a Remote
+    if source := files_of_arena(arena):
+        kind, folder = kind.beside(source, _ARENA)
+        arena = f"{folder}/{source.entry}"
     about = (agent, arena, list(settings))
     known: dict[str, str] = {}  # what ended the process -> the number of the first law under which it did
     first = 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from zoo.check import acting, border, games, learning, luck
 from zoo.check.rules import shortened
-from zoo.check.subject import Specimen, subject
+from zoo.check.subject import Specimen, files_of_arena, subject
 from zoo.check.verdict import Finding, Law, hold
 from zoo.entry.catalogue import refusal
 from zoo.entry.registry import is_shipped
@@ -47,8 +47,8 @@ _ARENA_LENGTH = 6  # steps of an episode under the laws for arenas
 def check_agent(agent: str, arena: str, settings: Sequence[str] = (), *, own_game: bool = False) -> Iterator[Finding]:
     """Hold an agent, `NAME[,field=value ...]`, against the ten laws in one arena.
 
-    One that the zoo does not ship is held against them in a process of its own. With `own_game` it need not know masks
-    where this arena never forbids anything.
+    One that the zoo does not ship is held against them in a process of its own, which gets a copy of the arena's file
+    where it lies in one. With `own_game` it need not know masks where this arena never forbids anything.
 
     Raises:
         UserError: unknown names or fields, values that do not fit, or an agent that cannot play there.
@@ -59,10 +59,10 @@ def check_agent(agent: str, arena: str, settings: Sequence[str] = (), *, own_gam
         raise UserError(f"{checked.entry.name} cannot play {arena}, which {refused}")
     if checked.entry.isolation == "trusted":
         return hold(AGENT_LAWS, checked)
-    if not is_shipped(arena):
+    if not (is_shipped(arena) or files_of_arena(arena)):
         raise UserError(
-            f"{checked.entry.name} is checked in a process that cannot read {arena}: check it in an arena of the zoo's,"
-            " or add --trust if you trust its code"
+            f"{checked.entry.name} is checked in a process that cannot read {arena}: check it in an arena of the zoo's"
+            " or of a file, or add --trust if you trust its code"
         )
     from zoo.check.apart import findings_apart  # which knows these laws
 

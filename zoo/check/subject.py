@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from agents.protocol import Agent, DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Policy, Seating
@@ -19,10 +20,11 @@ from zoo.check.data import clone, difference, rows
 from zoo.check.rules import ROWS, Players, act_all, begin, go_on, shortened, strangers
 from zoo.check.stranger import Stranger
 from zoo.entry.entrant import Entrant
-from zoo.entry.registry import AgentEntry, load_agent
+from zoo.entry.registry import AgentEntry, is_shipped, load_agent
 from zoo.entry.settings import split
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.play.table import SIGHTS, Sight, cut, must_be_finite
+from zoo.sandbox.source import Source
 
 COPIES, STEPS = 8, 16  # of a round of learning
 MOMENTS = 8  # of a game that is played along, in `ROWS` copies
@@ -234,6 +236,18 @@ def subject(agent: str, arena: str, settings: Sequence[str] = ()) -> Specimen:
         UserError: unknown names or fields, or values that do not fit.
     """
     return specimen(load_agent(split(agent)[0]), agent, arena, settings)
+
+
+def files_of_arena(arena: str) -> Source | None:
+    """The files of an arena in a file, with the modules beside it that it imports; None for any other arena.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    place, _, attribute = arena.rpartition(":")
+    if is_shipped(arena) or not place.endswith(".py"):
+        return None
+    return Source.of_file(Path(place).expanduser(), attribute)
 
 
 def specimen(entry: AgentEntry, agent: str, arena: str, settings: Sequence[str] = ()) -> Specimen:

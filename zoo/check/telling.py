@@ -18,6 +18,7 @@ _PROMISES: dict[str, Callable[[ArenaSpec], bool]] = {
     "continuous": lambda spec: all(not seat.actions and seat.action_dim > 0 for seat in spec.seats.values()),
     "channel": lambda spec: any(seat.message_dim for seat in spec.seats.values()),
     "common": lambda spec: bool(spec.groups),
+    "hands": lambda spec: spec.hands is not None,
     "state": lambda spec: bool(spec.state_dim),
 }
 

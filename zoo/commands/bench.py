@@ -70,6 +70,10 @@ def _screen(measured: Sequence[Speed], facts: dict[str, Any]) -> RenderableType:
         "face": "PettingZoo's own loop in one copy, and how much faster batches are",
         "particle": "Particle worlds: all seats observed, actions given, beside mpe2's own loop",
         "battle": "Battle: all seats observed with masks and state, actions given, beside PettingZoo's loop",
+        "hanabi": (
+            "Hanabi: all seats observed with masks, state and what is public, actions given, beside the"
+            f" {speed.OPENSPIEL:,.0f} steps of OpenSpiel"
+        ),
         "agent": f"Agents: microseconds per act in batches of B, and matches in blocks of {speed.BLOCK}",
         "learning": f"Learning: rounds of {copies} copies x {length} steps of self-play, default settings",
         "imagining": (

@@ -229,9 +229,12 @@ def reveal(season: str, unfinished: bool, as_json: bool) -> None:
 @json_option
 def publish(season: str, out: Path, as_json: bool) -> None:
     """Write a season that has ended into one signed FILE; `zoo verify FILE` checks it on any machine."""
+    from datetime import UTC, datetime
+
     from zoo.commands.publish import show, to_json
     from zoo.errors import UserError
     from zoo.season.place import at_home, opened
+    from zoo.season.standings import standings
     from zoo.submission.publish import publish as write
 
     found, out = opened(season), out.absolute()
@@ -240,7 +243,8 @@ def publish(season: str, out: Path, as_json: bool) -> None:
             f"season {season} goes on, and its games cannot be played again without its seed; reveal it first"
         )
     with at_home(found) as store:
-        done = write(out, store, [found.venue.identity])
+        board = standings(found, store, datetime.now(UTC)).to_json()
+        done = write(out, store, [found.venue.identity], season=board)
     if as_json:
         click.echo(json.dumps(to_json(done), indent=1))
         return

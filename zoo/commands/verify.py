@@ -188,5 +188,9 @@ def _show_bundle(done: Rechecked) -> None:
     click.echo(f"Signed with key {done.signer}; {plural(done.files, 'file')} as signed.")
     if done.revealed or done.hidden:
         click.echo(f"Secret seeds: {done.revealed} revealed, which fit their commitments; {done.hidden} kept secret.")
+    for line in done.marks:
+        click.echo(f"mark  {line}")
+    if done.marks:
+        click.echo(f"{plural(len(done.marks), 'mark')} of the season: told as signed, by whoever held it.")
     click.echo(f"Every figure of {plural(done.boards, 'board')} follows from {plural(done.blocks, 'block')}.")
     click.echo(f"{plural(done.played, 'block')} played again came out as recorded{sample}.")

@@ -111,7 +111,9 @@ def arenas_listed() -> RenderableType:
             few = len(seats) == 2 and max(map(len, seats)) <= _SHORT
             named = ", ".join(seats) if few else f"{len(seats)} seats"
             table.add_row(name, arena["summary"], arena["kind"], named, actions)
-    closing = "Any PettingZoo environment is one too: pettingzoo:NAME, mpe2:NAME, or path/to/file.py:env."
+    closing = (
+        "Any PettingZoo environment is one too: pettingzoo:NAME, mpe2:NAME, lbforaging:NAME, or path/to/file.py:env."
+    )
     return Group(table, Text(), Text(closing, "dim"))
 
 

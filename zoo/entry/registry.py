@@ -34,7 +34,7 @@ AGENTS, ARENAS = "zoo.agents", "zoo.arenas"
 #: The packages of the zoo: what lies in them ships with it.
 OURS = ("agents", "arenas", "leaderboard", "zoo")
 #: Schemes that name a foreign environment: `pettingzoo:classic/connect_four_v3`, `mpe2:simple_tag_v3`.
-FOREIGN = ("pettingzoo", "mpe2")
+FOREIGN = ("pettingzoo", "mpe2", "lbforaging")
 #: Schemes that name an agent of another library, `axelrod:TitFor2Tats`, with the module that wraps it.
 LIBRARIES = {"axelrod": "agents.scripts.axelrod_library"}
 
@@ -261,9 +261,9 @@ def _imports_as_agent(text: str) -> bool:
 def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str, ...] = ()) -> ArenaEntry:
     """The arena that `text` names, with `field=value` texts applied.
 
-    `text` is a registered name, `module:attribute`, `path.py:attribute`, or `pettingzoo:NAME` or `mpe2:NAME` for any
-    PettingZoo environment. An attribute that is no `Arena` is taken for a function that makes such an environment; then
-    arguments of the environment's own may be given as fields too.
+    `text` is a registered name, `module:attribute`, `path.py:attribute`, `lbforaging:NAME`, or `pettingzoo:NAME` or
+    `mpe2:NAME` for any PettingZoo environment. An attribute that is no `Arena` is taken for a function that makes such
+    an environment; then arguments of the environment's own may be given as fields too.
 
     Raises:
         UserError: unknown name (with the nearest), unknown field, or a value that does not fit.

@@ -27,7 +27,6 @@ from zoo.play.episodes import Played, play_episodes
 from zoo.play.luck import episode_seeds
 from zoo.play.seating import blame, rotations, sit_down
 from zoo.sandbox.fault import AgentFault
-from zoo.sandbox.remote import Code, declarations, know
 from zoo.work.pool import Contact, Job, name_of, work
 
 
@@ -121,17 +120,13 @@ def play_groups(venue: Venue, groups: Sequence[Sequence[Task]], workers: int = 1
         for group in groups:
             yield from play_together(venue, group)
         return
-    known = declarations()
-    jobs = [Job(str(n), name_of(_play_elsewhere), (venue.choice, known, list(group))) for n, group in enumerate(groups)]
+    jobs = [Job(str(n), name_of(_play_elsewhere), (venue.choice, list(group))) for n, group in enumerate(groups)]
     for _, blocks in work(jobs, workers):
         yield from blocks
 
 
-def _play_elsewhere(
-    contact: Contact, choice: ArenaChoice, known: dict[Code, Any], tasks: list[Task]
-) -> list[BlockRecord]:
-    """Blocks played by a worker, in its own venue; strangers' classes are as where the match was planned."""
-    know(known)
+def _play_elsewhere(contact: Contact, choice: ArenaChoice, tasks: list[Task]) -> list[BlockRecord]:
+    """Blocks played by a worker, in its own venue."""
     return play_together(contact.once(Venue, choice), tasks)
 
 

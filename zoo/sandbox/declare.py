@@ -13,8 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agents.protocol import Agent
+from zoo.handed import hand_down
 from zoo.sandbox.log import one_line
 from zoo.sandbox.plain import from_plain, to_plain
+
+#: What an agent's code was found to be when it was first imported: its files, its class, and the level of isolation.
+Code = tuple[str, str, str]
+_first: dict[Code, Any] = {}
 
 _TYPES = {"bool": bool, "int": int, "float": float, "str": str, "none": type(None), "any": Any}
 _WORDS, _FIELDS = 100, 200
@@ -170,3 +175,20 @@ def _kind(data: Any, depth: int = 0) -> Any:
         if data[0] == "union":
             return typing.Union[tuple(_kind(inner, depth + 1) for inner in data[1:])]  # noqa: UP007
     raise ValueError("a setting has no type")
+
+
+def declarations() -> dict[Code, Any]:
+    """What every class that this process knows has declared first, as data for `declared`."""
+    return _first
+
+
+def know(first: Mapping[Code, Any]) -> None:
+    """Take what classes declared first, here or where this process's work comes from, for what they declare.
+
+    A class that declares something else later is at fault when its agent is made; it does not become somebody else.
+    """
+    for code, data in first.items():
+        _first.setdefault(code, data)
+
+
+hand_down(declarations, know)

@@ -17,16 +17,25 @@ class AgentFault(Exception):
         retry: True where the process was ended from outside, so that the same game may be played once more with a
             fresh one; whoever dies so twice in one game has done it himself.
         seats: the seats that the agent fills; none where it was not made yet.
+        who: its file and class; "" where it was not made yet.
     """
 
     def __init__(
-        self, status: Status, message: str, log: str = "", retry: bool = False, seats: tuple[str, ...] = ()
+        self,
+        status: Status,
+        message: str,
+        log: str = "",
+        retry: bool = False,
+        seats: tuple[str, ...] = (),
+        who: str = "",
     ) -> None:
         super().__init__(message)
-        self.status, self.message, self.log, self.retry, self.seats = status, message, log, retry, seats
+        self.status, self.message, self.log, self.retry = status, message, log, retry
+        self.seats, self.who = seats, who
 
     def __str__(self) -> str:
         return self.message
 
     def __reduce__(self) -> tuple[type[AgentFault], tuple[object, ...]]:
-        return AgentFault, (self.status, self.message, self.log, self.retry, self.seats)  # it may cross to a pool
+        told = (self.status, self.message, self.log, self.retry, self.seats, self.who)
+        return AgentFault, told  # it may cross to a pool

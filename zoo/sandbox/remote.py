@@ -20,7 +20,7 @@ from arenas.protocol import Action, SeatSpec, TimeStep
 from leaderboard.records import Status
 from zoo.errors import UserError
 from zoo.sandbox.clock import Allowances
-from zoo.sandbox.declare import Declared, declared
+from zoo.sandbox.declare import Code, Declared, declarations, declared, know
 from zoo.sandbox.fault import AgentFault
 from zoo.sandbox.frames import (
     ACT,
@@ -44,7 +44,7 @@ from zoo.sandbox.log import readable
 from zoo.sandbox.plain import spec_to_plain, to_plain
 from zoo.sandbox.shown import Shown
 from zoo.sandbox.source import Source
-from zoo.sandbox.spawn import FarEnd, check_level
+from zoo.sandbox.spawn import FarEnd, check_level, there
 
 #: Words that only objects of this process can give a learner.
 OBJECTS = frozenset({"policies", "simulator", "value"})
@@ -245,13 +245,20 @@ class Remote(Agent):
         return self._blamed(self._far.end(AgentFault(Status.INVALID, text)))
 
     def _blamed(self, fault: AgentFault) -> AgentFault:
-        fault.seats = self.seats
+        fault.seats, fault.who = self.seats, self.source.entry
         return fault
 
     @classmethod
     def files(cls) -> tuple[Path, ...]:
         """The files that the class names, as they are in its copy."""
         return tuple(cls.source.staged() / name for name in cls.named)
+
+    @classmethod
+    def beside(cls, source: Source, folder: str) -> tuple[type[Remote], Path]:
+        """The same agent with the files of `source` in a folder beside its own, and where its process finds that."""
+        files = {**cls.source.files, **{f"{folder}/{name}": content for name, content in source.files.items()}}
+        both = Source(files, cls.source.entry)
+        return remote_agent(both), there(cls.level, both.staged()) / folder
 
     @classmethod
     def call(cls, function: str, *arguments: Any, hash_seed: str = "0") -> Any:
@@ -291,24 +298,7 @@ def _moved(action: Action, device: torch.device) -> Action:
     return Action(action.value.to(device), message, {name: note.to(device) for name, note in action.extras.items()})
 
 
-#: What an agent's code was found to be when it was first imported: its files, its class, and the level of isolation.
-Code = tuple[str, str, str]
 _classes: dict[Code, type[Remote]] = {}
-_declared: dict[Code, Any] = {}
-
-
-def declarations() -> dict[Code, Any]:
-    """What every class that this process knows has declared first, as plain data for other processes."""
-    return dict(_declared)
-
-
-def know(first: Mapping[Code, Any]) -> None:
-    """Take what classes declared first in another process for what they declare.
-
-    A class that declares something else here is at fault when its agent is made; it does not become somebody else.
-    """
-    for code, data in first.items():
-        _declared.setdefault(code, data)
 
 
 def remote_agent(source: Source) -> type[Remote]:
@@ -322,9 +312,9 @@ def remote_agent(source: Source) -> type[Remote]:
     key = (source.digest, source.entry, level)
     if key not in _classes:
         check_level(level)
-        if key not in _declared:
-            _declared[key] = _first(source, level)
-        _classes[key] = _built(source, level, declared(_declared[key]))
+        if key not in declarations():
+            know({key: _first(source, level)})
+        _classes[key] = _built(source, level, declared(declarations()[key]))
     return _classes[key]
 
 

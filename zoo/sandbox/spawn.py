@@ -183,7 +183,7 @@ class FarEnd:
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
         self._line = Line(ours_in, ours_out)
-        self.folder = container.OWN if level == "container" else folder
+        self.folder = there(level, folder)
         try:
             self._spawn(hash_seed, level, folder, (theirs_in, theirs_out))
         except ZygoteGone:
@@ -296,6 +296,11 @@ class FarEnd:
                 self.dead = gone if fault is None else fault
             self.close()
         return self.dead
+
+
+def there(level: str, folder: Path) -> Path:
+    """Where an agent's process finds its folder."""
+    return container.OWN if level == "container" else folder
 
 
 def _forget(of: _Zygote, number: int, line: Line, watch: Stopwatch) -> None:

@@ -5,6 +5,7 @@ manifest (RFC 8032). Equal content is equal bytes.
 
     records/TABLE.jsonl             the records, a line each, see `leaderboard.store.portable`
     boards.jsonl                    the boards as whoever published them saw them
+    season.json                     the board of a season with its marks, and who was taken off
     checkpoints/DIGEST/...          weights of entrants
     sources/DIGEST/...              code of entrants from files
     submissions/DIGEST/...          files of submissions
@@ -27,9 +28,9 @@ from zoo.submission import names
 from zoo.submission.archive import Bounds, pack, read_zip
 from zoo.submission.refusal import Refused, shown
 
-MANIFEST, SIGNATURE, BOARDS = "manifest.json", "signature.json", "boards.jsonl"
+MANIFEST, SIGNATURE, BOARDS, SEASON = "manifest.json", "signature.json", "boards.jsonl", "season.json"
 FORMAT = "zoo-bundle-1"
-_OWN = re.compile(r"manifest\.json|signature\.json|boards\.jsonl|records/[a-z_]{1,30}\.jsonl")
+_OWN = re.compile(r"(?:manifest|signature|season)\.json|boards\.jsonl|records/[a-z_]{1,30}\.jsonl")
 _FOLDERS = re.compile(r"(?:checkpoints|sources|submissions)/[0-9a-f]{16,64}/")
 _MOST = 1 << 30  # bytes of a bundle, and of all its files unpacked
 

@@ -7,8 +7,9 @@ import platform
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from leaderboard.records import RULES_VERSION, EntrantRecord
+from leaderboard.records import RULES_VERSION, EntrantRecord, canonical
 from leaderboard.seeds import RATED, is_stranger
 from leaderboard.store import portable
 from leaderboard.store.store import Store
@@ -49,7 +50,9 @@ class Publication:
     left_out: tuple[str, ...]
 
 
-def publish(path: Path, store: Store, arenas: Sequence[str], *, reveal: bool = False) -> Publication:
+def publish(
+    path: Path, store: Store, arenas: Sequence[str], *, reveal: bool = False, season: dict[str, Any] | None = None
+) -> Publication:
     """Write a bundle of everything that is recorded about some arenas.
 
     Args:
@@ -57,6 +60,7 @@ def publish(path: Path, store: Store, arenas: Sequence[str], *, reveal: bool = F
         store: the records.
         arenas: identities.
         reveal: make the secret seed known on which strangers are rated; a new one takes its place.
+        season: the board of a season with its marks, as plain data, where these are its records.
 
     Raises:
         StoreError: a record was damaged or edited.
@@ -73,6 +77,8 @@ def publish(path: Path, store: Store, arenas: Sequence[str], *, reveal: bool = F
         if store.block_ids(arena, mode)
     ]
     files[bundle.BOARDS] = _text(boards)
+    if season is not None:
+        files[bundle.SEASON] = _text([canonical(season)])
     left_out: list[str] = []
     entrants = _entrants(files)
     for found in (_weights(store, entrants, left_out), _sources(store, entrants, left_out), _shelves(store, arenas)):

@@ -35,6 +35,7 @@ from zoo.play import luck
 from zoo.play.blocks import Task, play_groups
 from zoo.play.verify import difference
 from zoo.sandbox.levels import isolation
+from zoo.sandbox.log import one_line
 from zoo.submission import bundle
 from zoo.submission.bundle import Bundle
 from zoo.submission.publish import MODES
@@ -57,6 +58,8 @@ class Rechecked:
         played: how many blocks were played again; seed: by which they were drawn, None where all were.
         failures: a line for everything that does not hold.
         left_out: a line for each reason for which something could not be checked.
+        marks: a line for each mark that a season put on its entries, and for each entry that was taken off, as whoever
+            held it signed them.
     """
 
     signer: str = ""
@@ -69,6 +72,7 @@ class Rechecked:
     seed: int | None = None
     failures: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ def recheck(path: Path, sample: Sample, signer: str = "") -> Rechecked:
             done.blocks = len(blocks)
             _check_secrets(read, blocks, done)
             _check_boards(store, read, done)
+            _tell_marks(read, done)
             _play(store, blocks, sample, done)
     return done
 
@@ -194,6 +199,20 @@ def _check_boards(store: Store, read: Bundle, done: Rechecked) -> None:
         done.failures += [f"the board of {arena}: {line}" for line in says[:_SHOWN]]
         if len(says) > _SHOWN:
             done.failures.append(f"the board of {arena}: {len(says) - _SHOWN} further figures differ")
+
+
+def _tell_marks(read: Bundle, done: Rechecked) -> None:
+    """What a season says of its entries besides its board; it is a judgement, which no record proves."""
+    if (text := read.files.get(bundle.SEASON)) is None:
+        return
+    try:
+        told = json.loads(text)
+        lines = [f"{mark['kind']}: {', '.join(map(str, mark['who']))}: {mark['what']}" for mark in told["marks"]]
+        lines += [f"taken off: {name}: {why}" for name, why in told["gone"]]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        done.failures.append(f"{bundle.SEASON} holds something else than the board of a season")
+        return
+    done.marks = [one_line(line) for line in lines]
 
 
 def _differences(told: Any, made: Any, where: str = "") -> Iterator[str]:

@@ -35,6 +35,7 @@ from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from zoo.errors import UserError
+from zoo.handed import handed
 
 _STOP = b""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of options in glibc's malloc.h
@@ -233,7 +234,7 @@ class Pool:
                 free = self._start()
             self._workers[free].job = job = self._waiting.popleft()
             with suppress(OSError):  # it was ended from outside: `poll` will hear of it
-                free.send_bytes(pickle.dumps(job))
+                free.send_bytes(pickle.dumps((handed(), job)))
 
     def _start(self) -> Connection:
         context = get_context("spawn")
@@ -303,7 +304,9 @@ def _serve(pipe: Connection) -> None:
     once = lru_cache(maxsize=None)(_made)  # of this worker
     while (message := inbox.get()) != _STOP:
         try:
-            job: Job = pickle.loads(message)
+            known, job = pickle.loads(message)
+            for take, value in known.items():
+                function_of(take)(value)
             can_save = job.stops
             answer = pickle.dumps(("result", job.call(Contact(_teller(pipe), stopping.is_set, once))))
         except BaseException as error:  # whatever a job raises is raised where it was asked for

@@ -42,17 +42,22 @@ def test_intervals_cover_the_truth_and_ranks_follow_it(name):
         started = time.process_time()
         rating = fit(Counts.of(results))
         spent.append(time.process_time() - started)
-        pairs = list(combinations(range(50), 2))
-        apart = [rating.difference(rating.players[i], rating.players[j]) for i, j in pairs]
-        covered.append(
-            np.mean([low <= skill[i] - skill[j] <= high for (i, j), (_, low, high) in zip(pairs, apart, strict=True)])
-        )
+        assert rating.players == tuple(f"p{number:02}" for number in range(50))
+        i, j = np.triu_indices(50, 1)
+        _, low, high = rating.differences()
+        covered.append(np.mean((low <= skill[i] - skill[j]) & (skill[i] - skill[j] <= high)))
         correlation.append(spearmanr(rating.skill, skill).statistic)
         assert rating.spread == pytest.approx(spread, rel=0.25)
         assert rating.margin == pytest.approx(margin, rel=0.2)
     assert 0.93 <= np.mean(covered) <= 0.97
     assert np.mean(correlation) >= bar
     assert min(spent) < 0.05
+
+
+def test_all_differences_at_once_are_each_by_itself():
+    rating = fit(Counts.of(field(1, *FIELDS["B"][:2], n=4, games=60)[2]))
+    alone = [rating.difference(a, b) for a, b in combinations(rating.players, 2)]
+    assert np.transpose(rating.differences()) == pytest.approx(np.array(alone))
 
 
 def as_bytes(rating: Rating) -> bytes:
@@ -167,20 +172,18 @@ def test_weights_make_comparisons_of_common_results_honest():
         rng = np.random.default_rng(seed)
         skill = rng.normal(0, spread, k)
         performances = skill + BETA * rng.normal(size=(20, k))
-        truth = skill[:, None] - skill[None, :]
+        i, j = np.triu_indices(k, 1)
+        truth = skill[i] - skill[j]
         for weight, found in covered.items():
             results = [
-                (f"p{i}", f"p{j}", int(np.sign(row[i] - row[j])), weight)
+                (f"p{a}", f"p{b}", int(np.sign(row[a] - row[b])), weight)
                 for row in performances
-                for i, j in combinations(range(k), 2)
+                for a, b in combinations(range(k), 2)
             ]
             rating = fit(Counts.of(results))
-            names = rating.players
-            inside = [
-                rating.difference(names[i], names[j])[1] <= truth[i, j] <= rating.difference(names[i], names[j])[2]
-                for i, j in combinations(range(k), 2)
-            ]
-            found.append(np.mean(inside))
+            assert rating.players == tuple(f"p{number}" for number in range(k))
+            _, low, high = rating.differences()
+            found.append(np.mean((low <= truth) & (truth <= high)))
     assert 0.93 <= np.mean(covered[2 / k]) <= 0.995
     assert np.mean(covered[1.0]) < 0.85
 

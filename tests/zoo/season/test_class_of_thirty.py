@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ hidden = ["memory-one,cd=0.6"]
 def test_thirty_students_in_an_hour(zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("class.toml").write_text(RULES)
-    started = zoo("season", "new", "class.toml", "--json").json
+    with monkeypatch.context() as fixed:  # thrown games stand out on four of five seeds: the luck is the same each time
+        fixed.setattr(secrets, "token_hex", lambda size: bytes(range(size)).hex())
+        started = zoo("season", "new", "class.toml", "--json").json
     said = zoo("season", "submit", "class", *write(tmp_path / "handed-in")).out
     assert said.count("it plays") == len(HONEST) + len(COPIES) + len(CHEATING)
     assert said.count("in its first games it fails") == len(CRASHING) + len(STALLING)
@@ -42,6 +45,7 @@ def test_thirty_students_in_an_hour(zoo: Zoo, tmp_path: Path, monkeypatch: pytes
     checked = zoo("verify", "class.zoo").out
     assert "Secret seeds: 1 revealed" in checked
     assert "came out as recorded" in checked
+    assert "broken: " in checked and "throws games: yara, zeno: " in checked
 
 
 def _check_lines(board: dict[str, Any]) -> None:

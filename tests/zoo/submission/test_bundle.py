@@ -111,6 +111,18 @@ def test_equal_records_are_equal_bytes(published: Path, tmp_path: Path) -> None:
         assert (tmp_path / "other.zoo").read_bytes() == published.read_bytes()
 
 
+def test_the_marks_of_a_season_travel_and_control_no_terminal(published: Path, tmp_path: Path, zoo: Zoo) -> None:
+    mark = {"kind": "same file", "who": ["ada", "bela\x1b[2J"], "what": "the same code", "figures": {}}
+    with home.at(published.parent), Store(home.records()) as store:
+        arenas = [arena.id for arena in store.arenas()]
+        for name, season in (("good", {"marks": [mark], "gone": [["rae", "it cheats"]]}), ("bad", {"marks": [3]})):
+            publish(tmp_path / f"{name}.zoo", store, arenas, season=season)
+    said = zoo("verify", tmp_path / "good.zoo", "--hashes").out
+    assert "mark  same file: ada, bela [2J: the same code\nmark  taken off: rae: it cheats\n" in said
+    bad = zoo("verify", tmp_path / "bad.zoo", "--hashes", code=1).out
+    assert "season.json holds something else than the board of a season" in bad
+
+
 def test_a_sample_is_drawn_by_its_seed(published: Path) -> None:
     first, again = (recheck(published, Sample(3, seed)) for seed in (5, 5))
     assert (first.played, first.seed, first.failures) == (again.played, again.seed, again.failures) == (3, 5, [])

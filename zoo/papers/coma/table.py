@@ -7,7 +7,7 @@ actions, in `GAMES` fresh battles whose luck nothing else has: the last evaluati
 The settings were chosen on training seed 100, by the last evaluation, among those of `TRIED`; the table's
 seeds from 0 on took no part in that. A run takes 15 to 30 CPU seconds. Runs of the usual seeds are kept beside
 this file (`runs.json`, one line a run); a run that is not kept, or whose settings were changed, is trained, and
-`--first-seed 1` trains others.
+`--first-seed 5` trains others.
 """
 
 from __future__ import annotations

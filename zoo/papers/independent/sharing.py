@@ -34,7 +34,7 @@ BLOCK, FIRST = 50, 50  # trials of a point of a curve, and of those that show ho
 QUICK = 10  # a tenth of the trials
 TEMPERATURE, PRINTED = 0.1, 0.4
 LEARNER = "independent-q,alpha=0.8,alpha_decay=0,gamma=0.9,init=0"
-MOST = 400  # steps a trial may take on average before a part gives up
+MOST = 2000  # steps a trial may take on average before a part gives up
 
 
 class Hunt(NamedTuple):

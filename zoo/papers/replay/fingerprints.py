@@ -55,6 +55,7 @@ class ReplayFingerprints(Figure):
 
     name = "replay-fingerprints"
     unit = "rounds"
+    revision = 2
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """A part for each run."""

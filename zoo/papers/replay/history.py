@@ -68,6 +68,7 @@ class ReplayHistory(Figure):
 
     name = "replay-history"
     unit = "rounds"
+    revision = 2
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """A part for each run."""

@@ -1,0 +1,359 @@
+"""BAD, the Bayesian action decoder: a public agent that plans for every hand, so that every action tells something.
+
+Foerster, Song, Hughes, Burch, Dunning, Whiteson, Botvinick and Bowling 2019, "Bayesian Action Decoder for Deep
+Multi-Agent Reinforcement Learning"; chapter 7 of Foerster's thesis. What is public at t gives a belief B_t over the
+hidden cards (`agents.parts.beliefs`). From both, a network gives a policy for each hand f that the seat on turn may
+see; a plan, one action for each f, is drawn from them with luck that team mates share, so that all know it:
+
+    plan(f) ~ pi(. | B_t, public, f),  u = plan(f^a)
+    B_{t+1} follows from B_t, plan and u by Bayes' rule
+
+    theta <- theta + alpha grad log pi A_t,
+             A_t = G_t - V(s_t, B_t)
+    log pi = log pi(u | B_t, public, f^a)
+             or, counterfactually, sum_f log pi(plan(f) | B_t, public, f)
+
+`belief` says what the network reads of the hidden cards: `none` (a plain policy gradient, which is told the public
+rest and its own hand), `v0` by hints, `v1` self-consistent, `v2` also by what actions said, `exact` by enumeration.
+From v1 on it is told v1 beside its own. With `ratio` the objective is PPO's, in `passes` steps.
+
+No gradient flows through a belief. Where a stranger sits among the team mates, its actions are read as if it had the
+same plan; an action that the plan gives to no hand says nothing.
+
+Departures: Adam and, in Hanabi, PPO, where the paper has V-trace and RMSprop with population-based training; sums over
+all hands in the place of samples; the fixed point of v1 is damped; no weights of 0.01 for the rest of the network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from agents.parts.beliefs import Deals, Enumeration, by_hints, consistent
+from agents.parts.gradients import gradient, leaves
+from agents.parts.logits import entropy, masked, taken
+from agents.parts.networks import mlp, mlp_parameters
+from agents.parts.optimizers import Adam
+from agents.parts.policies.categorical import MODE
+from agents.parts.returns import advantages
+from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Parameters, Seating, State, playing
+from agents.randomness import categorical, deal, dealt_bits, derive, fraction
+from arenas.hands import Hands, Public
+from arenas.protocol import Action, TimeStep
+from arenas.settings import Amount, Checked, Count, Positive, Share, ShareOrNone, Whole
+
+
+@dataclass(frozen=True)
+class BadConfig(Checked):
+    """Settings of `bad`; alpha is the paper's, the rest is ours."""
+
+    belief: Literal["none", "v0", "v1", "v2", "exact"] = "v2"  # what is read of the hidden cards, see above
+    alpha: Share = 0.01  # part of v1 in v2, so that nothing is ever ruled out by what actions said
+    counterfactual: bool = False  # the gradient of the whole plan, not of the choice for the hand that was held
+    lr: Positive = 0.001  # Adam's step size of the policy at first
+    critic_lr: Positive = 0.003  # Adam's step size of the value at first
+    gamma: ShareOrNone = None  # discount per step; none: the arena's
+    lambda_: Share = 1.0  # of the advantage; 1: the return less the value
+    entropy: Amount = 0.0  # weight of the policy's entropy (nats) at first, beside advantages in units of reward
+    calm: Whole = 0  # environment steps over which the entropy's weight falls linearly to 0; 0: it stays
+    anneal: Whole = 0  # environment steps over which both step sizes fall linearly to 0; 0: they stay
+    ratio: Amount = 0.0  # how far a probability may move in the passes over a batch before it counts no more; 0: any
+    passes: Count = 1  # passes over a batch
+    parts: Count = 1  # parts of a batch, of whole copies, each of which makes a step
+    normalise: bool = False  # advantages of a batch centred and divided by their deviation
+    first: Positive = 0.01  # gain of the policy's last layer at first: how far it is from uniform
+    clip: Positive = 10.0  # largest norm of each tensor's gradient
+    hidden: Count = 128  # units in each of the two hidden layers of policy and value
+    play: Literal["mode", "sample"] = "mode"  # when not training: the most likely action for each hand, or a draw
+
+
+class View(NamedTuple):
+    """What the public agent makes of a moment."""
+
+    public: Public
+    actor: Tensor  # long [B], the seat on turn
+    likelihood: Tensor  # float32 [B, S, V], or [B, J] where beliefs are exact
+    belief: Tensor  # float32 [B, S, V]
+    features: Tensor  # float32 [B, F], what the networks read, slots in the actor's order
+    logits: Tensor  # float32 [B, X, A]
+    plan: Tensor  # long [B, X]
+
+
+class Bad(Agent):
+    """The Bayesian action decoder for all the seats that it owns."""
+
+    Config = BadConfig
+    needs = frozenset({"discrete", "common", "hands"})
+    needs_to_learn = frozenset({"state"})
+    owns = "all"
+    learns = True
+    replicated = True
+    config: BadConfig
+
+    def build(self, seed: int) -> None:
+        """Tables of the hands, policy, value, and their optimisers."""
+        config, spec = self.config, self.spec
+        assert spec.hands is not None  # "hands" is needed
+        self.hands: Hands = spec.hands
+        self.actions = self.seat_spec().actions
+        self.gamma = spec.gamma if config.gamma is None else config.gamma
+        self.numbers = [list(spec.seats).index(seat) for seat in self.seats]
+        self.known = Enumeration(self.hands, self.actions, self.device)
+        self.deals = Deals(self.known) if config.belief == "exact" else None
+        self.tells_turn = len(spec.sides()) > 1  # seats of one side are alike
+        wide = self._width()
+        cards = self.hands.slots * self.hands.values
+        layers = [config.hidden] * 2
+        self.actor = mlp_parameters(
+            [wide, *layers, self.known.count * self.actions],
+            seed=derive(seed, "actor"),
+            replicas=self.replicas,
+            last_scale=config.first,
+            device=self.device,
+        )
+        self.critic = mlp_parameters(
+            [wide + cards, *layers, 1], seed=derive(seed, "critic"), replicas=self.replicas, device=self.device
+        )
+        self.actor_step = Adam(self.actor, config.lr, clip=config.clip)
+        self.critic_step = Adam(self.critic, config.critic_lr, clip=config.clip)
+        self.steps = torch.zeros((), device=self.device)  # of the environment, learned from so far
+        self._kept: tuple[list[Tensor], bool, int, View] | None = None
+
+    def _width(self) -> int:
+        """F."""
+        turn, _, _, left, _, _, _, rest = self.hands.widths(self.actions)
+        cards = self.hands.slots * self.hands.values
+        beliefs = {"none": 0, "v0": 1, "v1": 1}.get(self.config.belief, 2)
+        return turn * self.tells_turn + 2 * self.actions + left + cards * (1 + beliefs) + rest
+
+    # -- play ---------------------------------------------------------------------------------------------------------
+
+    def begin(self, seating: Seating) -> Memory:
+        """The team's luck, a step counter, and the public belief with what it came from."""
+        copies, v, s = len(seating.seed), self.hands.values, self.hands.slots
+        one = torch.ones(copies, s, v, device=self.device)
+        return {
+            "seat": list(self.spec.seats).index(seating.seat),
+            "luck": deal(seating.team_seed),
+            "step": 0,
+            "training": seating.training,
+            "likelihood": one[:, 0, :1].expand(-1, self.deals.count).clone() if self.deals else one,
+            "belief": one / v,
+            "plan": torch.zeros(copies, self.known.count, dtype=torch.long, device=self.device),
+            "before": torch.zeros(copies, self.spec.known[self.hands.group], device=self.device),
+        }
+
+    @torch.no_grad()
+    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
+        """What the plan says for the hand that the seat sees; everybody else keeps still."""
+        view = self._seen(timestep, memory)
+        seat = memory["seat"]
+        mine = view.plan.gather(1, self.hand(timestep.observation, seat).unsqueeze(1)).squeeze(1)
+        value = mine.where(timestep.active & (view.actor == seat), 0)
+        following = {"likelihood": view.likelihood, "belief": view.belief, "plan": view.plan}
+        extras = {"features": view.features, **following}
+        now = timestep.common[self.hands.group]
+        return Action(value, extras=extras), {**memory, **following, "before": now, "step": memory["step"] + 1}
+
+    def hand(self, observation: Tensor, seat: int) -> Tensor:
+        """The number long [...] of the hand that a seat sees, from its observations [..., *O]."""
+        name = list(self.spec.seats)[seat]
+        flat = observation.flatten(-len(self.spec.seats[name].observation))
+        at, v, m = self.hands.at[name], self.hands.values, self.known.width
+        return self.known.number(flat[..., at : at + m * v].reshape(*flat.shape[:-1], m, v))
+
+    def _seen(self, timestep: TimeStep, memory: Memory) -> View:
+        """`view`, which team mates share: a cache of the last one, and nothing else."""
+        kept = [timestep.common[self.hands.group], timestep.first]
+        kept += [memory[name] for name in ("luck", "likelihood", "belief", "plan", "before")]
+        version = memory["step"] + sum(p._version for p in self.actor.values())
+        last = self._kept
+        if last is not None and last[1:3] == (memory["training"], version) and _alike(kept, last[0]):
+            return last[3]
+        view = self.view(timestep, memory)
+        self._kept = kept, memory["training"], version, view
+        return view
+
+    def view(self, timestep: TimeStep, memory: Memory) -> View:
+        """The belief after what was done last, and the plan for now."""
+        public = self.hands.read(timestep.common[self.hands.group], self.actions)
+        likelihood = self._told(public, timestep.first, memory)
+        actor = public.turn.argmax(-1)
+        belief, shown = self.beliefs(public, likelihood)
+        features = self._features(public, actor, shown)
+        logits = self.policy_of(self.actor, features, public.possible)
+        sharp = 1.0 if memory["training"] or self.config.play == "sample" else MODE
+        luck = memory["step"] * self.known.count + torch.arange(self.known.count, device=self.device)
+        draw = fraction(dealt_bits(memory["luck"].unsqueeze(1), luck))
+        chances = (sharp * logits).softmax(-1)
+        plan = categorical(chances.flatten(0, 1), draw.flatten()).view_as(draw)
+        return View(public, actor, likelihood, belief, features, logits, plan)
+
+    def _told(self, public: Public, first: Tensor, memory: Memory) -> Tensor:
+        """The likelihood after what was done last; all alike at the start of an episode."""
+        likelihood = memory["likelihood"]
+        if self.config.belief in ("v2", "exact") and not bool(first.all()):
+            before = self.hands.read(memory["before"], self.actions)
+            actor, plan = before.turn.argmax(-1), memory["plan"]
+            if self.deals is None:
+                belief = memory["belief"]
+                likelihood = self.known.learn(likelihood, belief, plan, actor, before.left, public)
+            else:
+                likelihood = self.deals.learn(likelihood, plan, actor, before, public)
+        return torch.where(first.view(-1, *[1] * (likelihood.dim() - 1)), 1.0, likelihood)
+
+    def beliefs(self, public: Public, likelihood: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The belief [B, S, V] that plans are read by, and the beliefs that the networks read."""
+        kind = self.config.belief
+        if kind in ("none", "v0"):
+            return (hints := by_hints(public)), [hints] * (kind == "v0")
+        if kind == "v1":
+            return (plain := consistent(public, own=self.hands.own)), [plain]
+        if self.deals is not None:
+            decoded = self.deals.belief(likelihood, public)
+            return decoded, [consistent(public, own=self.hands.own), decoded]
+        both = torch.stack((torch.ones_like(likelihood), likelihood))
+        plain, decoded = consistent(public, both, own=self.hands.own).unbind()
+        decoded = torch.lerp(decoded, plain, self.config.alpha)
+        return decoded, [plain, decoded]
+
+    def _features(self, public: Public, actor: Tensor, shown: list[Tensor]) -> Tensor:
+        """What the networks read, float32 [B, F]."""
+        slots = [self.arranged(part, actor) for part in (public.hinted, *shown)]
+        head = [public.turn] if self.tells_turn else []
+        return torch.cat((*head, public.last, public.possible, public.left, *slots, public.rest), dim=-1)
+
+    def arranged(self, slots: Tensor, actor: Tensor) -> Tensor:
+        """Slots [..., S, V] in the order of the actor [...], those that it sees first: [..., S * V]."""
+        order = self.known.order[actor].unsqueeze(-1).expand_as(slots)
+        return slots.gather(-2, order).flatten(-2)
+
+    def _scores(self, theta: Parameters, features: Tensor) -> Tensor:
+        """Logits [..., X, A] before any mask."""
+        return mlp(theta, features).view(*features.shape[:-1], self.known.count, self.actions)
+
+    def policy_of(self, theta: Parameters, features: Tensor, possible: Tensor) -> Tensor:
+        """Logits [..., X, A] of every hand, -inf where who sees it may not act so."""
+        scores = self._scores(theta, features)
+        legal = (possible > 0).unsqueeze(-2) & self.known.allowed
+        return masked(scores, legal | ~legal.any(-1, keepdim=True))
+
+    # -- learning -----------------------------------------------------------------------------------------------------
+
+    def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
+        """`passes` steps of policy and value from a segment."""
+        config = self.config
+        mine = joint.seats[self.seats[0]]
+        known = mine.timesteps.common[self.hands.group]
+        public = self.hands.read(known, self.actions)
+        actor = public.turn.argmax(-1)
+        plan = mine.actions.extras["plan"]  # [T, B, X]
+        features = torch.cat((mine.actions.extras["features"], self._last_features(mine.timesteps, mine.actions)))
+        held, counted = self._held(joint, actor[:-1])
+        assert joint.state is not None  # the word "state" is needed to learn
+        shape = (*actor.shape, self.hands.slots, self.hands.values)
+        cards = joint.state[..., : self.hands.slots * self.hands.values].reshape(shape)
+        read = torch.cat((features, self.arranged(cards, actor)), dim=-1)
+        left = max(0.0, 1 - float(self.steps) / config.anneal) if config.anneal else 1.0
+        calm = max(0.0, 1 - float(self.steps) / config.calm) if config.calm else 1.0
+        self.steps += counted.numel() // self.replicas
+        # each moment is somebody's turn, so that the seats' common rewards are those of one player
+        steps = mine.timesteps._replace(active=~mine.timesteps.last)
+        value = mlp(self.critic, read).squeeze(-1)
+        credit = advantages(steps, value, self.gamma, config.lambda_)
+        target = credit + value[:-1]
+        if config.normalise:
+            credit = _normalised(credit, counted, self.replicas)
+        legal = public.possible[:-1]
+        before = torch.zeros_like(credit)
+        with torch.no_grad():
+            if config.ratio:
+                before, _ = self._chosen(self.actor, features[:-1], legal, plan, held)
+        metrics = {"return": float((mine.timesteps.reward[1:].sum(0)).mean())}
+        self.actor_step.lr, self.critic_step.lr = left * config.lr, left * config.critic_lr
+        for number in range(config.passes * config.parts):
+            # copies that are so far apart are of all replicas
+            part = slice(number % config.parts, None, config.parts)
+            theta, phi = leaves(self.actor), leaves(self.critic)
+            on, n = counted[:, part], playing(steps)[:, part]
+            chosen, spread = self._chosen(theta, features[:-1, part], legal[:, part], plan[:, part], held[:, part])
+            praise = credit[:, part]
+            gain = _clipped(chosen - before[:, part], praise, config.ratio) if config.ratio else chosen * praise
+            worth = ((gain + calm * config.entropy * spread) * on).sum()
+            # every replica climbs the mean of its own moments
+            self.actor_step.descend(gradient(-self.replicas * worth / on.sum().clamp_min(1), theta))
+            error = ((mlp(phi, read[:-1, part]).squeeze(-1) - target[:, part]).square() * n).sum() / n.sum().clamp_min(
+                1
+            )
+            self.critic_step.descend(gradient(self.replicas * error, phi))
+            spread_now = (spread * on).sum() / on.sum().clamp_min(1)
+            metrics |= {"entropy": float(spread_now.detach()), "value_error": float(error.detach())}
+        return metrics
+
+    def _held(self, joint: JointTrajectory, actor: Tensor) -> tuple[Tensor, Tensor]:
+        """The hand that the seat on turn saw, long [T, B], and 1 where that seat is ours and its action counted."""
+        held, counted = torch.zeros_like(actor), torch.zeros_like(actor, dtype=torch.float32)
+        for name, number in zip(self.seats, self.numbers, strict=True):
+            steps, here = joint.seats[name].timesteps, actor == number
+            held = self.hand(steps.observation[:-1], number).where(here, held)
+            counted = counted + playing(steps) * here
+        return held, counted
+
+    def _last_features(self, timesteps: TimeStep, actions: Action) -> Tensor:
+        """What the networks read at the last moment, whose plan nobody has drawn yet, float32 [1, B, F]."""
+        now = timesteps._replace(common={})
+        last = now.each(lambda leaf: leaf[-1])
+        known = timesteps.common[self.hands.group]
+        memory = {name: actions.extras[name][-1] for name in ("likelihood", "belief", "plan")} | {"before": known[-2]}
+        public = self.hands.read(known[-1], self.actions)
+        _, shown = self.beliefs(public, self._told(public, last.first, memory))
+        return self._features(public, public.turn.argmax(-1), shown).unsqueeze(0)
+
+    def _chosen(
+        self, theta: Parameters, features: Tensor, possible: Tensor, plan: Tensor, held: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Log pi of what was chosen [T, B], and the policy's entropy [T, B], for the hand held or for all hands."""
+        if self.config.counterfactual:
+            log_pi = self.policy_of(theta, features, possible).log_softmax(-1)
+            return taken(log_pi, plan).sum(-1), entropy(log_pi).sum(-1)
+        at = held.unsqueeze(-1)
+        scores = self._scores(theta, features)
+        scores = scores.gather(-2, at.unsqueeze(-1).expand(*at.shape, self.actions)).squeeze(-2)
+        legal = (possible > 0) & self.known.allowed[held]
+        own = masked(scores, legal | ~legal.any(-1, keepdim=True)).log_softmax(-1)
+        return taken(own, plan.gather(-1, at).squeeze(-1)), entropy(own)
+
+    # -- state --------------------------------------------------------------------------------------------------------
+
+    def acting_state(self) -> State:
+        """The policy, which every own seat has."""
+        return {f"{seat}/{name}": p for seat in self.seats for name, p in self.actor.items()}
+
+    def learning_state(self) -> State:
+        """Policy, value, both optimisers, and how far it has come."""
+        value = {f"critic/{name}": p for name, p in self.critic.items()}
+        steps = self.actor_step.state("actor_step") | self.critic_step.state("critic_step")
+        return self.acting_state() | value | steps | {"steps": self.steps}
+
+
+def _alike(some: list[Tensor], others: list[Tensor]) -> bool:
+    """Whether the tensors are the same, or equal."""
+    return all(a is b or (a.shape == b.shape and torch.equal(a, b)) for a, b in zip(some, others, strict=True))
+
+
+def _clipped(gap: Tensor, credit: Tensor, ratio: float) -> Tensor:
+    """PPO's objective of log ratios `gap` (Schulman et al. 2017, equation 7)."""
+    p = gap.exp()
+    return torch.minimum(p * credit, p.clamp(1 - ratio, 1 + ratio) * credit)
+
+
+def _normalised(credit: Tensor, counted: Tensor, replicas: int) -> Tensor:
+    """Advantages [T, B] centred and divided by their deviation over the moments that count, for each replica."""
+    part, on = (x.view(len(x), replicas, -1) for x in (credit, counted))
+    n = on.sum((0, 2), keepdim=True).clamp_min(1)
+    centred = part - (part * on).sum((0, 2), keepdim=True) / n
+    deviation = ((centred.square() * on).sum((0, 2), keepdim=True) / n).sqrt()
+    return (centred / (deviation + 1e-6) * on).flatten(1)

@@ -1,0 +1,1 @@
+"""Hanabi: its rules, what is seen, and how it is drawn."""
