@@ -15,12 +15,12 @@ from zoo.papers.dial.exact import exact_value
 from zoo.papers.figure import Figure, Json, Part, Published, Reproduction, Results, Tell, over_runs, seed_words
 from zoo.training.plan import Plan, set_up
 
-POINTS = 10  # tests of a run
+POINTS = {3: 10, 4: 5}  # tests of a run; with four prisoners each takes seconds
 QUICK = 10  # part of the updates that a quick run makes
 MOST_OF_FOUR = 3  # runs with four prisoners, which are long
 
 
-class Method(NamedTuple):
+class SwitchMethod(NamedTuple):
     """A learner, how many rounds it has, and the thesis's share of what can be had."""
 
     agent: str
@@ -29,22 +29,22 @@ class Method(NamedTuple):
 
 
 #: Copies of the game, and the methods by their names in the figure, for each number of prisoners.
-GAMES: dict[int, tuple[int, dict[str, Method]]] = {
+GAMES: dict[int, tuple[int, dict[str, SwitchMethod]]] = {
     3: (
         32,
         {
-            "DIAL": Method("dial", 600, 1.0),
-            "DIAL-NS": Method("dial,share=false", 600, 1.0),
-            "RIAL": Method("rial", 1000, 1.0),
-            "RIAL-NS": Method("rial,share=false", 1000, 0.98),
-            "none": Method("rial,talk=false", 600, 0.72),
+            "DIAL": SwitchMethod("dial", 600, 1.0),
+            "DIAL-NS": SwitchMethod("dial,share=false", 600, 1.0),
+            "RIAL": SwitchMethod("rial", 1000, 1.0),
+            "RIAL-NS": SwitchMethod("rial,share=false", 1000, 0.98),
+            "none": SwitchMethod("rial,talk=false", 600, 0.72),
         },
     ),
     4: (
         128,
         {
-            "DIAL": Method("dial,lambda_=0.8,epsilon=0.1,epsilon_last=0.01", 1000, 0.90),
-            "RIAL": Method("rial,lambda_=0.8,epsilon=0.1,epsilon_last=0.01", 1000, 0.91),
+            "DIAL": SwitchMethod("dial,lambda_=0.8,epsilon=0.1,epsilon_last=0.01", 1000, 0.90),
+            "RIAL": SwitchMethod("rial,lambda_=0.8,epsilon=0.1,epsilon_last=0.01", 1000, 0.91),
         },
     ),
 }
@@ -57,7 +57,7 @@ def one_run(tell: Tell, seed: int, agent: str, n: int, copies: int, updates: int
     choice = ArenaChoice("switch", (f"n={n}",))
     plan = Plan(text, choice, copies=copies, length=None, steps=updates * copies * days(n), seed=seed)
     table = set_up(plan).table
-    marks = [max(1, round(updates * (point + 1) / POINTS)) for point in range(POINTS)]
+    marks = [max(1, round(updates * (point + 1) / POINTS[n])) for point in range(POINTS[n])]
     shares = []
     for done in range(1, updates + 1):
         table.play_round()
