@@ -25,7 +25,7 @@ class EveryOrder(Switch):
         for name in (*self.kept, "yes", "nobody"):
             if isinstance(value := getattr(self, f"_{name}"), Tensor):
                 setattr(self, f"_{name}", change(value))
-        self.batch_size = len(self._yes)
+        self.batch_size, self._next = len(self._yes), self._nobody
 
     def everybody(self) -> None:
         """Repeat each row, so that the next day may bring anybody."""

@@ -39,6 +39,7 @@ def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = 
     if any(len(group.members) > 1 for group in report.groups):
         parts += [Text(), Text("Groups: means over training seeds", style="bold"), _groups(report)]
         parts += [Text(line, style="dim") for line in _GROUPS_EXPLAINED]
+        parts += [Text(clean(line)) for line in _strangers(report)]
     if matrix.faults:
         spoiled = "; ".join(
             f"{text} {', '.join(f'{count} {status}' for status, count in of.items())}"
@@ -49,6 +50,19 @@ def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = 
     if report.alone:
         parts += [Text(), Text(clean(f"Without figures, as nobody comes from another run: {', '.join(report.alone)}."))]
     return Stack(*parts, Text(), Text(note, style="dim"))
+
+
+def _strangers(report: CrossReport) -> list[str]:
+    """In a cooperative game one sentence for each group whose members earn less among strangers."""
+    if report.matrix.venue.spec.kind != "cooperative":
+        return []
+    return [
+        f"{group.label}: {number(swap.self_play, 2)} with the partners of the own training run,"
+        f" {number(swap.cross_play, 2)} with those of another: what partners agreed on while they trained, they alone"
+        " know."
+        for group in report.groups
+        if (swap := group.swap) is not None and swap.drop.mean > 0
+    ]
 
 
 def _matrix(report: CrossReport, role: str) -> list[RenderableType]:

@@ -39,6 +39,12 @@ def match_screen(summary: Summary, note: str = "") -> RenderableType:
         parts.append(Text(clean(f"{name} was trained in {arena}."), style="dim"))
     for comparison in summary.comparisons:
         parts += [Text(), _comparison(summary, comparison)]
+    if summary.kind == "cooperative" and len(set(summary.entrants)) > 1:
+        line = (
+            "These are partners that did not train together, who may mean different things by what they do;"
+            f" zoo crossplay {' '.join(summary.entrants)} shows beside it what each earns with itself."
+        )
+        parts += [Text(), Text(clean(line), style="dim")]
     if summary.rating:
         parts += [Text(), Text("Rating", style="bold"), change_view(summary.rating)]
         if all(change.rank_after is None for change in summary.rating):

@@ -50,10 +50,14 @@ def every_day(players: Mapping[str, Policy], **settings: Any) -> Iterator[Day]:
         today = (visits * inside).sum(1)
         seen, played = steps, actions
         visits = visits + inside.long()
-        arena.everybody()
-        steps, _ = arena.step({seat: _each(action, repeat) for seat, action in actions.items()})
+        goes_on = number < arena.last_day
+        if goes_on:
+            arena.everybody()
+            actions = {seat: _each(action, repeat) for seat, action in actions.items()}
+        steps, _ = arena.step(actions)
         step = next(iter(steps.values()))
-        yield Day(number, seen, inside, been, today, played, step.reward[::n].double(), float(n) ** -number)
+        reward = step.reward[:: n if goes_on else 1].double()
+        yield Day(number, seen, inside, been, today, played, reward, float(n) ** -number)
         going = ~step.last
         if not going.any():
             return

@@ -1,0 +1,28 @@
+"""What the screens say of partners that did not train together."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from zoo.crossplay.screen import _strangers
+
+
+def report(kind: str, drop: float) -> Any:
+    swap = SimpleNamespace(self_play=0.7, cross_play=0.7 - drop, drop=SimpleNamespace(mean=drop))
+    groups = [SimpleNamespace(label="dial", swap=swap), SimpleNamespace(label="alone", swap=None)]
+    spec = SimpleNamespace(kind=kind)
+    return SimpleNamespace(matrix=SimpleNamespace(venue=SimpleNamespace(spec=spec)), groups=groups)
+
+
+def test_cross_play_says_what_strangers_lose_in_one_sentence() -> None:
+    (line,) = _strangers(report("cooperative", 0.2))
+    assert line.startswith("dial: 0.70 with the partners of the own training run, 0.50 with those of another: ")
+    assert line.count(".") == 3  # two numbers and the end
+
+
+@pytest.mark.parametrize(("kind", "drop"), [("cooperative", 0.0), ("mixed", 0.2), ("competitive", 0.2)])
+def test_it_says_nothing_where_nothing_is_lost_or_partners_are_rivals(kind: str, drop: float) -> None:
+    assert _strangers(report(kind, drop)) == []
