@@ -6,9 +6,10 @@ greedily, and while it trains in a share epsilon of cases uniformly. No errors p
 
     v = (max_u' Qbar_u(u') + max_m' Qbar_m(m')) / 2
         where nobody hears the seat, max_u' Qbar_u(u') alone
-    y = r + gamma v,   minimise sum over seats (y - Q_u(u))^2 + (y - Q_m(m))^2
+    y = r + gamma v
+    minimise sum over seats (y - Q_u(u))^2 + (y - Q_m(m))^2
 
-the second where the message was heard. There is no replay, since what messages mean changes as the team learns.
+the second square where the message was heard. There is no replay, since what messages mean changes as the team learns.
 
 Departures: those of `dial`, whose network and scales it shares. A message is read one-hot, as one of 2^M.
 """

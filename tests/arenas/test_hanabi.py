@@ -44,7 +44,7 @@ def play(arena: Hanabi, seed: int = 0) -> list[Any]:
 
 @pytest.mark.parametrize("variant", SLOW)
 def test_every_move_is_openspiels(variant: str) -> None:
-    """Legal moves, observations of both seats, rewards and ends of 1,000 random games; 100 of the full one's size."""
+    """Legal moves, observations of both seats, rewards and ends of 1,000 random games."""
     pyspiel = pytest.importorskip("pyspiel", reason="OpenSpiel is not installed (extra openspiel)")
     players, colours, ranks, hand, hints, lives = VARIANTS[variant]
     game = pyspiel.load_game(
@@ -78,7 +78,7 @@ def test_every_move_is_openspiels(variant: str) -> None:
             theirs.apply_action(next(deck))
         assert theirs.is_terminal()
         assert total == theirs.returns()[0]
-    assert moves > 5 * count
+    assert moves > 3 * count  # with one life, random games are short
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

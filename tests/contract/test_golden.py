@@ -26,6 +26,7 @@ SOONER = {
     "independent-q": ["alpha=1", "epsilon=0.5"],
     "phc": ["delta=0.05"],
     "qmix": ["warmup=64", "rate=0.05"],
+    "rial": ["lr=0.3"],
     "vdn": ["warmup=64", "rate=0.05"],
 }
 

@@ -21,7 +21,7 @@ from leaderboard.report import plots
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.resampling import Jackknife, Measured, average
 from leaderboard.statistics.robustness import ALPHA, CVAR, GAP, MEAN, OWN, WORST, Selection, measure
-from zoo.entry import checkpoint, entrant
+from zoo.entry import checkpoint
 from zoo.entry.checkpoint import Card
 from zoo.entry.entrant import Entrant, read_entrant
 from zoo.entry.registry import load_agent
@@ -289,7 +289,6 @@ def test_who_has_no_sub_policy_is_told(tmp_path: Path) -> None:
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three training seeds of every rule, none of them trained."""
     monkeypatch.setattr(checkpoint, "HOUSE", tmp_path)
-    monkeypatch.setattr(entrant, "HOUSE", tmp_path)
     for seed in range(3):
         for rule in (ENSEMBLE, SINGLE, LONGER, OTHER):
             agent, _, variant = rule.partition("@")

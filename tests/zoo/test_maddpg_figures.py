@@ -52,8 +52,7 @@ SEATS = {
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A house of the test's own, empty."""
     folder = tmp_path / "house"
-    for module in (checkpoint, entrant):
-        monkeypatch.setattr(module, "HOUSE", folder)
+    monkeypatch.setattr(checkpoint, "HOUSE", folder)
     return folder
 
 

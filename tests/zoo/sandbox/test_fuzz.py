@@ -23,6 +23,7 @@ from zoo.sandbox.fault import AgentFault
 from zoo.sandbox.frames import LOAD, Line, as_data
 from zoo.sandbox.remote import DECLARATION, Remote, Token
 from zoo.sandbox.shown import Shown
+from zoo.sandbox.source import Source
 from zoo.sandbox.spawn import FarEnd
 
 QUESTION = 77
@@ -144,6 +145,7 @@ class Questions:
         kind = type("Fuzzed", (Remote,), {"Config": NoConfig, "needs": frozenset(), "needs_to_learn": frozenset()})
         self.agent = kind.__new__(kind)
         self.agent.spec, self.agent.seats, self.agent._far = SPEC, ("a", "c"), self.far
+        self.agent.source = Source({"fuzzed.py": b""}, "fuzzed.py:Fuzzed")
         self.agent._dropped, self.agent._tokens = [], itertools.count(1)
         self.agent._shown = {name: Shown(name) for name in SPEC.seats}
         self.steps = step(0), step(0)._replace(action_mask=None)
