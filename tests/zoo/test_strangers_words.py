@@ -10,8 +10,8 @@ import pytest
 from zoo.crossplay.screen import _strangers
 
 
-def report(kind: str, drop: float) -> Any:
-    swap = SimpleNamespace(self_play=0.7, cross_play=0.7 - drop, drop=SimpleNamespace(mean=drop))
+def report(kind: str, drop: float, low: float | None = 0.1) -> Any:
+    swap = SimpleNamespace(self_play=0.7, cross_play=0.7 - drop, drop=SimpleNamespace(mean=drop, low=low))
     groups = [SimpleNamespace(label="dial", swap=swap), SimpleNamespace(label="alone", swap=None)]
     spec = SimpleNamespace(kind=kind)
     return SimpleNamespace(matrix=SimpleNamespace(venue=SimpleNamespace(spec=spec)), groups=groups)
@@ -19,8 +19,17 @@ def report(kind: str, drop: float) -> Any:
 
 def test_cross_play_says_what_strangers_lose_in_one_sentence() -> None:
     (line,) = _strangers(report("cooperative", 0.2))
-    assert line.startswith("dial: 0.70 with the partners of the own training run, 0.50 with those of another: ")
-    assert line.count(".") == 3  # two numbers and the end
+    assert line.startswith("dial: 0.70 with the partners of the own training run, 0.50 with those of another; ")
+    assert line.endswith("they alone know.")
+
+
+@pytest.mark.parametrize(
+    ("low", "end"), [(-0.4, "the gap's interval holds 0."), (0.0, "holds 0."), (None, "so few runs give no interval.")]
+)
+def test_it_gives_no_reason_where_there_may_be_nothing_to_explain(low: float | None, end: str) -> None:
+    (line,) = _strangers(report("cooperative", 0.2, low))
+    assert line.endswith(end)
+    assert "they alone know" not in line
 
 
 @pytest.mark.parametrize(("kind", "drop"), [("cooperative", 0.0), ("mixed", 0.2), ("competitive", 0.2)])

@@ -53,16 +53,27 @@ def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = 
 
 
 def _strangers(report: CrossReport) -> list[str]:
-    """In a cooperative game one sentence for each group whose members earn less among strangers."""
+    """In a cooperative game a sentence for each group whose members earn less among strangers, and how sure that is."""
     if report.matrix.venue.spec.kind != "cooperative":
         return []
-    return [
-        f"{group.label}: {number(swap.self_play, 2)} with the partners of the own training run,"
-        f" {number(swap.cross_play, 2)} with those of another: what partners agreed on while they trained, they alone"
-        " know."
-        for group in report.groups
-        if (swap := group.swap) is not None and swap.drop.mean > 0
-    ]
+    lines = []
+    for group in report.groups:
+        if group.swap is None or group.swap.drop.mean <= 0:
+            continue
+        low = group.swap.drop.low
+        if low is None:
+            end = "so few runs give no interval."
+        else:
+            end = (
+                "what partners agree on while they train, they alone know."
+                if low > 0
+                else "the gap's interval holds 0."
+            )
+        lines.append(
+            f"{group.label}: {number(group.swap.self_play, 2)} with the partners of the own training run,"
+            f" {number(group.swap.cross_play, 2)} with those of another; {end}"
+        )
+    return lines
 
 
 def _matrix(report: CrossReport, role: str) -> list[RenderableType]:
