@@ -24,7 +24,7 @@ def test_cross_play_says_what_strangers_lose_in_one_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "end"), [(-0.4, "the gap's interval holds 0."), (0.0, "holds 0."), (None, "so few runs give no interval.")]
+    ("low", "end"), [(-0.4, "the drop's interval holds 0."), (0.0, "holds 0."), (None, "so few runs give no interval.")]
 )
 def test_it_gives_no_reason_where_there_may_be_nothing_to_explain(low: float | None, end: str) -> None:
     (line,) = _strangers(report("cooperative", 0.2, low))

@@ -67,7 +67,7 @@ def _strangers(report: CrossReport) -> list[str]:
             end = (
                 "what partners agree on while they train, they alone know."
                 if low > 0
-                else "the gap's interval holds 0."
+                else "the drop's interval holds 0."
             )
         lines.append(
             f"{group.label}: {number(group.swap.self_play, 2)} with the partners of the own training run,"
