@@ -108,7 +108,7 @@ def _list(figures: list[dict[str, Any]]) -> RenderableType:
         default, quick = _minutes(figure["cpu_minutes"]), _minutes(figure["cpu_minutes_quick"])
         parts.append(Text.assemble((figure["name"], "bold"), f"  {figure['title']}"))
         parts.append(Text(f"  {figure['source']}; CPU minutes: {default}, with --quick {quick}", "dim"))
-    return Group(*parts, Text("Minutes are of one thread, measured; --workers 2 takes about half as long.", "dim"))
+    return Group(*parts, Text("Minutes are of one thread, about, and half as long with --workers 2.", "dim"))
 
 
 def _minutes(minutes: float) -> str:
