@@ -66,7 +66,6 @@ class Dial(Talking):
 
     Config = DialConfig
     config: DialConfig
-    noisy = True
 
     def build(self, seed: int) -> None:
         """The network, its slow copy, the optimiser, and a channel with noise."""

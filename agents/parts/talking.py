@@ -10,9 +10,10 @@ inputs that the message becomes, W outputs that decide about the message.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -92,7 +93,6 @@ class Talking(Agent):
     owns = "all"
     learns = True
     config: TalkingConfig
-    noisy: ClassVar[bool] = False  # whether the channel adds noise while they train
 
     # -- what the two methods fill in ---------------------------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class Talking(Agent):
         self.reads, self.says = self.widths(self.bits)
         self.wide = max(seat.actions for seat in own)  # A
         self.ages = spec.max_steps + 1 if config.clock else 0
-        flat = [int(torch.tensor(seat.observation).prod()) for seat in own]
+        flat = [math.prod(seat.observation) for seat in own]
         before = self.reads + self.wide + self.ages
         layers = [[before + o, config.hidden, self.wide + self.says] for o in flat]
         seeds = [derive(seed, "talk", seat) for seat in self.seats]
@@ -246,12 +246,12 @@ class Talking(Agent):
             torch.stack(audible, dim=1),
             who,
             segment.hidden,
-            self.noise(memories, len(actions)) if self.noisy else None,
+            self.noise(memories, len(actions)),
         )
 
-    def noise(self, memories: list[Memory], length: int) -> Tensor:
-        """What the channel added in `length` steps from these memories on, [T, N, B, M]."""
-        raise NotImplementedError
+    def noise(self, memories: list[Memory], length: int) -> Tensor | None:
+        """What the channel added in `length` steps from these memories on, [T, N, B, M]; None where it adds nothing."""
+        return None
 
     def replayed(self, parameters: Parameters, lesson: Heard) -> Tensor:
         """Outputs [T + 1, N, B, A + W] of a network on a round in which its own messages are heard.
