@@ -43,6 +43,7 @@ COMMANDS: dict[str, str] = {
     "bench": "Measure the speed of this installation.",
 }
 
+_LONGEST = 400  # letters of a word in a message
 _BLOCKS = "every block that was finished is kept"
 #: What a command keeps of its work that was stopped; nothing where none is named.
 _KEPT = {
@@ -128,7 +129,10 @@ def _explain(error: Exception) -> int:
     """Print what went wrong and return the exit code; what is nobody's fault of input is raised again."""
     from zoo.errors import missing
 
-    if isinstance(error, click.UsageError) and type(error).show is click.UsageError.show:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and (group := error.ctx) and group.parent:
+        commands = ", ".join(getattr(group.command, "commands", ()))
+        line = f"name what to do: {commands}; see `{group.command_path} --help`"
+    elif isinstance(error, click.UsageError) and type(error).show is click.UsageError.show:
         command = error.ctx.command_path if error.ctx else "zoo"
         line = f"{error.format_message().rstrip('.')}; see `{command} --help`"
     elif isinstance(error, click.ClickException):
@@ -142,8 +146,13 @@ def _explain(error: Exception) -> int:
         pass
     else:
         raise error
-    click.echo(f"zoo: {' '.join(line.split())}", err=True)
+    click.echo(f"zoo: {' '.join(map(_short, line.split()))}", err=True)
     return 2
+
+
+def _short(word: str) -> str:
+    """A word of a message; one that fills the screen, which can only have been typed, with its middle left out."""
+    return word if len(word) <= _LONGEST else f"{word[:40]}...{word[-40:]}"
 
 
 def _faults() -> tuple[type[Exception], ...]:

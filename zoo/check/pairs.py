@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from arenas.foreign.listed import listed
+from arenas.protocol import ArenaSpec
 from zoo.check.laws import check_agent, check_arena
 from zoo.check.verdict import Failed, Finding
 from zoo.entry import checkpoint
@@ -29,6 +31,8 @@ from zoo.work.pool import Contact, Job, name_of
 from zoo.work.progress import Reading, Watch
 
 Kind = Literal["registered", "checkpoint", "library"]
+#: Numbers that all seats and the state of one game may show at a moment: laws keep hundreds of moments in memory.
+LARGEST_VIEW = 50_000
 USUAL_S = 1.5  # seconds that a pair took where this was written, for the first estimate
 _LIBRARIES = ("torch", "numpy", "gymnasium", "pettingzoo", "mpe2", "axelrod", "open_spiel")
 _ROOT = Path(__file__).resolve().parents[2]
@@ -138,10 +142,17 @@ def survey(contact: Contact, name: str) -> dict[str, Any]:
     """What an arena's laws say of it, and who can play there, each with a hash of what it is."""
     try:
         venue = Venue(ArenaChoice(name))
+        if (shown := _shown(venue.spec)) > LARGEST_VIEW:
+            raise UserError(f"{name} shows {shown:,} numbers a moment, too many to go through with everybody")
         broken = _broken(check_arena(name))
     except UserError as error:
         return {"left_out": str(error), "broken": {}, "entrants": []}
     return {"left_out": "", "broken": broken, "entrants": [list(entrant) for entrant in _entrants(venue)]}
+
+
+def _shown(spec: ArenaSpec) -> int:
+    """Numbers that one game shows at a moment."""
+    return spec.state_dim + sum(math.prod(seat.observation) + seat.actions for seat in spec.seats.values())
 
 
 def check_pair(contact: Contact, entrant: str, arena: str) -> dict[str, str]:

@@ -118,7 +118,11 @@ def arenas_listed() -> RenderableType:
 
 
 def arena_described(choice: ArenaChoice) -> RenderableType:
-    """One arena: its rules, seats, offers and settings; rules and settings alone where it cannot be made as it is."""
+    """One arena: its rules, seats, offers and settings; rules and settings alone where it needs a setting.
+
+    Raises:
+        UserError: there is no such arena, or it cannot be made.
+    """
     from arenas.protocol import WORDS
     from zoo.entry.venue import Venue
 
@@ -129,6 +133,8 @@ def arena_described(choice: ArenaChoice) -> RenderableType:
     try:
         venue = Venue(choice)
     except UserError as error:
+        if choice.settings or not any(field.required for field in catalogue.arena_settings(entry)):
+            raise
         return Group(*head, *settings, Text(f"\n{error}", "dim"))
     own = "the game itself, for agents that know it"
     offers = {word: WORDS.get(word, own) for word in sorted(venue.spec.offers)}
