@@ -314,7 +314,8 @@ class SpielAtOnce(ParallelEnv[str, Any, int]):  # type: ignore[misc]  # pettingz
             mover = self.possible_agents[state.current_player()]
             paid = self.table.go_on(lambda: state.apply_action(int(actions[mover])))
         over = bool(state.is_terminal())
-        seen, infos = self._seen(), {agent: {} for agent in agents}
+        seen = self._seen()
+        infos: dict[str, dict[str, Any]] = {agent: {} for agent in agents}
         if over:
             self.agents = []
         return seen, paid, dict.fromkeys(agents, over), dict.fromkeys(agents, False), infos
