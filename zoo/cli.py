@@ -116,7 +116,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _after_stop(words: list[str]) -> str:
     """What a command that was stopped has kept, and how it goes on."""
     name = next((word for word in words if word in COMMANDS), "")
-    kept = _KEPT.get(name, "")
+    kept = "every pair that was checked is kept" if name == "check" and "--all" in words else _KEPT.get(name, "")
     if name == "match" and "--learn" in words:
         kept = ""  # a match with learners is recorded whole
     if not kept or "--no-record" in words or "--dry-run" in words:
