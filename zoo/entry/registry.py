@@ -35,9 +35,8 @@ AGENTS, ARENAS = "zoo.agents", "zoo.arenas"
 OURS = ("agents", "arenas", "leaderboard", "zoo")
 #: Schemes that name a foreign environment: `pettingzoo:classic/connect_four_v3`, `mpe2:simple_tag_v3`.
 FOREIGN = ("pettingzoo", "mpe2", "lbforaging", "openspiel")
-#: Schemes that name an agent of another library, `axelrod:TitFor2Tats`, with the module that wraps it.
+#: Libraries by scheme, with the modules that wrap them: of agents, `axelrod:TitFor2Tats`, and of games, `openspiel:hex`.
 LIBRARIES = {"axelrod": "agents.scripts.axelrod_library"}
-#: Schemes whose games can be listed, with the module that wraps them.
 GAMES = {"openspiel": "arenas.foreign.openspiel"}
 
 
