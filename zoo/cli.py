@@ -143,7 +143,7 @@ def _explain(error: Exception) -> int:
         line = extra
     elif isinstance(error, _faults()):
         line = str(error)
-    elif line := _agents_fault(error):
+    elif line := _agents_fault(error) or _no_memory(error):
         pass
     else:
         raise error
@@ -163,6 +163,13 @@ def _faults() -> tuple[type[Exception], ...]:
 
     protocol = sys.modules.get("arenas.protocol")  # where it was not imported, nothing can have raised its error
     return (UserError, StoreError, *([protocol.ArenaError] if protocol else []))
+
+
+def _no_memory(error: Exception) -> str:
+    """What to do where something was asked for that does not fit into memory; torch has no exception of its own."""
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return "this takes more memory than there is: ask for fewer copies or episodes, or for smaller settings"
+    return ""
 
 
 def _agents_fault(error: Exception) -> str:

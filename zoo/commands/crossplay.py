@@ -9,6 +9,7 @@ import click
 
 from zoo.commands.options import (
     COUNT,
+    Real,
     SEED,
     arena_options,
     grouped,
@@ -58,7 +59,7 @@ Examples:
 )
 @click.option(
     "--alpha",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Real(0, 1, min_open=True),
     default=0.2,
     show_default=True,
     help="Share of the opponents that CVaR averages over.",

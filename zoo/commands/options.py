@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import shlex
 import sys
 from collections.abc import Callable, Collection
@@ -22,6 +23,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 COUNT = click.IntRange(1, 1_000_000)
 #: What records can hold.
 SEED = click.IntRange(0, 2**63 - 1)
+
+
+class Real(click.FloatRange):
+    """A number in a range; unlike click's own, "nan" and "inf" are none."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, or a fault of input."""
+        number = super().convert(value, parameter, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", parameter, ctx)
+        return number
+
 
 set_option = click.option(
     "--set", "assignments", multiple=True, metavar="arena.FIELD=VALUE", help="A setting of the arena."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from zoo.commands.options import json_option, typed, workers_option
+from zoo.commands.options import Real, json_option, typed, workers_option
 
 EPILOG = """\b
 Examples:
@@ -142,7 +142,7 @@ def close(season: str, as_json: bool) -> None:
 @command.command(epilog=EPILOG)
 @season_argument
 @workers_option
-@click.option("--minutes", type=click.FloatRange(0), help="Stop after so long (default: what the rules say).")
+@click.option("--minutes", type=Real(0), help="Stop after so long (default: what the rules say).")
 @json_option
 def run(season: str, workers: int, minutes: float | None, as_json: bool) -> None:
     """Play what is missing; stopped by whatever, the same command goes on where it was.

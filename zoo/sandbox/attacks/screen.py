@@ -41,7 +41,9 @@ def screen(runs: Mapping[str, Sequence[Attempt]], missing: Sequence[NotTried]) -
         " confines it; a dash where that would prove nothing or is left out."
     )
     root = [] if any(who.startswith("root") for who in runs) else [Text(_AS_ROOT, "dim")]
-    return Group(*parts, Text(text, "dim"), *(Text(one.line, "red" if one.offered else "dim") for one in missing), *root)
+    return Group(
+        *parts, Text(text, "dim"), *(Text(one.line, "red" if one.offered else "dim") for one in missing), *root
+    )
 
 
 def _word(succeeds: bool | None) -> str:
