@@ -9,8 +9,8 @@ import click
 
 from zoo.commands.options import (
     COUNT,
-    Real,
     SEED,
+    Real,
     arena_options,
     grouped,
     isolation_options,

@@ -126,9 +126,7 @@ def _number(name: str, default: str | int, text: str, kind: Callable[[str | int]
     "how",
     click.option("--seed", type=SEED, default=0, show_default=True, help="The first seed; all luck derives from it."),
     click.option("--seeds", type=COUNT, default=1, show_default=True, help="How many seeds, each a run of its own."),
-    click.option(
-        "--workers", type=COUNT, default=1, show_default=True, help="Processes that train seeds side by side."
-    ),
+    click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that train side by side."),
     click.option(
         "--out",
         type=click.Path(path_type=Path),

@@ -215,7 +215,7 @@ _DAMAGE = {
     "swapped": "UPDATE seat_result SET entrant = (SELECT max(entrant) FROM seat_result)",
     "lengths": "UPDATE seat_result SET lengths = zeroblob(length(lengths))",
     "returns": "UPDATE seat_result SET returns = zeroblob(length(returns))",
-    "statuses": "UPDATE seat_result SET statuses = zeroblob(length(statuses))",
+    "statuses": "UPDATE seat_result SET statuses = x'01010101'",
     "newer": "INSERT INTO schema_version VALUES (999, 'from the future')",
 }
 
