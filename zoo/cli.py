@@ -6,10 +6,12 @@ overview needs no import.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
 import traceback
+from contextlib import suppress
 from typing import NoReturn
 
 import click
@@ -44,6 +46,7 @@ COMMANDS: dict[str, str] = {
     "bench": "Measure the speed of this installation.",
 }
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a disk that takes no more
 _LONGEST = 400  # letters of a word in a message
 _BLOCKS = "every block that was finished is kept"
 #: What a command keeps of its work that was stopped; nothing where none is named.
@@ -104,7 +107,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line. A fault of input ends in one line and exit code 2; ZOO_DEBUG=1 shows its traceback."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
+        _must_be_text(words)
         code = cli.main(args=arguments, prog_name="zoo", standalone_mode=False)
+        sys.stdout.flush()  # what cannot be written is told here, and not by Python as it ends
     except click.Abort:  # Ctrl-C
         click.echo(f"zoo: stopped; {_after_stop(words)}", err=True)
         code = 130  # as a shell has it for a program that an interrupt ended
@@ -113,6 +118,15 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             traceback.print_exception(error)
         code = _explain(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _must_be_text(words: list[str]) -> None:
+    """Refuse words that no record can hold, such as the bytes of a file name in another encoding."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise click.UsageError(f"{word!a} is no text in UTF-8: give it another name") from error
 
 
 def _after_stop(words: list[str]) -> str:
@@ -143,6 +157,10 @@ def _explain(error: Exception) -> int:
         line = extra
     elif isinstance(error, _faults()):
         line = str(error)
+    elif isinstance(error, OSError) and error.errno in _FULL:
+        line = f"cannot write: {error.strerror}"
+        with suppress(OSError):  # what is left in the buffer cannot be written either, when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     elif line := _agents_fault(error) or _no_memory(error):
         pass
     else:

@@ -10,6 +10,7 @@ import click
 from zoo.commands.options import (
     COUNT,
     SEED,
+    Place,
     Real,
     arena_options,
     grouped,
@@ -64,8 +65,8 @@ Examples:
     show_default=True,
     help="Share of the opponents that CVaR averages over.",
 )
-@click.option("--csv", "table", type=click.Path(dir_okay=False, path_type=Path), help="Write every cell into a file.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a heat map, .png or .svg.")
+@click.option("--csv", "table", type=Place(dir_okay=False, path_type=Path), help="Write every cell into a file.")
+@click.option("--plot", type=Place(dir_okay=False, path_type=Path), help="Draw a heat map, .png or .svg.")
 @json_option
 @no_record_option
 @isolation_options

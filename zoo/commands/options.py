@@ -25,6 +25,16 @@ COUNT = click.IntRange(1, 1_000_000)
 SEED = click.IntRange(0, 2**63 - 1)
 
 
+class Place(click.Path):
+    """A file or a folder; unlike click's own, an empty text is none (it would mean the folder where one is)."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, or a fault of input."""
+        if value == "":
+            self.fail("it is empty", parameter, ctx)
+        return super().convert(value, parameter, ctx)
+
+
 class Real(click.FloatRange):
     """A number in a range; unlike click's own, "nan" and "inf" are none."""
 
@@ -141,6 +151,8 @@ def print_list(
     """
     from zoo.entry.registry import names
 
+    if only_names and (as_json or name is not None):
+        raise UserError("--names prints all names, one a line: leave out --json and NAME")
     if only_names:
         for known in names(group):
             click.echo(known)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo.commands.options import json_option
+from zoo.commands.options import Place, json_option
 
 EPILOG = """\b
 The file needs no network and no other file. It shows who stands where and how
@@ -26,7 +26,7 @@ Examples:
 @click.option("--arena", "arenas", multiple=True, required=True, metavar="ARENA", help="See `zoo arenas`; repeatable.")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Place(dir_okay=False, path_type=Path),
     default=Path("report.html"),
     show_default=True,
     help="The file to write.",

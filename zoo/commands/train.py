@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.commands.options import COUNT, SEED, Real, arena_options, grouped, isolation_options
+from zoo.commands.options import COUNT, SEED, Place, Real, arena_options, grouped, isolation_options
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _number(name: str, default: str | int, text: str, kind: Callable[[str | int]
     click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that train side by side."),
     click.option(
         "--out",
-        type=click.Path(path_type=Path),
+        type=Place(path_type=Path),
         help="Folder (default checkpoints/ARENA/AGENT/seed-SEED); with several seeds seed-SEED within.",
     ),
     click.option("--resume", is_flag=True, help="Go on with a run that was stopped; refuse to begin one."),
