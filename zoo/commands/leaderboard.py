@@ -59,6 +59,8 @@ def command(
     from zoo import home
     from zoo.errors import UserError
 
+    if columns is not None and (wide or game):
+        raise click.UsageError(f"--columns and {'--wide' if wide else '--game'} contradict each other")
     if game:
         if arena is None or form not in ("table", "json") or learn:
             raise click.UsageError("--game needs --arena, and is a table or --json of frozen entrants")

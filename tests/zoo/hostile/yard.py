@@ -43,12 +43,13 @@ class Line:
     def words(self, named: dict[str, str]) -> tuple[dict[str, str], list[str]]:
         """The environment and the words of the command; `named` says what stands for {words in braces}."""
         environment: dict[str, str] = {}
-        words = shlex.split(self.text)
+        text = self.text
+        for name, value in named.items():
+            text = text.replace(f"{{{name}}}", value)
+        words = shlex.split(text)
         while words and _ASSIGNMENT.match(words[0]):
             name, _, value = words.pop(0).partition("=")
             environment[name] = value
-        for name, value in named.items():
-            words = [word.replace(f"{{{name}}}", value) for word in words]
         return environment, words
 
 
@@ -89,7 +90,7 @@ def build(folder: Path, zoo: Callable[..., object]) -> dict[str, str]:
     return {
         "long": "x" * 5000,
         "byte": "\udcff\udcfe",
-        "ipd": "ipd-v1(max_steps=5)",
+        "ipd": "'ipd-v1(max_steps=5)'",
         "coin": "coin --set arena.max_steps=5",
         "match": match,
     }
