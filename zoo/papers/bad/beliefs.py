@@ -1,0 +1,164 @@
+"""How well public beliefs know the hidden cards of mini-Hanabi, in games of trained teams: section 7.4.2 of the thesis.
+
+A team learns, then plays greedily with itself. At every moment and for every card that lies in a hand, each belief says
+how likely the card is that does lie there; minus its logarithm, averaged, is the belief's cross entropy. All beliefs
+are computed from the same games, by whoever knows what is public and the team's plans: hints alone (V0), self-consistent
+(V1, once as the paper iterates it and once damped), with what the actions said slot by slot (V2), and Bayes' rule over
+all deals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.bad import Bad
+from agents.parts.beliefs import Deals, by_hints, consistent, surprise
+from agents.protocol import JointTrajectory
+from arenas.hands import Public
+from leaderboard.report import plots
+from leaderboard.statistics import estimate
+from zoo.papers.bad.teams import played, settings_of, trained
+from zoo.papers.figure import Figure, FigureRow, Json, Part, Reproduction, Results, Tell, over_runs, seed_words
+
+#: Belief -> what was published of it, in nats a card, of full Hanabi.
+BELIEFS: Mapping[str, float | None] = {
+    "V0, by hints": 1.627,
+    "V1, not damped": None,
+    "V1, damped": 1.563,
+    "V2, also by actions": 0.912,
+    "exact": None,
+}
+V0, RAW, V1, V2, EXACT = BELIEFS
+#: Team -> what its networks read.
+TEAMS = {"BAD": "bad,belief=v2", "PPO": "bad,belief=none"}
+GAME = ("variant=mini",)
+STEPS, QUICK_STEPS, GAMES = 650_000, 100_000, 4000
+ALPHA = 0.01  # of V2, as the decoder's own
+UNDAMPED = 100  # iterations, as in the paper
+_MOMENTS = 32  # more than a game of mini-Hanabi has
+_SELDOM = 0.01  # of the first moment's cards: later moments with fewer are not shown
+
+
+def read(agent: Bad, joint: JointTrajectory) -> dict[str, Tensor]:
+    """What every belief says at every moment of a segment that begins with an episode, float32 [T + 1, B, S, V] each.
+
+    `agent` is of any kind: its plans are read, not its beliefs.
+    """
+    mine = joint.seats[agent.seats[0]]
+    public = agent.hands.read(mine.timesteps.common[agent.hands.group], agent.actions)
+    plans = mine.actions.extras["plan"]
+    own, known, deals = agent.hands.own, agent.known, Deals(agent.known)
+    plain = consistent(public, own=own)
+    raw = consistent(public, own=own, iterations=UNDAMPED, damping=1.0)
+    told = torch.ones_like(plain[0])
+    every = torch.ones(plain.shape[1], deals.count, device=agent.device)
+    decoded, exact = [], []
+    for t, now in enumerate(zip(*public, strict=True)):
+        here = Public(*now)
+        if t:
+            before = Public(*(part[t - 1] for part in public))
+            actor = before.turn.argmax(-1)
+            told = known.learn(told, decoded[-1], plans[t - 1], actor, before.left, here)
+            every = deals.learn(every, plans[t - 1], actor, before, here)
+        decoded.append(torch.lerp(consistent(here, told, own=own), plain[t], ALPHA))
+        exact.append(deals.belief(every, here))
+    return {V0: by_hints(public), RAW: raw, V1: plain, V2: torch.stack(decoded), EXACT: torch.stack(exact)}
+
+
+def hidden(agent: Bad, joint: JointTrajectory) -> tuple[Tensor, Tensor]:
+    """The cards that lie in the slots, one-hot [T + 1, B, S, V], and where one does while the game is on, bool."""
+    assert joint.state is not None  # every arena with hands shows a state
+    s, v = agent.hands.slots, agent.hands.values
+    cards = joint.state[..., : s * v].unflatten(-1, (s, v))
+    there = cards[..., -1] == 0 if agent.hands.empty else torch.ones_like(cards[..., 0], dtype=torch.bool)
+    return cards, there & ~joint.seats[agent.seats[0]].timesteps.last.unsqueeze(-1)
+
+
+def one_team(tell: Tell, seed: int, agent: str, steps: int, games: int) -> Json:
+    """Belief -> cross entropy in nats a card, over all moments and (`by move`) after so many moves."""
+    players, _ = trained(tell, settings_of(agent, steps), GAME, steps, seed)
+    sums = torch.zeros(len(BELIEFS) + 1, _MOMENTS, dtype=torch.float64)  # the last row counts cards
+    for joint, _ in played(players, GAME, games, seed):
+        reader = next(iter(players.values()))
+        assert isinstance(reader, Bad)
+        cards, counted = hidden(reader, joint)
+        nats = [surprise(belief, cards) * counted for belief in read(reader, joint).values()]
+        sums[:, : len(cards)] += torch.stack([part.sum((1, 2)).double() for part in (*nats, counted)])
+    total, count = sums[:-1], sums[-1]
+    mean, often = total.sum(1) / count.sum(), int((count > _SELDOM * count[0]).sum())
+    by_move = (total / count.clamp_min(1))[:, :often].tolist()
+    return {name: {"mean": float(mean[n]), "by move": by_move[n]} for n, name in enumerate(BELIEFS)}
+
+
+class BadBeliefs(Figure):
+    """Cross entropies of public beliefs with the true hands."""
+
+    name = "bad-beliefs"
+    unit = "rounds"
+
+    def parts(self, quick: bool, seeds: int) -> list[Part]:
+        """A part for each team and seed."""
+        own = {"steps": QUICK_STEPS if quick else STEPS, "games": GAMES}
+        return [
+            Part(f"{team}, seed {seed}", one_team, {"seed": seed, "agent": agent, **own})
+            for team, agent in TEAMS.items()
+            for seed in range(seeds)
+        ]
+
+    def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
+        """A row for each belief in the games of each team, and whether they stand in the thesis's order."""
+        rows: list[FigureRow] = []
+        curves: dict[str, Json] = {}
+        notes = list(self.remarks)
+        for team, agent in TEAMS.items():
+            runs = [found for part, found in done if part.settings["agent"] == agent]
+            nats = {name: np.array([run[name]["mean"] for run in runs]) for name in BELIEFS}
+            group = f"games of {team}: nats a card"
+            for name, theirs in BELIEFS.items():
+                note = "" if theirs is None else f"full Hanabi, published: {theirs:.3f}"
+                rows.append(over_runs(name, nats[name], None, group, "lower", note=note))
+            told = 1 - nats[V2] / nats[V1]
+            note = "" if team == "PPO" else f"full Hanabi, published: {1 - 0.912 / 1.563:.2f}"
+            rows.append(over_runs("what actions take off V1", told, None, f"games of {team}: share", note=note))
+            notes.append(f"{team}: {_order(nats)}.")
+            longest = min(len(run[V0]["by move"]) for run in runs)
+            curves[team] = {name: _line([run[name]["by move"][:longest] for run in runs]) for name in BELIEFS}
+        settings = {
+            "game": "hanabi, variant=mini, bomb=zero",
+            "steps of training": done[0][0].settings["steps"],
+            "games of a test": done[0][0].settings["games"],
+            "teams": ", ".join(f"{team}: {agent}" for team, agent in TEAMS.items()),
+        }
+        return Reproduction(rows, settings, seed_words(seeds), notes, {"curves": curves})
+
+    def plot(self, report: Reproduction) -> plots.Plot:
+        """Cross entropy against the number of moves, a panel for each team."""
+        curves = report.data["curves"]
+        plot, panels = plots.panels(len(curves), share_y=True)
+        for panel, (team, lines) in zip(panels, curves.items(), strict=True):
+            for (name, line), colour in zip(lines.items(), plots.COLOURS, strict=False):
+                ends: dict[str, Any] = line
+                plots.curve(panel, range(len(ends["mean"])), **ends, label=name, colour=colour)
+            panel.set(title=f"games of {team}", xlabel="moves made")
+        panels[0].set(ylabel="cross entropy with the true cards, nats a card")
+        plots.legend_below(plot, panels, 5)
+        return plot
+
+
+def _line(runs: Sequence[Sequence[float]]) -> Json:
+    """A curve over runs [R][points]."""
+    return plots.line_of([estimate.t(np.array(point)) for point in zip(*runs, strict=True)])
+
+
+def _order(nats: Mapping[str, np.ndarray]) -> str:
+    """In how many runs the beliefs stand as they should."""
+    right = (nats[EXACT] <= nats[V2]) & (nats[V2] < nats[V1]) & (nats[V1] < nats[V0])
+    return f"exact <= V2 < V1 < V0 in {int(right.sum())} of {len(right)} runs"
+
+
+FIGURE = BadBeliefs()
