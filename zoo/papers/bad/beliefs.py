@@ -2,9 +2,9 @@
 
 A team learns, then plays greedily with itself. At every moment and for every card that lies in a hand, each belief says
 how likely the card is that does lie there; minus its logarithm, averaged, is the belief's cross entropy. All beliefs
-are computed from the same games, by whoever knows what is public and the team's plans: hints alone (V0), self-consistent
-(V1, once as the paper iterates it and once damped), with what the actions said slot by slot (V2), and Bayes' rule over
-all deals.
+are computed from the same games, by whoever knows what is public and the team's plans: by hints alone (V0),
+self-consistent (V1, once as the paper iterates it and once damped), with what the actions said slot by slot (V2), and
+by Bayes' rule over all deals.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Teams that learn Hanabi, and what they are worth: played greedily with themselves, under both rules for a lost game."""
+"""Teams that learn Hanabi, and what they score in greedy games with themselves, under both rules for a lost game."""
 
 from __future__ import annotations
 
