@@ -1,6 +1,6 @@
 """How well public beliefs know the hidden cards of mini-Hanabi, in games of trained teams: section 7.4.2 of the thesis.
 
-A team learns, then plays greedily with itself. At every moment and for every card that lies in a hand, each belief says
+A team of the house plays greedily with itself. At every moment and for every card that lies in a hand, each belief says
 how likely the card is that does lie there; minus its logarithm, averaged, is the belief's cross entropy. All beliefs
 are computed from the same games, by whoever knows what is public and the team's plans: by hints alone (V0),
 self-consistent (V1, once as the paper iterates it and once damped), with what the actions said slot by slot (V2), and
@@ -22,8 +22,10 @@ from agents.protocol import JointTrajectory
 from arenas.hands import Public
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
-from zoo.papers.bad.teams import played, settings_of, trained
+from zoo.entry.venue import ArenaChoice, Venue
+from zoo.papers.bad.teams import CHUNK, played
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Reproduction, Results, Tell, over_runs, seed_words
+from zoo.papers.house import house
 
 #: Belief -> what was published of it, in nats a card, of full Hanabi.
 BELIEFS: Mapping[str, float | None] = {
@@ -34,13 +36,11 @@ BELIEFS: Mapping[str, float | None] = {
     "exact": None,
 }
 V0, RAW, V1, V2, EXACT = BELIEFS
-#: Team -> what its networks read.
-TEAMS = {"BAD": "bad,belief=v2", "PPO": "bad,belief=none"}
+TEAM = "bad"  # the house's decoders with V2
 GAME = ("variant=mini",)
-STEPS, QUICK_STEPS, GAMES = 650_000, 100_000, 4000
+GAMES, QUICK_GAMES = 10_000, 1000
 ALPHA = 0.01  # of V2, as the decoder's own
 UNDAMPED = 100  # iterations, as in the paper
-_MOMENTS = 32  # more than a game of mini-Hanabi has
 _SELDOM = 0.01  # of the first moment's cards: later moments with fewer are not shown
 
 
@@ -79,16 +79,22 @@ def hidden(agent: Bad, joint: JointTrajectory) -> tuple[Tensor, Tensor]:
     return cards, there & ~joint.seats[agent.seats[0]].timesteps.last.unsqueeze(-1)
 
 
-def one_team(tell: Tell, seed: int, agent: str, steps: int, games: int) -> Json:
-    """Belief -> cross entropy in nats a card, over all moments and (`by move`) after so many moves."""
-    players, _ = trained(tell, settings_of(agent, steps), GAME, steps, seed)
-    sums = torch.zeros(len(BELIEFS) + 1, _MOMENTS, dtype=torch.float64)  # the last row counts cards
-    for joint, _ in played(players, GAME, games, seed):
-        reader = next(iter(players.values()))
-        assert isinstance(reader, Bad)
+def one_team(tell: Tell, seed: int, team: str, weights: str, games: int) -> Json:
+    """Belief -> cross entropy in nats a card, over all moments and (`by move`) after so many moves.
+
+    `weights` is the hash of the checkpoint that plays, so that another one is other work.
+    """
+    venue = Venue(ArenaChoice("hanabi", GAME))
+    spec = venue.arena(1).spec
+    players = venue.entrant(team).agents(spec, tuple(spec.seats), 0)
+    reader = next(iter(players.values()))
+    assert isinstance(reader, Bad)
+    sums = torch.zeros(len(BELIEFS) + 1, spec.max_steps + 1, dtype=torch.float64)  # the last row counts cards
+    for done, (joint, _) in enumerate(played(players, GAME, games, seed)):
         cards, counted = hidden(reader, joint)
         nats = [surprise(belief, cards) * counted for belief in read(reader, joint).values()]
         sums[:, : len(cards)] += torch.stack([part.sum((1, 2)).double() for part in (*nats, counted)])
+        tell(min((done + 1) * CHUNK, games), games)
     total, count = sums[:-1], sums[-1]
     mean, often = total.sum(1) / count.sum(), int((count > _SELDOM * count[0]).sum())
     by_move = (total / count.clamp_min(1))[:, :often].tolist()
@@ -99,66 +105,52 @@ class BadBeliefs(Figure):
     """Cross entropies of public beliefs with the true hands."""
 
     name = "bad-beliefs"
-    unit = "rounds"
+    unit = "games"
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
-        """A part for each team and seed."""
-        own = {"steps": QUICK_STEPS if quick else STEPS, "games": GAMES}
+        """A part for each team of the house's."""
+        teams = house(Venue(ArenaChoice("hanabi", GAME)).identity, TEAM, seeds)
+        games = QUICK_GAMES if quick else GAMES
         return [
-            Part(f"{team}, seed {seed}", one_team, {"seed": seed, "agent": agent, **own})
-            for team, agent in TEAMS.items()
-            for seed in range(seeds)
+            Part(run.entrant, one_team, {"seed": 0, "team": run.entrant, "weights": run.weights, "games": games})
+            for run in teams
         ]
 
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
-        """A row for each belief in the games of each team, and whether they stand in the thesis's order."""
+        """A row for each belief, and in how many teams they stand in the thesis's order."""
+        runs = [found for _, found in done]
+        nats = {name: np.array([run[name]["mean"] for run in runs]) for name in BELIEFS}
         rows: list[FigureRow] = []
-        curves: dict[str, Json] = {}
-        notes = list(self.remarks)
-        for team, agent in TEAMS.items():
-            runs = [found for part, found in done if part.settings["agent"] == agent]
-            nats = {name: np.array([run[name]["mean"] for run in runs]) for name in BELIEFS}
-            group = f"games of {team}: nats a card"
-            for name, theirs in BELIEFS.items():
-                note = "" if theirs is None else f"full Hanabi, published: {theirs:.3f}"
-                rows.append(over_runs(name, nats[name], None, group, "lower", note=note))
-            told = 1 - nats[V2] / nats[V1]
-            note = "" if team == "PPO" else f"full Hanabi, published: {1 - 0.912 / 1.563:.2f}"
-            rows.append(over_runs("what actions take off V1", told, None, f"games of {team}: share", note=note))
-            notes.append(f"{team}: {_order(nats)}.")
-            longest = min(len(run[V0]["by move"]) for run in runs)
-            curves[team] = {name: _line([run[name]["by move"][:longest] for run in runs]) for name in BELIEFS}
+        for name, theirs in BELIEFS.items():
+            note = "" if theirs is None else f"full Hanabi, published: {theirs:.3f}"
+            rows.append(over_runs(name, nats[name], None, "nats a card", "lower", note=note))
+        note = f"full Hanabi, published: {1 - 0.912 / 1.563:.2f}"
+        rows.append(over_runs("V1 to V2", 1 - nats[V2] / nats[V1], None, "share that actions take off", note=note))
+        right = (nats[EXACT] <= nats[V2]) & (nats[V2] < nats[V1]) & (nats[V1] < nats[V0])
+        order = f"exact <= V2 < V1 < V0 in {int(right.sum())} of {len(right)} teams."
+        longest = min(len(run[V0]["by move"]) for run in runs)
+        curves = {name: _line([run[name]["by move"][:longest] for run in runs]) for name in BELIEFS}
         settings = {
-            "game": "hanabi, variant=mini, bomb=zero",
-            "steps of training": done[0][0].settings["steps"],
-            "games of a test": done[0][0].settings["games"],
-            "teams": ", ".join(f"{team}: {agent}" for team, agent in TEAMS.items()),
+            "game": "hanabi, variant=mini",
+            "teams": ", ".join(part.settings["team"] for part, _ in done),
+            "games of each": done[0][0].settings["games"],
         }
-        return Reproduction(rows, settings, seed_words(seeds), notes, {"curves": curves})
+        return Reproduction(rows, settings, seed_words(len(runs)), [*self.remarks, order], {"curves": curves}, "teams")
 
     def plot(self, report: Reproduction) -> plots.Plot:
-        """Cross entropy against the number of moves, a panel for each team."""
-        curves = report.data["curves"]
-        plot, panels = plots.panels(len(curves), share_y=True)
-        for panel, (team, lines) in zip(panels, curves.items(), strict=True):
-            for (name, line), colour in zip(lines.items(), plots.COLOURS, strict=False):
-                ends: dict[str, Any] = line
-                plots.curve(panel, range(len(ends["mean"])), **ends, label=name, colour=colour)
-            panel.set(title=f"games of {team}", xlabel="moves made")
-        panels[0].set(ylabel="cross entropy with the true cards, nats a card")
-        plots.legend_below(plot, panels, 5)
+        """Cross entropy against the number of moves."""
+        plot, (panel,) = plots.panels(1, width=6.0)
+        for (name, line), colour in zip(report.data["curves"].items(), plots.COLOURS, strict=False):
+            ends: dict[str, Any] = line
+            plots.curve(panel, range(len(ends["mean"])), **ends, label=name, colour=colour)
+        panel.set(xlabel="moves made", ylabel="cross entropy with the true cards, nats a card", ylim=(0, None))
+        plots.legend_below(plot, [panel], 3)
         return plot
 
 
 def _line(runs: Sequence[Sequence[float]]) -> Json:
     """A curve over runs [R][points]."""
     return plots.line_of([estimate.t(np.array(point)) for point in zip(*runs, strict=True)])
-
-
-def _order(nats: Mapping[str, np.ndarray]) -> str:
-    """In how many runs the beliefs stand as they should."""
-    right = (nats[EXACT] <= nats[V2]) & (nats[V2] < nats[V1]) & (nats[V1] < nats[V0])
-    return f"exact <= V2 < V1 < V0 in {int(right.sum())} of {len(right)} runs"
 
 
 FIGURE = BadBeliefs()
