@@ -34,6 +34,7 @@ import torch
 from torch import Tensor
 
 from agents.parts.beliefs import Deals, Enumeration, by_hints, consistent
+from agents.parts.central import surrogate
 from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, masked, taken
 from agents.parts.networks import mlp, mlp_parameters
@@ -193,6 +194,10 @@ class Bad(Agent):
             cards = torch.cat((cards, 1 - cards.sum(-1, keepdim=True)), dim=-1)
         return self.known.number(cards)
 
+    def belief(self, timestep: TimeStep, memory: Memory) -> Tensor:
+        """B_t of every slot, float32 [B, S, V]."""
+        return self._seen(timestep, memory).belief
+
     def _seen(self, timestep: TimeStep, memory: Memory) -> View:
         """`view`, which team mates share: a cache of the last one, and nothing else."""
         kept = [timestep.common[self.hands.group], timestep.first]
@@ -322,8 +327,7 @@ class Bad(Agent):
             on, n = counted[:, part], playing(steps)[:, part]
             mine_now = seen.each(lambda x, part=part: x[:, part])
             chosen, spread = self._chosen(theta, mine_now, hidden[part], plan[:, part], held[:, part])
-            praise = credit[:, part]
-            gain = _clipped(chosen - before[:, part], praise, config.ratio) if config.ratio else chosen * praise
+            gain = surrogate(chosen, before[:, part], credit[:, part], config.ratio)
             worth = ((gain + calm * config.entropy * spread) * on).sum()
             # every replica climbs the mean of its own moments
             self.actor_step.descend(gradient(-self.replicas * worth / on.sum().clamp_min(1), theta))
@@ -383,12 +387,6 @@ class Bad(Agent):
 def _alike(some: list[Tensor], others: list[Tensor]) -> bool:
     """Whether the tensors are the same, or equal."""
     return all(a is b or (a.shape == b.shape and torch.equal(a, b)) for a, b in zip(some, others, strict=True))
-
-
-def _clipped(gap: Tensor, credit: Tensor, ratio: float) -> Tensor:
-    """PPO's objective of log ratios `gap` (Schulman et al. 2017, equation 7)."""
-    p = gap.exp()
-    return torch.minimum(p * credit, p.clamp(1 - ratio, 1 + ratio) * credit)
 
 
 def _normalised(credit: Tensor, counted: Tensor, replicas: int) -> Tensor:

@@ -296,5 +296,5 @@ def test_the_plan_of_the_first_move_can_be_a_table() -> None:
     action, memories["first"] = agent.act(steps["first"], memories["first"])
     assert action.extras["plan"].tolist() == [[1, 2], [1, 2], [0, 0], [0, 0]]
     logits = agent.view(steps["first"], memories["second"]).logits
-    steps, _ = arena.step({s: action for s in SEATS})
+    steps, _ = arena.step(dict.fromkeys(SEATS, action))
     assert not torch.equal(agent.view(steps["first"], memories["first"]).logits, logits)  # the network's again
