@@ -88,16 +88,16 @@ class View(NamedTuple):
     hidden: Tensor  # float32 [B, H], what the network remembers; H is 0 where it remembers nothing
 
 
-class Moment(NamedTuple):
+class PolicyInput(NamedTuple):
     """What the policy reads at T moments."""
 
     features: Tensor  # float32 [T, B, F]
     possible: Tensor  # float32 [T, B, A], see `Public`
     first: Tensor  # bool [T, B], an episode begins
 
-    def each(self, change: Callable[[Tensor], Tensor]) -> Moment:
+    def each(self, change: Callable[[Tensor], Tensor]) -> PolicyInput:
         """All parts changed alike."""
-        return Moment(*map(change, self))
+        return PolicyInput(*map(change, self))
 
 
 class Bad(Agent):
@@ -217,7 +217,7 @@ class Bad(Agent):
         actor = public.turn.argmax(-1)
         belief, shown = self.beliefs(public, likelihood)
         features = self._features(public, actor, shown)
-        moment = Moment(features, public.possible, timestep.first).each(lambda part: part.unsqueeze(0))
+        moment = PolicyInput(features, public.possible, timestep.first).each(lambda part: part.unsqueeze(0))
         logits, hidden = self.policy_of(self.actor, moment, memory["hidden"])
         logits = logits[0]
         sharp = 1.0 if memory["training"] or self.config.play == "sample" else MODE
@@ -266,7 +266,7 @@ class Bad(Agent):
         order = self.known.order[actor].unsqueeze(-1).expand_as(slots)
         return slots.gather(-2, order).flatten(-2)
 
-    def _scores(self, theta: Parameters, seen: Moment, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def _scores(self, theta: Parameters, seen: PolicyInput, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [T, B, X, A] before any mask, and what is remembered after the last moment [B, H]."""
         if self.config.recurrent:
             by_replica = seen.features.unflatten(1, (self.replicas, -1))
@@ -280,7 +280,7 @@ class Bad(Agent):
             scores = torch.where(seen.first.unsqueeze(-1), table, scores)
         return scores.unflatten(-1, (self.known.count, self.actions)), hidden
 
-    def policy_of(self, theta: Parameters, seen: Moment, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def policy_of(self, theta: Parameters, seen: PolicyInput, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [T, B, X, A] of every hand, -inf where who sees it may not act so; and what is remembered [B, H]."""
         scores, hidden = self._scores(theta, seen, hidden)
         legal = (seen.possible > 0).unsqueeze(-2) & self.known.allowed
@@ -312,7 +312,7 @@ class Bad(Agent):
         target = credit + value[:-1]
         if config.normalise:
             credit = _normalised(credit, counted, self.replicas)
-        seen = Moment(features, public.possible, mine.timesteps.first).each(lambda x: x[:-1])
+        seen = PolicyInput(features, public.possible, mine.timesteps.first).each(lambda x: x[:-1])
         assert mine.memory is not None  # these seats are the learner's own
         hidden, before = mine.memory["hidden"], torch.zeros_like(credit)
         with torch.no_grad():
@@ -358,7 +358,7 @@ class Bad(Agent):
         return self._features(public, public.turn.argmax(-1), shown).unsqueeze(0)
 
     def _chosen(
-        self, theta: Parameters, seen: Moment, hidden: Tensor, plan: Tensor, held: Tensor
+        self, theta: Parameters, seen: PolicyInput, hidden: Tensor, plan: Tensor, held: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Log pi of what was chosen [T, B], and the policy's entropy [T, B], for the hand held or for all hands."""
         if self.config.counterfactual:

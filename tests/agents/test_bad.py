@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.bad import Bad, BadConfig, Moment, View
+from agents.bad import Bad, BadConfig, PolicyInput, View
 from agents.parts.beliefs import Deals, Enumeration, by_hints, consistent
 from agents.protocol import Memory, Seating
 from agents.randomness import derive_rows
@@ -264,7 +264,7 @@ def test_a_recurrent_decoder_reads_its_segment_as_it_played_it() -> None:
     mine = joint.seats[seats[0]]
     assert bool(mine.timesteps.first[1:].any())
     possible = agent.hands.read(mine.timesteps.common[agent.hands.group], agent.actions).possible
-    seen = Moment(mine.actions.extras["features"], possible[:-1], mine.timesteps.first[:-1])
+    seen = PolicyInput(mine.actions.extras["features"], possible[:-1], mine.timesteps.first[:-1])
     assert mine.memory is not None
     assert mine.memory["hidden"].abs().sum() > 0
     part = slice(1, None, 2)
