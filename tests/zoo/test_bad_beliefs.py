@@ -36,7 +36,7 @@ def games(belief: str, copies: int = 300) -> tuple[Bad, JointTrajectory]:
 def test_who_reads_the_games_believes_what_the_decoder_believed(belief: str, name: str) -> None:
     agent, joint = games(belief)
     own = joint.seats[agent.seats[0]].actions.extras["belief"]
-    read = beliefs.read(agent, joint)[name][:-1]
+    read = beliefs.read(agent.known, joint.seats[agent.seats[0]])[name][:-1]
     on = ~joint.seats[agent.seats[0]].timesteps.last[:-1]
     assert torch.allclose(read[on], own[on], atol=1e-5)
 
@@ -44,17 +44,17 @@ def test_who_reads_the_games_believes_what_the_decoder_believed(belief: str, nam
 def test_the_more_a_belief_uses_the_better_it_knows_the_cards() -> None:
     """exact <= V2 < V1 < V0, and with few cards left the undamped iteration knows less than V0."""
     agent, joint = games("none")
-    cards, counted = beliefs.hidden(agent, joint)
+    cards, counted = beliefs.hidden(agent.hands, joint)
     nats = {
         name: float((surprise(belief, cards) * counted).sum() / counted.sum())
-        for name, belief in beliefs.read(agent, joint).items()
+        for name, belief in beliefs.read(agent.known, joint.seats[agent.seats[0]]).items()
     }
     assert nats[beliefs.EXACT] <= nats[beliefs.V2] < nats[beliefs.V1] < nats[beliefs.V0] < nats[beliefs.RAW]
 
 
 def test_beliefs_are_read_of_cards_in_hands_while_the_game_is_on() -> None:
     agent, joint = games("none", 50)
-    cards, counted = beliefs.hidden(agent, joint)
+    cards, counted = beliefs.hidden(agent.hands, joint)
     assert bool((cards.sum(-1) == 1).all())  # one-hot, also where there is no card
     assert not counted[joint.seats[agent.seats[0]].timesteps.last].any()
     assert not counted[cards[..., -1] == 1].any()

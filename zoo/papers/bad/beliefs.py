@@ -16,10 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.bad import Bad
-from agents.parts.beliefs import Deals, by_hints, consistent, surprise
-from agents.protocol import JointTrajectory
-from arenas.hands import Public
+from agents.parts.beliefs import Deals, Enumeration, by_hints, consistent, surprise
+from agents.protocol import JointTrajectory, Trajectory
+from arenas.hands import Hands, Public
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.entry.venue import ArenaChoice, Venue
@@ -44,19 +43,19 @@ UNDAMPED = 100  # iterations, as in the paper
 _SELDOM = 0.01  # of the first moment's cards: later moments with fewer are not shown
 
 
-def read(agent: Bad, joint: JointTrajectory) -> dict[str, Tensor]:
+def read(known: Enumeration, mine: Trajectory) -> dict[str, Tensor]:
     """What every belief says at every moment of a segment that begins with an episode, float32 [T + 1, B, S, V] each.
 
-    `agent` is of any kind: its plans are read, not its beliefs.
+    `mine` is of any seat whose agent shows its plans; they are read, and not its own beliefs.
     """
-    mine = joint.seats[agent.seats[0]]
-    public = agent.hands.read(mine.timesteps.common[agent.hands.group], agent.actions)
+    hands, actions = known.hands, known.allowed.shape[1]
+    public = hands.read(mine.timesteps.common[hands.group], actions)
     plans = mine.actions.extras["plan"]
-    own, known, deals = agent.hands.own, agent.known, Deals(agent.known)
+    own, deals = hands.own, Deals(known)
     plain = consistent(public, own=own)
     raw = consistent(public, own=own, iterations=UNDAMPED, damping=1.0)
     told = torch.ones_like(plain[0])
-    every = torch.ones(plain.shape[1], deals.count, device=agent.device)
+    every = torch.ones(plain.shape[1], deals.count, device=plans.device)
     decoded, exact = [], []
     for t, now in enumerate(zip(*public, strict=True)):
         here = Public(*now)
@@ -70,13 +69,13 @@ def read(agent: Bad, joint: JointTrajectory) -> dict[str, Tensor]:
     return {V0: by_hints(public), RAW: raw, V1: plain, V2: torch.stack(decoded), EXACT: torch.stack(exact)}
 
 
-def hidden(agent: Bad, joint: JointTrajectory) -> tuple[Tensor, Tensor]:
+def hidden(hands: Hands, joint: JointTrajectory) -> tuple[Tensor, Tensor]:
     """The cards that lie in the slots, one-hot [T + 1, B, S, V], and where one does while the game is on, bool."""
     assert joint.state is not None  # every arena with hands shows a state
-    s, v = agent.hands.slots, agent.hands.values
+    s, v = hands.slots, hands.values
     cards = joint.state[..., : s * v].unflatten(-1, (s, v))
-    there = cards[..., -1] == 0 if agent.hands.empty else torch.ones_like(cards[..., 0], dtype=torch.bool)
-    return cards, there & ~joint.seats[agent.seats[0]].timesteps.last.unsqueeze(-1)
+    there = cards[..., -1] == 0 if hands.empty else torch.ones_like(cards[..., 0], dtype=torch.bool)
+    return cards, there & ~next(iter(joint.seats.values())).timesteps.last.unsqueeze(-1)
 
 
 def one_team(tell: Tell, seed: int, team: str, weights: str, games: int) -> Json:
@@ -87,12 +86,13 @@ def one_team(tell: Tell, seed: int, team: str, weights: str, games: int) -> Json
     venue = Venue(ArenaChoice("hanabi", GAME))
     spec = venue.arena(1).spec
     players = venue.entrant(team).agents(spec, tuple(spec.seats), 0)
-    reader = next(iter(players.values()))
-    assert isinstance(reader, Bad)
+    assert spec.hands is not None  # Hanabi for two has hands
+    seat = next(iter(players))
+    known = Enumeration(spec.hands, spec.seats[seat].actions)
     sums = torch.zeros(len(BELIEFS) + 1, spec.max_steps + 1, dtype=torch.float64)  # the last row counts cards
     for done, (joint, _) in enumerate(played(players, GAME, games, seed)):
-        cards, counted = hidden(reader, joint)
-        nats = [surprise(belief, cards) * counted for belief in read(reader, joint).values()]
+        cards, counted = hidden(spec.hands, joint)
+        nats = [surprise(belief, cards) * counted for belief in read(known, joint.seats[seat]).values()]
         sums[:, : len(cards)] += torch.stack([part.sum((1, 2)).double() for part in (*nats, counted)])
         tell(min((done + 1) * CHUNK, games), games)
     total, count = sums[:-1], sums[-1]
