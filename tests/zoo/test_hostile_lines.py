@@ -1,4 +1,4 @@
-"""Hostile command lines, `hostile/lines.txt`: each ends in at most two lines of error and exit code 2, and loses nothing.
+"""Hostile command lines, `hostile/lines.txt`: each ends in a line or two of error and exit code 2, and loses nothing.
 
 All of them run in this process, in a folder that `hostile/yard.py` fills. Those that start processes of strangers'
 agents, or learn, are slow.

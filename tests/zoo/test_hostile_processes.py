@@ -116,7 +116,8 @@ def test_a_folder_with_a_name_that_is_no_text(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_gone(tmp_path: Path) -> None:
-    script = f"cd {tmp_path}/gone && rmdir ../gone && exec {sys.executable} -P -c 'from marl_zoo import main; main()' agents"
+    start = f"exec {sys.executable} -P -c 'from marl_zoo import main; main()' agents"
+    script = f"cd {tmp_path}/gone && rmdir ../gone && {start}"
     (tmp_path / "gone").mkdir()
     done = subprocess.run(["sh", "-c", script], capture_output=True, check=False)
     assert "there no more" in refused(done)
