@@ -1,6 +1,6 @@
 """The folder in which hostile command lines run: odd files, damaged checkpoints, and homes whose records were damaged.
 
-    build(folder)      lines = read()      line.words(build(folder))
+build(folder)      lines = read()      line.words(build(folder))
 """
 
 from __future__ import annotations
