@@ -110,8 +110,6 @@ def read(
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         name = name.strip()
-        if name in values:
-            raise UserError(f"{owner}: {name} is given twice")
         if not equals:
             raise UserError(f"{owner}: expected field=value, got {assignment!r}")
         if name not in fields and further:
