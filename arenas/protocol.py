@@ -46,7 +46,8 @@ class SeatSpec:
     `actions` is the number of discrete actions, 0 where the action is a vector of `action_dim` numbers in [-1, 1].
     Seats of one `team` share luck (and reward where the arena is cooperative). Seats of one `side` may be exchanged
     by rotation: a policy for one of them can sit in any other. `bounds` are the least and the greatest number that an
-    observation may hold. `message_dim` is M, the number of bits that the seat may send at each step.
+    observation may hold. `message_dim` is M, the number of bits that the seat may send at each step. `origin` says what
+    observations and actions are in a foreign environment, where the seat is in one (`arenas.origin`).
     """
 
     observation: tuple[int, ...]
@@ -56,6 +57,7 @@ class SeatSpec:
     team: str = ""
     side: str = "player"
     bounds: tuple[float, float] = (-math.inf, math.inf)
+    origin: str = ""
 
 
 @dataclass(frozen=True)

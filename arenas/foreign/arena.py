@@ -355,7 +355,12 @@ def _seat_specs(name: str, seats: Mapping[str, Seat], sides: str, *, cooperative
     side = _sides_by_text(name, sides, looks) if sides else _sides_by_name(looks)
     several = len(set(side.values())) > 1
     return {
-        s: SeatSpec(*look, team="all" if cooperative else side[s] if several else s, side=side[s])
+        s: SeatSpec(
+            *look,
+            team="all" if cooperative else side[s] if several else s,
+            side=side[s],
+            origin=seats[s].origin,
+        )
         for s, look in looks.items()
     }
 

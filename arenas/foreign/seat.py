@@ -8,6 +8,7 @@ import numpy as np
 
 from arenas.foreign.spaces import action_width, encoder, environment_action
 from arenas.foreign.truth import checker
+from arenas.origin import origin_text
 from arenas.protocol import DONE
 
 
@@ -17,6 +18,7 @@ class Seat:
     def __init__(self, env: Any, agent: Any, rows: int) -> None:
         self.agent, self.action_space = agent, env.action_space(agent)
         space = env.observation_space(agent)
+        self.origin = origin_text(space, self.action_space)
         self.encoder, self.wrong = encoder(space), checker(space)
         self.actions = action_width(self.action_space)[0]  # A, or 0
         self.seen = np.zeros((rows, *self.encoder[0]), np.float32)

@@ -302,9 +302,7 @@ def test_an_environment_that_breaks_is_not_a_players_fault():
     zeros = {seat: Action(torch.zeros(2, dtype=torch.long)) for seat in arena.spec.seats}
     arena.reset(torch.tensor([8, 9]))
     arena.step(zeros)
-    with pytest.raises(
-        ArenaError, match=r"episode seed 8, step 2: step\(\) raised RuntimeError: the floor gave way$"
-    ):
+    with pytest.raises(ArenaError, match=r"episode seed 8, step 2: step\(\) raised RuntimeError: the floor gave way$"):
         arena.step(zeros)
     paid = Foreign(1, env=Walk, pay=float("nan"))
     paid.reset(torch.tensor([8]))
