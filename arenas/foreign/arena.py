@@ -127,13 +127,13 @@ class Foreign(Arena):
             raise ArenaError(f"{name}: some seats act in numbers and others in vectors: {spaces}")
         discrete = all(seat.actions for seat in self._seats.values())
         own = declared if isinstance(declared, int) and declared > 0 else self._arguments.get("max_cycles")
-        self._cycles = rules.max_cycles or own or _CAP
+        self._cycles = rules.max_cycles or rules.max_steps or own or _CAP  # of one seat's actions
         turns = len(self._seats) if first.one_by_one else 1  # of a cycle
         self.spec = ArenaSpec(
             name=name,
             seats=_seat_specs(name, self._seats, rules.sides, cooperative=rules.kind == "cooperative"),
             kind=rules.kind,
-            max_steps=min(rules.max_steps or self._cycles * turns, self._cycles * turns),
+            max_steps=rules.max_steps or self._cycles * turns,
             gamma=0.99,
             offers=frozenset(["discrete" if discrete else "continuous"] + ["state"] * bool(state_dim)),
             forfeit=rules.forfeit,
