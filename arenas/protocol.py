@@ -388,5 +388,18 @@ class Arena(ABC):
         """
         raise ValueError(f"{self.spec.name} cannot be rendered as {mode!r}")
 
+    def render_belief(self, belief: Tensor, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
+        """What somebody believes of the hidden cards of row `row`, as text, or the whole picture with it.
+
+        Args:
+            belief: of each slot, P(card), float32 [S, V] (see `arenas.hands`).
+            row: which copy.
+            mode: see `render`.
+
+        Raises:
+            ValueError: beliefs cannot be drawn in this game.
+        """
+        raise ValueError(f"{self.spec.name} cannot draw beliefs")
+
     def close(self) -> None:  # noqa: B027  (most games hold nothing)
         """Give back what the arena holds (windows, processes)."""

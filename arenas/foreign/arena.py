@@ -335,6 +335,15 @@ class Foreign(Arena):
             cut[row] += when > since
         return {seat: {CUT: (cut / ended).to(self.device)} for seat in self._seats}  # NaN where none ended
 
+    @property
+    def declared(self) -> tuple[str, str]:
+        """The name in the environment's `metadata`, and the module of the class that says so; both "" without one."""
+        env = self._copies[0].env.unwrapped
+        says = (kind for kind in type(env).__mro__ if "metadata" in vars(env) or "metadata" in vars(kind))
+        owner = next(says, type(env))
+        name = (getattr(env, "metadata", None) or {}).get("name")
+        return (name, owner.__module__) if isinstance(name, str) else ("", "")
+
     def close(self) -> None:
         """Close all copies; what one says against it does not matter any more."""
         for copy in self._copies:
