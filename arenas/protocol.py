@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arenas.errors import ArenaError as ArenaError
 from arenas.hands import Hands
 from arenas.words import WORDS as WORDS
 
@@ -23,20 +24,6 @@ Kind = Literal["cooperative", "competitive", "mixed"]
 
 #: What `Arena.faults` says of a seat, in the codes of the statuses that records keep.
 DONE, INVALID = 0, 2
-
-
-class ArenaError(Exception):
-    """The environment broke or cannot be used: one line that names environment, episode seed and cause.
-
-    Where a stranger's environment broke its contract in play, the attributes say who, when and how: `seat` ("" where it
-    is nobody's), `step` of the episode (0 after a reset), the environment's `method`, and the `rule` that it broke.
-    """
-
-    def __init__(
-        self, message: str, *, seat: str = "", step: int | None = None, method: str = "", rule: str = ""
-    ) -> None:
-        super().__init__(message)
-        self.seat, self.step, self.method, self.rule = seat, step, method, rule
 
 
 @dataclass(frozen=True)
