@@ -61,7 +61,8 @@ def _fault(line: Line, named: dict[str, str], capfd: pytest.CaptureFixture[str])
         except BaseException as error:
             code = f"{type(error).__name__}: {error}"[:300]
     said = capfd.readouterr()
-    lines = [text for text in said.err.splitlines() if text.strip()]
+    # what a world prints goes to standard error, too, and is no error
+    lines = [text for text in said.err.splitlines() if text.strip() and not text.startswith("the world says")]
     if code == 2 and 1 <= len(lines) <= 2 and "Traceback" not in said.err and all(len(text) < 3000 for text in lines):
         return "" if not said.out or line.command in _REPORTS else f"{line.text}: printed {said.out[:200]!r}"
     return f"{line.text}: exit code {code}, said {said.err[-300:]!r} and {said.out[-100:]!r}"
