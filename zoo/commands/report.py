@@ -38,9 +38,10 @@ def command(arenas: tuple[str, ...], out: Path, as_json: bool) -> None:
 
     from zoo import home
     from zoo.commands.leaderboard import identities
-    from zoo.entry.checkpoint import write_atomically
+    from zoo.entry.checkpoint import must_take_a_file, write_atomically
     from zoo.page.report import report
 
+    must_take_a_file(out)
     with home.read_records() as store:
         known = store.arenas()
         chosen = list(dict.fromkeys(id for arena in arenas for id in identities(known, arena)))

@@ -197,6 +197,8 @@ def read_tensors(path: Path) -> State:
         UserError: the file is missing, broken, or holds numbers that are not finite.
     """
     where = f"checkpoint {path.parent} is broken: {path.name}"
+    if path.exists() and not path.is_file():  # a pipe would keep its reader waiting for ever
+        raise UserError(f"{where}: it is no regular file")
     try:
         data = path.read_bytes()
     except OSError as error:

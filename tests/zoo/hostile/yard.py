@@ -115,6 +115,7 @@ def _odd_files(folder: Path) -> None:
         (folder / name).write_text(text)
     (folder / "latin.py").write_bytes(b"# M\xfcller\nclass Mine: pass\n")
     (folder / "null.py").write_bytes(bytes(100))
+    os.mkfifo(folder / "pipe-to-nobody")
     for name in ("weights.pt", "policy.pkl", "arrays.npz"):
         (folder / name).write_bytes(b"\x80\x04N.")
 
