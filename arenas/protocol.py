@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from arenas.hands import Hands
+from arenas.sketch import Sketch
 from arenas.words import WORDS as WORDS
 
 Kind = Literal["cooperative", "competitive", "mixed"]
@@ -375,6 +376,10 @@ class Arena(ABC):
             ValueError: this game cannot be drawn in that mode.
         """
         raise ValueError(f"{self.spec.name} cannot be rendered as {mode!r}")
+
+    def sketch(self, row: int = 0) -> Sketch | None:
+        """Row `row` as marks, for whoever draws it; None where the game has no such drawing, but perhaps a picture."""
+        return None
 
     def close(self) -> None:  # noqa: B027  (most games hold nothing)
         """Give back what the arena holds (windows, processes)."""

@@ -40,6 +40,15 @@ class EntrantCard:
 
 
 @dataclass(frozen=True)
+class Replays:
+    """Games that can be watched: JSON compressed by zlib, how many they are, and what is left out, in sentences."""
+
+    data: bytes
+    games: int
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Report:
     """All that a page shows.
 
@@ -54,7 +63,7 @@ class Report:
     cards: Mapping[str, Mapping[str, EntrantCard]]
     command: str
     version: str
-    replays: Mapping[str, Any] = field(default_factory=dict)
+    replays: Mapping[str, Replays] = field(default_factory=dict)
 
 
 def render(report: Report) -> str:
@@ -65,7 +74,7 @@ def render(report: Report) -> str:
     style = _read("page.css") + "".join(
         f".d{step}{{background:{back};color:{front}}}" for step, (back, front) in enumerate(charts.shades())
     )
-    script = _read("page.js")
+    script = _read("page.js") + _read("player.js")
     evidence = embedded.evidence_text(report.pages)
     figures = {"format": embedded.FORMAT, "arenas": [embedded.figures(page) for page in report.pages]}
     last = max((page.last for page in report.pages), default="")
@@ -82,7 +91,6 @@ def render(report: Report) -> str:
         hashes={"style": _hash(style), "script": _hash(script)},
         figures=Markup(embedded.script_text(figures)),
         evidence=Markup(evidence),
-        replays=None,
     )
 
 
@@ -100,15 +108,27 @@ def _arena(page: ArenaPage, report: Report) -> dict[str, Any]:
     known = report.cards.get(page.arena.id, {})
     return {
         "name": clean(page.arena.id),
+        "number": [other.arena.id for other in report.pages].index(page.arena.id),
         "anchor": f"arena-{[other.arena.id for other in report.pages].index(page.arena.id)}",
         "lead": list(_lead(page)),
         "sides": [_side(page, side, at) for side in page.sides],
         "evidence": list(_evidence(page)),
         "cards": [_card(page, known.get(who, EntrantCard()), who, at[who]) for who in _in_order(page)],
-        "replays": None,
+        **_replays(report.replays.get(page.arena.id)),
         "exploited": None,
         "robust": None,
     }
+
+
+def _replays(replays: Replays | None) -> dict[str, Any]:
+    if replays is None:
+        return {"replays": None, "replays_caption": ""}
+    words = (
+        f"{plural(replays.games, 'game')}, each played again and held against its record: of every pairing the median, "
+        "the best and the worst one for the first of the two in its first seat."
+    )
+    told = " ".join([words, *replays.notes] if replays.games else replays.notes)
+    return {"replays": base64.b64encode(replays.data).decode() if replays.games else None, "replays_caption": told}
 
 
 def _in_order(page: ArenaPage) -> list[str]:

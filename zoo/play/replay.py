@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -75,7 +77,7 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
     if not 0 <= episode < match.episodes:
         raise UserError(f"match {match.id} has episodes 0 to {match.episodes - 1}, not {episode}")
     block = _block(store, match, sorted(ids), about["first_episode"] + episode)
-    arena = _drawing(venue, block.episodes)
+    arena = drawing(venue, block.episodes)
     ways = rotations(arena.spec, alone=ids[0] == ids[1])
     if not 0 <= rotation < len(ways):
         raise UserError(f"match {match.id} has rotations 0 to {len(ways) - 1}, not {rotation}")
@@ -90,7 +92,7 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
     return ReplayedEpisode(match, episode, labels, frames, recorded)
 
 
-def _drawing(venue: Venue, batch_size: int) -> Arena:
+def drawing(venue: Venue, batch_size: int) -> Arena:
     """The arena, asked for pictures where that must be done before the game begins, as PettingZoo has it."""
     entry = venue.entry
     if "render_mode" in argument_fields(entry.factory) and "render_mode" not in entry.settings:
@@ -99,23 +101,64 @@ def _drawing(venue: Venue, batch_size: int) -> Arena:
     return entry.make(batch_size)
 
 
-def _frames(seated: Seated, begun: Start, row: int) -> list[Frame]:
-    """Play all rows of a block, as they were played, and keep the moments of one, up to its end or its first fault."""
+class Moment(NamedTuple):
+    """A moment of an episode: what was drawn, the rewards of the step that led here, and faults that ended it."""
+
+    drawn: Any
+    rewards: Mapping[str, float]
+    faults: Mapping[str, Status] = MappingProxyType({})
+
+
+def play_rows(
+    seated: Seated, begun: Start, rows: Sequence[int], draw: Callable[[Arena, int], Any]
+) -> list[list[Moment]]:
+    """Play all rows, as in a block, and keep the moments of some, each up to its end or its first fault.
+
+    Args:
+        seated: the arena and its players.
+        begun: how the episodes begin.
+        rows: whose moments are kept.
+        draw: what is kept of a row at each moment.
+    """
     arena, (memories, timesteps, state) = seated.arena, begun
-    returns = dict.fromkeys(arena.spec.seats, 0.0)
-    frames = [Frame(*_draw(arena, row), dict(returns))]
-    while not all(bool(step.last[row]) for step in timesteps.values()):
+    nothing = dict.fromkeys(arena.spec.seats, 0.0)
+    kept = {row: [Moment(draw(arena, row), nothing)] for row in rows}
+    going = [row for row in rows if not all(bool(step.last[row]) for step in timesteps.values())]
+    while going:
         joint, memories = rollout(arena, seated.players, memories, timesteps, 1, state)
         timesteps, state = last_moment(joint)
         fouls = fouls_of(seated.players)
-        offenders = [seat for seat, of_seat in fouls.items() if of_seat.step[row] < len(frames)]
-        if offenders:
-            words = [_fault(seat, STATUSES[int(fouls[seat].code[row])]) for seat in offenders]
-            text = "\n".join([frames[-1].text, *words]).lstrip()
-            frames.append(Frame(text, frames[-1].picture, returns | dict.fromkeys(offenders, arena.spec.forfeit)))
-            break
-        returns = {seat: total + float(timesteps[seat].reward[row]) for seat, total in returns.items()}
-        frames.append(Frame(*_draw(arena, row), returns))
+        for row in going:
+            faults = {
+                seat: STATUSES[int(of_seat.code[row])]
+                for seat, of_seat in fouls.items()
+                if of_seat.step[row] < len(kept[row])
+            }
+            if faults:
+                kept[row].append(Moment(kept[row][-1].drawn, nothing, faults))
+                continue
+            paid = {seat: float(timesteps[seat].reward[row]) for seat in arena.spec.seats}
+            kept[row].append(Moment(draw(arena, row), paid))
+        going = [
+            row
+            for row in going
+            if not kept[row][-1].faults and not all(bool(step.last[row]) for step in timesteps.values())
+        ]
+    return [kept[row] for row in rows]
+
+
+def _frames(seated: Seated, begun: Start, row: int) -> list[Frame]:
+    """The moments of one row with the returns so far; a fault costs the forfeit and is told under the board."""
+    returns = dict.fromkeys(seated.arena.spec.seats, 0.0)
+    (moments,) = play_rows(seated, begun, [row], _draw)
+    frames = []
+    for moment in moments:
+        text, picture = moment.drawn
+        if moment.faults:
+            text = "\n".join([text, *(_fault(seat, status) for seat, status in moment.faults.items())]).lstrip()
+            returns = returns | dict.fromkeys(moment.faults, seated.arena.spec.forfeit)
+        returns = {seat: total + moment.rewards[seat] for seat, total in returns.items()}
+        frames.append(Frame(text, picture, returns))
     return frames
 
 
