@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 Shape = Literal["square", "disc", "ring", "box", "cross", "line", "bar", "word"]
 
 
-class Mark(NamedTuple):
+class Glyph(NamedTuple):
     """One mark.
 
     `size` is its width in units (a line's: its thickness), `colour` a name (red, blue, green, purple, orange, sky,
@@ -35,6 +35,6 @@ class Sketch(NamedTuple):
 
     width: float
     height: float
-    marks: tuple[Mark, ...]
+    marks: tuple[Glyph, ...]
     caption: str = ""
     cells: bool = False

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
 from arenas.settings import Checked, Count, Range
-from arenas.sketch import Mark, Sketch
+from arenas.sketch import Glyph, Sketch
 from arenas.tables.finite import FiniteGame
 
 SEATS = ("red", "blue")
@@ -145,15 +145,17 @@ class CoinGame(FiniteGame):
     def sketch(self, row: int = 0) -> Sketch:
         """Agents are squares, coins are discs; those that share a cell stand a little apart."""
         size, (agents, coins) = self.settings.size, self._board(row)
-        marks = []
-        for pieces, shape, width in ((agents, "square", 0.72), (coins, "disc", 0.4)):
+        marks: list[Glyph] = []
+        for pieces, coin in ((agents, False), (coins, True)):
             shared = len(set(pieces.values())) < len(pieces)
             for number, (colour, cell) in enumerate(pieces.items()):
                 aside = (number - 0.5) * 0.3 if shared else 0.0
-                # a ring in the ink of the page lets a coin be seen on its own colour
                 x, y = cell % size + 0.5 + aside, cell // size + 0.5
-                marks.append(Mark(shape, x, y, width, colour))
-                marks += [Mark("ring", x, y, width, "ink")] if shape == "disc" else []
+                if not coin:
+                    marks.append(Glyph("square", x, y, 0.72, colour))
+                    continue
+                # a ring in the ink of the page lets a coin be seen on its own colour
+                marks += [Glyph("disc", x, y, 0.4, colour), Glyph("ring", x, y, 0.4, "ink")]
         return Sketch(size, size, tuple(marks), cells=True)
 
     def _picture(self, row: int) -> np.ndarray:

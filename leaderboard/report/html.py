@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from leaderboard.report import cells, charts, embedded
+from leaderboard.report import cells, charts, embedded, hardness
 from leaderboard.report.layout import clean, number, plural
 from leaderboard.views.columns import BY_NAME
 from leaderboard.views.page import LOSS, ArenaPage, PageSide
@@ -78,7 +78,7 @@ def render(report: Report) -> str:
     evidence = embedded.evidence_text(report.pages)
     figures = {"format": embedded.FORMAT, "arenas": [embedded.figures(page) for page in report.pages]}
     last = max((page.last for page in report.pages), default="")
-    made = f"Records up to {last.replace('T', ' ').partition('.')[0]} UTC; zoo {report.version}." if last else ""
+    made = f"Records up to {last[:19].replace('T', ' ')} UTC; zoo {report.version}." if last else ""
     return environment.get_template("page.html").render(
         title=f"Report on {' and '.join(clean(page.arena.id) for page in report.pages)}",
         arenas=[_arena(page, report) for page in report.pages],
@@ -115,8 +115,8 @@ def _arena(page: ArenaPage, report: Report) -> dict[str, Any]:
         "evidence": list(_evidence(page)),
         "cards": [_card(page, known.get(who, EntrantCard()), who, at[who]) for who in _in_order(page)],
         **_replays(report.replays.get(page.arena.id)),
-        "exploited": None,
-        "robust": None,
+        "exploited": _table(hardness.exploited(page)),
+        "robust": _table(hardness.robust(page)),
     }
 
 
@@ -169,7 +169,7 @@ def listed(words: Sequence[str]) -> str:
 
 def _side(page: ArenaPage, side: PageSide, at: Mapping[str, int]) -> dict[str, Any]:
     forest, heat = charts.forest(page, side), charts.heat_map(page, side)
-    forest = _marked(forest)
+    forest, drawn = _marked(forest), hardness.scatter(page, side)
     per = " per step" if page.board.length else " per episode"
     what = "Share of games won" if side.matrix.quantity == "games won" else f"Mean own return{per}"
     error = f"{what} of the row when paired with the column of that number; its like on the diagonal."
@@ -179,10 +179,17 @@ def _side(page: ArenaPage, side: PageSide, at: Mapping[str, int]) -> dict[str, A
         "forest_caption": " ".join(_forest_caption(page, side)),
         "heat": heat,
         "heat_caption": f"{error} White: {side.neutral_is}. Entrants that are alike stand together.",
-        "scatter": None,
-        "scatter_caption": "",
+        "scatter": Markup(drawn[0]) if drawn else None,
+        "scatter_caption": drawn[1] if drawn else "",
         "at": at,
     }
+
+
+def _table(table: hardness.HardnessTable | None) -> dict[str, Any] | None:
+    if table is None:
+        return None
+    rows = [(label, Markup(strip), texts) for label, strip, texts in table.rows]
+    return {"headings": table.headings, "rows": rows, "axis": Markup(table.axis), "caption": table.caption}
 
 
 def _marked(forest: charts.Forest) -> Any:

@@ -23,7 +23,7 @@ from leaderboard.records import STATUSES, BlockRecord, Status
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.play.episodes import begin
 from zoo.play.luck import episode_seeds
-from zoo.play.replay import Moment, drawing, play_rows
+from zoo.play.replay import PlayedMoment, drawing, play_rows
 from zoo.play.seating import blame, rotations, sit_down
 from zoo.work.pool import Contact
 
@@ -36,7 +36,7 @@ _SAME = 1e-6  # between returns that agree
 
 
 @dataclass(frozen=True)
-class Game:
+class ShownGame:
     """One game to be shown.
 
     Attributes:
@@ -59,7 +59,7 @@ class Game:
         return self.first_episode + self.row
 
 
-def chosen(blocks: Sequence[BlockRecord], seat: str) -> list[Game]:
+def chosen(blocks: Sequence[BlockRecord], seat: str) -> list[ShownGame]:
     """The games of one pairing that are shown, of its first rotation, by the return in this seat.
 
     Args:
@@ -79,11 +79,11 @@ def chosen(blocks: Sequence[BlockRecord], seat: str) -> list[Game]:
     return [_game(kind, *game[2:]) for kind, game in kinds.items()]
 
 
-def _game(kind: str, block: BlockRecord, row: int) -> Game:
+def _game(kind: str, block: BlockRecord, row: int) -> ShownGame:
     mine = [result for result in block.results if result.rotation == 0]
     recorded = {result.seat: float(result.returns[row]) for result in mine}
     statuses = {result.seat: STATUSES[int(result.statuses[row])].value for result in mine}
-    return Game(kind, block.seed, block.first_episode, block.episodes, row, recorded, statuses)
+    return ShownGame(kind, block.seed, block.first_episode, block.episodes, row, recorded, statuses)
 
 
 def play(
@@ -95,13 +95,13 @@ def play(
         contact: of the job.
         arena: the fields of its `ArenaChoice`.
         pair: the texts of the two.
-        told: the fields of each `Game`.
+        told: the fields of each `ShownGame`.
 
     Raises:
         UserError: an entrant is refused or breaks.
     """
     choice = ArenaChoice(arena["name"], tuple(arena["settings"]), tuple(arena["wrap"]))
-    venue, games = contact.once(Venue, choice), [Game(**fields) for fields in told]
+    venue, games = contact.once(Venue, choice), [ShownGame(**fields) for fields in told]
     made: dict[int, dict[str, Any]] = {}
     for seed in sorted({game.seed for game in games}):
         some = [number for number, game in enumerate(games) if game.seed == seed]
@@ -118,7 +118,7 @@ def play(
 
 def _again(
     venue: Venue, pair: tuple[str, str], seed: int, episodes: Sequence[int], rows: Iterable[int]
-) -> list[list[Moment]]:
+) -> list[list[PlayedMoment]]:
     """The moments of some rows of a batch of episodes under the first rotation."""
     arena = drawing(venue, len(episodes))
     players = [venue.entrant(text) for text in pair]
@@ -155,7 +155,7 @@ def _png(picture: np.ndarray) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _plain(game: Game, moments: Sequence[Moment]) -> dict[str, Any]:
+def _plain(game: ShownGame, moments: Sequence[PlayedMoment]) -> dict[str, Any]:
     """A game as it is kept."""
     seats = list(game.recorded)
     pays = [[float(f"{moment.rewards[seat]:.6g}") for seat in seats] for moment in moments[1:]]

@@ -17,7 +17,7 @@ from leaderboard.views.page import ArenaPage
 from zoo import home
 from zoo.errors import UserError
 from zoo.page.cards import played_as
-from zoo.page.games import FORMAT, Game, chosen, play
+from zoo.page.games import FORMAT, ShownGame, chosen, play
 from zoo.work.jobs import Done, Results, do, key_of
 from zoo.work.pool import Job, name_of
 from zoo.work.progress import Reading, Watch, unwatched
@@ -32,7 +32,7 @@ class Pairing:
     """Two entrants and the games of theirs that are shown; the first one's first seat decides."""
 
     entrants: tuple[str, str]
-    games: tuple[Game, ...]
+    games: tuple[ShownGame, ...]
 
 
 def replays(store: Store, page: ArenaPage, *, workers: int = 1, watch: Watch = unwatched) -> Replays:
@@ -56,7 +56,7 @@ def replays(store: Store, page: ArenaPage, *, workers: int = 1, watch: Watch = u
     return _packed(page, pairings, found, lost)
 
 
-def _known(game: Game) -> list[Any]:
+def _known(game: ShownGame) -> list[Any]:
     return [game.kind, game.seed, game.first_episode, game.episodes, game.row, game.recorded]
 
 

@@ -101,7 +101,7 @@ def drawing(venue: Venue, batch_size: int) -> Arena:
     return entry.make(batch_size)
 
 
-class Moment(NamedTuple):
+class PlayedMoment(NamedTuple):
     """A moment of an episode: what was drawn, the rewards of the step that led here, and faults that ended it."""
 
     drawn: Any
@@ -111,7 +111,7 @@ class Moment(NamedTuple):
 
 def play_rows(
     seated: Seated, begun: Start, rows: Sequence[int], draw: Callable[[Arena, int], Any]
-) -> list[list[Moment]]:
+) -> list[list[PlayedMoment]]:
     """Play all rows, as in a block, and keep the moments of some, each up to its end or its first fault.
 
     Args:
@@ -122,7 +122,7 @@ def play_rows(
     """
     arena, (memories, timesteps, state) = seated.arena, begun
     nothing = dict.fromkeys(arena.spec.seats, 0.0)
-    kept = {row: [Moment(draw(arena, row), nothing)] for row in rows}
+    kept = {row: [PlayedMoment(draw(arena, row), nothing)] for row in rows}
     going = [row for row in rows if not all(bool(step.last[row]) for step in timesteps.values())]
     while going:
         joint, memories = rollout(arena, seated.players, memories, timesteps, 1, state)
@@ -135,10 +135,10 @@ def play_rows(
                 if of_seat.step[row] < len(kept[row])
             }
             if faults:
-                kept[row].append(Moment(kept[row][-1].drawn, nothing, faults))
+                kept[row].append(PlayedMoment(kept[row][-1].drawn, nothing, faults))
                 continue
             paid = {seat: float(timesteps[seat].reward[row]) for seat in arena.spec.seats}
-            kept[row].append(Moment(draw(arena, row), paid))
+            kept[row].append(PlayedMoment(draw(arena, row), paid))
         going = [
             row
             for row in going

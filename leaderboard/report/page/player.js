@@ -302,7 +302,9 @@ async function playersOf(number, i, j, parent, leave) {
   const keys = [...player.pairs.keys()];
   const k = keys.findIndex((key) => key === `${i},${j}` || key === `${j},${i}`);
   if (k < 0) return;
-  for (const game of player.pairs.get(keys[k])) {
+  const games = player.pairs.get(keys[k]);
+  if (games.length > 1) parent.append(`For ${player.arena.labels[player.data.games[games[0]].pair[0]]}: `);
+  for (const game of games) {
     const { kind } = player.data.games[game];
     const button = element("button", kind === "only" ? "Play a game" : `Play the ${kind} game`, parent);
     button.type = "button";
