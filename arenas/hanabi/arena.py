@@ -33,6 +33,7 @@ from arenas.hanabi.views import Views
 from arenas.luck import bits
 from arenas.protocol import Action, Arena, ArenaSpec, SeatSpec, Snapshot, TimeStep, TimeSteps
 from arenas.settings import Checked, Range
+from arenas.sketch import Sketch
 
 GROUP = "table"  # everybody; what is public is what they know in common
 
@@ -186,9 +187,17 @@ class Hanabi(Arena):
         shares = {name: (value * ends).sum(0) / count for name, value in found.items()}
         return {seat: dict(shares) for seat in steps}
 
+    def _shown(self, row: int) -> picture.HanabiRow:
+        """Row `row`, to be drawn."""
+        return picture.HanabiRow(self.rules, self._table, self.settings.bomb, bool(self._over[row]), row)
+
+    def sketch(self, row: int = 0) -> Sketch:
+        """Row `row` as marks; see `Arena.sketch`."""
+        return picture.sketch(self._shown(row))
+
     def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
         """Row `row` as text ("ansi") or as a picture ("rgb_array"); see `Arena.render`."""
-        shown = picture.HanabiRow(self.rules, self._table, self.settings.bomb, bool(self._over[row]), row)
+        shown = self._shown(row)
         if mode == "ansi":
             return picture.text(shown)
         return picture.draw(shown) if mode == "rgb_array" else super().render(row, mode)
