@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from agents.parts.critics import td_lambda
+from agents.parts.encoder import encoded, encoder_parameters
 from agents.parts.gradients import leaves
 from agents.parts.logits import masked, taken
 from agents.parts.policies.recurrent import HIDDEN
@@ -53,6 +54,7 @@ class TalkingConfig(Checked):
     hear: Amount = 3.0  # gain of the first weights of what is heard
     recall: Amount = 1.0  # gain of the first weights of the last action
     say: Amount = 4.0  # gain of the first weights of what decides about the message
+    picture: Whole = 0  # units of two layers through which what is seen goes first (128, for pictures); 0: none
 
 
 class Heard(NamedTuple):
@@ -62,7 +64,7 @@ class Heard(NamedTuple):
     legal: Tensor  # bool [T + 1, N, B, A]
     actions: Tensor  # long [T, N, B]
     counted: Tensor  # float32 [T, N, B], 1 while the episode is on
-    plain: Tensor  # float32 [T + 1, N, B, ...], the inputs but for what is heard
+    plain: Tensor  # float32 [T + 1, N, B, ...], the inputs but for what is heard; last what is seen
     sent: Tensor  # float32 [T, N, B, M]
     heard: Tensor  # float32 [T + 1, N, B, M]
     audible: Tensor  # bool [T + 1, N, B], whether anything is heard
@@ -88,6 +90,7 @@ class Talking(Agent):
     """A recurrent Q-learner that talks, for all the seats that it owns; it shows no policy, being greedy."""
 
     Config = TalkingConfig
+    arrived = frozenset({"picture"})
     needs = frozenset({"discrete", "channel"})
     needs_to_learn = frozenset({"state"})
     owns = "all"
@@ -135,15 +138,19 @@ class Talking(Agent):
         self.ages = spec.max_steps + 1 if config.clock else 0
         flat = [math.prod(seat.observation) for seat in own]
         before = self.reads + self.wide + self.ages
-        layers = [[before + o, config.hidden, self.wide + self.says] for o in flat]
+        self.sees = max(flat)  # O
+        layers = [[before + (config.picture or o), config.hidden, self.wide + self.says] for o in flat]
         seeds = [derive(seed, "talk", seat) for seat in self.seats]
         team = Team(layers, seeds, last_scale=0.3, shared=config.share, recurrent=True, device=self.device)
         team.parameters["w0"][:, : self.reads] *= config.hear
         team.parameters["w0"][:, self.reads : self.reads + self.wide] *= config.recall
         team.parameters["w1"][..., self.wide :] *= config.say
+        if config.picture:
+            encoders = seeds[:1] if config.share else seeds
+            team.parameters |= encoder_parameters(self.sees, config.picture, encoders, self.device)
         self.networks = Trained(team, config.lr, config.clip)
         self.learned = torch.zeros((), dtype=torch.long)  # rounds
-        self._draws = [Draws() for _ in self.seats]
+        self._draws = [Draws(spec.max_steps) for _ in self.seats]
         self.mine = [list(spec.seats).index(seat) for seat in self.seats]
 
     def plain(self, seen: Tensor, last: Tensor, age: Tensor) -> Tensor:
@@ -152,6 +159,14 @@ class Talking(Agent):
         if self.ages:
             parts.append(one_hot(age, self.ages).float())
         return torch.cat([*parts, seen], dim=-1)
+
+    def entering(self, parameters: Parameters, plain: Tensor) -> Tensor:
+        """The inputs [..., N, B, ...] of the network's first layer, but for what is heard."""
+        if not self.config.picture:
+            return plain
+        before = self.wide + self.ages
+        seen = torch.nn.functional.pad(plain[..., before:], (0, self.sees + before - plain.shape[-1]))
+        return torch.cat([plain[..., :before], encoded(parameters, seen)], dim=-1)
 
     def hearing(self, timestep: TimeStep) -> tuple[Tensor, Tensor]:
         """What is heard, [..., B, M], and whether anything is, bool [..., B]."""
@@ -188,8 +203,8 @@ class Talking(Agent):
         age = memory["age"].masked_fill(timestep.first, 0)
         message, audible = self.hearing(timestep)
         heard = self.listen(message) * audible.unsqueeze(-1)
-        seen = torch.cat([heard, self.plain(timestep.observation.flatten(1), last, age)], dim=-1)
-        out, hidden = step(network, seen, memory[HIDDEN], timestep.first)
+        plain = self.entering(network, self.plain(timestep.observation.flatten(1), last, age).unsqueeze(0)).squeeze(0)
+        out, hidden = step(network, torch.cat([heard, plain], dim=-1), memory[HIDDEN], timestep.first)
         actions = self.seat_spec(self.seats[memory["seat"]]).actions
         value = masked(out[:, :actions], timestep.action_mask).argmax(-1)
         if memory["training"]:
@@ -262,7 +277,7 @@ class Talking(Agent):
         weight = parameters["w0"]
         told = weight[:, : self.reads]
         plain = {"w0": weight[:, self.reads :], "b0": parameters["b0"]}
-        entered = [layer_of(plain, 0, x) for x in lesson.plain]
+        entered = [layer_of(plain, 0, x) for x in self.entering(parameters, lesson.plain)]
         gates = {"w0": parameters["gi"], "b0": parameters["gib"]}
         outputs: list[Tensor] = []
         seats, copies = lesson.actions.shape[1:]

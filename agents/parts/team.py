@@ -20,6 +20,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
+from agents.parts.encoder import ENCODER
 from agents.parts.gradients import gradient
 from agents.parts.networks import mlp_parameters
 from agents.parts.optimizers import Adam
@@ -90,7 +91,7 @@ class Team:
         """The weights of one seat [1, in, out] without padding: views, which change with the stack."""
         mine = slice(number, number + 1)
         ours = slice(0, 1) if self.shared else mine
-        views = {name: self.parameters[name][ours] for name in GRU if name in self.parameters}
+        views = {name: self.parameters[name][ours] for name in (*GRU, *ENCODER) if name in self.parameters}
         for layer, (wide, narrow) in enumerate(itertools.pairwise(self.sizes[number])):
             views[f"w{layer}"] = self.parameters[f"w{layer}"][ours, :wide, :narrow]
             views[f"b{layer}"] = self.parameters[f"b{layer}"][ours if layer else mine, :, :narrow]
