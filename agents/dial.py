@@ -101,5 +101,5 @@ class Dial(Talking):
         """The squared errors of the actions' values; messages have no value of their own."""
         error = self.errors(outputs, self.best(slow, lesson), lesson)
         loss = error.square().sum(1).mean()
-        m = outputs[..., self.wide :].detach()
+        m = outputs[:-1, ..., self.wide :].detach()
         return loss, {"confidence": float(m.abs().mean())}

@@ -2,7 +2,8 @@
 
     relu(relu(o e0 + eb0) e1 + eb1)
 
-`e0` [P, O, W] and `e1` [P, W, W], their biases `eb0` and `eb1` [P, 1, W], where P is 1 or the number of seats.
+`e0` [P, O, W] and `e1` [P, W, W], their biases `eb0` and `eb1` [P, 1, W], where P is how many
+networks there are.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from agents.parts.networks import mlp_parameters
+from agents.parts.networks import linear, mlp_parameters
 from agents.protocol import Parameters
 from agents.randomness import derive
 
@@ -27,7 +28,7 @@ def encoder_parameters(seen: int, width: int, seeds: Sequence[int], device: str 
 
 
 def encoded(parameters: Parameters, x: Tensor) -> Tensor:
-    """Pictures [..., N, B, O] as [..., N, B, W]."""
+    """Pictures [..., rows, O] as [..., rows, W]; the rows of each network follow one another."""
     for layer in (0, 1):
-        x = (x @ parameters[f"e{layer}"] + parameters[f"eb{layer}"]).relu()
+        x = linear(x, parameters[f"e{layer}"], parameters[f"eb{layer}"]).relu()
     return x

@@ -5,7 +5,7 @@ did last, how old the episode is, and what it sees. It gives the value of every 
 message. Several voices that are heard at once are added up.
 
 Shapes: T steps, N seats, B copies, O and A the widest seat's observation and number of actions, M bits of a message, L
-inputs that the message becomes, W outputs that decide about the message.
+inputs that the message becomes, W outputs that decide about the message. Of R replicas each has B / R copies in a row.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from agents.parts.critics import td_lambda
-from agents.parts.encoder import encoded, encoder_parameters
+from agents.parts.encoder import encoded
 from agents.parts.gradients import leaves
 from agents.parts.logits import masked, taken
+from agents.parts.networks import linear
 from agents.parts.policies.recurrent import HIDDEN
 from agents.parts.recurrent import following, step
 from agents.parts.segments import together
-from agents.parts.team import Team, Trained, layer_of, padded
+from agents.parts.team import Team, Trained, padded
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Parameters, Seating, State
 from agents.randomness import Draws, deal, derive
 from arenas.channel import routes
@@ -95,6 +96,7 @@ class Talking(Agent):
     needs_to_learn = frozenset({"state"})
     owns = "all"
     learns = True
+    replicated = True
     config: TalkingConfig
 
     # -- what the two methods fill in ---------------------------------------------------------------------------------
@@ -141,13 +143,19 @@ class Talking(Agent):
         self.sees = max(flat)  # O
         layers = [[before + (config.picture or o), config.hidden, self.wide + self.says] for o in flat]
         seeds = [derive(seed, "talk", seat) for seat in self.seats]
-        team = Team(layers, seeds, last_scale=0.3, shared=config.share, recurrent=True, device=self.device)
+        team = Team(
+            layers,
+            seeds,
+            last_scale=0.3,
+            shared=config.share,
+            recurrent=True,
+            encoder=(self.sees, config.picture) if config.picture else None,
+            replicas=self.replicas,
+            device=self.device,
+        )
         team.parameters["w0"][:, : self.reads] *= config.hear
         team.parameters["w0"][:, self.reads : self.reads + self.wide] *= config.recall
         team.parameters["w1"][..., self.wide :] *= config.say
-        if config.picture:
-            encoders = seeds[:1] if config.share else seeds
-            team.parameters |= encoder_parameters(self.sees, config.picture, encoders, self.device)
         self.networks = Trained(team, config.lr, config.clip)
         self.learned = torch.zeros((), dtype=torch.long)  # rounds
         self._draws = [Draws(spec.max_steps) for _ in self.seats]
@@ -161,7 +169,7 @@ class Talking(Agent):
         return torch.cat([*parts, seen], dim=-1)
 
     def entering(self, parameters: Parameters, plain: Tensor) -> Tensor:
-        """The inputs [..., N, B, ...] of the network's first layer, but for what is heard."""
+        """The inputs [..., rows, ...] of the network's first layer, but for what is heard."""
         if not self.config.picture:
             return plain
         before = self.wide + self.ages
@@ -203,7 +211,7 @@ class Talking(Agent):
         age = memory["age"].masked_fill(timestep.first, 0)
         message, audible = self.hearing(timestep)
         heard = self.listen(message) * audible.unsqueeze(-1)
-        plain = self.entering(network, self.plain(timestep.observation.flatten(1), last, age).unsqueeze(0)).squeeze(0)
+        plain = self.entering(network, self.plain(timestep.observation.flatten(1), last, age))
         out, hidden = step(network, torch.cat([heard, plain], dim=-1), memory[HIDDEN], timestep.first)
         actions = self.seat_spec(self.seats[memory["seat"]]).actions
         value = masked(out[:, :actions], timestep.action_mask).argmax(-1)
@@ -223,12 +231,17 @@ class Talking(Agent):
         self.networks.anneal(self._left())
         lesson, theta = self.lesson(joint), leaves(self.networks.team.parameters)
         with torch.no_grad():
-            slow = self.replayed(self.networks.slow.parameters, lesson)
-        loss, metrics = self.loss(self.replayed(theta, lesson), slow, lesson)
-        self.networks.descend(loss, theta)
+            slow = self.replayed(self.networks.slow.parameters, lesson, len(lesson.plain) * self._goes_on(lesson))
+        loss, metrics = self.loss(self.replayed(theta, lesson, len(lesson.actions)), slow, lesson)
+        self.networks.descend(self.replicas * loss, theta)  # it is a mean over the copies of all
         self.networks.follow(self.config.tau)
         self.learned += 1
         return metrics | {"loss": float(loss.detach()), "epsilon": self.epsilon}
+
+    def _goes_on(self, lesson: Heard) -> bool:
+        """Whether any target goes on from a value of the slow copy: not where all are returns of whole episodes."""
+        last, discount = lesson.steps.last, lesson.steps.discount
+        return self.config.lambda_ < 1 or bool((last & (discount > 0)).any()) or not bool(last[-1].all())
 
     def _left(self) -> float:
         """The part of the step size that is left."""
@@ -268,31 +281,41 @@ class Talking(Agent):
         """What the channel added in `length` steps from these memories on, [T, N, B, M]; None where it adds nothing."""
         return None
 
-    def replayed(self, parameters: Parameters, lesson: Heard) -> Tensor:
+    def replayed(self, parameters: Parameters, lesson: Heard, length: int) -> Tensor:
         """Outputs [T + 1, N, B, A + W] of a network on a round in which its own messages are heard.
 
-        What a seat heard is kept, and what its mates would say now less what they said is added to it: for the network
-        that played that is 0, but it carries their gradient.
+        Those after the first `length` time steps are not asked for, and are 0. What a seat heard is kept, and what its
+        mates would say now less what they said is added to it: for the network that played that is 0, but it carries
+        their gradient.
         """
-        weight = parameters["w0"]
-        told = weight[:, : self.reads]
-        plain = {"w0": weight[:, self.reads :], "b0": parameters["b0"]}
-        entered = [layer_of(plain, 0, x) for x in self.entering(parameters, lesson.plain)]
-        gates = {"w0": parameters["gi"], "b0": parameters["gib"]}
+        weight, seats, copies = parameters["w0"], lesson.actions.shape[1], lesson.actions.shape[2]
+        told, bias = weight[:, : self.reads], parameters["b0"]
+        nothing = lesson.plain.new_zeros(1, seats, copies, self.wide + self.says)
+        if not length:
+            return nothing.expand(len(lesson.plain), -1, -1, -1)
+        plain = self.rows(lesson.plain[:length])  # the rows of a network follow one another: [length, R N B', ...]
+        entered = linear(self.entering(parameters, plain), weight[:, self.reads :], None)
+        entered = (entered.view(len(plain), len(bias), -1, weight.shape[-1]) + bias).flatten(1, 2)
+        on = self.rows((~lesson.steps.first).unsqueeze(-1))
         outputs: list[Tensor] = []
-        seats, copies = lesson.actions.shape[1:]
-        now = lesson.hidden.flatten(0, 1)
+        now = self.rows(lesson.hidden)
         for t, x in enumerate(entered):
             received = lesson.heard[t]
             if t:
                 change = self.again(outputs[-1][..., self.wide :], lesson, t - 1) - lesson.sent[t - 1]
                 received = received + torch.einsum("bij,jbm->ibm", lesson.routes[t], change)
-            heard = self.listen(received) * lesson.audible[t].unsqueeze(-1)
-            x = (x + (heard @ told)).relu()
-            on = (~lesson.steps.first[t]).flatten().unsqueeze(-1)
-            now = following(parameters, layer_of(gates, 0, x).flatten(0, 1), now * on)
-            outputs.append(layer_of({"w0": parameters["w1"], "b0": parameters["b1"]}, 0, now.view(seats, copies, -1)))
-        return torch.stack(outputs)
+            heard = self.rows(self.listen(received) * lesson.audible[t].unsqueeze(-1))
+            x = linear((x + linear(heard, told, None)).relu(), parameters["gi"], parameters["gib"])
+            now = following(parameters, x, now * on[t])
+            out = linear(now, parameters["w1"], parameters["b1"])
+            outputs.append(out.view(self.replicas, seats, -1, out.shape[-1]).transpose(0, 1).reshape(seats, copies, -1))
+        return torch.cat([torch.stack(outputs), nothing.expand(len(lesson.plain) - length, -1, -1, -1)])
+
+    def rows(self, leaf: Tensor) -> Tensor:
+        """What N seats have [..., N, B, W] in the order of the networks, [..., R N B / R, W]."""
+        *before, seats, copies, wide = leaf.shape
+        split = leaf.reshape(*before, seats, self.replicas, copies // self.replicas, wide)
+        return split.transpose(-4, -3).reshape(*before, seats * copies, wide)
 
     def best(self, outputs: Tensor, lesson: Heard) -> Tensor:
         """max_u Q(u) [T + 1, N, B] over the legal actions; 0 where nothing is."""

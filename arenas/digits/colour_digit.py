@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from arenas.digits.images import Images
-from arenas.digits.pair import SEATS, Pair
+from arenas.digits.parity import asked, pay
+from arenas.digits.two_readers import SEATS, TwoReaders
 from arenas.faces import faces
 from arenas.protocol import Action, TimeStep
 from arenas.settings import Checked, Range
@@ -38,7 +39,7 @@ class ColourDigitSettings(Checked):
     bits: Annotated[int, Range(1, 4)] = 1  # of a message
 
 
-class ColourDigit(Pair):
+class ColourDigit(TwoReaders):
     """Colour-digit; both seats are of one side."""
 
     name = "colour-digit-v1"
@@ -68,20 +69,9 @@ class ColourDigit(Pair):
         seen = " and ".join(f"a {_COLOURS[colour]} {digit}" for digit, colour in shown)
         if self._t < 2:
             return f"they see {seen}"
-        done = self._done[-1][row : row + 1]
+        done = self._done[row : row + 1]
         paid = pay(done, self.drawn[row : row + 1], self._colours[row : row + 1]).sum()
         return f"they see {seen}, choose {' and '.join(map(str, done[0].tolist()))}, and are paid {paid:+.0f}"
-
-
-def asked(digits: Tensor, colours: Tensor) -> tuple[Tensor, Tensor]:
-    """The u^a [..., 2] that the first term of the sum pays, and the one that the second pays."""
-    return (colours + digits.flip(-1)) % 2, (digits + colours.flip(-1)) % 2
-
-
-def pay(done: Tensor, digits: Tensor, colours: Tensor) -> Tensor:
-    """Each agent's part of the sum, float32 [..., 2], from long [..., 2] each."""
-    first, second = (1.0 - 2.0 * (done != want) for want in asked(digits, colours))
-    return 2 * first + second
 
 
 env, parallel_env = faces(ColourDigit)

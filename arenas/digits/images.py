@@ -24,12 +24,12 @@ class Pictures(NamedTuple):
 
     pixels: Tensor  # float32 [P, 8, 8] in [0, 1]
     digits: Tensor  # long [P]
-    start: Tensor  # long [D], the number of each digit's first picture
-    count: Tensor  # long [D], how many each digit has
+    first: Tensor  # long [D], the number of each digit's first picture
+    many: Tensor  # long [D], how many each digit has
 
 
 @cache
-def pictures(images: Images, digits: int = 10) -> Pictures:
+def pictures(images: Images, digits: int = 10, device: str = "cpu") -> Pictures:
     """The pictures of the digits below `digits`: those to learn from, or those held out."""
     with np.load(Path(__file__).with_name("images.npz"), allow_pickle=False) as kept:
         pixels, shown = kept["pixels"], kept["digits"]
@@ -38,11 +38,8 @@ def pictures(images: Images, digits: int = 10) -> Pictures:
         mine = np.flatnonzero(shown == digit)
         fifth = np.arange(len(mine)) % _FIFTH == _FIFTH - 1
         chosen.append(mine[fifth if images == "held-out" else ~fifth])
-    count = torch.tensor([len(mine) for mine in chosen])
+    many = torch.tensor([len(mine) for mine in chosen])
     which = np.concatenate(chosen)
-    return Pictures(
-        torch.from_numpy(pixels[which].astype(np.float32) / _INK),
-        torch.from_numpy(shown[which].astype(np.int64)),
-        count.cumsum(0) - count,
-        count,
-    )
+    leaves = [pixels[which].astype(np.float32) / _INK, shown[which].astype(np.int64)]
+    seen, names = (torch.from_numpy(leaf).to(device) for leaf in leaves)
+    return Pictures(seen, names, (many.cumsum(0) - many).to(device), many.to(device))

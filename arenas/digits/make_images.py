@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+TARGET = Path(__file__).with_name("images.npz")
 
-def make(source: str, target: Path = Path(__file__).with_name("images.npz")) -> None:
+
+def make(source: str, target: Path = TARGET) -> None:
     """Write the pictures of the file `source` to `target`."""
     lines = np.loadtxt(source, delimiter=",", dtype=np.uint8)
     np.savez_compressed(target, pixels=lines[:, :-1].reshape(-1, 8, 8), digits=lines[:, -1])

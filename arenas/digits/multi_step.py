@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from arenas.digits.images import Images
-from arenas.digits.pair import SEATS, Pair
+from arenas.digits.two_readers import SEATS, TwoReaders
 from arenas.faces import faces
 from arenas.protocol import Action, TimeStep
 from arenas.settings import Checked, Range
@@ -32,7 +32,7 @@ class MultiStepSettings(Checked):
     bits: Annotated[int, Range(1, 4)] = 1  # of a message
 
 
-class MultiStepDigits(Pair):
+class MultiStepDigits(TwoReaders):
     """Multi-step digits; both seats are of one side."""
 
     name = "multi-step-digits-v1"
@@ -57,7 +57,7 @@ class MultiStepDigits(Pair):
         one, two = self.drawn[row].tolist()
         if self._t < self.spec.max_steps:
             return f"they see a {one} and a {two}"
-        first, second = self._done[-1][row].tolist()
+        first, second = self._done[row].tolist()
         paid = (first == two) / 2 + (second == one) / 2
         return f"they see a {one} and a {two}, name {first} and {second}, and are paid {paid:g}"
 

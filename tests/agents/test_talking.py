@@ -41,7 +41,7 @@ def made(kind: type[Talking], **config: Any) -> Talking:
 def heard_error(agent: Talking, lesson: Heard) -> dict[int, float]:
     """Sender -> the size of the slope of seat 0's errors in the sender's own weights."""
     theta = leaves(agent.networks.team.parameters)
-    outputs = agent.replayed(theta, lesson)
+    outputs = agent.replayed(theta, lesson, 7)
     error = agent.errors(outputs, agent.best(outputs.detach(), lesson), lesson)
     slopes = gradient(error[:, 0].square().sum(), theta)
     return {seat: float(sum(slope[seat].abs().sum() for slope in slopes.values())) for seat in range(3)}
@@ -65,7 +65,7 @@ def test_what_was_played_is_played_again(kind: type[Talking]) -> None:
     agent = made(kind)
     joint = played(agent)
     lesson = agent.lesson(joint)
-    outputs = agent.replayed(agent.networks.team.parameters, lesson)
+    outputs = agent.replayed(agent.networks.team.parameters, lesson, 7)
     for t in range(6):
         again = agent.again(outputs[t, ..., agent.wide :], lesson, t)
         assert torch.allclose(again, lesson.sent[t], atol=1e-5)

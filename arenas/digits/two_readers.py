@@ -26,11 +26,11 @@ _SCALE = 8  # pixels of a picture for one of an image
 _PAPER, _ON, _OFF = (24, 24, 24), (250, 220, 60), (90, 90, 90)
 
 
-class Pair(Drawing):
+class TwoReaders(Drawing):
     """Base of the games of two who each see a digit.
 
-    A game says what a step pays (`_paid`) and what else it draws (`_deal`), how an image is coloured (`_tints`), and
-    what is written under it (`_said_of`).
+    A game says what its last step pays (`_paid`), how its images are coloured (`_tints`), and what is written under
+    them (`_told`).
     """
 
     settings: Any
@@ -60,35 +60,38 @@ class Pair(Drawing):
             state_dim=2 * digits + 2 * channels + 1 + 2 * bits + 4,
             block=1000,
         )
-        self._images = pictures(self.settings.images, digits)
-        if self.device != "cpu":
-            self._images = self._images._make(leaf.to(self.device) for leaf in self._images)
+        self._images = pictures(self.settings.images, digits, self.device)
         self._lay_out()
         self._silence = torch.zeros(self.batch_size, 2, bits, device=self.device)
         self._other = ~torch.eye(2, dtype=torch.bool, device=self.device)
 
     def _open(self) -> None:
         drawn = torch.stack([self._draw(self.digits) for _ in SEATS], dim=1)
-        within = [self._draw(self._images.count[digit]) for digit in drawn.unbind(1)]
-        self._pictured = self._images.start[drawn] + torch.stack(within, dim=1)  # long [B, 2]
+        within = [self._draw(self._images.many[digit]) for digit in drawn.unbind(1)]
+        self._pictured = self._images.first[drawn] + torch.stack(within, dim=1)  # long [B, 2]
         colours = [self._draw(self.channels) if self.channels > 1 else 0 * digit for digit in drawn.unbind(1)]
         self._colours = torch.stack(colours, dim=1)
-        self._said: tuple[Tensor, ...] = ()  # float32 [B, 2, M] of every step
-        self._done: tuple[Tensor, ...] = ()  # long [B, 2] of every step
+        self._said = torch.zeros(self.batch_size, self.spec.max_steps, 2, self.settings.bits, device=self.device)
+        self._done = torch.zeros_like(self._pictured)  # long [B, 2], of the last step
 
     @property
     def drawn(self) -> Tensor:
         """Both digits, long [B, 2]."""
         return self._images.digits[self._pictured]
 
+    @property
+    def said(self) -> Tensor:
+        """What both have sent so far, float32 [B, t, 2, M]."""
+        return self._said[:, : self._t]
+
     def _play(self, actions: Mapping[str, Action]) -> Tensor:
-        said = [sent(actions[seat], self.settings.bits, self._yes) for seat in SEATS]
-        self._said = (*self._said, torch.stack(said, dim=1))
-        done = torch.stack([actions[seat].value for seat in SEATS], dim=1)
-        self._done = (*self._done, done)
+        self._said = self._said.clone()
+        for number, seat in enumerate(SEATS):
+            self._said[:, self._t, number] = sent(actions[seat], self.settings.bits, self._yes)
+        self._done = torch.stack([actions[seat].value for seat in SEATS], dim=1)
         if self._t + 1 < self.spec.max_steps:
             return self._nothing
-        return self._paid(done).unsqueeze(1).expand(-1, 2)
+        return self._paid(self._done).unsqueeze(1).expand(-1, 2)
 
     def _paid(self, done: Tensor) -> Tensor:
         """What both are paid, float32 [B], for what they do in the last step, long [B, 2]."""
@@ -111,7 +114,7 @@ class Pair(Drawing):
 
     def _heard(self) -> Tensor:
         """What is heard now from each, float32 [B, 2, M]."""
-        return self._said[-1] if 0 < self._t < self.spec.max_steps else self._silence
+        return self._said[:, self._t - 1] if 0 < self._t < self.spec.max_steps else self._silence
 
     def _timesteps(self, paid: Tensor) -> tuple[TimeSteps, Tensor | None]:
         steps, state = super()._timesteps(paid)
@@ -134,8 +137,8 @@ class Pair(Drawing):
 
     def _bits(self, row: int) -> list[str]:
         """What each seat has sent so far, "01" for two messages of a bit, "-" for what is no bit."""
-        said = [[list(map(_bit, message)) for message in step[row].tolist()] for step in self._said]
-        return [" ".join("".join(step[seat]) for step in said) or "nothing" for seat in range(2)]
+        said = self.said[row].tolist()
+        return [" ".join("".join(map(_bit, step[seat])) for step in said) or "nothing" for seat in range(2)]
 
     def _text(self, row: int) -> str:
         """Both images side by side, what was sent, and what came of it."""
@@ -155,7 +158,7 @@ class Pair(Drawing):
             pixels = self._images.pixels[number].cpu().numpy().repeat(_SCALE, 0).repeat(_SCALE, 1)
             tint = np.array(self._tints()[int(self._colours[row, seat])])
             picture[:side, left : left + side] = pixels[..., None] * tint
-            bits = [bit for step in self._said for bit in step[row, seat].tolist()]
+            bits = self.said[row, :, seat].flatten().tolist()
             for place, bit in enumerate(bits):
                 at = left + place * side // steps
                 picture[side + 6 : side + 18, at : at + max(2, side // steps - 2)] = _ON if bit > 0.5 else _OFF
