@@ -55,6 +55,7 @@ class TalkingConfig(Checked):
     hear: Amount = 3.0  # gain of the first weights of what is heard
     recall: Amount = 1.0  # gain of the first weights of the last action
     say: Amount = 4.0  # gain of the first weights of what decides about the message
+    date: Amount = 1.0  # gain of the first weights of the episode's age
     picture: Whole = 0  # units of two layers through which what is seen goes first (128, for pictures); 0: none
 
 
@@ -91,7 +92,7 @@ class Talking(Agent):
     """A recurrent Q-learner that talks, for all the seats that it owns; it shows no policy, being greedy."""
 
     Config = TalkingConfig
-    arrived = frozenset({"picture"})
+    arrived = frozenset({"date", "picture"})
     needs = frozenset({"discrete", "channel"})
     needs_to_learn = frozenset({"state"})
     owns = "all"
@@ -155,6 +156,7 @@ class Talking(Agent):
         )
         team.parameters["w0"][:, : self.reads] *= config.hear
         team.parameters["w0"][:, self.reads : self.reads + self.wide] *= config.recall
+        team.parameters["w0"][:, before - self.ages : before] *= config.date
         team.parameters["w1"][..., self.wide :] *= config.say
         self.networks = Trained(team, config.lr, config.clip)
         self.learned = torch.zeros((), dtype=torch.long)  # rounds

@@ -25,6 +25,9 @@ from zoo.papers.learning_runs import share_of_runs
 
 POINTS, QUICK = 10, 6  # tests of a run; a quick run has this part of the rounds
 MEASURES = {"training": "as it learns", "bits": "with bits", "held out": "with bits, held-out images"}
+SETTING = "lambda_=1,picture=64,lr=0.004"
+#: Of games in which a bit has to be kept: the steps and the messages count for more in the first networks.
+SLOWLY = f"{SETTING},recall=0.2,say=8,hear=5,date=5"
 METHODS = {
     "DIAL": "dial",
     "DIAL-NS": "dial,share=false",
@@ -58,7 +61,7 @@ GAMES = (
         "colour-digit",
         (),
         4.0,
-        "lambda_=1,picture=64,lr=0.004",
+        SETTING,
         2.0,
         256,
         300,

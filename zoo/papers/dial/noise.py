@@ -7,13 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from leaderboard.report import plots
-from zoo.papers.dial.digits import read
+from zoo.papers.dial.digits import SLOWLY, read
 from zoo.papers.dial.readers import BINS, learned
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, over_runs, seed_words
 
 DIGITS, COPIES, UPDATES, QUICK = 4, 128, 400, 8
 STEPS, SIGMAS = (2, 3, 4, 5), (0.0, 0.5, 1.0, 2.0)
-CONFIG = "lambda_=1,picture=64,lr=0.004"
 #: The thesis's execution reward over training reward by steps, for ten digits; each for the sigmas in turn.
 PUBLISHED = {
     2: (0.39, 0.77, 1.03, 1.07),
@@ -40,7 +39,7 @@ class DialNoise(Figure):
                 own = {
                     "game": "multi-step-digits",
                     "settings": [f"digits={DIGITS}", f"steps={steps}"],
-                    "agent": f"dial,{CONFIG},sigma={sigma:g}",
+                    "agent": f"dial,{SLOWLY},sigma={sigma:g}",
                 }
                 parts.append(Part(_label(steps, sigma), learned, {**own, **common, "seed": 0}))
         return parts
@@ -59,7 +58,7 @@ class DialNoise(Figure):
             "arena": f"multi-step-digits, {DIGITS} digits",
             "rounds": done[0][0].settings["updates"],
             "games a round": COPIES,
-            "agent": f"dial,{CONFIG}",
+            "agent": f"dial,{SLOWLY}",
         }
         return Reproduction(rows, settings, seed_words(seeds), self.remarks, {"messages": messages})
 

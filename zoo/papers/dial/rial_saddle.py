@@ -28,6 +28,7 @@ from agents.randomness import generator
 from arenas.digits.parity import pay
 from leaderboard.report import plots
 from leaderboard.statistics.estimate import exact, t
+from zoo.papers.dial.digits import SETTING
 from zoo.papers.dial.readers import learned
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Reproduction, Results, Tell, over_runs, seed_words
 from zoo.papers.learning_runs import share_of_runs
@@ -35,7 +36,7 @@ from zoo.papers.learning_runs import share_of_runs
 RECEIVERS = 200  # drawn at random
 SHARES = (0.01, 0.1, 1.0)  # how often the receiver listens, or the sender tells
 COPIES, UPDATES, QUICK, POINTS = 256, 300, 6, 10
-BEST, CONFIG = 4.0, "lambda_=1,picture=64,lr=0.004"
+BEST = 4.0
 #: First weights of what is heard and of what decides about the message, by the words for them.
 SCALES = {"usual scales": "", "plain scales": ",hear=1,say=1", "small scales": ",hear=0.1,say=0.1"}
 
@@ -126,7 +127,7 @@ class RialSaddle(Figure):
         common = {"copies": COPIES, "updates": updates, "points": POINTS, "runs": seeds, "seed": 0}
         parts = [Part("exact", enumerated, {"seed": 0})]
         for words, scales in SCALES.items():
-            own = {"game": "colour-digit", "settings": [], "agent": f"rial,{CONFIG}{scales}"}
+            own = {"game": "colour-digit", "settings": [], "agent": f"rial,{SETTING}{scales}"}
             parts.append(Part(words, learned, {**own, **common}))
         return parts
 
@@ -152,7 +153,7 @@ class RialSaddle(Figure):
             rows.append(over_runs(f"{words}, as it learns", learns, None, group, "higher"))
             rows.append(share_of_runs(f"{words}: runs above .5", shares[-1], 0.5, group))
             curves[words] = {"at": found["at"], "shares": shares.tolist()}
-        settings = {"agent": f"rial,{CONFIG}", "rounds": done[-1][0].settings["updates"], "games a round": COPIES}
+        settings = {"agent": f"rial,{SETTING}", "rounds": done[-1][0].settings["updates"], "games a round": COPIES}
         return Reproduction(rows, settings, seed_words(seeds), self.remarks, {"curves": curves})
 
     def plot(self, report: Reproduction) -> plots.Plot:
