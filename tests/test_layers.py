@@ -19,8 +19,15 @@ MAY_IMPORT = {
     "zoo": {"arenas", "agents", "leaderboard"},
 }
 #: What agents may know of arenas: the words, the luck, the ranges of settings, and pictures of digits, but no game.
-KNOWN_OF_ARENAS = {"arenas.channel", "arenas.digits.images", "arenas.hands", "arenas.protocol", "arenas.luck"}
-KNOWN_OF_ARENAS |= {"arenas.settings"}
+KNOWN_OF_ARENAS = {
+    "arenas.origin",
+    "arenas.channel",
+    "arenas.digits.images",
+    "arenas.hands",
+    "arenas.protocol",
+    "arenas.luck",
+    "arenas.settings",
+}
 #: Also an English word and a module of Python's; the anchor of every panel.
 ORDINARY = {"random"}
 
