@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arenas.errors import ArenaError as ArenaError
 from arenas.hands import Hands
 from arenas.sketch import Sketch
 from arenas.words import WORDS as WORDS
@@ -26,10 +27,6 @@ Kind = Literal["cooperative", "competitive", "mixed"]
 DONE, INVALID = 0, 2
 
 
-class ArenaError(Exception):
-    """The environment broke or cannot be used: one line that names environment, episode seed and cause."""
-
-
 @dataclass(frozen=True)
 class SeatSpec:
     """What one seat sees and does.
@@ -37,7 +34,8 @@ class SeatSpec:
     `actions` is the number of discrete actions, 0 where the action is a vector of `action_dim` numbers in [-1, 1].
     Seats of one `team` share luck (and reward where the arena is cooperative). Seats of one `side` may be exchanged
     by rotation: a policy for one of them can sit in any other. `bounds` are the least and the greatest number that an
-    observation may hold. `message_dim` is M, the number of bits that the seat may send at each step.
+    observation may hold. `message_dim` is M, the number of bits that the seat may send at each step. `origin` says what
+    observations and actions are in a foreign environment, where the seat is in one (`arenas.origin`).
     """
 
     observation: tuple[int, ...]
@@ -47,6 +45,7 @@ class SeatSpec:
     team: str = ""
     side: str = "player"
     bounds: tuple[float, float] = (-math.inf, math.inf)
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -380,6 +379,19 @@ class Arena(ABC):
     def sketch(self, row: int = 0) -> Sketch | None:
         """Row `row` as marks, for whoever draws it; None where the game has no such drawing, but perhaps a picture."""
         return None
+
+    def render_belief(self, belief: Tensor, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
+        """What somebody believes of the hidden cards of row `row`, as text, or the whole picture with it.
+
+        Args:
+            belief: of each slot, P(card), float32 [S, V] (see `arenas.hands`).
+            row: which copy.
+            mode: see `render`.
+
+        Raises:
+            ValueError: beliefs cannot be drawn in this game.
+        """
+        raise ValueError(f"{self.spec.name} cannot draw beliefs")
 
     def close(self) -> None:  # noqa: B027  (most games hold nothing)
         """Give back what the arena holds (windows, processes)."""

@@ -18,7 +18,7 @@ from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
 from leaderboard.views.board import Board, Row, board
 from leaderboard.views.crossplay import Crossplay, crossplay
 from leaderboard.views.evidence import Evidence, evidence
-from leaderboard.views.game import make_game
+from leaderboard.views.game import game_cycles
 from leaderboard.views.rated import counted
 from leaderboard.views.words import duplicates, verdict
 
@@ -109,10 +109,6 @@ def arena_page(store: Store, arena_id: str, *, seed: int | None = RATED) -> Aren
         for side in sides_of(arena)
         for field in [_field(tallies, panel, side)]
     )
-    try:
-        cycles = make_game(arena, tallies, labels).cycles
-    except StoreError:  # too few have met for a game
-        cycles = None
     matches = [match for match in store.matches(arena_id) if match.mode == "play"]
     return ArenaPage(
         arena,
@@ -120,7 +116,7 @@ def arena_page(store: Store, arena_id: str, *, seed: int | None = RATED) -> Aren
         panel,
         sides,
         evidence(blocks, arena),
-        cycles,
+        game_cycles(arena, tallies),
         {record.id: record for record in store.entrants(on_board)},
         tuple(x for x in store.measurements(arena_id) if x.subject in on_board),
         tuple(blocks),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import zlib
 from collections.abc import Iterator
@@ -10,14 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from leaderboard.records import BlockRecord, SeatResult, block_id
 from leaderboard.store.store import Store
 from leaderboard.views.page import ArenaPage, arena_page
 from tests.zoo.command_line import Zoo
 from zoo import home
+from zoo.entry.registry import load_arena
 from zoo.page import replays as made
-from zoo.page.games import chosen
+from zoo.page.choice import chosen
+from zoo.page.games import draw
 from zoo.page.replays import replays
 from zoo.play import verify
 from zoo.work import jobs
@@ -92,6 +98,13 @@ def test_what_has_no_room_is_left_out_and_said(store: Store, page: ArenaPage, mo
     assert len(less.data) <= made.BUDGET and 0 < less.games < whole.games
     assert less.notes == (f"Left out: {whole.games - less.games} games, as they would make the page too large.",)
     assert {game["kind"] for game in unpacked(less.data)["games"]} >= {"median"}
+
+
+def test_games_without_marks_are_pictures() -> None:
+    arena = load_arena("tandem").make(1)
+    arena.reset(torch.tensor([0]))
+    picture = Image.open(io.BytesIO(base64.b64decode(draw(arena, 0)["picture"])))
+    assert picture.format == "PNG" and max(picture.size) <= 200
 
 
 def test_an_entrant_that_is_gone_is_said(store: Store, page: ArenaPage, monkeypatch: pytest.MonkeyPatch) -> None:

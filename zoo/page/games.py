@@ -1,7 +1,6 @@
-"""Which games of each pairing a page shows, and how they are played again and held against their record.
+"""The games that a page shows, played again and held against their record.
 
-Of each pairing there are three: by the return of the first of the two in its first seat the median, the best and the
-worst game. They are played together, which costs little; where floating-point sums come out otherwise than in the
+Those of a pairing are played together, which costs little; where floating-point sums come out otherwise than in the
 block that they were played in (a batch of another size may round differently), the whole block is played again.
 """
 
@@ -11,7 +10,6 @@ import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,71 +17,19 @@ import torch
 from PIL import Image
 
 from arenas.protocol import Arena, ArenaError
-from leaderboard.records import STATUSES, BlockRecord, Status
+from leaderboard.records import Status
 from zoo.entry.venue import ArenaChoice, Venue
+from zoo.page.choice import ShownGame
 from zoo.play.episodes import begin
 from zoo.play.luck import episode_seeds
 from zoo.play.replay import PlayedMoment, drawing, play_rows
 from zoo.play.seating import blame, rotations, sit_down
 from zoo.work.pool import Contact
 
-#: Version of what is kept of a game; one of another version is played again.
-FORMAT = 1
 _PIXELS = 200  # longest side of a picture
 _COLOURS = 32  # of a picture
 _FINE = 100  # parts of a unit to which places are kept
 _SAME = 1e-6  # between returns that agree
-
-
-@dataclass(frozen=True)
-class ShownGame:
-    """One game to be shown.
-
-    Attributes:
-        kind: "median", "best" or "worst"; "only" where all are alike.
-        seed, first_episode, episodes: of the block in which it lies; row: its position there.
-        recorded: {seat: return}; statuses: {seat: how it ended there}.
-    """
-
-    kind: str
-    seed: int
-    first_episode: int
-    episodes: int
-    row: int
-    recorded: Mapping[str, float]
-    statuses: Mapping[str, str]
-
-    @property
-    def episode(self) -> int:
-        """Its number."""
-        return self.first_episode + self.row
-
-
-def chosen(blocks: Sequence[BlockRecord], seat: str) -> list[ShownGame]:
-    """The games of one pairing that are shown, of its first rotation, by the return in this seat.
-
-    Args:
-        blocks: of one pairing, in any order.
-        seat: whose return decides; of equal games the earliest.
-    """
-    ordered = sorted(blocks, key=lambda block: (block.seed, block.first_episode))
-    games: list[tuple[float, int, BlockRecord, int]] = []
-    for number, block in enumerate(ordered):
-        (result,) = [r for r in block.results if r.rotation == 0 and r.seat == seat]
-        games += [(float(x), number, block, row) for row, x in enumerate(result.returns)]
-    games.sort(key=lambda game: (game[0], game[1], game[3]))
-    if games[0][0] == games[-1][0]:
-        return [_game("only", *min(games, key=lambda game: (game[1], game[3]))[2:])]
-    best = min((game for game in games if game[0] == games[-1][0]), key=lambda game: (game[1], game[3]))
-    kinds = {"median": games[(len(games) - 1) // 2], "best": best, "worst": games[0]}
-    return [_game(kind, *game[2:]) for kind, game in kinds.items()]
-
-
-def _game(kind: str, block: BlockRecord, row: int) -> ShownGame:
-    mine = [result for result in block.results if result.rotation == 0]
-    recorded = {result.seat: float(result.returns[row]) for result in mine}
-    statuses = {result.seat: STATUSES[int(result.statuses[row])].value for result in mine}
-    return ShownGame(kind, block.seed, block.first_episode, block.episodes, row, recorded, statuses)
 
 
 def play(
@@ -126,7 +72,7 @@ def _again(
     seeds = torch.cat([episode_seeds(venue.identity, seed, number, 1, arena.device) for number in episodes])
     with blame(venue.identity, players):
         seated = sit_down(arena, players, rotation, seed)
-        return play_rows(seated, begin(seated, seeds), list(rows), draw)
+        return play_rows(seated, begin(seated, seeds), list(rows), lambda _, row: draw(arena, row))
 
 
 def draw(arena: Arena, row: int) -> dict[str, Any]:

@@ -17,11 +17,13 @@ from leaderboard.views.page import ArenaPage
 from zoo import home
 from zoo.errors import UserError
 from zoo.page.cards import played_as
-from zoo.page.games import FORMAT, ShownGame, chosen, play
+from zoo.page.choice import ShownGame, chosen
 from zoo.work.jobs import Done, Results, do, key_of
 from zoo.work.pool import Job, name_of
 from zoo.work.progress import Reading, Watch, unwatched
 
+#: Version of what is kept of a game; one of another version is played again.
+FORMAT = 1
 #: Bytes that the replays of a page may take, as they are compressed.
 BUDGET = 400_000
 _KINDS = ("median", "only", "best", "worst")
@@ -83,6 +85,7 @@ def _play(
     """Play the games that are not kept into `found`; returns what could not be played, in a sentence."""
     # Here, as they import torch, which a report whose replays are kept does without.
     from zoo.entry.venue import ArenaChoice, Venue
+    from zoo.page.games import play
     from zoo.play.verify import EntrantTexts
 
     about = played_as(store, page.arena)

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -110,7 +111,7 @@ class PlayedMoment(NamedTuple):
 
 
 def play_rows(
-    seated: Seated, begun: Start, rows: Sequence[int], draw: Callable[[Arena, int], Any]
+    seated: Seated, begun: Start, rows: Sequence[int], draw: Callable[[Start, int], Any]
 ) -> list[list[PlayedMoment]]:
     """Play all rows, as in a block, and keep the moments of some, each up to its end or its first fault.
 
@@ -120,37 +121,34 @@ def play_rows(
         rows: whose moments are kept.
         draw: what is kept of a row at each moment.
     """
-    arena, (memories, timesteps, state) = seated.arena, begun
+    arena, now = seated.arena, begun
     nothing = dict.fromkeys(arena.spec.seats, 0.0)
-    kept = {row: [PlayedMoment(draw(arena, row), nothing)] for row in rows}
-    going = [row for row in rows if not all(bool(step.last[row]) for step in timesteps.values())]
+    kept = {row: [PlayedMoment(draw(now, row), nothing)] for row in rows}
+    going = [row for row in rows if not _over(now, row)]
     while going:
-        joint, memories = rollout(arena, seated.players, memories, timesteps, 1, state)
-        timesteps, state = last_moment(joint)
+        joint, memories = rollout(arena, seated.players, now.memories, now.timesteps, 1, now.state)
+        now = Start(memories, *last_moment(joint))
         fouls = fouls_of(seated.players)
         for row in going:
-            faults = {
-                seat: STATUSES[int(of_seat.code[row])]
-                for seat, of_seat in fouls.items()
-                if of_seat.step[row] < len(kept[row])
-            }
-            if faults:
+            codes = {seat: of.code[row] for seat, of in fouls.items() if of.step[row] < len(kept[row])}
+            if codes:
+                faults = {seat: STATUSES[int(code)] for seat, code in codes.items()}
                 kept[row].append(PlayedMoment(kept[row][-1].drawn, nothing, faults))
                 continue
-            paid = {seat: float(timesteps[seat].reward[row]) for seat in arena.spec.seats}
-            kept[row].append(PlayedMoment(draw(arena, row), paid))
-        going = [
-            row
-            for row in going
-            if not kept[row][-1].faults and not all(bool(step.last[row]) for step in timesteps.values())
-        ]
+            paid = {seat: float(step.reward[row]) for seat, step in now.timesteps.items()}
+            kept[row].append(PlayedMoment(draw(now, row), paid))
+        going = [row for row in going if not kept[row][-1].faults and not _over(now, row)]
     return [kept[row] for row in rows]
+
+
+def _over(now: Start, row: int) -> bool:
+    return all(bool(step.last[row]) for step in now.timesteps.values())
 
 
 def _frames(seated: Seated, begun: Start, row: int) -> list[Frame]:
     """The moments of one row with the returns so far; a fault costs the forfeit and is told under the board."""
     returns = dict.fromkeys(seated.arena.spec.seats, 0.0)
-    (moments,) = play_rows(seated, begun, [row], _draw)
+    (moments,) = play_rows(seated, begun, [row], partial(_draw, seated))
     frames = []
     for moment in moments:
         text, picture = moment.drawn
@@ -174,12 +172,28 @@ def _block(store: Store, match: MatchRecord, pair: list[str], episode: int) -> B
     raise UserError(f"match {match.id} has no record of episode {episode}")
 
 
-def _draw(arena: Arena, row: int) -> tuple[str, np.ndarray | None]:
-    """The board as text and as a picture, each where the game can be drawn so."""
+def _draw(seated: Seated, now: Start, row: int) -> tuple[str, np.ndarray | None]:
+    """The moment as the arena draws it, with what seats believe of hidden cards; of pictures, the first one's."""
+    told: dict[str, list[str]] = {}  # words -> who believes so
+    drawn = _drawn(seated.arena.render, row)
+    text, picture = drawn
+    for seat, player in seated.players.items():
+        belief = player.belief(now.timesteps[seat], now.memories[seat])
+        if belief is None:
+            continue
+        words, strips = _drawn(seated.arena.render_belief, belief[row], row)
+        told.setdefault(words, []).append(seat)
+        picture = strips if picture is drawn[1] and strips is not None else picture
+    text = "\n".join([text, *(f"believed by {', '.join(who)}\n{words}" for words, who in told.items() if words)])
+    return text, picture
+
+
+def _drawn(render: Callable[..., str | np.ndarray], *what: Any) -> tuple[str, np.ndarray | None]:
+    """What is rendered as text and as a picture, each where the game can be drawn so."""
     drawn: dict[str, str | np.ndarray] = {}
     for mode in ("ansi", "rgb_array"):
         with suppress(ValueError, ArenaError):
-            drawn[mode] = arena.render(row, mode)
+            drawn[mode] = render(*what, mode)
     text, picture = drawn.get("ansi"), drawn.get("rgb_array")
     return (text if isinstance(text, str) else "", picture if isinstance(picture, np.ndarray) else None)
 

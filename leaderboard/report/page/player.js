@@ -227,8 +227,10 @@ class Player {
     if (!this.game) return;
     const [frame] = this.data.moments[this.game.moments[this.at]];
     const drawn = this.data.frames[frame];
-    const wide = this.canvas.clientWidth || 360;
     const [w, h] = this.data.size.length ? this.data.size : [1, 1];
+    const room = Math.min(360, this.canvas.parentNode.clientWidth || 360);
+    const wide = Math.min(room, (400 * w) / h);
+    this.canvas.style.width = `${wide}px`;
     const ratio = devicePixelRatio || 1;
     const pen = this.canvas.getContext("2d");
     const fit = (width, height) => {
