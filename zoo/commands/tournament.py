@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 EPILOG = """\b
 The matrix is a report on the records: it shows everything that these entrants
 have played. The same command goes on with a tournament that was stopped.
+A pattern in quotes names many at once: those of a library that fit it, or the
+registered agents; who cannot play here is left out.
 
 \b
 Examples:
   zoo tournament lola naive maddpg greedy cooperator --arena coin
   zoo tournament tit-for-tat grim always-defect --arena ipd --episodes 50
   zoo tournament lola naive random --arena coin --workers 2 --format csv
+  zoo tournament 'rrps:*' --arena rrps
+  zoo tournament 'axelrod:*Tat*' grim --arena ipd --episodes 10
 """
 
 
@@ -66,6 +70,7 @@ def command(
     from leaderboard.views.crossplay import read_crossplay
     from zoo import home
     from zoo.entry.venue import Venue
+    from zoo.entry.wildcards import expand
     from zoo.matches.match import public_board
     from zoo.matches.panel import carry_panel, panel_of
     from zoo.matches.plan import Work, call, run
@@ -73,12 +78,16 @@ def command(
     from zoo.work.pool import limit_threads
     from zoo.work.progress import Progress
 
-    if len(entrants) < 2:
-        raise click.UsageError("a tournament needs at least two entrants")
     if no_panel and panel:
         raise click.UsageError("--no-panel and --panel contradict each other")
     limit_threads()
     venue = Venue(choice)
+    named = expand(venue, entrants)
+    entrants = named.texts
+    if len(entrants) < 2:
+        raise click.UsageError("a tournament needs at least two entrants")
+    if named.remark:
+        click.echo(named.remark, err=True)
     each_once([venue.entrant(text) for text in entrants])
     with Store(home.records()) as store:
         with Progress("blocks", Console(stderr=True), quiet=form != "table", at_once=False) as progress:
