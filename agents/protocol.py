@@ -80,6 +80,10 @@ class Policy(ABC):
         """Who plays the episodes that begin, where the moves alone decide; None elsewhere. They do what `act` does."""
         return None
 
+    def belief(self, timestep: TimeStep, memory: Memory) -> Tensor | None:
+        """What it believes of hidden cards (`arenas.hands`) as it is to act, float32 [B, S, V]; None: nothing."""
+        return None
+
 
 class Trajectory(NamedTuple):
     """One seat's segment: T + 1 time steps around T actions, and its memory before step 0 (None: not yours to see)."""
