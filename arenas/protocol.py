@@ -356,13 +356,7 @@ class Arena(ABC):
         raise ValueError(f"{self.spec.name} is played step by step")
 
     def unfold(self, moves: Mapping[str, Tensor]) -> dict[str, tuple[TimeStep, Action]]:
-        """What seats see and get in whole episodes of `spec.max_steps` steps, long [T, B], that moves alone decide.
-
-        With "matrix" alone: the moves of `reset` and `step`. Returns what `play_out` returns.
-
-        Raises:
-            ValueError: this game is played step by step alone.
-        """
+        """As `play_out`, for whole episodes of which all moves, long [T, B], are known, where they alone decide."""
         raise ValueError(f"{self.spec.name} is played step by step")
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
