@@ -14,6 +14,7 @@ from zoo.commands.options import (
     isolation_options,
     names_option,
     panel_option,
+    several,
     typed,
     workers_option,
 )
@@ -70,7 +71,6 @@ def command(
     from leaderboard.views.crossplay import read_crossplay
     from zoo import home
     from zoo.entry.venue import Venue
-    from zoo.entry.wildcards import expand
     from zoo.matches.match import public_board
     from zoo.matches.panel import carry_panel, panel_of
     from zoo.matches.plan import Work, call, run
@@ -82,12 +82,7 @@ def command(
         raise click.UsageError("--no-panel and --panel contradict each other")
     limit_threads()
     venue = Venue(choice)
-    named = expand(venue, entrants)
-    entrants = named.texts
-    if len(entrants) < 2:
-        raise click.UsageError("a tournament needs at least two entrants")
-    if named.remark:
-        click.echo(named.remark, err=True)
+    entrants = several(venue, entrants)
     each_once([venue.entrant(text) for text in entrants])
     with Store(home.records()) as store:
         with Progress("blocks", Console(stderr=True), quiet=form != "table", at_once=False) as progress:
