@@ -120,7 +120,7 @@ def description(name: str) -> str:
     return f"{' '.join(first.split())}\n\n{rest}".strip()
 
 
-class Encounter:
+class AxelrodPlayer:
     """A player of the library and what it knows of its opponent, somewhere in an episode.
 
     Args:
@@ -161,6 +161,6 @@ class AxelrodStrategy(PlaysByMoves):
         self.lucky = bool(library().Classifiers["stochastic"](self.strategy()))
         super().build(seed)
 
-    def encounter(self, luck: int | None) -> Encounter:
+    def encounter(self, luck: int | None) -> AxelrodPlayer:
         """A fresh player of the library."""
-        return Encounter(self.strategy, luck)
+        return AxelrodPlayer(self.strategy, luck)

@@ -173,7 +173,7 @@ def test_every_strategy_plays_or_is_refused_with_a_reason() -> None:
 def test_who_is_refused_for_its_luck_does_draw_from_the_global_generator(name: str) -> None:
     with torch.random.fork_rng(devices=[]):
         before = torch.get_rng_state()
-        ours.Encounter(getattr(ours.library(), name), None).act()
+        ours.AxelrodPlayer(getattr(ours.library(), name), None).act()
         assert not torch.equal(before, torch.get_rng_state())
 
 
