@@ -353,6 +353,10 @@ class Arena(ABC):
         """
         raise ValueError(f"{self.spec.name} is played step by step")
 
+    def unfold(self, moves: Mapping[str, Tensor]) -> dict[str, tuple[TimeStep, Action]]:
+        """As `play_out`, for whole episodes of which all moves, long [T, B], are known, where they alone decide."""
+        raise ValueError(f"{self.spec.name} is played step by step")
+
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """Seat -> metric -> [B], one number per episode, from stacked steps [T + 1, B, ...] and actions [T, B, ...].
 

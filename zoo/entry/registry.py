@@ -37,7 +37,7 @@ OURS = ("agents", "arenas", "leaderboard", "zoo")
 #: Schemes that name a foreign environment: `pettingzoo:classic/connect_four_v3`, `mpe2:simple_tag_v3`.
 FOREIGN = ("pettingzoo", "mpe2", "lbforaging", "openspiel")
 #: Libraries by scheme, with the modules that wrap them: of agents, `axelrod:NAME`, and of games, `openspiel:NAME`.
-LIBRARIES = {"axelrod": "agents.scripts.axelrod_library"}
+LIBRARIES = {"axelrod": "agents.scripts.axelrod_library", "rrps": "agents.scripts.rrps_library"}
 GAMES = {"openspiel": "arenas.foreign.openspiel"}
 
 
