@@ -293,9 +293,7 @@ class Arena(ABC):
         return type(self)(batch_size, device=self.device, **vars(self.settings))
 
     def snapshot(self) -> Snapshot:
-        """Everything that the rest of the game depends on, as tensors and numbers: what `kept` names.
-
-        Tensors are shared, so that play must not write into them.
+        """Tensors and numbers that the rest of the game depends on, shared: play must not write into them.
 
         Raises:
             ValueError: the arena cannot be rolled back.
