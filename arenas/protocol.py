@@ -263,7 +263,8 @@ class Arena(ABC):
         try:
             self.settings = self.Settings(**settings)
         except ValueError as error:
-            raise ValueError(f"{self.name}: {error}") from None
+            name = getattr(self, "name", "")  # that of a foreign game is not known yet
+            raise ValueError(f"{name}: {error}" if name else str(error)) from None
         self.build()
 
     def build(self) -> None:  # noqa: B027  (a game without settings may have its `spec` from its class)
