@@ -200,6 +200,8 @@ def read_tensors(path: Path) -> State:
     if path.exists() and not path.is_file():  # a pipe would keep its reader waiting for ever
         raise UserError(f"{where}: it is no regular file")
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise UserError(f"{where} is no regular file")
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{where}: {error}") from error
