@@ -43,7 +43,8 @@ def test_an_agent_is_checked_there(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     Path("yard_of_mine.py").write_text(
-        "from arenas.matrix import IteratedPrisonersDilemma\nclass Game(IteratedPrisonersDilemma):\n    name = 'yard-v1'\n"
+        "from arenas.matrix import IteratedPrisonersDilemma\n"
+        "class Game(IteratedPrisonersDilemma):\n    name = 'yard-v1'\n"
     )
     Path("mine.py").write_text(
         "import torch\nfrom agents.protocol import Agent\nfrom arenas.protocol import Action\n"

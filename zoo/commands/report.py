@@ -6,11 +6,7 @@ from pathlib import Path
 
 import click
 
-<<<<<<< HEAD
-from zoo.commands.options import Place, json_option
-=======
-from zoo.commands.options import isolation_options, json_option, workers_option
->>>>>>> main
+from zoo.commands.options import Place, isolation_options, json_option, workers_option
 
 EPILOG = """\b
 The file needs no network and no other file. It shows who stands where and how
@@ -55,15 +51,11 @@ def command(arenas: tuple[str, ...], out: Path, no_replays: bool, workers: int, 
     from zoo.page.report import report
     from zoo.work.progress import Progress
 
-<<<<<<< HEAD
     must_take_a_file(out)
-    with home.read_records() as store:
-=======
     with (
         home.read_records() as store,
         Progress("pairings", Console(stderr=True), quiet=as_json, at_once=False) as progress,
     ):
->>>>>>> main
         known = store.arenas()
         chosen = list(dict.fromkeys(id for arena in arenas for id in identities(known, arena)))
         page = report(store, chosen, with_replays=not no_replays, workers=workers, watch=progress.update)

@@ -112,13 +112,10 @@ class ArenaEntry:
             raise broke(f"arena {self.name} cannot be made", error) from error
         if not isinstance(arena, Arena):
             raise UserError(f"arena {self.name}: {self.factory!r} did not make an arenas.protocol.Arena")
-<<<<<<< HEAD
         if not isinstance(getattr(arena, "spec", None), ArenaSpec):
             raise UserError(f"arena {self.name}: it has no spec, an arenas.protocol.ArenaSpec, after build()")
-=======
         if arena.spec.max_steps > _LONGEST:
             raise UserError(f"arena {self.name}: max_steps is {arena.spec.max_steps}, an episode may last {_LONGEST:,}")
->>>>>>> main
         return arena
 
     def identity(self, arena: Arena) -> str:
