@@ -101,6 +101,20 @@ def test_the_pages_arena_keeps_the_laws_and_is_played(tmp_path: Path) -> None:
     assert "random" in run("match", "random", "random", "--arena", arena, "--episodes", "20", "--no-record")
 
 
+def snippets() -> list[tuple[str, str]]:
+    """(page, code) of every block that is marked to be run as it stands."""
+    found = {
+        page: re.findall(r"<!-- test: run -->\n```python\n(.*?)```", text, re.DOTALL) for page, text in PAGES.items()
+    }
+    return [(page, code) for page, blocks in found.items() for code in blocks]
+
+
+@pytest.mark.parametrize(("page", "code"), snippets())
+def test_snippets_run(page: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, page, "exec"), {})
+
+
 def links() -> list[tuple[str, str]]:
     """(page, target) of every link to a file of ours."""
     pages = {"README.md": README, ".github/CONTRIBUTING.md": (HOUSE / ".github/CONTRIBUTING.md").read_text(), **PAGES}
