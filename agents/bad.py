@@ -26,6 +26,7 @@ all hands in the place of samples; the fixed point of v1 is damped; no weights o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -33,11 +34,13 @@ import torch
 from torch import Tensor
 
 from agents.parts.beliefs import Deals, Enumeration, by_hints, consistent
+from agents.parts.central import surrogate
 from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, masked, taken
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam
 from agents.parts.policies.categorical import MODE
+from agents.parts.recurrent import gru_parameters, unrolled
 from agents.parts.returns import advantages
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Parameters, Seating, State, playing
 from agents.randomness import categorical, deal, dealt_bits, derive, fraction
@@ -67,6 +70,8 @@ class BadConfig(Checked):
     first: Positive = 0.01  # gain of the policy's last layer at first: how far it is from uniform
     clip: Positive = 10.0  # largest norm of each tensor's gradient
     hidden: Count = 128  # units in each of the two hidden layers of policy and value
+    recurrent: bool = False  # the policy's second layer is a GRU, which remembers what was public (the paper: an LSTM)
+    opening: bool = False  # the plan of an episode's first move is a table of its own (the paper's two-card game)
     play: Literal["mode", "sample"] = "mode"  # when not training: the most likely action for each hand, or a draw
 
 
@@ -80,6 +85,19 @@ class View(NamedTuple):
     features: Tensor  # float32 [B, F], what the networks read, slots in the actor's order
     logits: Tensor  # float32 [B, X, A]
     plan: Tensor  # long [B, X]
+    hidden: Tensor  # float32 [B, H], what the network remembers; H is 0 where it remembers nothing
+
+
+class PolicyInput(NamedTuple):
+    """What the policy reads at T moments."""
+
+    features: Tensor  # float32 [T, B, F]
+    possible: Tensor  # float32 [T, B, A], see `Public`
+    first: Tensor  # bool [T, B], an episode begins
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> PolicyInput:
+        """All parts changed alike."""
+        return PolicyInput(*map(change, self))
 
 
 class Bad(Agent):
@@ -91,6 +109,7 @@ class Bad(Agent):
     owns = "all"
     learns = True
     replicated = True
+    arrived = frozenset({"recurrent", "opening"})
     config: BadConfig
 
     def build(self, seed: int) -> None:
@@ -106,14 +125,19 @@ class Bad(Agent):
         self.tells_turn = len(spec.sides()) > 1  # seats of one side are alike
         wide = self._width()
         cards = self.hands.slots * self.hands.values
-        layers = [config.hidden] * 2
+        layers, plans = [config.hidden] * 2, self.known.count * self.actions
         self.actor = mlp_parameters(
-            [wide, *layers, self.known.count * self.actions],
+            [wide, *layers[config.recurrent :], plans],
             seed=derive(seed, "actor"),
             replicas=self.replicas,
             last_scale=config.first,
             device=self.device,
         )
+        if config.recurrent:
+            seeds = [derive(seed, "actor", replica) for replica in range(self.replicas)]
+            self.actor |= gru_parameters(config.hidden, seeds, self.device)
+        if config.opening:
+            self.actor["opening"] = torch.zeros(self.replicas, 1, plans, device=self.device)
         self.critic = mlp_parameters(
             [wide + cards, *layers, 1], seed=derive(seed, "critic"), replicas=self.replicas, device=self.device
         )
@@ -144,6 +168,7 @@ class Bad(Agent):
             "belief": one / v,
             "plan": torch.zeros(copies, self.known.count, dtype=torch.long, device=self.device),
             "before": torch.zeros(copies, self.spec.known[self.hands.group], device=self.device),
+            "hidden": torch.zeros(copies, self.config.hidden * self.config.recurrent, device=self.device),
         }
 
     @torch.no_grad()
@@ -156,7 +181,8 @@ class Bad(Agent):
         following = {"likelihood": view.likelihood, "belief": view.belief, "plan": view.plan}
         extras = {"features": view.features, **following}
         now = timestep.common[self.hands.group]
-        return Action(value, extras=extras), {**memory, **following, "before": now, "step": memory["step"] + 1}
+        kept = {**following, "before": now, "hidden": view.hidden, "step": memory["step"] + 1}
+        return Action(value, extras=extras), {**memory, **kept}
 
     def hand(self, observation: Tensor, seat: int) -> Tensor:
         """The number long [...] of the hand that a seat sees, from its observations [..., *O]."""
@@ -168,10 +194,14 @@ class Bad(Agent):
             cards = torch.cat((cards, 1 - cards.sum(-1, keepdim=True)), dim=-1)
         return self.known.number(cards)
 
+    def belief(self, timestep: TimeStep, memory: Memory) -> Tensor:
+        """B_t of every slot, float32 [B, S, V]."""
+        return self._seen(timestep, memory).belief
+
     def _seen(self, timestep: TimeStep, memory: Memory) -> View:
         """`view`, which team mates share: a cache of the last one, and nothing else."""
         kept = [timestep.common[self.hands.group], timestep.first]
-        kept += [memory[name] for name in ("luck", "likelihood", "belief", "plan", "before")]
+        kept += [memory[name] for name in ("luck", "likelihood", "belief", "plan", "before", "hidden")]
         version = memory["step"] + sum(p._version for p in self.actor.values())
         last = self._kept
         if last is not None and last[1:3] == (memory["training"], version) and _alike(kept, last[0]):
@@ -187,13 +217,15 @@ class Bad(Agent):
         actor = public.turn.argmax(-1)
         belief, shown = self.beliefs(public, likelihood)
         features = self._features(public, actor, shown)
-        logits = self.policy_of(self.actor, features, public.possible)
+        moment = PolicyInput(features, public.possible, timestep.first).each(lambda part: part.unsqueeze(0))
+        logits, hidden = self.policy_of(self.actor, moment, memory["hidden"])
+        logits = logits[0]
         sharp = 1.0 if memory["training"] or self.config.play == "sample" else MODE
         luck = memory["step"] * self.known.count + torch.arange(self.known.count, device=self.device)
         draw = fraction(dealt_bits(memory["luck"].unsqueeze(1), luck))
         chances = (sharp * logits).softmax(-1)
         plan = categorical(chances.flatten(0, 1), draw.flatten()).view_as(draw)
-        return View(public, actor, likelihood, belief, features, logits, plan)
+        return View(public, actor, likelihood, belief, features, logits, plan, hidden)
 
     def _told(self, public: Public, first: Tensor, memory: Memory) -> Tensor:
         """The likelihood after what was done last; all alike at the start of an episode."""
@@ -234,15 +266,25 @@ class Bad(Agent):
         order = self.known.order[actor].unsqueeze(-1).expand_as(slots)
         return slots.gather(-2, order).flatten(-2)
 
-    def _scores(self, theta: Parameters, features: Tensor) -> Tensor:
-        """Logits [..., X, A] before any mask."""
-        return mlp(theta, features).view(*features.shape[:-1], self.known.count, self.actions)
+    def _scores(self, theta: Parameters, seen: PolicyInput, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [T, B, X, A] before any mask, and what is remembered after the last moment [B, H]."""
+        if self.config.recurrent:
+            by_replica = seen.features.unflatten(1, (self.replicas, -1))
+            first = seen.first.unflatten(1, (self.replicas, -1))
+            scores, after = unrolled(theta, by_replica, hidden.unflatten(0, (self.replicas, -1)), first)
+            scores, hidden = scores.flatten(1, 2), after[-1].flatten(0, 1)
+        else:
+            scores = mlp(theta, seen.features)
+        if self.config.opening:
+            table = theta["opening"].expand(-1, scores.shape[1] // self.replicas, -1).flatten(0, 1)
+            scores = torch.where(seen.first.unsqueeze(-1), table, scores)
+        return scores.unflatten(-1, (self.known.count, self.actions)), hidden
 
-    def policy_of(self, theta: Parameters, features: Tensor, possible: Tensor) -> Tensor:
-        """Logits [..., X, A] of every hand, -inf where who sees it may not act so."""
-        scores = self._scores(theta, features)
-        legal = (possible > 0).unsqueeze(-2) & self.known.allowed
-        return masked(scores, legal | ~legal.any(-1, keepdim=True))
+    def policy_of(self, theta: Parameters, seen: PolicyInput, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [T, B, X, A] of every hand, -inf where who sees it may not act so; and what is remembered [B, H]."""
+        scores, hidden = self._scores(theta, seen, hidden)
+        legal = (seen.possible > 0).unsqueeze(-2) & self.known.allowed
+        return masked(scores, legal | ~legal.any(-1, keepdim=True)), hidden
 
     # -- learning -----------------------------------------------------------------------------------------------------
 
@@ -270,11 +312,12 @@ class Bad(Agent):
         target = credit + value[:-1]
         if config.normalise:
             credit = _normalised(credit, counted, self.replicas)
-        legal = public.possible[:-1]
-        before = torch.zeros_like(credit)
+        seen = PolicyInput(features, public.possible, mine.timesteps.first).each(lambda x: x[:-1])
+        assert mine.memory is not None  # these seats are the learner's own
+        hidden, before = mine.memory["hidden"], torch.zeros_like(credit)
         with torch.no_grad():
             if config.ratio:
-                before, _ = self._chosen(self.actor, features[:-1], legal, plan, held)
+                before, _ = self._chosen(self.actor, seen, hidden, plan, held)
         metrics = {"return": float((mine.timesteps.reward[1:].sum(0)).mean())}
         self.actor_step.lr, self.critic_step.lr = left * config.lr, left * config.critic_lr
         for number in range(config.passes * config.parts):
@@ -282,15 +325,14 @@ class Bad(Agent):
             part = slice(number % config.parts, None, config.parts)
             theta, phi = leaves(self.actor), leaves(self.critic)
             on, n = counted[:, part], playing(steps)[:, part]
-            chosen, spread = self._chosen(theta, features[:-1, part], legal[:, part], plan[:, part], held[:, part])
-            praise = credit[:, part]
-            gain = _clipped(chosen - before[:, part], praise, config.ratio) if config.ratio else chosen * praise
+            mine_now = seen.each(lambda x, part=part: x[:, part])
+            chosen, spread = self._chosen(theta, mine_now, hidden[part], plan[:, part], held[:, part])
+            gain = surrogate(chosen, before[:, part], credit[:, part], config.ratio)
             worth = ((gain + calm * config.entropy * spread) * on).sum()
             # every replica climbs the mean of its own moments
             self.actor_step.descend(gradient(-self.replicas * worth / on.sum().clamp_min(1), theta))
-            error = ((mlp(phi, read[:-1, part]).squeeze(-1) - target[:, part]).square() * n).sum() / n.sum().clamp_min(
-                1
-            )
+            wrong = (mlp(phi, read[:-1, part]).squeeze(-1) - target[:, part]).square()
+            error = (wrong * n).sum() / n.sum().clamp_min(1)
             self.critic_step.descend(gradient(self.replicas * error, phi))
             spread_now = (spread * on).sum() / on.sum().clamp_min(1)
             metrics |= {"entropy": float(spread_now.detach()), "value_error": float(error.detach())}
@@ -316,16 +358,16 @@ class Bad(Agent):
         return self._features(public, public.turn.argmax(-1), shown).unsqueeze(0)
 
     def _chosen(
-        self, theta: Parameters, features: Tensor, possible: Tensor, plan: Tensor, held: Tensor
+        self, theta: Parameters, seen: PolicyInput, hidden: Tensor, plan: Tensor, held: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Log pi of what was chosen [T, B], and the policy's entropy [T, B], for the hand held or for all hands."""
         if self.config.counterfactual:
-            log_pi = self.policy_of(theta, features, possible).log_softmax(-1)
+            log_pi = self.policy_of(theta, seen, hidden)[0].log_softmax(-1)
             return taken(log_pi, plan).sum(-1), entropy(log_pi).sum(-1)
         at = held.unsqueeze(-1)
-        scores = self._scores(theta, features)
+        scores, _ = self._scores(theta, seen, hidden)
         scores = scores.gather(-2, at.unsqueeze(-1).expand(*at.shape, self.actions)).squeeze(-2)
-        legal = (possible > 0) & self.known.allowed[held]
+        legal = (seen.possible > 0) & self.known.allowed[held]
         own = masked(scores, legal | ~legal.any(-1, keepdim=True)).log_softmax(-1)
         return taken(own, plan.gather(-1, at).squeeze(-1)), entropy(own)
 
@@ -345,12 +387,6 @@ class Bad(Agent):
 def _alike(some: list[Tensor], others: list[Tensor]) -> bool:
     """Whether the tensors are the same, or equal."""
     return all(a is b or (a.shape == b.shape and torch.equal(a, b)) for a, b in zip(some, others, strict=True))
-
-
-def _clipped(gap: Tensor, credit: Tensor, ratio: float) -> Tensor:
-    """PPO's objective of log ratios `gap` (Schulman et al. 2017, equation 7)."""
-    p = gap.exp()
-    return torch.minimum(p * credit, p.clamp(1 - ratio, 1 + ratio) * credit)
 
 
 def _normalised(credit: Tensor, counted: Tensor, replicas: int) -> Tensor:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arenas.errors import ArenaError as ArenaError
 from arenas.hands import Hands
 from arenas.words import WORDS as WORDS
 
@@ -25,10 +26,6 @@ Kind = Literal["cooperative", "competitive", "mixed"]
 DONE, INVALID = 0, 2
 
 
-class ArenaError(Exception):
-    """The environment broke or cannot be used: one line that names environment, episode seed and cause."""
-
-
 @dataclass(frozen=True)
 class SeatSpec:
     """What one seat sees and does.
@@ -36,7 +33,8 @@ class SeatSpec:
     `actions` is the number of discrete actions, 0 where the action is a vector of `action_dim` numbers in [-1, 1].
     Seats of one `team` share luck (and reward where the arena is cooperative). Seats of one `side` may be exchanged
     by rotation: a policy for one of them can sit in any other. `bounds` are the least and the greatest number that an
-    observation may hold. `message_dim` is M, the number of bits that the seat may send at each step.
+    observation may hold. `message_dim` is M, the number of bits that the seat may send at each step. `origin` says what
+    observations and actions are in a foreign environment, where the seat is in one (`arenas.origin`).
     """
 
     observation: tuple[int, ...]
@@ -46,6 +44,7 @@ class SeatSpec:
     team: str = ""
     side: str = "player"
     bounds: tuple[float, float] = (-math.inf, math.inf)
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -264,7 +263,8 @@ class Arena(ABC):
         try:
             self.settings = self.Settings(**settings)
         except ValueError as error:
-            raise ValueError(f"{self.name}: {error}") from None
+            name = getattr(self, "name", "")  # that of a foreign game is not known yet
+            raise ValueError(f"{name}: {error}" if name else str(error)) from None
         self.build()
 
     def build(self) -> None:  # noqa: B027  (a game without settings may have its `spec` from its class)
@@ -353,6 +353,10 @@ class Arena(ABC):
         """
         raise ValueError(f"{self.spec.name} is played step by step")
 
+    def unfold(self, moves: Mapping[str, Tensor]) -> dict[str, tuple[TimeStep, Action]]:
+        """As `play_out`, for whole episodes of which all moves, long [T, B], are known, where they alone decide."""
+        raise ValueError(f"{self.spec.name} is played step by step")
+
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
         """Seat -> metric -> [B], one number per episode, from stacked steps [T + 1, B, ...] and actions [T, B, ...].
 
@@ -375,6 +379,19 @@ class Arena(ABC):
             ValueError: this game cannot be drawn in that mode.
         """
         raise ValueError(f"{self.spec.name} cannot be rendered as {mode!r}")
+
+    def render_belief(self, belief: Tensor, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
+        """What somebody believes of the hidden cards of row `row`, as text, or the whole picture with it.
+
+        Args:
+            belief: of each slot, P(card), float32 [S, V] (see `arenas.hands`).
+            row: which copy.
+            mode: see `render`.
+
+        Raises:
+            ValueError: beliefs cannot be drawn in this game.
+        """
+        raise ValueError(f"{self.spec.name} cannot draw beliefs")
 
     def close(self) -> None:  # noqa: B027  (most games hold nothing)
         """Give back what the arena holds (windows, processes)."""

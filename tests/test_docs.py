@@ -115,6 +115,21 @@ def test_snippets_run(page: str, code: str, tmp_path: Path, monkeypatch: pytest.
     exec(compile(code, page, "exec"), {})
 
 
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    """`strict` makes an error of every broken link, missing page and docstring that cannot be read."""
+    from mkdocs.commands.build import build
+    from mkdocs.config import load_config
+
+    build(load_config(str(HOUSE / "mkdocs.yml"), site_dir=str(tmp_path)))
+    for page in ("index", "agents/lola", "arenas/coin", "api", "figures/index", "decisions/index", "protocol"):
+        text = (tmp_path / f"{page}.html").read_text()
+        assert not re.search(r"(?:src|href)=\"https?://[^\"]*\\.(?:js|css|woff2?)\"", text), (
+            "something is fetched from elsewhere"
+        )
+    assert "delta [ grad_1 V_1" in (tmp_path / "agents" / "lola.html").read_text()
+
+
 def links() -> list[tuple[str, str]]:
     """(page, target) of every link to a file of ours."""
     pages = {"README.md": README, ".github/CONTRIBUTING.md": (HOUSE / ".github/CONTRIBUTING.md").read_text(), **PAGES}

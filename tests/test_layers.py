@@ -18,8 +18,16 @@ MAY_IMPORT = {
     "leaderboard": set(),
     "zoo": {"arenas", "agents", "leaderboard"},
 }
-#: What agents may know of arenas: the words, the luck, and the ranges of settings, but no game.
-KNOWN_OF_ARENAS = {"arenas.channel", "arenas.hands", "arenas.protocol", "arenas.luck", "arenas.settings"}
+#: What agents may know of arenas: the words, the luck, the ranges of settings, and pictures of digits, but no game.
+KNOWN_OF_ARENAS = {
+    "arenas.origin",
+    "arenas.channel",
+    "arenas.digits.images",
+    "arenas.hands",
+    "arenas.protocol",
+    "arenas.luck",
+    "arenas.settings",
+}
 #: Also an English word and a module of Python's; the anchor of every panel.
 ORDINARY = {"random"}
 

@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "matches": "List the recorded matches.",
     "log": "Show what went wrong with an entrant in a match.",
     "replay": "Show an episode of a recorded match and write a GIF.",
+    "report": "Write the results of an arena as one HTML page.",
     "publish": "Write records and boards into one signed file.",
     "verify": "Check the records, and play recorded blocks again.",
     "reproduce": "Run a published table or figure and show it beside ours.",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
-_MASK = "action_mask"
+MASK = "action_mask"
 
 #: Shape of an encoded observation, and the function that encodes one as float32 of that shape.
 Encoder = tuple[tuple[int, ...], Callable[[Any], np.ndarray]]
@@ -37,7 +37,7 @@ def encoder(space: spaces.Space[Any]) -> Encoder:
             [_one_hot(int(v), n) for v, n in zip(np.ravel(x) - start, sizes, strict=True)]
         )
     if isinstance(space, spaces.Dict):
-        keys = sorted(key for key in space.spaces if key != _MASK)
+        keys = sorted(key for key in space.spaces if key != MASK)
         return _joined(keys, [encoder(space[key]) for key in keys])
     if isinstance(space, spaces.Tuple):
         return _joined(list(range(len(space))), [encoder(part) for part in space.spaces])
@@ -70,11 +70,10 @@ def _one_hot(number: int, width: int) -> np.ndarray:
     return row
 
 
-def action_mask(observation: Any, info: dict[str, Any]) -> np.ndarray | None:
-    """The legal actions bool [A] that came with an observation, in it or in its info, or None."""
-    mask = observation.get(_MASK) if isinstance(observation, dict) else None
-    mask = info.get(_MASK) if mask is None else mask
-    return None if mask is None else np.asarray(mask, bool)
+def action_mask(observation: Any, info: Mapping[str, Any]) -> Any:
+    """The mask of legal actions that came with an observation, in it or in its info, as it is; or None."""
+    mask = observation.get(MASK) if isinstance(observation, Mapping) else None
+    return info.get(MASK) if mask is None else mask
 
 
 def action_width(space: spaces.Space[Any]) -> tuple[int, int]:
@@ -91,9 +90,25 @@ def action_width(space: spaces.Space[Any]) -> tuple[int, int]:
 
 
 def environment_action(space: spaces.Space[Any], value: np.ndarray) -> Any:
-    """The environment's form of a legal action: an index, or a vector [D] in [-1, 1] stretched to the box."""
+    """The environment's form of a legal action: an index, or a vector [D] in [-1, 1] stretched to the box.
+
+    Where a box holds whole numbers, each has an equal share of [-1, 1]: numbers drawn evenly reach all of them alike.
+    """
+    if isinstance(space, spaces.Box) and space.dtype.kind in "iub":
+        return _whole(space, value)
     if isinstance(space, spaces.Box):
         share = (value.reshape(space.shape) + 1) / 2
         stretched = space.low + share * (space.high - space.low)
         return np.clip(stretched, space.low, space.high).astype(space.dtype)  # rounding must not leave the box
     return int(value) + int(space.start)  # type: ignore[attr-defined]  # Discrete, as action_width has seen to
+
+
+def _whole(space: spaces.Box, value: np.ndarray) -> np.ndarray:
+    """The whole numbers in whose shares of [-1, 1] the numbers [D] lie."""
+    bounds = zip(np.ravel(space.low).tolist(), np.ravel(space.high).tolist(), np.ravel(value).tolist(), strict=True)
+    # in Python's numbers, which do not overflow
+    chosen = [low + int((number + 1) / 2 * (high - low + 1)) for low, high, number in bounds]
+    inside = [
+        min(max(c, int(low)), int(high)) for c, low, high in zip(chosen, space.low.flat, space.high.flat, strict=True)
+    ]
+    return np.array(inside, space.dtype).reshape(space.shape)

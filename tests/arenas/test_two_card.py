@@ -98,3 +98,14 @@ def test_both_ways_to_look_at_it() -> None:
     picture = arena.render(1, "rgb_array")
     assert not isinstance(picture, str)
     assert picture.shape == (96, 160, 3)
+
+
+def test_a_belief_is_drawn_above_the_cards() -> None:
+    arena = TwoCard(1)
+    arena.reset(seeds(1))
+    belief = torch.tensor([[1.0, 0.0], [0.25, 0.75]])
+    assert str(arena.render_belief(belief)) == "  first  0: 1.00 1: 0.00\n  second  0: 0.25 1: 0.75"
+    plain, strips = arena.render(0, "rgb_array"), arena.render_belief(belief, 0, "rgb_array")
+    assert not isinstance(plain, str) and not isinstance(strips, str)
+    changed = (plain != strips).any(-1).sum(0)  # columns with a bar
+    assert int((changed > 0).sum()) == 28 + 7 + 21

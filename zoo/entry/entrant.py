@@ -116,7 +116,9 @@ class Entrant:
                 raise
             except ValueError as error:  # how an agent refuses a game that it does not know
                 raise UserError(f"{self.label}: {' '.join(str(error).split())}") from error
-            except (Exception, SystemExit) as error:  # an agent may be anybody's and fail in any way
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # an agent may be anybody's and fail in any way
                 raise broke(f"{self.label} cannot be made", error) from error
             if self.checkpoint is not None:
                 try:
@@ -153,7 +155,9 @@ def read_entrant(
     entry = entry or (load_agent(name) if entered is None else replace(load_agent(entered.text), name=entered.label))
     missing = missing_words(entry.agent, arena.spec.offers)
     if missing:
-        raise UserError(f"{name} cannot play {identity}: it needs {', '.join(missing)}, which the arena does not offer")
+        where = f"; `zoo agents {name}` says where it plays" if entered is None else ""
+        line = f"{name} cannot play {identity}: it needs {', '.join(missing)}, which the arena does not offer"
+        raise UserError(line + where)
     read(assignments, config_fields(entry.agent.Config()), name)  # an unknown field is named before anything else
     loaded = None
     if entered is not None:
