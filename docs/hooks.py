@@ -106,10 +106,16 @@ def _page(name: str, thing: Any, parts: Iterable[Part]) -> str:
     ]
     for part in parts:
         if part.shown:
-            header = list(part.header) or ["", ""]
-            body = markdown(header, part.rows, [True] * len(header)) if part.rows else part.empty
-            text += [f"## {part.title}", body]
+            text += [f"## {part.title}", _body(part)]
     return "\n\n".join(text) + "\n"
+
+
+def _body(part: Part) -> str:
+    if not part.rows:
+        return part.empty
+    if part.header:
+        return markdown(part.header, part.rows, [True] * len(part.header))
+    return "\n".join(f"- **{name}**: {_literal(value)}" for name, value in part.rows)
 
 
 def _literal(paragraph: str) -> str:
