@@ -114,14 +114,15 @@ def _body(part: Part) -> str:
     if not part.rows:
         return part.empty
     if part.header:
-        return markdown(part.header, part.rows, [True] * len(part.header))
+        rows = [[_literal(cell) for cell in row] for row in part.rows]
+        return markdown(part.header, rows, [True] * len(part.header))
     return "\n".join(f"- **{name}**: {_literal(value)}" for name, value in part.rows)
 
 
 def _literal(paragraph: str) -> str:
     """A paragraph of a docstring, in which nothing but code between backquotes means anything to Markdown."""
     pieces = paragraph.split("`")
-    pieces[::2] = [re.sub(r"([\\*_\[\]<>#|~])", r"\\\1", piece) for piece in pieces[::2]]
+    pieces[::2] = [re.sub(r"([\\*_\[\]<>#~])", r"\\\1", piece) for piece in pieces[::2]]
     return "`".join(pieces)
 
 
