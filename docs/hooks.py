@@ -23,7 +23,7 @@ from mkdocs.structure.files import File, Files
 import zoo
 from leaderboard.report.sheet import markdown
 from zoo.entry import catalogue, listing
-from zoo.entry.layout import Part, paragraphs
+from zoo.entry.layout import Described, paragraphs
 from zoo.entry.registry import load_agent, load_arena
 from zoo.entry.venue import ArenaChoice
 from zoo.papers.pages import figure_page, overview_page
@@ -99,7 +99,7 @@ def arena_page(name: str) -> str:
     return _page(name, load_arena(name).factory, parts) + f"\n{fault}\n" * bool(fault)
 
 
-def _page(name: str, thing: Any, parts: Iterable[Part]) -> str:
+def _page(name: str, thing: Any, parts: Iterable[Described]) -> str:
     text = [f"# {name}", f"*{catalogue.summary(thing)}*"]
     text += [
         f"```text\n{part}\n```" if by_hand else _literal(part) for part, by_hand in paragraphs(catalogue.story(thing))
@@ -110,7 +110,7 @@ def _page(name: str, thing: Any, parts: Iterable[Part]) -> str:
     return "\n\n".join(text) + "\n"
 
 
-def _body(part: Part) -> str:
+def _body(part: Described) -> str:
     if not part.rows:
         return part.empty
     if part.header:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zoo.entry.settings import ConfigField
 
 
-class Part(NamedTuple):
+class Described(NamedTuple):
     """A part of a description, which becomes a table in a terminal and on a page.
 
     Attributes:
@@ -49,12 +49,12 @@ class Part(NamedTuple):
         return table
 
 
-def settings_part(title: str, settings: Sequence[ConfigField]) -> Part:
+def settings_part(title: str, settings: Sequence[ConfigField]) -> Described:
     """Settings with type, default and meaning."""
     rows = [
         (s.name, s.type_text, "to be given" if s.default_text is None else s.default_text, s.meaning) for s in settings
     ]
-    return Part(title, rows, ("field", "type", "default", "meaning"), empty="none")
+    return Described(title, rows, ("field", "type", "default", "meaning"), empty="none")
 
 
 def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:

@@ -14,7 +14,7 @@ from rich.text import Text
 from leaderboard.report.layout import plural
 from zoo.entry import catalogue
 from zoo.entry.declared import panel_for
-from zoo.entry.layout import Part, plain_table, reflowed, settings_part
+from zoo.entry.layout import Described, plain_table, reflowed, settings_part
 from zoo.entry.nemesis import SCHEME, nemeses_of
 from zoo.entry.registry import GAMES, LIBRARIES, AgentEntry, load_arena
 from zoo.errors import UserError
@@ -69,7 +69,7 @@ def agent_described(entry: AgentEntry) -> RenderableType:
     return Group(*_head(entry.name, entry.agent), *_rendered(agent_parts(entry)))
 
 
-def agent_parts(entry: AgentEntry) -> list[Part]:
+def agent_parts(entry: AgentEntry) -> list[Described]:
     """What is said of an agent below its paper."""
     from arenas.protocol import WORDS
 
@@ -85,21 +85,21 @@ def agent_parts(entry: AgentEntry) -> list[Part]:
     needs = {word: WORDS.get(word, "a word of other arenas") for word in sorted(agent.needs)}
     needs |= {f"{word} (to learn)": WORDS.get(word, "") for word in sorted(agent.needs_to_learn)}
     return [
-        Part("Needs", list(needs.items()), empty="nothing"),
-        Part("Facts", list(properties.items())),
+        Described("Needs", list(needs.items()), empty="nothing"),
+        Described("Facts", list(properties.items())),
         _nemeses(entry.name),
         settings_part(f"Settings, as in {entry.name},field=value", catalogue.agent_settings(entry)),
     ]
 
 
-def _nemeses(agent: str) -> Part:
+def _nemeses(agent: str) -> Described:
     """What holds the agent to its worst case in each arena, where that is kept."""
     rows = []
     for one in nemeses_of(agent):
         found = "" if one.exact else "at most "
         rows.append((one.arena, f"{SCHEME}{one.victim}", f"{found}{one.worst_case:.3f}", one.by))
     title = "Nemeses: entrants that hold it to its worst case, and what it then earns"
-    return Part(title, rows, ("arena", "entrant", "earns per step", "played by"))
+    return Described(title, rows, ("arena", "entrant", "earns per step", "played by"))
 
 
 def arenas_listed() -> RenderableType:
@@ -131,7 +131,7 @@ def arena_described(choice: ArenaChoice) -> RenderableType:
     return Group(*_head(entry.name, entry.factory), *_rendered(parts), *closing)
 
 
-def arena_parts(choice: ArenaChoice) -> tuple[list[Part], str]:
+def arena_parts(choice: ArenaChoice) -> tuple[list[Described], str]:
     """What is said of an arena below its rules, and why there is no more where it cannot be made as it is."""
     from arenas.protocol import WORDS
     from zoo.entry.venue import Venue
@@ -145,7 +145,11 @@ def arena_parts(choice: ArenaChoice) -> tuple[list[Part], str]:
         return [settings], str(error)
     own = "the game itself, for agents that know it"
     offers = {word: WORDS.get(word, own) for word in sorted(venue.spec.offers)}
-    parts = [Part("Facts", list(_facts(venue).items())), _seats(venue.spec), Part("Offers", list(offers.items()))]
+    parts = [
+        Described("Facts", list(_facts(venue).items())),
+        _seats(venue.spec),
+        Described("Offers", list(offers.items())),
+    ]
     return [*parts, settings], ""
 
 
@@ -153,7 +157,7 @@ def _head(name: str, thing: Any) -> list[RenderableType]:
     return [Text.assemble((name, "bold"), f"  {catalogue.summary(thing)}\n"), reflowed(catalogue.story(thing))]
 
 
-def _rendered(parts: Iterable[Part]) -> list[RenderableType]:
+def _rendered(parts: Iterable[Described]) -> list[RenderableType]:
     return [one for part in parts if part.shown for one in part.rendered()]
 
 
@@ -174,14 +178,14 @@ def _facts(venue: Venue) -> dict[str, str]:
     }
 
 
-def _seats(spec: ArenaSpec) -> Part:
+def _seats(spec: ArenaSpec) -> Described:
     rows = []
     for name, seat in spec.seats.items():
         actions = _actions(seat.actions, seat.action_dim)
         if seat.message_dim:
             actions += f", messages of {plural(seat.message_dim, 'number')}"
         rows.append((name, seat.side, seat.team or "its own", " x ".join(map(str, seat.observation)), actions))
-    return Part("Seats", rows, ("seat", "side", "team", "observation", "actions"))
+    return Described("Seats", rows, ("seat", "side", "team", "observation", "actions"))
 
 
 def _actions(actions: int, action_dim: int) -> str:
