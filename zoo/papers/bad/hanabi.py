@@ -86,7 +86,9 @@ class BadHanabi(Figure):
                 "steps": [point["steps"] for point in next(iter(runs.values()))[0]["curve"]],
                 "lines": {method: _line([run["curve"] for run in found]) for method, found in runs.items()},
             }
-        settings = {"learning": f"{settings_of('...', 0)}, 256 copies, entropy and step sizes fall to 0 over the run"}
+        settings: dict[str, Json] = {
+            "learning": f"{settings_of('...', 0)}, 256 copies, entropy and step sizes fall to 0 over the run"
+        }
         settings |= {
             f"{name}: steps of training": game.steps // QUICK if quick else game.steps for name, game in GAMES.items()
         }
