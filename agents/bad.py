@@ -37,6 +37,7 @@ from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, masked, taken
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam
+from agents.parts.other_play import RENAMING, Renamings
 from agents.parts.policies.categorical import MODE
 from agents.parts.returns import advantages
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Parameters, Seating, State, playing
@@ -68,6 +69,7 @@ class BadConfig(Checked):
     clip: Positive = 10.0  # largest norm of each tensor's gradient
     hidden: Count = 128  # units in each of the two hidden layers of policy and value
     play: Literal["mode", "sample"] = "mode"  # when not training: the most likely action for each hand, or a draw
+    other_play: bool = False  # learn under names that change by episode and seat (`agents.parts.other_play`)
 
 
 class View(NamedTuple):
@@ -91,6 +93,7 @@ class Bad(Agent):
     owns = "all"
     learns = True
     replicated = True
+    arrived = frozenset({"other_play"})
     config: BadConfig
 
     def build(self, seed: int) -> None:
@@ -102,6 +105,7 @@ class Bad(Agent):
         self.gamma = spec.gamma if config.gamma is None else config.gamma
         self.numbers = [list(spec.seats).index(seat) for seat in self.seats]
         self.known = Enumeration(self.hands, self.actions, self.device)
+        self.renamings = Renamings(spec, self.device) if config.other_play else None
         self.deals = Deals(self.known) if config.belief == "exact" else None
         self.tells_turn = len(spec.sides()) > 1  # seats of one side are alike
         wide = self._width()
@@ -144,19 +148,27 @@ class Bad(Agent):
             "belief": one / v,
             "plan": torch.zeros(copies, self.known.count, dtype=torch.long, device=self.device),
             "before": torch.zeros(copies, self.spec.known[self.hands.group], device=self.device),
+            **(self.renamings.begin(seating.seed) if self.renamings else {}),
         }
 
     @torch.no_grad()
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """What the plan says for the hand that the seat sees; everybody else keeps still."""
-        view = self._seen(timestep, memory)
         seat = memory["seat"]
+        renamings = self.renamings if memory["training"] else None
+        if renamings:
+            memory = {**memory, RENAMING: renamings.drawn(timestep, memory)}
+            timestep = renamings.seen(list(self.spec.seats)[seat], timestep, memory[RENAMING])
+        view = self._seen(timestep, memory)
         mine = view.plan.gather(1, self.hand(timestep.observation, seat).unsqueeze(1)).squeeze(1)
         value = mine.where(timestep.active & (view.actor == seat), 0)
         following = {"likelihood": view.likelihood, "belief": view.belief, "plan": view.plan}
         extras = {"features": view.features, **following}
         now = timestep.common[self.hands.group]
-        return Action(value, extras=extras), {**memory, **following, "before": now, "step": memory["step"] + 1}
+        action, after = Action(value, extras=extras), {**following, "before": now, "step": memory["step"] + 1}
+        if renamings:
+            action = renamings.meant(list(self.spec.seats)[seat], action, memory[RENAMING])
+        return action, {**memory, **after}
 
     def hand(self, observation: Tensor, seat: int) -> Tensor:
         """The number long [...] of the hand that a seat sees, from its observations [..., *O]."""
@@ -249,16 +261,22 @@ class Bad(Agent):
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
         """`passes` steps of policy and value from a segment."""
         config = self.config
-        mine = joint.seats[self.seats[0]]
-        known = mine.timesteps.common[self.hands.group]
-        public = self.hands.read(known, self.actions)
-        actor = public.turn.argmax(-1)
-        plan = mine.actions.extras["plan"]  # [T, B, X]
-        features = torch.cat((mine.actions.extras["features"], self._last_features(mine.timesteps, mine.actions)))
+        joint = self.renamings.own(joint, self.seats) if self.renamings else joint
+        own = [joint.seats[seat] for seat in self.seats]
+        mine, knows = own[0], [t.timesteps.common[self.hands.group] for t in own[: len(own) if self.renamings else 1]]
+        actor = self.hands.read(knows[0], self.actions).turn.argmax(-1)
+        public = self.hands.read(self._of_actor(actor, knows), self.actions)
+        plan = self._of_actor(actor[:-1], [t.actions.extras["plan"] for t in own])  # [T, B, X]
+        features = self._of_actor(actor[:-1], [t.actions.extras["features"] for t in own])
+        last = self._of_actor(actor[-1:], [self._last_features(t.timesteps, t.actions) for t in own[: len(knows)]])
+        features = torch.cat((features, last))
         held, counted = self._held(joint, actor[:-1])
-        assert joint.state is not None  # the word "state" is needed to learn
+        state = joint.state
+        assert state is not None  # the word "state" is needed to learn
+        if self.renamings:
+            state = self.renamings.state(state, self._of_actor(actor, [self.renamings.of(t) for t in own]))
         shape = (*actor.shape, self.hands.slots, self.hands.values)
-        cards = joint.state[..., : self.hands.slots * self.hands.values].reshape(shape)
+        cards = state[..., : self.hands.slots * self.hands.values].reshape(shape)
         read = torch.cat((features, self.arranged(cards, actor)), dim=-1)
         left = max(0.0, 1 - float(self.steps) / config.anneal) if config.anneal else 1.0
         calm = max(0.0, 1 - float(self.steps) / config.calm) if config.calm else 1.0
@@ -295,6 +313,20 @@ class Bad(Agent):
             spread_now = (spread * on).sum() / on.sum().clamp_min(1)
             metrics |= {"entropy": float(spread_now.detach()), "value_error": float(error.detach())}
         return metrics
+
+    def _of_actor(self, actor: Tensor, parts: list[Tensor]) -> Tensor:
+        """Of what every own seat has [T, B, ...] that of the seat on turn [T, B], where they differ.
+
+        They have the same, unless each sees the game under names of its own. Where a stranger is on turn, that of the
+        first seat is taken.
+        """
+        if self.renamings is None:
+            return parts[0]
+        chosen = parts[0]
+        for number, part in zip(self.numbers[1:], parts[1:], strict=True):
+            here = (actor == number).view(*actor.shape, *[1] * (part.dim() - 2))
+            chosen = torch.where(here, part, chosen)
+        return chosen
 
     def _held(self, joint: JointTrajectory, actor: Tensor) -> tuple[Tensor, Tensor]:
         """The hand that the seat on turn saw, long [T, B], and 1 where that seat is ours and its action counted."""

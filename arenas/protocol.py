@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from arenas.hands import Hands
+from arenas.symmetries import Symmetry
 from arenas.words import WORDS as WORDS
 
 Kind = Literal["cooperative", "competitive", "mixed"]
@@ -57,7 +58,7 @@ class ArenaSpec:
     per seating that a match plays by default, and `block` the number in one block (one batch). `payoffs` [A1][A2][2] is
     what both seats are paid in a game that is a matrix, so that a strategy made for other payoffs can refuse. `groups`
     are seats that know things in common, and `known` in how many numbers K each group is told what. `hands` says where
-    hidden cards lie, where there are any.
+    hidden cards lie, where there are any, and `symmetries` which names could be exchanged without a change of the game.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ArenaSpec:
     block: int = 250
     payoffs: tuple[tuple[tuple[float, ...], ...], ...] = ()
     hands: Hands | None = None
+    symmetries: tuple[Symmetry, ...] = ()
 
     def sides(self) -> dict[str, tuple[str, ...]]:
         """Side -> its seats, both in the order of `seats`."""

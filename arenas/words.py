@@ -12,6 +12,7 @@ WORDS: Mapping[str, str] = {
     "channel": "seats may send messages of a few bits",
     "common": "groups of seats share common knowledge",
     "hands": "cards are hidden from some seats, and what is public of them is told (`arenas.hands`)",
+    "symmetries": "renamings that leave the game what it is are told (`arenas.symmetries`)",
     "state": "the global state is shown to learners",
     "simulator": "a twin of the game may be rolled out in imagination",
     "value": "the exact, differentiable value of memoryless policies is known",

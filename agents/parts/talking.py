@@ -22,6 +22,7 @@ from torch.nn.functional import one_hot
 from agents.parts.critics import td_lambda
 from agents.parts.gradients import leaves
 from agents.parts.logits import masked, taken
+from agents.parts.other_play import RENAMING, Renamings
 from agents.parts.policies.recurrent import HIDDEN
 from agents.parts.recurrent import following, step
 from agents.parts.segments import together
@@ -53,6 +54,7 @@ class TalkingConfig(Checked):
     hear: Amount = 3.0  # gain of the first weights of what is heard
     recall: Amount = 1.0  # gain of the first weights of the last action
     say: Amount = 4.0  # gain of the first weights of what decides about the message
+    other_play: bool = False  # learn under names that change by episode and seat (`agents.parts.other_play`)
 
 
 class Heard(NamedTuple):
@@ -69,6 +71,7 @@ class Heard(NamedTuple):
     routes: Tensor  # float32 [T + 1, B, N, N], which hearer hears which sender of the step before
     hidden: Tensor  # float32 [N, B, H], before the first step
     noise: Tensor | None  # [T, N, B, M], what the channel added while they played
+    signs: Tensor | None = None  # float32 [T + 1, N, B, M], -1 where a seat takes a bit for its opposite
 
     @property
     def spoke(self) -> Tensor:
@@ -92,6 +95,7 @@ class Talking(Agent):
     needs_to_learn = frozenset({"state"})
     owns = "all"
     learns = True
+    arrived = frozenset({"other_play"})
     config: TalkingConfig
 
     # -- what the two methods fill in ---------------------------------------------------------------------------------
@@ -144,6 +148,7 @@ class Talking(Agent):
         self.networks = Trained(team, config.lr, config.clip)
         self.learned = torch.zeros((), dtype=torch.long)  # rounds
         self._draws = [Draws() for _ in self.seats]
+        self.renamings = Renamings(spec, self.device) if config.other_play else None
         self.mine = [list(spec.seats).index(seat) for seat in self.seats]
 
     def plain(self, seen: Tensor, last: Tensor, age: Tensor) -> Tensor:
@@ -178,19 +183,24 @@ class Talking(Agent):
             "last": torch.full_like(seed, self.wide),
             "age": torch.zeros_like(seed),
             HIDDEN: torch.zeros(len(seed), self.config.hidden, device=self.device),
+            **(self.renamings.begin(seed) if self.renamings else {}),
         }
 
     @torch.no_grad()
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """The best action of the seat's own network and its message; while it trains, explored and through noise."""
-        network = self.networks.team.of(memory["seat"])
+        network, seat = self.networks.team.of(memory["seat"]), self.seats[memory["seat"]]
+        renamings = self.renamings if memory["training"] else None
+        which = renamings.drawn(timestep, memory) if renamings else None
+        if renamings and which is not None:
+            timestep = renamings.seen(seat, timestep, which)
         last = memory["last"].masked_fill(timestep.first, self.wide)
         age = memory["age"].masked_fill(timestep.first, 0)
         message, audible = self.hearing(timestep)
         heard = self.listen(message) * audible.unsqueeze(-1)
         seen = torch.cat([heard, self.plain(timestep.observation.flatten(1), last, age)], dim=-1)
         out, hidden = step(network, seen, memory[HIDDEN], timestep.first)
-        actions = self.seat_spec(self.seats[memory["seat"]]).actions
+        actions = self.seat_spec(seat).actions
         value = masked(out[:, :actions], timestep.action_mask).argmax(-1)
         if memory["training"]:
             other = drawn(value, self._draws[memory["seat"]].at(memory["luck"], memory["step"]), self.epsilon, actions)
@@ -199,7 +209,10 @@ class Talking(Agent):
         said = self.utter(out[:, self.wide :], memory) * self.config.talk
         said = torch.nn.functional.pad(said, (0, self.channel - self.bits))
         after = {"step": memory["step"] + 1, "last": value, "age": (age + 1).clamp_max(self.spec.max_steps)}
-        return Action(value, said), {**memory, **after, HIDDEN: hidden}
+        action, memory = Action(value, said), {**memory, **after, HIDDEN: hidden}
+        if renamings and which is not None:
+            return renamings.meant(seat, action, which), {**memory, RENAMING: which}
+        return action, memory
 
     # -- learning -----------------------------------------------------------------------------------------------------
 
@@ -222,6 +235,10 @@ class Talking(Agent):
 
     def lesson(self, joint: JointTrajectory) -> Heard:
         """What there is to learn from a round."""
+        signs = None
+        if self.renamings:
+            signs = self.renamings.signs(joint, self.seats)[..., : self.bits]
+            joint = self.renamings.own(joint, self.seats)
         own = [joint.seats[seat] for seat in self.seats]
         segment, memories = together(joint, self.seats), [trajectory.memory or {} for trajectory in own]
         steps, actions = segment.timesteps, segment.actions
@@ -247,6 +264,7 @@ class Talking(Agent):
             who,
             segment.hidden,
             self.noise(memories, len(actions)),
+            signs,
         )
 
     def noise(self, memories: list[Memory], length: int) -> Tensor | None:
@@ -271,7 +289,9 @@ class Talking(Agent):
             received = lesson.heard[t]
             if t:
                 change = self.again(outputs[-1][..., self.wide :], lesson, t - 1) - lesson.sent[t - 1]
-                received = received + torch.einsum("bij,jbm->ibm", lesson.routes[t], change)
+                # through names in which every seat may take a bit for its opposite
+                turn = 1.0 if lesson.signs is None else lesson.signs[t]
+                received = received + turn * torch.einsum("bij,jbm->ibm", lesson.routes[t], turn * change)
             heard = self.listen(received) * lesson.audible[t].unsqueeze(-1)
             x = (x + (heard @ told)).relu()
             on = (~lesson.steps.first[t]).flatten().unsqueeze(-1)
