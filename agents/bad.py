@@ -37,10 +37,10 @@ from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, masked, taken
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam
-from agents.parts.other_play import RENAMING, Renamings
+from agents.parts.other_play import RENAMING, OtherPlayer
 from agents.parts.policies.categorical import MODE
 from agents.parts.returns import advantages
-from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Parameters, Seating, State, playing
+from agents.protocol import JointTrajectory, LearningContext, Memory, Parameters, Seating, State, playing
 from agents.randomness import categorical, deal, dealt_bits, derive, fraction
 from arenas.hands import Hands, Public
 from arenas.protocol import Action, TimeStep
@@ -84,7 +84,7 @@ class View(NamedTuple):
     plan: Tensor  # long [B, X]
 
 
-class Bad(Agent):
+class Bad(OtherPlayer):
     """The Bayesian action decoder for all the seats that it owns."""
 
     Config = BadConfig
@@ -93,7 +93,6 @@ class Bad(Agent):
     owns = "all"
     learns = True
     replicated = True
-    arrived = frozenset({"other_play"})
     config: BadConfig
 
     def build(self, seed: int) -> None:
@@ -105,7 +104,6 @@ class Bad(Agent):
         self.gamma = spec.gamma if config.gamma is None else config.gamma
         self.numbers = [list(spec.seats).index(seat) for seat in self.seats]
         self.known = Enumeration(self.hands, self.actions, self.device)
-        self.renamings = Renamings(spec, self.device) if config.other_play else None
         self.deals = Deals(self.known) if config.belief == "exact" else None
         self.tells_turn = len(spec.sides()) > 1  # seats of one side are alike
         wide = self._width()
@@ -148,7 +146,7 @@ class Bad(Agent):
             "belief": one / v,
             "plan": torch.zeros(copies, self.known.count, dtype=torch.long, device=self.device),
             "before": torch.zeros(copies, self.spec.known[self.hands.group], device=self.device),
-            **(self.renamings.begin(seating.seed) if self.renamings else {}),
+            **(self.renamings.begin(seating.seed) if seating.training and self.renamings else {}),
         }
 
     @torch.no_grad()

@@ -15,11 +15,12 @@ Shapes: T steps, B copies, G renamings (the first of which changes nothing), O o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from agents.protocol import JointTrajectory, Memory, Trajectory
+from agents.protocol import Agent, CannotLearn, JointTrajectory, Memory, Trajectory
 from agents.randomness import below, bits, deal, dealt_bits
 from arenas.protocol import Action, ArenaSpec, Lazy, TimeStep
 from arenas.symmetries import Symmetry
@@ -38,12 +39,12 @@ class Renamings:
         device: where the tables live.
 
     Raises:
-        ValueError: the game tells of no symmetries, or of more than `MOST`.
+        CannotLearn: the game tells of no symmetries, or of more than `MOST`.
     """
 
     def __init__(self, spec: ArenaSpec, device: str = "cpu") -> None:
         if not spec.symmetries:
-            raise ValueError(
+            raise CannotLearn(
                 f"other_play: {spec.name} tells of no renamings that leave it what it is (of colours, cards or bits)"
                 " under these settings; leave other_play=false"
             )
@@ -138,6 +139,23 @@ class Renamings:
         return None if message is None else torch.where(self._turned[seat][which], 1 - message, message)
 
 
+class OtherPlayer(Agent):
+    """A learner whose `Config` has `other_play`."""
+
+    arrived = frozenset({"other_play"})
+
+    @cached_property
+    def renamings(self) -> Renamings | None:
+        """Those that it learns under, None without other-play. To be asked for in training alone.
+
+        What was trained under them plays in games that have none, too.
+
+        Raises:
+            CannotLearn: see `Renamings`.
+        """
+        return Renamings(self.spec, self.device) if self.config.other_play else None
+
+
 def _widths(spec: ArenaSpec) -> Iterator[tuple[tuple[str, str], int]]:
     """The parts of a renaming, and how many places each has; a bit has two, one for each of its values."""
     for seat, of in spec.seats.items():
@@ -170,7 +188,7 @@ def _closed(generators: Tensor, name: str) -> Tensor:
     """Everything that can be composed of these orders [n, W], long [G, W], that which changes nothing first.
 
     Raises:
-        ValueError: it is more than `MOST`.
+        CannotLearn: it is more than `MOST`.
     """
     start = torch.arange(generators.shape[1])
     found = {start.numpy().tobytes(): start}
@@ -184,7 +202,7 @@ def _closed(generators: Tensor, name: str) -> Tensor:
                 found[key] = order
                 new.append(order)
         if len(found) > MOST:
-            raise ValueError(f"other_play: {name} has more than {MOST:,} renamings, too many to list")
+            raise CannotLearn(f"other_play: {name} has more than {MOST:,} renamings, too many to list")
     return torch.stack([*found.values()])
 
 

@@ -22,12 +22,12 @@ from torch.nn.functional import one_hot
 from agents.parts.critics import td_lambda
 from agents.parts.gradients import leaves
 from agents.parts.logits import masked, taken
-from agents.parts.other_play import RENAMING, Renamings
+from agents.parts.other_play import RENAMING, OtherPlayer
 from agents.parts.policies.recurrent import HIDDEN
 from agents.parts.recurrent import following, step
 from agents.parts.segments import together
 from agents.parts.team import Team, Trained, layer_of, padded
-from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Parameters, Seating, State
+from agents.protocol import JointTrajectory, LearningContext, Memory, Parameters, Seating, State
 from agents.randomness import Draws, deal, derive
 from arenas.channel import routes
 from arenas.protocol import Action, TimeStep
@@ -87,7 +87,7 @@ def drawn(best: Tensor, draw: Tensor, epsilon: float, choices: int) -> Tensor:
     return torch.where(draw < epsilon, other, best)
 
 
-class Talking(Agent):
+class Talking(OtherPlayer):
     """A recurrent Q-learner that talks, for all the seats that it owns; it shows no policy, being greedy."""
 
     Config = TalkingConfig
@@ -95,7 +95,6 @@ class Talking(Agent):
     needs_to_learn = frozenset({"state"})
     owns = "all"
     learns = True
-    arrived = frozenset({"other_play"})
     config: TalkingConfig
 
     # -- what the two methods fill in ---------------------------------------------------------------------------------
@@ -148,7 +147,6 @@ class Talking(Agent):
         self.networks = Trained(team, config.lr, config.clip)
         self.learned = torch.zeros((), dtype=torch.long)  # rounds
         self._draws = [Draws() for _ in self.seats]
-        self.renamings = Renamings(spec, self.device) if config.other_play else None
         self.mine = [list(spec.seats).index(seat) for seat in self.seats]
 
     def plain(self, seen: Tensor, last: Tensor, age: Tensor) -> Tensor:
@@ -183,7 +181,7 @@ class Talking(Agent):
             "last": torch.full_like(seed, self.wide),
             "age": torch.zeros_like(seed),
             HIDDEN: torch.zeros(len(seed), self.config.hidden, device=self.device),
-            **(self.renamings.begin(seed) if self.renamings else {}),
+            **(self.renamings.begin(seed) if seating.training and self.renamings else {}),
         }
 
     @torch.no_grad()
