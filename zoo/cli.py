@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "matches": "List the recorded matches.",
     "log": "Show what went wrong with an entrant in a match.",
     "replay": "Show an episode of a recorded match and write a GIF.",
+    "report": "Write the results of an arena as one HTML page.",
     "publish": "Write records and boards into one signed file.",
     "verify": "Check the records, and play recorded blocks again.",
     "reproduce": "Run a published table or figure and show it beside ours.",
@@ -116,7 +117,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _after_stop(words: list[str]) -> str:
     """What a command that was stopped has kept, and how it goes on."""
     name = next((word for word in words if word in COMMANDS), "")
-    kept = _KEPT.get(name, "")
+    kept = "every pair that was checked is kept" if name == "check" and "--all" in words else _KEPT.get(name, "")
     if name == "match" and "--learn" in words:
         kept = ""  # a match with learners is recorded whole
     if not kept or "--no-record" in words or "--dry-run" in words:

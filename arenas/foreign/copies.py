@@ -153,6 +153,8 @@ def maker(env: str | Make) -> tuple[str, str, Make]:
     if not isinstance(env, str):
         return f"{env.__module__}:{getattr(env, '__qualname__', type(env).__qualname__)}", "", env
     scheme, _, rest = env.rpartition(":")
+    if env.startswith("openspiel:"):  # a game's parameters may hold colons
+        scheme, _, rest = env.partition(":")
     if scheme in ("", "pettingzoo"):
         rest = re.sub(r"-v(\d+)$", r"_v\1", rest)
         return f"pettingzoo:{rest}", _version("pettingzoo"), _from_registry(rest)
@@ -163,7 +165,14 @@ def maker(env: str | Make) -> tuple[str, str, Make]:
 
         make = named(rest)  # which says what to install where it is missing
         return env, _version("lbforaging"), make
-    raise ValueError(f"{env}: unknown scheme {scheme!r}; environments are named by pettingzoo:, mpe2: or lbforaging:")
+    if scheme == "openspiel":
+        from arenas.foreign import openspiel
+
+        made = openspiel.named(rest)  # which says what to install where it is missing
+        return env, openspiel.version(), made
+    raise ValueError(
+        f"{env}: unknown scheme {scheme!r}; environments are named by pettingzoo:, mpe2:, lbforaging: or openspiel:"
+    )
 
 
 def _from_registry(name: str) -> Make:

@@ -106,6 +106,11 @@ class Sheet:
         if left_out := [c.header for c in _without(figures, [c for table in tables for c in table])]:
             yield Text(f"Not shown at this width: {_named(left_out)}.", style="dim italic")
 
+    def markdown(self) -> str:
+        """The same as one table in Markdown, nothing cut."""
+        rows = [list(row) for row in zip(*(c.cells for c in self.columns), strict=True)]
+        return markdown([c.header for c in self.columns], rows, [c.label or c.left for c in self.columns])
+
     def _table(self, columns: list[Column]) -> Table:
         table = frame()
         for c in columns:
@@ -124,6 +129,17 @@ class Sheet:
             ]
             table.add_row(*cells, end_section=end)
         return table
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[bool]) -> str:
+    """A table in Markdown; `left` says which columns begin at the left, the others end at the right."""
+    lines = [header, [":---" if begins else "---:" for begins in left], *rows]
+    return "\n".join("| " + " | ".join(escaped(cell.strip()) for cell in line) + " |" for line in lines)
+
+
+def escaped(cell: str) -> str:
+    """A text that may stand in a cell of a table in Markdown."""
+    return clean(cell).replace("|", "\\|")
 
 
 def frame() -> Table:

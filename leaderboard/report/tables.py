@@ -22,11 +22,13 @@ from leaderboard.report.cells import (
     texts,
 )
 from leaderboard.report.layout import MISSING, clean
+from leaderboard.report.sheet import escaped, markdown
 from leaderboard.views.board import KEYS, Board
 from leaderboard.views.crossplay import Crossplay
 
 #: Columns that a terminal has room for, and a README has not.
 _NOT_IN_MARKDOWN = ("blocks", "matches")
+_LEFT = ("entrant", "side", "id", "with whom")  # columns of Markdown that begin at the left
 
 
 def together(tables: Sequence[Board | Crossplay], form: str, *, listed: bool = False) -> str:
@@ -97,27 +99,19 @@ def _board_markdown(board: Board) -> str:
         *predicted(board),
         set_apart(board),
     ]
-    caption = _escaped(" ".join(filter(None, terms)))
+    caption = escaped(" ".join(filter(None, terms)))
     title = f"### {clean(board.arena)}: {board.kind}, mode {board.mode}"
     lines = [list(line) for line in zip(*cells, strict=True)]
-    return "\n\n".join([title, _markdown(header, lines, {"entrant", "side", "id", "with whom"}), caption]) + "\n"
+    return "\n\n".join([title, markdown(header, lines, [name in _LEFT for name in header]), caption]) + "\n"
 
 
 def _matrix_markdown(matrix: Crossplay) -> str:
     numbers = [str(i + 1) for i in range(len(matrix.entrants))]
     lines = zip(numbers, matrix.labels, matrix_texts(matrix), strict=True)
     body = [[place, label, *cells] for place, label, cells in lines]
-    table = _markdown(["#", "entrant", *numbers], body, {"entrant"})
+    header = ["#", "entrant", *numbers]
+    table = markdown(header, body, [name in _LEFT for name in header])
     return "\n\n".join([f"### {matrix_title(matrix)}", table, matrix_caption(matrix)]) + "\n"
-
-
-def _markdown(header: list[str], body: list[list[str]], left: set[str]) -> str:
-    lines = [header, [":---" if name in left else "---:" for name in header], *body]
-    return "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
-
-
-def _escaped(cell: str) -> str:
-    return clean(cell).replace("|", "\\|")
 
 
 def _cell(value: Any) -> Any:

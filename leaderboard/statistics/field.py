@@ -85,6 +85,19 @@ class Field:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(np.where(met, others, 0.0).sum(axis=1) / met.sum(axis=1))
 
+    @cached_property
+    def uniform(self) -> Floats:
+        """Headlines if all partners weighed the same, [n]."""
+        return self.reweighted(np.ones(len(self.partners)))
+
+    @cached_property
+    def worst_partner(self) -> Ints:
+        """Position of the partner that leaves each entrant the least, [n]; -1 for one who has met none."""
+        if not self.partners:
+            return np.full(len(self.entrants), -1)
+        known = np.isfinite(self.with_partners)
+        return np.where(known.any(axis=1), np.where(known, self.with_partners, np.inf).argmin(axis=1), -1)
+
     def reweighted(self, weights: Floats) -> Floats:
         """Headlines under other weights of the partners, [n]."""
         counted = self.headline.met * weights
@@ -288,6 +301,9 @@ def _cells(
                 positions = number[tally.seed, tally.start] + np.flatnonzero(kept)
                 parts[at[who], member[partner]].append((positions, own[kept]))
     for (i, j), some in parts.items():
+        if len(some) == 1:  # as nearly always; in the order of episodes as it is
+            yield PairReturns(i, j, *some[0])
+            continue
         positions, own = (np.concatenate(arrays) for arrays in zip(*some, strict=True))
         order = np.argsort(positions, kind="stable")
         yield PairReturns(i, j, positions[order], own[order])

@@ -16,6 +16,7 @@ No figure of an entrant depends on who else is compared, to the last bit: others
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -63,12 +64,12 @@ class PanelMeans:
     met: NDArray[np.bool_]
     weight: Floats
 
-    @property
+    @cached_property
     def episodes(self) -> Ints:
         """Number of different episodes behind each headline, [n]."""
         return np.asarray(self.played.sum(axis=1), dtype=np.intp)
 
-    @property
+    @cached_property
     def error(self) -> Floats:
         """Standard error of each headline, [n]; NaN where it is unknown."""
         return np.where(self.freedom > 0, np.sqrt((self.influence**2).sum(axis=1)), np.nan)

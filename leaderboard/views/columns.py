@@ -168,7 +168,7 @@ def _everybody(standing: Standing) -> list[float | None]:
 
 
 def _uniform(standing: Standing) -> list[float | None]:
-    return [figure(standing.field.reweighted(np.ones(len(standing.field.partners)))[standing.position])]
+    return [figure(standing.field.uniform[standing.position])]
 
 
 def _scaled(standing: Standing) -> list[float | None]:
@@ -180,16 +180,14 @@ def _scaled(standing: Standing) -> list[float | None]:
 
 def _worst(standing: Standing) -> list[float | None]:
     """The least that any partner leaves it."""
-    with_partners = standing.field.with_partners[standing.position]
-    return [None if np.isnan(with_partners).all() else figure(np.nanmin(with_partners))]
+    partner = standing.field.worst_partner[standing.position]
+    return [None if partner < 0 else figure(standing.field.with_partners[standing.position, partner])]
 
 
 def _worst_partner(standing: Standing) -> list[str | None]:
     """Which partner that is."""
-    with_partners = standing.field.with_partners[standing.position]
-    if np.isnan(with_partners).all():
-        return [None]
-    return [standing.names.get(standing.field.partners[int(np.nanargmin(with_partners))], "?")]
+    partner = standing.field.worst_partner[standing.position]
+    return [None if partner < 0 else standing.names.get(standing.field.partners[partner], "?")]
 
 
 def _faults(standing: Standing) -> tuple[int, dict[str, int]]:

@@ -9,8 +9,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from leaderboard.records import BlockRecord
 from leaderboard.seeds import PUBLIC_SEED, RATED
-from leaderboard.statistics.tally import Tally
+from leaderboard.statistics.tally import Tally, disjoint
 
 if TYPE_CHECKING:
     from leaderboard.store.store import Store
@@ -60,6 +61,18 @@ class Counted:
             secret = store.tallies(arena, mode, seed, partners, rebuild=rebuild)
             kept += [tally for tally in secret if self._stranger(tally)]
         return kept, sum(tally.blocks + tally.repeated for tally in apart if tally.side == first_side)
+
+    def blocks(self, store: "Store", arena: str, mode: str) -> list[BlockRecord]:
+        """The blocks behind these tallies, sorted by id; of those that share episodes only those that count."""
+        if self.seed != RATED:
+            return disjoint(store.blocks_of(store.block_ids(arena, mode, self.seed)))
+        ids = [id for seed in (PUBLIC_SEED, *self.numbers) for id in store.block_ids(arena, mode, seed)]
+        kept = [
+            block
+            for block in store.blocks_of(ids)
+            if (block.seed != PUBLIC_SEED) == (not self.strangers.isdisjoint(block.entrants))
+        ]
+        return disjoint(kept)
 
     def _stranger(self, tally: Tally) -> bool:
         return tally.first in self.strangers or tally.second in self.strangers

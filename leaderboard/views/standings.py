@@ -130,7 +130,8 @@ def _by_returns(terms: Terms, field: Field) -> Ranked:
     scale = _scale(terms, field)
     results, expected = _classical(field, whole.tolist())
     online, predicted = _classical_ratings(field, whole.tolist(), results, (PANEL, expected), DRAW_PROBABILITY)
-    order = [i for i in _order(terms, field, value) if i in set(whole.tolist())]
+    ranked = set(whole.tolist())
+    order = [i for i in _order(terms, field, value) if i in ranked]
     places = _places(value, order)
     intervals = dict(zip(whole.tolist(), field.headline.rank_intervals(whole), strict=True))
     sound = field.without_faults().value if field.faults[:, 1:].any() and terms.panel else None
@@ -140,7 +141,7 @@ def _by_returns(terms: Terms, field: Field) -> Ranked:
         skill = _skill(field, i, scale)
         standing = _standing(terms, field, i, skill, online, sure, sound)
         standings.append((standing, _place(places[i], intervals[i])))
-    apart = [i for i in _order(terms, field, field.everybody) if i not in set(order)]
+    apart = [i for i in _order(terms, field, field.everybody) if i not in ranked]
     standings += [(_standing(terms, field, i, None, online, None, sound), None) for i in apart]
     first_place = _first_place(terms, field, order) if terms.panel and terms.panel.id and len(order) > 1 else None
     changed = sound is not None and _reordered(order, sound)

@@ -1,8 +1,9 @@
-"""What a board says of itself: what it ranks by, and how its figures were computed."""
+"""What a board says of itself: what it ranks by, how its figures were computed, and what a difference means."""
 
 from typing import Any
 
 from leaderboard.records import ArenaRecord, PanelRecord
+from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.tally import is_head_to_head, sides_of
 
 
@@ -52,3 +53,20 @@ def _method(arena: ArenaRecord, panel: PanelRecord | None) -> str:
         f"members has no rank.{oneself} {scale} Classical TrueSkill takes one result per pair and series of episodes; "
         "it depends on their order and on who else entered."
     )
+
+
+def verdict(names: tuple[str, str], difference: Estimate, unit: str, how: str) -> str:
+    """What a paired difference says, in words that claim no more than its interval."""
+    first, second = names
+    if difference.low is None or difference.high is None:
+        return f"one {unit} cannot tell {first} and {second} apart"
+    if difference.low <= 0 <= difference.high:
+        return f"{first} and {second} cannot be told apart: the interval of their difference holds 0"
+    better, worse = (first, second) if difference.mean > 0 else (second, first)
+    return f"{better} earned more than {worse} {how}"
+
+
+def duplicates(*, paired: bool) -> str:
+    """How two entrants were compared: paired by episode, or dealt no episode in common."""
+    seeds = "on the same seeds" if paired else "each on a seed of its own"
+    return f"with the same partners, in the same seats, {seeds}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from tests.zoo.command_line import Refused, Zoo
 from zoo import papers
 from zoo.entry.registry import load_arena
 from zoo.errors import UserError
-from zoo.papers import learning_runs
+from zoo.papers import learning_runs, pages
 from zoo.papers.dice import derivatives
 from zoo.papers.dice import example as dice_example
 from zoo.papers.dice import gradients as dice_gradients
@@ -337,6 +338,48 @@ def test_the_command_writes_json_and_pictures_and_goes_on(
     assert (tmp_path / "squares.json").read_text() == kept
     assert json.loads((tmp_path / "squares-quick.json").read_text())["run"]["quick"]
     assert (tmp_path / "squares-quick.png").exists()
+
+
+def test_all_figures_go_on_and_their_page_counts_verdicts(
+    zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    facts = {"cpu_minutes": 0.1, "cpu_minutes_quick": 0.01}
+    monkeypatch.setattr(papers, "NAMES", ("squares", "cubes"))
+    monkeypatch.setattr(papers, "FIGURES", {"squares": facts, "cubes": facts})
+    monkeypatch.setattr(papers, "load", lambda name: type(name, (Squares,), {"name": name})())
+    CALLS.clear()
+    words = ("reproduce", "--all", "--out", tmp_path, "--plot", "none", "--seeds", 3, "--first-seed", 5)
+    said = zoo(*words)  # they draw nothing, so that they have no other first seed
+    assert CALLS == [0, 1, 2, 0, 1, 2]
+    assert "squares" in said.out
+    assert "about 0.2 CPU minutes" in said.err
+    told = zoo(*words, "--json").json
+    assert CALLS == [0, 1, 2, 0, 1, 2]
+    assert [(one["name"], one["cannot tell"], one["agrees"], one["run"]["kept"]) for one in told] == [
+        ("squares", 1, 0, 3),
+        ("cubes", 1, 0, 3),
+    ]
+    page = (tmp_path / "README.md").read_text()
+    assert re.search(r"^\| all \| 0 \| 0 \| 2 \| 0 \| 0 \|", page, re.MULTILINE)
+    assert "leave out lola-ipd" in refused("reproduce", "lola-ipd", "--all")
+
+
+def test_a_page_says_what_the_file_says_and_names_what_misses() -> None:
+    missing = FigureRow(
+        "mean", estimate.t([1.0, 1.1, 0.9]), Published(3.0), "group", "higher", at_least=2.0, note="near"
+    )
+    report = Reproduction([missing, FigureRow("other", estimate.exact(2.0))], {"n": 3}, "0 to 2", ["why it misses"])
+    run = {"quick": False, "workers": 1, "parts": 1, "kept": 0, "cpu_s": 60.0, "wall_s": 60.0}
+    facts = {"name": "means", "title": "Means", "source": "nobody 2020", "version": "1", "run": run}
+    whole = json.loads(json.dumps(facts | report.to_json()))
+    again = Reproduction.from_json(whole)
+    assert json.loads(json.dumps(again.to_json())) == {name: whole[name] for name in report.to_json()}
+    page = pages.figure_page(whole, "means.png")
+    assert "| mean | 3 | 1.00 [0.75, 1.25] | worse by 2 | 3 | >=2 missed |" in page
+    assert "![Means](means.png)" in page
+    every = pages.overview_page([whole])
+    assert "| means | group: mean | 3 | worse by 2 |" in every
+    assert "- why it misses" in every
 
 
 def test_agreement_with_tit_for_tat_is_of_both_players_at_all_observations() -> None:

@@ -45,7 +45,7 @@ _ARENA_LENGTH = 6  # steps of an episode under the laws for arenas
 
 
 def check_agent(agent: str, arena: str, settings: Sequence[str] = (), *, own_game: bool = False) -> Iterator[Finding]:
-    """Hold an agent, `NAME[,field=value ...]`, against the ten laws in one arena.
+    """Hold an agent, `NAME[,field=value ...][@CHECKPOINT]`, against the ten laws in one arena.
 
     One that the zoo does not ship is held against them in a process of its own, which gets a copy of the arena's file
     where it lies in one. With `own_game` it need not know masks where this arena never forbids anything.
@@ -59,6 +59,10 @@ def check_agent(agent: str, arena: str, settings: Sequence[str] = (), *, own_gam
         raise UserError(f"{checked.entry.name} cannot play {arena}, which {refused}")
     if checked.entry.isolation == "trusted":
         return hold(AGENT_LAWS, checked)
+    if checked.checkpoint is not None:
+        raise UserError(
+            f"{agent} is checked in a process that cannot read the checkpoint: check it without @CHECKPOINT"
+        )
     if not (is_shipped(arena) or files_of_arena(arena)):
         raise UserError(
             f"{checked.entry.name} is checked in a process that cannot read {arena}: check it in an arena of the zoo's"

@@ -19,6 +19,7 @@ from arenas.protocol import Action, Arena, ArenaSpec, TimeStep, TimeSteps
 from zoo.check.data import clone, difference, rows
 from zoo.check.rules import ROWS, Players, act_all, begin, go_on, shortened, strangers
 from zoo.check.stranger import Stranger
+from zoo.entry.checkpoint import Checkpoint
 from zoo.entry.entrant import Entrant
 from zoo.entry.registry import AgentEntry, is_shipped, load_agent
 from zoo.entry.settings import split
@@ -111,7 +112,8 @@ class Specimen:
     """An agent class with a config, and an arena that it can play; `text` is the agent as it was typed.
 
     `elsewhere` gives its fingerprint in another process where this one can start none. With `own_game` it is held
-    against the masks of this game, and not against made-up ones of games that it will never see.
+    against the masks of this game, and not against made-up ones of games that it will never see. With a `checkpoint`
+    it is what plays with those weights, and learns no more.
     """
 
     text: str
@@ -120,6 +122,7 @@ class Specimen:
     venue: Venue
     elsewhere: Callable[[], Any] | None = None
     own_game: bool = False
+    checkpoint: Checkpoint | None = None
 
     @property
     def arena(self) -> Arena:
@@ -138,11 +141,15 @@ class Specimen:
 
     def make(self, seats: tuple[str, ...], seed: int = 1) -> Agent:
         """A fresh agent for some seats."""
-        return self.entry.agent.make(self.spec, seats, self.config, seed)
+        agent = self.entry.agent.make(self.spec, seats, self.config, seed)
+        if self.checkpoint is not None:
+            agent.load_acting_state(self.checkpoint.state_for(seats, self.spec))
+        return agent
 
     def team(self, seed: int = 1) -> dict[str, Agent]:
         """Seat -> agent of the class for every seat; objects own seats as the class says."""
-        return Entrant(self.entry.name, self.entry, self.config, None).agents(self.spec, tuple(self.spec.seats), seed)
+        entrant = Entrant(self.entry.name, self.entry, self.config, self.checkpoint)
+        return entrant.agents(self.spec, tuple(self.spec.seats), seed)
 
     def first_seats(self) -> list[str]:
         """One seat of each side."""
@@ -205,7 +212,7 @@ class Specimen:
     @cached_property
     def rounds(self) -> int:
         """Rounds after which what plays has changed; 0 where it never does."""
-        if not self.entry.agent.learns:
+        if not self.entry.agent.learns or self.checkpoint is not None:
             return 0
         team = self.team()
         before = {seat: clone(agent.acting_state()) for seat, agent in team.items()}
@@ -219,6 +226,8 @@ class Specimen:
         """Why laws about learning have nothing to say, or None where they have."""
         if not self.entry.agent.learns:
             return "it does not learn"
+        if self.checkpoint is not None:
+            return "it plays with the weights of a checkpoint and learns no more"
         if self.rounds == 0:
             return (
                 f"it changed nothing in {PATIENCE} rounds of {COPIES} copies x {STEPS} steps: check it with settings"
@@ -228,14 +237,21 @@ class Specimen:
 
 
 def subject(agent: str, arena: str, settings: Sequence[str] = ()) -> Specimen:
-    """The subject for `NAME[,field=value ...]` in an arena.
+    """The subject for `NAME[,field=value ...][@CHECKPOINT]` in an arena.
 
     Settings that are not given are cut: whole numbers of the config to `LARGEST`, the arena's `max_steps` to `LENGTH`.
+    With a checkpoint the config is as it was trained.
 
     Raises:
-        UserError: unknown names or fields, or values that do not fit.
+        UserError: unknown names or fields, values that do not fit, or a checkpoint that cannot play there.
     """
-    return specimen(load_agent(split(agent)[0]), agent, arena, settings)
+    who = agent.partition("@")[0]
+    fresh = specimen(load_agent((split(who) or [""])[0]), who, arena, settings)
+    if who == agent:
+        return fresh
+    entrant = fresh.venue.entrant(agent)
+    entrant.agents(fresh.spec, tuple(fresh.spec.seats), 0)  # which says where a checkpoint does not fit
+    return dataclasses.replace(fresh, text=agent, config=entrant.config, checkpoint=entrant.checkpoint)
 
 
 def files_of_arena(arena: str) -> Source | None:

@@ -12,12 +12,15 @@ Examples:
   zoo arenas coin
   zoo arenas coin --set arena.size=5
   zoo arenas pettingzoo:classic/connect_four_v3
+  zoo arenas openspiel
+  zoo arenas openspiel:leduc_poker
   zoo arenas --names
   zoo arenas --json
 
 \b
 Any PettingZoo environment is an arena: pettingzoo:classic/tictactoe_v3,
-mpe2:simple_tag_v3, or path/to/file.py:env where `env` makes one.
+mpe2:simple_tag_v3, or path/to/file.py:env where `env` makes one. So is every
+game of OpenSpiel where two or more meet: openspiel:NAME.
 """
 
 
@@ -29,12 +32,12 @@ mpe2:simple_tag_v3, or path/to/file.py:env where `env` makes one.
 def command(
     name: str | None, assignments: tuple[str, ...], wrap: tuple[str, ...], only_names: bool, as_json: bool
 ) -> None:
-    """List the arenas, or describe one: its rules, seats, settings and panel."""
+    """List the arenas (of a library, by its name), or describe one: its rules, seats, settings and panel."""
     from rich.console import Console
 
     from zoo.entry import listing
     from zoo.entry.catalogue import arena_list
-    from zoo.entry.registry import ARENAS
+    from zoo.entry.registry import ARENAS, GAMES
     from zoo.errors import UserError
 
     if name is None and (assignments or wrap):
@@ -43,5 +46,7 @@ def command(
         return
     if name is None:
         Console().print(listing.arenas_listed())
+    elif name in GAMES and not (assignments or wrap):
+        Console().print(listing.library_listed(name))
     else:
         Console().print(listing.arena_described(arena_choice(name, assignments, wrap)))

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from zoo.commands.options import arena_settings, isolation_options, json_option, set_option, wrap_option
+from zoo.commands.options import (
+    COUNT,
+    arena_settings,
+    isolation_options,
+    json_option,
+    refuse,
+    set_option,
+    wrap_option,
+)
+
+if TYPE_CHECKING:
+    from zoo.check.pairs import Survey
 
 EPILOG = """\b
 NAME is a registered name, module:Class, or path/to/file.py:Class; an agent may
-have settings (NAME,field=value), an arena may be any PettingZoo environment.
+have settings (NAME,field=value) and, with --arena, weights (NAME@CHECKPOINT); an
+arena may be any PettingZoo environment.
+
+\b
+--all checks every registered agent, every checkpoint of the house and every
+agent of a library in every arena that it can play, under the arena's usual
+settings. What was checked is kept in ZOO_HOME/check, so that the same command
+goes on after Ctrl-C or kill -9; after a change of the code it begins anew.
 
 \b
 Examples:
@@ -18,6 +38,9 @@ Examples:
   zoo check coin --set arena.size=5
   zoo check my_arena.py:MyArena --json
   zoo check pettingzoo:classic/connect_four_v3
+  zoo check lola@seed-1 --arena coin
+  zoo check --all --workers 2
+  zoo check --all --arena ipd --json
 
 \b
 Exit code: 0 every law holds, 1 a law is broken, 2 nothing could be checked.
@@ -25,13 +48,25 @@ Exit code: 0 every law holds, 1 a law is broken, 2 nothing could be checked.
 
 
 @click.command(epilog=EPILOG)
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="[NAME]", required=False)
 @click.option("--arena", metavar="ARENA", help="Check an agent here only (default: in every registered arena).")
+@click.option("--all", "everything", is_flag=True, help="Check every entrant in every arena.")
+@click.option("--workers", type=COUNT, default=1, show_default=True, help="With --all: processes that check.")
 @set_option
 @wrap_option
 @json_option
 @isolation_options
-def command(name: str, arena: str | None, assignments: tuple[str, ...], wrap: tuple[str, ...], as_json: bool) -> None:
+@click.pass_context
+def command(
+    ctx: click.Context,
+    name: str | None,
+    arena: str | None,
+    everything: bool,
+    workers: int,
+    assignments: tuple[str, ...],
+    wrap: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Check whether an agent or an arena keeps the zoo's laws.
 
     An agent plays and learns for some seconds in every registered arena that it can play: is all its state in the
@@ -50,12 +85,20 @@ def command(name: str, arena: str | None, assignments: tuple[str, ...], wrap: tu
     from zoo.work.pool import limit_threads
 
     limit_threads()
-    first = split(name)[0] if name else name
-    kind = kind_of(first)
+    if everything:
+        refuse(ctx, ("assignments", "wrap", "isolation", "trust"), "cannot go with --all")
+        if name is not None:
+            raise UserError(f"--all checks everybody: leave out {name}")
+        sys.exit(_all(arena, workers, as_json))
+    refuse(ctx, ("workers",), "is for --all")
+    if name is None:
+        raise UserError("name an agent or an arena to check, or all of them with --all")
+    who, at, _ = name.partition("@")
+    kind = kind_of(split(who)[0] if who else who)
     if kind == "arena" and arena:
         raise UserError(f"{name} is an arena: --arena is for agents")
-    if kind == "agent" and assignments and not arena:
-        raise UserError("--set needs an --arena to which it belongs")
+    if kind == "agent" and (assignments or at) and not arena:
+        raise UserError(f"{'a checkpoint' if at else '--set'} needs an --arena to which it belongs")
     with Console(stderr=True).status(f"checking {name}") as status:
         for report in examine(name, kind, arena, arena_settings(assignments), wrap):
             place = list(report.findings)[-1]
@@ -66,3 +109,32 @@ def command(name: str, arena: str | None, assignments: tuple[str, ...], wrap: tu
     else:
         Console().print(screen(report))
     sys.exit(0 if report.passed else 1)
+
+
+def _all(arena: str | None, workers: int, as_json: bool) -> int:
+    """Check all pairs, or those of one arena; returns the exit code."""
+    import json
+
+    from rich.console import Console
+
+    from zoo import home
+    from zoo.check.pairs import check_all, every_arena, version
+    from zoo.check.pairs_screen import estimate, screen
+    from zoo.entry.registry import load_arena
+    from zoo.work.jobs import Results
+    from zoo.work.progress import Progress
+
+    if arena:
+        load_arena(arena).make(1).close()  # which says at once what is wrong with it
+    known: Survey | None = None
+    arenas = [arena] if arena else every_arena()
+    with Progress("done", Console(stderr=True), at_once=False) as progress:
+        for known in check_all(Results(home.folder() / "check" / version()), workers, arenas, progress.update):
+            if len(known.broken) == known.kept:
+                progress.say(estimate(known, workers))
+    assert known is not None  # it is yielded at least once
+    if as_json:
+        click.echo(json.dumps(known.to_json(), indent=1))
+    else:
+        Console().print(screen(known))
+    return 1 if known.failed else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -28,11 +28,13 @@ Examples:
   zoo reproduce lola-exploitability --workers 2
   zoo reproduce lola-ipd --seeds 100 --plot svg --out my/folder
   zoo reproduce lola-imp --quick --first-seed 7
+  zoo reproduce --all --workers 2
 """
 
 
 @click.command(epilog=EPILOG)
 @click.argument("name", metavar="NAME", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every figure, one after another, and a page of all of them.")
 @click.option("--list", "listed", is_flag=True, help="List the figures and how long each takes.")
 @click.option("--quick", is_flag=True, help="A smaller version: fewer seeds, samples or updates.")
 @click.option("--seeds", type=COUNT, help="How many seeds (default: see the figure).")
@@ -45,7 +47,9 @@ Examples:
 )
 @click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that work side by side.")
 @click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the files (default reproduce/NAME)."
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the files (default reproduce/NAME; reproduce for --all).",
 )
 @click.option(
     "--plot", type=click.Choice(["png", "svg", "both", "none"]), default="png", show_default=True, help="The picture."
@@ -54,6 +58,7 @@ Examples:
 @json_option
 def command(
     name: str | None,
+    everything: bool,
     listed: bool,
     quick: bool,
     seeds: int | None,
@@ -78,15 +83,18 @@ def command(
         facts = list(papers.FIGURES.values())
         click.echo(json.dumps(facts, indent=1)) if as_json else Console().print(_list(facts))
         return
-    if name is None:
-        raise UserError(f"name what to reproduce: {', '.join(papers.NAMES)}; see --list")
+    if name is None and not everything:
+        raise UserError(f"name what to reproduce, or all with --all: {', '.join(papers.NAMES)}; see --list")
+    if name is not None and everything:
+        raise UserError(f"--all reproduces everything: leave out {name}, or --all")
     if plot != "none":
         need("matplotlib", "the picture, which --plot none leaves out")
+    how = _How(quick, seeds, first_seed, workers, plot, force)
+    if name is None:
+        _print_all(_all(out or Path("reproduce"), how), out or Path("reproduce"), as_json)
+        return
     figure = papers.load(name).begun_at(first_seed)
-    folder = out or Path("reproduce") / name
-    count = seeds or figure.facts["seeds_quick" if quick else "seeds_default"]
-    report, run = _run(figure, folder, quick, count, workers, force)
-    files = _write(figure, folder, report, run, plot)
+    report, run, files = _one(figure, out or Path("reproduce") / name, how)
     if as_json:
         click.echo(files[0].read_text())
         return
@@ -96,6 +104,66 @@ def command(
     console.print(report_screen(figure, report, run))
     for file in files:
         console.print(str(file), soft_wrap=True, highlight=False, markup=False)
+
+
+class _How(NamedTuple):
+    """What was typed of how to run figures."""
+
+    quick: bool
+    seeds: int | None
+    first_seed: int
+    workers: int
+    plot: str
+    force: bool
+
+
+def _one(figure: Figure, folder: Path, how: _How) -> tuple[Reproduction, dict[str, Any], list[Path]]:
+    """The report of a figure, what it took, and the files that were written, the JSON's first."""
+    count = how.seeds or figure.facts["seeds_quick" if how.quick else "seeds_default"]
+    report, run = _run(figure, folder, how.quick, count, how.workers, how.force)
+    return report, run, _write(figure, folder, report, run, how.plot)
+
+
+def _all(folder: Path, how: _How) -> list[dict[str, Any]]:
+    """The JSON of every figure, one after another; one that draws nothing has no other first seed."""
+    import json
+
+    from zoo import papers
+
+    minutes = sum(facts["cpu_minutes_quick" if how.quick else "cpu_minutes"] for facts in papers.FIGURES.values())
+    click.echo(
+        f"{len(papers.NAMES)} figures, about {_minutes(minutes)} CPU minutes of one thread; Ctrl-C stops, and the same"
+        " command goes on",
+        err=True,
+    )
+    files = []
+    for number, name in enumerate(papers.NAMES, 1):
+        click.echo(f"{name}, {number} of {len(papers.NAMES)}", err=True)
+        figure = papers.load(name)
+        figure = figure.begun_at(how.first_seed if figure.draws else 0)
+        files.append(json.loads(_one(figure, folder / name, how)[2][0].read_text()))
+    return files
+
+
+def _print_all(files: list[dict[str, Any]], folder: Path, as_json: bool) -> None:
+    """The table of all figures, which also goes into a page in the folder, with every row that misses."""
+    import json
+
+    from rich.console import Console
+
+    from zoo.entry.checkpoint import write_atomically
+    from zoo.papers.figure import Reproduction
+    from zoo.papers.pages import counts, overview, overview_page
+
+    page = folder / "README.md"
+    write_atomically(page, overview_page(files).encode())
+    if as_json:
+        told = [{"name": one["name"], **counts(Reproduction.from_json(one)), "run": one["run"]} for one in files]
+        click.echo(json.dumps(told, indent=1))
+        return
+    console = Console()
+    console.print(overview(files))
+    console.print(str(page), soft_wrap=True, highlight=False, markup=False)
 
 
 def _list(figures: list[dict[str, Any]]) -> RenderableType:

@@ -96,7 +96,7 @@ def _arena_facts(name: str) -> Facts:
 
 @dataclass(frozen=True)
 class Foreigner:
-    """An agent of another library, by the name that enters a match, with the reason where it can enter none."""
+    """An agent or a game of another library, by its name here, with the reason where it cannot be used."""
 
     name: str
     summary: str
@@ -104,7 +104,7 @@ class Foreigner:
 
 
 def foreigners(scheme: str) -> list[Foreigner]:
-    """All agents of a library, `axelrod:NAME`, sorted.
+    """All agents of a library, `axelrod:NAME`, or all games, `openspiel:NAME`, sorted.
 
     Raises:
         UserError: the library is not installed.

@@ -15,7 +15,7 @@ from zoo.entry import catalogue
 from zoo.entry.declared import panel_for
 from zoo.entry.layout import facts, plain_table, reflowed, settings_table
 from zoo.entry.nemesis import SCHEME, nemeses_of
-from zoo.entry.registry import LIBRARIES, AgentEntry, load_arena
+from zoo.entry.registry import GAMES, LIBRARIES, AgentEntry, load_arena
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def agents_listed(width: int) -> RenderableType:
 
 
 def library_listed(scheme: str) -> RenderableType:
-    """The agents of a library, those that play before those that are refused."""
+    """The agents or the games of a library, those that can be used before those that are refused."""
     known = catalogue.foreigners(scheme)
     playing, refused = plain_table("name", "what it is"), plain_table("refused", "reason")
     for one in known:
@@ -58,7 +58,8 @@ def library_listed(scheme: str) -> RenderableType:
         else:
             refused.add_row(one.name, Text(one.refusal))
     count = playing.row_count
-    closing = f"{count} play, {len(known) - count} are refused. Describe one: zoo agents {scheme}:NAME."
+    what = "arenas" if scheme in GAMES else "agents"
+    closing = f"{count} play, {len(known) - count} are refused. Describe one: zoo {what} {scheme}:NAME."
     return Group(playing, Text(), refused, Text(), Text(closing, "dim"))
 
 
@@ -113,6 +114,7 @@ def arenas_listed() -> RenderableType:
             table.add_row(name, arena["summary"], arena["kind"], named, actions)
     closing = (
         "Any PettingZoo environment is one too: pettingzoo:NAME, mpe2:NAME, lbforaging:NAME, or path/to/file.py:env."
+        f" Games of other libraries: zoo arenas {', '.join(GAMES)}."
     )
     return Group(table, Text(), Text(closing, "dim"))
 

@@ -34,9 +34,10 @@ AGENTS, ARENAS = "zoo.agents", "zoo.arenas"
 #: The packages of the zoo: what lies in them ships with it.
 OURS = ("agents", "arenas", "leaderboard", "zoo")
 #: Schemes that name a foreign environment: `pettingzoo:classic/connect_four_v3`, `mpe2:simple_tag_v3`.
-FOREIGN = ("pettingzoo", "mpe2", "lbforaging")
-#: Schemes that name an agent of another library, `axelrod:TitFor2Tats`, with the module that wraps it.
+FOREIGN = ("pettingzoo", "mpe2", "lbforaging", "openspiel")
+#: Libraries by scheme, with the modules that wrap them: of agents, `axelrod:NAME`, and of games, `openspiel:NAME`.
 LIBRARIES = {"axelrod": "agents.scripts.axelrod_library"}
+GAMES = {"openspiel": "arenas.foreign.openspiel"}
 
 
 @dataclass(frozen=True)
@@ -261,9 +262,9 @@ def _imports_as_agent(text: str) -> bool:
 def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str, ...] = ()) -> ArenaEntry:
     """The arena that `text` names, with `field=value` texts applied.
 
-    `text` is a registered name, `module:attribute`, `path.py:attribute`, `lbforaging:NAME`, or `pettingzoo:NAME` or
-    `mpe2:NAME` for any PettingZoo environment. An attribute that is no `Arena` is taken for a function that makes such
-    an environment; then arguments of the environment's own may be given as fields too.
+    `text` is a registered name, `module:attribute`, `path.py:attribute`, or `SCHEME:NAME` for an environment of
+    PettingZoo or of another library (`FOREIGN`). An attribute that is no `Arena` is taken for a function that makes a
+    PettingZoo environment; then arguments of the environment's own may be given as fields too.
 
     Raises:
         UserError: unknown name (with the nearest), unknown field, or a value that does not fit.
@@ -299,12 +300,12 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
 
 
 def library(scheme: str) -> Any:
-    """The module that wraps a library's agents; it has `names`, `refusal`, `agent`, `description` and `version`.
+    """The module that wraps a library; it has `names`, `refusal`, `description`, `version`, and `agent` or `named`.
 
     Raises:
         UserError: the library is not installed, or cannot be imported.
     """
-    module = importlib.import_module(LIBRARIES[scheme])
+    module = importlib.import_module({**LIBRARIES, **GAMES}[scheme])
     try:
         module.library()
     except ModuleNotFoundError as error:

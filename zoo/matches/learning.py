@@ -38,10 +38,11 @@ from leaderboard.records import (
 )
 from leaderboard.statistics.estimate import Estimate, Part, t
 from leaderboard.store.store import Store
+from leaderboard.views.words import verdict
 from zoo import __version__
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
-from zoo.matches.match import Heading, verdict
+from zoo.matches.match import Heading
 from zoo.matches.plan import time_now
 from zoo.play.blocks import arena_record, part_of
 from zoo.play.episodes import play_episodes

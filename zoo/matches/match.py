@@ -21,6 +21,7 @@ from leaderboard.statistics.tally import Tally, counted_returns, is_head_to_head
 from leaderboard.store.store import Store
 from leaderboard.store.tallies import tallies_of
 from leaderboard.views.board import Board, Change, board, rating_change
+from leaderboard.views.words import duplicates, verdict
 from zoo.matches.plan import MatchPlan
 from zoo.play import luck
 from zoo.play.blocks import arena_record
@@ -243,19 +244,7 @@ def _by_returns(plan: MatchPlan, tallies: list[Tally], side: str, labels: dict[s
     i, j = field.entrants.index(first), field.entrants.index(second)
     names = {who.id: who.label for who in plan.players.values()} | labels
     difference = field.headline.difference(i, j)
-    how = "with the same partners, in the same seats, "
-    how += "on the same seeds" if field.headline.paired(i, j) else "each on a seed of its own"
+    how = duplicates(paired=field.headline.paired(i, j))
     said = verdict((labels[first], labels[second]), difference, "episode", how)
     own = (field.headline.estimate(i), field.headline.estimate(j))
     return Comparison(side, "own return", [names[p] for p in partners], *own, difference, said)
-
-
-def verdict(names: tuple[str, str], difference: Estimate, unit: str, how: str) -> str:
-    """What a paired difference says, in words that claim no more than its interval."""
-    first, second = names
-    if difference.low is None or difference.high is None:
-        return f"one {unit} cannot tell {first} and {second} apart"
-    if difference.low <= 0 <= difference.high:
-        return f"{first} and {second} cannot be told apart: the interval of their difference holds 0"
-    better, worse = (first, second) if difference.mean > 0 else (second, first)
-    return f"{better} earned more than {worse} {how}"

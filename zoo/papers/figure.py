@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from inspect import signature
 from typing import Any, ClassVar, Literal, Self
 
@@ -143,6 +143,20 @@ class Reproduction:
         rows = [plain(row) | {"verdict": row.verdict, "target": row.target or None} for row in self.rows]
         return {**plain(self), "rows": rows}
 
+    @classmethod
+    def from_json(cls, whole: Mapping[str, Json]) -> Self:
+        """The report that gave this JSON, or a file that begins with what it gave."""
+        rows = [_row(row) for row in whole["rows"]]
+        known = {name.name: whole[name.name] for name in fields(cls) if name.name != "rows"}
+        return cls(rows=rows, **known)
+
+
+def _row(data: Mapping[str, Json]) -> FigureRow:
+    """The row that gave this JSON; verdict and target follow from the rest."""
+    rest = {name: value for name, value in data.items() if name not in ("ours", "published", "verdict", "target")}
+    ours = Estimate(**{**data["ours"], "mean": math.nan if data["ours"]["mean"] is None else data["ours"]["mean"]})
+    return FigureRow(ours=ours, published=data["published"] and Published(**data["published"]), **rest)
+
 
 #: The parts of a figure with their results.
 Results = Sequence[tuple["Part", Json]]
@@ -197,13 +211,18 @@ class Figure(ABC):
         """What is to be said of this figure whatever came out."""
         return REMARKS[self.name]
 
+    @property
+    def draws(self) -> bool:
+        """Whether any of its parts has luck of its own."""
+        return any(part.draws for part in self.parts(True, 1))
+
     def begun_at(self, first: int) -> Self:
         """The same figure with runs of other luck; those of two first seeds share none.
 
         Raises:
             UserError: nothing is drawn.
         """
-        if first and not any(part.draws for part in self.parts(True, 1)):
+        if first and not self.draws:
             raise UserError(f"{self.name} draws no runs of its own, so that there is no other luck: leave --first-seed")
         other = copy(self)
         other.first_seed = first

@@ -18,14 +18,28 @@ def report_screen(figure: Figure, report: Reproduction, run: Mapping[str, Any]) 
     title = Text(clean(figure.facts["title"]), "bold")
     title.append(f"; {figure.facts['source']}" + ("; --quick" if run["quick"] else ""), "not bold")
     parts: list[RenderableType] = [title]
+    for group, sheet, noted in tables(report):
+        parts += [
+            Text(),
+            *([Text(clean(group), "bold")] if group else []),
+            sheet,
+            *([Text(noted, "dim")] if noted else []),
+        ]
+    return Group(*parts, Text(), *(Text(clean(line), "dim") for line in closing(report, run)))
+
+
+def tables(report: Reproduction) -> list[tuple[str, Sheet, str]]:
+    """The table of each group of rows: its heading, the table, and what is noted below it."""
     sizes = {row.ours.n for row in report.rows}
-    for group in dict.fromkeys(row.group for row in report.rows):
-        rows = [row for row in report.rows if row.group == group]
-        parts += [Text(), *([Text(clean(group), "bold")] if group else []), _sheet(rows, len(sizes) > 1), *_noted(rows)]
-    parts.append(Text())
-    if any(row.published for row in report.rows):
-        parts.append(Text(f"Verdicts: {VERDICTS}", "dim"))
-    parts += [Text(clean(note), "dim") for note in report.notes]
+    groups = dict.fromkeys(row.group for row in report.rows)
+    of_groups = [(group, [row for row in report.rows if row.group == group]) for group in groups]
+    return [(group, _sheet(rows, len(sizes) > 1), _noted(rows)) for group, rows in of_groups]
+
+
+def closing(report: Reproduction, run: Mapping[str, Any]) -> list[str]:
+    """What stands below the tables, line by line: the verdicts' meaning, notes, settings, seeds and cost."""
+    lines = [f"Verdicts: {VERDICTS}"] if any(row.published for row in report.rows) else []
+    sizes = {row.ours.n for row in report.rows}
     count = f", n = {sizes.pop():,}" if len(sizes) == 1 else ""
     drawn = (
         f"Seeds {report.seeds}{count}; 95 % intervals over {report.over}" if report.seeds else "Exact, without seeds"
@@ -33,11 +47,8 @@ def report_screen(figure: Figure, report: Reproduction, run: Mapping[str, Any]) 
     settings = ", ".join(f"{name} {_plain(value)}" for name, value in report.settings.items())
     workers = plural(run["workers"], "worker")
     spent = f"{run['cpu_s']:.0f} CPU s in {plural(run['parts'], 'part')} ({run['kept']} kept from before)"
-    parts += [
-        Text(clean(f"Settings: {settings}."), "dim"),
-        Text(f"{drawn}; {spent}, this time {run['wall_s']:.0f} s of wall time on {workers}.", "dim"),
-    ]
-    return Group(*parts)
+    wall = f"this time {run['wall_s']:.0f} s of wall time on {workers}"
+    return [*lines, *report.notes, f"Settings: {settings}.", f"{drawn}; {spent}, {wall}."]
 
 
 def _plain(value: Any) -> str:
@@ -67,17 +78,17 @@ def _sheet(rows: Sequence[FigureRow], counts: bool) -> Sheet:
     return Sheet(columns)
 
 
-def _noted(rows: Sequence[FigureRow]) -> list[Text]:
+def _noted(rows: Sequence[FigureRow]) -> str:
     """The rows' notes in one line below their table; words with which all of them begin are said once."""
     notes = [row.note.split() for row in rows]
     if not any(notes):
-        return []
+        return ""
     same = 0
     while len(notes) > 1 and all(len(words) > same + 1 and words[same] == notes[0][same] for words in notes):
         same += 1
     head = " ".join(notes[0][:same]) or "noted"
     said = "; ".join(f"{row.label} {' '.join(words[same:])}" for row, words in zip(rows, notes, strict=True) if words)
-    return [Text(clean(f"{head}: {said}"), "dim")]
+    return clean(f"{head}: {said}")
 
 
 def _published(number: Published) -> str:

@@ -1,0 +1,219 @@
+"""A report as one HTML file that needs nothing else: texts, charts as inline SVG, and all data and scripts inside.
+
+The file fetches nothing, and its policy (Content-Security-Policy) lets nothing run but its own script. Labels are
+strangers' words: the template escapes them, and the script only ever sets them as text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from leaderboard.report import cells, charts, embedded
+from leaderboard.report.layout import clean, number, plural
+from leaderboard.views.columns import BY_NAME
+from leaderboard.views.page import LOSS, ArenaPage, PageSide
+
+_HERE = Path(__file__).parent / "page"
+
+
+@dataclass(frozen=True)
+class EntrantCard:
+    """What a page says of an entrant beside its results.
+
+    Attributes:
+        paper: where it comes from, in a few sentences; settings: (name, value) of each; facts: (name, value) of each.
+        command: what lets it play here.
+    """
+
+    paper: str = ""
+    facts: Sequence[tuple[str, str]] = ()
+    settings: Sequence[tuple[str, str]] = ()
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a page shows.
+
+    Attributes:
+        pages: one for each arena.
+        cards: {arena id: {entrant id: its card}}.
+        command: what makes the page again; version: of the program.
+        replays: of each arena that has any, by its id, see `docs/report.md`.
+    """
+
+    pages: Sequence[ArenaPage]
+    cards: Mapping[str, Mapping[str, EntrantCard]]
+    command: str
+    version: str
+    replays: Mapping[str, Any] = field(default_factory=dict)
+
+
+def render(report: Report) -> str:
+    """The page as HTML text: the same for the same report."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    style = _read("page.css") + "".join(
+        f".d{step}{{background:{back};color:{front}}}" for step, (back, front) in enumerate(charts.shades())
+    )
+    script = _read("page.js")
+    evidence = embedded.evidence_text(report.pages)
+    figures = {"format": embedded.FORMAT, "arenas": [embedded.figures(page) for page in report.pages]}
+    last = max((page.last for page in report.pages), default="")
+    made = f"Records up to {last.replace('T', ' ').partition('.')[0]} UTC; zoo {report.version}." if last else ""
+    return environment.get_template("page.html").render(
+        title=f"Report on {' and '.join(clean(page.arena.id) for page in report.pages)}",
+        arenas=[_arena(page, report) for page in report.pages],
+        made=made,
+        command=report.command,
+        steps=charts.STEPS,
+        digest=embedded.digest(evidence),
+        style=Markup(style),
+        script=Markup(script),
+        hashes={"style": _hash(style), "script": _hash(script)},
+        figures=Markup(embedded.script_text(figures)),
+        evidence=Markup(evidence),
+        replays=None,
+    )
+
+
+def _read(name: str) -> str:
+    return (_HERE / name).read_text()
+
+
+def _hash(text: str) -> str:
+    """How a policy names a text that may be used."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _arena(page: ArenaPage, report: Report) -> dict[str, Any]:
+    at = {who: i for i, who in enumerate(page.evidence.entrants)}
+    known = report.cards.get(page.arena.id, {})
+    return {
+        "name": clean(page.arena.id),
+        "anchor": f"arena-{[other.arena.id for other in report.pages].index(page.arena.id)}",
+        "lead": list(_lead(page)),
+        "sides": [_side(page, side, at) for side in page.sides],
+        "evidence": list(_evidence(page)),
+        "cards": [_card(page, known.get(who, EntrantCard()), who, at[who]) for who in _in_order(page)],
+        "replays": None,
+        "exploited": None,
+        "robust": None,
+    }
+
+
+def _in_order(page: ArenaPage) -> list[str]:
+    """The entrants in the order of the board, each once."""
+    return list(dict.fromkeys(row.entrant for row in page.board.rows))
+
+
+def _lead(page: ArenaPage) -> Iterator[str]:
+    """What the page comes to, in sentences."""
+    board = page.board
+    n = len(_in_order(page))
+    yield f"{plural(n, 'entrant')} in {plural(board.games, 'game')} of {clean(page.arena.id)}, a {board.kind} game."
+    for side in page.sides:
+        where = f"As {clean(side.side)}, " if side.side else ""
+        if side.verdict:
+            yield _sentence(f"{where}{clean(side.verdict)}")
+        others = [clean(row.label) for row in side.leading[1:]]
+        if len(others) > 1:
+            yield f"{where}{listed(others)} may each be first, too."
+        if side.fair:
+            good = listed([clean(label) for label in side.fair])
+            gain, lose = ("gain", "lose") if len(side.fair) > 1 else ("gains", "loses")
+            like, share = ("their", "a tenth") if len(side.fair) > 1 else ("its", "a tenth")
+            assert LOSS == 0.1
+            yield f"{good} {gain} with {like} like, and {lose} no more than {share} of that with anybody."
+    if not board.headline:
+        yield "Nobody is ranked, as the game has no panel."
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith(".") else f"{words}."
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence has them: "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _side(page: ArenaPage, side: PageSide, at: Mapping[str, int]) -> dict[str, Any]:
+    forest, heat = charts.forest(page, side), charts.heat_map(page, side)
+    forest = _marked(forest)
+    per = " per step" if page.board.length else " per episode"
+    what = "Share of games won" if side.matrix.quantity == "games won" else f"Mean own return{per}"
+    error = f"{what} of the row when paired with the column of that number; its like on the diagonal."
+    return {
+        "words": f" as {clean(side.side)}" if side.side else "",
+        "forest": forest,
+        "forest_caption": " ".join(_forest_caption(page, side)),
+        "heat": heat,
+        "heat_caption": f"{error} White: {side.neutral_is}. Entrants that are alike stand together.",
+        "scatter": None,
+        "scatter_caption": "",
+        "at": at,
+    }
+
+
+def _marked(forest: charts.Forest) -> Any:
+    """SVG is not escaped again."""
+    rows = [[{**_fields(row), "strip": Markup(row.strip)} for row in some] for some in (forest.ranked, forest.unranked)]
+    return {"axis": Markup(forest.axis), "headings": forest.headings, "ranked": rows[0], "unranked": rows[1]}
+
+
+def _fields(row: charts.ForestRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in ("entrant", "label", "rank", "cells", "leads")}
+
+
+def _forest_caption(page: ArenaPage, side: PageSide) -> Iterator[str]:
+    if side.leading:
+        yield "Tinted rows cannot be told from the leader; the band is the leader's interval."
+    yield page.board.rule
+    if any(row["exploiter_gain"][0] is not None for row in side.rows):
+        yield cells.captions([BY_NAME["exploiter_gain"]])[0]
+
+
+def _evidence(page: ArenaPage) -> Iterator[str]:
+    board = page.board
+    yield cells.counted(board)
+    yield cells.partners(board)
+    yield from cells.robustness(board)
+    yield from cells.seeds(board)
+    for line in (cells.unranked(board), cells.set_apart(board)):
+        if line:
+            yield line
+    faults = ", ".join(f"{count:,} {status}" for status, count in page.evidence.faults.items())
+    yield f"Faults, by episode and seat: {faults}." if faults else "No episode was spoiled by a fault."
+    if page.cycles is not None:
+        losses = [number(loss, 4) for loss in (page.cycles.scalar, page.cycles.rank2)]
+        yield (
+            f"Cycles: {page.cycles.verdict}. Held-out {page.cycles.loss}: {losses[0]} with one number per entrant, "
+            f"{losses[1]} with a turning part."
+        )
+    yield from cells.predicted(board)
+    if board.method:
+        yield board.method
+
+
+def _card(page: ArenaPage, card: EntrantCard, who: str, at: int) -> dict[str, Any]:
+    label = next(row.label for row in page.board.rows if row.entrant == who)
+    steps, cpu = page.evidence.steps_of.get(who, 0), page.evidence.cpu.get(who, 0.0)
+    cost = [("cost", f"{1e6 * cpu / steps:.3g} µs of processor time a step and seat")] if steps else []
+    return {
+        "at": at,
+        "label": clean(label),
+        "paper": card.paper,
+        "facts": [*card.facts, *cost],
+        "settings": card.settings,
+        "command": card.command,
+    }

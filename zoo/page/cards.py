@@ -1,0 +1,74 @@
+"""What a page says of an entrant beside its results: where it comes from, how it is set, what lets it play."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from leaderboard.records import ArenaRecord, CheckpointRecord, EntrantRecord
+from leaderboard.report.html import EntrantCard
+from leaderboard.seeds import is_stranger
+from leaderboard.store.store import Store
+from zoo.entry.catalogue import KEPT
+from zoo.entry.registry import AGENTS, OURS, names
+
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_HASH = 16  # digits of a hash that are shown
+
+
+def cards(store: Store, arena: ArenaRecord, entrants: Mapping[str, EntrantRecord]) -> dict[str, EntrantCard]:
+    """The cards of entrants, by id; no agent's code is imported."""
+    checkpoints = {record.id: record for record in store.checkpoints()}
+    words = arena_words(store, arena)
+    return {who: _card(record, checkpoints.get(record.weights or ""), words) for who, record in entrants.items()}
+
+
+def arena_words(store: Store, arena: ArenaRecord) -> str:
+    """The arena as the options of a command, from the last match that was played there."""
+    for match in reversed(store.matches(arena.id)):
+        if about := match.details:
+            sets = [word for setting in about.get("settings", ()) for word in ("--set", f"arena.{setting}")]
+            wraps = [word for wrapper in about.get("wrap", ()) for word in ("--wrap", wrapper)]
+            return shlex.join(["--arena", about.get("arena", arena.id), *sets, *wraps])
+    return shlex.join(["--arena", arena.id])
+
+
+def _card(record: EntrantRecord, checkpoint: CheckpointRecord | None, words: str) -> EntrantCard:
+    facts = [("agent", record.agent), ("id", record.id), ("behaviour", f"version {record.behaviour}")]
+    if record.weights is not None:
+        facts.append(("weights", f"sha256 {record.weights[:_HASH]}…"))
+    if checkpoint is not None:
+        facts += _trained(checkpoint.card)
+    if is_stranger(record):
+        facts.append(("origin", "from outside the zoo"))
+    settings = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in record.config.items()]
+    return EntrantCard(
+        paper(record.agent), facts, sorted(settings), f"zoo match {shlex.quote(record.label)} random {words}"
+    )
+
+
+def _trained(card: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a checkpoint's card says of its training."""
+    told = {"trained in": card.get("arena"), "steps": card.get("steps"), "training seed": card.get("seed")}
+    return [(name, f"{x:,}" if isinstance(x, int) else str(x)) for name, x in told.items() if x is not None]
+
+
+def paper(agent: str) -> str:
+    """What an agent of the zoo is and whose paper it follows, from its file's docstring; empty for a stranger's."""
+    point = names(AGENTS).get(agent)
+    if point is None or point.module.partition(".")[0] not in OURS:
+        return ""
+    told = json.loads(KEPT.read_text())["agents"].get(agent, {}).get("summary", "")
+    found = importlib.util.find_spec(point.module)
+    text = Path(found.origin).read_text() if found is not None and found.origin else ""
+    paragraphs = inspect.cleandoc(ast.get_docstring(ast.parse(text)) or "").split("\n\n")
+    # the paragraph that names the authors and the year
+    source = next((" ".join(part.split()) for part in paragraphs if _YEAR.search(part)), "")
+    return f"{told}. {source}".strip() if told else source
