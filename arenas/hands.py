@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from arenas.symmetries import Places
+from arenas.symmetries import Reordering
 
 
 class Public(NamedTuple):
@@ -93,7 +93,7 @@ class Hands:
             left: where they stood in what is left and what is gone, [V].
             rest: where the rest stood, [K'].
         """
-        layout = Places().kept(1).each(does).kept(len(self.sees)).renamed(done).renamed(done).renamed(left)
+        layout = Reordering().kept(1).each(does).kept(len(self.sees)).renamed(done).renamed(done).renamed(left)
         return layout.each(cards).kept(self.slots**2).renamed(left).renamed(rest).order
 
     def read(self, known: Tensor, actions: int) -> Public:

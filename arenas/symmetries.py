@@ -33,17 +33,17 @@ def bits_by_bit(count: int) -> list[tuple[int, ...]]:
     return [tuple(int(n == bit) for n in range(count)) for bit in range(count)]
 
 
-class Places:
+class Reordering:
     """Writes down a part of a renaming place by place, in the order in which an arena writes its numbers."""
 
     def __init__(self) -> None:
         self._written: list[int] = []
 
-    def kept(self, count: int) -> Places:
+    def kept(self, count: int) -> Reordering:
         """`count` numbers that keep their places."""
         return self.renamed(range(count))
 
-    def renamed(self, order: Sequence[int], widths: Sequence[int] | None = None) -> Places:
+    def renamed(self, order: Sequence[int], widths: Sequence[int] | None = None) -> Reordering:
         """Numbers, or blocks of these widths, of which `order` says where each stood."""
         begin = len(self._written)
         widths = [1] * len(order) if widths is None else widths
@@ -51,7 +51,7 @@ class Places:
         self._written += [starts[n] + within for n in order for within in range(widths[n])]
         return self
 
-    def each(self, orders: Iterable[Sequence[int]]) -> Places:
+    def each(self, orders: Iterable[Sequence[int]]) -> Reordering:
         """One `renamed` after another."""
         for order in orders:
             self.renamed(order)

@@ -32,7 +32,7 @@ from arenas.hands import Hands, Public
 from arenas.lockstep import Drawing
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeSteps
 from arenas.settings import Checked
-from arenas.symmetries import Places, Symmetry
+from arenas.symmetries import Reordering, Symmetry
 
 SEATS = ("first", "second")
 PAIR = "pair"  # the group that has common knowledge
@@ -86,6 +86,7 @@ class TwoCard(Drawing):
         width = cards + 1 + actions
         self.hands = Hands(PAIR, cards, {seat: (n,) for n, seat in enumerate(SEATS)}, dict.fromkeys(SEATS, 0), own=True)
         alike = self._symmetries()
+        words = {"discrete", "common", "hands", "state", "simulator", "two-card", *["symmetries"] * bool(alike)}
         self.spec = ArenaSpec(
             name=self.name,
             # the seats do different things, so each is a side of its own
@@ -93,7 +94,7 @@ class TwoCard(Drawing):
             kind="cooperative",
             max_steps=2,
             gamma=1.0,
-            offers=frozenset({"discrete", "common", "hands", "state", "simulator", *["symmetries"] * bool(alike)}),
+            offers=frozenset(words),
             forfeit=min(float(pay.min()), 0.0),
             groups={PAIR: SEATS},
             known={PAIR: self.hands.known(actions)},
@@ -112,11 +113,11 @@ class TwoCard(Drawing):
         told = []
         for one, two, first, second in automorphisms(tuple(self.pay.flatten().tolist()), tuple(self.pay.shape)):
             sees = {
-                seat: Places().renamed(own).kept(1).renamed(first).order
+                seat: Reordering().renamed(own).kept(1).renamed(first).order
                 for seat, own in zip(SEATS, (one, two), strict=True)
             }
             known = self.hands.renamed([first, second], first, [one, two], range(len(one)), ())
-            state = Places().renamed(one).renamed(two).kept(1).renamed(first).order
+            state = Reordering().renamed(one).renamed(two).kept(1).renamed(first).order
             told.append(Symmetry(sees, dict(zip(SEATS, (first, second), strict=True)), {PAIR: known}, state))
         return tuple(told)
 

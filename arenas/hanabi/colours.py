@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from arenas.hanabi.rules import HanabiRules
 from arenas.hands import Hands
-from arenas.symmetries import Places, Symmetry
+from arenas.symmetries import Reordering, Symmetry
 
 
 def colour_symmetries(rules: HanabiRules, seats: Sequence[str], hands: Hands) -> tuple[Symmetry, ...]:
@@ -23,17 +23,17 @@ def renamed(rules: HanabiRules, seats: Sequence[str], hands: Hands, colours: Seq
     p, h, r = rules.players, rules.hand, rules.ranks
     cards = [colour * r + rank for colour in colours for rank in range(r)]
     values = [*cards, rules.cards]
-    does = Places().kept(2 * h).each([colours] * (p - 1)).kept((p - 1) * r).order
+    does = Reordering().kept(2 * h).each([colours] * (p - 1)).kept((p - 1) * r).order
 
-    def board(layout: Places) -> Places:
+    def board(layout: Reordering) -> Reordering:
         layout.kept(rules.deck - rules.dealt).renamed(cards).kept(rules.hints + rules.lives)
         return layout.renamed(cards, rules.copies)
 
-    seen = board(Places().each([cards] * ((p - 1) * h)).kept(p)).kept(p + 4 + p)
+    seen = board(Reordering().each([cards] * ((p - 1) * h)).kept(p)).kept(p + 4 + p)
     seen.renamed(colours).kept(r + 2 * h).renamed(cards).kept(2)
     for _ in range(p * h):
         seen.renamed(cards).renamed(colours).kept(r)
-    rest = board(Places()).kept(2 * h + 2).order
-    state = board(Places().each([values] * (p * h))).kept(p).each([cards] * (p * h)).order
+    rest = board(Reordering()).kept(2 * h + 2).order
+    state = board(Reordering().each([values] * (p * h))).kept(p).each([cards] * (p * h)).order
     known = hands.renamed([does] * p, does, [values] * (p * h), values, rest)
     return Symmetry(dict.fromkeys(seats, seen.order), dict.fromkeys(seats, does), {hands.group: known}, state)
