@@ -26,20 +26,23 @@ all hands in the place of samples; the fixed point of v1 is damped; no weights o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from agents.parts.beliefs import Deals, Enumeration, by_hints, consistent
+from agents.parts.beliefs import Deals, Enumeration, alike, by_hints, consistent
+from agents.parts.central import surrogate
 from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, masked, taken
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam
 from agents.parts.other_play import RENAMING, OtherPlayer
 from agents.parts.policies.categorical import MODE
-from agents.parts.returns import advantages
+from agents.parts.recurrent import gru_parameters, unrolled
+from agents.parts.returns import advantages, normalised
 from agents.protocol import JointTrajectory, LearningContext, Memory, Parameters, Seating, State, playing
 from agents.randomness import categorical, deal, dealt_bits, derive, fraction
 from arenas.hands import Hands, Public
@@ -68,6 +71,8 @@ class BadConfig(Checked):
     first: Positive = 0.01  # gain of the policy's last layer at first: how far it is from uniform
     clip: Positive = 10.0  # largest norm of each tensor's gradient
     hidden: Count = 128  # units in each of the two hidden layers of policy and value
+    recurrent: bool = False  # the policy's second layer is a GRU, which remembers what was public (the paper: an LSTM)
+    opening: bool = False  # the plan of an episode's first move is a table of its own (the paper's two-card game)
     play: Literal["mode", "sample"] = "mode"  # when not training: the most likely action for each hand, or a draw
     other_play: bool = False  # learn under names that change by episode and seat (`agents.parts.other_play`)
 
@@ -82,6 +87,19 @@ class View(NamedTuple):
     features: Tensor  # float32 [B, F], what the networks read, slots in the actor's order
     logits: Tensor  # float32 [B, X, A]
     plan: Tensor  # long [B, X]
+    hidden: Tensor  # float32 [B, H], what the network remembers; H is 0 where it remembers nothing
+
+
+class PolicyInput(NamedTuple):
+    """What the policy reads at T moments."""
+
+    features: Tensor  # float32 [T, B, F]
+    possible: Tensor  # float32 [T, B, A], see `Public`
+    first: Tensor  # bool [T, B], an episode begins
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> PolicyInput:
+        """All parts changed alike."""
+        return PolicyInput(*map(change, self))
 
 
 class Bad(OtherPlayer):
@@ -93,12 +111,15 @@ class Bad(OtherPlayer):
     owns = "all"
     learns = True
     replicated = True
+    arrived = OtherPlayer.arrived | {"recurrent", "opening"}
     config: BadConfig
 
     def build(self, seed: int) -> None:
         """Tables of the hands, policy, value, and their optimisers."""
         config, spec = self.config, self.spec
         assert spec.hands is not None  # "hands" is needed
+        if config.other_play and config.recurrent:
+            raise ValueError("other_play: a network that remembers what every seat calls otherwise cannot learn so")
         self.hands: Hands = spec.hands
         self.actions = self.seat_spec().actions
         self.gamma = spec.gamma if config.gamma is None else config.gamma
@@ -108,14 +129,19 @@ class Bad(OtherPlayer):
         self.tells_turn = len(spec.sides()) > 1  # seats of one side are alike
         wide = self._width()
         cards = self.hands.slots * self.hands.values
-        layers = [config.hidden] * 2
+        layers, plans = [config.hidden] * 2, self.known.count * self.actions
         self.actor = mlp_parameters(
-            [wide, *layers, self.known.count * self.actions],
+            [wide, *layers[config.recurrent :], plans],
             seed=derive(seed, "actor"),
             replicas=self.replicas,
             last_scale=config.first,
             device=self.device,
         )
+        if config.recurrent:
+            seeds = [derive(seed, "actor", replica) for replica in range(self.replicas)]
+            self.actor |= gru_parameters(config.hidden, seeds, self.device)
+        if config.opening:
+            self.actor["opening"] = torch.zeros(self.replicas, 1, plans, device=self.device)
         self.critic = mlp_parameters(
             [wide + cards, *layers, 1], seed=derive(seed, "critic"), replicas=self.replicas, device=self.device
         )
@@ -146,6 +172,7 @@ class Bad(OtherPlayer):
             "belief": one / v,
             "plan": torch.zeros(copies, self.known.count, dtype=torch.long, device=self.device),
             "before": torch.zeros(copies, self.spec.known[self.hands.group], device=self.device),
+            "hidden": torch.zeros(copies, self.config.hidden * self.config.recurrent, device=self.device),
             **(self.renamings.begin(seating.seed) if seating.training and self.renamings else {}),
         }
 
@@ -163,10 +190,11 @@ class Bad(OtherPlayer):
         following = {"likelihood": view.likelihood, "belief": view.belief, "plan": view.plan}
         extras = {"features": view.features, **following}
         now = timestep.common[self.hands.group]
-        action, after = Action(value, extras=extras), {**following, "before": now, "step": memory["step"] + 1}
+        kept = {**following, "before": now, "hidden": view.hidden, "step": memory["step"] + 1}
+        action = Action(value, extras=extras)
         if renamings:
             action = renamings.meant(list(self.spec.seats)[seat], action, memory[RENAMING])
-        return action, {**memory, **after}
+        return action, {**memory, **kept}
 
     def hand(self, observation: Tensor, seat: int) -> Tensor:
         """The number long [...] of the hand that a seat sees, from its observations [..., *O]."""
@@ -178,13 +206,17 @@ class Bad(OtherPlayer):
             cards = torch.cat((cards, 1 - cards.sum(-1, keepdim=True)), dim=-1)
         return self.known.number(cards)
 
+    def belief(self, timestep: TimeStep, memory: Memory) -> Tensor:
+        """B_t of every slot, float32 [B, S, V]."""
+        return self._seen(timestep, memory).belief
+
     def _seen(self, timestep: TimeStep, memory: Memory) -> View:
         """`view`, which team mates share: a cache of the last one, and nothing else."""
         kept = [timestep.common[self.hands.group], timestep.first]
-        kept += [memory[name] for name in ("luck", "likelihood", "belief", "plan", "before")]
+        kept += [memory[name] for name in ("luck", "likelihood", "belief", "plan", "before", "hidden")]
         version = memory["step"] + sum(p._version for p in self.actor.values())
         last = self._kept
-        if last is not None and last[1:3] == (memory["training"], version) and _alike(kept, last[0]):
+        if last is not None and last[1:3] == (memory["training"], version) and alike(kept, last[0]):
             return last[3]
         view = self.view(timestep, memory)
         self._kept = kept, memory["training"], version, view
@@ -197,13 +229,15 @@ class Bad(OtherPlayer):
         actor = public.turn.argmax(-1)
         belief, shown = self.beliefs(public, likelihood)
         features = self._features(public, actor, shown)
-        logits = self.policy_of(self.actor, features, public.possible)
+        moment = PolicyInput(features, public.possible, timestep.first).each(lambda part: part.unsqueeze(0))
+        logits, hidden = self.policy_of(self.actor, moment, memory["hidden"])
+        logits = logits[0]
         sharp = 1.0 if memory["training"] or self.config.play == "sample" else MODE
         luck = memory["step"] * self.known.count + torch.arange(self.known.count, device=self.device)
         draw = fraction(dealt_bits(memory["luck"].unsqueeze(1), luck))
         chances = (sharp * logits).softmax(-1)
         plan = categorical(chances.flatten(0, 1), draw.flatten()).view_as(draw)
-        return View(public, actor, likelihood, belief, features, logits, plan)
+        return View(public, actor, likelihood, belief, features, logits, plan, hidden)
 
     def _told(self, public: Public, first: Tensor, memory: Memory) -> Tensor:
         """The likelihood after what was done last; all alike at the start of an episode."""
@@ -244,35 +278,42 @@ class Bad(OtherPlayer):
         order = self.known.order[actor].unsqueeze(-1).expand_as(slots)
         return slots.gather(-2, order).flatten(-2)
 
-    def _scores(self, theta: Parameters, features: Tensor) -> Tensor:
-        """Logits [..., X, A] before any mask."""
-        return mlp(theta, features).view(*features.shape[:-1], self.known.count, self.actions)
+    def _scores(self, theta: Parameters, seen: PolicyInput, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [T, B, X, A] before any mask, and what is remembered after the last moment [B, H]."""
+        if self.config.recurrent:
+            by_replica = seen.features.unflatten(1, (self.replicas, -1))
+            first = seen.first.unflatten(1, (self.replicas, -1))
+            scores, after = unrolled(theta, by_replica, hidden.unflatten(0, (self.replicas, -1)), first)
+            scores, hidden = scores.flatten(1, 2), after[-1].flatten(0, 1)
+        else:
+            scores = mlp(theta, seen.features)
+        if self.config.opening:
+            table = theta["opening"].expand(-1, scores.shape[1] // self.replicas, -1).flatten(0, 1)
+            scores = torch.where(seen.first.unsqueeze(-1), table, scores)
+        return scores.unflatten(-1, (self.known.count, self.actions)), hidden
 
-    def policy_of(self, theta: Parameters, features: Tensor, possible: Tensor) -> Tensor:
-        """Logits [..., X, A] of every hand, -inf where who sees it may not act so."""
-        scores = self._scores(theta, features)
-        legal = (possible > 0).unsqueeze(-2) & self.known.allowed
-        return masked(scores, legal | ~legal.any(-1, keepdim=True))
+    def policy_of(self, theta: Parameters, seen: PolicyInput, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [T, B, X, A] of every hand, -inf where who sees it may not act so; and what is remembered [B, H]."""
+        scores, hidden = self._scores(theta, seen, hidden)
+        legal = (seen.possible > 0).unsqueeze(-2) & self.known.allowed
+        return masked(scores, legal | ~legal.any(-1, keepdim=True)), hidden
 
     # -- learning -----------------------------------------------------------------------------------------------------
 
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
         """`passes` steps of policy and value from a segment."""
         config = self.config
-        joint = self.renamings.own(joint, self.seats) if self.renamings else joint
-        own = [joint.seats[seat] for seat in self.seats]
-        mine, knows = own[0], [t.timesteps.common[self.hands.group] for t in own[: len(own) if self.renamings else 1]]
-        actor = self.hands.read(knows[0], self.actions).turn.argmax(-1)
-        public = self.hands.read(self._of_actor(actor, knows), self.actions)
-        plan = self._of_actor(actor[:-1], [t.actions.extras["plan"] for t in own])  # [T, B, X]
-        features = self._of_actor(actor[:-1], [t.actions.extras["features"] for t in own])
-        last = self._of_actor(actor[-1:], [self._last_features(t.timesteps, t.actions) for t in own[: len(knows)]])
+        joint, own = self.as_seen(joint)
+        mine, known = own[0], [t.timesteps.common[self.hands.group] for t in own]
+        actor = self.hands.read(known[0], self.actions).turn.argmax(-1)
+        public = self.hands.read(self.of_actor(actor, known), self.actions)
+        plan, features = (
+            self.of_actor(actor[:-1], [t.actions.extras[name] for t in own]) for name in ("plan", "features")
+        )
+        last = self.of_actor(actor[-1:], [self._last_features(t.timesteps, t.actions) for t in own])
         features = torch.cat((features, last))
         held, counted = self._held(joint, actor[:-1])
-        state = joint.state
-        assert state is not None  # the word "state" is needed to learn
-        if self.renamings:
-            state = self.renamings.state(state, self._of_actor(actor, [self.renamings.of(t) for t in own]))
+        state = self.state_seen(joint, actor)
         shape = (*actor.shape, self.hands.slots, self.hands.values)
         cards = state[..., : self.hands.slots * self.hands.values].reshape(shape)
         read = torch.cat((features, self.arranged(cards, actor)), dim=-1)
@@ -285,12 +326,13 @@ class Bad(OtherPlayer):
         credit = advantages(steps, value, self.gamma, config.lambda_)
         target = credit + value[:-1]
         if config.normalise:
-            credit = _normalised(credit, counted, self.replicas)
-        legal = public.possible[:-1]
-        before = torch.zeros_like(credit)
+            credit = normalised(credit, counted, self.replicas)
+        seen = PolicyInput(features, public.possible, mine.timesteps.first).each(lambda x: x[:-1])
+        assert mine.memory is not None  # these seats are the learner's own
+        hidden, before = mine.memory["hidden"], torch.zeros_like(credit)
         with torch.no_grad():
             if config.ratio:
-                before, _ = self._chosen(self.actor, features[:-1], legal, plan, held)
+                before, _ = self._chosen(self.actor, seen, hidden, plan, held)
         metrics = {"return": float((mine.timesteps.reward[1:].sum(0)).mean())}
         self.actor_step.lr, self.critic_step.lr = left * config.lr, left * config.critic_lr
         for number in range(config.passes * config.parts):
@@ -298,33 +340,18 @@ class Bad(OtherPlayer):
             part = slice(number % config.parts, None, config.parts)
             theta, phi = leaves(self.actor), leaves(self.critic)
             on, n = counted[:, part], playing(steps)[:, part]
-            chosen, spread = self._chosen(theta, features[:-1, part], legal[:, part], plan[:, part], held[:, part])
-            praise = credit[:, part]
-            gain = _clipped(chosen - before[:, part], praise, config.ratio) if config.ratio else chosen * praise
+            mine_now = seen.each(lambda x, part=part: x[:, part])
+            chosen, spread = self._chosen(theta, mine_now, hidden[part], plan[:, part], held[:, part])
+            gain = surrogate(chosen, before[:, part], credit[:, part], config.ratio)
             worth = ((gain + calm * config.entropy * spread) * on).sum()
             # every replica climbs the mean of its own moments
             self.actor_step.descend(gradient(-self.replicas * worth / on.sum().clamp_min(1), theta))
-            error = ((mlp(phi, read[:-1, part]).squeeze(-1) - target[:, part]).square() * n).sum() / n.sum().clamp_min(
-                1
-            )
+            wrong = (mlp(phi, read[:-1, part]).squeeze(-1) - target[:, part]).square()
+            error = (wrong * n).sum() / n.sum().clamp_min(1)
             self.critic_step.descend(gradient(self.replicas * error, phi))
             spread_now = (spread * on).sum() / on.sum().clamp_min(1)
             metrics |= {"entropy": float(spread_now.detach()), "value_error": float(error.detach())}
         return metrics
-
-    def _of_actor(self, actor: Tensor, parts: list[Tensor]) -> Tensor:
-        """Of what every own seat has [T, B, ...] that of the seat on turn [T, B], where they differ.
-
-        They have the same, unless each sees the game under names of its own. Where a stranger is on turn, that of the
-        first seat is taken.
-        """
-        if self.renamings is None:
-            return parts[0]
-        chosen = parts[0]
-        for number, part in zip(self.numbers[1:], parts[1:], strict=True):
-            here = (actor == number).view(*actor.shape, *[1] * (part.dim() - 2))
-            chosen = torch.where(here, part, chosen)
-        return chosen
 
     def _held(self, joint: JointTrajectory, actor: Tensor) -> tuple[Tensor, Tensor]:
         """The hand that the seat on turn saw, long [T, B], and 1 where that seat is ours and its action counted."""
@@ -346,16 +373,16 @@ class Bad(OtherPlayer):
         return self._features(public, public.turn.argmax(-1), shown).unsqueeze(0)
 
     def _chosen(
-        self, theta: Parameters, features: Tensor, possible: Tensor, plan: Tensor, held: Tensor
+        self, theta: Parameters, seen: PolicyInput, hidden: Tensor, plan: Tensor, held: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Log pi of what was chosen [T, B], and the policy's entropy [T, B], for the hand held or for all hands."""
         if self.config.counterfactual:
-            log_pi = self.policy_of(theta, features, possible).log_softmax(-1)
+            log_pi = self.policy_of(theta, seen, hidden)[0].log_softmax(-1)
             return taken(log_pi, plan).sum(-1), entropy(log_pi).sum(-1)
         at = held.unsqueeze(-1)
-        scores = self._scores(theta, features)
+        scores, _ = self._scores(theta, seen, hidden)
         scores = scores.gather(-2, at.unsqueeze(-1).expand(*at.shape, self.actions)).squeeze(-2)
-        legal = (possible > 0) & self.known.allowed[held]
+        legal = (seen.possible > 0) & self.known.allowed[held]
         own = masked(scores, legal | ~legal.any(-1, keepdim=True)).log_softmax(-1)
         return taken(own, plan.gather(-1, at).squeeze(-1)), entropy(own)
 
@@ -370,23 +397,3 @@ class Bad(OtherPlayer):
         value = {f"critic/{name}": p for name, p in self.critic.items()}
         steps = self.actor_step.state("actor_step") | self.critic_step.state("critic_step")
         return self.acting_state() | value | steps | {"steps": self.steps}
-
-
-def _alike(some: list[Tensor], others: list[Tensor]) -> bool:
-    """Whether the tensors are the same, or equal."""
-    return all(a is b or (a.shape == b.shape and torch.equal(a, b)) for a, b in zip(some, others, strict=True))
-
-
-def _clipped(gap: Tensor, credit: Tensor, ratio: float) -> Tensor:
-    """PPO's objective of log ratios `gap` (Schulman et al. 2017, equation 7)."""
-    p = gap.exp()
-    return torch.minimum(p * credit, p.clamp(1 - ratio, 1 + ratio) * credit)
-
-
-def _normalised(credit: Tensor, counted: Tensor, replicas: int) -> Tensor:
-    """Advantages [T, B] centred and divided by their deviation over the moments that count, for each replica."""
-    part, on = (x.view(len(x), replicas, -1) for x in (credit, counted))
-    n = on.sum((0, 2), keepdim=True).clamp_min(1)
-    centred = part - (part * on).sum((0, 2), keepdim=True) / n
-    deviation = ((centred.square() * on).sum((0, 2), keepdim=True) / n).sqrt()
-    return (centred / (deviation + 1e-6) * on).flatten(1)

@@ -57,6 +57,10 @@ class Policy(ABC):
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """The action for this time step and the memory for the next; builds no graph and changes no parameter."""
 
+    def belief(self, timestep: TimeStep, memory: Memory) -> Tensor | None:
+        """What it believes of hidden cards (`arenas.hands`) as it is to act, float32 [B, S, V]; None: nothing."""
+        return None
+
 
 class Trajectory(NamedTuple):
     """One seat's segment: T + 1 time steps around T actions, and its memory before step 0 (None: not yours to see)."""

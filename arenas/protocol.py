@@ -37,7 +37,8 @@ class SeatSpec:
     `actions` is the number of discrete actions, 0 where the action is a vector of `action_dim` numbers in [-1, 1].
     Seats of one `team` share luck (and reward where the arena is cooperative). Seats of one `side` may be exchanged
     by rotation: a policy for one of them can sit in any other. `bounds` are the least and the greatest number that an
-    observation may hold. `message_dim` is M, the number of bits that the seat may send at each step.
+    observation may hold. `message_dim` is M, the number of bits that the seat may send at each step. `origin` says what
+    observations and actions are in a foreign environment, where the seat is in one (`arenas.origin`).
     """
 
     observation: tuple[int, ...]
@@ -47,6 +48,7 @@ class SeatSpec:
     team: str = ""
     side: str = "player"
     bounds: tuple[float, float] = (-math.inf, math.inf)
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -377,6 +379,19 @@ class Arena(ABC):
             ValueError: this game cannot be drawn in that mode.
         """
         raise ValueError(f"{self.spec.name} cannot be rendered as {mode!r}")
+
+    def render_belief(self, belief: Tensor, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
+        """What somebody believes of the hidden cards of row `row`, as text, or the whole picture with it.
+
+        Args:
+            belief: of each slot, P(card), float32 [S, V] (see `arenas.hands`).
+            row: which copy.
+            mode: see `render`.
+
+        Raises:
+            ValueError: beliefs cannot be drawn in this game.
+        """
+        raise ValueError(f"{self.spec.name} cannot draw beliefs")
 
     def close(self) -> None:  # noqa: B027  (most games hold nothing)
         """Give back what the arena holds (windows, processes)."""

@@ -184,6 +184,18 @@ class TwoCard(Drawing):
         said = "" if told < 0 else f"; first does {told}"
         return f"step {self._t} of 2: first holds {one}, second holds {two}{said}"
 
+    def render_belief(self, belief: Tensor, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
+        """The chances of both cards, or both with a strip above each; see `Arena.render_belief`."""
+        if mode == "ansi":
+            hands = (" ".join(f"{n}: {p:.2f}" for n, p in enumerate(chances)) for chances in belief.tolist())
+            return "\n".join(f"  {seat}  {hand}" for seat, hand in zip(SEATS, hands, strict=True))
+        picture = self._picture(row)
+        for n, chances in enumerate(belief.tolist()):
+            left, wide = 16 + 72 * n, 56 // len(chances)
+            for card, chance in enumerate(chances):
+                picture[1:7, left + wide * card : left + wide * card + round(chance * wide)] = (_RED, _BLUE)[card % 2]
+        return picture
+
     def _picture(self, row: int) -> np.ndarray:
         """Two cards as dots on paper, and below the first what it did as a bar, uint8 [96, 160, 3]."""
         picture = np.full((96, 160, 3), _PAPER, dtype=np.uint8)

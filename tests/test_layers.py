@@ -19,7 +19,15 @@ MAY_IMPORT = {
     "zoo": {"arenas", "agents", "leaderboard"},
 }
 #: What agents may know of arenas: the words, the luck, and the ranges of settings, but no game.
-KNOWN_OF_ARENAS = {f"arenas.{name}" for name in ("channel", "hands", "luck", "protocol", "settings", "symmetries")}
+KNOWN_OF_ARENAS = {
+    "arenas.origin",
+    "arenas.channel",
+    "arenas.hands",
+    "arenas.protocol",
+    "arenas.luck",
+    "arenas.settings",
+    "arenas.symmetries",
+}
 #: Also an English word and a module of Python's; the anchor of every panel.
 ORDINARY = {"random"}
 

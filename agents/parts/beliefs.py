@@ -237,13 +237,16 @@ def _digits(count: int, base: int, width: int, device: str) -> Tensor:
     return torch.arange(count, device=device).unsqueeze(1) // powers % base
 
 
-def cross_entropy(belief: Tensor, cards: Tensor, counted: Tensor) -> Tensor:
-    """Mean over slots that hold a card of -log B(the card that lies there), in nats, a scalar.
+def surprise(belief: Tensor, cards: Tensor) -> Tensor:
+    """-log B(the card that lies in a slot), in nats, float32 [..., S]; its mean is the belief's cross entropy.
 
     Args:
         belief: float32 [..., S, V].
         cards: what lies there, one-hot [..., S, V].
-        counted: bool [..., S], the slots that count.
     """
-    surprise = -((belief * cards).sum(-1).clamp_min(1e-6)).log()
-    return (surprise * counted).sum() / counted.sum().clamp_min(1)
+    return -((belief * cards).sum(-1).clamp_min(1e-6)).log()
+
+
+def alike(some: list[Tensor], others: list[Tensor]) -> bool:
+    """Whether what two beliefs come from is the same, or equal."""
+    return all(a is b or (a.shape == b.shape and torch.equal(a, b)) for a, b in zip(some, others, strict=True))

@@ -155,6 +155,36 @@ class OtherPlayer(Agent):
         """
         return Renamings(self.spec, self.device) if self.config.other_play else None
 
+    def as_seen(self, joint: JointTrajectory) -> tuple[JointTrajectory, list[Trajectory]]:
+        """A round as the own seats saw it, and their parts of it: the first's alone where all have the same names."""
+        if self.renamings is None:
+            return joint, [joint.seats[self.seats[0]]]
+        joint = self.renamings.own(joint, self.seats)
+        return joint, [joint.seats[seat] for seat in self.seats]
+
+    def state_seen(self, joint: JointTrajectory, actor: Tensor) -> Tensor:
+        """The state of a round [T + 1, B, S] in the names of the seat on turn [T + 1, B]."""
+        assert joint.state is not None  # the word "state" is needed to learn
+        if self.renamings is None:
+            return joint.state
+        which = self.of_actor(actor, [self.renamings.of(joint.seats[seat]) for seat in self.seats])
+        return self.renamings.state(joint.state, which)
+
+    def of_actor(self, actor: Tensor, parts: list[Tensor]) -> Tensor:
+        """Of what every own seat has [T, B, ...] that of the seat on turn [T, B], where they differ.
+
+        They have the same, unless each sees the game under names of its own. Where a stranger is on turn, that of the
+        first seat is taken.
+        """
+        if self.renamings is None:
+            return parts[0]
+        chosen = parts[0]
+        order = list(self.spec.seats)
+        for seat, part in zip(self.seats[1:], parts[1:], strict=True):
+            here = (actor == order.index(seat)).view(*actor.shape, *[1] * (part.dim() - 2))
+            chosen = torch.where(here, part, chosen)
+        return chosen
+
 
 def _widths(spec: ArenaSpec) -> Iterator[tuple[tuple[str, str], int]]:
     """The parts of a renaming, and how many places each has; a bit has two, one for each of its values."""

@@ -22,6 +22,7 @@ from torch import Tensor
 from arenas.foreign.copies import Copy, ParallelCopy, blame, copy_of, maker, wrapper
 from arenas.foreign.spaces import action_mask, action_width, encoder, environment_action
 from arenas.luck import bits
+from arenas.origin import origin_text
 from arenas.protocol import (
     DONE,
     INVALID,
@@ -45,6 +46,7 @@ class _Seat:
     def __init__(self, env: Any, agent: Any, rows: int) -> None:
         self.agent, self.action_space = agent, env.action_space(agent)
         self.encoder = encoder(env.observation_space(agent))
+        self.origin = origin_text(env.observation_space(agent), self.action_space)
         self.actions = action_width(self.action_space)[0]  # A, or 0
         self.seen = np.zeros((rows, *self.encoder[0]), np.float32)
         self.legal = np.ones((rows, self.actions), bool)
@@ -261,6 +263,15 @@ class Foreign(Arena):
             drawn: str | np.ndarray = copy.env.render()
         return drawn
 
+    @property
+    def declared(self) -> tuple[str, str]:
+        """The name in the environment's `metadata`, and the module of the class that says so; both "" without one."""
+        env = self._copies[0].env.unwrapped
+        says = (kind for kind in type(env).__mro__ if "metadata" in vars(env) or "metadata" in vars(kind))
+        owner = next(says, type(env))
+        name = (getattr(env, "metadata", None) or {}).get("name")
+        return (name, owner.__module__) if isinstance(name, str) else ("", "")
+
     def close(self) -> None:
         """Close all copies."""
         for copy in self._copies:
@@ -280,7 +291,12 @@ def _seat_specs(name: str, seats: Mapping[str, _Seat], sides: str, *, cooperativ
     side = _sides_by_text(name, sides, looks) if sides else _sides_by_name(looks)
     several = len(set(side.values())) > 1
     return {
-        s: SeatSpec(*look, team="all" if cooperative else side[s] if several else s, side=side[s])
+        s: SeatSpec(
+            *look,
+            team="all" if cooperative else side[s] if several else s,
+            side=side[s],
+            origin=seats[s].origin,
+        )
         for s, look in looks.items()
     }
 

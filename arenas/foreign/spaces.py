@@ -91,9 +91,25 @@ def action_width(space: spaces.Space[Any]) -> tuple[int, int]:
 
 
 def environment_action(space: spaces.Space[Any], value: np.ndarray) -> Any:
-    """The environment's form of a legal action: an index, or a vector [D] in [-1, 1] stretched to the box."""
+    """The environment's form of a legal action: an index, or a vector [D] in [-1, 1] stretched to the box.
+
+    Where a box holds whole numbers, each has an equal share of [-1, 1]: numbers drawn evenly reach all of them alike.
+    """
+    if isinstance(space, spaces.Box) and space.dtype.kind in "iub":
+        return _whole(space, value)
     if isinstance(space, spaces.Box):
         share = (value.reshape(space.shape) + 1) / 2
         stretched = space.low + share * (space.high - space.low)
         return np.clip(stretched, space.low, space.high).astype(space.dtype)  # rounding must not leave the box
     return int(value) + int(space.start)  # type: ignore[attr-defined]  # Discrete, as action_width has seen to
+
+
+def _whole(space: spaces.Box, value: np.ndarray) -> np.ndarray:
+    """The whole numbers in whose shares of [-1, 1] the numbers [D] lie."""
+    bounds = zip(np.ravel(space.low).tolist(), np.ravel(space.high).tolist(), np.ravel(value).tolist(), strict=True)
+    # in Python's numbers, which do not overflow
+    chosen = [low + int((number + 1) / 2 * (high - low + 1)) for low, high, number in bounds]
+    inside = [
+        min(max(c, int(low)), int(high)) for c, low, high in zip(chosen, space.low.flat, space.high.flat, strict=True)
+    ]
+    return np.array(inside, space.dtype).reshape(space.shape)

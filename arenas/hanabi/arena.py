@@ -192,10 +192,18 @@ class Hanabi(Arena):
 
     def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
         """Row `row` as text ("ansi") or as a picture ("rgb_array"); see `Arena.render`."""
-        shown = picture.HanabiRow(self.rules, self._table, self.settings.bomb, bool(self._over[row]), row)
         if mode == "ansi":
-            return picture.text(shown)
-        return picture.draw(shown) if mode == "rgb_array" else super().render(row, mode)
+            return picture.text(self._shown(row))
+        return picture.draw(self._shown(row)) if mode == "rgb_array" else super().render(row, mode)
+
+    def render_belief(self, belief: Tensor, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
+        """What may lie in each hand, or the table with strips below the cards; see `Arena.render_belief`."""
+        if mode == "ansi":
+            return picture.believed(self._shown(row), belief)
+        return picture.draw(self._shown(row), belief)
+
+    def _shown(self, row: int) -> picture.HanabiRow:
+        return picture.HanabiRow(self.rules, self._table, self.settings.bomb, bool(self._over[row]), row)
 
 
 def _where(rows: Tensor, one: Tabletop, other: Tabletop) -> Tabletop:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from arenas.hanabi.play import Tabletop, points
 from arenas.hanabi.rules import COLOURS, HanabiRules
 
 _PAPER, _INK, _BLANK = (32, 34, 40), (235, 235, 235), (70, 72, 80)
 _SHADES = ((205, 70, 60), (215, 190, 60), (80, 165, 90), (225, 225, 225), (80, 120, 210))
-_CARD, _TALL, _GAP = 30, 42, 8  # pixels
+_CARD, _TALL, _GAP, _TILE, _STRIP = 30, 42, 8, 9, 14  # pixels: of cards, between them, of discarded ones, of beliefs
+_SHADED, _SELDOM = " \u2591\u2592\u2593\u2588", 0.02  # shades of quarters; chances below are not written
 #: Digits 1 to 5 as three by five pixels, row after row.
 _DIGITS = ("010110010010111", "110001010100111", "110001010001110", "101101111001001", "111100110001110")
 
@@ -71,19 +74,39 @@ def text(shown: HanabiRow) -> str:
     return "\n".join(lines)
 
 
-def draw(shown: HanabiRow) -> np.ndarray:
-    """Fireworks on top, then the hands (a frame marks whose turn it is), hints and lives as dots: uint8 [Y, X, 3]."""
+def believed(shown: HanabiRow, belief: Tensor) -> str:
+    """A line for each hand: which cards may lie there, likely ones with darker shades; `belief` [S, F + 1]."""
+    rules, places = shown.rules, belief.view(shown.rules.players, shown.rules.hand, -1)
+    lines = []
+    for player in range(rules.players):
+        cards = []
+        for place, card in enumerate(shown.table.hand[shown.row, player].tolist()):
+            chances = places[player, place].tolist()[: rules.cards]
+            words = [f"{rules.card(n)}{_SHADED[round(4 * p)]}" for n, p in enumerate(chances) if p >= _SELDOM]
+            cards.append(" ".join(words) if card < rules.cards else "..")
+        lines.append(f"  player_{player}  {'  |  '.join(cards)}")
+    return "\n".join(lines)
+
+
+def draw(shown: HanabiRow, belief: Tensor | None = None) -> np.ndarray:
+    """Fireworks on top, then the hands, hints and lives as dots; discarded cards on the right: uint8 [Y, X, 3].
+
+    A line above a hand marks whose turn it is; marks below a card, that its holder knows its colour (left) and its rank
+    (right). With a belief [S, F + 1], a strip below each card has a bar for each card that it may be.
+    """
     rules, table, row = shown.rules, shown.table, shown.row
-    columns = max(rules.colours, rules.hand)
-    wide = 2 * _GAP + columns * (_CARD + _GAP)
-    tall = 2 * _GAP + (1 + rules.players) * (_TALL + 3 * _GAP) + 2 * _GAP
+    below = 0 if belief is None else 4
+    tall = 4 * _GAP + (1 + rules.players) * (_TALL + 3 * _GAP) + rules.players * below
+    high = (tall - 2 * _GAP) // (_TILE + 3)  # discarded cards in a column
+    table_wide = 2 * _GAP + max(rules.colours, rules.hand) * (_CARD + _GAP)
+    wide = table_wide + -(-rules.deck // high) * (_TILE + 3) + _GAP
     picture = np.full((tall, wide, 3), _PAPER, dtype=np.uint8)
     for colour, height in enumerate(table.height[row].tolist()):
         _card(picture, _GAP, _GAP + colour * (_CARD + _GAP), colour, height - 1)
+    top = _GAP + _TALL + 3 * _GAP
     for player in range(rules.players):
-        top = _GAP + (1 + player) * (_TALL + 3 * _GAP)
         if player == int(table.turn[row]) and not shown.over:
-            picture[top - 5 : top - 3, _GAP : wide - _GAP] = _INK
+            picture[top - 5 : top - 3, _GAP : table_wide - 2 * _GAP] = _INK
         for place, card in enumerate(table.hand[row, player].tolist()):
             left = _GAP + place * (_CARD + _GAP)
             if card < rules.cards:
@@ -91,6 +114,15 @@ def draw(shown: HanabiRow) -> np.ndarray:
                 for n, part in enumerate(_known(shown, player, place)):  # what its holder knows, as two marks below
                     if part != ".":
                         picture[top + _TALL + 2 : top + _TALL + 6, left + 15 * n : left + 15 * n + 12] = _INK
+                if belief is not None:
+                    chances = belief[player * rules.hand + place, : rules.cards].tolist()
+                    _strip(picture, top + _TALL + 8, left, chances, rules.ranks)
+        top += _TALL + 3 * _GAP + below
+    gone = [n for n, count in enumerate(table.gone[row].tolist()) for _ in range(count)]
+    for number, card in enumerate(gone):
+        y, x = _GAP + number % high * (_TILE + 3), table_wide + number // high * (_TILE + 3)
+        picture[y : y + _TILE, x : x + _TILE] = _SHADES[card // rules.ranks % len(COLOURS)]
+        _digit(picture, y + 2, x + 3, card % rules.ranks, 1)
     for number in range(rules.hints):
         _dot(picture, tall - 2 * _GAP, _GAP + 10 * number, (90, 150, 230) if number < int(table.hints[row]) else _BLANK)
     for number in range(rules.lives):
@@ -98,15 +130,29 @@ def draw(shown: HanabiRow) -> np.ndarray:
     return picture
 
 
+def _strip(picture: np.ndarray, top: int, left: int, chances: Sequence[float], ranks: int) -> None:
+    """A bar for each card, side by side in the order of their numbers, in its colour and as high as it is likely."""
+    picture[top : top + _STRIP, left : left + _CARD] = _BLANK
+    for number, chance in enumerate(chances):
+        begin, end = (left + _CARD * n // len(chances) for n in (number, number + 1))
+        high = round(chance * _STRIP)
+        picture[top + _STRIP - high : top + _STRIP, begin : max(begin + 1, end - 1)] = _SHADES[number // ranks]
+
+
 def _card(picture: np.ndarray, top: int, left: int, colour: int, rank: int) -> None:
     """A card with its rank in the middle; a blank one where the rank is below 0."""
     shade = _BLANK if rank < 0 else _SHADES[colour % len(COLOURS)]
     picture[top : top + _TALL, left : left + _CARD] = shade
     if rank >= 0:
-        for n, pixel in enumerate(_DIGITS[rank]):
-            if pixel == "1":
-                y, x = top + 11 + 4 * (n // 3), left + 9 + 4 * (n % 3)
-                picture[y : y + 4, x : x + 4] = (20, 20, 20)
+        _digit(picture, top + 11, left + 9, rank, 4)
+
+
+def _digit(picture: np.ndarray, top: int, left: int, rank: int, size: int) -> None:
+    """A rank as a digit whose pixels are squares."""
+    for n, pixel in enumerate(_DIGITS[rank]):
+        if pixel == "1":
+            y, x = top + size * (n // 3), left + size * (n % 3)
+            picture[y : y + size, x : x + size] = (20, 20, 20)
 
 
 def _dot(picture: np.ndarray, top: int, left: int, colour: tuple[int, int, int]) -> None:

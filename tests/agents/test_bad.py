@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.bad import Bad, BadConfig
+from agents.bad import Bad, BadConfig, PolicyInput, View
 from agents.parts.beliefs import Deals, Enumeration, by_hints, consistent
-from agents.protocol import Seating
+from agents.protocol import Memory, Seating
 from agents.randomness import derive_rows
 from agents.rollout import rollout
 from arenas.hanabi.arena import Hanabi
 from arenas.hands import Hands, Public
-from arenas.protocol import Action
+from arenas.protocol import Action, TimeStep
 from arenas.two_card import PAIR, SEATS, TwoCard
 from zoo.play.table import Table
 
@@ -236,3 +236,65 @@ def test_in_hanabi_a_seat_reads_the_others_cards_and_plans_what_is_legal() -> No
             assert bool(mask.gather(1, actions[seat].value.unsqueeze(1)).all())
         steps, _ = arena.step(actions)
     assert missing
+
+
+def test_a_recurrent_decoder_reads_its_segment_as_it_played_it() -> None:
+    """Unrolled over a segment with new episodes within, and over parts of the copies, the policy is what acted."""
+    arena = Hanabi(8, variant="mini")
+    seats = tuple(arena.spec.seats)
+    agent = Bad.make(arena.spec, seats, BadConfig(belief="v1", hidden=8, first=3.0, recurrent=True), seed=1)
+    steps, state = arena.reset(torch.arange(8))
+    luck = derive_rows(3, 8)
+    memories = {seat: agent.begin(Seating(seat, luck, luck, training=True)) for seat in seats}
+    joint, memories = rollout(arena, dict.fromkeys(seats, agent), memories, steps, 5, state)  # episodes are under way
+    played, view = [], agent.view
+
+    def watched(timestep: TimeStep, memory: Memory) -> View:
+        played.append(view(timestep, memory))
+        return played[-1]
+
+    agent.view = watched  # type: ignore[method-assign]
+    last = {seat: of.timesteps.each(lambda leaf: leaf[-1]) for seat, of in joint.seats.items()}
+    last = {
+        seat: step._replace(common={g: known[-1] for g, known in joint.seats[seat].timesteps.common.items()})
+        for seat, step in last.items()
+    }
+    joint, _ = rollout(arena, dict.fromkeys(seats, agent), memories, last, 14, state)
+    assert len(played) == 14  # once for both seats
+    mine = joint.seats[seats[0]]
+    assert bool(mine.timesteps.first[1:].any())
+    possible = agent.hands.read(mine.timesteps.common[agent.hands.group], agent.actions).possible
+    seen = PolicyInput(mine.actions.extras["features"], possible[:-1], mine.timesteps.first[:-1])
+    assert mine.memory is not None
+    assert mine.memory["hidden"].abs().sum() > 0
+    part = slice(1, None, 2)
+    again, _ = agent.policy_of(agent.actor, seen.each(lambda leaf: leaf[:, part]), mine.memory["hidden"][part])
+    acted = torch.stack([one.logits for one in played])[:, part]
+    assert torch.allclose(again.softmax(-1), acted.softmax(-1), atol=1e-5)
+
+
+def test_what_is_remembered_tells_histories_apart() -> None:
+    """The same moment after another history: a recurrent decoder's logits differ, a plain one's do not."""
+    arena = Hanabi(2, variant="mini")
+    seats = tuple(arena.spec.seats)
+    for recurrent in (False, True):
+        agent = Bad.make(arena.spec, seats, BadConfig(belief="v0", hidden=8, first=3.0, recurrent=recurrent), seed=1)
+        steps, _ = arena.reset(torch.zeros(2, dtype=torch.long))
+        memory = agent.begin(Seating(seats[0], torch.zeros(2, dtype=torch.long), torch.zeros(2, dtype=torch.long)))
+        step = steps[seats[0]]._replace(first=torch.zeros(2, dtype=torch.bool))
+        memory["hidden"][1] = 1.0
+        logits = agent.view(step, memory).logits
+        assert torch.equal(logits[0], logits[1]) is not recurrent
+
+
+def test_the_plan_of_the_first_move_can_be_a_table() -> None:
+    arena = TwoCard(4)
+    agent = Bad.make(arena.spec, SEATS, BadConfig(opening=True, hidden=8, first=3.0), seed=1, replicas=2)
+    agent.actor["opening"].copy_(torch.tensor([[[0.0, 9, 0, 0, 0, 9]], [[9.0, 0, 0, 9, 0, 0]]]))
+    steps, _ = arena.reset(torch.arange(4))
+    memories = {s: agent.begin(Seating(s, torch.arange(4), torch.arange(4))) for s in SEATS}
+    action, memories["first"] = agent.act(steps["first"], memories["first"])
+    assert action.extras["plan"].tolist() == [[1, 2], [1, 2], [0, 0], [0, 0]]
+    logits = agent.view(steps["first"], memories["second"]).logits
+    steps, _ = arena.step(dict.fromkeys(SEATS, action))
+    assert not torch.equal(agent.view(steps["first"], memories["first"]).logits, logits)  # the network's again

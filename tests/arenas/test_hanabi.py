@@ -188,3 +188,34 @@ def test_the_full_game_is_the_one_that_is_published() -> None:
     rules = HanabiRules(*VARIANTS["full"])
     assert (rules.deck, rules.actions, Hanabi(1).spec.seats["player_0"].observation) == (50, 20, (658,))
     assert Hanabi(1, variant="mini").spec.seats["player_0"].observation == (84,)
+
+
+def test_a_belief_is_drawn_below_the_cards() -> None:
+    arena = Hanabi(2, variant="mini", start="first")
+    arena.reset(seeds(2))
+    belief = torch.zeros(4, 5)
+    belief[0, 3] = 1.0  # sure to be Y2
+    belief[1, :2] = torch.tensor([0.75, 0.25])
+    belief[2:, 4] = 1.0
+    words = str(arena.render_belief(belief, 1)).splitlines()
+    assert words[0] == "  player_0  Y2\u2588  |  R1\u2593 R2\u2591"
+    plain, strips = arena.render(1, "rgb_array"), arena.render_belief(belief, 1, "rgb_array")
+    assert not isinstance(plain, str) and not isinstance(strips, str)
+    assert strips.shape[0] > plain.shape[0] and strips.shape[1] == plain.shape[1]
+    # the bar of a sure card fills its column: there is more of that colour than before
+    yellow = [int((picture == (215, 190, 60)).all(-1).sum()) for picture in (plain, strips)]
+    assert yellow[1] > yellow[0]
+
+
+def test_discarded_cards_are_drawn_beside_the_table() -> None:
+    arena = Hanabi(1, variant="mini", start="first")
+    arena.reset(seeds(1))
+    before = arena.render(0, "rgb_array")
+    for action in (4, 0):  # a hint, and then a discard
+        arena.step({seat: Action(torch.tensor([action])) for seat in arena.spec.seats})
+    after = arena.render(0, "rgb_array")
+    assert not isinstance(before, str) and not isinstance(after, str)
+    assert before.shape == after.shape
+    margin = before.shape[1] - 20
+    assert (before[:20, margin:] == before[0, 0]).all()
+    assert not (after[:20, margin:] == before[0, 0]).all()

@@ -117,3 +117,14 @@ def test_the_script_is_paid_what_it_says(game: str, plan: Literal["code", "silen
 def test_the_script_refuses_other_games_of_the_suite() -> None:
     with pytest.raises(ValueError, match="with two cards and three actions"):
         TwoCardPlan.make(TwoCard(1, game="A").spec, SEATS, TwoCardPlanConfig())
+
+
+def test_a_belief_is_drawn_above_the_cards() -> None:
+    arena = TwoCard(1)
+    arena.reset(seeds(1))
+    belief = torch.tensor([[1.0, 0.0], [0.25, 0.75]])
+    assert str(arena.render_belief(belief)) == "  first  0: 1.00 1: 0.00\n  second  0: 0.25 1: 0.75"
+    plain, strips = arena.render(0, "rgb_array"), arena.render_belief(belief, 0, "rgb_array")
+    assert not isinstance(plain, str) and not isinstance(strips, str)
+    changed = (plain != strips).any(-1).sum(0)  # columns with a bar
+    assert int((changed > 0).sum()) == 28 + 7 + 21

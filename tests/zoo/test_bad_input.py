@@ -17,6 +17,7 @@ from zoo.entry.venue import ArenaChoice
 COIN = ("--arena", "coin", "--set", "arena.max_steps=5", "--episodes", 4)
 PANEL = ("--panel", "random,cooperator")
 CHOICE = ArenaChoice("coin", ("max_steps=5",))
+MINI = ("--arena", "hanabi", "--set", "arena.variant=mini", "--set")
 IPD = ("--arena", "ipd", "--set", "arena.max_steps=5", "--episodes", 4)
 
 
@@ -30,6 +31,9 @@ IPD = ("--arena", "ipd", "--set", "arena.max_steps=5", "--episodes", 4)
         (("match", "greedy", "random", "--arena", "coinn"), "unknown arena 'coinn'; did you mean coin"),
         (("match", "tit-for-tat", "random", *COIN), "tit-for-tat cannot play .*: it needs matrix, which"),
         (("match", "greedy", "random", *IPD), "greedy cannot play .*: it needs coin, which"),
+        (("match", "bad", "bad", *COIN), r"bad cannot play .* hands, which the arena does not .*`zoo agents bad`"),
+        (("match", "bad", "bad", "--arena", "hanabi"), r"26\^5 = 11,881,376 hands .*: set fewer colours"),
+        (("match", "random", "random", *MINI, "arena.hand=5"), "are 10 cards, and the deck of .* has 8: .*; set fewer"),
         (("match", "iql", "random", *COIN), r"no house checkpoint for coin-v1.max_steps=5.: train one with `zoo tr"),
         (("match", "mine.py", "random", *COIN), "unknown agent 'mine.py'; name its class, too: mine.py:CLASS"),
         (("match", "nowhere.py:X", "random", *COIN), "there is no file nowhere.py"),

@@ -15,9 +15,12 @@ from agents.protocol import Agent
 from agents.scripts.random import Random
 from arenas.coin import Coin
 from arenas.protocol import Arena
+from leaderboard.store.store import Store
 from zoo.entry import catalogue, registry
 from zoo.entry.registry import AGENTS, ARENAS, kind_of, load_agent, load_arena, names
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
+from zoo.play.blocks import record_arena
 
 MINE = """
 from dataclasses import dataclass
@@ -237,6 +240,92 @@ def test_environments_from_two_files_are_two_arenas(tmp_path: Path) -> None:
     assert names_ == ("one.py:env", "two.py:env")
     assert all("sha256-" in identity for identity in identities)
     assert len(set(identities)) == 2
+
+
+GAME = """
+import functools
+import numpy as np
+from gymnasium import spaces
+from pettingzoo import ParallelEnv
+
+
+class env(ParallelEnv):
+    metadata = {"name": "game_v0"}
+    possible_agents = ["a_0", "a_1"]
+
+    def observation_space(self, agent):
+        return spaces.Box(0, 1, (2,), np.float32)
+
+    def action_space(self, agent):
+        return spaces.Discrete(2)
+
+    def reset(self, seed=None, options=None):
+        self.agents = list(self.possible_agents)
+        return {a: np.zeros(2, np.float32) for a in self.agents}, {a: {} for a in self.agents}
+
+    def step(self, actions):
+        names, self.agents = self.agents, []
+        seen = {a: np.zeros(2, np.float32) for a in names}
+        paid, ended, cut = (dict.fromkeys(names, value) for value in (1.0, True, False))
+        return seen, paid, ended, cut, {a: {} for a in names}
+"""
+
+
+def identity_of(text: str) -> str:
+    entry = load_arena(text)
+    return entry.identity(entry.make(1))
+
+
+def test_a_game_from_a_file_is_its_declared_version(tmp_path: Path) -> None:
+    file = tmp_path / "game.py"
+    file.write_text(GAME)
+    first, content = identity_of(f"{file}:env"), load_arena(f"{file}:env").content
+    assert first == "game.py:env(game_v0)"
+    file.write_text(GAME + "# a comment\n")
+    assert identity_of(f"{file}:env") == first
+    assert load_arena(f"{file}:env").content != content
+    file.write_text(GAME.replace("game_v0", "game_v1"))
+    assert identity_of(f"{file}:env") == "game.py:env(game_v1)"
+
+
+def test_a_file_that_changed_under_one_version_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "game.py"
+    with Store(":memory:") as store:
+        for comment in ("", "", "# a comment\n", "# a comment\n"):
+            file.write_text(GAME + comment)
+            record_arena(Venue(ArenaChoice(f"{file}:env")), store)
+        assert store.arena("game.py:env(game_v0)").details["content"].startswith("sha256-")
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("its file has changed since its first match (sha256-") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GAME.replace("game_v0", "game"),  # no version
+        GAME.replace('"name"', '"title"'),
+        "from mpe2.simple_tag_v3 import parallel_env as env\n",  # another's name and version
+        "from arenas.coin import Coin\n\n\nclass env(Coin):\n    pass\n",
+    ],
+)
+def test_a_game_from_a_file_that_declares_no_version_is_its_content(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "game.py"
+    file.write_text(text)
+    first = identity_of(f"{file}:env")
+    assert "sha256-" in first
+    file.write_text(text + "# a comment\n")
+    assert identity_of(f"{file}:env") != first
+
+
+def test_an_arena_from_a_file_is_its_declared_version(tmp_path: Path) -> None:
+    file = tmp_path / "game.py"
+    text = 'from arenas.coin import Coin\n\n\nclass Mine(Coin):\n    name = "mine-v3"\n'
+    for more in ("", "# a comment\n"):
+        file.write_text(text + more)
+        identity = identity_of(f"{file}:Mine")
+        assert "sha256-" not in identity
+        assert "game.py:Mine" in identity
 
 
 def test_a_learner_plays_nowhere_that_it_cannot_learn() -> None:

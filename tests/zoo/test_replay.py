@@ -165,3 +165,22 @@ def test_captions_name_a_team_once_and_all_frames_are_of_one_size(tmp_path: Path
     with Image.open(tmp_path / "x.gif") as image:
         assert image.n_frames == 3
         assert image.width < 400
+
+
+def test_what_is_believed_of_hidden_cards_stands_below_the_table(zoo: Zoo, here: Path) -> None:
+    """Of who says so: the decoder does, the script does not; both of a team that believe alike say it once."""
+    hanabi = ("--arena", "hanabi", "--set", "arena.variant=mini", "--episodes", 2)
+    alone = match_of(zoo, "bad", "bad", *hanabi)
+    mixed = match_of(zoo, "bad", "hanabi-hinted", *hanabi)
+    plain = match_of(zoo, "hanabi-hinted", "hanabi-hinted", *hanabi)
+    with Store(home.records(), read_only=True) as store:
+        replays = {key: replay(store, store.match(key), 0, 0) for key in (alone, mixed, plain)}
+    found = {key: episode.frames for key, episode in replays.items()}
+    (seat,) = (seat for seat, label in replays[mixed].seats.items() if label == "bad")
+    assert all(frame.text.count("believed by player_0, player_1") == 1 for frame in found[alone])
+    assert all(f"believed by {seat}\n" in frame.text for frame in found[mixed])
+    assert not any("believed" in frame.text for frame in found[plain])
+    heights = [frames[0].picture.shape[0] for frames in found.values() if frames[0].picture is not None]
+    assert heights[0] == heights[1] > heights[2]
+    # nothing is known but what the deck holds, and later more
+    assert "R1\u2592 R2  Y1\u2592 Y2" in found[alone][0].text and "\u2588" in found[alone][-1].text

@@ -153,7 +153,9 @@ def read_entrant(
     entry = entry or (load_agent(name) if entered is None else replace(load_agent(entered.text), name=entered.label))
     missing = missing_words(entry.agent, arena.spec.offers)
     if missing:
-        raise UserError(f"{name} cannot play {identity}: it needs {', '.join(missing)}, which the arena does not offer")
+        where = f"; `zoo agents {name}` says where it plays" if entered is None else ""
+        line = f"{name} cannot play {identity}: it needs {', '.join(missing)}, which the arena does not offer"
+        raise UserError(line + where)
     read(assignments, config_fields(entry.agent.Config()), name)  # an unknown field is named before anything else
     loaded = None
     if entered is not None:

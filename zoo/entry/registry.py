@@ -12,15 +12,14 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.entry import submitted
+from zoo.entry.importing import existing_file, importing, load_file, reason_of
 from zoo.entry.settings import argument_fields, canonical, config_fields, read
 from zoo.errors import UserError, broke, nearest, nearest_class
 from zoo.sandbox.levels import isolation, refusal
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from arenas.protocol import Arena
 
 AGENTS, ARENAS = "zoo.agents", "zoo.arenas"
+_VERSIONED = re.compile(r"[-_]v\d+$")
 #: The packages of the zoo: what lies in them ships with it.
 OURS = ("agents", "arenas", "leaderboard", "zoo")
 #: Schemes that name a foreign environment: `pettingzoo:classic/connect_four_v3`, `mpe2:simple_tag_v3`.
@@ -78,6 +78,7 @@ class ArenaEntry:
     """An arena under the name by which it was asked for, with the settings given.
 
     `key` identifies the code where the game's own name does not: `module:Class`, or the hash of the file and the class.
+    `content` is the hash of the file, where there is one, and `module` what the file was imported as.
     """
 
     name: str
@@ -85,6 +86,8 @@ class ArenaEntry:
     settings: Mapping[str, Any] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)  # arguments that are no settings: what to play, its wrappers
     key: str = ""
+    content: str = ""
+    module: str = ""
 
     def make(self, batch_size: int, device: str = "cpu") -> Arena:
         """A fresh arena.
@@ -101,7 +104,7 @@ class ArenaEntry:
         try:
             arena = self.factory(batch_size, device=device, **given)
         except (TypeError, ValueError, ArenaError, ImportError) as error:  # how an arena refuses its settings
-            raise UserError(f"arena {self.name}: {_one_line(error)}") from error
+            raise UserError(f"arena {self.name}: {reason_of(error)}") from error
         except (Exception, SystemExit) as error:  # an arena may be anybody's and fail in any way
             raise broke(f"arena {self.name} cannot be made", error) from error
         if not isinstance(arena, Arena):
@@ -109,13 +112,28 @@ class ArenaEntry:
         return arena
 
     def identity(self, arena: Arena) -> str:
-        """Name with version, arguments other than the defaults, wrappers, and where the game is not ours its origin."""
+        """Name with version, arguments other than the defaults, wrappers, and where the game is not ours its origin.
+
+        The origin of a game from a file is the file's name, where the file declares a name with a version (`name` of an
+        `Arena`, "name" in the `metadata` of an environment), and otherwise the hash of the file.
+        """
         fields = argument_fields(self.factory)
         changed = {n: v for n, v in self.settings.items() if n not in fields or v != fields[n].default}
         wrapped = {"wrap": list(self.fixed["wrap"])} if "wrap" in self.fixed else {}
-        parts = canonical({**changed, **wrapped}), self.key, getattr(arena, "package", "")
+        parts = canonical({**changed, **wrapped}), self._declared(arena) or self.key, getattr(arena, "package", "")
         inside = ",".join(part for part in parts if part)
         return f"{arena.spec.name}({inside})" if inside else arena.spec.name
+
+    def _declared(self, arena: Arena) -> str:
+        """What stands for the code of a game whose file declares a version, else ""."""
+        if not self.module:
+            return ""
+        if "env" in self.fixed:
+            name, module = getattr(arena, "declared", ("", ""))
+            return name if module == self.module and _VERSIONED.search(name) else ""
+        owner = next((kind for kind in type(arena).__mro__ if "name" in vars(kind)), None)
+        own = owner is not None and owner.__module__ == self.module
+        return Path(self.name).name if own and _VERSIONED.search(arena.spec.name) else ""
 
 
 @functools.cache
@@ -180,7 +198,7 @@ def _stranger(text: str) -> Source | None:
         return None
     if not place.endswith(".py"):
         return Source.of_module(f"{place}:{attribute}")
-    return Source.of_file(_file(place), attribute)
+    return Source.of_file(existing_file(place), attribute)
 
 
 def _strangers_entry(text: str, source: Source) -> AgentEntry:
@@ -194,7 +212,7 @@ def _strangers_entry(text: str, source: Source) -> AgentEntry:
         from zoo.sandbox.remote import remote_agent, remote_file
 
         place, _, attribute = text.rpartition(":")
-        agent = remote_file(_file(place), attribute) if place.endswith(".py") else remote_agent(source)
+        agent = remote_file(existing_file(place), attribute) if place.endswith(".py") else remote_agent(source)
     if not text.rpartition(":")[0].endswith(".py"):  # a module's name does not say which code it holds
         key = f"{text},sha256-{source.digest[:16]}"
         return AgentEntry(text, _with_files(text, key, agent), agent, shipped=False)
@@ -273,6 +291,7 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
 
     factory: Any = None
     fixed: dict[str, Any] = {}
+    content = module = ""
     if text.partition(":")[0] in FOREIGN:
         key, fixed = "", {"env": text}
     else:
@@ -282,6 +301,8 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
                 f"{text} is no arena: expected a subclass of arenas.protocol.Arena, or a function that"
                 " makes a PettingZoo environment"
             )
+        if key.startswith("sha256-"):
+            content, module = key.partition(":")[0], load_file(text.rpartition(":")[0])[0].__name__
         if key and not (isinstance(factory, type) and issubclass(factory, Arena)):
             # the function's own name may be another file's; the file (its hash is in the key) and the attribute are not
             fixed = {"env": factory, "name": Path(text).name}
@@ -296,7 +317,7 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
     fields = {name: f for name, f in argument_fields(factory).items() if name not in ("env", "name", "wrap")}
     # what `Foreign` does not know itself is for the environment, which may take arguments of its own
     values = read(assignments or [], fields, f"arena {text}", further=bool(fixed))
-    return ArenaEntry(text, factory, values, fixed, key)
+    return ArenaEntry(text, factory, values, fixed, key, content, module)
 
 
 def library(scheme: str) -> Any:
@@ -311,7 +332,7 @@ def library(scheme: str) -> Any:
     except ModuleNotFoundError as error:
         raise UserError(str(error)) from error
     except (Exception, SystemExit) as error:  # a third party's module may fail in any way
-        raise UserError(f"{scheme} cannot be imported: {_one_line(error)}") from error
+        raise UserError(f"{scheme} cannot be imported: {reason_of(error)}") from error
     return module
 
 
@@ -338,63 +359,23 @@ def _owner(point: importlib.metadata.EntryPoint) -> str:
     return f"{point.dist.name if point.dist else 'an unknown package'} ({point.value})"
 
 
-@contextmanager
-def _importing(what: str, module: str = "") -> Iterator[None]:
-    """An import inside, which may fail in any way where a third party wrote it; then `module` is forgotten."""
-    try:
-        yield
-    except (Exception, SystemExit) as error:
-        sys.modules.pop(module, None)
-        raise UserError(f"{what} cannot be imported: {_one_line(error)}") from error
-
-
 def _load(text: str, group: str) -> tuple[Any, str]:
     """What a name, `module:attribute` or `path.py:attribute` stands for, and a key for its code ("": registered)."""
     if point := names(group).get(text):
-        with _importing(f"{point.name} ({point.value})"):
+        with importing(f"{point.name} ({point.value})"):
             return point.load(), ""
     if ":" not in text:
         kind = group.removeprefix("zoo.").rstrip("s")
         raise UserError(f"unknown {kind} {text!r}; {nearest_class(text, names(group))}")
     place, _, attribute = text.rpartition(":")
     if place.endswith(".py"):
-        module, digest = _load_file(place)
+        module, digest = load_file(place)
         key = f"sha256-{digest}:{attribute}"
     else:
         key = text
-        with _importing(place):
+        with importing(place):
             module = importlib.import_module(place)
     if not hasattr(module, attribute):
         public = [n for n in vars(module) if not n.startswith("_")]
         raise UserError(f"{place} has no {attribute!r}; {nearest(attribute, public)}")
     return getattr(module, attribute), key
-
-
-def _load_file(place: str) -> tuple[ModuleType, str]:
-    """The module that a file holds, imported once a process, and a hash of the file."""
-    path = _file(place)
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    except OSError as error:
-        raise UserError(f"cannot read {place}: {error.strerror or error}") from error
-    # a copy in another folder is a module of its own: it may read other files beside it
-    name = f"zoo_file_{digest}_{hashlib.sha256(bytes(path.resolve())).hexdigest()[:16]}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None  # every file *.py has them
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        with _importing(place, name):
-            spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name], digest
-
-
-def _file(place: str) -> Path:
-    path = Path(place).expanduser()
-    if not path.is_file():
-        raise UserError(f"there is no file {place}")
-    return path
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"

@@ -60,6 +60,11 @@ class Venue:
         self.identity = self.entry.identity(self.arena())
         self.spec = self.arena().spec
 
+    @property
+    def details(self) -> dict[str, str]:
+        """What records keep of the arena and its identity does not say: the hash of its file, where it has one."""
+        return {"content": self.entry.content} if self.entry.content else {}
+
     def make(self, batch_size: int, device: str = "cpu") -> Arena:
         """A fresh arena with `batch_size` copies of the game."""
         return self.entry.make(batch_size, device)

@@ -44,7 +44,7 @@ from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.matches.match import Heading
 from zoo.matches.plan import time_now
-from zoo.play.blocks import arena_record, part_of
+from zoo.play.blocks import part_of, record_arena
 from zoo.play.episodes import play_episodes
 from zoo.play.replicas import last_tenth
 from zoo.play.seating import Rotation, Seated, agents_of, blame, rotations
@@ -149,7 +149,7 @@ class LearningMatch:
 
     def play(self, store: Store, command: str, watch: Watch, *, recorded: bool) -> LearningSummary:
         """Play the runs that are not recorded yet, record each as it ends, and sum up."""
-        store.add(arena_record(self.spec, self.identity))
+        record_arena(self.venue, store)
         for who in self.entrants:
             store.add(who.record(self.schedule.mode()))
         blocks = [(self.identity, self.ids, "learn", self.seed, run, 1, RULES_VERSION) for run in range(self.runs)]

@@ -30,7 +30,7 @@ from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.matches.plan import MatchPlan, Work, ordered, record_of, run
 from zoo.play import luck
-from zoo.play.blocks import Task, arena_record, play_block
+from zoo.play.blocks import Task, arena_record, play_block, record_arena
 
 Floats = NDArray[np.float64]
 #: Episodes of every pairing of members from which weights are computed, unless an arena's usual number is smaller.
@@ -122,7 +122,7 @@ def newest(venue: Venue, store: Store) -> Panel | None:
 def carry_panel(venue: Venue, kept: Store, store: Store) -> None:
     """Record in one store the arena's newest panel of another, so that what is not recorded is judged by it, too."""
     if (panel := newest(venue, kept)) is not None:
-        store.add(arena_record(venue.spec, venue.identity))
+        record_arena(venue, store)
         store.add(record_of(venue, panel))
 
 

@@ -27,7 +27,7 @@ from zoo.entry.entrant import PLAY, Entrant
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.play import luck
-from zoo.play.blocks import Task, arena_record, play_blocks
+from zoo.play.blocks import Task, play_blocks, record_arena
 from zoo.work.progress import Reading, Watch, unwatched
 
 #: The texts of two entrants, in the order of their ids.
@@ -186,7 +186,7 @@ def play(plan: MatchPlan, store: Store, work: Work) -> list[float]:
 def register(plan: MatchPlan, store: Store) -> None:
     """Record the arena, everybody who plays, and the panel."""
     venue = plan.venue
-    store.add(arena_record(venue.spec, venue.identity))
+    record_arena(venue, store)
     for who in plan.players.values():
         store.add(who.record(PLAY))
         if (weights := who.checkpoint) is not None:
@@ -214,6 +214,7 @@ def _record(plan: MatchPlan, store: Store, command: str) -> None:
         "wrap": list(choice.wrap),
         "pairing": list(plan.pairings[0]),
         "first_episode": plan.first_episode,
+        **plan.venue.details,
     }
     what = (tuple(who.id for who in plan.entrants), "play", plan.seed, plan.episodes, tuple(plan.tasks))
     record = MatchRecord(plan.match_id, plan.venue.identity, *what, command, time_now(), __version__, details)
@@ -228,7 +229,7 @@ def call(venue: Venue, store: Store, texts: Sequence[str], names: Sequence[str])
     """
     if len(names) > len(texts) or not all(name.strip() for name in names):
         raise UserError(f"--as names one entrant each, and there are {len(texts)}: leave out or fill in a name")
-    store.add(arena_record(venue.spec, venue.identity))
+    record_arena(venue, store)
     for text, name in zip(texts, names, strict=False):
         who, now = venue.entrant(text), time_now()
         store.add(who.record(PLAY))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from leaderboard.records import (
     block_id,
 )
 from leaderboard.statistics.estimate import Part
+from leaderboard.store.store import Store
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play.episodes import Played, play_episodes
@@ -28,6 +30,8 @@ from zoo.play.luck import episode_seeds
 from zoo.play.seating import blame, rotations, sit_down
 from zoo.sandbox.fault import AgentFault
 from zoo.work.pool import Contact, Job, name_of, work
+
+_told: set[tuple[str, str]] = set()  # arenas whose change was told, and to what; once a process is enough
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,21 @@ def arena_record(spec: ArenaSpec, identity: str) -> ArenaRecord:
     mirrored = bool(spec.mirrors())
     seats = tuple((seat, "team" if mirrored else s.side) for seat, s in spec.seats.items())
     return ArenaRecord(identity, spec.name, spec.kind, seats, spec.draw_band, spec.forfeit, spec.gamma, spec.max_steps)
+
+
+def record_arena(venue: Venue, store: Store) -> None:
+    """Record the arena, with the hash of its file where it has one; tell when that has changed under one version."""
+    record = replace(arena_record(venue.spec, venue.identity), details=venue.details)
+    if store.add(record) or not venue.details:
+        return
+    before, now = store.arena(record.id).details.get("content"), venue.details["content"]
+    if before not in (None, now) and (record.id, now) not in _told:
+        _told.add((record.id, now))
+        print(
+            f"{record.id}: its file has changed since its first match ({before}, now {now}), and its results stay on"
+            " one board; if the rules changed, raise the version in its name",
+            file=sys.stderr,
+        )
 
 
 def _result(played: Played, seat: str, rotation: int, owner: str, rows: slice, share: float) -> SeatResult:

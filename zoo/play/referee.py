@@ -80,6 +80,10 @@ class Refereed(Policy):
             self._leave(fault)
             return {}
 
+    def belief(self, timestep: TimeStep, memory: Memory) -> Tensor | None:
+        """The player's."""
+        return None if self._gone else self.player.belief(timestep, memory)
+
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """The player's action where it is legal, else the first legal one or no movement."""
         if self.fault is None:

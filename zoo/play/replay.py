@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from agents.protocol import Memory
 from agents.rollout import rollout
-from arenas.protocol import Arena, ArenaError
+from arenas.protocol import Arena, ArenaError, TimeSteps
 from leaderboard.records import STATUSES, BlockRecord, MatchRecord, Status
 from leaderboard.store.store import Store
 from zoo.entry.settings import argument_fields
@@ -103,7 +105,7 @@ def _frames(seated: Seated, begun: Start, row: int) -> list[Frame]:
     """Play all rows of a block, as they were played, and keep the moments of one, up to its end or its first fault."""
     arena, (memories, timesteps, state) = seated.arena, begun
     returns = dict.fromkeys(arena.spec.seats, 0.0)
-    frames = [Frame(*_draw(arena, row), dict(returns))]
+    frames = [_frame(seated, memories, timesteps, row, dict(returns))]
     while not all(bool(step.last[row]) for step in timesteps.values()):
         joint, memories = rollout(arena, seated.players, memories, timesteps, 1, state)
         timesteps, state = last_moment(joint)
@@ -115,7 +117,7 @@ def _frames(seated: Seated, begun: Start, row: int) -> list[Frame]:
             frames.append(Frame(text, frames[-1].picture, returns | dict.fromkeys(offenders, arena.spec.forfeit)))
             break
         returns = {seat: total + float(timesteps[seat].reward[row]) for seat, total in returns.items()}
-        frames.append(Frame(*_draw(arena, row), returns))
+        frames.append(_frame(seated, memories, timesteps, row, returns))
     return frames
 
 
@@ -131,12 +133,30 @@ def _block(store: Store, match: MatchRecord, pair: list[str], episode: int) -> B
     raise UserError(f"match {match.id} has no record of episode {episode}")
 
 
-def _draw(arena: Arena, row: int) -> tuple[str, np.ndarray | None]:
-    """The board as text and as a picture, each where the game can be drawn so."""
+def _frame(
+    seated: Seated, memories: Mapping[str, Memory], timesteps: TimeSteps, row: int, returns: dict[str, float]
+) -> Frame:
+    """The moment as the arena draws it, with what seats believe of hidden cards; of pictures, the first one's."""
+    told: dict[str, list[str]] = {}  # words -> who believes so
+    drawn = _drawn(seated.arena.render, row)
+    text, picture = drawn
+    for seat, player in seated.players.items():
+        belief = player.belief(timesteps[seat], memories[seat])
+        if belief is None:
+            continue
+        words, strips = _drawn(seated.arena.render_belief, belief[row], row)
+        told.setdefault(words, []).append(seat)
+        picture = strips if picture is drawn[1] and strips is not None else picture
+    text = "\n".join([text, *(f"believed by {', '.join(who)}\n{words}" for words, who in told.items() if words)])
+    return Frame(text, picture, returns)
+
+
+def _drawn(render: Callable[..., str | np.ndarray], *what: Any) -> tuple[str, np.ndarray | None]:
+    """What is rendered as text and as a picture, each where the game can be drawn so."""
     drawn: dict[str, str | np.ndarray] = {}
     for mode in ("ansi", "rgb_array"):
         with suppress(ValueError, ArenaError):
-            drawn[mode] = arena.render(row, mode)
+            drawn[mode] = render(*what, mode)
     text, picture = drawn.get("ansi"), drawn.get("rgb_array")
     return (text if isinstance(text, str) else "", picture if isinstance(picture, np.ndarray) else None)
 

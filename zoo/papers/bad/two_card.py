@@ -2,10 +2,13 @@
 
 All runs of a method learn in one batch. A run's value is exact: its greedy plan is played for every deal. The methods
 are compared at equal weights of the entropy, which falls to 0 at seven tenths of the run, as more of it helps them all.
+As in the paper the first seat has a table of logits and the second a network, which learns faster: the first is to
+decide only once the second answers. With one network for both nearly all runs end at 8.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,12 +39,14 @@ from zoo.play.table import Table
 PLAIN, DECODER, COUNTERFACTUAL = "policy gradient", "BAD", "BAD, counterfactual"
 #: Method -> its settings.
 METHODS = {PLAIN: "belief=none", DECODER: "belief=v2", COUNTERFACTUAL: "belief=v2,counterfactual=true"}
+#: What each is to reach on the mean without entropy.
+BARS = {PLAIN: 8.8, DECODER: 9.3, COUNTERFACTUAL: 9.3}
 #: Method -> mean reward after 20,000 updates, read off the figure to about .02.
 PUBLISHED = {PLAIN: 9.07, DECODER: 9.48, COUNTERFACTUAL: 9.52}
-SHARED = "lr=0.01,critic_lr=0.01,hidden=32"
+SHARED = "lr=0.003,critic_lr=0.01,hidden=32,opening=true"
 ENTROPIES = (0.0, 0.5, 1.0, 2.0)
 SEATS, SUITE = ("first", "second"), "ABCDEF"
-UPDATES, QUICK_UPDATES, BATCH, POINTS = 1000, 300, 32, 10
+UPDATES, QUICK_UPDATES, BATCH, POINTS = 2000, 300, 32, 10
 DEALS = 64  # games of a test; that one of four deals is missing among them has probability 4e-8
 SUITE_ENTROPY = 0.2  # of the six games, for each unit of the best return
 
@@ -123,7 +128,8 @@ class BadTwoCard(Figure):
                 method, entropy = method_of[s["settings"]], s["entropy"]
                 theirs = Published(PUBLISHED[method], basis="30 runs, curve", rounding=0.02) if not entropy else None
                 group = f"entropy {entropy:g}: value of the greedy plan"
-                rows.append(over_runs(method, found[-1], theirs, group, "higher", note=shares(found[-1])))
+                row = over_runs(method, found[-1], theirs, group, "higher", note=shares(found[-1]))
+                rows.append(row if entropy else replace(row, at_least=BARS[method]))
                 curves.setdefault(f"{entropy:g}", {})[method] = plots.line_of([estimate.t(v) for v in found])
             else:
                 best = game_of(s["game"]).optimum()
@@ -133,8 +139,8 @@ class BadTwoCard(Figure):
         settings = {
             "updates": updates,
             "games an update": BATCH,
-            "step size": "0.01 (Adam)",
-            "networks": "32-32",
+            "step sizes": "0.003 and of the value 0.01 (Adam)",
+            "networks": "32-32, the first seat's plan a table",
             "entropy": "falls to 0 at 70 % of the run",
         }
         steps = [updates * (n + 1) // POINTS for n in range(POINTS)]
