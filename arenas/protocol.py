@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arenas.errors import ArenaError as ArenaError
 from arenas.hands import Hands
 from arenas.symmetries import Symmetry
 from arenas.words import WORDS as WORDS
@@ -24,10 +25,6 @@ Kind = Literal["cooperative", "competitive", "mixed"]
 
 #: What `Arena.faults` says of a seat, in the codes of the statuses that records keep.
 DONE, INVALID = 0, 2
-
-
-class ArenaError(Exception):
-    """The environment broke or cannot be used: one line that names environment, episode seed and cause."""
 
 
 @dataclass(frozen=True)

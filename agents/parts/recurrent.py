@@ -5,8 +5,8 @@
     n = tanh(x gi + gib + r (h gh + ghb))        (the last third)
     h' = (1 - z) n + z h,   out = h' w1 + b1
 
-`gi` and `gh` are [P, H, 3 H], their biases `gib` and `ghb` [P, 1, 3 H], where P is 1 or the number of seats. What is
-remembered is h [..., H]; it is 0 at the start of an episode.
+`gi` and `gh` are [P, H, 3 H], their biases `gib` and `ghb` [P, 1, 3 H], where P is how many networks there are. What
+is remembered is h [..., H]; it is 0 at the start of an episode.
 """
 
 from __future__ import annotations

@@ -3,28 +3,34 @@
     Foreign(8, env="pettingzoo:classic/connect_four_v3")      Foreign(8, env="mpe2:simple_tag_v3", max_cycles=50)
 
 B copies are stepped one after another. A time step is one step of a parallel environment, or one agent's turn of an AEC
-environment, where everybody else is inactive; what exists in both forms is played in parallel. An agent that dies is
-inactive with discount 0 while the row goes on. The row is over when nobody is left, and cut after `max_steps`.
+environment, where everybody else is inactive; what exists in both forms is played in parallel. A seat is paid what
+PettingZoo's own loop is told: the dict of a parallel step, or what `last()` says when the seat's turn comes, so that
+the earnings of a seat that is not on turn come with its next turn, or with its end. Only the seat on turn is asked what
+it sees; what the others show is what they saw last. In a parallel game a mask without a legal action means "not on
+turn".
+An agent that dies is inactive with discount 0 while the row goes on. The row is over when nobody is left, and cut after
+`max_cycles`. After that the environment is asked for nothing.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from arenas.foreign.copies import Copy, ParallelCopy, blame, copy_of, maker, wrapper
-from arenas.foreign.spaces import action_mask, action_width, encoder, environment_action
+from arenas.foreign.copies import maker, wrapper
+from arenas.foreign.running import Copy, blame, copy_of, kind
+from arenas.foreign.seat import Seat
+from arenas.foreign.spaces import action_mask, action_width
+from arenas.foreign.truth import mask_fault
 from arenas.luck import bits
-from arenas.origin import origin_text
 from arenas.protocol import (
-    DONE,
     INVALID,
     Action,
     Arena,
@@ -35,42 +41,24 @@ from arenas.protocol import (
     TimeStep,
     TimeSteps,
 )
+from arenas.settings import Checked, Range
 
-_CAP = 1000  # steps of an episode where neither the environment nor the user says how long it may be
+_CAP = 1000  # cycles of an episode where neither the environment nor the user says how long it may be
+#: Metric of an episode: 1 where the cap has cut it.
+CUT = "cut"
 _SEED_MASK = 0x7FFFFFFF  # environments take seeds below 2^31
 
 
-class _Seat:
-    """What a seat saw and got last, row by row, and what is remembered of its episode."""
-
-    def __init__(self, env: Any, agent: Any, rows: int) -> None:
-        self.agent, self.action_space = agent, env.action_space(agent)
-        self.encoder = encoder(env.observation_space(agent))
-        self.origin = origin_text(env.observation_space(agent), self.action_space)
-        self.actions = action_width(self.action_space)[0]  # A, or 0
-        self.seen = np.zeros((rows, *self.encoder[0]), np.float32)
-        self.legal = np.ones((rows, self.actions), bool)
-        self.reward, self.discount = np.zeros(rows, np.float32), np.ones(rows, np.float32)
-        self.active, self.alive = np.zeros(rows, bool), np.ones(rows, bool)  # alive until it has left the game
-        self.total = np.zeros(rows)  # return so far
-        self.fault = np.full(rows, DONE)
-
-    def may(self, row: int, value: np.ndarray) -> bool:
-        """Whether the rules know this action, a number or a vector [D]."""
-        if not self.actions:
-            return bool(np.isfinite(value).all())
-        number = float(value)
-        return number in range(self.actions) and bool(self.legal[row, int(number)])
-
-
 @dataclass(frozen=True)
-class ForeignSettings:
+class ForeignSettings(Checked):
     """Settings that the zoo adds to those of an environment."""
 
     name: str = ""  # what to call an environment that a function makes, whose own name hides where it is from
     kind: Kind = "mixed"  # what the game is, which an environment does not say
     sides: str = ""  # "a=player_0,player_2;b=player_1" in place of the sides by name
-    max_steps: int | None = None  # T, the cap on an episode; None takes the environment's `max_cycles`, or 1000
+    # the cap on an episode, in actions of one seat; None takes the environment's own `max_cycles`, or 1000
+    max_cycles: Annotated[int | None, Range(1, 10_000_000)] = None
+    max_steps: Annotated[int | None, Range(1, 100_000_000)] = None  # the same in steps, each seat's turn being one
     forfeit: float = -1000.0  # return of a seat that acts illegally; it should be below everything that can be earned
     render_mode: str | None = None  # what `render` can give
 
@@ -118,32 +106,34 @@ class Foreign(Arena):
         full_name, self.package, make = maker(self._env)
         name = rules.name or full_name
         wrappers = [wrapper(text) for text in self._wrap]
-        drawing = {} if rules.render_mode is None else {"render_mode": rules.render_mode}
         self._copies: list[Copy] = []
         with blame(name):
             for _ in range(self.batch_size):
-                made = make(**self._arguments, **drawing)
+                made = self._make(make)
                 for wrapped in wrappers:
                     made = wrapped(made)
                 self._copies.append(copy_of(name, made))
-            first = self._copies[0]
+        first = self._copies[0]
+        first.reset(0)  # some know their spaces from then on
+        state_dim = first.state_width()
+        with blame(name):
             modes = first.env.metadata.get("render_modes", [])
-            self._seats = {str(agent): _Seat(first.env, agent, self.batch_size) for agent in first.env.possible_agents}
+            self._seats = {str(agent): Seat(first.env, agent, self.batch_size) for agent in first.env.possible_agents}
+            declared = getattr(first.env.unwrapped, "max_cycles", None)
         if rules.render_mode not in (None, *modes):
             raise ValueError(f"{name}: render_mode must be one of {', '.join(modes)}; got {rules.render_mode!r}")
         if len({seat.actions == 0 for seat in self._seats.values()}) > 1:
             spaces = {name: seat.action_space for name, seat in self._seats.items()}
             raise ArenaError(f"{name}: some seats act in numbers and others in vectors: {spaces}")
         discrete = all(seat.actions for seat in self._seats.values())
-        first.reset(0)
-        state_dim = first.state_width()
-        cycles = getattr(first.env.unwrapped, "max_cycles", None) or self._arguments.get("max_cycles")
-        turns = 1 if isinstance(first, ParallelCopy) else len(self._seats)  # of a cycle
+        own = declared if isinstance(declared, int) and declared > 0 else self._arguments.get("max_cycles")
+        self._cycles = rules.max_cycles or rules.max_steps or own or _CAP  # of one seat's actions
+        turns = len(self._seats) if first.one_by_one else 1  # of a cycle
         self.spec = ArenaSpec(
             name=name,
             seats=_seat_specs(name, self._seats, rules.sides, cooperative=rules.kind == "cooperative"),
             kind=rules.kind,
-            max_steps=rules.max_steps or (cycles * turns if cycles else _CAP),
+            max_steps=rules.max_steps or self._cycles * turns,
             gamma=0.99,
             offers=frozenset(["discrete" if discrete else "continuous"] + ["state"] * bool(state_dim)),
             forfeit=rules.forfeit,
@@ -151,6 +141,18 @@ class Foreign(Arena):
             episodes=20,
             block=10,
         )
+
+    def _make(self, make: Callable[..., Any]) -> Any:
+        """An environment; one that knows `max_cycles` is told the cap."""
+        drawing = {} if self.settings.render_mode is None else {"render_mode": self.settings.render_mode}
+        given = {**self._arguments, **drawing}
+        if self.settings.max_cycles is not None:
+            try:
+                return make(**given, max_cycles=self.settings.max_cycles)
+            except TypeError as error:
+                if "max_cycles" not in str(error):
+                    raise
+        return make(**given)
 
     def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
         """Start an episode in every row; see `Arena.reset`. An environment gets the low 31 bits of its row's seed."""
@@ -160,6 +162,8 @@ class Foreign(Arena):
         self._first = np.ones(self.batch_size, bool)
         self._last = np.zeros(self.batch_size, bool)
         self._state = np.zeros((self.batch_size, self.spec.state_dim), np.float32)
+        self._drawn: dict[int, Any] = {}
+        self._now, self._cuts = 0, list[tuple[int, int]]()  # steps of all rows so far; when which row was cut
         for row in range(self.batch_size):
             self._begin(row)
         return self._timesteps()
@@ -172,6 +176,7 @@ class Foreign(Arena):
         """
         values = {name: actions[name].value.numpy(force=True) for name in self._seats}
         self._first[:] = False
+        self._now += 1
         for row in range(self.batch_size):
             if not self._last[row]:
                 self._play(row, {name: value[row] for name, value in values.items()})
@@ -185,11 +190,15 @@ class Foreign(Arena):
 
     def _begin(self, row: int) -> None:
         seed, episode = self._seed[row], int(self._episode[row])
-        self._copies[row].reset(int(bits(seed, episode) if episode else seed) & _SEED_MASK)
+        copy = self._copies[row]
+        copy.reset(int(bits(seed, episode) if episode else seed) & _SEED_MASK)
         self._t[row], self._first[row], self._last[row] = 0, True, False
+        self._drawn.pop(row, None)
         for seat in self._seats.values():
-            seat.discount[row], seat.alive[row], seat.total[row], seat.fault[row] = 1, True, 0, DONE
+            seat.begin(row)
         self._read(row)
+        if self._last[row]:
+            raise copy.fault("left nobody to act", "an episode needs a first step")
 
     def _play(self, row: int, values: Mapping[str, np.ndarray]) -> None:
         """One step of a row that is on; an action that the rules do not know ends it before the environment sees it."""
@@ -198,7 +207,12 @@ class Foreign(Arena):
         offenders = [seat for name, seat in on_turn.items() if not seat.may(row, values[name])]
         self._t[row] += 1
         if not offenders:
-            copy.step({s.agent: environment_action(s.action_space, values[name]) for name, s in on_turn.items()})
+            acts = {}
+            for name, seat in self._seats.items():
+                if seat.agent in copy.playing:
+                    acts[seat.agent] = seat.act(values[name]) if name in on_turn else seat.idle()
+                seat.turns[row] += seat.active[row]
+            copy.step(acts)
             self._read(row)
             return
         self._last[row] = True
@@ -212,23 +226,68 @@ class Foreign(Arena):
     def _read(self, row: int) -> None:
         """Copy what the environment says after a reset or a step."""
         copy = self._copies[row]
-        self._last[row] = over = not copy.turn or self._t[row] >= self.spec.max_steps
-        with copy.blame():
-            for name, seat in self._seats.items():
-                paid = float(copy.rewards.get(seat.agent, 0)) if seat.alive[row] else 0.0
-                if not math.isfinite(paid):
-                    raise ValueError(f"{name} was paid {paid}")
-                seat.reward[row] = paid
-                seat.total[row] += paid
-                if seat.alive[row] and seat.agent in copy.left:
-                    seat.alive[row], seat.discount[row] = False, 0 if copy.left[seat.agent] else 1
-                seat.active[row] = seat.agent in copy.turn and not over
-                observation = copy.observations.get(seat.agent)
-                seat.seen[row] = 0 if observation is None else seat.encoder[1](observation)
-                mask = action_mask(observation, copy.infos.get(seat.agent, {})) if seat.active[row] else None
-                seat.legal[row] = True if mask is None else mask
-        if self.spec.state_dim:
-            self._state[row] = copy.state()
+        on, cut = bool(copy.playing), self._capped(row)
+        self._last[row] = not on or cut
+        earned = {**copy.rewards, **copy.owed()} if cut else copy.rewards
+        if cut:
+            self._cuts.append((self._now, row))
+        for seat in self._seats.values():
+            agent = seat.agent
+            paid = earned.get(agent, 0.0)
+            seat.total[row] += paid
+            # whoever is paid with the reset is paid with the first step
+            seat.reward[row], seat.early[row] = (0, paid) if self._first[row] else (paid + seat.early[row], 0)
+            if agent in copy.left:
+                seat.alive[row], seat.discount[row] = False, 0 if copy.left[agent] else 1
+            seat.active[row] = on and not cut and seat.alive[row] and agent in copy.playing
+            self._look(row, seat)
+        if self.spec.state_dim and on:
+            self._state[row] = copy.state(self.spec.state_dim)
+
+    def _capped(self, row: int) -> bool:
+        """Whether the cap ends the episode that the environment would go on with."""
+        copy = self._copies[row]
+        if not copy.playing:
+            return False
+        if not copy.one_by_one:
+            return bool(self._t[row] >= self.spec.max_steps)
+        turns = next(seat.turns[row] for seat in self._seats.values() if seat.agent in copy.playing)
+        return bool(turns >= self._cycles or self._t[row] >= self.spec.max_steps)
+
+    def _look(self, row: int, seat: Seat) -> None:
+        """What a seat sees and may do; it keeps what it saw last where the environment shows it nothing."""
+        copy, agent = self._copies[row], seat.agent
+        seat.legal[row] = True
+        if agent not in copy.observations:
+            if not copy.one_by_one:
+                seat.seen[row] = 0
+            return
+        observation = copy.observations[agent]
+        wrong = seat.wrong(observation)
+        if wrong and agent in copy.playing and seat.alive[row]:
+            raise copy.fault(f"showed {wrong}", "an observation must lie in its observation_space", agent)
+        seat.seen[row] = 0 if wrong else seat.encoder[1](observation)
+        if seat.active[row]:
+            info = copy.infos.get(agent, {})
+            if not isinstance(info, Mapping):
+                raise copy.fault(f"gave {kind(info)} as the info of {agent}", "an info must be a dict", agent)
+            mask = action_mask(observation, info)
+            if mask is not None and seat.actions:
+                self._mask(row, seat, mask)
+
+    def _mask(self, row: int, seat: Seat, mask: Any) -> None:
+        """Which actions are legal; who has none is not on turn, in a game where that can be."""
+        copy, agent = self._copies[row], seat.agent
+        wrong, rule = mask_fault(mask, seat.actions)
+        if wrong:
+            raise copy.fault(wrong, rule, agent)
+        legal = np.asarray(mask, bool)
+        if legal.any():
+            seat.legal[row] = legal
+        elif copy.one_by_one:
+            raise copy.fault("gave a mask without a legal action", "whoever is on turn must be able to act", agent)
+        else:
+            seat.active[row] = False
 
     def _timesteps(self) -> tuple[TimeSteps, Tensor | None]:
         first, last = self._tensor(self._first), self._tensor(self._last)
@@ -259,9 +318,22 @@ class Foreign(Arena):
         if mode != made_for:
             raise ValueError(f"{self.spec.name} was made with render_mode={made_for}, so it cannot draw {mode}")
         copy = self._copies[row]
-        with copy.blame():
-            drawn: str | np.ndarray = copy.env.render()
+        if not self._last[row]:
+            with copy.asked("render"):
+                self._drawn[row] = copy.env.render()
+        if row not in self._drawn:
+            raise ValueError(f"{self.spec.name}: the episode is over, and nobody drew it before")
+        drawn: str | np.ndarray = self._drawn[row]
         return drawn
+
+    def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:
+        """Of the steps that were just played: "cut", the share of a row's episodes that the cap has cut."""
+        last = next(iter(steps.values())).last
+        ended = (last[1:] & ~last[:-1]).sum(0).double().cpu()
+        since, cut = self._now - (len(last) - 1), torch.zeros_like(ended)
+        for when, row in self._cuts:
+            cut[row] += when > since
+        return {seat: {CUT: (cut / ended).to(self.device)} for seat in self._seats}  # NaN where none ended
 
     @property
     def declared(self) -> tuple[str, str]:
@@ -273,9 +345,10 @@ class Foreign(Arena):
         return (name, owner.__module__) if isinstance(name, str) else ("", "")
 
     def close(self) -> None:
-        """Close all copies."""
+        """Close all copies; what one says against it does not matter any more."""
         for copy in self._copies:
-            copy.env.close()
+            with suppress(ArenaError), copy.asked("close"):
+                copy.env.close()
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         """Not offered: copies of PettingZoo's environments lose the game."""
@@ -286,7 +359,7 @@ class Foreign(Arena):
     twin = snapshot = restore = _refuse
 
 
-def _seat_specs(name: str, seats: Mapping[str, _Seat], sides: str, *, cooperative: bool) -> dict[str, SeatSpec]:
+def _seat_specs(name: str, seats: Mapping[str, Seat], sides: str, *, cooperative: bool) -> dict[str, SeatSpec]:
     looks = {s: (seat.encoder[0], *action_width(seat.action_space)) for s, seat in seats.items()}
     side = _sides_by_text(name, sides, looks) if sides else _sides_by_name(looks)
     several = len(set(side.values())) > 1

@@ -1,4 +1,4 @@
-"""One PettingZoo environment behind one interface, whichever form it has, made by name and wrapped by name."""
+"""PettingZoo environments made by name, and wrapped by name."""
 
 from __future__ import annotations
 
@@ -8,140 +8,15 @@ import importlib.metadata
 import json
 import pkgutil
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pettingzoo
 
-from arenas.protocol import ArenaError
+from arenas.foreign.running import blame
 
 Make = Callable[..., Any]
-
-
-class Copy(ABC):
-    """One running environment.
-
-    Attributes:
-        env: the environment itself.
-        turn: the agents that act now; empty once the episode is over.
-        observations: what the agents see now, by agent, where the environment says it.
-        infos: its remarks, by agent.
-        rewards: what the last step paid, by agent.
-        left: agents that left in the last step: True for a termination, False for a truncation.
-    """
-
-    def __init__(self, name: str, env: Any) -> None:
-        self.env = env
-        self.turn: tuple[Any, ...] = ()
-        self.observations: dict[Any, Any] = {}
-        self.infos: dict[Any, dict[str, Any]] = {}
-        self.rewards: dict[Any, float] = {}
-        self.left: dict[Any, bool] = {}
-        self._name, self._seed = name, 0
-
-    @contextmanager
-    def blame(self) -> Iterator[None]:
-        """Blame the environment for every error inside."""
-        with blame(f"{self._name}, episode seed {self._seed}"):
-            yield
-
-    def reset(self, seed: int) -> None:
-        """Start an episode.
-
-        Raises:
-            ArenaError: the environment broke; so in `step` and `state`.
-        """
-        self._seed, self.rewards, self.left = seed, {}, {}
-        with self.blame():
-            self._reset(seed)
-
-    def step(self, actions: dict[Any, Any]) -> None:
-        """Play the actions of the agents in `turn`."""
-        with self.blame():
-            self._step(actions)
-
-    def state(self) -> np.ndarray:
-        """The global state, flat float32 [S]."""
-        with self.blame():
-            return np.asarray(self.env.state(), np.float32).ravel()
-
-    def state_width(self) -> int:
-        """S; 0 where the environment shows no state, which each says by an exception of its own."""
-        try:
-            return len(self.state())
-        except ArenaError:
-            return 0
-
-    @abstractmethod
-    def _reset(self, seed: int) -> None: ...
-
-    @abstractmethod
-    def _step(self, actions: dict[Any, Any]) -> None: ...
-
-
-class ParallelCopy(Copy):
-    """A parallel environment: every living agent is on turn."""
-
-    def _reset(self, seed: int) -> None:
-        self.observations, self.infos = self.env.reset(seed=seed)
-        self.turn = tuple(self.env.agents)
-
-    def _step(self, actions: dict[Any, Any]) -> None:
-        self.observations, self.rewards, ended, cut, self.infos = self.env.step(actions)
-        self.left = {agent: bool(ended[agent]) for agent in self.turn if ended[agent] or cut[agent]}
-        self.turn = tuple(agent for agent in self.env.agents if agent not in self.left)
-
-
-class TurnCopy(Copy):
-    """An AEC environment: one agent is on turn."""
-
-    def _reset(self, seed: int) -> None:
-        self.env.reset(seed=seed)
-        self._look()
-
-    def _step(self, actions: dict[Any, Any]) -> None:
-        self.env.step(actions[self.env.agent_selection])
-        self.rewards = dict(self.env.rewards)
-        self._look()
-
-    def _look(self) -> None:
-        """Note what all agents see, then take the empty steps that PettingZoo wants of agents that left."""
-        env = self.env
-        self.observations = {agent: env.observe(agent) for agent in env.agents}
-        self.infos = dict(env.infos)
-        self.left = {a: bool(env.terminations[a]) for a in env.agents if env.terminations[a] or env.truncations[a]}
-        while env.agents and (env.terminations[env.agent_selection] or env.truncations[env.agent_selection]):
-            env.step(None)
-        self.turn = (env.agent_selection,) if env.agents else ()
-
-
-def copy_of(name: str, env: Any) -> Copy:
-    """A copy for an environment of either form.
-
-    Raises:
-        ArenaError: it is no PettingZoo environment, or does not say who may play.
-    """
-    for form, kind in ((pettingzoo.ParallelEnv, ParallelCopy), (pettingzoo.AECEnv, TurnCopy)):
-        if isinstance(env, form):
-            if not getattr(env, "possible_agents", None):
-                raise ArenaError(f"{name}: the environment does not name its possible_agents")
-            return kind(name, env)
-    raise ArenaError(f"{name}: {type(env).__name__} is neither a ParallelEnv nor an AECEnv")
-
-
-@contextmanager
-def blame(what: str) -> Iterator[None]:
-    """Turn every exception into an `ArenaError` of one line."""
-    try:
-        yield
-    except ArenaError:
-        raise
-    except Exception as error:  # a stranger's environment may fail in any way
-        raise ArenaError(f"{what}: {type(error).__name__}: {' '.join(str(error).split())}") from error
 
 
 def maker(env: str | Make) -> tuple[str, str, Make]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
-_MASK = "action_mask"
+MASK = "action_mask"
 
 #: Shape of an encoded observation, and the function that encodes one as float32 of that shape.
 Encoder = tuple[tuple[int, ...], Callable[[Any], np.ndarray]]
@@ -37,7 +37,7 @@ def encoder(space: spaces.Space[Any]) -> Encoder:
             [_one_hot(int(v), n) for v, n in zip(np.ravel(x) - start, sizes, strict=True)]
         )
     if isinstance(space, spaces.Dict):
-        keys = sorted(key for key in space.spaces if key != _MASK)
+        keys = sorted(key for key in space.spaces if key != MASK)
         return _joined(keys, [encoder(space[key]) for key in keys])
     if isinstance(space, spaces.Tuple):
         return _joined(list(range(len(space))), [encoder(part) for part in space.spaces])
@@ -70,11 +70,10 @@ def _one_hot(number: int, width: int) -> np.ndarray:
     return row
 
 
-def action_mask(observation: Any, info: dict[str, Any]) -> np.ndarray | None:
-    """The legal actions bool [A] that came with an observation, in it or in its info, or None."""
-    mask = observation.get(_MASK) if isinstance(observation, dict) else None
-    mask = info.get(_MASK) if mask is None else mask
-    return None if mask is None else np.asarray(mask, bool)
+def action_mask(observation: Any, info: Mapping[str, Any]) -> Any:
+    """The mask of legal actions that came with an observation, in it or in its info, as it is; or None."""
+    mask = observation.get(MASK) if isinstance(observation, Mapping) else None
+    return info.get(MASK) if mask is None else mask
 
 
 def action_width(space: spaces.Space[Any]) -> tuple[int, int]:

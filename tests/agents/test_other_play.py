@@ -174,7 +174,7 @@ def test_what_was_played_under_other_names_is_played_again(kind: type[Talking], 
     within = ~joint.seats["prisoner_0"].timesteps.first[1:-1]
     assert bool((which[0] != which[1]).any()) and torch.equal(which[:, 1:] * within, which[:, :-1] * within)
     lesson = agent.lesson(joint)
-    outputs = agent.replayed(agent.networks.team.parameters, lesson)
+    outputs = agent.replayed(agent.networks.team.parameters, lesson, 7)
     for t in range(6):
         assert torch.allclose(agent.again(outputs[t, ..., agent.wide :], lesson, t), lesson.sent[t], atol=1e-5)
     sent = torch.stack([t.actions.message for t in joint.seats.values() if t.actions.message is not None])
@@ -190,10 +190,10 @@ def test_a_slope_through_two_names_is_that_through_none() -> None:
     assert lesson.signs is not None
     bits = lesson.sent.detach().requires_grad_()
     given = replace_again(agent, bits)
-    agent.replayed(agent.networks.team.parameters, lesson)
-    plain = torch.autograd.grad(given.replayed(agent.networks.team.parameters, lesson).sum(), bits)[0]
+    agent.replayed(agent.networks.team.parameters, lesson, 7)
+    plain = torch.autograd.grad(given.replayed(agent.networks.team.parameters, lesson, 7).sum(), bits)[0]
     alone = lesson._replace(signs=torch.ones_like(lesson.signs))
-    without = torch.autograd.grad(given.replayed(agent.networks.team.parameters, alone).sum(), bits)[0]
+    without = torch.autograd.grad(given.replayed(agent.networks.team.parameters, alone, 7).sum(), bits)[0]
     heard = torch.einsum("tbij,tibm->tjbm", lesson.routes[1:], lesson.signs[1:]) * lesson.signs[1:]
     assert bool((heard < 0).any()) and torch.allclose(plain, without * torch.where(heard < 0, -1.0, 1.0), atol=1e-6)
 

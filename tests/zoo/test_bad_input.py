@@ -93,8 +93,14 @@ IPD = ("--arena", "ipd", "--set", "arena.max_steps=5", "--episodes", 4)
             ("match", "mine.py:Unfinished", "random", *COIN, "--trust"),
             "cannot be made: TypeError: Can't instantiate abstract",
         ),
-        (("match", "random", "random", "--arena", "envs.py:raises_in_step"), r"episode seed \d+: RuntimeError: canno"),
-        (("match", "random", "random", "--arena", "envs.py:raises_in_reset"), r"seed \d+: RuntimeError: cannot begin"),
+        (
+            ("match", "random", "random", "--arena", "envs.py:raises_in_step"),
+            r"seed \d+, step 3: step\(\) raised RuntimeError: canno",
+        ),
+        (
+            ("match", "random", "random", "--arena", "envs.py:raises_in_reset"),
+            r"step 0: reset\(\) raised RuntimeError: cannot beg",
+        ),
     ],
 )
 def test_one_line(words: tuple[object, ...], line: str, refused: Refused, here: Path) -> None:
