@@ -141,7 +141,17 @@ class MatrixGame(FiniteGame):
         way = [self._start().unsqueeze(-1)]
         for step in following:
             way.append(step.gather(-1, way[-1]).long())
-        position = torch.cat(way, dim=-1).T.contiguous()  # [T + 1, B]
+        return self._along(torch.cat(way, dim=-1).T.contiguous())
+
+    def unfold(self, moves: Mapping[str, Tensor]) -> dict[str, tuple[TimeStep, Action]]:
+        """Whole episodes, of which all moves are known; see `Arena.unfold`."""
+        one, other = (moves[seat].to(self.device) for seat in self.spec.seats)
+        return self._along(torch.cat((self._start().unsqueeze(0), 1 + one * self._widths[1] + other)))
+
+    def _along(self, position: Tensor) -> dict[str, tuple[TimeStep, Action]]:
+        """Every seat's time steps and actions on the way through the positions [T + 1, B]."""
+        columns = self._widths[1]
+        seen = self._views(torch.arange(1 + self._joint, device=self.device))
         joint, shape = position[1:] - 1, position.shape
         paid = self.pay.flatten(0, 1).index_select(0, joint.flatten()).view(*joint.shape, 2)
         time = torch.arange(len(position), device=self.device).unsqueeze(-1)

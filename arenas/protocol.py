@@ -265,7 +265,8 @@ class Arena(ABC):
         try:
             self.settings = self.Settings(**settings)
         except ValueError as error:
-            raise ValueError(f"{self.name}: {error}") from None
+            name = getattr(self, "name", "")  # that of a foreign game is not known yet
+            raise ValueError(f"{name}: {error}" if name else str(error)) from None
         self.build()
 
     def build(self) -> None:  # noqa: B027  (a game without settings may have its `spec` from its class)
@@ -352,6 +353,10 @@ class Arena(ABC):
         Raises:
             ValueError: this game is played step by step alone.
         """
+        raise ValueError(f"{self.spec.name} is played step by step")
+
+    def unfold(self, moves: Mapping[str, Tensor]) -> dict[str, tuple[TimeStep, Action]]:
+        """As `play_out`, for whole episodes of which all moves, long [T, B], are known, where they alone decide."""
         raise ValueError(f"{self.spec.name} is played step by step")
 
     def metrics(self, steps: Mapping[str, TimeStep], actions: Mapping[str, Action]) -> dict[str, dict[str, Tensor]]:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from agents.parts.networks import linear
+from agents.parts.networks import linear, must_fit
 from agents.protocol import Parameters
 from agents.randomness import derive, initialise
 
@@ -24,7 +24,12 @@ GRU = ("gi", "gh", "gib", "ghb")
 
 
 def gru_parameters(hidden: int, seeds: Sequence[int], device: str = "cpu") -> Parameters:
-    """Fresh weights of a GRU of `hidden` units for each of the seeds: each gate's matrix orthogonal, biases 0."""
+    """Fresh weights of a GRU of `hidden` units for each of the seeds: each gate's matrix orthogonal, biases 0.
+
+    Raises:
+        ValueError: no machine has room for so many units.
+    """
+    must_fit(hidden, 3 * hidden)
     weights: dict[str, list[Tensor]] = {"gi": [], "gh": []}
     for seed in seeds:
         with initialise(derive(seed, "gru")):

@@ -116,7 +116,9 @@ class Entrant:
                 raise
             except ValueError as error:  # how an agent refuses a game that it does not know
                 raise UserError(f"{self.label}: {' '.join(str(error).split())}") from error
-            except (Exception, SystemExit) as error:  # an agent may be anybody's and fail in any way
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # an agent may be anybody's and fail in any way
                 raise broke(f"{self.label} cannot be made", error) from error
             if self.checkpoint is not None:
                 try:
