@@ -27,7 +27,7 @@ set_option = click.option(
     "--set", "assignments", multiple=True, metavar="arena.FIELD=VALUE", help="A setting of the arena."
 )
 wrap_option = click.option(
-    "--wrap", multiple=True, metavar="NAME[=VALUE]", help="SuperSuit wrapper of a PettingZoo environment."
+    "--wrap", multiple=True, metavar="NAME[=JSON]", help="SuperSuit wrapper of a PettingZoo environment."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the screen.")
 no_record_option = click.option("--no-record", is_flag=True, help="Leave records and leaderboard as they are.")
