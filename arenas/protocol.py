@@ -54,11 +54,9 @@ class ArenaSpec:
     """The rules that agents, referees and raters need to know.
 
     `draw_band` and `forfeit` are in units of the undiscounted return of an episode: two returns closer than
-    `draw_band` are a draw, and a seat that spoils its episode is given `forfeit`. `episodes` is the number of episodes
-    per seating that a match plays by default, and `block` the number in one block (one batch). `payoffs` [A1][A2][2] is
-    what both seats are paid in a game that is a matrix, so that a strategy made for other payoffs can refuse. `groups`
-    are seats that know things in common, and `known` in how many numbers K each group is told what. `hands` says where
-    hidden cards lie, where there are any, and `symmetries` which names could be exchanged without a change of the game.
+    `draw_band` are a draw, and a seat that spoils its episode is given `forfeit`. A match plays `episodes` per seating
+    by default, in batches of `block`. `payoffs` [A1][A2][2] is what both seats are paid in a matrix game. `groups` know
+    things in common, in `known` numbers K each; `hands`: where hidden cards lie; `symmetries`: which names are alike.
     """
 
     name: str
