@@ -132,11 +132,11 @@ def check_all(results: Results, workers: int, arenas: Sequence[str], watch: Watc
         known.pairs |= {key_of("pair", name, *entrant): (entrant[0], name) for entrant in said["entrants"]}
     # In the order of their keys, which is no order: what is left then takes as long as what is done.
     jobs = [Job(key, name_of(check_pair), known.pairs[key]) for key in sorted(known.pairs)]
-    kept = [done for job in jobs if (done := results.read(job)) is not None]
-    for done in kept:
-        known.broken[done.job.key] = done.result
+    kept = [one for job in jobs if (one := results.read(job)) is not None]
+    for one in kept:
+        known.broken[one.job.key] = one.result
     known.kept = len(kept)
-    known.seconds = _mean([done.wall_s for done in kept])
+    known.seconds = _mean([one.wall_s for one in kept])
     yield known
     for at, done in enumerate(do([job for job in jobs if job.key not in known.broken], results, workers), 1):
         known.broken[done.job.key] = done.result

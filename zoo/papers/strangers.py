@@ -47,7 +47,7 @@ def teams(most: int) -> list[tuple[str, str, list[str]]]:
 
 def mean_over_roles(matrix: CrossMatrix) -> np.ndarray:
     """Mean returns [R, C]."""
-    return np.mean([matrix.mean(role) for role in matrix.roles], axis=0)
+    return np.asarray(np.mean([matrix.mean(role) for role in matrix.roles], axis=0))
 
 
 def swapped(tell: Tell, arena: str, entrants: list[str], episodes: int, seed: int) -> Json:
