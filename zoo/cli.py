@@ -10,6 +10,8 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import click
@@ -103,7 +105,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line. A fault of input ends in one line and exit code 2; ZOO_DEBUG=1 shows its traceback."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        code = cli.main(args=arguments, prog_name="zoo", standalone_mode=False)
+        with _results_alone():
+            code = cli.main(args=arguments, prog_name="zoo", standalone_mode=False)
     except click.Abort:  # Ctrl-C
         click.echo(f"zoo: stopped; {_after_stop(words)}", err=True)
         code = 130  # as a shell has it for a program that an interrupt ended
@@ -112,6 +115,32 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             traceback.print_exception(error)
         code = _explain(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _results_alone() -> Iterator[None]:
+    """Standard output belongs to results: what libraries and worker processes write to it goes to stderr.
+
+    What environments and agents print in Python is sent there where they are called.
+    """
+    try:
+        real = sys.stdout.fileno() == 1
+    except (OSError, ValueError, AttributeError):  # no file at all, as under a test
+        real = False
+    if not real:
+        yield
+        return
+    results = sys.stdout
+    results.flush()
+    kept = os.fdopen(os.dup(1), "w", 1 if results.isatty() else -1, results.encoding, results.errors)
+    os.dup2(2, 1)
+    sys.stdout = kept
+    try:
+        yield
+    finally:
+        sys.stdout = results  # which writes to stderr from now on, as does whatever speaks while Python ends
+        with suppress(BrokenPipeError):
+            kept.close()
 
 
 def _after_stop(words: list[str]) -> str:

@@ -56,6 +56,8 @@ def command(
     form: str,
 ) -> None:
     """Play all pairs of the entrants, self-play included, and show the cross-play matrix."""
+    from dataclasses import replace
+
     from rich.console import Console
 
     from leaderboard.report import tables
@@ -64,6 +66,7 @@ def command(
     from leaderboard.statistics.tally import sides_of
     from leaderboard.store.store import Store
     from leaderboard.views.crossplay import read_crossplay
+    from leaderboard.views.cuts import cut_line, share_cut
     from zoo import home
     from zoo.entry.venue import Venue
     from zoo.matches.match import public_board
@@ -93,13 +96,16 @@ def command(
         sides = sides_of(store.arena(venue.identity))
         counted = RATED if plan.rated else plan.seed
         matrices = [read_crossplay(store, venue.identity, entrants=ids, seed=counted, side=side) for side in sides]
+        cut = share_cut(store.blocks_of(plan.tasks))
         standings = public_board(store, venue.identity) if plan.rated else None
     if form == "table":
         console = Console()
         for matrix in matrices:
             console.print(crossplay_view(matrix))
+            if line := cut_line(cut, venue.spec.kind == "competitive"):
+                console.print(line, style="yellow")
             console.print()
         if standings is not None:
             console.print(board_view(standings))
     else:
-        click.echo(tables.together(matrices, form), nl=False)
+        click.echo(tables.together([replace(matrix, cut=cut) for matrix in matrices], form), nl=False)
