@@ -35,7 +35,7 @@ NAMES += [f"mpe2:{name}" for name in (
 )]  # fmt: skip
 NAMES += [f"magent2:{name}" for name in MAGENT]
 #: These take seconds.
-LONG = ("pistonball", "pursuit", "chess", "go-v", "magent2")
+LONG = ("pistonball", "pursuit", "chess", "go-v", "knights", "multiwalker", "magent2")
 
 
 def group_of(name: str) -> str:
@@ -51,7 +51,7 @@ def made(name: str, monkeypatch: pytest.MonkeyPatch):
             pytest.skip(f"{module} is not installed")
     if name.startswith("magent2:"):
         make = importlib.import_module(f"magent2.environments.{name.partition(':')[2]}").parallel_env
-        small = {} if "gather" in name else {"map_size": 45 if "battlefield" in name else 16}
+        small = {} if "gather" in name else {"map_size": 46 if "battlefield" in name else 16}
         return make, make, {"max_cycles": 12, **small}
     cycles = next((cycles for word, cycles in SHORTER.items() if word in name), None)
     return name, maker(name)[2], {} if cycles is None else {"max_cycles": cycles}
