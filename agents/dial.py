@@ -70,7 +70,7 @@ class Dial(Talking):
     def build(self, seed: int) -> None:
         """The network, its slow copy, the optimiser, and a channel with noise."""
         super().build(seed)
-        self._normals = [Normals(self.bits) for _ in self.seats]
+        self._normals = [Normals(self.bits, self.spec.max_steps) for _ in self.seats]
 
     def widths(self, bits: int) -> tuple[int, int]:
         """Every bit is read as one number, and decided by one."""
@@ -101,5 +101,5 @@ class Dial(Talking):
         """The squared errors of the actions' values; messages have no value of their own."""
         error = self.errors(outputs, self.best(slow, lesson), lesson)
         loss = error.square().sum(1).mean()
-        m = outputs[..., self.wide :].detach()
+        m = outputs[:-1, ..., self.wide :].detach()
         return loss, {"confidence": float(m.abs().mean())}

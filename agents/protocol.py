@@ -11,11 +11,11 @@ Shapes: T steps, B copies, A actions, D width of a continuous action, R replicas
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -46,6 +46,25 @@ class CannotLearn(ValueError):
     """A learner finds from what it was shown that it cannot learn here; the message says what is missing."""
 
 
+class Encounter(Protocol):
+    """A player somewhere in an episode, which goes on by the moves alone."""
+
+    def act(self) -> int:
+        """Its next move; it may draw luck, so it is asked once a step."""
+        ...
+
+    def note(self, own: int, other: int) -> None:
+        """Go on after a step in which these two moves were played."""
+        ...
+
+
+class Encounters(NamedTuple):
+    """Players of one episode in every row: the luck of each, None where it draws none, and what makes one of it."""
+
+    luck: Sequence[int | None]
+    begin: Callable[[int | None], Encounter]
+
+
 class Policy(ABC):
     """Something that can fill a seat."""
 
@@ -56,6 +75,10 @@ class Policy(ABC):
     @abstractmethod
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """The action for this time step and the memory for the next; builds no graph and changes no parameter."""
+
+    def encounters(self, memory: Memory) -> Encounters | None:
+        """Who plays the episodes that begin, where the moves alone decide; None elsewhere. They do what `act` does."""
+        return None
 
     def belief(self, timestep: TimeStep, memory: Memory) -> Tensor | None:
         """What it believes of hidden cards (`arenas.hands`) as it is to act, float32 [B, S, V]; None: nothing."""

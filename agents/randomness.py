@@ -62,9 +62,13 @@ class Draws:
     """`fraction(dealt_bits(luck, step))` [B] for steps asked one after another, computed ahead in blocks.
 
     Nothing but a cache: it gives the same numbers for any luck and in any order of asking.
+
+    Args:
+        most: how many steps are computed ahead at most; an episode's length, where that is known to be short.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 64) -> None:
+        self._most = min(64, most)
         self._luck: Tensor | None = None
         self._start = 0
         self._block: tuple[Tensor, ...] = ()
@@ -74,7 +78,7 @@ class Draws:
         offset = step - self._start
         if luck is not self._luck or not 0 <= offset < len(self._block):
             # only who comes back with the same luck will want more of it
-            ahead = max(1, min(64, 65536 // max(1, len(luck)))) if luck is self._luck else 1
+            ahead = max(1, min(self._most, 65536 // max(1, len(luck)))) if luck is self._luck else 1
             steps = torch.arange(step, step + ahead, device=luck.device).unsqueeze(1)
             self._luck, self._start, offset = luck, step, 0
             self._block = self._ahead(luck, steps).unbind()
@@ -88,8 +92,8 @@ class Draws:
 class Normals(Draws):
     """Standard normal numbers [B, width], a function of (luck, step) row by row (Box and Muller 1958)."""
 
-    def __init__(self, width: int) -> None:
-        super().__init__()
+    def __init__(self, width: int, most: int = 64) -> None:
+        super().__init__(most)
         self._width = width
 
     def _ahead(self, luck: Tensor, steps: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ class Rial(Talking):
     def build(self, seed: int) -> None:
         """The network, its slow copy, the optimiser, and luck for messages."""
         super().build(seed)
-        self._messages = [Draws() for _ in self.seats]
+        self._messages = [Draws(self.spec.max_steps) for _ in self.seats]
 
     def widths(self, bits: int) -> tuple[int, int]:
         """A message is read one-hot, and each has its value."""

@@ -83,3 +83,33 @@ def rollout(
         seat: Trajectory(stack_timesteps(seen[seat]), stack_actions(done[seat]), memories[seat]) for seat in policies
     }
     return JointTrajectory(seats, torch.stack(states) if states else None), current
+
+
+def by_moves(arena: Arena, policies: Mapping[str, Policy], memories: Mapping[str, Memory]) -> JointTrajectory | None:
+    """Whole episodes of two players to whom moves alone matter, in a game where they alone decide; None elsewhere.
+
+    The players play as in `rollout`, move by move, but no time step is made until the last move is known. Rows in
+    which nobody draws luck are played once.
+    """
+    seats = tuple(arena.spec.seats)
+    if "matrix" not in arena.spec.offers or type(arena).unfold is Arena.unfold:
+        return None
+    meeting = [policies[seat].encounters(memories[seat]) for seat in seats]
+    one, other = meeting if len(meeting) == 2 else (None, None)
+    if one is None or other is None:
+        return None
+    width, known = arena.spec.max_steps, dict[tuple[int | None, int | None], list[tuple[int, int]]]()
+    for lucks in dict.fromkeys(zip(one.luck, other.luck, strict=True)):
+        first, second = one.begin(lucks[0]), other.begin(lucks[1])
+        played = known[lucks] = []
+        for _ in range(width):
+            x, y = first.act(), second.act()
+            played.append((x, y))
+            first.note(x, y)
+            second.note(y, x)
+    table = torch.tensor([known[lucks] for lucks in zip(one.luck, other.luck, strict=True)])  # [B, T, 2]
+    choices = torch.tensor([arena.spec.seats[seat].actions for seat in seats])
+    if bool(((table < 0) | (table >= choices)).any()):
+        return None  # somebody plays what the rules do not know, which a referee notes step by step
+    told = arena.unfold(dict(zip(seats, table.transpose(0, 1).unbind(-1), strict=True)))
+    return JointTrajectory({seat: Trajectory(*told[seat], memories[seat]) for seat in seats})

@@ -22,6 +22,7 @@ WORDS: Mapping[str, str] = {
     "one-hot": "a seat sees the number of its state, as a vector with a single 1",
     "skirmish": "a battle of two teams of units; observations and actions are laid out as SMAC's",
     "switch": "the switch riddle: a seat sees whether it is inside, and tells or does not",
+    "digits": "two seats see a handwritten digit each, as a picture whose channels are colours",
     "hanabi": "Hanabi; observations and actions are laid out as the Hanabi Learning Environment's",
     "coin": "a coin game: channels (own agent, other agent, own coin, other coin) on a torus",
     "particle": "a particle world: observations and actions are those of mpe2's scenario of that name",

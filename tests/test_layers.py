@@ -18,10 +18,11 @@ MAY_IMPORT = {
     "leaderboard": set(),
     "zoo": {"arenas", "agents", "leaderboard"},
 }
-#: What agents may know of arenas: the words, the luck, and the ranges of settings, but no game.
+#: What agents may know of arenas: the words, the luck, the ranges of settings, and pictures of digits, but no game.
 KNOWN_OF_ARENAS = {
     "arenas.origin",
     "arenas.channel",
+    "arenas.digits.images",
     "arenas.hands",
     "arenas.protocol",
     "arenas.luck",

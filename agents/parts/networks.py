@@ -16,6 +16,18 @@ from torch import Tensor
 from agents.protocol import Parameters
 from agents.randomness import derive, generator, initialise
 
+_LARGEST = 2**27  # weights of a layer, half a GiB
+
+
+def must_fit(wide: int, narrow: int) -> None:
+    """Refuse a layer that no machine has room for, before its memory is asked for.
+
+    Raises:
+        ValueError: it has too many weights.
+    """
+    if wide * narrow > _LARGEST:
+        raise ValueError(f"a layer of {wide:,} x {narrow:,} weights is too large, {_LARGEST:,} are the most")
+
 
 def table_parameters(
     features: int, width: int, *, std: float, seed: int, replicas: int = 1, device: str = "cpu"
@@ -31,7 +43,12 @@ def mlp_parameters(
     """Weights `w0` [R, in, out] and biases `b0` [R, 1, out], ...; orthogonal, gain sqrt(2), the last `last_scale`.
 
     Replica r depends on (seed, r) only.
+
+    Raises:
+        ValueError: a layer that does not fit into a machine's memory, of which one would learn too late.
     """
+    for wide, narrow in itertools.pairwise(sizes):
+        must_fit(wide, narrow)
     by_replica: dict[str, list[Tensor]] = defaultdict(list)
     for replica in range(replicas):
         with initialise(derive(seed, "replica", replica)):

@@ -5,8 +5,8 @@
     n = tanh(x gi + gib + r (h gh + ghb))        (the last third)
     h' = (1 - z) n + z h,   out = h' w1 + b1
 
-`gi` and `gh` are [P, H, 3 H], their biases `gib` and `ghb` [P, 1, 3 H], where P is 1 or the number of seats. What is
-remembered is h [..., H]; it is 0 at the start of an episode.
+`gi` and `gh` are [P, H, 3 H], their biases `gib` and `ghb` [P, 1, 3 H], where P is how many networks there are. What
+is remembered is h [..., H]; it is 0 at the start of an episode.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from agents.parts.networks import linear
+from agents.parts.networks import linear, must_fit
 from agents.protocol import Parameters
 from agents.randomness import derive, initialise
 
@@ -24,7 +24,12 @@ GRU = ("gi", "gh", "gib", "ghb")
 
 
 def gru_parameters(hidden: int, seeds: Sequence[int], device: str = "cpu") -> Parameters:
-    """Fresh weights of a GRU of `hidden` units for each of the seeds: each gate's matrix orthogonal, biases 0."""
+    """Fresh weights of a GRU of `hidden` units for each of the seeds: each gate's matrix orthogonal, biases 0.
+
+    Raises:
+        ValueError: no machine has room for so many units.
+    """
+    must_fit(hidden, 3 * hidden)
     weights: dict[str, list[Tensor]] = {"gi": [], "gh": []}
     for seed in seeds:
         with initialise(derive(seed, "gru")):

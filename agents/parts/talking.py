@@ -5,7 +5,7 @@ did last, how old the episode is, and what it sees. It gives the value of every 
 message. Several voices that are heard at once are added up.
 
 Shapes: T steps, N seats, B copies, O and A the widest seat's observation and number of actions, M bits of a message, L
-inputs that the message becomes, W outputs that decide about the message.
+inputs that the message becomes, W outputs that decide about the message. Of R replicas each has B / R copies in a row.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from agents.parts.critics import td_lambda
+from agents.parts.encoder import encoded
 from agents.parts.gradients import leaves
 from agents.parts.logits import masked, taken
+from agents.parts.networks import linear
 from agents.parts.policies.recurrent import HIDDEN
 from agents.parts.recurrent import following, step
 from agents.parts.segments import together
-from agents.parts.team import Team, Trained, layer_of, padded
+from agents.parts.team import Team, Trained, padded
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Parameters, Seating, State
 from agents.randomness import Draws, deal, derive
 from arenas.channel import routes
@@ -53,6 +55,8 @@ class TalkingConfig(Checked):
     hear: Amount = 3.0  # gain of the first weights of what is heard
     recall: Amount = 1.0  # gain of the first weights of the last action
     say: Amount = 4.0  # gain of the first weights of what decides about the message
+    date: Amount = 1.0  # gain of the first weights of the episode's age
+    picture: Whole = 0  # units of two layers through which what is seen goes first (128, for pictures); 0: none
 
 
 class Heard(NamedTuple):
@@ -62,7 +66,7 @@ class Heard(NamedTuple):
     legal: Tensor  # bool [T + 1, N, B, A]
     actions: Tensor  # long [T, N, B]
     counted: Tensor  # float32 [T, N, B], 1 while the episode is on
-    plain: Tensor  # float32 [T + 1, N, B, ...], the inputs but for what is heard
+    plain: Tensor  # float32 [T + 1, N, B, ...], the inputs but for what is heard; last what is seen
     sent: Tensor  # float32 [T, N, B, M]
     heard: Tensor  # float32 [T + 1, N, B, M]
     audible: Tensor  # bool [T + 1, N, B], whether anything is heard
@@ -88,10 +92,12 @@ class Talking(Agent):
     """A recurrent Q-learner that talks, for all the seats that it owns; it shows no policy, being greedy."""
 
     Config = TalkingConfig
+    arrived = frozenset({"date", "picture"})
     needs = frozenset({"discrete", "channel"})
     needs_to_learn = frozenset({"state"})
     owns = "all"
     learns = True
+    replicated = True
     config: TalkingConfig
 
     # -- what the two methods fill in ---------------------------------------------------------------------------------
@@ -135,15 +141,26 @@ class Talking(Agent):
         self.ages = spec.max_steps + 1 if config.clock else 0
         flat = [math.prod(seat.observation) for seat in own]
         before = self.reads + self.wide + self.ages
-        layers = [[before + o, config.hidden, self.wide + self.says] for o in flat]
+        self.sees = max(flat)  # O
+        layers = [[before + (config.picture or o), config.hidden, self.wide + self.says] for o in flat]
         seeds = [derive(seed, "talk", seat) for seat in self.seats]
-        team = Team(layers, seeds, last_scale=0.3, shared=config.share, recurrent=True, device=self.device)
+        team = Team(
+            layers,
+            seeds,
+            last_scale=0.3,
+            shared=config.share,
+            recurrent=True,
+            encoder=(self.sees, config.picture) if config.picture else None,
+            replicas=self.replicas,
+            device=self.device,
+        )
         team.parameters["w0"][:, : self.reads] *= config.hear
         team.parameters["w0"][:, self.reads : self.reads + self.wide] *= config.recall
+        team.parameters["w0"][:, before - self.ages : before] *= config.date
         team.parameters["w1"][..., self.wide :] *= config.say
         self.networks = Trained(team, config.lr, config.clip)
         self.learned = torch.zeros((), dtype=torch.long)  # rounds
-        self._draws = [Draws() for _ in self.seats]
+        self._draws = [Draws(spec.max_steps) for _ in self.seats]
         self.mine = [list(spec.seats).index(seat) for seat in self.seats]
 
     def plain(self, seen: Tensor, last: Tensor, age: Tensor) -> Tensor:
@@ -152,6 +169,14 @@ class Talking(Agent):
         if self.ages:
             parts.append(one_hot(age, self.ages).float())
         return torch.cat([*parts, seen], dim=-1)
+
+    def entering(self, parameters: Parameters, plain: Tensor) -> Tensor:
+        """The inputs [..., rows, ...] of the network's first layer, but for what is heard."""
+        if not self.config.picture:
+            return plain
+        before = self.wide + self.ages
+        seen = torch.nn.functional.pad(plain[..., before:], (0, self.sees + before - plain.shape[-1]))
+        return torch.cat([plain[..., :before], encoded(parameters, seen)], dim=-1)
 
     def hearing(self, timestep: TimeStep) -> tuple[Tensor, Tensor]:
         """What is heard, [..., B, M], and whether anything is, bool [..., B]."""
@@ -188,8 +213,8 @@ class Talking(Agent):
         age = memory["age"].masked_fill(timestep.first, 0)
         message, audible = self.hearing(timestep)
         heard = self.listen(message) * audible.unsqueeze(-1)
-        seen = torch.cat([heard, self.plain(timestep.observation.flatten(1), last, age)], dim=-1)
-        out, hidden = step(network, seen, memory[HIDDEN], timestep.first)
+        plain = self.entering(network, self.plain(timestep.observation.flatten(1), last, age))
+        out, hidden = step(network, torch.cat([heard, plain], dim=-1), memory[HIDDEN], timestep.first)
         actions = self.seat_spec(self.seats[memory["seat"]]).actions
         value = masked(out[:, :actions], timestep.action_mask).argmax(-1)
         if memory["training"]:
@@ -208,12 +233,17 @@ class Talking(Agent):
         self.networks.anneal(self._left())
         lesson, theta = self.lesson(joint), leaves(self.networks.team.parameters)
         with torch.no_grad():
-            slow = self.replayed(self.networks.slow.parameters, lesson)
-        loss, metrics = self.loss(self.replayed(theta, lesson), slow, lesson)
-        self.networks.descend(loss, theta)
+            slow = self.replayed(self.networks.slow.parameters, lesson, len(lesson.plain) * self._goes_on(lesson))
+        loss, metrics = self.loss(self.replayed(theta, lesson, len(lesson.actions)), slow, lesson)
+        self.networks.descend(self.replicas * loss, theta)  # it is a mean over the copies of all
         self.networks.follow(self.config.tau)
         self.learned += 1
         return metrics | {"loss": float(loss.detach()), "epsilon": self.epsilon}
+
+    def _goes_on(self, lesson: Heard) -> bool:
+        """Whether any target goes on from a value of the slow copy: not where all are returns of whole episodes."""
+        last, discount = lesson.steps.last, lesson.steps.discount
+        return self.config.lambda_ < 1 or bool((last & (discount > 0)).any()) or not bool(last[-1].all())
 
     def _left(self) -> float:
         """The part of the step size that is left."""
@@ -253,31 +283,41 @@ class Talking(Agent):
         """What the channel added in `length` steps from these memories on, [T, N, B, M]; None where it adds nothing."""
         return None
 
-    def replayed(self, parameters: Parameters, lesson: Heard) -> Tensor:
+    def replayed(self, parameters: Parameters, lesson: Heard, length: int) -> Tensor:
         """Outputs [T + 1, N, B, A + W] of a network on a round in which its own messages are heard.
 
-        What a seat heard is kept, and what its mates would say now less what they said is added to it: for the network
-        that played that is 0, but it carries their gradient.
+        Those after the first `length` time steps are not asked for, and are 0. What a seat heard is kept, and what its
+        mates would say now less what they said is added to it: for the network that played that is 0, but it carries
+        their gradient.
         """
-        weight = parameters["w0"]
-        told = weight[:, : self.reads]
-        plain = {"w0": weight[:, self.reads :], "b0": parameters["b0"]}
-        entered = [layer_of(plain, 0, x) for x in lesson.plain]
-        gates = {"w0": parameters["gi"], "b0": parameters["gib"]}
+        weight, seats, copies = parameters["w0"], lesson.actions.shape[1], lesson.actions.shape[2]
+        told, bias = weight[:, : self.reads], parameters["b0"]
+        nothing = lesson.plain.new_zeros(1, seats, copies, self.wide + self.says)
+        if not length:
+            return nothing.expand(len(lesson.plain), -1, -1, -1)
+        plain = self.rows(lesson.plain[:length])  # the rows of a network follow one another: [length, R N B', ...]
+        entered = linear(self.entering(parameters, plain), weight[:, self.reads :], None)
+        entered = (entered.view(len(plain), len(bias), -1, weight.shape[-1]) + bias).flatten(1, 2)
+        on = self.rows((~lesson.steps.first).unsqueeze(-1))
         outputs: list[Tensor] = []
-        seats, copies = lesson.actions.shape[1:]
-        now = lesson.hidden.flatten(0, 1)
+        now = self.rows(lesson.hidden)
         for t, x in enumerate(entered):
             received = lesson.heard[t]
             if t:
                 change = self.again(outputs[-1][..., self.wide :], lesson, t - 1) - lesson.sent[t - 1]
                 received = received + torch.einsum("bij,jbm->ibm", lesson.routes[t], change)
-            heard = self.listen(received) * lesson.audible[t].unsqueeze(-1)
-            x = (x + (heard @ told)).relu()
-            on = (~lesson.steps.first[t]).flatten().unsqueeze(-1)
-            now = following(parameters, layer_of(gates, 0, x).flatten(0, 1), now * on)
-            outputs.append(layer_of({"w0": parameters["w1"], "b0": parameters["b1"]}, 0, now.view(seats, copies, -1)))
-        return torch.stack(outputs)
+            heard = self.rows(self.listen(received) * lesson.audible[t].unsqueeze(-1))
+            x = linear((x + linear(heard, told, None)).relu(), parameters["gi"], parameters["gib"])
+            now = following(parameters, x, now * on[t])
+            out = linear(now, parameters["w1"], parameters["b1"])
+            outputs.append(out.view(self.replicas, seats, -1, out.shape[-1]).transpose(0, 1).reshape(seats, copies, -1))
+        return torch.cat([torch.stack(outputs), nothing.expand(len(lesson.plain) - length, -1, -1, -1)])
+
+    def rows(self, leaf: Tensor) -> Tensor:
+        """What N seats have [..., N, B, W] in the order of the networks, [..., R N B / R, W]."""
+        *before, seats, copies, wide = leaf.shape
+        split = leaf.reshape(*before, seats, self.replicas, copies // self.replicas, wide)
+        return split.transpose(-4, -3).reshape(*before, seats * copies, wide)
 
     def best(self, outputs: Tensor, lesson: Heard) -> Tensor:
         """max_u Q(u) [T + 1, N, B] over the legal actions; 0 where nothing is."""

@@ -9,6 +9,8 @@ input adds to the first layer is a bias of the seat's own, `b0` [N, 1, out], so 
 itself, which plays without knowing its number.
 
 A recurrent network has a layer with ReLU, a GRU, and a linear layer (see `agents.parts.recurrent`).
+
+R replicas of a team follow one another in the stack, all seats of the first, then all of the second.
 """
 
 from __future__ import annotations
@@ -20,11 +22,13 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
+from agents.parts.encoder import ENCODER, encoder_parameters
 from agents.parts.gradients import gradient
 from agents.parts.networks import mlp_parameters
 from agents.parts.optimizers import Adam
 from agents.parts.recurrent import GRU, gru_parameters
 from agents.protocol import Parameters
+from agents.randomness import derive
 from arenas.protocol import ArenaSpec
 
 
@@ -46,11 +50,13 @@ class Team:
         last_scale: gain of the last layer, see `mlp_parameters`.
         shared: one network for all seats, which is told the seat's number; its luck is the first seed's.
         recurrent: a GRU between the two layers; sizes then hold three widths.
+        encoder: units of two layers that read `encoder[0]` numbers, see `agents.parts.encoder`; None: there are none.
+        replicas: R; replica r depends on the seeds and on r.
         device: where the weights live.
 
     Attributes:
-        parameters: `w0` [N, in, out], `b0` [N, 1, out], ...; to be changed in place only. Where they are shared, all
-            but `b0` have a leading 1.
+        parameters: `w0` [R N, in, out], `b0` [R N, 1, out], ...; to be changed in place only. Where they are shared,
+            all but `b0` have a leading R.
     """
 
     def __init__(
@@ -62,35 +68,48 @@ class Team:
         last_scale: float = 1.0,
         shared: bool = False,
         recurrent: bool = False,
+        encoder: tuple[int, int] | None = None,
+        replicas: int = 1,
         device: str = "cpu",
     ) -> None:
-        self.sizes, self.shared = [tuple(s) for s in sizes], shared
+        self.sizes, self.shared, self.seats = [tuple(s) for s in sizes], shared, len(sizes)
         widest = [max(widths) for widths in zip(*self.sizes, strict=True)] if widest is None else widest
         if shared:
             wide = widest[0]
             self.parameters = mlp_parameters(
-                [wide + len(sizes), *widest[1:]], seed=seeds[0], last_scale=last_scale, device=device
+                [wide + len(sizes), *widest[1:]],
+                seed=seeds[0],
+                replicas=replicas,
+                last_scale=last_scale,
+                device=device,
             )
             # the rows of the one-hot input are what each seat's number adds, so they are the seats' biases
             weight = self.parameters["w0"]
-            self.parameters |= {"w0": weight[:, :wide].clone(), "b0": weight[0, wide:].unsqueeze(1).clone()}
+            self.parameters |= {
+                "w0": weight[:, :wide].clone(),
+                "b0": weight[:, wide:].flatten(0, 1).unsqueeze(1).clone(),
+            }
         else:
             self.parameters = {}
             for layer, (wide, narrow) in enumerate(itertools.pairwise(widest)):
-                self.parameters[f"w{layer}"] = torch.zeros(len(sizes), wide, narrow, device=device)
-                self.parameters[f"b{layer}"] = torch.zeros(len(sizes), 1, narrow, device=device)
+                self.parameters[f"w{layer}"] = torch.zeros(replicas * len(sizes), wide, narrow, device=device)
+                self.parameters[f"b{layer}"] = torch.zeros(replicas * len(sizes), 1, narrow, device=device)
             for number, (widths, seed) in enumerate(zip(self.sizes, seeds, strict=True)):
-                first = mlp_parameters(widths, seed=seed, last_scale=last_scale, device=device)
+                first = mlp_parameters(widths, seed=seed, replicas=replicas, last_scale=last_scale, device=device)
                 for name, weight in self.of(number).items():
                     weight.copy_(first[name])
+        own = seeds[:1] if shared else seeds
+        each = [seed if r == 0 else derive(seed, "replica", r) for r in range(replicas) for seed in own]
         if recurrent:
-            self.parameters |= gru_parameters(widest[1], seeds[:1] if shared else seeds, device)
+            self.parameters |= gru_parameters(widest[1], each, device)
+        if encoder:
+            self.parameters |= encoder_parameters(*encoder, each, device)
 
     def of(self, number: int) -> Parameters:
-        """The weights of one seat [1, in, out] without padding: views, which change with the stack."""
-        mine = slice(number, number + 1)
-        ours = slice(0, 1) if self.shared else mine
-        views = {name: self.parameters[name][ours] for name in GRU if name in self.parameters}
+        """The weights of one seat [R, in, out] without padding: views, which change with the stack."""
+        mine = slice(number, None, self.seats)
+        ours = slice(None) if self.shared else mine
+        views = {name: self.parameters[name][ours] for name in (*GRU, *ENCODER) if name in self.parameters}
         for layer, (wide, narrow) in enumerate(itertools.pairwise(self.sizes[number])):
             views[f"w{layer}"] = self.parameters[f"w{layer}"][ours, :wide, :narrow]
             views[f"b{layer}"] = self.parameters[f"b{layer}"][ours if layer else mine, :, :narrow]

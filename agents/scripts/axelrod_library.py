@@ -1,11 +1,6 @@
 """Strategies of the Axelrod library (Knight et al., PyPI `axelrod`) as agents of two-player matrix games.
 
-The library's players are objects that change as they play. Here a player is a pure function instead: the action is what
-a fresh player, seeded with the row's luck and led through the moves of the episode so far, does next. The memory holds
-the luck and these moves; the moves are read from the observation (one-hot of start, CC, CD, DC, DD in the own view), so
-that a player learns of its own move as it was played. Leading a player through all moves at every step would take time
-of order T^2 an episode, so players are kept where they stand and taken up again where the same moves go on. What is
-kept changes no action, only the time that it takes. Players that draw no luck are shared by all rows with equal moves.
+The library's players are objects that change as they play; `agents.scripts.moves` makes pure functions of them.
 
 Departures: the library hands a player its opponent; here the opponent is an object that holds its moves and cannot be
 asked what it would do. Players see the library's own game (R, S, T, P = 3, 0, 5, 1), as the arena's payoffs are
@@ -20,18 +15,12 @@ import importlib.metadata
 import inspect
 import math
 import re
-from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-import torch
-from torch import Tensor
-
-from agents.protocol import Agent, Memory, Seating
-from agents.randomness import bits
-from arenas.protocol import Action, TimeStep
+from agents.scripts.moves import PlaysByMoves
 
 #: Strategies that no classifier of the library gives away, with the law that they break.
 BREAKS_A_LAW = {"EvolvedAttention": "it draws from torch's global generator (law 5: luck is dealt)"}
@@ -45,11 +34,6 @@ _CLASSIFIED = {
     "manipulates_source": "it changes its opponent's source",
     "manipulates_state": "it changes its opponent's state",
 }
-_KEPT_ACTIONS = 1 << 16
-_KEPT_PLAYERS = 4  # for each row of the batch
-_LUCK = (1 << 32) - 1  # the library's generators take seeds of 32 bits
-
-Value = TypeVar("Value")
 
 
 @cache
@@ -136,7 +120,7 @@ def description(name: str) -> str:
     return f"{' '.join(first.split())}\n\n{rest}".strip()
 
 
-class Encounter:
+class AxelrodPlayer:
     """A player of the library and what it knows of its opponent, somewhere in an episode.
 
     Args:
@@ -158,88 +142,25 @@ class Encounter:
         """The player's next move, 0 to cooperate and 1 to defect; it may draw luck, so it is asked once a round."""
         return int(self._player.strategy(self._opponent) is self._moves[1])
 
-    def note(self, joint: int) -> None:
-        """Go on after a round in which `joint` = 2 * own move + the other's was played."""
-        own, other = self._moves[joint >> 1], self._moves[joint & 1]
-        self._player.update_history(own, other)
-        self._opponent.update_history(other, own)
+    def note(self, own: int, other: int) -> None:
+        """Go on after a round in which these two moves were played."""
+        mine, theirs = self._moves[own], self._moves[other]
+        self._player.update_history(mine, theirs)
+        self._opponent.update_history(theirs, mine)
 
 
-class AxelrodStrategy(Agent):
+class AxelrodStrategy(PlaysByMoves):
     """A strategy of the Axelrod library; cooperation is action 0."""
 
-    needs = frozenset({"discrete", "matrix"})
     strategy: ClassVar[Any]
 
     def build(self, seed: int) -> None:
-        """What the library says of the strategy, and empty caches."""
+        """What the library says of the strategy."""
         if any(seat.actions != 2 for seat in self.spec.seats.values()):
             raise ValueError(f"{type(self).__name__} knows games with two actions a seat, {self.spec.name} has more")
-        self._lucky = bool(library().Classifiers["stochastic"](self.strategy()))
-        # what follows is kept to save time alone: everything in it is a function of its key
-        self._actions: OrderedDict[Hashable, int] = OrderedDict()
-        self._encounters: OrderedDict[Hashable, Encounter] = OrderedDict()
+        self.lucky = bool(library().Classifiers["stochastic"](self.strategy()))
+        super().build(seed)
 
-    def begin(self, seating: Seating) -> Memory:
-        """Luck and an empty history; `length` counts the moves of a row's episode, `episode` its episodes."""
-        none = torch.zeros_like(seating.seed)
-        history = none.to(torch.uint8).unsqueeze(1)[:, :0]
-        return {**super().begin(seating), "episode": none, "length": none, "history": history}
-
-    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
-        """Lead every row's player to where the row is and ask it; rows that are inactive do action 0."""
-        episode = memory["episode"] + timestep.first
-        history, length = moves(timestep, memory["history"], memory["length"])
-        action = torch.zeros(len(length), dtype=torch.long)
-        luck = (bits(memory["seed"], episode) & _LUCK).tolist()
-        rows, ends = history.cpu().numpy(), length.tolist()
-        keep = _KEPT_PLAYERS * len(ends)
-        for row in timestep.active.nonzero().flatten().tolist():
-            action[row] = self._answer(luck[row] if self._lucky else None, rows[row, : ends[row]].tobytes(), keep)
-        following = {"step": memory["step"] + 1, "episode": episode, "length": length, "history": history}
-        return Action(action.to(length.device)), {**memory, **following}
-
-    def _answer(self, luck: int | None, played: bytes, keep: int) -> int:
-        """The move after the joint moves `played`, one a byte."""
-        known = self._actions.get((luck, played))
-        if known is not None:
-            return known
-        encounter = self._encounters.pop((luck, played[:-1]), None) if played else None
-        news, answer = played[-1:], 0
-        if encounter is None:
-            encounter, news = Encounter(self.strategy, luck), played
-            answer = encounter.act()
-        for joint in news:
-            encounter.note(joint)
-            answer = encounter.act()
-        _put(self._encounters, (luck, played), encounter, keep)
-        _put(self._actions, (luck, played), answer, _KEPT_ACTIONS)
-        return answer
-
-
-def moves(timestep: TimeStep, history: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-    """The joint moves of the episodes so far, with the one that is seen now.
-
-    Args:
-        timestep: observation one-hot [B, 5]: nothing, or 1 + joint move.
-        history: uint8 [B, W], joint moves from the left.
-        length: long [B], how many of a row's count.
-
-    Returns:
-        Both for the next step; W is the longest episode's length.
-    """
-    seen = timestep.observation.argmax(-1)
-    length = torch.where(timestep.first, 0, length)
-    rows = (timestep.active & ~timestep.first & (seen > 0)).nonzero().flatten()
-    place = length[rows]
-    length = length.index_put((rows,), place + 1)
-    width = int(length.max())
-    history = torch.nn.functional.pad(history[:, :width], (0, max(0, width - history.shape[1])))
-    return history.index_put((rows, place), (seen[rows] - 1).to(torch.uint8)), length
-
-
-def _put(kept: OrderedDict[Hashable, Value], key: Hashable, value: Value, limit: int) -> None:
-    """Keep a value, and no more than `limit` of them: the oldest go."""
-    kept[key] = value
-    while len(kept) > limit:
-        kept.popitem(last=False)
+    def encounter(self, luck: int | None) -> AxelrodPlayer:
+        """A fresh player of the library."""
+        return AxelrodPlayer(self.strategy, luck)

@@ -24,11 +24,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arenas.foreign.copies import maker, wrapper
+from arenas.foreign.copies import maker
 from arenas.foreign.running import Copy, blame, copy_of, kind
 from arenas.foreign.seat import Seat
 from arenas.foreign.spaces import action_mask, action_width
 from arenas.foreign.truth import mask_fault
+from arenas.foreign.wrappers import wrapping
 from arenas.luck import bits
 from arenas.protocol import (
     INVALID,
@@ -74,7 +75,7 @@ class Foreign(Arena):
         batch_size: B.
         env: "pettingzoo:classic/connect_four_v3" (the scheme may be left out), "mpe2:simple_tag_v3", or a function that
             makes an environment.
-        wrap: SuperSuit wrappers by name, innermost first, each with its argument: ("resize_v1=84", "black_death_v3").
+        wrap: SuperSuit wrappers by name, innermost first, see `arenas.foreign.wrappers`: ("resize_v1=[84,84]",).
         device: where the tensors go.
         settings: fields of `ForeignSettings`, and arguments of the environment.
 
@@ -105,14 +106,11 @@ class Foreign(Arena):
         rules = self.settings
         full_name, self.package, make = maker(self._env)
         name = rules.name or full_name
-        wrappers = [wrapper(text) for text in self._wrap]
+        wrap = wrapping(self._wrap)
         self._copies: list[Copy] = []
         with blame(name):
             for _ in range(self.batch_size):
-                made = self._make(make)
-                for wrapped in wrappers:
-                    made = wrapped(made)
-                self._copies.append(copy_of(name, made))
+                self._copies.append(copy_of(name, wrap(self._make(make))))
         first = self._copies[0]
         first.reset(0)  # some know their spaces from then on
         state_dim = first.state_width()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
-import json
 import pkgutil
 import re
 from collections.abc import Callable, Iterable
@@ -13,8 +12,6 @@ from functools import partial
 from typing import Any
 
 import pettingzoo
-
-from arenas.foreign.running import blame
 
 Make = Callable[..., Any]
 
@@ -66,30 +63,6 @@ def _from_mpe2(name: str) -> Make:
         raise ValueError(f"mpe2 has no environment {name!r}; {_nearest(name, known)}")
     make: Make = importlib.import_module(f"mpe2.{name}").parallel_env
     return make
-
-
-def wrapper(text: str) -> Make:
-    """A SuperSuit wrapper from "NAME" or "NAME=ARGUMENT", the argument in JSON or plain text.
-
-    Raises:
-        ValueError: an unknown name.
-    """
-    import supersuit
-
-    name, equals, given = text.partition("=")
-    known = [n for n in dir(supersuit) if re.search(r"_v\d+$", n)]
-    if name not in known:
-        raise ValueError(f"SuperSuit has no wrapper {name!r}; {_nearest(name, known)}")
-    try:
-        argument = json.loads(given) if equals else None
-    except json.JSONDecodeError:
-        argument = given
-
-    def wrap(env: Any) -> Any:
-        with blame(f"wrapper {text}"):
-            return getattr(supersuit, name)(env, argument) if equals else getattr(supersuit, name)(env)
-
-    return wrap
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

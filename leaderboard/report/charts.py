@@ -16,7 +16,7 @@ from leaderboard.views.columns import BY_NAME
 from leaderboard.views.page import ArenaPage, PageSide
 
 STEPS = 10  # shades to either side of the neutral one
-_WIDTH = 280.0  # pixels of a strip
+_WIDTH = 220.0  # pixels of a strip
 _CLIPPED = 95.0  # percentile of distances from the neutral value at which colours end
 
 #: Columns of the forest plot beside the headline: (name, what sorting by it is called).
@@ -71,6 +71,8 @@ def forest(page: ArenaPage, side: PageSide) -> Forest:
     """The forest plot of one side."""
     name = headline_of(page)
     shown = [name, *(other for other, _ in FOREST if other != name and _any(side, other))]
+    if page.panel is not None:  # means over other partners for each entrant would only confuse
+        shown = [column for column in shown if column != "everybody"]
     drawn = [_estimate(row, name) for row in side.rows]
     per = unit(page) if BY_NAME[name].returns else 1.0
     drawn = [None if x is None else cells.scaled(x, per) for x in drawn]
@@ -126,7 +128,7 @@ def _texts(page: ArenaPage, side: PageSide, name: str) -> list[str]:
     if name == "worst":
         partners = cells.texts(BY_NAME["worst_partner"], page.board)
         texts = [x if x == MISSING else f"{x} with {who}" for x, who in zip(texts, partners, strict=True)]
-    return [" ".join(texts[i].split()) for i in where]
+    return [" ".join(texts[i].split()).replace("[ ", "[") for i in where]  # what a terminal aligns
 
 
 def _cell(row: Row, name: str, text: str) -> ForestCell:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from torch import Tensor
 
 import agents.scripts.axelrod_library as ours
+import agents.scripts.moves as moves_of
 from agents.protocol import Agent, JointTrajectory, Seating
 from agents.randomness import bits, derive_rows
 from agents.rollout import rollout
@@ -132,8 +133,8 @@ def test_what_is_kept_changes_no_move(name: str, monkeypatch: pytest.MonkeyPatch
         return play(f"axelrod:{name}", "random", copies=3).seats["row"].actions.value
 
     kept = row()
-    monkeypatch.setattr(ours, "_KEPT_ACTIONS", 0)
-    monkeypatch.setattr(ours, "_KEPT_PLAYERS", 0)
+    monkeypatch.setattr(moves_of, "KEPT_ACTIONS", 0)
+    monkeypatch.setattr(moves_of, "KEPT_PLAYERS", 0)
     assert torch.equal(row(), kept)
 
 
@@ -146,7 +147,7 @@ def test_what_is_kept_is_bounded() -> None:
         memories = {seat: p.begin(Seating(seat, luck, luck)) for seat, p in {"row": agent, "column": other}.items()}
         timesteps, state = arena.reset(luck)
         rollout(arena, {"row": agent, "column": other}, memories, timesteps, 3, state)
-    assert 0 < len(agent._encounters) <= 4 * ours._KEPT_PLAYERS
+    assert 0 < len(agent._players) <= 4 * moves_of.KEPT_PLAYERS
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -172,7 +173,7 @@ def test_every_strategy_plays_or_is_refused_with_a_reason() -> None:
 def test_who_is_refused_for_its_luck_does_draw_from_the_global_generator(name: str) -> None:
     with torch.random.fork_rng(devices=[]):
         before = torch.get_rng_state()
-        ours.Encounter(getattr(ours.library(), name), None).act()
+        ours.AxelrodPlayer(getattr(ours.library(), name), None).act()
         assert not torch.equal(before, torch.get_rng_state())
 
 

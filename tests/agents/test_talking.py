@@ -10,9 +10,10 @@ import torch
 from agents.dial import Dial, DialConfig, density, discretised, dru
 from agents.parts.gradients import gradient, leaves
 from agents.parts.talking import Heard, Talking
-from agents.protocol import JointTrajectory, Seating
+from agents.protocol import JointTrajectory, LearningContext, Seating, Trajectory
 from agents.rial import Rial, RialConfig, bits_of, bootstrap, number_of
 from agents.rollout import rollout
+from arenas.digits.colour_digit import ColourDigit
 from arenas.protocol import Action
 from arenas.riddle import certainty
 from arenas.switch import Switch
@@ -33,15 +34,32 @@ def played(agent: Talking, *, training: bool = True, copies: int = 16) -> JointT
     return rollout(arena, dict.fromkeys(arena.spec.seats, agent), memories, steps, 6, state)[0]
 
 
-def made(kind: type[Talking], **config: Any) -> Talking:
+def joint_of(joint: JointTrajectory, rows: slice) -> JointTrajectory:
+    """Some copies of a round."""
+
+    def cut(leaf: Any, batch: int) -> Any:
+        at = (slice(None),) * batch + (rows,)
+        return leaf[at] if isinstance(leaf, torch.Tensor) else leaf
+
+    seats = {}
+    for seat, trajectory in joint.seats.items():
+        action = trajectory.actions
+        assert trajectory.memory is not None and action.message is not None
+        memory = {name: cut(leaf, 0) for name, leaf in trajectory.memory.items()}
+        steps = trajectory.timesteps._replace(common={}).each(lambda leaf: cut(leaf, 1))
+        seats[seat] = Trajectory(steps, Action(cut(action.value, 1), cut(action.message, 1)), memory)
+    return JointTrajectory(seats, cut(joint.state, 1))
+
+
+def made(kind: type[Talking], replicas: int = 1, **config: Any) -> Talking:
     spec = Switch(1).spec
-    return kind.make(spec, tuple(spec.seats), kind.Config(**config), seed=1)
+    return kind.make(spec, tuple(spec.seats), kind.Config(**config), seed=1, replicas=replicas)
 
 
 def heard_error(agent: Talking, lesson: Heard) -> dict[int, float]:
     """Sender -> the size of the slope of seat 0's errors in the sender's own weights."""
     theta = leaves(agent.networks.team.parameters)
-    outputs = agent.replayed(theta, lesson)
+    outputs = agent.replayed(theta, lesson, 7)
     error = agent.errors(outputs, agent.best(outputs.detach(), lesson), lesson)
     slopes = gradient(error[:, 0].square().sum(), theta)
     return {seat: float(sum(slope[seat].abs().sum() for slope in slopes.values())) for seat in range(3)}
@@ -60,12 +78,58 @@ def test_nothing_reaches_them_in_rial_or_in_silence(kind: type[Talking], config:
     assert slopes[0] > 0 and slopes[1] == slopes[2] == 0
 
 
+def test_the_receivers_error_reaches_what_the_sender_reads_pictures_with() -> None:
+    agent = made(Dial, share=False, epsilon=1.0, picture=8)
+    theta, lesson = leaves(agent.networks.team.parameters), agent.lesson(played(agent, copies=128))
+    error = agent.errors(agent.replayed(theta, lesson, 7), torch.zeros(7, 3, 128), lesson)
+    slopes = gradient(error[:, 0].square().sum(), theta)
+    assert all(float(slopes["e0"][seat].abs().sum()) > 0 for seat in range(3))
+    assert {f"prisoner_2/{name}" for name in ("e0", "eb0", "e1", "eb1")} <= agent.acting_state().keys()
+
+
+@pytest.mark.parametrize("kind", [Dial, Rial])
+@pytest.mark.parametrize("share", [True, False])
+def test_replicas_learn_as_each_does_alone(kind: type[Talking], share: bool) -> None:
+    config = {"share": share, "picture": 8, "lambda_": 0.5}
+    both, alone = made(kind, 2, **config), made(kind, **config)
+    joint = played(both, copies=32)
+    first = joint_of(joint, slice(16))
+    assert torch.equal(
+        first.seats["prisoner_1"].timesteps.observation, played(alone).seats["prisoner_1"].timesteps.observation
+    )
+    for _ in range(2):
+        both.learn(joint, LearningContext(both.seats, 0, 0))
+        alone.learn(first, LearningContext(alone.seats, 0, 0))
+    for name, weight in alone.acting_state().items():
+        assert torch.allclose(both.acting_state()[name][:1], weight, atol=1e-5), name
+        assert not torch.allclose(both.acting_state()[name][1:], weight, atol=1e-3) or name.endswith(
+            ("b0", "b1", "gib", "ghb")
+        )
+
+
+def test_where_returns_are_whole_the_slow_copy_is_not_asked() -> None:
+    arena, luck = ColourDigit(64), torch.arange(64)
+    agent = Dial.make(arena.spec, tuple(arena.spec.seats), DialConfig(lambda_=1.0), seed=1)
+    memories = {seat: agent.begin(Seating(seat, luck, luck, training=True)) for seat in agent.seats}
+    steps, state = arena.reset(luck)
+    joint, _ = rollout(arena, dict.fromkeys(agent.seats, agent), memories, steps, 2, state)
+    lesson = agent.lesson(joint)
+    assert not agent._goes_on(lesson) and made(Dial)._goes_on(lesson)
+    outputs = agent.replayed(agent.networks.team.parameters, lesson, 3)
+    none = agent.replayed(agent.networks.slow.parameters, lesson, 0)
+    assert none.shape == outputs.shape and not none.any()
+    wanted, _ = agent.loss(outputs, outputs, lesson)
+    assert float(agent.loss(outputs, none, lesson)[0]) == pytest.approx(float(wanted), rel=1e-5)
+    cut = lesson._replace(steps=lesson.steps._replace(last=torch.zeros_like(lesson.steps.last)))
+    assert agent._goes_on(cut)
+
+
 @pytest.mark.parametrize("kind", [Dial, Rial])
 def test_what_was_played_is_played_again(kind: type[Talking]) -> None:
     agent = made(kind)
     joint = played(agent)
     lesson = agent.lesson(joint)
-    outputs = agent.replayed(agent.networks.team.parameters, lesson)
+    outputs = agent.replayed(agent.networks.team.parameters, lesson, 7)
     for t in range(6):
         again = agent.again(outputs[t, ..., agent.wide :], lesson, t)
         assert torch.allclose(again, lesson.sent[t], atol=1e-5)

@@ -46,6 +46,7 @@ CROWDED = {
     "hunter-prey": "independent-q",
     "meta": "actor-critic",
     "penalty": "phc",
+    "rrps": "wolf-phc",
     "skirmish": "advantage-alignment",
     "spread": "maddpg-ensemble",
     "switch": "qmix",

@@ -13,6 +13,7 @@ Examples:
   zoo agents my_agent.py:MyAgent
   zoo agents axelrod
   zoo agents axelrod:TitFor2Tats
+  zoo agents rrps
   zoo agents --names
   zoo agents --json
 
@@ -20,7 +21,8 @@ Examples:
 `zoo match NAME,field=value ...` sets a field; a learner plays the house's
 checkpoint for the arena, or NAME@FOLDER. An agent of your own gets a name by an
 entry point `zoo.agents` of its package, and needs none as path.py:Class. Every
-strategy of the Axelrod library that keeps the zoo's laws is axelrod:NAME.
+strategy of the Axelrod library that keeps the zoo's laws is axelrod:NAME, and
+every player of the rock-paper-scissors competitions rrps:NAME.
 """
 
 

@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
-    from zoo.entry.venue import ArenaChoice
+    from zoo.entry.venue import ArenaChoice, Venue
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,7 +27,7 @@ set_option = click.option(
     "--set", "assignments", multiple=True, metavar="arena.FIELD=VALUE", help="A setting of the arena."
 )
 wrap_option = click.option(
-    "--wrap", multiple=True, metavar="NAME[=VALUE]", help="SuperSuit wrapper of a PettingZoo environment."
+    "--wrap", multiple=True, metavar="NAME[=JSON]", help="SuperSuit wrapper of a PettingZoo environment."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the screen.")
 no_record_option = click.option("--no-record", is_flag=True, help="Leave records and leaderboard as they are.")
@@ -181,6 +181,23 @@ def refuse(ctx: click.Context, names: Collection[str], why: str) -> None:
     for parameter in ctx.command.params:
         if parameter.name in names and ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"{parameter.opts[0]} {why}", ctx)
+
+
+def several(venue: Venue, texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The entrants of a tournament, with those that patterns stand for in their place.
+
+    Raises:
+        UsageError: they are fewer than two.
+        UserError: a pattern names nobody who can play here.
+    """
+    from zoo.entry.wildcards import expand
+
+    named = expand(venue, texts)
+    if len(named.texts) < 2:
+        raise click.UsageError("a tournament needs at least two entrants")
+    if named.remark:
+        click.echo(named.remark, err=True)
+    return named.texts
 
 
 def arena_settings(assignments: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from zoo.commands.options import (
     isolation_options,
     names_option,
     panel_option,
+    several,
     typed,
     workers_option,
 )
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
 EPILOG = """\b
 The matrix is a report on the records: it shows everything that these entrants
 have played. The same command goes on with a tournament that was stopped.
+A pattern in quotes names many at once: those of a library that fit it, or the
+registered agents; who cannot play here is left out.
 
 \b
 Examples:
   zoo tournament lola naive maddpg greedy cooperator --arena coin
   zoo tournament tit-for-tat grim always-defect --arena ipd --episodes 50
   zoo tournament lola naive random --arena coin --workers 2 --format csv
+  zoo tournament 'rrps:*' --arena rrps
+  zoo tournament 'axelrod:*Tat*' grim --arena ipd --episodes 10
 """
 
 
@@ -76,12 +81,11 @@ def command(
     from zoo.work.pool import limit_threads
     from zoo.work.progress import Progress
 
-    if len(entrants) < 2:
-        raise click.UsageError("a tournament needs at least two entrants")
     if no_panel and panel:
         raise click.UsageError("--no-panel and --panel contradict each other")
     limit_threads()
     venue = Venue(choice)
+    entrants = several(venue, entrants)
     each_once([venue.entrant(text) for text in entrants])
     with Store(home.records()) as store:
         with Progress("blocks", Console(stderr=True), quiet=form != "table", at_once=False) as progress:

@@ -126,7 +126,7 @@ def load(folder: Path) -> Checkpoint:
         if raw.get("format") != _FORMAT:
             raise UserError(f"checkpoint {folder} has format {raw.get('format')}, this version reads {_FORMAT}")
         card = Card(**raw)
-    except (OSError, ValueError, TypeError, AttributeError) as error:  # a text that is no JSON is a ValueError
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:  # no JSON: a ValueError
         raise UserError(f"checkpoint {folder} is broken: {CARD}: {error}") from error
     for name, kind in _KINDS.items():
         if not isinstance(getattr(card, name), kind):
@@ -198,6 +198,8 @@ def read_tensors(path: Path) -> State:
     """
     where = f"checkpoint {path.parent} is broken: {path.name}"
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise UserError(f"{where} is no regular file")
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{where}: {error}") from error

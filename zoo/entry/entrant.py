@@ -119,7 +119,9 @@ class Entrant:
                 raise
             except ValueError as error:  # how an agent refuses a game that it does not know
                 raise UserError(f"{self.label}: {' '.join(str(error).split())}") from error
-            except (Exception, SystemExit) as error:  # an agent may be anybody's and fail in any way
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # an agent may be anybody's and fail in any way
                 raise broke(f"{self.label} cannot be made", error) from error
             if self.checkpoint is not None:
                 try:
@@ -226,4 +228,6 @@ def _find(where: str, name: str, identity: str) -> Path:
 def _asked(identity: str) -> str:
     """An arena identity as one would type it: "coin-v1(size=5)" -> "coin --set arena.size=5"."""
     name, _, settings = identity.rstrip(")").partition("(")
-    return " ".join([name.rpartition("-v")[0] or name, *(f"--set arena.{s}" for s in split(settings) if "==" not in s)])
+    return " ".join(
+        [name.rpartition("-v")[0] or name, *(f"--set arena.{s}" for s in split(settings) if "=" in s and "==" not in s)]
+    )

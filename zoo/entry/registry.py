@@ -32,13 +32,14 @@ if TYPE_CHECKING:
     from arenas.protocol import Arena
 
 AGENTS, ARENAS = "zoo.agents", "zoo.arenas"
+_LONGEST = 10_000_000  # steps of an episode
 _VERSIONED = re.compile(r"[-_]v\d+$")
 #: The packages of the zoo: what lies in them ships with it.
 OURS = ("agents", "arenas", "leaderboard", "zoo")
 #: Schemes that name a foreign environment: `pettingzoo:classic/connect_four_v3`, `mpe2:simple_tag_v3`.
 FOREIGN = ("pettingzoo", "mpe2", "lbforaging", "openspiel")
 #: Libraries by scheme, with the modules that wrap them: of agents, `axelrod:NAME`, and of games, `openspiel:NAME`.
-LIBRARIES = {"axelrod": "agents.scripts.axelrod_library"}
+LIBRARIES = {"axelrod": "agents.scripts.axelrod_library", "rrps": "agents.scripts.rrps_library"}
 GAMES = {"openspiel": "arenas.foreign.openspiel"}
 
 
@@ -110,10 +111,14 @@ class ArenaEntry:
             raise UserError(" ".join(str(error).split())) from error
         except (TypeError, ValueError, ImportError) as error:  # how an arena refuses its settings
             raise UserError(f"arena {self.name}: {reason_of(error)}") from error
-        except (Exception, SystemExit) as error:  # an arena may be anybody's and fail in any way
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # an arena may be anybody's and fail in any way
             raise broke(f"arena {self.name} cannot be made", error) from error
         if not isinstance(arena, Arena):
             raise UserError(f"arena {self.name}: {self.factory!r} did not make an arenas.protocol.Arena")
+        if arena.spec.max_steps > _LONGEST:
+            raise UserError(f"arena {self.name}: max_steps is {arena.spec.max_steps}, an episode may last {_LONGEST:,}")
         return arena
 
     def identity(self, arena: Arena) -> str:
@@ -177,9 +182,14 @@ def load_agent(text: str) -> AgentEntry:
 
 def _checked(text: str, loaded: Any) -> type[Agent]:
     from agents.protocol import Agent
+    from zoo.sandbox.declare import must_declare
 
     if not (isinstance(loaded, type) and issubclass(loaded, Agent)):
         raise UserError(f"{text} is not an agent: expected a subclass of agents.protocol.Agent")
+    try:
+        must_declare(loaded)
+    except TypeError as error:
+        raise UserError(f"{text} cannot be used: {error}") from error
     return loaded
 
 
@@ -229,10 +239,12 @@ def _strangers_entry(text: str, source: Source) -> AgentEntry:
 def _with_files(text: str, key: str, agent: type[Agent], found: Sequence[bytes] = ()) -> str:
     """The key of an agent's code, with a hash of the other files that it reads, if any: declared, or else `found`."""
     try:
-        contents = [file.read_bytes() for file in agent.files()] or found
+        contents = [existing_file(str(file)).read_bytes() for file in agent.files()] or found
+    except (KeyboardInterrupt, UserError):
+        raise
     except OSError as error:
         raise UserError(f"{text}: cannot read {error.filename}: {error.strerror or error}") from error
-    except (Exception, SystemExit) as error:  # an agent may be anybody's and fail in any way
+    except BaseException as error:  # an agent may be anybody's and fail in any way
         raise broke(f"{text} cannot name its files", error) from error
     digests = [hashlib.sha256(content).digest() for content in contents]
     return f"{key},sha256-{hashlib.sha256(b''.join(digests)).hexdigest()[:16]}" if digests else key

@@ -26,7 +26,7 @@ REMARKS: dict[str, list[str]] = {facts["name"]: facts.pop("remarks", []) for fac
 FIGURES = {facts["name"]: facts for facts in _DECLARED}
 NAMES = tuple(FIGURES)
 #: Figures whose name does not begin with the folder of their paper.
-_ELSEWHERE = {"gradient-direction": "maddpg-gradient-direction"}
+_ELSEWHERE = {"gradient-direction": "maddpg-gradient-direction", "rial-saddle": "dial-rial-saddle"}
 
 
 def load(name: str) -> Figure:

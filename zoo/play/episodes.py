@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from agents.protocol import JointTrajectory, Memory
-from agents.rollout import Moments, rollout
+from agents.rollout import Moments, by_moves, rollout
 from arenas.protocol import TimeStep, TimeSteps
 from zoo.play.luck import seatings
 from zoo.play.referee import NEVER, Fouls, Refereed, fouls_of
@@ -156,6 +156,8 @@ def play_episodes(seated: Seated, episodes: Tensor) -> Played:
     started = time.process_time()
     arena = seated.arena
     begun = begin(seated, episodes)
-    steps = arena.spec.max_steps
-    joint, _ = rollout(arena, seated.players, begun.memories, begun.timesteps, steps, until_over=True)
+    joint = by_moves(arena, seated.players, begun.memories)
+    if joint is None:
+        steps = arena.spec.max_steps
+        joint, _ = rollout(arena, seated.players, begun.memories, begun.timesteps, steps, until_over=True)
     return Played(seated, joint, fouls_of(seated.players), arena.faults(), time.process_time() - started)

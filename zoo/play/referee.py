@@ -14,7 +14,7 @@ from typing import NamedTuple, NoReturn
 import torch
 from torch import Tensor
 
-from agents.protocol import Memory, Policy, Seating
+from agents.protocol import Encounters, Memory, Policy, Seating
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
 from leaderboard.records import Status
 from zoo.sandbox.fault import AgentFault
@@ -103,6 +103,10 @@ class Refereed(Policy):
                 self._note(timestep.active, *self._gone)
         self._step += 1
         return action, memory
+
+    def encounters(self, memory: Memory) -> Encounters | None:
+        """Those of the player, who then needs no referee: `by_moves` sees that all moves are legal."""
+        return None if self._gone is not None else self.player.encounters(memory)
 
     @property
     def fouls(self) -> Fouls | None:

@@ -112,7 +112,7 @@ def blame(identity: str, entrants: Sequence[Entrant]) -> Iterator[None]:
     """Say in one line what broke in a match; agents and arenas may be a stranger's and fail in any way."""
     try:
         yield
-    except (UserError, ArenaError, AgentFault):
+    except (UserError, ArenaError, AgentFault, KeyboardInterrupt, GeneratorExit):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise broke(f"{' against '.join(who.label for who in entrants)} broke in {identity}", error) from error

@@ -61,12 +61,38 @@ def _field(default: Any) -> Any:
     return dataclasses.field(default=default)
 
 
+#: What the attributes of an agent's class are.
+_ATTRIBUTES: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "needs": ((frozenset, set), 'a set of words such as frozenset({"discrete"})'),
+    "needs_to_learn": ((frozenset, set), 'a set of words such as frozenset({"joint"})'),
+    "owns": (str, '"seat", "side" or "all"'),
+    "behaviour": (int, "a whole number"),
+    "learns": (bool, "True or False"),
+    "departed": (Mapping, "a mapping from names of settings to values"),
+}
+
+
+def must_declare(agent: type[Agent]) -> None:
+    """Make sure that a class says of itself what every agent's class does.
+
+    Raises:
+        TypeError: an attribute is not what it should be; the text names it.
+    """
+    for name, (kinds, expected) in _ATTRIBUTES.items():
+        value = getattr(agent, name)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is int):
+            raise TypeError(f"{agent.__name__}.{name} is {value!r}, expected {expected}")
+    if not (isinstance(agent.Config, type) and dataclasses.is_dataclass(agent.Config)):
+        raise TypeError(f"{agent.__name__}.Config is {agent.Config!r}, expected a frozen dataclass of the settings")
+
+
 def describe(agent: type[Agent], files: tuple[str, ...]) -> list[Any]:
     """What a class declares as data; in its own process.
 
     Raises:
-        TypeError: the settings are no dataclass, or one of them is no plain value.
+        TypeError: an attribute is not what it should be, or a setting is no plain value.
     """
+    must_declare(agent)
     config = agent.Config()
     hints = typing.get_type_hints(agent.Config)
     fields = []

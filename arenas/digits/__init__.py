@@ -1,0 +1,1 @@
+"""Games of two who each see a handwritten digit and may send bits."""
