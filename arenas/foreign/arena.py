@@ -84,6 +84,7 @@ class Foreign(Arena):
         ArenaError: the environment cannot be made, or its spaces do not fit.
     """
 
+    name = "a PettingZoo environment"  # until it is made, when `spec` has its own
     Settings = ForeignSettings
     settings: ForeignSettings
 

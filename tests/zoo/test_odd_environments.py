@@ -143,7 +143,8 @@ def test_a_mistake_is_told_by_the_same_sentence_everywhere(command: tuple[object
         r"odd\.py:SeesNaN, episode seed \d+, step 2, seat a_0: step\(\) showed nan; an observation must be finite"
     )
     assert re.search(f"^zoo: {sentence}", said.err, re.M), said.err
-    assert "Traceback" not in said.err and said.out == ""
+    assert "Traceback" not in said.err
+    assert said.out == "" or command[0] == "train"  # which says what it begins
 
 
 def test_a_mistake_breaks_a_law(zoo: Zoo, odd: Path) -> None:
@@ -181,7 +182,7 @@ def test_cut_games_are_told(zoo: Zoo, odd: Path) -> None:
     assert told["cut"] == 1 and [line["own_return"]["mean"] for line in told["seats"]] == [0, 0]
     assert "Every episode was cut before the game had ended" in zoo(*words).out
     competitive = zoo(*words, "--set", "arena.kind=competitive").out
-    assert "A draw may be a game that nobody has finished" in competitive
+    assert "A draw may be a game that nobody has finished" in " ".join(competitive.split())
     more = ("--set", "arena.max_cycles=1200")
     told = zoo(*words, *more, "--json").json
     assert told["cut"] == 0 and [line["own_return"]["mean"] for line in told["seats"]] == [1, 0]
@@ -207,7 +208,7 @@ def test_standard_output_belongs_to_the_result(workers: int, odd: Path) -> None:
         "random",
         "random",
         "--arena",
-        "odd.py:Plain",
+        "odd.py:Prints",
         "--episodes",
         "30",
         "--no-record",
