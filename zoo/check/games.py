@@ -20,7 +20,7 @@ from arenas.protocol import Arena
 from zoo.check.data import difference, leaves, rows
 from zoo.check.luck import scrambled
 from zoo.check.rules import ROWS, STEPS, Players, Record, fresh, go_on, play, seeds_of, strangers, watch
-from zoo.check.stranger import Stranger
+from zoo.check.stranger import InBits, Stranger
 from zoo.check.telling import wrong_clock, wrong_record, wrong_spec
 from zoo.check.verdict import Faults, NotApplicable, one_line
 from zoo.entry.venue import Venue
@@ -80,9 +80,8 @@ def faces_agree(venue: Venue) -> Faults:
 
     entry = venue.entry
     with fresh(venue, 1) as arena:
-        if any(seat.message_dim for seat in arena.spec.seats.values()):
-            yield NotApplicable("its seats send messages, for which PettingZoo has no word")
-        record = play(arena, 4, autoreset=False, until_over=True)
+        players = {seat: InBits(stranger) for seat, stranger in strangers(arena).items()}
+        record = play(arena, 4, autoreset=False, until_over=True, players=players)
     parallel = partial(parallel_env, entry.factory, **entry.fixed, **entry.settings)
     with contextlib.closing(parallel()) as face:
         for fault in _shows_otherwise(face, record, int(seeds_of(4, 1))):
@@ -92,6 +91,8 @@ def faces_agree(venue: Venue) -> Faults:
 
 def _shows_otherwise(face: Any, record: Record, seed: int) -> Iterator[str]:
     """Where the parallel face shows something else than the record of a batch of one."""
+    from arenas.foreign.face import joined, shown
+
     agents = list(face.possible_agents)
     seats = dict(zip(agents, record.moments[0], strict=True))
     living, (seen, _) = agents, face.reset(seed=seed)
@@ -100,7 +101,7 @@ def _shows_otherwise(face: Any, record: Record, seed: int) -> Iterator[str]:
         for agent in living:
             step = moment[seats[agent]]
             over = bool(step.last) or not step.discount
-            if not np.array_equal(seen[agent], step.observation[0].numpy()):
+            if not np.array_equal(seen[agent], shown(step)):
                 yield f"observation of {agent} at moment {t}"
             if rewards[agent] != float(step.reward):
                 yield f"reward of {agent} at moment {t}: {rewards[agent]} and {float(step.reward)}"
@@ -109,7 +110,7 @@ def _shows_otherwise(face: Any, record: Record, seed: int) -> Iterator[str]:
         living = list(face.agents)
         if t == len(record.actions) or not living:
             return
-        chosen = {agent: record.actions[t][seats[agent]].value[0].numpy() for agent in living}
+        chosen = {agent: joined(record.actions[t][seats[agent]])[0].numpy() for agent in living}
         seen, rewards, ended, cut, _ = face.step(chosen)
 
 
