@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.commands.options import arena_options, grouped, isolation_options
+from zoo.commands.options import COUNT, SEED, Place, Real, arena_options, grouped, isolation_options
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -124,18 +124,18 @@ def _number(name: str, default: str | int, text: str, kind: Callable[[str | int]
 )
 @grouped(
     "how",
-    click.option("--seed", type=int, default=0, show_default=True, help="The first seed; all luck derives from it."),
-    click.option("--seeds", type=int, default=1, show_default=True, help="How many seeds, each a run of its own."),
-    click.option("--workers", type=int, default=1, show_default=True, help="Processes that train seeds side by side."),
+    click.option("--seed", type=SEED, default=0, show_default=True, help="The first seed; all luck derives from it."),
+    click.option("--seeds", type=COUNT, default=1, show_default=True, help="How many seeds, each a run of its own."),
+    click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that train side by side."),
     click.option(
         "--out",
-        type=click.Path(path_type=Path),
+        type=Place(path_type=Path),
         help="Folder (default checkpoints/ARENA/AGENT/seed-SEED); with several seeds seed-SEED within.",
     ),
     click.option("--resume", is_flag=True, help="Go on with a run that was stopped; refuse to begin one."),
     click.option("--force", is_flag=True, help="Start anew, whatever the folder holds."),
     click.option("--keep-resume", is_flag=True, help="Keep resume/ (optimisers, replay) when the run is finished."),
-    click.option("--save-every", type=float, default=30.0, show_default=True, help="Seconds between saves."),
+    click.option("--save-every", type=Real(0), default=30.0, show_default=True, help="Seconds between saves."),
     into=RunOptions,
 )
 @isolation_options

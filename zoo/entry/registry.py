@@ -98,7 +98,7 @@ class ArenaEntry:
         Raises:
             UserError: the arena refuses its settings.
         """
-        from arenas.protocol import Arena, ArenaError
+        from arenas.protocol import Arena, ArenaError, ArenaSpec
 
         given = {**self.fixed, **self.settings}
         for setting in argument_fields(self.factory).values():
@@ -117,6 +117,8 @@ class ArenaEntry:
             raise broke(f"arena {self.name} cannot be made", error) from error
         if not isinstance(arena, Arena):
             raise UserError(f"arena {self.name}: {self.factory!r} did not make an arenas.protocol.Arena")
+        if not isinstance(getattr(arena, "spec", None), ArenaSpec):
+            raise UserError(f"arena {self.name}: it has no spec, an arenas.protocol.ArenaSpec, after build()")
         if arena.spec.max_steps > _LONGEST:
             raise UserError(f"arena {self.name}: max_steps is {arena.spec.max_steps}, an episode may last {_LONGEST:,}")
         return arena
