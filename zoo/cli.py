@@ -11,7 +11,8 @@ import importlib
 import os
 import sys
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import click
@@ -108,8 +109,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     words = sys.argv[1:] if arguments is None else arguments
     try:
         _must_be_text(words)
-        code = cli.main(args=arguments, prog_name="zoo", standalone_mode=False)
-        sys.stdout.flush()  # what cannot be written is told here, and not by Python as it ends
+        with _results_alone():
+            code = cli.main(args=arguments, prog_name="zoo", standalone_mode=False)
+            sys.stdout.flush()  # what cannot be written is told here, and not by Python as it ends
     except click.Abort:  # Ctrl-C
         click.echo(f"zoo: stopped; {_after_stop(words)}", err=True)
         code = 130  # as a shell has it for a program that an interrupt ended
@@ -118,6 +120,32 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             traceback.print_exception(error)
         code = _explain(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _results_alone() -> Iterator[None]:
+    """Standard output belongs to results: what libraries and worker processes write to it goes to stderr.
+
+    What environments and agents print in Python is sent there where they are called.
+    """
+    try:
+        real = sys.stdout.fileno() == 1
+    except (OSError, ValueError, AttributeError):  # no file at all, as under a test
+        real = False
+    if not real:
+        yield
+        return
+    results = sys.stdout
+    results.flush()
+    kept = os.fdopen(os.dup(1), "w", 1 if results.isatty() else -1, results.encoding, results.errors)
+    os.dup2(2, 1)
+    sys.stdout = kept
+    try:
+        yield
+    finally:
+        sys.stdout = results  # which writes to stderr from now on, as does whatever speaks while Python ends
+        with suppress(OSError):
+            kept.close()
 
 
 def _must_be_text(words: list[str]) -> None:

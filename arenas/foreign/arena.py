@@ -84,6 +84,7 @@ class Foreign(Arena):
         ArenaError: the environment cannot be made, or its spaces do not fit.
     """
 
+    name = "a PettingZoo environment"  # until it is made, when `spec` has its own
     Settings = ForeignSettings
     settings: ForeignSettings
 
@@ -263,7 +264,7 @@ class Foreign(Arena):
         observation = copy.observations[agent]
         wrong = seat.wrong(observation)
         if wrong and agent in copy.playing and seat.alive[row]:
-            raise copy.fault(f"showed {wrong}", "an observation must lie in its observation_space", agent)
+            raise copy.fault(f"showed {wrong}", "an observation must be finite and within its observation_space", agent)
         seat.seen[row] = 0 if wrong else seat.encoder[1](observation)
         if seat.active[row]:
             info = copy.infos.get(agent, {})

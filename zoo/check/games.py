@@ -228,6 +228,26 @@ def snapshots_restore(venue: Venue) -> Faults:
         arena.restore(snapshot)
         if at := difference(ahead.shown(), go_on(arena, record, STEPS).shown()):
             yield f"after restore the same actions gave another game ({at}): snapshot must hold all of it"
+        yield from _rests_in_a_twin(arena)
+
+
+def _rests_in_a_twin(arena: Arena) -> Faults:
+    """Whether a fresh twin, restored to where some rows have finished, plays on as the game itself does."""
+    whole = play(arena, 12, min(arena.spec.max_steps, LONG), autoreset=False, until_over=True)
+    over = torch.stack([next(iter(moment.values())).last for moment in whole.moments])
+    if not over.any():
+        return
+    for steps in dict.fromkeys([int(over.any(1).int().argmax()), len(whole.actions)]):
+        record = play(arena, 12, steps, autoreset=False)
+        snapshot = arena.snapshot()
+        twin = arena.twin(arena.batch_size)
+        twin.reset(seeds_of(13, arena.batch_size).to(arena.device), autoreset=False)  # some need a first reset
+        twin.restore(snapshot)
+        if at := difference(go_on(arena, record, STEPS).shown(), go_on(twin, record, STEPS).shown()):
+            yield (
+                f"restored into a twin where a row had finished, the same actions gave another game ({at}): snapshot"
+                " must hold all of it, also that a row is over"
+            )
 
 
 def episodes_end(venue: Venue) -> Faults:

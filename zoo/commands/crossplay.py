@@ -125,7 +125,7 @@ def command(
             store.add(measurement)
     files, spent = _write(report, only, table, plot), time.process_time() - started
     if as_json:
-        counts = {"blocks": matrix.blocks, "played": matrix.played, "cpu_s": spent}
+        counts = {"blocks": matrix.blocks, "played": matrix.played, "cpu_s": spent, "cut": matrix.cut}
         click.echo(json.dumps(report.to_json() | counts, indent=1, allow_nan=False))
     else:
         _show(report, only, "not recorded" if no_record else "recorded", spent, files)
@@ -136,11 +136,14 @@ def _show(report: CrossReport, only: tuple[str, ...], kept: str, spent: float, f
     from rich.console import Console
 
     from leaderboard.report.layout import plural
+    from leaderboard.views.cuts import cut_line
     from zoo.crossplay.screen import crossplay_screen
 
     console = Console()
     played = f"{report.matrix.played:,} of {plural(report.matrix.blocks, 'block')} played now"
     console.print(crossplay_screen(report, f"{kept}; {played}; {spent:.1f} CPU s", only))
+    if line := cut_line(report.matrix.cut, report.matrix.venue.spec.kind == "competitive"):
+        console.print(line, style="yellow")
     for file in files:
         console.print(str(file), soft_wrap=True, highlight=False, markup=False)
 

@@ -209,9 +209,15 @@ def _summary(outcomes: Sequence[Outcome]) -> Sheet:
     """Means over the last tenth of each run, a line per seed and seat."""
     from leaderboard.report.layout import number, together
     from leaderboard.report.sheet import Column, Sheet, labels
+    from leaderboard.views.cuts import CUT
     from zoo.training.curve import RETURN
 
-    names = dict.fromkeys(name for outcome in outcomes for name in outcome.figures if not name.startswith("learn/"))
+    names = dict.fromkeys(
+        name
+        for outcome in outcomes
+        for name, figure in outcome.figures.items()
+        if not name.startswith("learn/") and (figure or not name.endswith(f"/{CUT}"))  # told where anything was cut
+    )
     metrics = dict.fromkeys(name.rpartition("/")[2] for name in names if not name.endswith(f"/{RETURN}"))
     figures = {"return/step": RETURN} | {metric.replace("_", " "): metric for metric in metrics}
     lines: list[tuple[Outcome, str, list[str]]] = []

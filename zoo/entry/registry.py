@@ -13,7 +13,9 @@ import importlib
 import importlib.metadata
 import importlib.util
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -103,8 +105,11 @@ class ArenaEntry:
             if setting.required and setting.name not in given:
                 raise UserError(f"arena {self.name} needs {setting.name}: --set arena.{setting.name}=VALUE")
         try:
-            arena = self.factory(batch_size, device=device, **given)
-        except (TypeError, ValueError, ArenaError, ImportError) as error:  # how an arena refuses its settings
+            with redirect_stdout(sys.stderr):  # standard output belongs to the result
+                arena = self.factory(batch_size, device=device, **given)
+        except ArenaError as error:  # it names the arena itself
+            raise UserError(" ".join(str(error).split())) from error
+        except (TypeError, ValueError, ImportError) as error:  # how an arena refuses its settings
             raise UserError(f"arena {self.name}: {reason_of(error)}") from error
         except KeyboardInterrupt:
             raise
