@@ -145,7 +145,7 @@ def test_weights_that_are_a_pipe_are_not_waited_for(refused: Refused, place: Pat
     folder = checkpoint(place / "piped")
     (folder / WEIGHTS).unlink()
     os.mkfifo(folder / WEIGHTS)
-    assert f"{WEIGHTS} is no regular file" in refused("match", "lola-dice@piped", "random", *COIN)
+    assert f"{WEIGHTS}: it is no regular file" in refused("match", "lola-dice@piped", "random", *COIN)
 
 
 @pytest.mark.parametrize("hidden", [10**7, 10**9])

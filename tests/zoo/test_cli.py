@@ -138,6 +138,7 @@ def test_json_has_one_spelling(capsys: pytest.CaptureFixture[str]) -> None:
         "disqualify",
         "export",
         "new",
+        "report",
         "withdraw",
         "log",
         "matches",

@@ -123,7 +123,10 @@ def test_what_cannot_be_shown_is_one_line(zoo: Zoo, refused: Refused) -> None:
 def test_place_that_cannot_be_written(zoo: Zoo, tmp_path: Path) -> None:
     key = match_of(zoo, "greedy", "random", *SHORT, *PANEL)
     said = zoo("replay", key, "--gif", tmp_path / "no folder" / "x.gif", code=2)
-    assert said.err == f"zoo: cannot write {tmp_path / 'no folder' / 'x.gif'}: No such file or directory\n"
+    assert (
+        said.err
+        == f"zoo: cannot write {tmp_path / 'no folder' / 'x.gif'}: there is no folder {tmp_path / 'no folder'}\n"
+    )
 
 
 def test_entrant_that_changed_since_is_refused(zoo: Zoo, here: Path, refused: Refused) -> None:

@@ -99,8 +99,6 @@ def test_the_cards_command_makes_the_same_weights_again(tmp_path: Path, monkeypa
 FAULTS = {
     "lola --arena coin --steps 0": "--steps must be at least 1, got 0",
     "lola --arena coin --steps many": "'many' is no whole number",
-    "lola --arena coin --seeds 0": "--seeds must be at least 1, got 0",
-    "lola --arena coin --workers 0": "--workers must be at least 1, got 0",
     "lola --arena coin --copies 0": "--copies must be at least 1, got 0",
     "lola --arena coin --length 0": "--length must be at least 1, got 0",
     "lola --arena con": "unknown arena 'con'; did you mean coin",
@@ -127,6 +125,13 @@ def test_a_fault_is_one_line(words: str, tmp_path: Path, monkeypatch: pytest.Mon
         zoo(*shlex.split(words))
     assert FAULTS[words] in str(fault.value)
     assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize("option", ["--seeds", "--workers"])
+def test_a_count_is_at_least_one(option: str) -> None:
+    code, said = zoo("lola", "--arena", "coin", option, "0")
+    assert code == 2
+    assert "0 is not in the range 1<=x" in said
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

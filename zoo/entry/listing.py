@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _WIDE = 110  # columns from which on the list says what an agent needs
 _NAMED = 3  # arenas that are named in the list; more are counted
+_CHECKPOINTS, _LINES = 16, 2  # columns and lines that they may take; longer names are counted, too
 _SHORT = 6  # letters of a seat's name up to which the list names both of a game's seats
 
 
@@ -32,13 +33,15 @@ def agents_listed(width: int) -> RenderableType:
     """All registered agents, for a terminal of `width` columns."""
     needs = ["needs"] if width >= _WIDE else []
     table = plain_table("name", "what it is", *needs, "house checkpoints")
-    table.columns[-1].max_width = None if needs else 16  # the description needs the rest
+    table.columns[-1].max_width = None if needs else _CHECKPOINTS  # the description needs the rest
     for name, agent in catalogue.agent_list().items():
         if "fault" in agent:
             table.add_row(name, Text(agent["fault"], "red"))
             continue
         arenas = agent["house_checkpoints"]
-        trained = ", ".join(arenas) if len(arenas) <= _NAMED else f"{len(arenas)} arenas"
+        trained = ", ".join(arenas)
+        if len(arenas) > _NAMED or len(trained) > _LINES * _CHECKPOINTS:
+            trained = plural(len(arenas), "arena")
         wants = [", ".join(agent["needs"]) or "nothing"] if needs else []
         checkpoints = Text(trained or "none yet") if agent["learns"] else Text("does not learn", "dim")
         table.add_row(name, agent["summary"], *wants, checkpoints)

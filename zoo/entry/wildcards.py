@@ -19,7 +19,7 @@ from zoo.errors import UserError
 
 @dataclass(frozen=True)
 class Named:
-    """Entrants in the order in which they were named, each once; `left_out`: text -> why it cannot play."""
+    """Entrants in the order in which they were named, those of patterns once; `left_out`: text -> why it cannot play."""
 
     texts: tuple[str, ...]
     left_out: dict[str, str]
@@ -39,11 +39,14 @@ def expand(venue: Venue, texts: Iterable[str]) -> Named:
     Raises:
         UserError: a pattern that names nobody who can play here, or a library that is not installed.
     """
-    found: dict[str, None] = {}
+    found: list[str] = []
+    in_full: set[str] = set()
     left_out: dict[str, str] = {}
     for text in texts:
         if not is_pattern(text):
-            found[text] = None
+            if text in in_full or text not in found:  # one who is named in full twice is for others to refuse
+                found.append(text)
+            in_full.add(text)
             continue
         reasons = {one: _why_not(venue, one) for one in _named_by(text)}
         refused = {one: why for one, why in reasons.items() if why is not None}
@@ -53,7 +56,7 @@ def expand(venue: Venue, texts: Iterable[str]) -> Named:
         if not fitting:
             one, why = next(iter(refused.items()))
             raise UserError(f"{text} names nobody: none of {len(refused)} can play here: {one}: {why}")
-        found |= dict.fromkeys(fitting)
+        found += [one for one in fitting if one not in found]
         left_out |= refused
     return Named(tuple(found), left_out)
 

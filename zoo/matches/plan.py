@@ -248,8 +248,9 @@ def call(venue: Venue, store: Store, texts: Sequence[str], names: Sequence[str])
     """
     if len(names) > len(texts) or not all(name.strip() for name in names):
         raise UserError(f"--as names one entrant each, and there are {len(texts)}: leave out or fill in a name")
-    for name in names:
-        check_name(name)
+    for text, name in zip(texts, names, strict=False):
+        if name != text:
+            check_name(name)
         if names.count(name) > 1:
             raise UserError(f"--as {name} is given to two entrants: call them by different names")
     record_arena(venue, store)
