@@ -16,6 +16,7 @@ from zoo.commands.options import (
     json_option,
     no_record_option,
     typed,
+    venue_of,
     workers_option,
 )
 from zoo.errors import UserError
@@ -96,10 +97,9 @@ def command(
 
     from leaderboard.store.store import Store
     from zoo import crossplay, home
-    from zoo.entry.venue import Venue
     from zoo.work.progress import Progress
 
-    started, venue = time.process_time(), Venue(choice)
+    started, venue = time.process_time(), venue_of(choice)
     _check_options(venue, only, plot)
     rows, further = _expanded(venue, entrants, against)
     anchors = crossplay.anchors_for(venue, **ends)

@@ -183,6 +183,17 @@ def refuse(ctx: click.Context, names: Collection[str], why: str) -> None:
             raise click.UsageError(f"{parameter.opts[0]} {why}", ctx)
 
 
+def venue_of(choice: ArenaChoice) -> Venue:
+    """The venue of a command, which says where a game's kind was recognised from play."""
+    from zoo.entry.venue import Venue
+
+    venue = Venue(choice)
+    if venue.kind_said and "declared" not in venue.kind_said:
+        known = f"{choice.name} is taken for a {venue.spec.kind} game, {venue.kind_said}"
+        click.echo(f"{known}; --set arena.kind=KIND overrides it", err=True)
+    return venue
+
+
 def several(venue: Venue, texts: tuple[str, ...]) -> tuple[str, ...]:
     """The entrants of a tournament, with those that patterns stand for in their place.
 

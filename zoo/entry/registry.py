@@ -124,6 +124,7 @@ class ArenaEntry:
         """
         fields = argument_fields(self.factory)
         changed = {n: v for n, v in self.settings.items() if n not in fields or v != fields[n].default}
+        changed = {**getattr(arena, "rules", {}), **changed}  # what a foreign game was found to be
         wrapped = {"wrap": list(self.fixed["wrap"])} if "wrap" in self.fixed else {}
         parts = canonical({**changed, **wrapped}), self._declared(arena) or self.key, getattr(arena, "package", "")
         inside = ",".join(part for part in parts if part)
