@@ -30,6 +30,7 @@ from torch import Tensor
 from arenas.faces import faces
 from arenas.protocol import Action, ArenaSpec, Kind, SeatSpec, TimeStep
 from arenas.settings import Checked, Count, Share
+from arenas.sketch import Glyph, Sketch
 from arenas.tables.finite import Chain, FiniteGame, Lookup
 
 Payoffs = str | Sequence[Sequence[Sequence[float]]]  # [A1][A2][2], or the same as JSON text
@@ -183,6 +184,23 @@ class MatrixGame(FiniteGame):
                 name = self.action_names[action] if self.action_names else f"action {action}"
                 lines.append(f"{seat:<7}{name:<10}{paid:g}")
         return "\n".join(lines)
+
+    def sketch(self, row: int = 0) -> Sketch:
+        """The matrix with what either is paid, and a frame around what was played last."""
+        rows, columns = self._widths
+        position = int(self._position[row])
+        named = [self.action_names[k] if self.action_names else f"action {k}" for k in range(max(rows, columns))]
+        marks = [Glyph("word", 0.9, i + 1.0, 0.2, "blue", named[i]) for i in range(rows)]
+        marks += [Glyph("word", 2.4 + 1.6 * j, 0.3, 0.2, "red", named[j]) for j in range(columns)]
+        for i, line in enumerate(self.pay.tolist()):
+            for j, (mine, yours) in enumerate(line):
+                marks.append(Glyph("word", 2.4 + 1.6 * j, i + 1.0, 0.24, "ink", f"{mine:g}, {yours:g}"))
+        caption = ""
+        if position:
+            i, j = divmod(position - 1, columns)
+            marks.append(Glyph("box", 2.4 + 1.6 * j, i + 1.0, 0.9, "ink"))
+            caption = f"{SEATS[0]}: {named[i]}, {SEATS[1]}: {named[j]}"
+        return Sketch(1.7 + 1.6 * columns, 0.6 + rows, tuple(marks), caption)
 
     def _picture(self, row: int) -> np.ndarray:
         """The matrix as uint8 [48 A1, 48 A2, 3] with a frame around what was played last."""

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from arenas.errors import ArenaError as ArenaError
 from arenas.hands import Hands
+from arenas.sketch import Sketch
 from arenas.words import WORDS as WORDS
 
 Kind = Literal["cooperative", "competitive", "mixed"]
@@ -292,9 +293,7 @@ class Arena(ABC):
         return type(self)(batch_size, device=self.device, **vars(self.settings))
 
     def snapshot(self) -> Snapshot:
-        """Everything that the rest of the game depends on, as tensors and numbers: what `kept` names.
-
-        Tensors are shared, so that play must not write into them.
+        """Tensors and numbers that the rest of the game depends on, shared: play must not write into them.
 
         Raises:
             ValueError: the arena cannot be rolled back.
@@ -379,6 +378,10 @@ class Arena(ABC):
             ValueError: this game cannot be drawn in that mode.
         """
         raise ValueError(f"{self.spec.name} cannot be rendered as {mode!r}")
+
+    def sketch(self, row: int = 0) -> Sketch | None:
+        """Row `row` as marks, for whoever draws it; None where the game has no such drawing, but perhaps a picture."""
+        return None
 
     def render_belief(self, belief: Tensor, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
         """What somebody believes of the hidden cards of row `row`, as text, or the whole picture with it.

@@ -31,6 +31,7 @@ from arenas.luck import below, deal, dealt_bits
 from arenas.protocol import Action, Arena, ArenaSpec, SeatSpec, TimeStep, TimeSteps
 from arenas.riddle import days
 from arenas.settings import Checked, Range
+from arenas.sketch import Glyph, Sketch
 
 NONE, TELL = 0, 1
 _TILE = 24  # pixels
@@ -150,6 +151,18 @@ class Switch(Arena):
         on = step.active[:-1]
         told = step.reward.abs().sum(0)
         return {seat: {"told": told, "days": on.float().sum(0)} for seat in self.seats}
+
+    def sketch(self, row: int = 0) -> Sketch:
+        """The prisoners in a row, those who have been inside in green, who is inside with a frame, and the switch."""
+        been, inside, bit = self._been[row].tolist(), self._inside[row].tolist(), self._bit[row].tolist()
+        marks = [Glyph("square", k + 0.5, 0.5, 0.6, "green" if b else "ink", str(k)) for k, b in enumerate(been)]
+        marks += [Glyph("ring", k + 0.5, 0.5, 0.95, "red") for k, now in enumerate(inside) if now]
+        marks += [
+            Glyph("disc" if x > 0.5 else "ring", len(been) + k + 0.75, 0.5, 0.5, "orange") for k, x in enumerate(bit)
+        ]
+        text = self.render(row)
+        assert isinstance(text, str)
+        return Sketch(len(been) + len(bit) + 0.5, 1.0, tuple(marks), text)
 
     def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
         """Row `row` as text, or the prisoners as a strip of tiles uint8 [24, 24 (n + 1), 3] with the switch last."""

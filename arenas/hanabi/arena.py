@@ -33,6 +33,7 @@ from arenas.hanabi.views import Views
 from arenas.luck import bits
 from arenas.protocol import Action, Arena, ArenaSpec, SeatSpec, Snapshot, TimeStep, TimeSteps
 from arenas.settings import Checked, Range
+from arenas.sketch import Sketch
 
 GROUP = "table"  # everybody; what is public is what they know in common
 
@@ -185,6 +186,10 @@ class Hanabi(Arena):
         found = {"points": score, "lost": (~alive).float(), "perfect": (alive & (score == rules.best)).float()}
         shares = {name: (value * ends).sum(0) / count for name, value in found.items()}
         return {seat: dict(shares) for seat in steps}
+
+    def sketch(self, row: int = 0) -> Sketch:
+        """Row `row` as marks; see `Arena.sketch`."""
+        return picture.sketch(self._shown(row))
 
     def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
         """Row `row` as text ("ansi") or as a picture ("rgb_array"); see `Arena.render`."""

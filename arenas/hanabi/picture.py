@@ -10,6 +10,7 @@ from torch import Tensor
 
 from arenas.hanabi.play import Tabletop, points
 from arenas.hanabi.rules import COLOURS, HanabiRules
+from arenas.sketch import Glyph, Sketch
 
 _PAPER, _INK, _BLANK = (32, 34, 40), (235, 235, 235), (70, 72, 80)
 _SHADES = ((205, 70, 60), (215, 190, 60), (80, 165, 90), (225, 225, 225), (80, 120, 210))
@@ -128,6 +129,32 @@ def draw(shown: HanabiRow, belief: Tensor | None = None) -> np.ndarray:
     for number in range(rules.lives):
         _dot(picture, tall - _GAP, _GAP + 10 * number, (220, 80, 70) if number < int(table.lives[row]) else _BLANK)
     return picture
+
+
+def sketch(shown: HanabiRow) -> Sketch:
+    """Fireworks on top, then the hands with what each holder knows below its cards; whose turn it is stands framed."""
+    rules, table, row = shown.rules, shown.table, shown.row
+    columns = max(rules.colours, rules.hand)
+    marks = []
+    for colour, height in enumerate(table.height[row].tolist()):
+        marks.append(_tile(colour + 0.5, 0.5, colour if height else None, str(height)))
+    for player in range(rules.players):
+        top = 1.9 + 1.4 * player
+        if player == int(table.turn[row]) and not shown.over:
+            marks.append(Glyph("line", 0.1, top - 0.55, 0.06, "ink", "", columns - 0.2))
+        for place, card in enumerate(table.hand[row, player].tolist()):
+            if card < rules.cards:
+                marks.append(_tile(place + 0.5, top, card // rules.ranks, str(card % rules.ranks + 1)))
+                marks.append(Glyph("word", place + 0.5, top + 0.58, 0.2, "ink", _known(shown, player, place)))
+    lines = text(shown).splitlines()
+    last = [lines[-1]] if " did: " in lines[-1] else []
+    return Sketch(columns, 1.4 + 1.4 * rules.players, tuple(marks), "\n".join([lines[0], lines[1], *last]))
+
+
+def _tile(x: float, y: float, colour: int | None, word: str) -> Glyph:
+    shade = _BLANK if colour is None else _SHADES[colour % len(COLOURS)]
+    dark = tuple(round(part * 0.7) for part in shade)  # white words stand on it
+    return Glyph("square", x, y, 0.85, "#{:02x}{:02x}{:02x}".format(*dark), word)
 
 
 def _strip(picture: np.ndarray, top: int, left: int, chances: Sequence[float], ranks: int) -> None:

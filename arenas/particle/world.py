@@ -42,6 +42,7 @@ from arenas.particle.picture import describe, picture, word
 from arenas.particle.scene import MOVES, Colour, Scene
 from arenas.protocol import Action, ArenaSpec, SeatSpec, Snapshot, TimeSteps
 from arenas.settings import Checked, Count
+from arenas.sketch import Glyph, Sketch
 
 _DT, _KEPT = 0.1, 1 - 0.25  # seconds a step; share of the velocity that damping leaves
 _STIFFNESS, _MARGIN = 100.0, 1e-3
@@ -347,6 +348,19 @@ class Particles(Lockstep):
         """Positions and words."""
         described = describe(self.scene, self.positions()[row].tolist(), self._goals[:, row].tolist(), self._words(row))
         return f"step {self._t} of {self.spec.max_steps}\n{described}"
+
+    def sketch(self, row: int = 0) -> Sketch:
+        """The bodies as discs on the square [-2, 2] x [-2, 2], those farther out at its edge; what was said is told."""
+        bodies = (*self.scene.players, *self.scene.landmarks)
+        marks: list[Glyph] = []
+        for (x, y), body, colour in zip(
+            self.positions()[row].tolist(), bodies, self._colours(self._goals[:, row].tolist()), strict=True
+        ):
+            code = "#" + "".join(f"{round(255 * min(max(part, 0.0), 1.0)):02x}" for part in colour)
+            right, down = (2.0 + min(max(part, -2.0), 2.0) for part in (x, -y))
+            marks += [Glyph("ring", right, down, 2 * body.size), Glyph("disc", right, down, 2 * body.size, code)]
+        said = ", ".join(f"{name} says {words}" for name, words in self._words(row).items())
+        return Sketch(4.0, 4.0, tuple(reversed(marks)), said)
 
     def _picture(self, row: int) -> np.ndarray:
         """mpe2's picture, uint8 [700, 700, 3]."""

@@ -33,6 +33,7 @@ from arenas.faces import faces
 from arenas.luck import uniform
 from arenas.protocol import Action, Arena, ArenaSpec, Lazy, SeatSpec, Snapshot, TimeStep, TimeSteps
 from arenas.settings import Amount, Checked, Range
+from arenas.sketch import Sketch
 from arenas.skirmish import picture
 from arenas.skirmish.battle import SIZE, Army, Blows, Orders, Units, rows_of
 from arenas.skirmish.orders import FIRST_ATTACK, SCRIPTS, Sight, played, ways_of
@@ -302,13 +303,21 @@ class Skirmish(Arena):
             result |= {seat: {"won": won / count, "survived": (whole[seat] & ends).sum(0) / count} for seat in team}
         return result
 
-    def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
-        """Row `row` as a table of units ("ansi") or as a picture ("rgb_array"); see `Arena.render`."""
+    def _moment(self, row: int) -> picture.Moment:
+        """Row `row`, to be drawn."""
         fight, step = SCENARIOS[self.settings.scenario], int(self._t[row])
         title = f"{self.settings.scenario}, step {step} of {self.spec.max_steps}"
         blows = self._blows if step else None
         names = (*fight.own, *fight.foes)
-        moment = picture.Moment(title, self._units, self._army, names, len(fight.own), blows, row)
+        return picture.Moment(title, self._units, self._army, names, len(fight.own), blows, row)
+
+    def sketch(self, row: int = 0) -> Sketch:
+        """Row `row` as marks; see `Arena.sketch`."""
+        return picture.sketch(self._moment(row))
+
+    def render(self, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
+        """Row `row` as a table of units ("ansi") or as a picture ("rgb_array"); see `Arena.render`."""
+        moment = self._moment(row)
         if mode == "ansi":
             return picture.text(moment)
         return picture.draw(moment) if mode == "rgb_array" else super().render(row, mode)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from arenas.sketch import Glyph, Shape, Sketch
 from arenas.skirmish.battle import NOBODY, SIZE, Army, Blows, Units
 
 _FINE = 2  # times finer than shown is drawn, for smooth lines
@@ -91,6 +92,31 @@ def draw(moment: Moment) -> np.ndarray:
         _bars(pen, moment, k)
     shown = image.resize((side // _FINE, (side + _TITLE) // _FINE), Image.Resampling.LANCZOS)
     return np.asarray(shown, dtype=np.uint8).copy()
+
+
+def sketch(moment: Moment) -> Sketch:
+    """The map as marks: discs shoot from afar, squares fight hand to hand, bars show health and shield."""
+    alive = (moment.units.health[moment.row] > 0).tolist()
+    places = [(x, SIZE - y) for x, y in moment.units.place[moment.row].tolist()]
+    lines, bodies, bars = list[Glyph](), list[Glyph](), list[Glyph]()
+    for k in sorted(range(len(moment.names)), key=lambda k: alive[k]):  # the living on top
+        (x, y), colour = places[k], "red" if k >= moment.first_foe else "blue"
+        target, shot = moment.target(k)
+        if target != NOBODY and (shot or alive[k]):
+            there, down = places[target]
+            lines.append(Glyph("line", x, y, 0.12 if shot else 0.04, colour, "", there - x, down - y))
+        if not alive[k]:
+            bodies.append(Glyph("cross", x, y, 0.4, colour))
+            continue
+        shape: Shape = "square" if float(moment.army.reach[k]) <= 2 else "disc"
+        bodies.append(Glyph(shape, x, y, 0.7, colour, _letter(moment.names[k])))
+        points = (moment.units.health[moment.row, k].item(), moment.units.shield[moment.row, k].item())
+        for line, (left, most) in enumerate(zip(points, moment.army.full[:, k].tolist(), strict=True)):
+            if most > 0:
+                level = round(left / most, 2)
+                bars.append(Glyph("bar", x, y - 0.6 - 0.17 * line, 0.8, ("green", "sky")[line], "", level))
+    left = [moment.left(team) for team in (slice(0, moment.first_foe), slice(moment.first_foe, None))]
+    return Sketch(SIZE, SIZE, (*lines, *bodies, *bars), f"blue {left[0]}; red {left[1]}")
 
 
 def _headline(pen: ImageDraw.ImageDraw, moment: Moment, side: int) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeStep
 from arenas.settings import Checked, Count, Range
+from arenas.sketch import Glyph, Sketch
 from arenas.tables.finite import FiniteGame
 
 SEATS = ("red", "blue")
@@ -140,6 +141,22 @@ class CoinGame(FiniteGame):
         lines = [cells[r * size : (r + 1) * size] for r in range(size)]
         drawn = ["".join((cell or ".").center(width) for cell in line).rstrip() for line in lines]
         return "\n".join([*drawn, f"step {self._t} of {self.spec.max_steps}"])
+
+    def sketch(self, row: int = 0) -> Sketch:
+        """Agents are squares, coins are discs; those that share a cell stand a little apart."""
+        size, (agents, coins) = self.settings.size, self._board(row)
+        marks: list[Glyph] = []
+        for pieces, coin in ((agents, False), (coins, True)):
+            shared = len(set(pieces.values())) < len(pieces)
+            for number, (colour, cell) in enumerate(pieces.items()):
+                aside = (number - 0.5) * 0.3 if shared else 0.0
+                x, y = cell % size + 0.5 + aside, cell // size + 0.5
+                if not coin:
+                    marks.append(Glyph("square", x, y, 0.72, colour))
+                    continue
+                # a ring in the ink of the page lets a coin be seen on its own colour
+                marks += [Glyph("disc", x, y, 0.4, colour), Glyph("ring", x, y, 0.4, "ink")]
+        return Sketch(size, size, tuple(marks), cells=True)
 
     def _picture(self, row: int) -> np.ndarray:
         """uint8 [24 n, 24 n, 3]: agents are squares, coins are discs, and two that share a cell get half."""

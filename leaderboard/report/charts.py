@@ -16,7 +16,7 @@ from leaderboard.views.columns import BY_NAME
 from leaderboard.views.page import ArenaPage, PageSide
 
 STEPS = 10  # shades to either side of the neutral one
-_WIDTH = 280.0  # pixels of a strip
+_WIDTH = 220.0  # pixels of a strip
 _CLIPPED = 95.0  # percentile of distances from the neutral value at which colours end
 
 #: Columns of the forest plot beside the headline: (name, what sorting by it is called).
@@ -126,7 +126,7 @@ def _texts(page: ArenaPage, side: PageSide, name: str) -> list[str]:
     if name == "worst":
         partners = cells.texts(BY_NAME["worst_partner"], page.board)
         texts = [x if x == MISSING else f"{x} with {who}" for x, who in zip(texts, partners, strict=True)]
-    return [" ".join(texts[i].split()) for i in where]
+    return [" ".join(texts[i].split()).replace("[ ", "[") for i in where]  # what a terminal aligns
 
 
 def _cell(row: Row, name: str, text: str) -> ForestCell:

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from leaderboard.report import cells, charts, embedded
+from leaderboard.report import cells, charts, embedded, hardness
 from leaderboard.report.layout import clean, number, plural
 from leaderboard.views.columns import BY_NAME
 from leaderboard.views.page import LOSS, ArenaPage, PageSide
@@ -40,6 +40,15 @@ class EntrantCard:
 
 
 @dataclass(frozen=True)
+class Replays:
+    """Games that can be watched: JSON compressed by zlib, how many they are, and what is left out, in sentences."""
+
+    data: bytes
+    games: int
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Report:
     """All that a page shows.
 
@@ -54,7 +63,7 @@ class Report:
     cards: Mapping[str, Mapping[str, EntrantCard]]
     command: str
     version: str
-    replays: Mapping[str, Any] = field(default_factory=dict)
+    replays: Mapping[str, Replays] = field(default_factory=dict)
 
 
 def render(report: Report) -> str:
@@ -65,11 +74,11 @@ def render(report: Report) -> str:
     style = _read("page.css") + "".join(
         f".d{step}{{background:{back};color:{front}}}" for step, (back, front) in enumerate(charts.shades())
     )
-    script = _read("page.js")
+    script = _read("page.js") + _read("player.js")
     evidence = embedded.evidence_text(report.pages)
     figures = {"format": embedded.FORMAT, "arenas": [embedded.figures(page) for page in report.pages]}
     last = max((page.last for page in report.pages), default="")
-    made = f"Records up to {last.replace('T', ' ').partition('.')[0]} UTC; zoo {report.version}." if last else ""
+    made = f"Records up to {last[:19].replace('T', ' ')} UTC; zoo {report.version}." if last else ""
     return environment.get_template("page.html").render(
         title=f"Report on {' and '.join(clean(page.arena.id) for page in report.pages)}",
         arenas=[_arena(page, report) for page in report.pages],
@@ -82,7 +91,6 @@ def render(report: Report) -> str:
         hashes={"style": _hash(style), "script": _hash(script)},
         figures=Markup(embedded.script_text(figures)),
         evidence=Markup(evidence),
-        replays=None,
     )
 
 
@@ -100,15 +108,27 @@ def _arena(page: ArenaPage, report: Report) -> dict[str, Any]:
     known = report.cards.get(page.arena.id, {})
     return {
         "name": clean(page.arena.id),
+        "number": [other.arena.id for other in report.pages].index(page.arena.id),
         "anchor": f"arena-{[other.arena.id for other in report.pages].index(page.arena.id)}",
         "lead": list(_lead(page)),
         "sides": [_side(page, side, at) for side in page.sides],
         "evidence": list(_evidence(page)),
         "cards": [_card(page, known.get(who, EntrantCard()), who, at[who]) for who in _in_order(page)],
-        "replays": None,
-        "exploited": None,
-        "robust": None,
+        **_replays(report.replays.get(page.arena.id)),
+        "exploited": _table(hardness.exploited(page)),
+        "robust": _table(hardness.robust(page)),
     }
+
+
+def _replays(replays: Replays | None) -> dict[str, Any]:
+    if replays is None:
+        return {"replays": None, "replays_caption": ""}
+    words = (
+        f"{plural(replays.games, 'game')}, each played again and held against its record: of every pairing the median, "
+        "the best and the worst one for the first of the two in its first seat."
+    )
+    told = " ".join([words, *replays.notes] if replays.games else replays.notes)
+    return {"replays": base64.b64encode(replays.data).decode() if replays.games else None, "replays_caption": told}
 
 
 def _in_order(page: ArenaPage) -> list[str]:
@@ -149,7 +169,7 @@ def listed(words: Sequence[str]) -> str:
 
 def _side(page: ArenaPage, side: PageSide, at: Mapping[str, int]) -> dict[str, Any]:
     forest, heat = charts.forest(page, side), charts.heat_map(page, side)
-    forest = _marked(forest)
+    forest, drawn = _marked(forest), hardness.scatter(page, side)
     per = " per step" if page.board.length else " per episode"
     what = "Share of games won" if side.matrix.quantity == "games won" else f"Mean own return{per}"
     error = f"{what} of the row when paired with the column of that number; its like on the diagonal."
@@ -159,10 +179,17 @@ def _side(page: ArenaPage, side: PageSide, at: Mapping[str, int]) -> dict[str, A
         "forest_caption": " ".join(_forest_caption(page, side)),
         "heat": heat,
         "heat_caption": f"{error} White: {side.neutral_is}. Entrants that are alike stand together.",
-        "scatter": None,
-        "scatter_caption": "",
+        "scatter": Markup(drawn[0]) if drawn else None,
+        "scatter_caption": drawn[1] if drawn else "",
         "at": at,
     }
+
+
+def _table(table: hardness.HardnessTable | None) -> dict[str, Any] | None:
+    if table is None:
+        return None
+    rows = [(label, Markup(strip), texts) for label, strip, texts in table.rows]
+    return {"headings": table.headings, "rows": rows, "axis": Markup(table.axis), "caption": table.caption}
 
 
 def _marked(forest: charts.Forest) -> Any:

@@ -15,6 +15,7 @@ from leaderboard.report.layout import number
 
 MARGIN = 10.0  # pixels beside the ends of a scale
 HEIGHT = 24  # pixels of a strip
+_LETTER = 7.0  # pixels, about
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,8 @@ def scatter(
         body += line(left, y, width, y, "grid") + text(left - 6, y + 4, f"{tick:g}", anchor="end")
     for x, y, (*_, radius, name) in zip(xs, ys, points, strict=True):
         body += dot(x, y, radius, "point", name)
-    for x, y, name in _placed(xs, ys, [name for *_, name in points], (left, width), height - below):
+    discs = [(x, y, radius) for x, y, (_, _, radius, _) in zip(xs, ys, points, strict=True)]
+    for x, y, name in _placed(discs, [name for *_, name in points], (left, width), height - below):
         body += text(x, y, name, anchor="start", classes="name")
     body += text(left + (width - left) / 2, height - 6, captions[0], classes="caption")
     turned = f'<g transform="rotate(-90)">{text(-(height - below) / 2, 14, captions[1], classes="caption")}</g>'
@@ -154,15 +156,20 @@ def scatter(
 
 
 def _placed(
-    xs: Sequence[float], ys: Sequence[float], names: Sequence[str], ends: tuple[float, float], bottom: float
+    discs: Sequence[tuple[float, float, float]], names: Sequence[str], ends: tuple[float, float], bottom: float
 ) -> list[tuple[float, float, str]]:
-    """Where names stand beside their points without covering each other; from the highest down."""
+    """Where names stand beside their discs, as far as may be without covering each other; from the highest down."""
     placed: list[tuple[float, float, str]] = []
-    for i in sorted(range(len(names)), key=lambda i: (ys[i], xs[i], names[i])):
-        wide = 7.0 * len(names[i])
-        x = xs[i] + 9 if xs[i] + 9 + wide <= ends[1] else max(xs[i] - 9 - wide, ends[0] + 2)
-        y = max(ys[i] + 4, 12.0)
-        while any(abs(y - b) < 14 and a < x + wide and x < a + 7.0 * len(c) for a, b, c in placed):
+    for i in sorted(range(len(names)), key=lambda i: (discs[i][1], discs[i][0], names[i])):
+        (at, y, radius), wide = discs[i], _LETTER * len(names[i])
+        x = at + radius + 4
+        if x + wide > ends[1]:
+            x = max(at - radius - 4 - wide, ends[0] + 2)
+        y = max(y + 4, 12.0)
+        while y < bottom and (
+            any(abs(y - b) < 14 and a < x + wide and x < a + _LETTER * len(name) for a, b, name in placed)
+            or any(abs(y - 4 - b) < r + 4 and x - r < a < x + wide + r for k, (a, b, r) in enumerate(discs) if k != i)
+        ):
             y += 2
         placed.append((x, min(y, bottom - 2), names[i]))
     return placed

@@ -123,6 +123,16 @@ def make_game(arena: ArenaRecord, tallies: Sequence[Tally], labels: Mapping[str,
     )
 
 
+def game_cycles(arena: ArenaRecord, tallies: Sequence[Tally]) -> Cycles | None:
+    """Whether one number per entrant is enough, on one side; None on several, or where too little was played."""
+    if len(sides_of(arena)) > 1:
+        return None
+    (side,) = sides_of(arena)
+    field = field_of(tallies, side, (), (), with_oneself=True)
+    who = [field.entrants[i] for i in _complete(np.isfinite(_payoffs(arena, field)))]
+    return _cycles(tallies, who, is_head_to_head(arena))
+
+
 def _payoffs(arena: ArenaRecord, field: Field) -> Floats:
     """What the row gets with the column, [n, n]; NaN where the two have not met."""
     if not is_head_to_head(arena):

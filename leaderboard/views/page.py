@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from leaderboard.errors import StoreError
-from leaderboard.records import ArenaRecord, EntrantRecord, Measurement, PanelRecord
+from leaderboard.records import ArenaRecord, BlockRecord, EntrantRecord, Measurement, PanelRecord
 from leaderboard.seeds import RATED
 from leaderboard.statistics.clusters import clustered
 from leaderboard.statistics.cycles import Cycles
@@ -18,7 +18,7 @@ from leaderboard.statistics.tally import Tally, is_head_to_head, sides_of
 from leaderboard.views.board import Board, Row, board
 from leaderboard.views.crossplay import Crossplay, crossplay
 from leaderboard.views.evidence import Evidence, evidence
-from leaderboard.views.game import make_game
+from leaderboard.views.game import game_cycles
 from leaderboard.views.rated import counted
 from leaderboard.views.words import duplicates, verdict
 
@@ -66,6 +66,7 @@ class ArenaPage:
         sides: of the board; evidence: what it is made of.
         cycles: whether one number per entrant is enough; None where too little was played.
         entrants: {id: its record}; measurements: of these, oldest first.
+        blocks: those behind the evidence, sorted by id.
         last: when the last match was added, ISO 8601; "" where none was.
     """
 
@@ -77,6 +78,7 @@ class ArenaPage:
     cycles: Cycles | None
     entrants: Mapping[str, EntrantRecord]
     measurements: tuple[Measurement, ...]
+    blocks: tuple[BlockRecord, ...]
     last: str
 
 
@@ -107,10 +109,6 @@ def arena_page(store: Store, arena_id: str, *, seed: int | None = RATED) -> Aren
         for side in sides_of(arena)
         for field in [_field(tallies, panel, side)]
     )
-    try:
-        cycles = make_game(arena, tallies, labels).cycles
-    except StoreError:  # too few have met for a game
-        cycles = None
     matches = [match for match in store.matches(arena_id) if match.mode == "play"]
     return ArenaPage(
         arena,
@@ -118,9 +116,10 @@ def arena_page(store: Store, arena_id: str, *, seed: int | None = RATED) -> Aren
         panel,
         sides,
         evidence(blocks, arena),
-        cycles,
+        game_cycles(arena, tallies),
         {record.id: record for record in store.entrants(on_board)},
         tuple(x for x in store.measurements(arena_id) if x.subject in on_board),
+        tuple(blocks),
         max((match.created for match in matches), default=""),
     )
 

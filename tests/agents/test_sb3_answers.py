@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ import pettingzoo
 import pytest
 import torch
 from gymnasium import spaces
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from agents.protocol import Seating
@@ -20,6 +23,7 @@ from agents.scripts.imported import StableBaselines3
 from arenas.foreign.arena import Foreign
 from arenas.foreign.spaces import action_mask, encoder, environment_action
 from arenas.protocol import TimeStep
+from tests.arenas.test_origin import BOXES, SPACES
 
 sb3 = pytest.importorskip("stable_baselines3")
 contrib = pytest.importorskip("sb3_contrib")
@@ -161,7 +165,7 @@ def shown(seen: spaces.Space[Any], raw: list[Any], actions: int, masks: np.ndarr
     legal = None
     if actions:
         own = [action_mask(r, {}) for r in raw] if masks is None else list(masks)
-        legal = torch.tensor(np.stack([np.ones(actions, bool) if m is None else m for m in own]))
+        legal = torch.tensor(np.stack([np.ones(actions, bool) if m is None else m for m in own])).bool()
     zeros, yes = torch.zeros(rows), torch.ones(rows, dtype=torch.bool)
     return TimeStep(torch.tensor(np.stack([encode(r) for r in raw])), legal, zeros, zeros + 1, yes, ~yes, yes)
 
@@ -368,3 +372,47 @@ def test_pictures_go_through_the_convolutions(tmp_path: Path, name: str, more: d
     seen, done = OBSERVATIONS["picture"], NUMBERS if name == "SAC" else DISCRETE
     model, path = saved(tmp_path, name, seen, done, policy="CnnPolicy", policy_kwargs=more)
     assert wrong(made(path, seen, done), model, seen, done) == 0
+
+
+#: Spaces that the library knows, small ones, so that two of them are often alike.
+SINGLE = st.one_of(
+    BOXES.filter(lambda space: space.shape != ()),
+    st.integers(1, 4).map(spaces.Discrete),
+    st.lists(st.integers(1, 3), min_size=1, max_size=3).map(spaces.MultiDiscrete),
+    st.lists(st.integers(1, 3), min_size=1, max_size=2).map(spaces.MultiBinary),
+)
+KNOWN = SINGLE | st.dictionaries(st.sampled_from("ab"), SINGLE, min_size=1, max_size=2).map(spaces.Dict)
+LAYERS = st.lists(st.integers(1, 9), max_size=2)
+ACTIVATIONS = st.sampled_from([torch.nn.Tanh, torch.nn.ReLU, torch.nn.ELU, torch.nn.SiLU, torch.nn.LeakyReLU])
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(KNOWN, KNOWN | SPACES, LAYERS, ACTIVATIONS, st.sampled_from(["PPO", "DQN"]), st.booleans())
+def test_generated_networks_over_generated_spaces_answer_alike_or_are_refused(
+    seen: spaces.Space[Any], other: spaces.Space[Any], layers: list[int], activation: Any, name: str, same: bool
+) -> None:
+    """Where the arena shows another space than the network knows, its numbers must be the same, or it is refused."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = {"net_arch": layers, "activation_fn": activation}
+        model, path = saved(Path(folder), name, seen, DISCRETE, policy_kwargs=arguments)
+        shows = seen if same else other
+        try:
+            agent = made(path, shows, DISCRETE)
+        except ValueError:
+            return
+        raw = [shows.sample() for _ in range(50)]
+        mine = agent.act(shown(shows, raw, DISCRETE.n), begun(agent, len(raw)))[0].value.tolist()
+        theirs = [int(model.predict(_of_the_models_space(r, seen, shows), deterministic=True)[0]) for r in raw]
+        assert mine == theirs
+
+
+def _of_the_models_space(raw: Any, seen: spaces.Space[Any], shows: spaces.Space[Any]) -> Any:
+    """What the environment would give the model where its space differs by a shape, or is a part of a Dict."""
+    if isinstance(seen, spaces.Dict):
+        return {key: raw[key].reshape(part.shape) if part.shape else raw[key] for key, part in seen.spaces.items()}
+    while isinstance(shows, spaces.Dict) and len(shows) == 1:
+        ((key, shows),) = shows.spaces.items()
+        raw = raw[key]
+    while isinstance(shows, spaces.Tuple) and len(shows) == 1:
+        shows, raw = shows[0], raw[0]
+    return np.asarray(raw).reshape(seen.shape or ())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo.commands.options import json_option
+from zoo.commands.options import isolation_options, json_option, workers_option
 
 EPILOG = """\b
 The file needs no network and no other file. It shows who stands where and how
@@ -19,6 +19,7 @@ Examples:
   zoo report --arena coin
   zoo report --arena coin --out coin.html
   zoo report --arena ipd --arena coin --out both.html
+  zoo report --arena coin --no-replays --json
 """
 
 
@@ -31,20 +32,33 @@ Examples:
     show_default=True,
     help="The file to write.",
 )
+@click.option("--no-replays", is_flag=True, help="Show no games; else three of each pairing are played again.")
+@workers_option
 @json_option
-def command(arenas: tuple[str, ...], out: Path, as_json: bool) -> None:
-    """Write a report on what was played in arenas, as one HTML file."""
+@isolation_options
+def command(arenas: tuple[str, ...], out: Path, no_replays: bool, workers: int, as_json: bool) -> None:
+    """Write a report on what was played in arenas, as one HTML file.
+
+    The games that it shows are played again and kept in the home, so that the next report takes a moment.
+    """
     import json
+
+    from rich.console import Console
 
     from zoo import home
     from zoo.commands.leaderboard import identities
     from zoo.entry.checkpoint import write_atomically
     from zoo.page.report import report
+    from zoo.work.progress import Progress
 
-    with home.read_records() as store:
+    with (
+        home.read_records() as store,
+        Progress("pairings", Console(stderr=True), quiet=as_json, at_once=False) as progress,
+    ):
         known = store.arenas()
         chosen = list(dict.fromkeys(id for arena in arenas for id in identities(known, arena)))
-        text = report(store, chosen).encode()
+        page = report(store, chosen, with_replays=not no_replays, workers=workers, watch=progress.update)
+    text = page.encode()
     write_atomically(out, text)
     if as_json:
         click.echo(json.dumps({"path": str(out), "size": len(text), "arenas": chosen}))

@@ -32,12 +32,21 @@ def cards(store: Store, arena: ArenaRecord, entrants: Mapping[str, EntrantRecord
 
 def arena_words(store: Store, arena: ArenaRecord) -> str:
     """The arena as the options of a command, from the last match that was played there."""
-    for match in reversed(store.matches(arena.id)):
-        if about := match.details:
-            sets = [word for setting in about.get("settings", ()) for word in ("--set", f"arena.{setting}")]
-            wraps = [word for wrapper in about.get("wrap", ()) for word in ("--wrap", wrapper)]
-            return shlex.join(["--arena", about.get("arena", arena.id), *sets, *wraps])
-    return shlex.join(["--arena", arena.id])
+    about = played_as(store, arena)
+    sets = [word for setting in about["settings"] for word in ("--set", f"arena.{setting}")]
+    wraps = [word for wrapper in about["wrap"] for word in ("--wrap", wrapper)]
+    return shlex.join(["--arena", about["arena"], *sets, *wraps])
+
+
+def played_as(store: Store, arena: ArenaRecord) -> dict[str, Any]:
+    """How the last match asked for the arena: its name, settings and wrappers, in texts."""
+    found = next((match.details for match in reversed(store.matches(arena.id)) if "arena" in match.details), {})
+    return {
+        "arena": arena.id,
+        "settings": (),
+        "wrap": (),
+        **{k: found[k] for k in ("arena", "settings", "wrap") if k in found},
+    }
 
 
 def _card(record: EntrantRecord, checkpoint: CheckpointRecord | None, words: str) -> EntrantCard:

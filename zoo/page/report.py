@@ -10,15 +10,29 @@ from leaderboard.report.html import Report, render
 from leaderboard.store.store import Store
 from leaderboard.views.page import arena_page
 from zoo.page.cards import cards
+from zoo.page.replays import replays
+from zoo.work.progress import Watch, unwatched
 
 
-def report(store: Store, arenas: Sequence[str]) -> str:
+def report(
+    store: Store, arenas: Sequence[str], *, with_replays: bool = True, workers: int = 1, watch: Watch = unwatched
+) -> str:
     """The report on arenas, by their identities, as HTML.
+
+    Args:
+        store: the records.
+        arenas: identities.
+        with_replays: show games, which are played again unless the home keeps them.
+        workers: processes that play.
+        watch: given the pairings that are played and all that must be.
 
     Raises:
         StoreError: an arena is unknown, nobody is on its board, or a record was damaged.
+        UserError: an entrant breaks, or a game cannot be kept.
     """
     pages = [arena_page(store, arena) for arena in arenas]
-    command = shlex.join(["zoo", "report", *(word for arena in arenas for word in ("--arena", arena))])
+    options = [] if with_replays else ["--no-replays"]
+    command = shlex.join(["zoo", "report", *(word for arena in arenas for word in ("--arena", arena)), *options])
     known = {page.arena.id: cards(store, page.arena, page.entrants) for page in pages}
-    return render(Report(pages, known, command, zoo.__version__))
+    shown = {page.arena.id: replays(store, page, workers=workers, watch=watch) for page in pages if with_replays}
+    return render(Report(pages, known, command, zoo.__version__, shown))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from agents.protocol import Memory
 from agents.rollout import rollout
-from arenas.protocol import Arena, ArenaError, TimeSteps
+from arenas.protocol import Arena, ArenaError
 from leaderboard.records import STATUSES, BlockRecord, MatchRecord, Status
 from leaderboard.store.store import Store
 from zoo.entry.settings import argument_fields
@@ -77,7 +78,7 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
     if not 0 <= episode < match.episodes:
         raise UserError(f"match {match.id} has episodes 0 to {match.episodes - 1}, not {episode}")
     block = _block(store, match, sorted(ids), about["first_episode"] + episode)
-    arena = _drawing(venue, block.episodes)
+    arena = drawing(venue, block.episodes)
     ways = rotations(arena.spec, alone=ids[0] == ids[1])
     if not 0 <= rotation < len(ways):
         raise UserError(f"match {match.id} has rotations 0 to {len(ways) - 1}, not {rotation}")
@@ -92,7 +93,7 @@ def replay(store: Store, match: MatchRecord, episode: int, rotation: int) -> Rep
     return ReplayedEpisode(match, episode, labels, frames, recorded)
 
 
-def _drawing(venue: Venue, batch_size: int) -> Arena:
+def drawing(venue: Venue, batch_size: int) -> Arena:
     """The arena, asked for pictures where that must be done before the game begins, as PettingZoo has it."""
     entry = venue.entry
     if "render_mode" in argument_fields(entry.factory) and "render_mode" not in entry.settings:
@@ -101,23 +102,61 @@ def _drawing(venue: Venue, batch_size: int) -> Arena:
     return entry.make(batch_size)
 
 
-def _frames(seated: Seated, begun: Start, row: int) -> list[Frame]:
-    """Play all rows of a block, as they were played, and keep the moments of one, up to its end or its first fault."""
-    arena, (memories, timesteps, state) = seated.arena, begun
-    returns = dict.fromkeys(arena.spec.seats, 0.0)
-    frames = [_frame(seated, memories, timesteps, row, dict(returns))]
-    while not all(bool(step.last[row]) for step in timesteps.values()):
-        joint, memories = rollout(arena, seated.players, memories, timesteps, 1, state)
-        timesteps, state = last_moment(joint)
+class PlayedMoment(NamedTuple):
+    """A moment of an episode: what was drawn, the rewards of the step that led here, and faults that ended it."""
+
+    drawn: Any
+    rewards: Mapping[str, float]
+    faults: Mapping[str, Status] = MappingProxyType({})
+
+
+def play_rows(
+    seated: Seated, begun: Start, rows: Sequence[int], draw: Callable[[Start, int], Any]
+) -> list[list[PlayedMoment]]:
+    """Play all rows, as in a block, and keep the moments of some, each up to its end or its first fault.
+
+    Args:
+        seated: the arena and its players.
+        begun: how the episodes begin.
+        rows: whose moments are kept.
+        draw: what is kept of a row at each moment.
+    """
+    arena, now = seated.arena, begun
+    nothing = dict.fromkeys(arena.spec.seats, 0.0)
+    kept = {row: [PlayedMoment(draw(now, row), nothing)] for row in rows}
+    going = [row for row in rows if not _over(now, row)]
+    while going:
+        joint, memories = rollout(arena, seated.players, now.memories, now.timesteps, 1, now.state)
+        now = Start(memories, *last_moment(joint))
         fouls = fouls_of(seated.players)
-        offenders = [seat for seat, of_seat in fouls.items() if of_seat.step[row] < len(frames)]
-        if offenders:
-            words = [_fault(seat, STATUSES[int(fouls[seat].code[row])]) for seat in offenders]
-            text = "\n".join([frames[-1].text, *words]).lstrip()
-            frames.append(Frame(text, frames[-1].picture, returns | dict.fromkeys(offenders, arena.spec.forfeit)))
-            break
-        returns = {seat: total + float(timesteps[seat].reward[row]) for seat, total in returns.items()}
-        frames.append(_frame(seated, memories, timesteps, row, returns))
+        for row in going:
+            codes = {seat: of.code[row] for seat, of in fouls.items() if of.step[row] < len(kept[row])}
+            if codes:
+                faults = {seat: STATUSES[int(code)] for seat, code in codes.items()}
+                kept[row].append(PlayedMoment(kept[row][-1].drawn, nothing, faults))
+                continue
+            paid = {seat: float(step.reward[row]) for seat, step in now.timesteps.items()}
+            kept[row].append(PlayedMoment(draw(now, row), paid))
+        going = [row for row in going if not kept[row][-1].faults and not _over(now, row)]
+    return [kept[row] for row in rows]
+
+
+def _over(now: Start, row: int) -> bool:
+    return all(bool(step.last[row]) for step in now.timesteps.values())
+
+
+def _frames(seated: Seated, begun: Start, row: int) -> list[Frame]:
+    """The moments of one row with the returns so far; a fault costs the forfeit and is told under the board."""
+    returns = dict.fromkeys(seated.arena.spec.seats, 0.0)
+    (moments,) = play_rows(seated, begun, [row], partial(_draw, seated))
+    frames = []
+    for moment in moments:
+        text, picture = moment.drawn
+        if moment.faults:
+            text = "\n".join([text, *(_fault(seat, status) for seat, status in moment.faults.items())]).lstrip()
+            returns = returns | dict.fromkeys(moment.faults, seated.arena.spec.forfeit)
+        returns = {seat: total + moment.rewards[seat] for seat, total in returns.items()}
+        frames.append(Frame(text, picture, returns))
     return frames
 
 
@@ -133,22 +172,20 @@ def _block(store: Store, match: MatchRecord, pair: list[str], episode: int) -> B
     raise UserError(f"match {match.id} has no record of episode {episode}")
 
 
-def _frame(
-    seated: Seated, memories: Mapping[str, Memory], timesteps: TimeSteps, row: int, returns: dict[str, float]
-) -> Frame:
+def _draw(seated: Seated, now: Start, row: int) -> tuple[str, np.ndarray | None]:
     """The moment as the arena draws it, with what seats believe of hidden cards; of pictures, the first one's."""
     told: dict[str, list[str]] = {}  # words -> who believes so
     drawn = _drawn(seated.arena.render, row)
     text, picture = drawn
     for seat, player in seated.players.items():
-        belief = player.belief(timesteps[seat], memories[seat])
+        belief = player.belief(now.timesteps[seat], now.memories[seat])
         if belief is None:
             continue
         words, strips = _drawn(seated.arena.render_belief, belief[row], row)
         told.setdefault(words, []).append(seat)
         picture = strips if picture is drawn[1] and strips is not None else picture
     text = "\n".join([text, *(f"believed by {', '.join(who)}\n{words}" for words, who in told.items() if words)])
-    return Frame(text, picture, returns)
+    return text, picture
 
 
 def _drawn(render: Callable[..., str | np.ndarray], *what: Any) -> tuple[str, np.ndarray | None]:

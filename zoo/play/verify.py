@@ -75,7 +75,7 @@ def verify(
     for choice, ids in wanted.items():
         try:
             venue = Venue(choice)
-            texts = _Texts(venue, store)
+            texts = EntrantTexts(venue, store)
         except UserError as error:
             left_out.append(f"{len(ids)} blocks of {choice.name}: {error}")
             continue
@@ -114,7 +114,7 @@ class _Done:
     unknown: set[str] = field(default_factory=set)
     elsewhere: set[str] = field(default_factory=set)
 
-    def left_out(self, venue: Venue, texts: _Texts) -> list[str]:
+    def left_out(self, venue: Venue, texts: EntrantTexts) -> list[str]:
         """A line for each reason for which blocks of a venue were left out, which are forgotten then."""
         lines = []
         if self.elsewhere:
@@ -130,7 +130,7 @@ class _Done:
         return lines
 
 
-def _groups(venue: Venue, texts: _Texts, blocks: Iterable[BlockRecord], done: _Done) -> list[list[Task]]:
+def _groups(venue: Venue, texts: EntrantTexts, blocks: Iterable[BlockRecord], done: _Done) -> list[list[Task]]:
     """The blocks that can be played again, those together that may be."""
     groups: list[list[Task]] = []
     held = luck.secrets()
@@ -153,7 +153,7 @@ def _groups(venue: Venue, texts: _Texts, blocks: Iterable[BlockRecord], done: _D
     return groups
 
 
-def _pair(texts: _Texts, block: BlockRecord) -> tuple[str, str]:
+def _pair(texts: EntrantTexts, block: BlockRecord) -> tuple[str, str]:
     first, second = (texts.of(who) for who in block.entrants)
     return first or "", second or ""
 
@@ -208,7 +208,7 @@ def _by_machine(*blocks: BlockRecord) -> dict[int, NDArray[np.bool_]]:
     return ended
 
 
-class _Texts:
+class EntrantTexts:
     """Entrant texts by identity, as far as matches, panels, labels and checkpoints tell them."""
 
     def __init__(self, venue: Venue, store: Store) -> None:

@@ -1,0 +1,179 @@
+"""A report in a real browser, offline: it sorts, opens cells, plays games to their end and finds edited numbers.
+
+Skipped where no Chromium or no Playwright is installed (`marl-zoo[browser]`, and Debian's package `chromium`).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.cli import main
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")]
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report on a prisoner's dilemma, a coin game and a game of particles."""
+    folder = tmp_path_factory.mktemp("report")
+    arenas = ("--arena", "ipd", "--arena", "coin", "--arena", "spread")
+    commands = (
+        "tournament tit-for-tat always-defect grim random --arena ipd --set arena.max_steps=12"
+        " --panel tit-for-tat,always-defect,random --episodes 20",
+        "tournament greedy cooperator random --arena coin --panel greedy,cooperator --episodes 10",
+        "match assignment random --arena spread --panel assignment,random --episodes 4",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZOO_HOME", str(folder))
+        for words in (*map(str.split, commands), ["report", *arenas, "--out", str(folder / "report.html")]):
+            with pytest.raises(SystemExit) as end:
+                main(words)
+            assert not end.value.code, words
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        # as root, as in a container, Chromium starts only without its own sandbox
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def show(browser: Any) -> Iterator[Any]:
+    """`show(file)` opens it; anything that it says on the console, or fetches, fails the test."""
+    pages, said = [], []
+
+    def opened(file: Path, **terms: Any) -> Any:
+        page = browser.new_context(offline=True, **terms).new_page()
+        page.set_default_timeout(120_000)  # for a machine that does much else
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on(
+            "request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or said.append(request.url)
+        )
+        page.goto(file.as_uri())
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.context.close()
+    assert said == []
+
+
+def rows(page: Any, arena: int = 0) -> list[Any]:
+    return page.locator(f".arena[data-arena='{arena}'] .forest tbody.ranked tr[data-entrant]").all()  # type: ignore[no-any-return]
+
+
+def test_headings_sort(show: Any, file: Path) -> None:
+    page = show(file)
+    forest = page.locator(".arena[data-arena='0'] .forest")
+    before = [row.get_attribute("data-entrant") for row in rows(page)]
+    forest.locator("thead button", has_text="at worst").click()
+    worst = [float(row.locator("[data-name=worst]").get_attribute("data-sort")) for row in rows(page)]
+    assert worst == sorted(worst, reverse=True) and len(set(worst)) > 1
+    assert forest.locator("th[aria-sort]").count() == 1
+    forest.locator("thead button", has_text="at worst").click()
+    worst_first = [float(row.locator("[data-name=worst]").get_attribute("data-sort")) for row in rows(page)]
+    assert worst_first == sorted(worst)
+    forest.locator("thead button", has_text="rank").click()
+    assert [row.get_attribute("data-entrant") for row in rows(page)] == before
+
+
+def test_a_cell_opens_from_the_keyboard(show: Any, file: Path) -> None:
+    page = show(file)
+    page.locator(".heat td[tabindex='0']").first.focus()
+    for key in ("ArrowRight", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    told = page.locator("dialog[open]")
+    told.locator("button", has_text="Play").first.wait_for()
+    assert re.search(r"n = \d+ episodes", told.inner_text())
+    assert {"row", "column"} <= set(told.locator("tbody th").all_inner_texts())
+    page.keyboard.press("Escape")
+    assert page.locator("dialog[open]").count() == 0
+
+
+@pytest.mark.parametrize("arena", [0, 1, 2])
+def test_a_game_is_played_to_its_recorded_end(show: Any, file: Path, arena: int) -> None:
+    page = show(file)
+    page.locator(f".arena[data-arena='{arena}'] .heat td[data-i]").first.click()
+    page.locator("dialog[open] button", has_text="Play").first.click()
+    player = page.locator(f".arena[data-arena='{arena}'] .player")
+    player.locator(".speed").select_option("60")
+    player.locator(".ending:not(:empty)").wait_for()
+    assert player.locator(".ending").inner_text() == "The end: the returns are those recorded."
+    for row in player.locator(".returns tbody tr").all():
+        shown, recorded = row.locator("td").all_inner_texts()[2:]
+        assert float(shown) == pytest.approx(float(recorded), abs=1e-3)
+    drawn = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(x => x)"
+    assert player.locator("canvas").evaluate(drawn)
+    player.locator(".scrub").focus()
+    page.keyboard.press("Home")
+    assert player.locator(".moment").inner_text().startswith("step 0 of ")
+
+
+def agreement(page: Any) -> str:
+    page.locator("#recompute").click()
+    page.locator("#agreement:not(:empty)").wait_for()
+    return str(page.locator("#agreement").inner_text())
+
+
+def test_it_recomputes_and_agrees(show: Any, file: Path) -> None:
+    said = agreement(show(file))
+    assert said.startswith("All ") and "means and ranks agree" in said
+
+
+def edited(file: Path, folder: Path, before: str, after: str) -> Path:
+    text = file.read_text()
+    assert before in text
+    changed = folder / "edited.html"
+    changed.write_text(text.replace(before, after, 1))
+    return changed
+
+
+def test_edited_numbers_are_noticed(show: Any, file: Path, tmp_path: Path) -> None:
+    text = file.read_text()
+    # what is read, what the script is told, and what it is told that this is made of
+    table = text.split('data-name="own_return">')[1].split("<")[0]
+    figure = '"own_return":' + text.split('"own_return":')[1].split(",")[0]
+    start = text.index('"blocks":[[')
+    block = text[start : text.index("]", start)]
+    first, _, rest = table.partition(" ")
+    for before, after in (
+        (f'data-name="own_return">{table}', f'data-name="own_return">{float(first) + 0.5:.4f} {rest}'),
+        (figure, '"own_return":' + str(float(figure.partition(":")[2]) + 0.5)),
+        (block, block.rpartition(",")[0] + ",123456"),
+    ):
+        said = agreement(show(edited(file, tmp_path, before, after)))
+        assert "do not agree" in said, (before, said)
+    assert "the evidence is not what it was" in said
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_it(show: Any, file: Path, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = show(file, color_scheme=scheme)
+    found = axe.run(page)
+    assert found.violations_count == 0, found.generate_report()
+    page.locator(".heat td[data-i]").first.click()
+    found = axe.run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_it_fits_a_telephone_and_paper(show: Any, file: Path) -> None:
+    page = show(file, viewport={"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.pdf(format="A4").count(b"/Type /Page\n") < 30
