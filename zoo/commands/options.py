@@ -188,7 +188,7 @@ def venue_of(choice: ArenaChoice) -> Venue:
     from zoo.entry.venue import Venue
 
     venue = Venue(choice)
-    if venue.kind_said and "declared" not in venue.kind_said:
+    if venue.kind_said.startswith("recognised"):
         known = f"{choice.name} is taken for a {venue.spec.kind} game, {venue.kind_said}"
         click.echo(f"{known}; --set arena.kind=KIND overrides it", err=True)
     return venue
