@@ -269,16 +269,17 @@ class Bad(Agent):
     def _scores(self, theta: Parameters, seen: PolicyInput, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [T, B, X, A] before any mask, and what is remembered after the last moment [B, H]."""
         if self.config.recurrent:
-            by_replica = seen.features.unflatten(1, (self.replicas, -1))
-            first = seen.first.unflatten(1, (self.replicas, -1))
-            scores, after = unrolled(theta, by_replica, hidden.unflatten(0, (self.replicas, -1)), first)
+            lead = (len(seen.first), self.replicas, -1)
+            by_replica = seen.features.reshape(*lead, seen.features.shape[-1])
+            before = hidden.reshape(self.replicas, -1, hidden.shape[-1])
+            scores, after = unrolled(theta, by_replica, before, seen.first.reshape(lead))
             scores, hidden = scores.flatten(1, 2), after[-1].flatten(0, 1)
         else:
             scores = mlp(theta, seen.features)
         if self.config.opening:
             table = theta["opening"].expand(-1, scores.shape[1] // self.replicas, -1).flatten(0, 1)
             scores = torch.where(seen.first.unsqueeze(-1), table, scores)
-        return scores.unflatten(-1, (self.known.count, self.actions)), hidden
+        return scores.view(*scores.shape[:-1], self.known.count, self.actions), hidden
 
     def policy_of(self, theta: Parameters, seen: PolicyInput, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [T, B, X, A] of every hand, -inf where who sees it may not act so; and what is remembered [B, H]."""
@@ -325,8 +326,8 @@ class Bad(Agent):
             part = slice(number % config.parts, None, config.parts)
             theta, phi = leaves(self.actor), leaves(self.critic)
             on, n = counted[:, part], playing(steps)[:, part]
-            mine_now = seen.each(lambda x, part=part: x[:, part])
-            chosen, spread = self._chosen(theta, mine_now, hidden[part], plan[:, part], held[:, part])
+            now = PolicyInput(*(x[:, part] for x in seen))
+            chosen, spread = self._chosen(theta, now, hidden[part], plan[:, part], held[:, part])
             gain = surrogate(chosen, before[:, part], credit[:, part], config.ratio)
             worth = ((gain + calm * config.entropy * spread) * on).sum()
             # every replica climbs the mean of its own moments

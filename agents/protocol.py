@@ -192,7 +192,7 @@ class NoConfig:
 class Agent(Policy):
     """A policy that may learn. One object may own several seats; harness and agent speak only through this class.
 
-    Class attributes:
+    Attributes:
         Config: frozen dataclass of the settings; `NAME,field=value` sets them.
         needs: words (`arenas.protocol.WORDS`) without which it cannot play.
         needs_to_learn: further words without which it cannot learn.

@@ -101,6 +101,35 @@ def test_the_pages_arena_keeps_the_laws_and_is_played(tmp_path: Path) -> None:
     assert "random" in run("match", "random", "random", "--arena", arena, "--episodes", "20", "--no-record")
 
 
+def snippets() -> list[tuple[str, str]]:
+    """(page, code) of every block that is marked to be run as it stands."""
+    found = {
+        page: re.findall(r"<!-- test: run -->\n```python\n(.*?)```", text, re.DOTALL) for page, text in PAGES.items()
+    }
+    return [(page, code) for page, blocks in found.items() for code in blocks]
+
+
+@pytest.mark.parametrize(("page", "code"), snippets())
+def test_snippets_run(page: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, page, "exec"), {})
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    """`strict` makes an error of every broken link, missing page and docstring that cannot be read."""
+    from mkdocs.commands.build import build
+    from mkdocs.config import load_config
+
+    build(load_config(str(HOUSE / "mkdocs.yml"), site_dir=str(tmp_path)))
+    for page in ("index", "agents/lola", "arenas/coin", "api", "figures/index", "decisions/index", "protocol"):
+        text = (tmp_path / f"{page}.html").read_text()
+        assert not re.search(r"(?:src|href)=\"https?://[^\"]*\\.(?:js|css|woff2?)\"", text), (
+            "something is fetched from elsewhere"
+        )
+    assert "delta [ grad_1 V_1" in (tmp_path / "agents" / "lola.html").read_text()
+
+
 def links() -> list[tuple[str, str]]:
     """(page, target) of every link to a file of ours."""
     pages = {"README.md": README, ".github/CONTRIBUTING.md": (HOUSE / ".github/CONTRIBUTING.md").read_text(), **PAGES}

@@ -112,7 +112,7 @@ def train_agent(
     A run that was stopped goes on where it was; one that is finished is not trained again.
 
     Args:
-        agent: NAME[,field=value ...][@CHECKPOINT].
+        agent: `NAME[,field=value ...][@CHECKPOINT]`.
         venue: where.
         steps: environment steps, all copies together.
         out: folder of the checkpoint; by default checkpoints/ARENA/AGENT/seed-SEED.

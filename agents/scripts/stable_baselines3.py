@@ -111,6 +111,8 @@ def _contents(path: Path, device: str) -> tuple[Mapping[str, Any], Mapping[str, 
         raise ValueError(f"{path} is no Stable-Baselines3 file (a zip with data and policy.pth)")
     if not all(isinstance(name, str) and isinstance(w, Tensor) for name, w in weights.items()):
         raise ValueError(f"{path}: its policy.pth is no plain dict of tensors")
+    if any(w.numel() * w.element_size() > w.untyped_storage().nbytes() for w in weights.values()):
+        raise ValueError(f"{path}: a tensor in its policy.pth is larger than what is stored of it")
     return facts, weights
 
 

@@ -71,6 +71,8 @@ def forest(page: ArenaPage, side: PageSide) -> Forest:
     """The forest plot of one side."""
     name = headline_of(page)
     shown = [name, *(other for other, _ in FOREST if other != name and _any(side, other))]
+    if page.panel is not None:  # means over other partners for each entrant would only confuse
+        shown = [column for column in shown if column != "everybody"]
     drawn = [_estimate(row, name) for row in side.rows]
     per = unit(page) if BY_NAME[name].returns else 1.0
     drawn = [None if x is None else cells.scaled(x, per) for x in drawn]

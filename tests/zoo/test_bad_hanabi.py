@@ -68,6 +68,15 @@ def test_parts_become_rows_under_each_rule() -> None:
     figure.plot(report)
 
 
+@pytest.mark.parametrize(("game", "least"), [(MINI, 3.6), (("variant=very-small", "lives=3"), 4.4)])
+def test_the_houses_teams_play_well(game: tuple[str, ...], least: float) -> None:
+    venue = Venue(ArenaChoice("hanabi", game))
+    spec = venue.arena(1).spec
+    found = teams.score(venue.entrant("bad").agents(spec, tuple(spec.seats), 0), game, 500, 0)
+    assert found["zero"] > least
+    assert found["lost"] < 0.02
+
+
 @pytest.mark.learning
 @pytest.mark.parametrize("method", hanabi.METHODS)
 def test_every_method_learns_and_is_tested(method: str) -> None:

@@ -126,3 +126,12 @@ def test_a_short_run_makes_the_figures_of_digits() -> None:
     results = [(parts[0], rial_saddle.enumerated(lambda done, of: None, 0)), *((part, found) for part in parts[1:])]
     rows = saddle.assemble(results, True, 2).rows
     assert [row.ours.mean for row in rows[:2]] == pytest.approx([0, 0], abs=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.learning
+def test_dial_tells_two_digits_apart_also_on_pictures_that_it_has_not_seen() -> None:
+    agent, words = "dial,lambda_=1,picture=16,lr=0.004,sigma=1", ["digits=2", "steps=2"]
+    found = learned(lambda done, of: None, "multi-step-digits", words, agent, 64, 150, 1, 3, seed=100)
+    for name in ("bits", "held out"):
+        assert sorted(found[name][0])[1] > 0.9, name  # one of three may not have begun

@@ -20,6 +20,7 @@ def test_a_report_of_two_arenas(zoo: Zoo, refused: Refused, tmp_path: Path) -> N
     text = two.read_text()
     assert "zoo match greedy random --arena coin" in text and "--set arena.max_steps=5" in text
     assert "Always walks to the nearest coin" in text  # of the agent's own docstring
+    assert "brought about by" in text  # the house keeps a nemesis of the cooperator
     assert "cannot write" in refused("report", "--arena", "coin", "--out", tmp_path / "nowhere" / "x.html")
 
 

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from leaderboard.records import BlockRecord, SeatResult, block_id
+from leaderboard.seeds import SECRET_SEEDS
 from leaderboard.store.store import Store
 from leaderboard.views.page import ArenaPage, arena_page
 from tests.zoo.command_line import Zoo
@@ -98,6 +99,13 @@ def test_what_has_no_room_is_left_out_and_said(store: Store, page: ArenaPage, mo
     assert len(less.data) <= made.BUDGET and 0 < less.games < whole.games
     assert less.notes == (f"Left out: {whole.games - less.games} games, as they would make the page too large.",)
     assert {game["kind"] for game in unpacked(less.data)["games"]} >= {"median"}
+
+
+def test_games_on_a_secret_seed_are_not_shown(store: Store, page: ArenaPage) -> None:
+    secret = replace(page, blocks=tuple(replace(block, seed=SECRET_SEEDS + 5) for block in page.blocks))
+    found = replays(store, secret)
+    assert found.games == 0 and found.data == b""
+    assert found.notes == ("Games on a secret seed are not shown, as they would tell what it deals.",)
 
 
 def test_games_without_marks_are_pictures() -> None:

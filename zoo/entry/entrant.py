@@ -225,4 +225,6 @@ def _find(where: str, name: str, identity: str) -> Path:
 def _asked(identity: str) -> str:
     """An arena identity as one would type it: "coin-v1(size=5)" -> "coin --set arena.size=5"."""
     name, _, settings = identity.rstrip(")").partition("(")
-    return " ".join([name.rpartition("-v")[0] or name, *(f"--set arena.{s}" for s in split(settings) if "==" not in s)])
+    return " ".join(
+        [name.rpartition("-v")[0] or name, *(f"--set arena.{s}" for s in split(settings) if "=" in s and "==" not in s)]
+    )

@@ -5,6 +5,7 @@ A list must appear at once, so whatever imports torch is imported in the descrip
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -13,7 +14,7 @@ from rich.text import Text
 from leaderboard.report.layout import plural
 from zoo.entry import catalogue
 from zoo.entry.declared import panel_for
-from zoo.entry.layout import facts, plain_table, reflowed, settings_table
+from zoo.entry.layout import Described, plain_table, reflowed, settings_part
 from zoo.entry.nemesis import SCHEME, nemeses_of
 from zoo.entry.registry import GAMES, LIBRARIES, AgentEntry, load_arena
 from zoo.errors import UserError
@@ -65,6 +66,11 @@ def library_listed(scheme: str) -> RenderableType:
 
 def agent_described(entry: AgentEntry) -> RenderableType:
     """One agent: its paper, needs, facts and settings."""
+    return Group(*_head(entry.name, entry.agent), *_rendered(agent_parts(entry)))
+
+
+def agent_parts(entry: AgentEntry) -> list[Described]:
+    """What is said of an agent below its paper."""
     from arenas.protocol import WORDS
 
     agent = entry.agent
@@ -78,24 +84,22 @@ def agent_described(entry: AgentEntry) -> RenderableType:
         properties["house checkpoints"] = ", ".join(catalogue.house_checkpoints(entry.name)) or "none yet"
     needs = {word: WORDS.get(word, "a word of other arenas") for word in sorted(agent.needs)}
     needs |= {f"{word} (to learn)": WORDS.get(word, "") for word in sorted(agent.needs_to_learn)}
-    return Group(
-        *_head(entry.name, agent),
-        *_part("Needs", facts(needs) if needs else Text("nothing")),
-        *_part("Facts", facts(properties)),
-        *_nemeses(entry.name),
-        *_part(f"Settings, as in {entry.name},field=value", settings_table(catalogue.agent_settings(entry))),
-    )
+    return [
+        Described("Needs", list(needs.items()), empty="nothing"),
+        Described("Facts", list(properties.items())),
+        _nemeses(entry.name),
+        settings_part(f"Settings, as in {entry.name},field=value", catalogue.agent_settings(entry)),
+    ]
 
 
-def _nemeses(agent: str) -> list[RenderableType]:
+def _nemeses(agent: str) -> Described:
     """What holds the agent to its worst case in each arena, where that is kept."""
-    table = plain_table("arena", "entrant", "earns per step", "played by")
+    rows = []
     for one in nemeses_of(agent):
         found = "" if one.exact else "at most "
-        table.add_row(one.arena, f"{SCHEME}{one.victim}", f"{found}{one.worst_case:.3f}", one.by)
-    return (
-        _part("Nemeses: entrants that hold it to its worst case, and what it then earns", table) if table.rows else []
-    )
+        rows.append((one.arena, f"{SCHEME}{one.victim}", f"{found}{one.worst_case:.3f}", one.by))
+    title = "Nemeses: entrants that hold it to its worst case, and what it then earns"
+    return Described(title, rows, ("arena", "entrant", "earns per step", "played by"))
 
 
 def arenas_listed() -> RenderableType:
@@ -121,34 +125,40 @@ def arenas_listed() -> RenderableType:
 
 def arena_described(choice: ArenaChoice) -> RenderableType:
     """One arena: its rules, seats, offers and settings; rules and settings alone where it cannot be made as it is."""
+    entry = load_arena(choice.name, list(choice.settings), choice.wrap)
+    parts, fault = arena_parts(choice)
+    closing = [Text(f"\n{fault}", "dim")] if fault else []
+    return Group(*_head(entry.name, entry.factory), *_rendered(parts), *closing)
+
+
+def arena_parts(choice: ArenaChoice) -> tuple[list[Described], str]:
+    """What is said of an arena below its rules, and why there is no more where it cannot be made as it is."""
     from arenas.protocol import WORDS
     from zoo.entry.venue import Venue
 
     entry = load_arena(choice.name, list(choice.settings), choice.wrap)
-    head = _head(entry.name, entry.factory)
-    fields = settings_table(catalogue.arena_settings(entry))
-    settings = _part(f"Settings, as in --arena {entry.name} --set arena.FIELD=VALUE", fields)
+    title = f"Settings, as in --arena {entry.name} --set arena.FIELD=VALUE"
+    settings = settings_part(title, catalogue.arena_settings(entry))
     try:
         venue = Venue(choice)
     except UserError as error:
-        return Group(*head, *settings, Text(f"\n{error}", "dim"))
+        return [settings], str(error)
     own = "the game itself, for agents that know it"
     offers = {word: WORDS.get(word, own) for word in sorted(venue.spec.offers)}
-    return Group(
-        *head,
-        *_part("Facts", facts(_facts(venue))),
-        *_part("Seats", _seats(venue.spec)),
-        *_part("Offers", facts(offers)),
-        *settings,
-    )
+    parts = [
+        Described("Facts", list(_facts(venue).items())),
+        _seats(venue.spec),
+        Described("Offers", list(offers.items())),
+    ]
+    return [*parts, settings], ""
 
 
 def _head(name: str, thing: Any) -> list[RenderableType]:
     return [Text.assemble((name, "bold"), f"  {catalogue.summary(thing)}\n"), reflowed(catalogue.story(thing))]
 
 
-def _part(title: str, content: RenderableType) -> list[RenderableType]:
-    return [Text(f"\n{title}", "bold"), content]
+def _rendered(parts: Iterable[Described]) -> list[RenderableType]:
+    return [one for part in parts if part.shown for one in part.rendered()]
 
 
 def _facts(venue: Venue) -> dict[str, str]:
@@ -168,14 +178,14 @@ def _facts(venue: Venue) -> dict[str, str]:
     }
 
 
-def _seats(spec: ArenaSpec) -> RenderableType:
-    table = plain_table("seat", "side", "team", "observation", "actions")
+def _seats(spec: ArenaSpec) -> Described:
+    rows = []
     for name, seat in spec.seats.items():
         actions = _actions(seat.actions, seat.action_dim)
         if seat.message_dim:
             actions += f", messages of {plural(seat.message_dim, 'number')}"
-        table.add_row(name, seat.side, seat.team or "its own", " x ".join(map(str, seat.observation)), actions)
-    return table
+        rows.append((name, seat.side, seat.team or "its own", " x ".join(map(str, seat.observation)), actions))
+    return Described("Seats", rows, ("seat", "side", "team", "observation", "actions"))
 
 
 def _actions(actions: int, action_dim: int) -> str:

@@ -17,6 +17,7 @@ from leaderboard.report.html import EntrantCard
 from leaderboard.seeds import is_stranger
 from leaderboard.store.store import Store
 from zoo.entry.catalogue import KEPT
+from zoo.entry.nemesis import SCHEME, nemeses
 from zoo.entry.registry import AGENTS, OURS, names
 
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
@@ -26,8 +27,11 @@ _HASH = 16  # digits of a hash that are shown
 def cards(store: Store, arena: ArenaRecord, entrants: Mapping[str, EntrantRecord]) -> dict[str, EntrantCard]:
     """The cards of entrants, by id; no agent's code is imported."""
     checkpoints = {record.id: record for record in store.checkpoints()}
-    words = arena_words(store, arena)
-    return {who: _card(record, checkpoints.get(record.weights or ""), words) for who, record in entrants.items()}
+    words, known = arena_words(store, arena), nemeses(arena.id)
+    return {
+        who: _card(record, checkpoints.get(record.weights or ""), words, known.get(record.label))
+        for who, record in entrants.items()
+    }
 
 
 def arena_words(store: Store, arena: ArenaRecord) -> str:
@@ -49,12 +53,14 @@ def played_as(store: Store, arena: ArenaRecord) -> dict[str, Any]:
     }
 
 
-def _card(record: EntrantRecord, checkpoint: CheckpointRecord | None, words: str) -> EntrantCard:
+def _card(record: EntrantRecord, checkpoint: CheckpointRecord | None, words: str, nemesis: str | None) -> EntrantCard:
     facts = [("agent", record.agent), ("id", record.id), ("behaviour", f"version {record.behaviour}")]
     if record.weights is not None:
         facts.append(("weights", f"sha256 {record.weights[:_HASH]}…"))
     if checkpoint is not None:
         facts += _trained(checkpoint.card)
+    if nemesis is not None:
+        facts.append(("worst case", f"brought about by {nemesis}, which plays as {SCHEME}{record.label}"))
     if is_stranger(record):
         facts.append(("origin", "from outside the zoo"))
     settings = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in record.config.items()]

@@ -12,6 +12,7 @@ from typing import Any
 from leaderboard.records import BlockRecord
 from leaderboard.report.html import Replays
 from leaderboard.report.layout import plural
+from leaderboard.seeds import SECRET_SEEDS
 from leaderboard.store.store import Store
 from leaderboard.views.page import ArenaPage
 from zoo import home
@@ -63,9 +64,12 @@ def _known(game: ShownGame) -> list[Any]:
 
 
 def _pairings(page: ArenaPage) -> list[Pairing]:
-    """All pairings with the games to be shown, in the order of the board."""
+    """All pairings with the games to be shown, in the order of the board.
+
+    Games on a secret seed are not shown: whoever watches them would learn what it deals.
+    """
     blocks: dict[tuple[str, str], list[BlockRecord]] = defaultdict(list)
-    for block in page.blocks:
+    for block in (block for block in page.blocks if block.seed < SECRET_SEEDS):
         blocks[block.entrants[0], block.entrants[1]].append(block)
     place = {row.entrant: number for number, row in reversed(list(enumerate(page.board.rows)))}
     seat = page.evidence.seats[0]
@@ -131,6 +135,8 @@ def _packed(
         many = min(many - 1, int(many * BUDGET / len(packed) * 0.97))
         packed = pack(page, games[:many])
     notes = [lost] if lost else []
+    if any(block.seed >= SECRET_SEEDS for block in page.blocks):
+        notes.append("Games on a secret seed are not shown, as they would tell what it deals.")
     notes += [f"Left out: {plural(wrong, 'game')} that came out otherwise than recorded."] if wrong else []
     rest = len(games) - many
     notes += [f"Left out: {plural(rest, 'game')}, as they would make the page too large."] if rest else []

@@ -254,6 +254,8 @@ def _modules(tree: ast.Module, name: str, folder: Path) -> Iterator[str]:
             yield f"{top}.py"
         elif _regular(folder / top / "__init__.py"):
             yield from (f"{top}/{inner}" for inner, _ in _below(folder / top))
+        elif (folder / top).is_dir() and not (folder / top).is_symlink():  # a package without an `__init__`: its code
+            yield from (f"{top}/{inner}" for inner, _ in _below(folder / top) if inner.endswith(".py"))
 
 
 def _named(tree: ast.Module, folder: Path) -> Iterator[str]:

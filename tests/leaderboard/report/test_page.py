@@ -12,6 +12,7 @@ from leaderboard.report import charts, embedded, marks
 from leaderboard.report.html import EntrantCard, Report, listed, render
 from leaderboard.statistics.tally import sides_of
 from leaderboard.store.store import Store
+from leaderboard.views.game import make_game
 from leaderboard.views.page import arena_page
 
 SKILL = {"a" * 16: 0.0, "b" * 16: 0.4, "c" * 16: 0.8, "d" * 16: -0.2}
@@ -97,6 +98,11 @@ def test_figures_follow_from_the_evidence(page):
                 headline = sum(x * w for x, w in met) / sum(w for _, w in met)
                 assert row["own_return"] == pytest.approx(headline, abs=1e-8)
     assert embedded.digest(embedded.evidence_text([page])) in text
+
+
+def test_cycles_are_those_of_the_game(page, make):
+    if len(page.sides) == 1:
+        assert page.cycles == make_game(page.arena, make.tallies(page.blocks, page.arena)).cycles
 
 
 def test_cells_say_what_each_got_in_each_seat(page):

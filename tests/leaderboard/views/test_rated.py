@@ -12,9 +12,11 @@ from leaderboard.report.terminal import board_view, to_text
 from leaderboard.seeds import PUBLIC_SEED, RATED, SeedRecord, is_stranger, seed_number
 from leaderboard.store.migrations import MIGRATIONS, migrate
 from leaderboard.store.store import Store
+from leaderboard.store.tallies import tallies_of
 from leaderboard.views.board import board
 from leaderboard.views.crossplay import read_crossplay
 from leaderboard.views.game import read_game
+from leaderboard.views.rated import counted
 
 HOUSE, GUESTS = ("a", "b", "c"), ("x", "y")
 SEEDS = [SeedRecord(digit * 64, f"2026-01-0{digit}") for digit in "12"]
@@ -65,6 +67,22 @@ def test_strangers_are_rated_on_secret_seeds_alone(make, store):
     assert made.rows[0].entrant != "x"
     assert (made.secret_seeds, made.not_rated, made.blocks) == (("1" * 64, "2" * 64), 4, 6 + 4 + 4 + 1)
     assert made.seed == PUBLIC_SEED
+
+
+def test_the_blocks_behind_a_board_are_those_that_it_counts(make, store):
+    meet(make, store, "x", PUBLIC_SEED)
+    for record in SEEDS:
+        store.add(record)
+    meet(make, store, "x", FIRST)
+    store.add(played(make, ("a", "c"), FIRST))
+    for seed in (RATED, None, PUBLIC_SEED):
+        chosen = counted(store, seed)
+        tallies, _ = chosen.tallies(store, "coin-v1", "play")
+        own = tallies_of(chosen.blocks(store, "coin-v1", "play"), store.arena("coin-v1"))
+        figures = ("first", "second", "seed", "episodes", "total", "blocks")
+        assert sorted([getattr(t, name) for name in figures] for t in own) == sorted(
+            [getattr(t, name) for name in figures] for t in tallies
+        )
 
 
 def test_a_strangers_entry_moves_no_figure_of_the_house(make, store):

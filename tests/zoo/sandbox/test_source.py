@@ -65,6 +65,15 @@ def test_imports_are_followed_and_nothing_else_comes_along(home: Path) -> None:
     ]
 
 
+def test_a_package_without_an_init_file_comes_along_with_its_code(home: Path) -> None:
+    (home / "plain" / "deep").mkdir(parents=True)
+    for name in ("inner.py", "deep/more.py", "table.csv"):
+        (home / "plain" / name).write_text("")
+    (home / "mine.py").write_text("def late():\n    from plain.deep import more\n")
+    files = Source.of_file(home / "mine.py", "Mine").files
+    assert sorted(files) == ["mine.py", "plain/deep/more.py", "plain/inner.py"]
+
+
 @pytest.mark.parametrize("name", ["../a.py", "/a.py", "b/../../a.py", "./a.py", "a//b.py", "a\\b.py", "a\0.py"])
 def test_names_that_lead_elsewhere_are_refused(name: str) -> None:
     with pytest.raises(UserError, match="leads out of the agent's folder"):

@@ -56,7 +56,8 @@ def read(known: Enumeration, mine: Trajectory) -> dict[str, Tensor]:
     raw = consistent(public, own=own, iterations=UNDAMPED, damping=1.0)
     told = torch.ones_like(plain[0])
     every = torch.ones(plain.shape[1], deals.count, device=plans.device)
-    decoded, exact = [], []
+    decoded: list[Tensor] = []
+    exact: list[Tensor] = []
     for t, now in enumerate(zip(*public, strict=True)):
         here = Public(*now)
         if t:
@@ -73,7 +74,7 @@ def hidden(hands: Hands, joint: JointTrajectory) -> tuple[Tensor, Tensor]:
     """The cards that lie in the slots, one-hot [T + 1, B, S, V], and where one does while the game is on, bool."""
     assert joint.state is not None  # every arena with hands shows a state
     s, v = hands.slots, hands.values
-    cards = joint.state[..., : s * v].unflatten(-1, (s, v))
+    cards = joint.state[..., : s * v].reshape(*joint.state.shape[:-1], s, v)
     there = cards[..., -1] == 0 if hands.empty else torch.ones_like(cards[..., 0], dtype=torch.bool)
     return cards, there & ~next(iter(joint.seats.values())).timesteps.last.unsqueeze(-1)
 

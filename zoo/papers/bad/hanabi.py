@@ -40,7 +40,7 @@ METHODS = {
 }
 GAMES = {
     "mini": HanabiGame(("variant=mini",), 4, 650_000, tuple(METHODS), 5),
-    "very small, 3 lives": HanabiGame(("variant=very-small", "lives=3"), 5, 650_000, ("BAD, V2", "PPO"), 3),
+    "very small, 3 lives": HanabiGame(("variant=very-small", "lives=3"), 5, 1_300_000, ("BAD, V2", "PPO"), 3),
 }
 #: What BAD is to reach where a lost game counts 0, and of how many games at most it may lose.
 BARS = {"mini": (3.5, 0.02), "very small, 3 lives": (4.5, None)}
@@ -86,7 +86,9 @@ class BadHanabi(Figure):
                 "steps": [point["steps"] for point in next(iter(runs.values()))[0]["curve"]],
                 "lines": {method: _line([run["curve"] for run in found]) for method, found in runs.items()},
             }
-        settings = {"learning": f"{settings_of('...', 0)}, 256 copies, entropy and step sizes fall to 0 over the run"}
+        settings: dict[str, Json] = {
+            "learning": f"{settings_of('...', 0)}, 256 copies, entropy and step sizes fall to 0 over the run"
+        }
         settings |= {
             f"{name}: steps of training": game.steps // QUICK if quick else game.steps for name, game in GAMES.items()
         }

@@ -27,7 +27,7 @@ POINTS, QUICK = 10, 6  # tests of a run; a quick run has this part of the rounds
 MEASURES = {"training": "as it learns", "bits": "with bits", "held out": "with bits, held-out images"}
 SETTING = "lambda_=1,picture=64,lr=0.004"
 #: Of games in which a bit has to be kept: the steps and the messages count for more in the first networks.
-SLOWLY = f"{SETTING},recall=0.2,say=8,hear=5,date=5"
+SLOWLY = f"{SETTING},recall=0.2,say=8,hear=5,date=15"
 METHODS = {
     "DIAL": "dial",
     "DIAL-NS": "dial,share=false",
@@ -67,8 +67,8 @@ GAMES = (
         300,
         {"DIAL": 0.92, "DIAL-NS": 0.68, "none": 0.0},
     ),
-    DigitGame("multi-step-digits", ("digits=4", "steps=3"), 1.0, "lambda_=1,picture=64,lr=0.004", 0.5, 128, 400, {}, 3),
-    DigitGame("multi-step-digits", (), 1.0, "lambda_=1,picture=64,lr=0.004", 0.5, 128, 2000, {"DIAL": 0.98}, most=1),
+    DigitGame("multi-step-digits", ("digits=4", "steps=3"), 1.0, SLOWLY, 0.5, 128, 600, {}, 3),
+    DigitGame("multi-step-digits", (), 1.0, SLOWLY, 0.5, 128, 1000, {"DIAL": 0.98}, most=1),
 )
 #: Of DIAL, the share of runs and the least share of the best: colour-digit with bits, four digits as it learns.
 BARS = {"colour-digit": ("bits", 0.9, 4 / 6), "multi-step-digits, digits=4, steps=3": ("training", 0.93, 1.0)}

@@ -1,0 +1,145 @@
+"""Pages of the site that nobody writes by hand, for MkDocs.
+
+    index, contributing, security, changelog   the files beside docs/, with their links turned
+    agents/NAME, arenas/NAME                   what `zoo agents NAME` and `zoo arenas NAME` say
+    figures/NAME                               the JSON files of `zoo reproduce` in docs/figures, beside their pictures
+    api                                        every public name of `import zoo`
+
+`nav` in mkdocs.yml names the folders agents, arenas, figures and decisions where their pages stand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+import zoo
+from leaderboard.report.sheet import markdown
+from zoo.entry import catalogue, listing
+from zoo.entry.layout import Described, paragraphs
+from zoo.entry.registry import load_agent, load_arena
+from zoo.entry.venue import ArenaChoice
+from zoo.papers.pages import figure_page, overview_page
+from zoo.work.pool import limit_threads
+
+DOCS = Path(__file__).parent
+BESIDE = {
+    "index.md": "README.md",
+    "contributing.md": ".github/CONTRIBUTING.md",
+    "security.md": ".github/SECURITY.md",
+    "changelog.md": "CHANGELOG.md",
+}
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the pages of a folder where `nav` names it."""
+    folders = {name: [page for page in pages() if page.startswith(f"{name}/")] for name in ("agents", "arenas")}
+    folders["figures"] = [page for page in pages() if page.startswith("figures/")]
+    folders["decisions"] = [page.relative_to(DOCS).as_posix() for page in sorted(DOCS.glob("decisions/*.md"))]
+    config.nav = [
+        {title: folders.get(content, content) if isinstance(content, str) else content}
+        for entry in config.nav or []
+        for title, content in entry.items()
+    ]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages."""
+    for name, text in pages().items():
+        files.append(File.generated(config, name, content=text))
+    return files
+
+
+@cache
+def pages() -> dict[str, str]:
+    """The text of every page that is made, by its path in the site."""
+    limit_threads()  # many small networks are made, to see who can play where
+    made = {name: turned((DOCS.parent / file).read_text(), Path(file).parent) for name, file in BESIDE.items()}
+    made |= _listed("agents", catalogue.agent_list(), agent_page)
+    made |= _listed("arenas", catalogue.arena_list(), arena_page)
+    return made | figures() | {"api.md": api()}
+
+
+def turned(text: str, folder: Path) -> str:
+    """A page of a file in `folder`, with its links as they are from docs/."""
+    known = {file: name for name, file in BESIDE.items()}
+
+    def link(match: re.Match[str]) -> str:
+        path, _, anchor = match[1].partition("#")
+        target = (DOCS.parent / folder / path).resolve().relative_to(DOCS.parent.resolve()).as_posix()
+        return f"]({known.get(target, target.removeprefix('docs/'))}{'#' * bool(anchor)}{anchor})"
+
+    return re.sub(r"\]\((?!http|#)([^)\s]+)\)", link, text)
+
+
+def _listed(folder: str, facts: dict[str, Any], page: Callable[[str], str]) -> dict[str, str]:
+    """A page for each name, and one that lists them."""
+    rows = [[f"[{name}]({name}.md)", one["summary"]] for name, one in facts.items()]
+    start = f"# {folder.capitalize()}\n\n" + markdown(["name", "what it is"], rows, [True, True]) + "\n"
+    return {f"{folder}/index.md": start} | {f"{folder}/{name}.md": page(name) for name in facts}
+
+
+def agent_page(name: str) -> str:
+    """What `zoo agents NAME` says."""
+    entry = load_agent(name)
+    return _page(name, entry.agent, listing.agent_parts(entry))
+
+
+def arena_page(name: str) -> str:
+    """What `zoo arenas NAME` says."""
+    parts, fault = listing.arena_parts(ArenaChoice(name))
+    return _page(name, load_arena(name).factory, parts) + f"\n{fault}\n" * bool(fault)
+
+
+def _page(name: str, thing: Any, parts: Iterable[Described]) -> str:
+    text = [f"# {name}", f"*{catalogue.summary(thing)}*"]
+    text += [
+        f"```text\n{part}\n```" if by_hand else _literal(part) for part, by_hand in paragraphs(catalogue.story(thing))
+    ]
+    for part in parts:
+        if part.shown:
+            text += [f"## {part.title}", _body(part)]
+    return "\n\n".join(text) + "\n"
+
+
+def _body(part: Described) -> str:
+    if not part.rows:
+        return part.empty
+    if part.header:
+        rows = [[_literal(cell) for cell in row] for row in part.rows]
+        return markdown(part.header, rows, [True] * len(part.header))
+    return "\n".join(f"- **{name}**: {_literal(value)}" for name, value in part.rows)
+
+
+def _literal(paragraph: str) -> str:
+    """A paragraph of a docstring, in which nothing but code between backquotes means anything to Markdown."""
+    pieces = paragraph.split("`")
+    pieces[::2] = [re.sub(r"([\\*_\[\]<>#~])", r"\\\1", piece) for piece in pieces[::2]]
+    return "`".join(pieces)
+
+
+def figures() -> dict[str, str]:
+    """The pages of the reproduced figures, and the one that counts their verdicts."""
+    files = [json.loads(path.read_text()) for path in sorted((DOCS / "figures").glob("*.json"))]
+    made = {"figures/index.md": overview_page(files, links=True)}
+    for whole in files:
+        picture = DOCS / "figures" / f"{whole['name']}.png"
+        made[f"figures/{whole['name']}.md"] = figure_page(whole, picture.name if picture.exists() else "")
+    return made
+
+
+def api() -> str:
+    """Every public name of the library, from its docstring."""
+    text = ["# The library", "What `import zoo` offers; [the zoo as a library](library.md) shows it at work."]
+    for name in sorted(set(zoo.__all__) - {"__version__"}, key=str.lower):
+        thing = getattr(zoo, name)
+        text.append(f"::: {thing.__module__}.{thing.__qualname__}")
+    return "\n\n".join(text) + "\n"
