@@ -154,15 +154,18 @@ class Foreign(Arena):
             return Recognised(rules.kind, rules.forfeit)
         given = {**self._arguments, "kind": "mixed", "forfeit": 0.0, "name": rules.name, "max_cycles": rules.max_cycles}
         key = (self._env, self._wrap, repr(sorted(given.items(), key=str)))
+        plain = not self._arguments and not self._wrap and rules.max_cycles is None
         sampled = partial(Foreign, 1, env=self._env, wrap=self._wrap, **given)
-        found = recognise(name, getattr(first.env.unwrapped, "metadata", None), len(self._seats), sampled, key)
+        found = recognise(
+            name, getattr(first.env.unwrapped, "metadata", None), len(self._seats), sampled, key, plain=plain
+        )
         forfeit = found.forfeit if rules.forfeit is None else rules.forfeit
         return replace(found, forfeit=forfeit) if rules.kind is None else Recognised(rules.kind, forfeit)
 
     @property
-    def rules(self) -> dict[str, Any]:
-        """Settings that the game has where nobody gives them; they are part of its identity."""
-        return {"kind": self.spec.kind, "forfeit": self.spec.forfeit}
+    def taken_for(self) -> dict[str, Any]:
+        """What its identity says of a setting, whoever gave it; None where it says nothing, as of a mixed game."""
+        return {"kind": None if self.spec.kind == "mixed" else self.spec.kind}
 
     def _make(self, make: Callable[..., Any]) -> Any:
         """An environment; one that knows `max_cycles` is told the cap."""

@@ -2,9 +2,10 @@
 
 PettingZoo's environments do not say whether what one wins another loses. The small table below says it for PettingZoo's
 own; an environment may say it itself, `metadata["kind"]`; of all others some episodes of random legal play are looked
-at. Returns that add up to the same number in every episode, but differ from one to the next, are of a competitive game,
-returns that are the same for all seats of a cooperative one, and all else is mixed. A sample can be wrong, so what was
-recognised is said, and `kind=` overrides it.
+at. Where returns differ from one episode to the next, those that add up to the same number are of a competitive game and
+those that are the same for all seats of a cooperative one; all else is mixed. A sample can be wrong, so what was
+recognised is said, and `kind=` overrides it. Every episode of a sample is played twice, as an environment that ignores
+its seeds would be another kind of game in another process: it is mixed, and that too is said.
 
 A seat that acts illegally is given less than play pays: the least return that is declared, or else the least of the
 sample less the distance to the greatest, rounded down to 1, 2 or 5 times a power of ten.
@@ -14,7 +15,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -29,8 +31,10 @@ if TYPE_CHECKING:
 _EPISODES = (3, 20)  # the fewest and the most of a sample
 _STEPS = 400  # of an episode at most, and of all from which on no further one begins
 _ROUNDING = 1e-5
+_UNKNOWN = -1000.0  # the forfeit where a sample does not show what play pays: surely below it
 
-#: PettingZoo's environments whose kind is known: kind, and the least return. Others are looked at.
+#: PettingZoo's environments: kind, and the least return by their default arguments where a sample takes long or shows
+#: nothing; a bound where physics decide.
 DECLARED: dict[str, tuple[Kind, float | None]] = {
     "classic/chess": ("competitive", -1.0),
     "classic/connect_four": ("competitive", -1.0),
@@ -41,11 +45,11 @@ DECLARED: dict[str, tuple[Kind, float | None]] = {
     "classic/texas_holdem": ("competitive", None),
     "classic/texas_holdem_no_limit": ("competitive", None),
     "classic/tictactoe": ("competitive", -1.0),
-    "butterfly/cooperative_pong": ("cooperative", None),
+    "butterfly/cooperative_pong": ("cooperative", -10.0),
     "butterfly/knights_archers_zombies": ("mixed", 0.0),
-    "butterfly/pistonball": ("mixed", None),
-    "sisl/multiwalker": ("mixed", None),
-    "sisl/pursuit": ("mixed", None),
+    "butterfly/pistonball": ("mixed", -50.0),
+    "sisl/multiwalker": ("mixed", -150.0),
+    "sisl/pursuit": ("mixed", -50.0),
 }
 
 
@@ -69,7 +73,9 @@ class Recognised:
 _samples: dict[Any, Recognised] = {}
 
 
-def recognise(name: str, metadata: Any, seats: int, sampled: Callable[[], Foreign], key: Any) -> Recognised:
+def recognise(
+    name: str, metadata: Any, seats: int, sampled: Callable[[], Foreign], key: Any, *, plain: bool
+) -> Recognised:
     """What is declared of an environment, and what a sample of play shows of the rest.
 
     Args:
@@ -78,6 +84,7 @@ def recognise(name: str, metadata: Any, seats: int, sampled: Callable[[], Foreig
         seats: how many there are; among three or more a sample shows who shares.
         sampled: makes one copy of the game whose kind is not asked.
         key: the sample is made once a process for each key.
+        plain: the environment has its default arguments, by which the declared least return holds.
     """
     says = metadata if isinstance(metadata, dict) else {}
     known = DECLARED.get(re.sub(r"_v\d+$", "", name.removeprefix("pettingzoo:")))
@@ -85,6 +92,7 @@ def recognise(name: str, metadata: Any, seats: int, sampled: Callable[[], Foreig
     who = "declared for PettingZoo's environments" if known else "declared by the environment"
     kind = kind if kind in get_args(Kind) else None
     least = float(least) if isinstance(least, int | float) and math.isfinite(least) else None
+    least = None if known and not plain and least != -1 else least  # a board's least return is -1 by any arguments
     if kind is not None and least is not None and (seats < 3 or kind != "competitive"):
         return Recognised(kind, least, who)
     if key not in _samples:
@@ -96,22 +104,23 @@ def recognise(name: str, metadata: Any, seats: int, sampled: Callable[[], Foreig
 
 def _look(arena: Foreign) -> Recognised:
     """What random legal play shows."""
-    luck = torch.Generator().manual_seed(0)
     returns: list[list[float]] = []
     steps = 0
     try:
         while len(returns) < _EPISODES[0] or (len(returns) < _EPISODES[1] and steps < _STEPS):
-            earned, length = _episode(arena, len(returns), luck)
+            earned, seen = _episode(arena, len(returns))
+            if _episode(arena, len(returns)) != (earned, seen):
+                return Recognised("mixed", _UNKNOWN, "as it does not repeat an episode under the same seed")
             returns.append(earned)
-            steps += length
+            steps += len(seen)
     except ArenaError:  # play will say what is wrong with the environment
-        return Recognised("mixed", -1.0, "as a sample of play broke")
+        return Recognised("mixed", _UNKNOWN)
     finally:
         arena.close()
     table = np.array(returns)  # [episodes, seats]
-    played = f"recognised from {len(returns)} episodes of random play"
     if not table.any():
-        return Recognised("mixed", -1.0, f"as nothing was paid in {len(returns)} episodes of random play")
+        return Recognised("mixed", _UNKNOWN, f"as nothing was paid in {len(returns)} episodes of random play")
+    played = f"recognised from {len(returns)} episodes of random play"
     return Recognised(kind_of(table), _below(table), played, _teams(list(arena.spec.seats), table))
 
 
@@ -120,10 +129,10 @@ def kind_of(returns: np.ndarray) -> Kind:
     near = _ROUNDING * max(1.0, float(np.abs(returns).max()))
     if returns.shape[1] < 2 or not returns.any():
         return "mixed"
-    if float(np.ptp(returns, axis=1).max()) <= near:
-        return "cooperative"
-    sums = returns.sum(1)
     varies = float(np.ptp(returns, axis=0).max()) > near
+    if float(np.ptp(returns, axis=1).max()) <= near:
+        return "cooperative" if varies else "mixed"
+    sums = returns.sum(1)
     zero = float(np.abs(sums).max()) <= near * returns.shape[1]
     constant = float(np.ptp(sums)) <= near * returns.shape[1]
     return "competitive" if zero or (constant and varies) else "mixed"
@@ -149,18 +158,22 @@ def _below(returns: np.ndarray) -> float:
     return -next(digit * scale for digit in (1.0, 2.0, 5.0, 10.0) if digit * scale >= -least * (1 - _ROUNDING))
 
 
-def _episode(arena: Foreign, seed: int, luck: torch.Generator) -> tuple[list[float], int]:
-    """The returns of all seats in an episode of legal moves by lot, and its steps."""
+def _episode(arena: Foreign, seed: int) -> tuple[list[float], list[int]]:
+    """The returns of all seats in an episode of legal moves by lot, and a hash of what the seats saw at every step."""
+    luck = torch.Generator().manual_seed(seed)
     steps, _ = arena.reset(torch.tensor([seed]), autoreset=False)
-    earned = dict.fromkeys(steps, 0.0)
-    length = 0
-    while length < _STEPS and not all(bool(step.last[0]) for step in steps.values()):
-        length += 1
+    earned, seen = dict.fromkeys(steps, 0.0), [_hash(steps)]
+    while len(seen) <= _STEPS and not all(bool(step.last[0]) for step in steps.values()):
         moves = {seat: Action(_move(step, arena.spec.seats[seat], luck)) for seat, step in steps.items()}
         steps, _ = arena.step(moves)
+        seen.append(_hash(steps))
         for seat, step in steps.items():
             earned[seat] += float(step.reward[0])
-    return list(earned.values()), length
+    return list(earned.values()), seen
+
+
+def _hash(steps: Mapping[str, TimeStep]) -> int:
+    return zlib.crc32(b"".join(step.observation.cpu().numpy().tobytes() for step in steps.values()))
 
 
 def _move(step: TimeStep, seat: SeatSpec, luck: torch.Generator) -> torch.Tensor:

@@ -57,8 +57,9 @@ PAYS = {
     "mixed": lambda a, b: (a + 2 * b, 2 * a + b),
     "nothing": lambda a, b: (0, 0),
     "always": lambda a, b: (1, 3),
+    "equally": lambda a, b: (1, 1),
 }
-KINDS = {"constant": "competitive", "nothing": "mixed", "always": "mixed"}
+KINDS = {"constant": "competitive", "nothing": "mixed", "always": "mixed", "equally": "mixed"}
 
 
 @pytest.mark.parametrize("name", PAYS)
@@ -83,7 +84,7 @@ def test_the_user_overrides_what_was_recognised_and_identities_say_it() -> None:
     arena = changed.make(1)
     assert (arena.spec.kind, arena.spec.forfeit, arena.kind_said) == ("mixed", -7, "")  # type: ignore[attr-defined]
     assert plain.identity(plain.make(1)) == said.identity(said.make(1)) != changed.identity(arena)
-    assert "kind=competitive" in plain.identity(plain.make(1))
+    assert "kind=competitive" in plain.identity(plain.make(1)) and "kind" not in changed.identity(arena)
 
 
 def test_an_environment_may_say_its_kind_itself() -> None:
@@ -91,6 +92,18 @@ def test_an_environment_may_say_its_kind_itself() -> None:
     assert (arena.spec.kind, arena.spec.forfeit) == ("cooperative", -2) and "declared by" in arena.kind_said
     odd = Foreign(1, env=lambda: Throws(PAYS["mixed"], kind="friendly", forfeit="much"), name="odd")
     assert odd.spec.kind == "mixed" and odd.spec.forfeit < 0
+
+
+def test_an_environment_that_ignores_its_seeds_is_the_same_in_every_process() -> None:
+    luck = np.random.default_rng()  # from the machine's entropy, as such environments have it
+    for pays in PAYS.values():
+
+        def paid(a: int, b: int, pays: Any = pays) -> Any:
+            return [float(reward) * luck.normal() for reward in pays(a, b)]
+
+        arena = Foreign(1, env=lambda paid=paid: Throws(paid), name="luck")
+        assert (arena.spec.kind, arena.spec.forfeit, arena.taken_for) == ("mixed", -1000, {"kind": None})
+        assert ("does not repeat an episode" in arena.kind_said) == (pays is not PAYS["nothing"])
 
 
 def test_seats_that_earn_the_same_are_a_team() -> None:

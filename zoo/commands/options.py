@@ -184,11 +184,11 @@ def refuse(ctx: click.Context, names: Collection[str], why: str) -> None:
 
 
 def venue_of(choice: ArenaChoice) -> Venue:
-    """The venue of a command, which says where a game's kind was recognised from play."""
+    """The venue of a command, which says what a game was taken for where its kind is not declared."""
     from zoo.entry.venue import Venue
 
     venue = Venue(choice)
-    if venue.kind_said.startswith("recognised"):
+    if venue.kind_said and not venue.kind_said.startswith("declared"):
         known = f"{choice.name} is taken for a {venue.spec.kind} game, {venue.kind_said}"
         click.echo(f"{known}; --set arena.kind=KIND overrides it", err=True)
     return venue
