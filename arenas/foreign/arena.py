@@ -154,11 +154,10 @@ class Foreign(Arena):
             return Recognised(rules.kind, rules.forfeit)
         given = {**self._arguments, "kind": "mixed", "forfeit": 0.0, "name": rules.name, "max_cycles": rules.max_cycles}
         key = (self._env, self._wrap, repr(sorted(given.items(), key=str)))
-        plain = not self._arguments and not self._wrap and rules.max_cycles is None
+        plain = not self._arguments and (rules.max_cycles or 0) <= 500 and not any("reward" in w for w in self._wrap)
         sampled = partial(Foreign, 1, env=self._env, wrap=self._wrap, **given)
-        found = recognise(
-            name, getattr(first.env.unwrapped, "metadata", None), len(self._seats), sampled, key, plain=plain
-        )
+        metadata = getattr(first.env.unwrapped, "metadata", None)
+        found = recognise(name, metadata, len(self._seats), sampled, key, plain=plain)
         forfeit = found.forfeit if rules.forfeit is None else rules.forfeit
         return replace(found, forfeit=forfeit) if rules.kind is None else Recognised(rules.kind, forfeit)
 

@@ -2,10 +2,10 @@
 
 PettingZoo's environments do not say whether what one wins another loses. The small table below says it for PettingZoo's
 own; an environment may say it itself, `metadata["kind"]`; of all others some episodes of random legal play are looked
-at. Where returns differ from one episode to the next, those that add up to the same number are of a competitive game and
-those that are the same for all seats of a cooperative one; all else is mixed. A sample can be wrong, so what was
+at. Where returns differ from one episode to the next, those that add up to the same number make a competitive game and
+those that are the same for all seats a cooperative one; all else is mixed. A sample can be wrong, so what was
 recognised is said, and `kind=` overrides it. Every episode of a sample is played twice, as an environment that ignores
-its seeds would be another kind of game in another process: it is mixed, and that too is said.
+its seeds could be another kind of game in another process: it is mixed, and that too is said.
 
 A seat that acts illegally is given less than play pays: the least return that is declared, or else the least of the
 sample less the distance to the greatest, rounded down to 1, 2 or 5 times a power of ten.
@@ -47,9 +47,9 @@ DECLARED: dict[str, tuple[Kind, float | None]] = {
     "classic/tictactoe": ("competitive", -1.0),
     "butterfly/cooperative_pong": ("cooperative", -10.0),
     "butterfly/knights_archers_zombies": ("mixed", 0.0),
-    "butterfly/pistonball": ("mixed", -50.0),
-    "sisl/multiwalker": ("mixed", -150.0),
-    "sisl/pursuit": ("mixed", -50.0),
+    "butterfly/pistonball": ("cooperative", -50.0),
+    "sisl/multiwalker": ("cooperative", -150.0),
+    "sisl/pursuit": ("cooperative", -50.0),
 }
 
 
@@ -84,15 +84,16 @@ def recognise(
         seats: how many there are; among three or more a sample shows who shares.
         sampled: makes one copy of the game whose kind is not asked.
         key: the sample is made once a process for each key.
-        plain: the environment has its default arguments, by which the declared least return holds.
+        plain: the environment pays by its default arguments. What is declared of physics holds for these alone, what
+            is declared of boards and cards for all.
     """
     says = metadata if isinstance(metadata, dict) else {}
-    known = DECLARED.get(re.sub(r"_v\d+$", "", name.removeprefix("pettingzoo:")))
+    short = re.sub(r"_v\d+$", "", name.removeprefix("pettingzoo:"))
+    known = DECLARED.get(short) if plain or short.startswith("classic/") else None
     kind, least = known or (says.get("kind"), says.get("forfeit"))
     who = "declared for PettingZoo's environments" if known else "declared by the environment"
     kind = kind if kind in get_args(Kind) else None
     least = float(least) if isinstance(least, int | float) and math.isfinite(least) else None
-    least = None if known and not plain and least != -1 else least  # a board's least return is -1 by any arguments
     if kind is not None and least is not None and (seats < 3 or kind != "competitive"):
         return Recognised(kind, least, who)
     if key not in _samples:
@@ -158,12 +159,12 @@ def _below(returns: np.ndarray) -> float:
     return -next(digit * scale for digit in (1.0, 2.0, 5.0, 10.0) if digit * scale >= -least * (1 - _ROUNDING))
 
 
-def _episode(arena: Foreign, seed: int) -> tuple[list[float], list[int]]:
+def _episode(arena: Foreign, seed: int, most: int = _STEPS) -> tuple[list[float], list[int]]:
     """The returns of all seats in an episode of legal moves by lot, and a hash of what the seats saw at every step."""
     luck = torch.Generator().manual_seed(seed)
     steps, _ = arena.reset(torch.tensor([seed]), autoreset=False)
     earned, seen = dict.fromkeys(steps, 0.0), [_hash(steps)]
-    while len(seen) <= _STEPS and not all(bool(step.last[0]) for step in steps.values()):
+    while len(seen) <= most and not all(bool(step.last[0]) for step in steps.values()):
         moves = {seat: Action(_move(step, arena.spec.seats[seat], luck)) for seat, step in steps.items()}
         steps, _ = arena.step(moves)
         seen.append(_hash(steps))

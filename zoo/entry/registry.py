@@ -124,10 +124,9 @@ class ArenaEntry:
         """
         fields = argument_fields(self.factory)
         changed = {n: v for n, v in self.settings.items() if n not in fields or v != fields[n].default}
-        found: Mapping[str, Any] = getattr(arena, "taken_for", {})  # what a foreign game was taken for, or said to be
-        changed = {n: v for n, v in changed.items() if n not in found} | {
-            n: v for n, v in found.items() if v is not None
-        }
+        for name, value in getattr(arena, "taken_for", {}).items():  # what a foreign game was taken for, or said to be
+            changed.pop(name, None)
+            changed |= {} if value is None else {name: value}
         wrapped = {"wrap": list(self.fixed["wrap"])} if "wrap" in self.fixed else {}
         parts = canonical({**changed, **wrapped}), self._declared(arena) or self.key, getattr(arena, "package", "")
         inside = ",".join(part for part in parts if part)
