@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 SEATS = ["player_0", "player_1"]
 
 
-class Throws(pettingzoo.ParallelEnv):
+class Throws(pettingzoo.ParallelEnv):  # type: ignore[misc]
     """Both throw 0, 1 or 2, for two steps; `pays` says what is paid."""
 
     def __init__(self, pays: Any, seats: list[str] | None = None, **says: Any) -> None:
