@@ -7,6 +7,7 @@ of the other. So this module stands outside all four packages and imports none o
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -35,9 +36,18 @@ def collision() -> str | None:
     return None
 
 
+def _no_folder() -> str | None:
+    """A line where the folder that this process is in was removed: libraries find nothing from there."""
+    try:
+        os.getcwd()
+    except OSError:
+        return "the folder that you are in is there no more: go to another one"
+    return None
+
+
 def main() -> NoReturn:
     """Run the command line, unless another distribution's packages stand where the zoo's should."""
-    line = collision()
+    line = _no_folder() or collision()
     if line is not None:
         print(f"zoo: {line}", file=sys.stderr)
         sys.exit(2)

@@ -33,16 +33,17 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from agents.parts.beliefs import Deals, Enumeration, by_hints, consistent
+from agents.parts.beliefs import Deals, Enumeration, alike, by_hints, consistent
 from agents.parts.central import surrogate
 from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, masked, taken
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.optimizers import Adam
+from agents.parts.other_play import RENAMING, OtherPlayer
 from agents.parts.policies.categorical import MODE
 from agents.parts.recurrent import gru_parameters, unrolled
-from agents.parts.returns import advantages
-from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Parameters, Seating, State, playing
+from agents.parts.returns import advantages, normalised
+from agents.protocol import JointTrajectory, LearningContext, Memory, Parameters, Seating, State, playing
 from agents.randomness import categorical, deal, dealt_bits, derive, fraction
 from arenas.hands import Hands, Public
 from arenas.protocol import Action, TimeStep
@@ -73,6 +74,7 @@ class BadConfig(Checked):
     recurrent: bool = False  # the policy's second layer is a GRU, which remembers what was public (the paper: an LSTM)
     opening: bool = False  # the plan of an episode's first move is a table of its own (the paper's two-card game)
     play: Literal["mode", "sample"] = "mode"  # when not training: the most likely action for each hand, or a draw
+    other_play: bool = False  # learn under names that change by episode and seat (`agents.parts.other_play`)
 
 
 class View(NamedTuple):
@@ -100,7 +102,7 @@ class PolicyInput(NamedTuple):
         return PolicyInput(*map(change, self))
 
 
-class Bad(Agent):
+class Bad(OtherPlayer):
     """The Bayesian action decoder for all the seats that it owns."""
 
     Config = BadConfig
@@ -109,13 +111,15 @@ class Bad(Agent):
     owns = "all"
     learns = True
     replicated = True
-    arrived = frozenset({"recurrent", "opening"})
+    arrived = OtherPlayer.arrived | {"recurrent", "opening"}
     config: BadConfig
 
     def build(self, seed: int) -> None:
         """Tables of the hands, policy, value, and their optimisers."""
         config, spec = self.config, self.spec
         assert spec.hands is not None  # "hands" is needed
+        if config.other_play and config.recurrent:
+            raise ValueError("other_play: a network that remembers what every seat calls otherwise cannot learn so")
         self.hands: Hands = spec.hands
         self.actions = self.seat_spec().actions
         self.gamma = spec.gamma if config.gamma is None else config.gamma
@@ -169,20 +173,28 @@ class Bad(Agent):
             "plan": torch.zeros(copies, self.known.count, dtype=torch.long, device=self.device),
             "before": torch.zeros(copies, self.spec.known[self.hands.group], device=self.device),
             "hidden": torch.zeros(copies, self.config.hidden * self.config.recurrent, device=self.device),
+            **(self.renamings.begin(seating.seed) if seating.training and self.renamings else {}),
         }
 
     @torch.no_grad()
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """What the plan says for the hand that the seat sees; everybody else keeps still."""
-        view = self._seen(timestep, memory)
         seat = memory["seat"]
+        renamings = self.renamings if memory["training"] else None
+        if renamings:
+            memory = {**memory, RENAMING: renamings.drawn(timestep, memory)}
+            timestep = renamings.seen(list(self.spec.seats)[seat], timestep, memory[RENAMING])
+        view = self._seen(timestep, memory)
         mine = view.plan.gather(1, self.hand(timestep.observation, seat).unsqueeze(1)).squeeze(1)
         value = mine.where(timestep.active & (view.actor == seat), 0)
         following = {"likelihood": view.likelihood, "belief": view.belief, "plan": view.plan}
         extras = {"features": view.features, **following}
         now = timestep.common[self.hands.group]
         kept = {**following, "before": now, "hidden": view.hidden, "step": memory["step"] + 1}
-        return Action(value, extras=extras), {**memory, **kept}
+        action = Action(value, extras=extras)
+        if renamings:
+            action = renamings.meant(list(self.spec.seats)[seat], action, memory[RENAMING])
+        return action, {**memory, **kept}
 
     def hand(self, observation: Tensor, seat: int) -> Tensor:
         """The number long [...] of the hand that a seat sees, from its observations [..., *O]."""
@@ -204,7 +216,7 @@ class Bad(Agent):
         kept += [memory[name] for name in ("luck", "likelihood", "belief", "plan", "before", "hidden")]
         version = memory["step"] + sum(p._version for p in self.actor.values())
         last = self._kept
-        if last is not None and last[1:3] == (memory["training"], version) and _alike(kept, last[0]):
+        if last is not None and last[1:3] == (memory["training"], version) and alike(kept, last[0]):
             return last[3]
         view = self.view(timestep, memory)
         self._kept = kept, memory["training"], version, view
@@ -292,16 +304,19 @@ class Bad(Agent):
     def learn(self, joint: JointTrajectory, context: LearningContext) -> dict[str, float]:
         """`passes` steps of policy and value from a segment."""
         config = self.config
-        mine = joint.seats[self.seats[0]]
-        known = mine.timesteps.common[self.hands.group]
-        public = self.hands.read(known, self.actions)
-        actor = public.turn.argmax(-1)
-        plan = mine.actions.extras["plan"]  # [T, B, X]
-        features = torch.cat((mine.actions.extras["features"], self._last_features(mine.timesteps, mine.actions)))
+        joint, own = self.as_seen(joint)
+        mine, known = own[0], [t.timesteps.common[self.hands.group] for t in own]
+        actor = self.hands.read(known[0], self.actions).turn.argmax(-1)
+        public = self.hands.read(self.of_actor(actor, known), self.actions)
+        plan, features = (
+            self.of_actor(actor[:-1], [t.actions.extras[name] for t in own]) for name in ("plan", "features")
+        )
+        last = self.of_actor(actor[-1:], [self._last_features(t.timesteps, t.actions) for t in own])
+        features = torch.cat((features, last))
         held, counted = self._held(joint, actor[:-1])
-        assert joint.state is not None  # the word "state" is needed to learn
+        state = self.state_seen(joint, actor)
         shape = (*actor.shape, self.hands.slots, self.hands.values)
-        cards = joint.state[..., : self.hands.slots * self.hands.values].reshape(shape)
+        cards = state[..., : self.hands.slots * self.hands.values].reshape(shape)
         read = torch.cat((features, self.arranged(cards, actor)), dim=-1)
         left = max(0.0, 1 - float(self.steps) / config.anneal) if config.anneal else 1.0
         calm = max(0.0, 1 - float(self.steps) / config.calm) if config.calm else 1.0
@@ -312,7 +327,7 @@ class Bad(Agent):
         credit = advantages(steps, value, self.gamma, config.lambda_)
         target = credit + value[:-1]
         if config.normalise:
-            credit = _normalised(credit, counted, self.replicas)
+            credit = normalised(credit, counted, self.replicas)
         seen = PolicyInput(features, public.possible, mine.timesteps.first).each(lambda x: x[:-1])
         assert mine.memory is not None  # these seats are the learner's own
         hidden, before = mine.memory["hidden"], torch.zeros_like(credit)
@@ -383,17 +398,3 @@ class Bad(Agent):
         value = {f"critic/{name}": p for name, p in self.critic.items()}
         steps = self.actor_step.state("actor_step") | self.critic_step.state("critic_step")
         return self.acting_state() | value | steps | {"steps": self.steps}
-
-
-def _alike(some: list[Tensor], others: list[Tensor]) -> bool:
-    """Whether the tensors are the same, or equal."""
-    return all(a is b or (a.shape == b.shape and torch.equal(a, b)) for a, b in zip(some, others, strict=True))
-
-
-def _normalised(credit: Tensor, counted: Tensor, replicas: int) -> Tensor:
-    """Advantages [T, B] centred and divided by their deviation over the moments that count, for each replica."""
-    part, on = (x.view(len(x), replicas, -1) for x in (credit, counted))
-    n = on.sum((0, 2), keepdim=True).clamp_min(1)
-    centred = part - (part * on).sum((0, 2), keepdim=True) / n
-    deviation = ((centred.square() * on).sum((0, 2), keepdim=True) / n).sqrt()
-    return (centred / (deviation + 1e-6) * on).flatten(1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from typing import Any
 
 import torch
@@ -66,10 +68,11 @@ def rollout(
     current = dict(memories)
     for _ in range(length):
         actions: dict[str, Action] = {}
-        for seat, policy in policies.items():
-            actions[seat], current[seat] = policy.act(timesteps[seat], current[seat])
-            done[seat].append(actions[seat])
-        timesteps, state = arena.step(actions)
+        with redirect_stdout(sys.stderr):  # standard output belongs to the result, whoever plays here
+            for seat, policy in policies.items():
+                actions[seat], current[seat] = policy.act(timesteps[seat], current[seat])
+                done[seat].append(actions[seat])
+            timesteps, state = arena.step(actions)
         for seat, step in timesteps.items():
             seen[seat].append(step)
         if states and state is not None:

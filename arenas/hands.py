@@ -10,12 +10,14 @@ no card where the arena has empty places.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+from arenas.symmetries import Reordering
 
 
 class Public(NamedTuple):
@@ -73,6 +75,26 @@ class Hands:
         """
         head = torch.ones_like(public.turn[:, :1])
         return torch.cat((head, certain.flatten(1), *(part.flatten(1) for part in public)), dim=1)
+
+    def renamed(
+        self,
+        does: Sequence[Sequence[int]],
+        done: Sequence[int],
+        cards: Sequence[Sequence[int]],
+        left: Sequence[int],
+        rest: Sequence[int],
+    ) -> tuple[int, ...]:
+        """What the group is told when names are others, [K], as a part of a `Symmetry`.
+
+        Args:
+            does: for each seat in turn, where its actions stood, [A].
+            done: where the actions stood in what was done last, and in what is possible, [A].
+            cards: for each slot, where the values of its card stood, [V].
+            left: where they stood in what is left and what is gone, [V].
+            rest: where the rest stood, [K'].
+        """
+        layout = Reordering().kept(1).each(does).kept(len(self.sees)).renamed(done).renamed(done).renamed(left)
+        return layout.each(cards).kept(self.slots**2).renamed(left).renamed(rest).order
 
     def read(self, known: Tensor, actions: int) -> Public:
         """The parts of what the group is told [..., K]."""

@@ -19,6 +19,7 @@ from torch import Tensor
 from arenas.errors import ArenaError as ArenaError
 from arenas.hands import Hands
 from arenas.sketch import Sketch
+from arenas.symmetries import Symmetry
 from arenas.words import WORDS as WORDS
 
 Kind = Literal["cooperative", "competitive", "mixed"]
@@ -53,11 +54,9 @@ class ArenaSpec:
     """The rules that agents, referees and raters need to know.
 
     `draw_band` and `forfeit` are in units of the undiscounted return of an episode: two returns closer than
-    `draw_band` are a draw, and a seat that spoils its episode is given `forfeit`. `episodes` is the number of episodes
-    per seating that a match plays by default, and `block` the number in one block (one batch). `payoffs` [A1][A2][2] is
-    what both seats are paid in a game that is a matrix, so that a strategy made for other payoffs can refuse. `groups`
-    are seats that know things in common, and `known` in how many numbers K each group is told what. `hands` says where
-    hidden cards lie, where there are any.
+    `draw_band` are a draw, and a seat that spoils its episode is given `forfeit`. A match plays `episodes` per seating
+    by default, in batches of `block`. `payoffs` [A1][A2][2] is what both seats are paid in a matrix game. `groups` know
+    things in common, in `known` numbers K each; `hands`: where hidden cards lie; `symmetries`: which names are alike.
     """
 
     name: str
@@ -75,6 +74,7 @@ class ArenaSpec:
     block: int = 250
     payoffs: tuple[tuple[tuple[float, ...], ...], ...] = ()
     hands: Hands | None = None
+    symmetries: tuple[Symmetry, ...] = ()
 
     def sides(self) -> dict[str, tuple[str, ...]]:
         """Side -> its seats, both in the order of `seats`."""

@@ -32,6 +32,7 @@ from arenas.protocol import Action, Arena, ArenaSpec, SeatSpec, TimeStep, TimeSt
 from arenas.riddle import days
 from arenas.settings import Checked, Range
 from arenas.sketch import Glyph, Sketch
+from arenas.symmetries import Symmetry, bits_by_bit
 
 NONE, TELL = 0, 1
 _TILE = 24  # pixels
@@ -66,10 +67,12 @@ class Switch(Arena):
             kind="cooperative",
             max_steps=self.last_day,
             gamma=1.0,
-            offers=frozenset({"discrete", "channel", "state", "simulator", "switch"}),
+            offers=frozenset({"discrete", "channel", "state", "simulator", "switch", "symmetries"}),
             forfeit=-1.0,
             state_dim=2 * n + 1 + bits + n * n,
             block=1000,
+            # On and Off mean nothing by themselves
+            symmetries=tuple(Symmetry(says=dict.fromkeys(self.seats, one)) for one in bits_by_bit(bits)),
         )
         self._eye = torch.eye(n, dtype=torch.bool, device=self.device)
         self._yes = torch.ones(self.batch_size, dtype=torch.bool, device=self.device)

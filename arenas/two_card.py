@@ -2,8 +2,10 @@
 
 Foerster et al. 2019, "Bayesian Action Decoder", section 7.4.1 of Foerster's thesis; the six games A to F are those of
 the tiny Hanabi suite (Sokota et al. 2021, "Solving Common-Payoff Games with Approximate Policy Iteration"), of which E
-is the thesis's own. Each seat is dealt a card of its own, all equally likely. The first seat sees its card and acts;
-the second sees its own card and what the first did, and acts; both are paid
+is the thesis's own. `symmetric` is E without its one exception: the first seat's two cheap actions are alike, so that
+who agreed on one code does not understand who agreed on the other. Each seat is dealt a card of its own, all equally
+likely. The first seat sees its card and acts; the second sees its own card and what the first did, and acts; both are
+paid
 
     payoffs[first card][second card][first action][second action]
 
@@ -13,9 +15,11 @@ in common is everything but the cards (`arenas.hands`). The state adds both card
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +32,7 @@ from arenas.hands import Hands, Public
 from arenas.lockstep import Drawing
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeSteps
 from arenas.settings import Checked
+from arenas.symmetries import Reordering, Symmetry
 
 SEATS = ("first", "second")
 PAIR = "pair"  # the group that has common knowledge
@@ -44,8 +49,15 @@ _F = [
     [[[0, 2], [0, 1]], [[1, 2], [1, 2]], [[0, 1], [0, 3]]],
     [[[1, 3], [1, 2]], [[0, 3], [2, 2]], [[3, 1], [3, 0]]],
 ]
+_SYMMETRIC = [
+    [[[10, 0, 0], [4, 8, 4], [10, 0, 0]], [[0, 0, 10], [4, 8, 4], [0, 0, 10]]],
+    [[[0, 0, 10], [4, 8, 4], [0, 0, 10]], [[10, 0, 0], [4, 8, 4], [10, 0, 0]]],
+]
 #: The suite, payoffs by [first card][second card][first action][second action].
 SUITE: Mapping[str, Any] = {"A": _A, "B": _B, "C": _C, "D": _D, "E": _E, "F": _F}
+#: The games by their names: those of the suite, and E without its one exception, where either code is as good.
+GAMES: Mapping[str, Any] = {**SUITE, "symmetric": _SYMMETRIC}
+_MOST_RENAMINGS = 20_000  # that are tried
 _PAPER, _INK, _RED, _BLUE = (238, 238, 232), (60, 60, 60), (190, 60, 50), (60, 90, 180)
 
 
@@ -53,7 +65,7 @@ _PAPER, _INK, _RED, _BLUE = (238, 238, 232), (60, 60, 60), (190, 60, 50), (60, 9
 class TwoCardSettings(Checked):
     """Settings of `two-card`."""
 
-    game: Literal["A", "B", "C", "D", "E", "F"] = "E"  # which game of the suite; E is the thesis's
+    game: Literal["A", "B", "C", "D", "E", "F", "symmetric"] = "E"  # which of the suite; E is the thesis's
     payoffs: Any = field(default=None)  # a game of one's own: [first card][second card][first action][second action]
 
 
@@ -69,10 +81,12 @@ class TwoCard(Drawing):
     def build(self) -> None:
         """Set the rules; see `Arena.build`."""
         given = self.settings.payoffs
-        self.pay = pay = _tensor(self.name, SUITE[self.settings.game] if given is None else given, self.device)
+        self.pay = pay = _tensor(self.name, GAMES[self.settings.game] if given is None else given, self.device)
         cards, _, actions, _ = pay.shape
         width = cards + 1 + actions
         self.hands = Hands(PAIR, cards, {seat: (n,) for n, seat in enumerate(SEATS)}, dict.fromkeys(SEATS, 0), own=True)
+        alike = self._symmetries()
+        words = {"discrete", "common", "hands", "state", "simulator", "two-card", *["symmetries"] * bool(alike)}
         self.spec = ArenaSpec(
             name=self.name,
             # the seats do different things, so each is a side of its own
@@ -80,15 +94,32 @@ class TwoCard(Drawing):
             kind="cooperative",
             max_steps=2,
             gamma=1.0,
-            offers=frozenset({"discrete", "common", "hands", "state", "simulator"}),
+            offers=frozenset(words),
             forfeit=min(float(pay.min()), 0.0),
             groups={PAIR: SEATS},
             known={PAIR: self.hands.known(actions)},
             state_dim=2 * cards + 1 + actions,
             hands=self.hands,
+            symmetries=alike,
         )
         self._cards = torch.zeros(self.batch_size, 2, dtype=torch.long, device=self.device)
         self._lay_out()
+
+    def _symmetries(self) -> tuple[Symmetry, ...]:
+        """Every renaming of cards and actions that leaves the payoffs as they are, but for that which changes nothing.
+
+        None is told of games so large that there are more than `_MOST_RENAMINGS` to try.
+        """
+        told = []
+        for one, two, first, second in automorphisms(tuple(self.pay.flatten().tolist()), tuple(self.pay.shape)):
+            sees = {
+                seat: Reordering().renamed(own).kept(1).renamed(first).order
+                for seat, own in zip(SEATS, (one, two), strict=True)
+            }
+            known = self.hands.renamed([first, second], first, [one, two], range(len(one)), ())
+            state = Reordering().renamed(one).renamed(two).kept(1).renamed(first).order
+            told.append(Symmetry(sees, dict(zip(SEATS, (first, second), strict=True)), {PAIR: known}, state))
+        return tuple(told)
 
     def _open(self) -> None:
         cards = self.pay.shape[0]
@@ -179,6 +210,22 @@ class TwoCard(Drawing):
         if told >= 0:
             picture[80:90, 16 : 16 + 56 * (told + 1) // self.pay.shape[2]] = _INK
         return picture
+
+
+@cache
+def automorphisms(payoffs: tuple[float, ...], shape: tuple[int, ...]) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """Orders of both seats' cards and of both seats' actions, not all as they are, that leave the payoffs the same.
+
+    Args:
+        payoffs: the numbers, flat.
+        shape: [C, C, A, A].
+    """
+    pay = np.array(payoffs).reshape(shape)
+    cards, actions = (tuple(itertools.permutations(range(n))) for n in (shape[0], shape[2]))
+    if len(cards) ** 2 * len(actions) ** 2 > _MOST_RENAMINGS:
+        return ()
+    ways = itertools.product(cards, cards, actions, actions)
+    return tuple(way for way in ways if (pay[np.ix_(*way)] == pay).all())[1:]
 
 
 def _tensor(name: str, payoffs: Any, device: str) -> Tensor:

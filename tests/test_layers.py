@@ -27,6 +27,7 @@ KNOWN_OF_ARENAS = {
     "arenas.protocol",
     "arenas.luck",
     "arenas.settings",
+    "arenas.symmetries",
 }
 #: Also an English word and a module of Python's; the anchor of every panel.
 ORDINARY = {"random"}

@@ -6,10 +6,13 @@ overview needs no import.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import click
@@ -44,6 +47,8 @@ COMMANDS: dict[str, str] = {
     "bench": "Measure the speed of this installation.",
 }
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a disk that takes no more
+_LONGEST = 400  # letters of a word in a message
 _BLOCKS = "every block that was finished is kept"
 #: What a command keeps of its work that was stopped; nothing where none is named.
 _KEPT = {
@@ -103,7 +108,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line. A fault of input ends in one line and exit code 2; ZOO_DEBUG=1 shows its traceback."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        code = cli.main(args=arguments, prog_name="zoo", standalone_mode=False)
+        _must_be_text(words)
+        with _results_alone():
+            code = cli.main(args=arguments, prog_name="zoo", standalone_mode=False)
+            sys.stdout.flush()  # what cannot be written is told here, and not by Python as it ends
     except click.Abort:  # Ctrl-C
         click.echo(f"zoo: stopped; {_after_stop(words)}", err=True)
         code = 130  # as a shell has it for a program that an interrupt ended
@@ -112,6 +120,41 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             traceback.print_exception(error)
         code = _explain(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _results_alone() -> Iterator[None]:
+    """Standard output belongs to results: what libraries and worker processes write to it goes to stderr.
+
+    What environments and agents print in Python is sent there where they are called.
+    """
+    try:
+        real = sys.stdout.fileno() == 1
+    except (OSError, ValueError, AttributeError):  # no file at all, as under a test
+        real = False
+    if not real:
+        yield
+        return
+    results = sys.stdout
+    results.flush()
+    kept = os.fdopen(os.dup(1), "w", 1 if results.isatty() else -1, results.encoding, results.errors)
+    os.dup2(2, 1)
+    sys.stdout = kept
+    try:
+        yield
+    finally:
+        sys.stdout = results  # which writes to stderr from now on, as does whatever speaks while Python ends
+        with suppress(OSError):
+            kept.close()
+
+
+def _must_be_text(words: list[str]) -> None:
+    """Refuse words that no record can hold, such as the bytes of a file name in another encoding."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise click.UsageError(f"{word!a} is no text in UTF-8: give it another name") from error
 
 
 def _after_stop(words: list[str]) -> str:
@@ -129,7 +172,10 @@ def _explain(error: Exception) -> int:
     """Print what went wrong and return the exit code; what is nobody's fault of input is raised again."""
     from zoo.errors import missing
 
-    if isinstance(error, click.UsageError) and type(error).show is click.UsageError.show:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and (group := error.ctx) and group.parent:
+        commands = ", ".join(getattr(group.command, "commands", ()))
+        line = f"name what to do: {commands}; see `{group.command_path} --help`"
+    elif isinstance(error, click.UsageError) and type(error).show is click.UsageError.show:
         command = error.ctx.command_path if error.ctx else "zoo"
         line = f"{error.format_message().rstrip('.')}; see `{command} --help`"
     elif isinstance(error, click.ClickException):
@@ -139,12 +185,21 @@ def _explain(error: Exception) -> int:
         line = extra
     elif isinstance(error, _faults()):
         line = str(error)
-    elif line := _agents_fault(error):
+    elif isinstance(error, OSError) and error.errno in _FULL:
+        line = f"cannot write: {error.strerror}"
+        with suppress(OSError):  # what is left in the buffer cannot be written either, when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    elif line := _agents_fault(error) or _no_memory(error):
         pass
     else:
         raise error
-    click.echo(f"zoo: {' '.join(line.split())}", err=True)
+    click.echo(f"zoo: {' '.join(map(_short, line.split()))}", err=True)
     return 2
+
+
+def _short(word: str) -> str:
+    """A word of a message; one that fills the screen, which can only have been typed, with its middle left out."""
+    return word if len(word) <= _LONGEST else f"{word[:40]}...{word[-40:]}"
 
 
 def _faults() -> tuple[type[Exception], ...]:
@@ -154,6 +209,13 @@ def _faults() -> tuple[type[Exception], ...]:
 
     protocol = sys.modules.get("arenas.protocol")  # where it was not imported, nothing can have raised its error
     return (UserError, StoreError, *([protocol.ArenaError] if protocol else []))
+
+
+def _no_memory(error: Exception) -> str:
+    """What to do where something was asked for that does not fit into memory; torch has no exception of its own."""
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return "this takes more memory than there is: ask for fewer copies or episodes, or for smaller settings"
+    return ""
 
 
 def _agents_fault(error: Exception) -> str:

@@ -245,3 +245,8 @@ def surprise(belief: Tensor, cards: Tensor) -> Tensor:
         cards: what lies there, one-hot [..., S, V].
     """
     return -((belief * cards).sum(-1).clamp_min(1e-6)).log()
+
+
+def alike(some: list[Tensor], others: list[Tensor]) -> bool:
+    """Whether what two beliefs come from is the same, or equal."""
+    return all(a is b or (a.shape == b.shape and torch.equal(a, b)) for a, b in zip(some, others, strict=True))

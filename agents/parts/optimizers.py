@@ -53,7 +53,8 @@ class Adam:
         self._count += 1
         count = float(self._count)
         b1, b2 = _DECAY
-        step = self.lr / (1 - b1**count)
+        # what no float32 can hold is as good as infinite: the parameters are then no longer finite, and that is told
+        step = min(self.lr / (1 - b1**count), torch.finfo(torch.float32).max)
         for name, parameter in self._parameters.items():
             gradient = gradients[name]
             if self._clip is not None:

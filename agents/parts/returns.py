@@ -38,3 +38,12 @@ def advantages(timesteps: TimeStep, values: Tensor, gamma: float, lambda_: float
     for now, kept in zip(delta.flip(0), carry.flip(0), strict=True):  # backwards
         later.append(now + kept * later[-1])
     return torch.stack(later[:0:-1])
+
+
+def normalised(credit: Tensor, counted: Tensor, replicas: int) -> Tensor:
+    """Advantages [T, B] centred and divided by their deviation over the moments that count, for each replica."""
+    part, on = (x.view(len(x), replicas, -1) for x in (credit, counted))
+    n = on.sum((0, 2), keepdim=True).clamp_min(1)
+    centred = part - (part * on).sum((0, 2), keepdim=True) / n
+    deviation = ((centred.square() * on).sum((0, 2), keepdim=True) / n).sqrt()
+    return (centred / (deviation + 1e-6) * on).flatten(1)

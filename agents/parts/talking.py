@@ -24,11 +24,12 @@ from agents.parts.encoder import encoded
 from agents.parts.gradients import leaves
 from agents.parts.logits import masked, taken
 from agents.parts.networks import linear
+from agents.parts.other_play import RENAMING, OtherPlayer
 from agents.parts.policies.recurrent import HIDDEN
 from agents.parts.recurrent import following, step
 from agents.parts.segments import together
 from agents.parts.team import Team, Trained, padded
-from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Parameters, Seating, State
+from agents.protocol import JointTrajectory, LearningContext, Memory, Parameters, Seating, State
 from agents.randomness import Draws, deal, derive
 from arenas.channel import routes
 from arenas.protocol import Action, TimeStep
@@ -57,6 +58,7 @@ class TalkingConfig(Checked):
     say: Amount = 4.0  # gain of the first weights of what decides about the message
     date: Amount = 1.0  # gain of the first weights of the episode's age
     picture: Whole = 0  # units of two layers through which what is seen goes first (128, for pictures); 0: none
+    other_play: bool = False  # learn under names that change by episode and seat (`agents.parts.other_play`)
 
 
 class Heard(NamedTuple):
@@ -73,6 +75,7 @@ class Heard(NamedTuple):
     routes: Tensor  # float32 [T + 1, B, N, N], which hearer hears which sender of the step before
     hidden: Tensor  # float32 [N, B, H], before the first step
     noise: Tensor | None  # [T, N, B, M], what the channel added while they played
+    signs: Tensor | None = None  # float32 [T + 1, N, B, M], -1 where a seat takes a bit for its opposite
 
     @property
     def spoke(self) -> Tensor:
@@ -88,11 +91,11 @@ def drawn(best: Tensor, draw: Tensor, epsilon: float, choices: int) -> Tensor:
     return torch.where(draw < epsilon, other, best)
 
 
-class Talking(Agent):
+class Talking(OtherPlayer):
     """A recurrent Q-learner that talks, for all the seats that it owns; it shows no policy, being greedy."""
 
     Config = TalkingConfig
-    arrived = frozenset({"date", "picture"})
+    arrived = OtherPlayer.arrived | {"date", "picture"}
     needs = frozenset({"discrete", "channel"})
     needs_to_learn = frozenset({"state"})
     owns = "all"
@@ -203,19 +206,24 @@ class Talking(Agent):
             "last": torch.full_like(seed, self.wide),
             "age": torch.zeros_like(seed),
             HIDDEN: torch.zeros(len(seed), self.config.hidden, device=self.device),
+            **(self.renamings.begin(seed) if seating.training and self.renamings else {}),
         }
 
     @torch.no_grad()
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
         """The best action of the seat's own network and its message; while it trains, explored and through noise."""
-        network = self.networks.team.of(memory["seat"])
+        network, seat = self.networks.team.of(memory["seat"]), self.seats[memory["seat"]]
+        renamings = self.renamings if memory["training"] else None
+        which = renamings.drawn(timestep, memory) if renamings else None
+        if renamings and which is not None:
+            timestep = renamings.seen(seat, timestep, which)
         last = memory["last"].masked_fill(timestep.first, self.wide)
         age = memory["age"].masked_fill(timestep.first, 0)
         message, audible = self.hearing(timestep)
         heard = self.listen(message) * audible.unsqueeze(-1)
         plain = self.entering(network, self.plain(timestep.observation.flatten(1), last, age))
         out, hidden = step(network, torch.cat([heard, plain], dim=-1), memory[HIDDEN], timestep.first)
-        actions = self.seat_spec(self.seats[memory["seat"]]).actions
+        actions = self.seat_spec(seat).actions
         value = masked(out[:, :actions], timestep.action_mask).argmax(-1)
         if memory["training"]:
             other = drawn(value, self._draws[memory["seat"]].at(memory["luck"], memory["step"]), self.epsilon, actions)
@@ -224,7 +232,10 @@ class Talking(Agent):
         said = self.utter(out[:, self.wide :], memory) * self.config.talk
         said = torch.nn.functional.pad(said, (0, self.channel - self.bits))
         after = {"step": memory["step"] + 1, "last": value, "age": (age + 1).clamp_max(self.spec.max_steps)}
-        return Action(value, said), {**memory, **after, HIDDEN: hidden}
+        action, memory = Action(value, said), {**memory, **after, HIDDEN: hidden}
+        if renamings and which is not None:
+            return renamings.meant(seat, action, which), {**memory, RENAMING: which}
+        return action, memory
 
     # -- learning -----------------------------------------------------------------------------------------------------
 
@@ -252,6 +263,10 @@ class Talking(Agent):
 
     def lesson(self, joint: JointTrajectory) -> Heard:
         """What there is to learn from a round."""
+        signs = None
+        if self.renamings:
+            signs = self.renamings.signs(joint, self.seats)[..., : self.bits]
+            joint = self.renamings.own(joint, self.seats)
         own = [joint.seats[seat] for seat in self.seats]
         segment, memories = together(joint, self.seats), [trajectory.memory or {} for trajectory in own]
         steps, actions = segment.timesteps, segment.actions
@@ -277,6 +292,7 @@ class Talking(Agent):
             who,
             segment.hidden,
             self.noise(memories, len(actions)),
+            signs,
         )
 
     def noise(self, memories: list[Memory], length: int) -> Tensor | None:
@@ -305,7 +321,9 @@ class Talking(Agent):
             received = lesson.heard[t]
             if t:
                 change = self.again(outputs[-1][..., self.wide :], lesson, t - 1) - lesson.sent[t - 1]
-                received = received + torch.einsum("bij,jbm->ibm", lesson.routes[t], change)
+                # through names in which every seat may take a bit for its opposite
+                turn = 1.0 if lesson.signs is None else lesson.signs[t]
+                received = received + turn * torch.einsum("bij,jbm->ibm", lesson.routes[t], turn * change)
             heard = self.rows(self.listen(received) * lesson.audible[t].unsqueeze(-1))
             x = linear((x + linear(heard, told, None)).relu(), parameters["gi"], parameters["gib"])
             now = following(parameters, x, now * on[t])

@@ -87,6 +87,7 @@ class Foreign(Arena):
         ArenaError: the environment cannot be made, or its spaces do not fit.
     """
 
+    name = "a PettingZoo environment"  # until it is made, when `spec` has its own
     Settings = ForeignSettings
     settings: ForeignSettings
 
@@ -161,10 +162,10 @@ class Foreign(Arena):
         forfeit = found.forfeit if rules.forfeit is None else rules.forfeit
         return replace(found, forfeit=forfeit) if rules.kind is None else Recognised(rules.kind, forfeit)
 
-    @property
-    def taken_for(self) -> dict[str, Any]:
-        """What its identity says of a setting, whoever gave it; None where it says nothing, as of a mixed game."""
-        return {"kind": None if self.spec.kind == "mixed" else self.spec.kind}
+    def in_identity(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings as the arena's identity shows them: with the kind, whoever said it, unless the game is mixed."""
+        others = {name: value for name, value in settings.items() if name != "kind"}
+        return others if self.spec.kind == "mixed" else {**others, "kind": self.spec.kind}
 
     def _make(self, make: Callable[..., Any]) -> Any:
         """An environment; one that knows `max_cycles` is told the cap."""
@@ -289,7 +290,7 @@ class Foreign(Arena):
         observation = copy.observations[agent]
         wrong = seat.wrong(observation)
         if wrong and agent in copy.playing and seat.alive[row]:
-            raise copy.fault(f"showed {wrong}", "an observation must lie in its observation_space", agent)
+            raise copy.fault(f"showed {wrong}", "an observation must be finite and within its observation_space", agent)
         seat.seen[row] = 0 if wrong else seat.encoder[1](observation)
         if seat.active[row]:
             info = copy.infos.get(agent, {})

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from arenas.faces import faces
 from arenas.hanabi import picture
+from arenas.hanabi.colours import colour_symmetries
 from arenas.hanabi.play import LastMove, Moves, Tabletop, dealt, points
 from arenas.hanabi.rules import VARIANTS, HanabiRules
 from arenas.hanabi.views import Views
@@ -79,19 +80,22 @@ class Hanabi(Arena):
         self._moves = Moves(rules, self.device)
         self.views = views = Views(self._moves, seats, GROUP, self.device)
         two = rules.players == 2
+        alike = colour_symmetries(rules, seats, views.hands)
+        words = {"discrete", "common", "state", "simulator", "hanabi", *["hands"] * two, *["symmetries"] * bool(alike)}
         self.spec = ArenaSpec(
             name=self.name,
             seats={seat: SeatSpec((views.width,), rules.actions, team="team", bounds=(0, 1)) for seat in seats},
             kind="cooperative",
             max_steps=rules.longest,
             gamma=1.0,
-            offers=frozenset({"discrete", "common", "state", "simulator", "hanabi", *["hands"] * two}),
+            offers=frozenset(words),
             groups={GROUP: seats},
             known={GROUP: views.hands.known(rules.actions)},
             state_dim=views.state_dim,
             episodes=500,
             block=250,
             hands=views.hands if two else None,
+            symmetries=alike,
         )
         cards = [card for card, copies in enumerate(rules.copies) for _ in range(copies)]
         self._cards = torch.tensor(cards, device=self.device)

@@ -115,8 +115,8 @@ def sketch(moment: Moment) -> Sketch:
             if most > 0:
                 level = round(left / most, 2)
                 bars.append(Glyph("bar", x, y - 0.6 - 0.17 * line, 0.8, ("green", "sky")[line], "", level))
-    left = [moment.left(team) for team in (slice(0, moment.first_foe), slice(moment.first_foe, None))]
-    return Sketch(SIZE, SIZE, (*lines, *bodies, *bars), f"blue {left[0]}; red {left[1]}")
+    blue, red = (moment.left(team) for team in (slice(0, moment.first_foe), slice(moment.first_foe, None)))
+    return Sketch(SIZE, SIZE, (*lines, *bodies, *bars), f"blue {blue}; red {red}")
 
 
 def _headline(pen: ImageDraw.ImageDraw, moment: Moment, side: int) -> None:

@@ -33,6 +33,7 @@ class Crossplay:
         standard_error: float [n, n] of the mean, with the episode as the unit (of games won: at most so much); NaN
             from fewer than two.
         n: int [n, n], number of episodes, each the mean over the rotations.
+        cut: share of the episodes that a cap has cut, where that was looked up.
     """
 
     arena: str
@@ -43,6 +44,7 @@ class Crossplay:
     mean: Floats
     standard_error: Floats
     n: Ints
+    cut: float = 0.0
 
     def plain(self) -> dict[str, Any]:
         """Plain data for JSON; what is not known is None."""
@@ -50,7 +52,7 @@ class Crossplay:
         for name, x in {"mean": self.mean, "standard_error": self.standard_error}.items():
             known[name] = [[float(value) if np.isfinite(value) else None for value in row] for row in x]
         names = {"entrants": list(self.entrants), "labels": list(self.labels), "quantity": self.quantity}
-        return {"arena": self.arena, "side": self.side, **names, **known, "n": self.n.tolist()}
+        return {"arena": self.arena, "side": self.side, **names, **known, "n": self.n.tolist(), "cut": self.cut}
 
 
 def crossplay(

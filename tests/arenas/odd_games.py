@@ -398,17 +398,22 @@ def game(plan: Plan) -> TurnGame | AllGame:
     return TurnGame(plan) if plan.form == "turn" else AllGame(plan)
 
 
-def official(env: Any, seed: int, action: Any, turns: int = 100_000) -> tuple[dict[Any, float], int]:
+def numbered(env: Any, agent: Any, number: int) -> Any:
+    """The action with this number, from 0 on."""
+    return env.action_space(agent).start + number
+
+
+def official(env: Any, seed: int, action: Any, act: Any = numbered) -> tuple[dict[Any, float], int]:
     """PettingZoo's own loop: the total of each agent by its text, and how many actions were taken.
 
-    `action(agent, t)` is what an agent does in step t of the game, as a number from 0 on.
+    `action(agent, t)` says what an agent does in step t of the game, and `act(env, agent, that)` is it for the
+    environment.
     """
     totals = {str(a): 0.0 for a in env.possible_agents}
     t = 0
 
     def value(agent: Any) -> Any:
-        space = env.action_space(agent)
-        return space.start + action(str(agent), t)
+        return act(env, agent, action(str(agent), t))
 
     if isinstance(env, AECEnv):
         env.reset(seed=seed)
@@ -419,13 +424,11 @@ def official(env: Any, seed: int, action: Any, turns: int = 100_000) -> tuple[di
             if ended or cut:
                 env.step(None)
                 continue
-            if t >= turns:
-                break
             env.step(value(agent))
             t += 1
         return totals, t
     env.reset(seed=seed)
-    while env.agents and t < turns:
+    while env.agents:
         _, rewards, _, _, _ = env.step({a: value(a) for a in env.agents})
         t += 1
         for agent, reward in rewards.items():

@@ -103,7 +103,7 @@ def test_an_environment_that_ignores_its_seeds_is_the_same_in_every_process() ->
             return [float(reward) * luck.normal() for reward in pays(a, b)]
 
         arena = Foreign(1, env=lambda paid=paid: Throws(paid), name="luck")
-        assert (arena.spec.kind, arena.spec.forfeit, arena.taken_for) == ("mixed", -1000, {"kind": None})
+        assert (arena.spec.kind, arena.spec.forfeit, arena.in_identity({})) == ("mixed", -1000, {})
         assert ("does not repeat an episode" in arena.kind_said) == (pays is not PAYS["nothing"])
 
 

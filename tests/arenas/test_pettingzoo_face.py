@@ -12,8 +12,9 @@ from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, ren
 import arenas.coin
 import arenas.coin_two
 import arenas.matrix
-from arenas.foreign.face import agent_name, env, parallel_env
-from arenas.protocol import Arena, ArenaSpec, SeatSpec
+from arenas.foreign.face import agent_name, env, joined, parallel_env, parted
+from arenas.protocol import Action, Arena, ArenaSpec, SeatSpec
+from arenas.switch import Switch
 from tests.arenas.arena_play import ARENAS, LOPSIDED, Segment, play
 
 
@@ -107,12 +108,52 @@ def test_names_modes_and_actions_that_do_not_fit():
         assert face.render() is None
 
 
-def test_games_with_messages_are_refused():
+@pytest.mark.parametrize("settings", [{}, {"n": 4, "bits": 2}])
+def test_pettingzoos_own_tests_of_a_game_with_messages(settings):
+    warnings.filterwarnings("ignore", "Observation numpy array is all zeros")  # who is outside sees and hears nothing
+    api_test(env(Switch, **settings), num_cycles=40)
+    parallel_api_test(parallel_env(Switch, **settings), num_cycles=40)
+    seed_test(lambda: env(Switch, **settings), num_cycles=20)
+    parallel_seed_test(lambda: parallel_env(Switch, **settings), num_cycles=20)
+
+
+def test_messages_travel_in_actions_and_observations():
+    """Whoever is inside reads what the one before left; the game is that of a batch of one."""
+    face, arena = parallel_env(Switch, n=4, bits=2), Switch(1, n=4, bits=2)
+    assert str(face.action_space("prisoner_0")) == "Discrete(8)"
+    assert face.observation_space("prisoner_0").shape == (1 + 4 * 2 + 4,)
+    seen, infos = face.reset(seed=7)
+    steps, _ = arena.reset(torch.tensor([7]), autoreset=False)
+    draw = np.random.default_rng(0)
+    heard = 0
+    for _ in range(arena.spec.max_steps):
+        bits = {seat: draw.integers(0, 2, 2) for seat in steps}
+        seen, _, _, _, infos = face.step({seat: int(bit[0] + 2 * bit[1]) for seat, bit in bits.items()})
+        acts = {s: Action(torch.tensor([0]), torch.tensor(bit).unsqueeze(0).float()) for s, bit in bits.items()}
+        steps, _ = arena.step(acts)
+        for number, (seat, step) in enumerate(steps.items()):
+            vector = seen[seat]
+            assert face.observation_space(seat).contains(vector)
+            np.testing.assert_array_equal(vector[:1], step.observation[0].numpy())
+            np.testing.assert_array_equal(vector[1:9].reshape(4, 2), step.messages[0].numpy())
+            np.testing.assert_array_equal(vector[9:], step.audible[0].float().numpy())
+            np.testing.assert_array_equal(infos[seat]["action_mask"], step.action_mask[0].numpy().repeat(4))
+            heard += vector[1 + 2 * number : 3 + 2 * number].sum()
+    assert heard > 0
+    numbers = torch.arange(8)
+    assert torch.equal(joined(parted(numbers, 2)), numbers) and parted(numbers, 2).value.tolist() == [0] * 4 + [1] * 4
+    face.reset(seed=7)
+    with pytest.raises(ValueError, match=r"prisoner_0 needs an action in Discrete\(8\), got 8"):
+        face.step(dict.fromkeys(face.agents, 8))
+
+
+def test_messages_beside_continuous_actions_are_refused():
     class Talk(Arena):
-        spec = ArenaSpec("talk-v1", {"a": SeatSpec((1,), 2, message_dim=1)}, "mixed", 1, 1.0, frozenset())
+        seat = SeatSpec((1,), 0, action_dim=2, message_dim=1)
+        spec = ArenaSpec("talk-v1", {"a": seat}, "mixed", 1, 1.0, frozenset())
         reset = step = twin = snapshot = restore = None
 
-    with pytest.raises(ValueError, match="talk-v1: its seats send messages"):
+    with pytest.raises(ValueError, match="talk-v1: its seats send messages beside continuous actions"):
         parallel_env(lambda rows: Talk())
 
 

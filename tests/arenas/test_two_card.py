@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from typing import Literal
 
 import pytest
 import torch
 
+from agents.protocol import Seating
+from agents.rollout import rollout
+from agents.scripts.two_card import TwoCardPlan, TwoCardPlanConfig
 from arenas.protocol import Action
 from arenas.two_card import PAIR, SEATS, SUITE, TwoCard
 
@@ -98,6 +102,21 @@ def test_both_ways_to_look_at_it() -> None:
     picture = arena.render(1, "rgb_array")
     assert not isinstance(picture, str)
     assert picture.shape == (96, 160, 3)
+
+
+@pytest.mark.parametrize(("game", "plan", "paid"), [("E", "code", 10), ("symmetric", "code", 10), ("E", "silent", 8)])
+def test_the_script_is_paid_what_it_says(game: str, plan: Literal["code", "silent"], paid: float) -> None:
+    arena = TwoCard(100, game=game)
+    script = TwoCardPlan.make(arena.spec, SEATS, TwoCardPlanConfig(plan=plan))
+    memories = {seat: script.begin(Seating(seat, seeds(100), seeds(100))) for seat in SEATS}
+    steps, _ = arena.reset(seeds(100), autoreset=False)
+    joint, _ = rollout(arena, dict.fromkeys(SEATS, script), memories, steps, 2)
+    assert bool((joint.seats["first"].timesteps.reward.sum(0) == paid).all())
+
+
+def test_the_script_refuses_other_games_of_the_suite() -> None:
+    with pytest.raises(ValueError, match="with two cards and three actions"):
+        TwoCardPlan.make(TwoCard(1, game="A").spec, SEATS, TwoCardPlanConfig())
 
 
 def test_a_belief_is_drawn_above_the_cards() -> None:

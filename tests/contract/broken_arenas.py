@@ -112,6 +112,15 @@ class ForgetsTime(IteratedPrisonersDilemma):
         super().restore({**snapshot, "t": 0})
 
 
+class ForgetsWhoEnded(Coin):
+    """A snapshot that does not say which rows are over; the game itself still knows."""
+
+    LAW = "6"
+
+    def snapshot(self) -> Snapshot:
+        return {name: value for name, value in super().snapshot().items() if name not in ("last", "t")}
+
+
 class NeverRests(IteratedPrisonersDilemma):
     """Starts anew whatever is asked."""
 

@@ -65,7 +65,8 @@ def test_parts_become_rows_under_each_rule() -> None:
     assert lost.note.endswith("at most 0.02 in 1 of 2")
     rules = ("a lost game counts 0", "a lost game keeps its points", "share of games lost")
     assert all(sum(rule in row.group for row in report.rows) == methods for rule in rules)
-    figure.plot(report)
+    drawn = [(line.get_label(), line.get_color()) for panel in figure.plot(report).axes for line in panel.get_lines()]
+    assert len(drawn) > len(set(drawn)) == len(hanabi.METHODS)  # a method has one colour in all panels
 
 
 @pytest.mark.parametrize(("game", "least"), [(MINI, 3.6), (("variant=very-small", "lives=3"), 4.4)])

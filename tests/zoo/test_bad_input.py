@@ -18,6 +18,7 @@ COIN = ("--arena", "coin", "--set", "arena.max_steps=5", "--episodes", 4)
 PANEL = ("--panel", "random,cooperator")
 CHOICE = ArenaChoice("coin", ("max_steps=5",))
 MINI = ("--arena", "hanabi", "--set", "arena.variant=mini", "--set")
+SWITCH = ("--arena", "switch", "--set")
 IPD = ("--arena", "ipd", "--set", "arena.max_steps=5", "--episodes", 4)
 
 
@@ -33,6 +34,14 @@ IPD = ("--arena", "ipd", "--set", "arena.max_steps=5", "--episodes", 4)
         (("match", "greedy", "random", *IPD), "greedy cannot play .*: it needs coin, which"),
         (("match", "bad", "bad", *COIN), r"bad cannot play .* hands, which the arena does not .*`zoo agents bad`"),
         (("match", "bad", "bad", "--arena", "hanabi"), r"26\^5 = 11,881,376 hands .*: set fewer colours"),
+        (("match", "random", "random", *SWITCH, "arena.n=2"), r"n must be in \[3, 8\], got 2"),
+        (("match", "random", "random", *SWITCH, "arena.bits=0"), r"bits must be in \[1, 4\], got 0"),
+        (("train", "dial,sigma=-1", *SWITCH, "arena.n=3"), "sigma must be at least 0, got -1"),
+        (
+            ("train", "dial,width=2", *SWITCH, "arena.n=3"),
+            "a message of 2 bits is wider than the channel of .* carries 1",
+        ),
+        (("match", "rial,width=9", "dial", *SWITCH, "arena.n=3"), "a message of 9 bits is wider than the channel"),
         (("match", "random", "random", *MINI, "arena.hand=5"), "are 10 cards, and the deck of .* has 8: .*; set fewer"),
         (("match", "iql", "random", *COIN), r"no house checkpoint for coin-v1.max_steps=5.: train one with `zoo tr"),
         (("match", "mine.py", "random", *COIN), "unknown agent 'mine.py'; name its class, too: mine.py:CLASS"),

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from zoo.crossplay.players import contestants
 from zoo.crossplay.screen import _strangers
+from zoo.entry.venue import ArenaChoice, Venue
 
 
 def report(kind: str, drop: float, low: float | None = 0.1) -> Any:
@@ -35,3 +37,16 @@ def test_it_gives_no_reason_where_there_may_be_nothing_to_explain(low: float | N
 @pytest.mark.parametrize(("kind", "drop"), [("cooperative", 0.0), ("mixed", 0.2), ("competitive", 0.2)])
 def test_it_says_nothing_where_nothing_is_lost_or_partners_are_rivals(kind: str, drop: float) -> None:
     assert _strangers(report(kind, drop)) == []
+
+
+def test_what_holds_in_both_roles_is_said_once() -> None:
+    both = report("cooperative", 0.2)
+    both.groups *= 2
+    assert len(_strangers(both)) == 1
+
+
+def test_kinds_of_one_agent_are_told_apart_by_what_they_were_trained_with() -> None:
+    venue = Venue(ArenaChoice("two-card", ("game=symmetric",)))
+    texts = ["bad", "bad@seed-1", "bad@other-play-seed-0", "bad@other-play-seed-1", "random"]
+    labels = [player.kind_label for player in contestants(venue, texts).values()]
+    assert labels == ["bad"] * 2 + ["bad,other_play=true"] * 2 + ["random"]

@@ -20,7 +20,7 @@ from arenas.protocol import Arena
 from zoo.check.data import difference, leaves, rows
 from zoo.check.luck import scrambled
 from zoo.check.rules import ROWS, STEPS, Players, Record, fresh, go_on, play, seeds_of, strangers, watch
-from zoo.check.stranger import Stranger
+from zoo.check.stranger import InBits, Stranger
 from zoo.check.telling import wrong_clock, wrong_record, wrong_spec
 from zoo.check.verdict import Faults, NotApplicable, one_line
 from zoo.entry.venue import Venue
@@ -80,9 +80,8 @@ def faces_agree(venue: Venue) -> Faults:
 
     entry = venue.entry
     with fresh(venue, 1) as arena:
-        if any(seat.message_dim for seat in arena.spec.seats.values()):
-            yield NotApplicable("its seats send messages, for which PettingZoo has no word")
-        record = play(arena, 4, autoreset=False, until_over=True)
+        players = {seat: InBits(stranger) for seat, stranger in strangers(arena).items()}
+        record = play(arena, 4, autoreset=False, until_over=True, players=players)
     parallel = partial(parallel_env, entry.factory, **entry.fixed, **entry.settings)
     with contextlib.closing(parallel()) as face:
         for fault in _shows_otherwise(face, record, int(seeds_of(4, 1))):
@@ -92,6 +91,8 @@ def faces_agree(venue: Venue) -> Faults:
 
 def _shows_otherwise(face: Any, record: Record, seed: int) -> Iterator[str]:
     """Where the parallel face shows something else than the record of a batch of one."""
+    from arenas.foreign.face import joined, shown
+
     agents = list(face.possible_agents)
     seats = dict(zip(agents, record.moments[0], strict=True))
     living, (seen, _) = agents, face.reset(seed=seed)
@@ -100,7 +101,7 @@ def _shows_otherwise(face: Any, record: Record, seed: int) -> Iterator[str]:
         for agent in living:
             step = moment[seats[agent]]
             over = bool(step.last) or not step.discount
-            if not np.array_equal(seen[agent], step.observation[0].numpy()):
+            if not np.array_equal(seen[agent], shown(step)):
                 yield f"observation of {agent} at moment {t}"
             if rewards[agent] != float(step.reward):
                 yield f"reward of {agent} at moment {t}: {rewards[agent]} and {float(step.reward)}"
@@ -109,7 +110,7 @@ def _shows_otherwise(face: Any, record: Record, seed: int) -> Iterator[str]:
         living = list(face.agents)
         if t == len(record.actions) or not living:
             return
-        chosen = {agent: record.actions[t][seats[agent]].value[0].numpy() for agent in living}
+        chosen = {agent: joined(record.actions[t][seats[agent]])[0].numpy() for agent in living}
         seen, rewards, ended, cut, _ = face.step(chosen)
 
 
@@ -227,6 +228,26 @@ def snapshots_restore(venue: Venue) -> Faults:
         arena.restore(snapshot)
         if at := difference(ahead.shown(), go_on(arena, record, STEPS).shown()):
             yield f"after restore the same actions gave another game ({at}): snapshot must hold all of it"
+        yield from _rests_in_a_twin(arena)
+
+
+def _rests_in_a_twin(arena: Arena) -> Faults:
+    """Whether a fresh twin, restored to where some rows have finished, plays on as the game itself does."""
+    whole = play(arena, 12, min(arena.spec.max_steps, LONG), autoreset=False, until_over=True)
+    over = torch.stack([next(iter(moment.values())).last for moment in whole.moments])
+    if not over.any():
+        return
+    for steps in dict.fromkeys([int(over.any(1).int().argmax()), len(whole.actions)]):
+        record = play(arena, 12, steps, autoreset=False)
+        snapshot = arena.snapshot()
+        twin = arena.twin(arena.batch_size)
+        twin.reset(seeds_of(13, arena.batch_size).to(arena.device), autoreset=False)  # some need a first reset
+        twin.restore(snapshot)
+        if at := difference(go_on(arena, record, STEPS).shown(), go_on(twin, record, STEPS).shown()):
+            yield (
+                f"restored into a twin where a row had finished, the same actions gave another game ({at}): snapshot"
+                " must hold all of it, also that a row is over"
+            )
 
 
 def episodes_end(venue: Venue) -> Faults:

@@ -66,7 +66,7 @@ def check_agent(agent: str, arena: str, settings: Sequence[str] = (), *, own_gam
     if not (is_shipped(arena) or files_of_arena(arena)):
         raise UserError(
             f"{checked.entry.name} is checked in a process that cannot read {arena}: check it in an arena of the zoo's"
-            " or of a file, or add --trust if you trust its code"
+            " or of one file, or add --trust if you trust its code"
         )
     from zoo.check.apart import findings_apart  # which knows these laws
 

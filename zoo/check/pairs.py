@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,11 +18,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from arenas.foreign.listed import listed
+from arenas.protocol import ArenaSpec
 from zoo.check.laws import check_agent, check_arena
 from zoo.check.verdict import Failed, Finding
 from zoo.entry import checkpoint
 from zoo.entry.catalogue import refusal
-from zoo.entry.registry import AGENTS, ARENAS, FOREIGN, LIBRARIES, library, load_agent, names
+from zoo.entry.registry import AGENTS, ARENAS, FOREIGN, GAMES, LIBRARIES, library, load_agent, names
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.work.jobs import Results, do, key_of
@@ -29,6 +31,8 @@ from zoo.work.pool import Contact, Job, name_of
 from zoo.work.progress import Reading, Watch
 
 Kind = Literal["registered", "checkpoint", "library"]
+#: Numbers that all seats and the state of one game may show at a moment: laws keep hundreds of moments in memory.
+LARGEST_VIEW = 50_000
 USUAL_S = 1.5  # seconds that a pair took where this was written, for the first estimate
 _LIBRARIES = ("torch", "numpy", "gymnasium", "pettingzoo", "mpe2", "axelrod", "open_spiel")
 _ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +97,17 @@ def kind_of_entrant(text: str) -> Kind:
 
 def every_arena() -> list[str]:
     """The names of all arenas, ours first."""
-    return [*names(ARENAS), *(name for scheme in FOREIGN for name in listed(scheme))]
+    environments = [name for scheme in FOREIGN for name in listed(scheme)]
+    games = [f"{scheme}:{name}" for scheme in GAMES for name in _library(scheme)]
+    return [*names(ARENAS), *environments, *games]
+
+
+def _library(scheme: str) -> list[str]:
+    """The names that a library knows; none where it is not installed."""
+    try:
+        return list(library(scheme).names())
+    except UserError:
+        return []
 
 
 def check_all(results: Results, workers: int, arenas: Sequence[str], watch: Watch) -> Iterator[Survey]:
@@ -118,11 +132,11 @@ def check_all(results: Results, workers: int, arenas: Sequence[str], watch: Watc
         known.pairs |= {key_of("pair", name, *entrant): (entrant[0], name) for entrant in said["entrants"]}
     # In the order of their keys, which is no order: what is left then takes as long as what is done.
     jobs = [Job(key, name_of(check_pair), known.pairs[key]) for key in sorted(known.pairs)]
-    kept = [done for job in jobs if (done := results.read(job)) is not None]
-    for done in kept:
-        known.broken[done.job.key] = done.result
+    kept = [one for job in jobs if (one := results.read(job)) is not None]
+    for one in kept:
+        known.broken[one.job.key] = one.result
     known.kept = len(kept)
-    known.seconds = _mean([done.wall_s for done in kept])
+    known.seconds = _mean([one.wall_s for one in kept])
     yield known
     for at, done in enumerate(do([job for job in jobs if job.key not in known.broken], results, workers), 1):
         known.broken[done.job.key] = done.result
@@ -137,11 +151,21 @@ def _mean(seconds: Sequence[float]) -> float:
 def survey(contact: Contact, name: str) -> dict[str, Any]:
     """What an arena's laws say of it, and who can play there, each with a hash of what it is."""
     try:
+        scheme, _, game = name.partition(":")
+        if scheme in GAMES and (why := library(scheme).refusal(game)) is not None:
+            raise UserError(f"{name}: {why}")
         venue = Venue(ArenaChoice(name))
+        if (shown := _shown(venue.spec)) > LARGEST_VIEW:
+            raise UserError(f"{name} shows {shown:,} numbers a moment, too many to go through with everybody")
         broken = _broken(check_arena(name))
     except UserError as error:
         return {"left_out": str(error), "broken": {}, "entrants": []}
     return {"left_out": "", "broken": broken, "entrants": [list(entrant) for entrant in _entrants(venue)]}
+
+
+def _shown(spec: ArenaSpec) -> int:
+    """Numbers that one game shows at a moment."""
+    return spec.state_dim + sum(math.prod(seat.observation) + seat.actions for seat in spec.seats.values())
 
 
 def check_pair(contact: Contact, entrant: str, arena: str) -> dict[str, str]:
@@ -165,11 +189,7 @@ def _entrants(venue: Venue) -> Iterator[tuple[str, str]]:
             yield name, entry.key
     yield from _house(venue)
     for scheme in LIBRARIES:
-        try:
-            module = library(scheme)
-        except UserError:  # it is not installed
-            continue
-        for name in (f"{scheme}:{bot}" for bot in module.names() if module.refusal(bot) is None):
+        for name in (f"{scheme}:{bot}" for bot in _library(scheme) if library(scheme).refusal(bot) is None):
             entry = load_agent(name)
             if refusal(entry, arena):
                 break  # bots of one library play the same games

@@ -26,7 +26,7 @@ def estimate(known: Survey, workers: int) -> str:
 
 def screen(known: Survey) -> RenderableType:
     """How many pairs pass, arena by arena; then why some do not, and which arenas were left out."""
-    passed = Counter((arena, kind_of_entrant(entrant)) for entrant, arena in known.passed)
+    passed: Counter[tuple[str, str]] = Counter((arena, kind_of_entrant(entrant)) for entrant, arena in known.passed)
     failed = Counter(arena for _, arena in known.failed)
     arenas = [name for name, said in known.arenas.items() if not said["left_out"]]
     counts = [

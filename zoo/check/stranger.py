@@ -10,7 +10,7 @@ from torch import Tensor
 
 from agents.parts.networks import linear, mlp_parameters
 from agents.parts.policies.deterministic import gaussian
-from agents.protocol import DifferentiablePolicy, Memory, Parameters, Seating, Trajectory, playing
+from agents.protocol import DifferentiablePolicy, Memory, Parameters, Policy, Seating, Trajectory, playing
 from agents.randomness import categorical, uniform
 from arenas.protocol import Action, ArenaSpec, TimeStep
 
@@ -90,3 +90,19 @@ class Stranger(DifferentiablePolicy):
         if not self._own.actions:
             return outputs.tanh()
         return outputs if mask is None else outputs.masked_fill(~mask, -torch.inf)
+
+
+class InBits(Policy):
+    """Another policy that sends bits: what it would say is cut at a half."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    def begin(self, seating: Seating) -> Memory:
+        """That of the other."""
+        return self.policy.begin(seating)
+
+    def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
+        """What the other does, in bits."""
+        action, memory = self.policy.act(timestep, memory)
+        return action._replace(message=None if action.message is None else (action.message > 0.5).float()), memory

@@ -255,15 +255,20 @@ def subject(agent: str, arena: str, settings: Sequence[str] = ()) -> Specimen:
 
 
 def files_of_arena(arena: str) -> Source | None:
-    """The files of an arena in a file, with the modules beside it that it imports; None for any other arena.
+    """The files of an arena in a file or in a module that is one file, with the modules beside it that it imports.
+
+    None for any other arena, and for a module of a package, which cannot be copied without the whole of it.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or there is no such module.
     """
-    place, _, attribute = arena.rpartition(":")
-    if is_shipped(arena) or not place.endswith(".py"):
+    place, colon, attribute = arena.rpartition(":")
+    if is_shipped(arena) or not colon:
         return None
-    return Source.of_file(Path(place).expanduser(), attribute)
+    if place.endswith(".py"):
+        return Source.of_file(Path(place).expanduser(), attribute)
+    source = Source.of_module(arena)
+    return None if "/" in source.file else source
 
 
 def specimen(entry: AgentEntry, agent: str, arena: str, settings: Sequence[str] = ()) -> Specimen:

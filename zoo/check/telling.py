@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ _PROMISES: dict[str, Callable[[ArenaSpec], bool]] = {
     "common": lambda spec: bool(spec.groups),
     "hands": lambda spec: spec.hands is not None,
     "state": lambda spec: bool(spec.state_dim),
+    "symmetries": lambda spec: bool(spec.symmetries),
 }
 
 
@@ -47,6 +49,25 @@ def wrong_spec(arena: Arena) -> Iterator[str]:
     for group, members in spec.groups.items():
         if not set(members) <= spec.seats.keys():
             yield f"group {group!r} has members that are no seats: {', '.join(members)}"
+    yield from wrong_symmetries(spec)
+
+
+def wrong_symmetries(spec: ArenaSpec) -> Iterator[str]:
+    """What is wrong with the renamings that a spec tells of: each part puts every place of its numbers somewhere."""
+    sizes = {
+        "sees": {seat: math.prod(of.observation) for seat, of in spec.seats.items()},
+        "does": {seat: of.actions for seat, of in spec.seats.items()},
+        "known": spec.known,
+    }
+    for number, symmetry in enumerate(spec.symmetries):
+        parts = [(what, whose, order) for what in sizes for whose, order in getattr(symmetry, what).items()]
+        for what, whose, order in [*parts, *([("state", "", symmetry.state)] if symmetry.state else [])]:
+            size = spec.state_dim if what == "state" else sizes[what].get(whose, 0)
+            if sorted(order) != list(range(size)):
+                yield f"symmetry {number}: {what} {whose} must say of each of {size} places where it stood"
+        for seat, turned in symmetry.says.items():
+            if seat not in spec.seats or len(turned) != spec.seats[seat].message_dim:
+                yield f"symmetry {number}: says {seat} must have a number for each bit of a seat's message"
 
 
 def wrong_record(spec: ArenaSpec, record: Record) -> Iterator[str]:

@@ -75,6 +75,7 @@ def command(
     """
     import json
     import sys
+    from contextlib import redirect_stdout
 
     from rich.console import Console
 
@@ -99,7 +100,7 @@ def command(
         raise UserError(f"{name} is an arena: --arena is for agents")
     if kind == "agent" and (assignments or at) and not arena:
         raise UserError(f"{'a checkpoint' if at else '--set'} needs an --arena to which it belongs")
-    with Console(stderr=True).status(f"checking {name}") as status:
+    with Console(stderr=True).status(f"checking {name}") as status, redirect_stdout(sys.stderr):
         for report in examine(name, kind, arena, arena_settings(assignments), wrap):
             place = list(report.findings)[-1]
             where = f" in {place}" if kind == "agent" else ""

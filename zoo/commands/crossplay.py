@@ -10,6 +10,8 @@ import click
 from zoo.commands.options import (
     COUNT,
     SEED,
+    Place,
+    Real,
     arena_options,
     grouped,
     isolation_options,
@@ -59,13 +61,13 @@ Examples:
 )
 @click.option(
     "--alpha",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Real(0, 1, min_open=True),
     default=0.2,
     show_default=True,
     help="Share of the opponents that CVaR averages over.",
 )
-@click.option("--csv", "table", type=click.Path(dir_okay=False, path_type=Path), help="Write every cell into a file.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a heat map, .png or .svg.")
+@click.option("--csv", "table", type=Place(dir_okay=False, path_type=Path), help="Write every cell into a file.")
+@click.option("--plot", type=Place(dir_okay=False, path_type=Path), help="Draw a heat map, .png or .svg.")
 @json_option
 @no_record_option
 @isolation_options
@@ -100,7 +102,7 @@ def command(
     from zoo.work.progress import Progress
 
     started, venue = time.process_time(), venue_of(choice)
-    _check_options(venue, only, plot)
+    _check_options(venue, only, plot, table)
     rows, further = _expanded(venue, entrants, against)
     anchors = crossplay.anchors_for(venue, **ends)
     known = {venue.id(text) for text in rows}
@@ -123,7 +125,7 @@ def command(
             store.add(measurement)
     files, spent = _write(report, only, table, plot), time.process_time() - started
     if as_json:
-        counts = {"blocks": matrix.blocks, "played": matrix.played, "cpu_s": spent}
+        counts = {"blocks": matrix.blocks, "played": matrix.played, "cpu_s": spent, "cut": matrix.cut}
         click.echo(json.dumps(report.to_json() | counts, indent=1, allow_nan=False))
     else:
         _show(report, only, "not recorded" if no_record else "recorded", spent, files)
@@ -134,24 +136,31 @@ def _show(report: CrossReport, only: tuple[str, ...], kept: str, spent: float, f
     from rich.console import Console
 
     from leaderboard.report.layout import plural
+    from leaderboard.views.cuts import cut_line
     from zoo.crossplay.screen import crossplay_screen
 
     console = Console()
     played = f"{report.matrix.played:,} of {plural(report.matrix.blocks, 'block')} played now"
     console.print(crossplay_screen(report, f"{kept}; {played}; {spent:.1f} CPU s", only))
+    if line := cut_line(report.matrix.cut, report.matrix.venue.spec.kind == "competitive"):
+        console.print(line, style="yellow")
     for file in files:
         console.print(str(file), soft_wrap=True, highlight=False, markup=False)
 
 
-def _check_options(venue: Venue, only: tuple[str, ...], plot: Path | None) -> None:
-    """Refuse roles and pictures that there are not, before anything is played."""
+def _check_options(venue: Venue, only: tuple[str, ...], plot: Path | None, table: Path | None) -> None:
+    """Refuse roles that there are not, and files that cannot be, before anything is played."""
     from zoo import crossplay
+    from zoo.entry.checkpoint import must_take_a_file
     from zoo.errors import nearest, need
 
     if plot is not None:
         if plot.suffix not in (".png", ".svg"):
             raise UserError(f"--plot {plot}: the name must end in .png or .svg")
         need("matplotlib", f"--plot {plot}")
+    for file in (plot, table):
+        if file is not None:
+            must_take_a_file(file)
     known = crossplay.roles(venue.spec)
     for role in only:
         if role not in known:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo.commands.options import json_option, set_option
+from zoo.commands.options import Place, json_option, set_option
 
 EPILOG = """\b
 ENTRANT is a submission (NAME or NAME/VERSION), an agent of the zoo's with a
@@ -25,7 +25,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("entrant", metavar="ENTRANT")
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.zip")
+@click.argument("out", type=Place(dir_okay=False, path_type=Path), metavar="OUT.zip")
 @click.option("--arena", metavar="ARENA", help="The arena whose checkpoint is meant, or for which it is.")
 @set_option
 @json_option

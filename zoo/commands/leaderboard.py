@@ -59,6 +59,8 @@ def command(
     from zoo import home
     from zoo.errors import UserError
 
+    if columns is not None and (wide or game):
+        raise click.UsageError(f"--columns and {'--wide' if wide else '--game'} contradict each other")
     if game:
         if arena is None or form not in ("table", "json") or learn:
             raise click.UsageError("--game needs --arena, and is a table or --json of frozen entrants")
@@ -126,7 +128,7 @@ def identities(arenas: list[ArenaRecord], arena: str | None) -> list[str]:
     if arena in known:
         return [arena]
     file = Path(arena).name  # an environment from a file is called by it, wherever it lies
-    plain = [r.id for r in arenas if r.name in (arena, file) or r.name.rpartition("-v")[0] == arena]
+    plain = [r.id for r in arenas if arena and (r.name in (arena, file) or r.name.rpartition("-v")[0] == arena)]
     exact = [identity for identity in plain if "(" not in identity]
     if exact or plain:
         return exact or plain

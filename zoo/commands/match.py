@@ -124,6 +124,8 @@ def command(
     from zoo.work.progress import Progress
 
     refuse(ctx, *((_FROZEN, "is for matches without --learn") if learn else (_LEARNING, "needs --learn")))
+    if no_record and names:
+        raise click.UsageError("--as names are kept with the records: leave out --no-record", ctx)
     if frozen["first"] is not None and seed is None:
         raise click.UsageError("--from needs --seed", ctx)
     limit_threads()

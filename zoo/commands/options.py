@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import shlex
 import sys
 from collections.abc import Callable, Collection
@@ -22,6 +23,28 @@ F = TypeVar("F", bound=Callable[..., Any])
 COUNT = click.IntRange(1, 1_000_000)
 #: What records can hold.
 SEED = click.IntRange(0, 2**63 - 1)
+
+
+class Place(click.Path):
+    """A file or a folder; unlike click's own, an empty text is none (it would mean the folder where one is)."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, or a fault of input."""
+        if value == "":
+            self.fail("it is empty", parameter, ctx)
+        return super().convert(value, parameter, ctx)
+
+
+class Real(click.FloatRange):
+    """A number in a range; unlike click's own, "nan" and "inf" are none."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, or a fault of input."""
+        number = super().convert(value, parameter, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", parameter, ctx)
+        return number
+
 
 set_option = click.option(
     "--set", "assignments", multiple=True, metavar="arena.FIELD=VALUE", help="A setting of the arena."
@@ -128,6 +151,8 @@ def print_list(
     """
     from zoo.entry.registry import names
 
+    if only_names and (as_json or name is not None):
+        raise UserError("--names prints all names, one a line: leave out --json and NAME")
     if only_names:
         for known in names(group):
             click.echo(known)

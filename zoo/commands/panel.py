@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.commands.options import COUNT, isolation_options, json_option, set_option, typed, workers_option, wrap_option
+from zoo.commands.options import (
+    COUNT,
+    Place,
+    isolation_options,
+    json_option,
+    set_option,
+    typed,
+    workers_option,
+    wrap_option,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,7 +46,7 @@ Examples:
 @click.option("--renew", is_flag=True, help="Compute the next version, of MEMBERS, and record it.")
 @click.option("--episodes", type=COUNT, help="With --renew: episodes of every pairing (default: up to 200).")
 @workers_option
-@click.option("--file", type=click.Path(dir_okay=False, path_type=Path), help="Write the panel into this file, too.")
+@click.option("--file", type=Place(dir_okay=False, path_type=Path), help="Write the panel into this file, too.")
 @json_option
 @isolation_options
 def command(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo.commands.options import isolation_options
+from zoo.commands.options import Place, isolation_options
 
 FROM_0 = click.IntRange(min=0)
 
@@ -21,9 +21,7 @@ Examples:
 @click.argument("match")
 @click.option("--episode", type=FROM_0, default=0, show_default=True, help="Which episode of the match, from 0.")
 @click.option("--seating", type=FROM_0, default=0, show_default=True, help="Which rotation of the seats, from 0.")
-@click.option(
-    "--gif", type=click.Path(path_type=Path), help="Where to write the GIF (default: MATCH-EPISODE-SEATING.gif)."
-)
+@click.option("--gif", type=Place(path_type=Path), help="Where to write the GIF (default: MATCH-EPISODE-SEATING.gif).")
 @click.option("--no-gif", is_flag=True, help="Write no GIF.")
 @isolation_options
 def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bool) -> None:
@@ -36,10 +34,15 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
 
     from leaderboard.report.layout import clean, plural
     from zoo import home
+    from zoo.entry.checkpoint import must_take_a_file
     from zoo.errors import UserError
     from zoo.play.replay import replay, strip, write_gif
     from zoo.work.pool import limit_threads
 
+    if gif is not None and no_gif:
+        raise click.UsageError("--gif and --no-gif contradict each other")
+    if gif is not None:
+        must_take_a_file(gif)
     limit_threads()
     console = Console(highlight=False)
     with home.read_records() as store:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo.commands.options import isolation_options, json_option, workers_option
+from zoo.commands.options import Place, isolation_options, json_option, workers_option
 
 EPILOG = """\b
 The file needs no network and no other file. It shows who stands where and how
@@ -27,7 +27,7 @@ Examples:
 @click.option("--arena", "arenas", multiple=True, required=True, metavar="ARENA", help="See `zoo arenas`; repeatable.")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Place(dir_okay=False, path_type=Path),
     default=Path("report.html"),
     show_default=True,
     help="The file to write.",
@@ -47,10 +47,11 @@ def command(arenas: tuple[str, ...], out: Path, no_replays: bool, workers: int, 
 
     from zoo import home
     from zoo.commands.leaderboard import identities
-    from zoo.entry.checkpoint import write_atomically
+    from zoo.entry.checkpoint import must_take_a_file, write_atomically
     from zoo.page.report import report
     from zoo.work.progress import Progress
 
+    must_take_a_file(out)
     with (
         home.read_records() as store,
         Progress("pairings", Console(stderr=True), quiet=as_json, at_once=False) as progress,

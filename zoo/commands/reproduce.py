@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from zoo.commands.options import COUNT, json_option
+from zoo.commands.options import COUNT, Place, json_option
 from zoo.errors import UserError, need
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ Examples:
 @click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that work side by side.")
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Place(file_okay=False, path_type=Path),
     help="Folder of the files (default reproduce/NAME; reproduce for --all).",
 )
 @click.option(

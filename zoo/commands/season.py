@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from zoo.commands.options import json_option, typed, workers_option
+from zoo.commands.options import Place, Real, json_option, typed, workers_option
 
 EPILOG = """\b
 Examples:
@@ -36,7 +36,7 @@ season_argument = click.argument("season", metavar="SEASON")
 
 
 @command.command(epilog=EPILOG)
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=Place(path_type=Path))
 @click.option("--example", is_flag=True, help="Print a file of rules with comments, and start nothing.")
 @json_option
 def new(file: Path | None, example: bool, as_json: bool) -> None:
@@ -142,7 +142,7 @@ def close(season: str, as_json: bool) -> None:
 @command.command(epilog=EPILOG)
 @season_argument
 @workers_option
-@click.option("--minutes", type=click.FloatRange(0), help="Stop after so long (default: what the rules say).")
+@click.option("--minutes", type=Real(0), help="Stop after so long (default: what the rules say).")
 @json_option
 def run(season: str, workers: int, minutes: float | None, as_json: bool) -> None:
     """Play what is missing; stopped by whatever, the same command goes on where it was.
@@ -225,7 +225,7 @@ def reveal(season: str, unfinished: bool, as_json: bool) -> None:
 
 @command.command(epilog=EPILOG)
 @season_argument
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@click.argument("out", type=Place(dir_okay=False, path_type=Path), metavar="FILE")
 @json_option
 def publish(season: str, out: Path, as_json: bool) -> None:
     """Write a season that has ended into one signed FILE; `zoo verify FILE` checks it on any machine."""

@@ -94,7 +94,7 @@ def sandbox(names: tuple[str, ...], quick: bool, as_json: bool) -> None:
     Each attack is an agent in a strictly confined process, as a stranger's would be in a match. Its targets are made
     for the purpose; an attack that succeeds harms nothing else. Root plays the attacks twice, the second time as a
     common user. Where bubblewrap is present, all of it is done again in containers (`--isolation container`). Exit code
-    1 says that an attack succeeded.
+    1 says that an attack succeeded, 3 that none did but that a column could not be tried, or not to its end.
     """
     import json
     import sys
@@ -102,27 +102,29 @@ def sandbox(names: tuple[str, ...], quick: bool, as_json: bool) -> None:
 
     from rich.console import Console
 
-    from zoo.sandbox.attacks.run import attacks, plays
+    from zoo.sandbox.attacks.run import NotTried, attacks, plays
     from zoo.sandbox.attacks.screen import screen
     from zoo.work.progress import Progress, Reading
 
     kinds = attacks(names, quick)
     runs: dict[str, list[Attempt]] = {}
-    notes: list[str] = []
+    missing: list[NotTried] = []
     with Progress("attacks", Console(stderr=True)) as progress:
         for said in plays(kinds, quick):
-            if isinstance(said, str):
-                notes.append(said)
+            if isinstance(said, NotTried):
+                missing.append(said)
             else:
                 run, total, attempt = said
                 runs.setdefault(run, []).append(attempt)
                 progress.update("sandbox", Reading(sum(map(len, runs.values())), total))
     if as_json:
         plain = {user: [{**asdict(a), "stopped": a.stopped} for a in run] for user, run in runs.items()}
-        click.echo(json.dumps({"attempts": plain, "notes": notes}, indent=1))
+        click.echo(json.dumps({"attempts": plain, "not_tried": [asdict(one) for one in missing]}, indent=1))
     else:
-        Console().print(screen(runs, notes))
-    sys.exit(0 if all(a.stopped for run in runs.values() for a in run) else 1)
+        Console().print(screen(runs, missing))
+    if not all(a.stopped for run in runs.values() for a in run):
+        sys.exit(1)
+    sys.exit(3 if any(one.offered for one in missing) else 0)
 
 
 def _screen(rows: Sequence[Coverage], missing: Sequence[str], plan: Simulation) -> RenderableType:

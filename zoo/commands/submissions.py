@@ -33,7 +33,7 @@ def command(arena: str | None, as_json: bool) -> None:
     from zoo.submission.screen import submissions_screen, to_json
 
     with home.read_records() as store:
-        chosen = set(identities(store.arenas(), arena)) if arena else None
+        chosen = set(identities(store.arenas(), arena)) if arena is not None else None
         known = [v for v in versions(store.submissions()) if chosen is None or v.record.arena in chosen]
     if as_json:
         click.echo(json.dumps([to_json(version) for version in known], indent=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import isolation_options, json_option, set_option, typed, workers_option
+from zoo.commands.options import Real, isolation_options, json_option, set_option, typed, workers_option
 
 EPILOG = """\b
 PATH is a .py file, a folder or a zip with a zoo.toml, or the folder of a
@@ -33,14 +33,14 @@ place and the cure, and nothing of it is left behind.
 @click.option("--author", metavar="NAME", help="Who made it (default: as its zoo.toml says, or the name git knows).")
 @click.option(
     "--width",
-    type=click.FloatRange(0, min_open=True),
+    type=Real(0, min_open=True),
     default=1.0,
     show_default=True,
     help="Play until the interval of mu is narrower than this ...",
 )
 @click.option(
     "--budget",
-    type=click.FloatRange(0, min_open=True),
+    type=Real(0, min_open=True),
     default=60.0,
     show_default=True,
     help="... or so many CPU seconds are spent; all partners are met in any case.",
@@ -79,6 +79,9 @@ def command(
     from zoo.work.pool import limit_threads
     from zoo.work.progress import Progress
 
+    for option, given in (("--as", name), ("--author", author)):
+        if given is not None and not given.strip():
+            raise click.UsageError(f"{option} is empty")
     if assignments and not arena:
         raise click.UsageError("--set needs the --arena to which it belongs")
     limit_threads()

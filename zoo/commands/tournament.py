@@ -21,6 +21,8 @@ from zoo.commands.options import (
 )
 
 if TYPE_CHECKING:
+    from leaderboard.views.board import Board
+    from leaderboard.views.crossplay import Crossplay
     from zoo.entry.venue import ArenaChoice
 
 EPILOG = """\b
@@ -62,14 +64,15 @@ def command(
     form: str,
 ) -> None:
     """Play all pairs of the entrants, self-play included, and show the cross-play matrix."""
+    from dataclasses import replace
+
     from rich.console import Console
 
-    from leaderboard.report import tables
-    from leaderboard.report.terminal import board_view, crossplay_view
     from leaderboard.seeds import RATED
     from leaderboard.statistics.tally import sides_of
     from leaderboard.store.store import Store
     from leaderboard.views.crossplay import read_crossplay
+    from leaderboard.views.cuts import share_cut
     from zoo import home
     from zoo.matches.match import public_board
     from zoo.matches.panel import carry_panel, panel_of
@@ -97,13 +100,27 @@ def command(
         sides = sides_of(store.arena(venue.identity))
         counted = RATED if plan.rated else plan.seed
         matrices = [read_crossplay(store, venue.identity, entrants=ids, seed=counted, side=side) for side in sides]
+        cut = share_cut(store.blocks_of(plan.tasks))
         standings = public_board(store, venue.identity) if plan.rated else None
-    if form == "table":
-        console = Console()
-        for matrix in matrices:
-            console.print(crossplay_view(matrix))
-            console.print()
-        if standings is not None:
-            console.print(board_view(standings))
-    else:
+    _show(form, [replace(matrix, cut=cut) for matrix in matrices], standings, venue.spec.kind)
+
+
+def _show(form: str, matrices: list[Crossplay], standings: Board | None, kind: str) -> None:
+    """The matrices, and on the screen what was cut, and the board."""
+    from rich.console import Console
+
+    from leaderboard.report import tables
+    from leaderboard.report.terminal import board_view, crossplay_view
+    from leaderboard.views.cuts import cut_line
+
+    if form != "table":
         click.echo(tables.together(matrices, form), nl=False)
+        return
+    console = Console()
+    for matrix in matrices:
+        console.print(crossplay_view(matrix))
+        if line := cut_line(matrix.cut, kind == "competitive"):
+            console.print(line, style="yellow")
+        console.print()
+    if standings is not None:
+        console.print(board_view(standings))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.commands.options import arena_options, grouped, isolation_options
+from zoo.commands.options import COUNT, SEED, Place, Real, arena_options, grouped, isolation_options
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -124,18 +124,18 @@ def _number(name: str, default: str | int, text: str, kind: Callable[[str | int]
 )
 @grouped(
     "how",
-    click.option("--seed", type=int, default=0, show_default=True, help="The first seed; all luck derives from it."),
-    click.option("--seeds", type=int, default=1, show_default=True, help="How many seeds, each a run of its own."),
-    click.option("--workers", type=int, default=1, show_default=True, help="Processes that train seeds side by side."),
+    click.option("--seed", type=SEED, default=0, show_default=True, help="The first seed; all luck derives from it."),
+    click.option("--seeds", type=COUNT, default=1, show_default=True, help="How many seeds, each a run of its own."),
+    click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that train side by side."),
     click.option(
         "--out",
-        type=click.Path(path_type=Path),
+        type=Place(path_type=Path),
         help="Folder (default checkpoints/ARENA/AGENT/seed-SEED); with several seeds seed-SEED within.",
     ),
     click.option("--resume", is_flag=True, help="Go on with a run that was stopped; refuse to begin one."),
     click.option("--force", is_flag=True, help="Start anew, whatever the folder holds."),
     click.option("--keep-resume", is_flag=True, help="Keep resume/ (optimisers, replay) when the run is finished."),
-    click.option("--save-every", type=float, default=30.0, show_default=True, help="Seconds between saves."),
+    click.option("--save-every", type=Real(0), default=30.0, show_default=True, help="Seconds between saves."),
     into=RunOptions,
 )
 @isolation_options
@@ -209,9 +209,15 @@ def _summary(outcomes: Sequence[Outcome]) -> Sheet:
     """Means over the last tenth of each run, a line per seed and seat."""
     from leaderboard.report.layout import number, together
     from leaderboard.report.sheet import Column, Sheet, labels
+    from leaderboard.views.cuts import CUT
     from zoo.training.curve import RETURN
 
-    names = dict.fromkeys(name for outcome in outcomes for name in outcome.figures if not name.startswith("learn/"))
+    names = dict.fromkeys(
+        name
+        for outcome in outcomes
+        for name, figure in outcome.figures.items()
+        if not name.startswith("learn/") and (figure or not name.endswith(f"/{CUT}"))  # told where anything was cut
+    )
     metrics = dict.fromkeys(name.rpartition("/")[2] for name in names if not name.endswith(f"/{RETURN}"))
     figures = {"return/step": RETURN} | {metric.replace("_", " "): metric for metric in metrics}
     lines: list[tuple[Outcome, str, list[str]]] = []

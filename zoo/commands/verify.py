@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.commands.options import isolation_options, json_option, workers_option
+from zoo.commands.options import Place, isolation_options, json_option, workers_option
 
 if TYPE_CHECKING:
     from zoo.submission.recheck import Rechecked
@@ -36,7 +36,7 @@ Examples:
 @click.option("--hashes", is_flag=True, help="Check the hashes only, and play nothing again.")
 @click.option(
     "--certificate",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Place(dir_okay=False, path_type=Path),
     help="Check a file of `zoo exploit --certificate` instead of records.",
 )
 @workers_option

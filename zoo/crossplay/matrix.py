@@ -15,6 +15,7 @@ from leaderboard.records import STATUSES, BlockRecord, Status
 from leaderboard.statistics.estimate import Floats
 from leaderboard.store.store import Store
 from leaderboard.views.crossplay import episode_returns
+from leaderboard.views.cuts import share_cut
 from zoo.crossplay.players import Contestant, check, contestants, roles
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
@@ -40,6 +41,7 @@ class CrossMatrix:
             episode that the column spoiled has the mean of the others; NaN where there are none.
         blocks: of how many it is made; played: how many were played for it, as the others were recorded before.
         rated: whether a board counts all that was played.
+        cut: share of the episodes that a cap has cut.
         faults: text of a player -> status -> episodes x seats that it spoiled.
     """
 
@@ -54,6 +56,7 @@ class CrossMatrix:
     played: int = 0
     faults: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     rated: bool = True
+    cut: float = 0.0
 
     @property
     def identity(self) -> str:
@@ -156,7 +159,7 @@ def play(
     filled = {role: _filled(of_role) for role, of_role in returns.items()}
     faults = _faults(blocks, {player.id: text for text, player in players.items()})
     matrix = (venue, parts, of_rows, of_columns, seed, plan.episodes, filled)
-    return CrossMatrix(*matrix, len(plan.tasks), played, faults, plan.rated)
+    return CrossMatrix(*matrix, len(plan.tasks), played, faults, plan.rated, share_cut(blocks))
 
 
 def _filled(returns: Floats) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -172,14 +173,24 @@ def _kind(who: Entrant) -> str:
 
 
 def _kind_labels(who: Mapping[str, Entrant], kinds: Mapping[str, str]) -> dict[str, str]:
-    """What was typed before the @, with the steps of training where kinds would else be called the same."""
+    """What was typed before the @; where kinds would else be called the same, also how they were trained otherwise.
+
+    Those are the settings that not all of these kinds have, else the steps of training.
+    """
     names = {kinds[text]: text.partition("@")[0] for text in who}
-    steps = {kinds[text]: w.checkpoint.card.steps for text, w in who.items() if w.checkpoint}
-    often = Counter(names.values())
-    return {
-        kind: f"{name}, {short(steps[kind])} steps" if often[name] > 1 and kind in steps else name
-        for kind, name in names.items()
-    }
+    cards = {kinds[text]: w.checkpoint.card for text, w in who.items() if w.checkpoint}
+    often, labels = Counter(names.values()), dict(names)
+    for kind, name in names.items():
+        if often[name] > 1 and kind in cards:
+            configs = [cards[other].config for other, called in names.items() if called == name and other in cards]
+            mine = cards[kind].config
+            if all(config == mine for config in configs):
+                labels[kind] = f"{name}, {short(cards[kind].steps)} steps"
+            else:  # a field that is not there is at its default
+                own = {field: v for field, v in mine.items() if any(config.get(field) != v for config in configs)}
+                said = [f"{field}={json.dumps(v) if isinstance(v, bool) else v}" for field, v in own.items()]
+                labels[kind] = ",".join([name, *said])
+    return labels
 
 
 def _checkpoints(pattern: str, root: Path | None = None) -> list[str]:

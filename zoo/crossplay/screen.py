@@ -73,7 +73,7 @@ def _strangers(report: CrossReport) -> list[str]:
             f"{group.label}: {number(group.swap.self_play, 2)} with the partners of the own training run,"
             f" {number(group.swap.cross_play, 2)} with those of another; {end}"
         )
-    return lines
+    return [*dict.fromkeys(lines)]  # the same in both roles is said once
 
 
 def _matrix(report: CrossReport, role: str) -> list[RenderableType]:

@@ -197,6 +197,8 @@ def read_tensors(path: Path) -> State:
         UserError: the file is missing, broken, or holds numbers that are not finite.
     """
     where = f"checkpoint {path.parent} is broken: {path.name}"
+    if path.exists() and not path.is_file():  # a pipe would keep its reader waiting for ever
+        raise UserError(f"{where}: it is no regular file")
     try:
         if path.exists() and not path.is_file():  # a pipe would be waited for
             raise UserError(f"{where} is no regular file")
@@ -252,8 +254,28 @@ def make_folder(folder: Path) -> None:
         raise UserError(f"cannot make the folder {folder}: {error.strerror or error}") from error
 
 
+def must_take_a_file(path: Path) -> None:
+    """Make sure, before work begins that ends with it, that a file can be written here.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        if not path.parent.is_dir():
+            raise UserError(f"cannot write {path}: there is no folder {path.parent}")
+        if path.exists() and not path.is_file():
+            raise UserError(f"cannot write {path}: it is {'a folder' if path.is_dir() else 'no regular file'}")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+
+
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside and rename, so that a killed process leaves the old file or the new one, never a part."""
+    """Write beside and rename, so that a killed process leaves the old file or the new one, never a part.
+
+    Raises:
+        UserError: it cannot be written, or something else than a file is there: a device would be a file from then on.
+    """
+    must_take_a_file(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with beside.open("wb") as file:

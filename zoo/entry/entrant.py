@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -111,7 +113,8 @@ class Entrant:
         players: dict[str, Agent] = {}
         for members in map(tuple, groups.values()):
             try:
-                agent = kind.make(spec, members, self.config, derive(seed, *members), device, fresh)
+                with redirect_stdout(sys.stderr):  # standard output belongs to the result
+                    agent = kind.make(spec, members, self.config, derive(seed, *members), device, fresh)
             except AgentFault:
                 raise
             except ValueError as error:  # how an agent refuses a game that it does not know

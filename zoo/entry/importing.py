@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 
@@ -21,7 +21,8 @@ def importing(what: str, module: str = "") -> Iterator[None]:
         UserError: it failed.
     """
     try:
-        yield
+        with redirect_stdout(sys.stderr):  # standard output belongs to the result
+            yield
     except KeyboardInterrupt:
         raise
     except BaseException as error:

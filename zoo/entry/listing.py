@@ -124,7 +124,11 @@ def arenas_listed() -> RenderableType:
 
 
 def arena_described(choice: ArenaChoice) -> RenderableType:
-    """One arena: its rules, seats, offers and settings; rules and settings alone where it cannot be made as it is."""
+    """One arena: its rules, seats, offers and settings; rules and settings alone where it needs a setting.
+
+    Raises:
+        UserError: there is no such arena, or it cannot be made.
+    """
     entry = load_arena(choice.name, list(choice.settings), choice.wrap)
     parts, fault = arena_parts(choice)
     closing = [Text(f"\n{fault}", "dim")] if fault else []
@@ -142,6 +146,8 @@ def arena_parts(choice: ArenaChoice) -> tuple[list[Described], str]:
     try:
         venue = Venue(choice)
     except UserError as error:
+        if choice.settings or not any(field.required for field in catalogue.arena_settings(entry)):
+            raise
         return [settings], str(error)
     own = "the game itself, for agents that know it"
     offers = {word: WORDS.get(word, own) for word in sorted(venue.spec.offers)}

@@ -13,7 +13,9 @@ import importlib
 import importlib.metadata
 import importlib.util
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -96,15 +98,18 @@ class ArenaEntry:
         Raises:
             UserError: the arena refuses its settings.
         """
-        from arenas.protocol import Arena, ArenaError
+        from arenas.protocol import Arena, ArenaError, ArenaSpec
 
         given = {**self.fixed, **self.settings}
         for setting in argument_fields(self.factory).values():
             if setting.required and setting.name not in given:
                 raise UserError(f"arena {self.name} needs {setting.name}: --set arena.{setting.name}=VALUE")
         try:
-            arena = self.factory(batch_size, device=device, **given)
-        except (TypeError, ValueError, ArenaError, ImportError) as error:  # how an arena refuses its settings
+            with redirect_stdout(sys.stderr):  # standard output belongs to the result
+                arena = self.factory(batch_size, device=device, **given)
+        except ArenaError as error:  # it names the arena itself
+            raise UserError(" ".join(str(error).split())) from error
+        except (TypeError, ValueError, ImportError) as error:  # how an arena refuses its settings
             raise UserError(f"arena {self.name}: {reason_of(error)}") from error
         except KeyboardInterrupt:
             raise
@@ -112,6 +117,8 @@ class ArenaEntry:
             raise broke(f"arena {self.name} cannot be made", error) from error
         if not isinstance(arena, Arena):
             raise UserError(f"arena {self.name}: {self.factory!r} did not make an arenas.protocol.Arena")
+        if not isinstance(getattr(arena, "spec", None), ArenaSpec):
+            raise UserError(f"arena {self.name}: it has no spec, an arenas.protocol.ArenaSpec, after build()")
         if arena.spec.max_steps > _LONGEST:
             raise UserError(f"arena {self.name}: max_steps is {arena.spec.max_steps}, an episode may last {_LONGEST:,}")
         return arena
@@ -124,13 +131,10 @@ class ArenaEntry:
         """
         fields = argument_fields(self.factory)
         changed = {n: v for n, v in self.settings.items() if n not in fields or v != fields[n].default}
-        for name, value in getattr(arena, "taken_for", {}).items():  # what a foreign game was taken for, or said to be
-            changed.pop(name, None)
-            changed |= {} if value is None else {name: value}
+        changed = getattr(arena, "in_identity", dict)(changed)  # a foreign game adds what it was recognised as
         wrapped = {"wrap": list(self.fixed["wrap"])} if "wrap" in self.fixed else {}
         parts = canonical({**changed, **wrapped}), self._declared(arena) or self.key, getattr(arena, "package", "")
-        inside = ",".join(part for part in parts if part)
-        return f"{arena.spec.name}({inside})" if inside else arena.spec.name
+        return f"{arena.spec.name}({','.join(filter(None, parts))})" if any(parts) else arena.spec.name
 
     def _declared(self, arena: Arena) -> str:
         """What stands for the code of a game whose file declares a version, else ""."""

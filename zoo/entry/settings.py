@@ -13,6 +13,8 @@ from typing import Any
 
 from zoo.errors import UserError, nearest
 
+_LARGEST = 2**63 - 1  # whole number that records can hold
+
 
 @dataclasses.dataclass(frozen=True)
 class ConfigField:
@@ -153,12 +155,14 @@ def convert(text: str, kind: Any, what: str) -> Any:
             number = kind(text)
         except ValueError:
             raise UserError(f"{what} must be {kinds[kind]}, got {text!r}") from None
+        if kind is int and abs(number) > _LARGEST:
+            raise UserError(f"{what} must be a whole number of at most {_LARGEST}, got {text}")
         if kind is float and not math.isfinite(number):
             raise UserError(f"{what} must be {kinds[kind]}, got {text!r}")
         return number
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         raise UserError(f"{what}: {text!r} is not valid JSON") from None
 
 
@@ -166,7 +170,7 @@ def json_or_text(text: str) -> Any:
     """The value that `text` is in JSON, else the text itself."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return text
 
 

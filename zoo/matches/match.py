@@ -21,6 +21,7 @@ from leaderboard.statistics.tally import Tally, counted_returns, is_head_to_head
 from leaderboard.store.store import Store
 from leaderboard.store.tallies import tallies_of
 from leaderboard.views.board import Board, Change, board, rating_change
+from leaderboard.views.cuts import share_cut
 from leaderboard.views.words import duplicates, verdict
 from zoo.matches.plan import MatchPlan
 from zoo.play import luck
@@ -89,6 +90,7 @@ class Summary(Heading):
     first_episode: int
     episodes: int  # per rotation
     steps: int  # environment steps of this match and its comparison
+    cut: float  # share of its episodes that a cap has cut
     cpu_s: float  # of this invocation, which reads from the records what was played before
     length: int | None  # steps of every episode, None where they differ
     isolation: dict[str, str]  # label of an entrant in a process of its own -> how that was confined
@@ -133,6 +135,7 @@ def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: flo
         first_episode=plan.first_episode,
         episodes=plan.episodes,
         steps=sum(int(of_seat.sum()) for of_seat in lengths) // len(plan.venue.spec.seats),
+        cut=share_cut(blocks),
         cpu_s=cpu_s,
         length=one.pop() if len(one) == 1 else None,
         isolation={labels[r.entrant]: r.isolation for b in own for r in b.results if r.isolation != "trusted"},

@@ -24,6 +24,8 @@ from leaderboard.store.store import Store
 from zoo import __version__
 from zoo.entry.declared import Panel
 from zoo.entry.entrant import PLAY, Entrant
+from zoo.entry.registry import AGENTS
+from zoo.entry.registry import names as names_of
 from zoo.entry.venue import Venue
 from zoo.errors import UserError
 from zoo.play import luck
@@ -221,6 +223,23 @@ def _record(plan: MatchPlan, store: Store, command: str) -> None:
     store.add(record)
 
 
+_NAME = 60  # letters of an entrant's name
+
+
+def check_name(name: str) -> None:
+    """See that a name can be an entrant's on screens.
+
+    Raises:
+        UserError: it is too long, unprintable, or reads as another entrant.
+    """
+    if len(name) > _NAME or not name.isprintable():
+        raise UserError(f"--as {name}: a name has at most {_NAME} letters, all of which can be printed")
+    if set(name) & set(",@:/"):
+        raise UserError(f"--as {name}: commas, @, : and / mean something in the names of entrants; leave them out")
+    if name in names_of(AGENTS):
+        raise UserError(f"--as {name} is the name of an agent of the zoo's: choose another one")
+
+
 def call(venue: Venue, store: Store, texts: Sequence[str], names: Sequence[str]) -> None:
     """Record what the first entrants are called from now on.
 
@@ -229,6 +248,10 @@ def call(venue: Venue, store: Store, texts: Sequence[str], names: Sequence[str])
     """
     if len(names) > len(texts) or not all(name.strip() for name in names):
         raise UserError(f"--as names one entrant each, and there are {len(texts)}: leave out or fill in a name")
+    for name in names:
+        check_name(name)
+        if names.count(name) > 1:
+            raise UserError(f"--as {name} is given to two entrants: call them by different names")
     record_arena(venue, store)
     for text, name in zip(texts, names, strict=False):
         who, now = venue.entrant(text), time_now()

@@ -15,6 +15,7 @@ from leaderboard.report.sheet import Column, Sheet, figures, labels, spreads
 from leaderboard.report.terminal import change_view
 from leaderboard.statistics.estimate import mean_of
 from leaderboard.statistics.panel_means import UNPAIRED
+from leaderboard.views.cuts import CUT, cut_line
 from zoo.work.progress import sparkline
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def match_screen(summary: Summary, note: str = "") -> RenderableType:
     if summary.first_episode:
         title.append(f", from episode {summary.first_episode} on", "not bold")
     parts: list[RenderableType] = [title, Text(), _seats(summary)]
+    if line := cut_line(summary.cut, summary.kind == "competitive"):
+        parts.append(Text(line, style="yellow"))
     for name, level in summary.isolation.items():
         parts.append(Text(clean(f"{name} ran in a process of its own: {level}."), style="dim"))
     for name, arena in summary.trained_elsewhere.items():
@@ -71,7 +74,7 @@ def learning_screen(summary: LearningSummary) -> RenderableType:
         "not bold",
     )
     lines = summary.seats
-    metrics = list(dict.fromkeys(name for line in lines for name in line.metrics))
+    metrics = dict.fromkeys(n for line in lines for n, x in line.metrics.items() if n != CUT or x.mean)
     first, second = (clean(name) for name in summary.entrants)
     difference = figures("", [summary.difference]).cells[0]
     faults = [_faults(line.faults) for line in lines]
@@ -129,7 +132,7 @@ def _fewer(lines: Sequence[SeatLine]) -> Sequence[SeatLine]:
 
 def _seats(summary: Summary) -> Sheet:
     lines, unit = _fewer(summary.seats), float(summary.length or 1)
-    metrics = list(dict.fromkeys(name for line in lines for name in line.metrics))
+    metrics = dict.fromkeys(name for line in lines for name in line.metrics if name != CUT)  # that is told apart
     own = [scaled(line.own_return, unit) for line in lines]
     halves = [x.half for x in own]
     # play without chance has no spread that would tell how many digits mean something: as many as the exact value has

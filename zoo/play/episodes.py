@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -125,8 +127,9 @@ class Played:
 def begin(seated: Seated, episodes: Tensor) -> Start:
     """Begin the episodes whose seeds are long [B], one in each copy; each is played once."""
     dealt = seatings(seated.rotation, episodes, seated.seed)
-    memories = {seat: seated.players[seat].begin(seating) for seat, seating in dealt.items()}
-    return Start(memories, *seated.arena.reset(episodes, autoreset=False))
+    with redirect_stdout(sys.stderr):  # standard output belongs to the result
+        memories = {seat: seated.players[seat].begin(seating) for seat, seating in dealt.items()}
+        return Start(memories, *seated.arena.reset(episodes, autoreset=False))
 
 
 def last_moment(joint: JointTrajectory) -> tuple[TimeSteps, Tensor | None]:

@@ -12,7 +12,9 @@ The table knows no files, no terminal and no clock: what saves, logs or shows pr
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -159,7 +161,8 @@ class Table:
             UserError: a learner finds that it cannot learn here.
         """
         try:
-            played = self._play_round()
+            with redirect_stdout(sys.stderr):  # standard output belongs to the result
+                played = self._play_round()
         except CannotLearn as error:
             raise UserError(f"this learner cannot learn in {self.identity}: {error}") from error
         except (ArithmeticError, LookupError, RuntimeError, ValueError):  # what comes of acting or learning with NaN

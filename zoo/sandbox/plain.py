@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from arenas.hands import Hands
 from arenas.protocol import ArenaSpec, SeatSpec
 
 #: Bounds of what an agent may declare.
@@ -52,12 +53,16 @@ def from_plain(data: Any, depth: int = 0) -> Any:
 
 
 def spec_to_plain(spec: ArenaSpec) -> Any:
-    """An arena's rules as data."""
-    rules = {name: value for name, value in vars(spec).items() if name != "seats"}
+    """An arena's rules as data, but for its symmetries, which are long and of use to the house's learners alone."""
+    rules = {name: value for name, value in vars(spec).items() if name not in ("seats", "symmetries")}
+    rules["offers"] = spec.offers - {"symmetries"}
+    rules["hands"] = None if spec.hands is None else vars(spec.hands)
     return [to_plain(rules), [[seat, to_plain(vars(of_seat))] for seat, of_seat in spec.seats.items()]]
 
 
 def spec_from_plain(data: Any) -> ArenaSpec:
     """The rules that `spec_to_plain` wrote."""
-    rules, seats = data
-    return ArenaSpec(seats={seat: SeatSpec(**from_plain(of_seat)) for seat, of_seat in seats}, **from_plain(rules))
+    plain, seats = data
+    rules = from_plain(plain)
+    rules["hands"] = None if rules["hands"] is None else Hands(**rules["hands"])
+    return ArenaSpec(seats={seat: SeatSpec(**from_plain(of_seat)) for seat, of_seat in seats}, **rules)

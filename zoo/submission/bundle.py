@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ def write(path: Path, facts: Mapping[str, Any], files: Mapping[str, bytes]) -> s
     """Write a bundle, signed with the home's key, which is made on first use; returns the key's fingerprint.
 
     Args:
-        path: the file; an older one is replaced.
+        path: the file; an older bundle is replaced.
         facts: what the manifest says besides the hashes of the files.
         files: name -> content.
 
@@ -89,6 +90,8 @@ def write(path: Path, facts: Mapping[str, Any], files: Mapping[str, bytes]) -> s
 
     from zoo.entry.checkpoint import write_atomically
 
+    if path.is_file() and path.stat().st_size and not zipfile.is_zipfile(path):
+        raise UserError(f"{path} is there already and no bundle: choose another name, or move it away")
     if len(files) > _BOUNDS.count or sum(map(len, files.values())) > _MOST:
         much = f"this is more than a bundle may hold ({_MOST >> 20} MiB)"
         raise UserError(f"{path}: {much}; publish one --arena at a time")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import keyword
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -56,8 +58,10 @@ def new_arena(name: str) -> Started:
 
 def _values(name: str) -> dict[str, str]:
     check_free(name, "NAME", "choose another one")
+    if keyword.iskeyword(module := name.replace("-", "_")) or module in sys.stdlib_module_names:
+        raise UserError(f"NAME {name}: Python has a module or a word {module}; choose another one")
     cls = "".join(part.capitalize() for part in name.split("-"))
-    return {"name": name, "Class": cls, "module": name.replace("-", "_")}
+    return {"name": name, "Class": cls, "module": module}
 
 
 def _write(texts: dict[Path, str], values: dict[str, str]) -> tuple[Path, ...]:

@@ -20,6 +20,7 @@ from zoo.errors import UserError, nearest
 from zoo.play.table import SIGHTS, Sight, Table
 
 #: Options of `zoo train` by field of the plan, where a default may be left out of the command.
+_MOST_COPIES = 1_000_000  # games that are played at once
 _OPTIONS = ("against", "steps", "copies", "length", "sight", "device", "seed")
 
 
@@ -50,6 +51,10 @@ class Plan:
         for name in ("steps", "copies", "length"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise UserError(f"--{name} must be at least 1, got {value}")
+        if self.copies > _MOST_COPIES:
+            raise UserError(f"--copies must be at most {_MOST_COPIES:,}, got {self.copies}")
+        if not 0 <= self.seed < 2**63:
+            raise UserError(f"--seed must be from 0 to {2**63 - 1}, got {self.seed}")
         if self.sight not in SIGHTS:
             raise UserError(f"--sight must be one of {', '.join(SIGHTS)}, got {self.sight!r}")
         if self.seats and self.against is None:

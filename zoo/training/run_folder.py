@@ -90,7 +90,7 @@ class RunFolder:
             return "new"
         try:
             kept = json.loads((self.path / CURVE).read_text())["run"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             kept = {}
         self._must_be_this(kept, "a checkpoint")
         return "finished"

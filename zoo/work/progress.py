@@ -70,11 +70,11 @@ def clock(seconds: float) -> str:
 
 
 def short(number: float) -> str:
-    """A number in few letters: "950", "8.2k", "31k", "4.0M"."""
+    """A number in few letters: "0.4", "950", "8.2k", "31k", "4.0M"."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(number) >= size:
             return f"{number / size:.1f}{letter}" if abs(number) < 10 * size else f"{number / size:.0f}{letter}"
-    return f"{number:.0f}"
+    return f"{number:.1f}" if 0 < number < 0.95 else f"{number:.0f}"
 
 
 def figure_texts(figures: Mapping[str, float]) -> list[str]:

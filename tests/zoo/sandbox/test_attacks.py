@@ -137,12 +137,25 @@ def test_the_command_shows_what_was_stopped(zoo, monkeypatch):
     monkeypatch.setattr(run, "attempts", lambda kinds, level, compare: iter([STOPPED]))
     monkeypatch.setattr(run, "as_common_user", lambda names, level, quick: iter(["there is no other user"]))
     monkeypatch.setattr(run, "supported", lambda level: "bubblewrap is not installed")
-    said = zoo("selfcheck", "sandbox", "Fork")
+    root = os.geteuid() == 0
+    said = zoo("selfcheck", "sandbox", "Fork", code=3 if root else 0)
     assert "1 of 1 attempts stopped" in said.out
-    assert "In containers: not tried, bubblewrap is not installed" in said.out
+    assert "container: not tried, bubblewrap is not installed; matches at this level are refused here" in said.out
     assert "succeeds" in said.out
-    if os.geteuid() == 0:
-        assert "not tried, there is no other user" in said.out
+    if root:
+        assert "As user: not tried, there is no other user" in said.out
+
+
+def test_a_column_that_was_not_tried_is_no_success(zoo, monkeypatch):
+    """Root's attempts as a common user are half of what the command promises; without them it says 3, and which."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(run, "attempts", lambda kinds, level, compare: iter([STOPPED]))
+    monkeypatch.setattr(run, "as_common_user", lambda names, level, quick: iter([STOPPED, "it ended with -9"]))
+    monkeypatch.setattr(run, "supported", lambda level: None)
+    told = zoo("selfcheck", "sandbox", "Fork", "--json", code=3).json
+    assert [one["who"] for one in told["not_tried"]] == ["user", "user, container"]
+    monkeypatch.setattr(run, "as_common_user", lambda names, level, quick: iter([STOPPED]))
+    assert zoo("selfcheck", "sandbox", "Fork", "--json").json["not_tried"] == []
 
 
 def test_the_command_fails_where_an_attack_succeeds(zoo, monkeypatch):

@@ -57,3 +57,16 @@ def test_a_verdict_in_the_agents_own_words_is_one_line() -> None:
     for answer in (None, [], ["failed"], ["failed", 3], [{}, ""], "ok"):
         with pytest.raises(AgentFault):
             apart._said(answer)
+
+
+@pytest.mark.parametrize("name", ["two-card", "hanabi", "switch"])
+def test_the_rules_of_a_game_arrive_as_they_were(name: str) -> None:
+    """Also of games with hidden cards; the renamings of a game stay here."""
+    from dataclasses import replace
+
+    from zoo.entry.venue import ArenaChoice, Venue
+    from zoo.sandbox.plain import spec_from_plain, spec_to_plain
+
+    spec = Venue(ArenaChoice(name)).spec
+    expected = replace(spec, symmetries=(), offers=spec.offers - {"symmetries"})
+    assert spec_from_plain(spec_to_plain(spec)) == expected

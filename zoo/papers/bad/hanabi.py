@@ -87,7 +87,7 @@ class BadHanabi(Figure):
                 "lines": {method: _line([run["curve"] for run in found]) for method, found in runs.items()},
             }
         settings: dict[str, Json] = {
-            "learning": f"{settings_of('...', 0)}, 256 copies, entropy and step sizes fall to 0 over the run"
+            "learning": settings_of("bad", 0) + "; calm and anneal are all the steps; 256 copies"
         }
         settings |= {
             f"{name}: steps of training": game.steps // QUICK if quick else game.steps for name, game in GAMES.items()
@@ -100,8 +100,9 @@ class BadHanabi(Figure):
         curves = report.data["curves"]
         plot, panels = plots.panels(len(curves))
         for panel, (name, curve) in zip(panels, curves.items(), strict=True):
-            for (method, line), colour in zip(curve["lines"].items(), plots.COLOURS, strict=False):
+            for method, line in curve["lines"].items():
                 ends: dict[str, Any] = line
+                colour = plots.COLOURS[list(METHODS).index(method)]
                 plots.curve(panel, curve["steps"], **ends, label=method, colour=colour)
             best = GAMES[name].best
             panel.set(title=f"{name}: best {best}", xlabel="steps of training", ylim=(0, best * 1.02))

@@ -78,6 +78,27 @@ class Attempt:
         return not self.evidence
 
 
+@dataclass(frozen=True)
+class NotTried:
+    """A column of the table that could not be tried, or not to its end: nothing is known of the rest.
+
+    Attributes:
+        who: who would have made the attempts.
+        why: what was in the way.
+        offered: whether matches on this machine can be held so; where not, they are refused, and nothing is promised.
+    """
+
+    who: str
+    why: str
+    offered: bool = True
+
+    @property
+    def line(self) -> str:
+        """The same as a sentence."""
+        means = "" if self.offered else "; matches at this level are refused here"
+        return f"As {self.who}: not tried, {self.why}{means}."
+
+
 def attacks(names: Sequence[str] = (), quick: bool = False) -> list[type[Attack]]:
     """All attacks in the order of their groups, or the named ones; `quick` leaves out those that wait for a clock.
 
@@ -93,11 +114,11 @@ def attacks(names: Sequence[str] = (), quick: bool = False) -> list[type[Attack]
     return [kind for kind in wanted if not quick or "TIMEOUT" not in kind.faults]
 
 
-def plays(kinds: Sequence[type[Attack]], quick: bool = False) -> Iterator[tuple[str, int, Attempt] | str]:
+def plays(kinds: Sequence[type[Attack]], quick: bool = False) -> Iterator[tuple[str, int, Attempt] | NotTried]:
     """All that can be tried on this machine: (who makes the attempts, how many there will be, one of them).
 
     Attacks at the default level, as root also by a common user; then the same in containers, where they can be made.
-    A text says what could not be tried.
+    What could not be tried is told, too.
 
     Raises:
         UserError: this machine cannot confine agents.
@@ -106,18 +127,14 @@ def plays(kinds: Sequence[type[Attack]], quick: bool = False) -> Iterator[tuple[
     lacks = supported("container")
     total = len(kinds) * (1 + root) * (2 if lacks is None else 1)
     for level, place in ((DEFAULT, ""), ("container", ", container")):
+        me = f"{'root' if root else 'user'}{place}"
         if level == "container" and lacks is not None:
-            yield f"In containers: not tried, {lacks}."
+            yield NotTried(me, lacks, offered=False)
             continue
         for attempt in attempts(kinds, level, compare=not quick and not place):
-            yield f"{'root' if root else 'user'}{place}", total, attempt
+            yield me, total, attempt
         for said in as_common_user([kind.__name__ for kind in kinds], level, quick) if root else ():
-            if isinstance(said, str):
-                yield f"As a common user{place and ', in a container'}: not tried, {said}."
-            else:
-                yield f"user{place}", total, said
-    if not root:
-        yield "As root, this check also tries what is stopped where root runs the matches."
+            yield NotTried(f"user{place}", said) if isinstance(said, str) else (f"user{place}", total, said)
 
 
 def attempts(kinds: Sequence[type[Attack]], level: str = DEFAULT, compare: bool = True) -> Iterator[Attempt]:

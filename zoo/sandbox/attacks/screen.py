@@ -8,11 +8,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from leaderboard.report.sheet import Column, Sheet
-from zoo.sandbox.attacks.run import GROUPS, Attempt
+from zoo.sandbox.attacks.run import GROUPS, Attempt, NotTried
+
+_AS_ROOT = "As root, this check also tries what is stopped where root runs the matches."
 
 
-def screen(runs: Mapping[str, Sequence[Attempt]], notes: Sequence[str]) -> RenderableType:
-    """The attempts of each user ("root", "user") side by side, successes in words, and notes below."""
+def screen(runs: Mapping[str, Sequence[Attempt]], missing: Sequence[NotTried]) -> RenderableType:
+    """The attempts of each user ("root", "user") side by side, successes in words, and below what was not tried."""
     first = next(iter(runs.values()))
     by_name = {user: {a.name: a for a in run} for user, run in runs.items()}
     free = {a.name: a.unconfined for run in runs.values() for a in run if a.unconfined is not None}
@@ -38,7 +40,10 @@ def screen(runs: Mapping[str, Sequence[Attempt]], notes: Sequence[str]) -> Rende
         f"{held} of {len(done)} attempts stopped. Unconfined: whether the attack succeeds on this machine where nothing"
         " confines it; a dash where that would prove nothing or is left out."
     )
-    return Group(*parts, Text(text, "dim"), *(Text(note, "dim") for note in notes))
+    root = [] if any(who.startswith("root") for who in runs) else [Text(_AS_ROOT, "dim")]
+    return Group(
+        *parts, Text(text, "dim"), *(Text(one.line, "red" if one.offered else "dim") for one in missing), *root
+    )
 
 
 def _word(succeeds: bool | None) -> str:

@@ -1,0 +1,112 @@
+"""What teams have with themselves and with strangers, in every cooperative game of which the house keeps several teams.
+
+A team is a training run. Runs that differ by their seed only are of one rule and play each other, one seat or role of
+one among those of another. What a team of the rule has with itself says nothing about the second number (Hu et al.
+2020); rules that learned by other-play stand beside those that did not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from leaderboard.report import plots
+from leaderboard.report.layout import number
+from leaderboard.statistics.estimate import Estimate
+from leaderboard.statistics.robustness import partner_swap
+from zoo.crossplay.matrix import CrossMatrix, play
+from zoo.entry import checkpoint
+from zoo.entry.settings import split
+from zoo.entry.venue import ArenaChoice, Venue
+from zoo.papers.figure import Figure, FigureRow, Json, Part, Reproduction, Results, Tell, spread
+from zoo.papers.house import by_rule, house
+
+EPISODES, QUICK_EPISODES = 1000, 100
+OWN, STRANGERS = "with itself", "with strangers"
+
+
+def choice_of(identity: str) -> ArenaChoice:
+    """The arena of an identity: "hanabi-v1(variant=mini)"."""
+    game, _, settings = identity.removesuffix(")").partition("(")
+    return ArenaChoice(game.rpartition("-v")[0], tuple(split(settings)))
+
+
+def teams(most: int) -> list[tuple[str, str, list[str]]]:
+    """Arena, rule and entrants of every rule with two training runs or more that plays a cooperative game."""
+    found = []
+    for folder in sorted(path for path in checkpoint.HOUSE.iterdir() if path.is_dir()):
+        if Venue(choice_of(folder.name)).spec.kind != "cooperative":
+            continue
+        for agent in sorted(path.name for path in folder.iterdir() if path.is_dir()):
+            for rule, runs in by_rule(house(folder.name, agent, most)).items():
+                if len(runs) > 1:
+                    found.append((folder.name, rule, [run.entrant for run in runs]))
+    return found
+
+
+def mean_over_roles(matrix: CrossMatrix) -> np.ndarray:
+    """Mean returns [R, C]."""
+    return np.asarray(np.mean([matrix.mean(role) for role in matrix.roles], axis=0))
+
+
+def swapped(tell: Tell, arena: str, entrants: list[str], episodes: int, seed: int) -> Json:
+    """Mean returns of every team with the partners of every other one, and of random seats with random ones."""
+    venue = Venue(choice_of(arena))
+    matrix = play(venue, entrants, episodes=episodes, seed=seed)
+    tell(1, 2)
+    chance = play(venue, ["random"], episodes=episodes, seed=seed)
+    tell(2, 2)
+    return {"matrix": mean_over_roles(matrix).tolist(), "random": float(mean_over_roles(chance)[0, 0])}
+
+
+class Strangers(Figure):
+    """Self-play beside cross-play."""
+
+    name = "strangers"
+    unit = "matrices"
+
+    def parts(self, quick: bool, seeds: int) -> list[Part]:
+        """A part for each game and rule."""
+        episodes = QUICK_EPISODES if quick else EPISODES
+        common = {"episodes": episodes, "seed": 0}
+        return [
+            Part(f"{rule} in {arena}", swapped, {"arena": arena, "entrants": entrants} | common)
+            for arena, rule, entrants in teams(seeds)
+        ]
+
+    def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
+        """Two rows for each game and rule: what its teams have with themselves, and with each other."""
+        rows, bars = [], []
+        for part, result in done:
+            rule, _, arena = part.name.partition(" in ")
+            values = np.array(result["matrix"])
+            swap, runs = partner_swap(values), len(values)
+            drop = swap.drop
+            interval = "" if drop.low is None else f" [{number(drop.low, 2)}, {number(drop.high, 2)}]"
+            own = Estimate(swap.self_play, None, None, runs)
+            cross = Estimate(swap.cross_play, None, None, runs * (runs - 1))
+            spoken = f"{number(drop.mean, 2)}{interval} less than {OWN}"
+            rows.append(FigureRow(f"{rule}, {OWN}", own, None, arena, "higher", sd=spread(np.diag(values))))
+            rows.append(FigureRow(f"{rule}, {STRANGERS}", cross, None, arena, "higher", note=spoken))
+            scale = swap.self_play - result["random"]
+            share = (swap.cross_play - result["random"]) / scale if scale > 0 else float("nan")
+            bars.append({"label": f"{rule}, {arena}", "share": share, "runs": runs})
+        games = done[0][0].settings["episodes"] if done else 0
+        settings = {"teams": f"the house's, at most {seeds} of a rule", "episodes of a pairing": games}
+        return Reproduction(rows, settings, "those of the teams", self.remarks, {"bars": bars}, over="pairs of teams")
+
+    def plot(self, report: Reproduction) -> plots.Plot:
+        """What is left with strangers, where random seats have 0 and the team with itself 1."""
+        plot, (panel,) = plots.panels(1)
+        bars: list[dict[str, Any]] = report.data["bars"]
+        places = np.arange(len(bars))[::-1]
+        panel.barh(places, [bar["share"] for bar in bars], color=plots.COLOURS[0])
+        panel.axvline(1.0, color="black", linestyle=":")
+        panel.axvline(0.0, color="black", linewidth=0.8)
+        panel.set_yticks(places, [bar["label"] for bar in bars], fontsize=6)
+        panel.set(xlabel=f"return {STRANGERS} (random seats 0, {OWN} 1)")
+        return plot
+
+
+FIGURE = Strangers()
