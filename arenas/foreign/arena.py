@@ -14,10 +14,10 @@ An agent that dies is inactive with discount 0 while the row goes on. The row is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Annotated, Any, NoReturn
 
 import numpy as np
@@ -25,9 +25,11 @@ import torch
 from torch import Tensor
 
 from arenas.foreign.copies import maker
+from arenas.foreign.kinds import Recognised, recognise
 from arenas.foreign.running import Copy, blame, copy_of, kind
 from arenas.foreign.seat import Seat
-from arenas.foreign.spaces import action_mask, action_width
+from arenas.foreign.sides import seat_specs
+from arenas.foreign.spaces import action_mask
 from arenas.foreign.truth import mask_fault
 from arenas.foreign.wrappers import wrapping
 from arenas.luck import bits
@@ -38,7 +40,6 @@ from arenas.protocol import (
     ArenaError,
     ArenaSpec,
     Kind,
-    SeatSpec,
     TimeStep,
     TimeSteps,
 )
@@ -55,21 +56,23 @@ class ForeignSettings(Checked):
     """Settings that the zoo adds to those of an environment."""
 
     name: str = ""  # what to call an environment that a function makes, whose own name hides where it is from
-    kind: Kind = "mixed"  # what the game is, which an environment does not say
+    kind: Kind | None = None  # what the game is; None: as declared, else as a sample of play shows it
     sides: str = ""  # "a=player_0,player_2;b=player_1" in place of the sides by name
     # the cap on an episode, in actions of one seat; None takes the environment's own `max_cycles`, or 1000
     max_cycles: Annotated[int | None, Range(1, 10_000_000)] = None
     max_steps: Annotated[int | None, Range(1, 100_000_000)] = None  # the same in steps, each seat's turn being one
-    forfeit: float = -1000.0  # return of a seat that acts illegally; it should be below everything that can be earned
+    forfeit: float | None = None  # return of a seat that acts illegally; None: below what play pays, in proportion
     render_mode: str | None = None  # what `render` can give
 
 
 class Foreign(Arena):
     """A PettingZoo environment, played in B copies.
 
-    Seats are the environment's `possible_agents`. A side is all seats whose names differ in their number only
-    ("adversary_0", "adversary_1"), if they see and do the same. Seats are of one team in a cooperative game, of their
-    side's team where there are several sides, and otherwise each of its own.
+    Seats are the environment's `possible_agents`. Their sides come from their names, see `arenas.foreign.sides`; its
+    kind and what a forfeit costs are declared or recognised, see `arenas.foreign.kinds`.
+
+    Attributes:
+        kind_said: how the kind is known; "" where the user has said it.
 
     Args:
         batch_size: B.
@@ -128,18 +131,41 @@ class Foreign(Arena):
         own = declared if isinstance(declared, int) and declared > 0 else self._arguments.get("max_cycles")
         self._cycles = rules.max_cycles or rules.max_steps or own or _CAP  # of one seat's actions
         turns = len(self._seats) if first.one_by_one else 1  # of a cycle
+        found = self._recognised(full_name, first)
+        self.kind_said = found.said
         self.spec = ArenaSpec(
             name=name,
-            seats=_seat_specs(name, self._seats, rules.sides, cooperative=rules.kind == "cooperative"),
-            kind=rules.kind,
+            seats=seat_specs(
+                name, self._seats, rules.sides, cooperative=found.kind == "cooperative", shared=found.teams
+            ),
+            kind=found.kind,
             max_steps=rules.max_steps or self._cycles * turns,
             gamma=0.99,
             offers=frozenset(["discrete" if discrete else "continuous"] + ["state"] * bool(state_dim)),
-            forfeit=rules.forfeit,
+            forfeit=found.forfeit,
             state_dim=state_dim,
             episodes=20,
             block=10,
         )
+
+    def _recognised(self, name: str, first: Copy) -> Recognised:
+        """What kind of game it is, and what a forfeit costs: what the user says, else `arenas.foreign.kinds`."""
+        rules = self.settings
+        if rules.kind is not None and rules.forfeit is not None:
+            return Recognised(rules.kind, rules.forfeit)
+        given = {**self._arguments, "kind": "mixed", "forfeit": 0.0, "name": rules.name, "max_cycles": rules.max_cycles}
+        key = (self._env, self._wrap, repr(sorted(given.items(), key=str)))
+        plain = not self._arguments and (rules.max_cycles or 0) <= 500 and not any("reward" in w for w in self._wrap)
+        sampled = partial(Foreign, 1, env=self._env, wrap=self._wrap, **given)
+        metadata = getattr(first.env.unwrapped, "metadata", None)
+        found = recognise(name, metadata, len(self._seats), sampled, key, plain=plain)
+        forfeit = found.forfeit if rules.forfeit is None else rules.forfeit
+        return replace(found, forfeit=forfeit) if rules.kind is None else Recognised(rules.kind, forfeit)
+
+    def in_identity(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings as the arena's identity shows them: with the kind, whoever said it, unless the game is mixed."""
+        others = {name: value for name, value in settings.items() if name != "kind"}
+        return others if self.spec.kind == "mixed" else {**others, "kind": self.spec.kind}
 
     def _make(self, make: Callable[..., Any]) -> Any:
         """An environment; one that knows `max_cycles` is told the cap."""
@@ -356,41 +382,3 @@ class Foreign(Arena):
         )
 
     twin = snapshot = restore = _refuse
-
-
-def _seat_specs(name: str, seats: Mapping[str, Seat], sides: str, *, cooperative: bool) -> dict[str, SeatSpec]:
-    looks = {s: (seat.encoder[0], *action_width(seat.action_space)) for s, seat in seats.items()}
-    side = _sides_by_text(name, sides, looks) if sides else _sides_by_name(looks)
-    several = len(set(side.values())) > 1
-    return {
-        s: SeatSpec(
-            *look,
-            team="all" if cooperative else side[s] if several else s,
-            side=side[s],
-            origin=seats[s].origin,
-        )
-        for s, look in looks.items()
-    }
-
-
-def _sides_by_name(looks: Mapping[str, Any]) -> dict[str, str]:
-    """Seat -> side: its name without the number, or the whole name where seats of one prefix do not look alike."""
-    prefix = {seat: re.sub(r"_?\d+$", "", seat) or seat for seat in looks}
-    alike: dict[str, set[Any]] = {}
-    for seat, look in looks.items():
-        alike.setdefault(prefix[seat], set()).add(look)
-    return {seat: prefix[seat] if len(alike[prefix[seat]]) == 1 else seat for seat in looks}
-
-
-def _sides_by_text(name: str, text: str, looks: Mapping[str, Any]) -> dict[str, str]:
-    """Seat -> side from "a=player_0,player_2;b=player_1"."""
-    side: dict[str, str] = {}
-    for part in text.split(";"):
-        label, _, members = part.partition("=")
-        named = [seat.strip() for seat in members.split(",")]
-        if len({looks.get(seat) for seat in named}) > 1:
-            raise ValueError(f"{name}: seats of one side must see and do the same, those of {part!r} do not")
-        side.update(dict.fromkeys(named, label.strip()))
-    if side.keys() != looks.keys():
-        raise ValueError(f"{name}: sides must name each of {', '.join(looks)}, as in 'a=...;b=...'; got {text!r}")
-    return side

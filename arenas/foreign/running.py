@@ -166,7 +166,7 @@ class ParallelCopy(Copy):
             raise self.fault(f"returned {kind(given)}", rule)
         self.observations, paid, ended, cut, self.infos = (self._dict(part, rule) for part in given)
         self._leave(acted, here, ended, cut)
-        for agent in self._known & paid.keys():
+        for agent in (agent for agent in paid if agent in self._known):  # in its order: a set has none
             number = self._number(paid[agent], agent)
             if agent in self._dead and agent not in self.left:
                 if number:

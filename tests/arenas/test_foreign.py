@@ -73,7 +73,7 @@ def test_a_name_says_everything():
     assert arena.package == f"pettingzoo=={importlib.metadata.version('pettingzoo')}"
     assert spec.sides() == {"player": ("player_0", "player_1")}
     assert spec.seats["player_0"].observation == (2, 6, 7) and spec.seats["player_0"].actions == 7
-    assert (spec.kind, spec.offers, spec.episodes, spec.block) == ("mixed", {"discrete"}, 20, 10)
+    assert (spec.kind, spec.offers, spec.episodes, spec.block) == ("competitive", {"discrete"}, 20, 10)
     tag = Foreign(1, env=TAG)
     assert tag.package == f"mpe2=={importlib.metadata.version('mpe2')}"
     assert tag.spec.sides() == {"adversary": ("adversary_0", "adversary_1", "adversary_2"), "agent": ("agent_0",)}

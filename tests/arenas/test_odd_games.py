@@ -13,11 +13,12 @@ from tests.arenas.odd_games import BROKEN, Plan, game, official
 
 BATCH = 50  # games of one test
 GAMES = 300  # of each form
+SAID = {"kind": "mixed", "forfeit": -1000.0}  # so that no sample of play is needed to recognise them
 
 
 def played(plan: Plan, rows: int = 1):
     """A whole episode in every row, and the game's actions as PettingZoo's loop is to take them."""
-    arena = Foreign(rows, env=partial(game, plan))
+    arena = Foreign(rows, env=partial(game, plan), **SAID)
     segment = play(arena, torch.arange(rows) + 40, plan.length, autoreset=False)
     assert all(bool(step.last[-1].all()) for step in segment.steps.values())
     return arena, segment
@@ -74,7 +75,7 @@ def test_cut_games_are_counted_by_cycles():
         for form in ("turn", "all"):
             plan = Plan.drawn(seed, form)
             plan = Plan(**{**vars(plan), "length": 30, "deaths": (99,) * plan.agents})
-            arena = Foreign(2, env=partial(game, plan), max_cycles=3)
+            arena = Foreign(2, env=partial(game, plan), **SAID, max_cycles=3)
             segment = play(arena, torch.arange(2) + 40, arena.spec.max_steps, autoreset=False)
             turns = {seat: step.active[:, 0].sum() for seat, step in segment.steps.items()}
             assert all(bool(step.last[-1].all()) for step in segment.steps.values())
@@ -82,14 +83,14 @@ def test_cut_games_are_counted_by_cycles():
             assert all((step.discount == 1).all() for step in segment.steps.values())
             told = arena.metrics(segment.steps, segment.actions)
             assert {float(share) for of in told.values() for share in of["cut"]} == {1.0}
-            whole = Foreign(2, env=partial(game, plan), max_cycles=40)
+            whole = Foreign(2, env=partial(game, plan), **SAID, max_cycles=40)
             segment = play(whole, torch.arange(2) + 40, 30, autoreset=False)
             assert {float(x) for of in whole.metrics(segment.steps, segment.actions).values() for x in of["cut"]} == {0}
 
 
 def test_later_episodes_of_a_row_are_those_of_fresh_games():
     plan = Plan.drawn(4, "turn")
-    arena = Foreign(1, env=partial(game, plan))
+    arena = Foreign(1, env=partial(game, plan), **SAID)
     segment = play(arena, torch.tensor([40]), 60)
     firsts = next(iter(segment.steps.values())).first[:, 0]
     assert firsts.sum() > 2 and np.isfinite(next(iter(segment.steps.values())).reward.numpy()).all()

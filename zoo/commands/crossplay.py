@@ -18,6 +18,7 @@ from zoo.commands.options import (
     json_option,
     no_record_option,
     typed,
+    venue_of,
     workers_option,
 )
 from zoo.errors import UserError
@@ -98,10 +99,9 @@ def command(
 
     from leaderboard.store.store import Store
     from zoo import crossplay, home
-    from zoo.entry.venue import Venue
     from zoo.work.progress import Progress
 
-    started, venue = time.process_time(), Venue(choice)
+    started, venue = time.process_time(), venue_of(choice)
     _check_options(venue, only, plot, table)
     rows, further = _expanded(venue, entrants, against)
     anchors = crossplay.anchors_for(venue, **ends)

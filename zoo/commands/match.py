@@ -19,6 +19,7 @@ from zoo.commands.options import (
     panel_option,
     refuse,
     typed,
+    venue_of,
     workers_option,
 )
 
@@ -118,7 +119,6 @@ def command(
 
     from leaderboard.store.store import Store
     from zoo import home
-    from zoo.entry.venue import Venue
     from zoo.matches.plan import call
     from zoo.work.pool import limit_threads
     from zoo.work.progress import Progress
@@ -129,7 +129,7 @@ def command(
     if frozen["first"] is not None and seed is None:
         raise click.UsageError("--from needs --seed", ctx)
     limit_threads()
-    venue, unit = Venue(choice), "rounds" if learn else "blocks"
+    venue, unit = venue_of(choice), "rounds" if learn else "blocks"
     with (
         Store(":memory:" if no_record else home.records()) as store,
         Progress(unit, Console(stderr=True), quiet=as_json, at_once=False) as progress,

@@ -208,6 +208,17 @@ def refuse(ctx: click.Context, names: Collection[str], why: str) -> None:
             raise click.UsageError(f"{parameter.opts[0]} {why}", ctx)
 
 
+def venue_of(choice: ArenaChoice) -> Venue:
+    """The venue of a command, which says what a game was taken for where its kind is not declared."""
+    from zoo.entry.venue import Venue
+
+    venue = Venue(choice)
+    if venue.kind_said and not venue.kind_said.startswith("declared"):
+        known = f"{choice.name} is taken for a {venue.spec.kind} game, {venue.kind_said}"
+        click.echo(f"{known}; --set arena.kind=KIND overrides it", err=True)
+    return venue
+
+
 def several(venue: Venue, texts: tuple[str, ...]) -> tuple[str, ...]:
     """The entrants of a tournament, with those that patterns stand for in their place.
 

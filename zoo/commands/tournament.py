@@ -16,6 +16,7 @@ from zoo.commands.options import (
     panel_option,
     several,
     typed,
+    venue_of,
     workers_option,
 )
 
@@ -73,7 +74,6 @@ def command(
     from leaderboard.views.crossplay import read_crossplay
     from leaderboard.views.cuts import share_cut
     from zoo import home
-    from zoo.entry.venue import Venue
     from zoo.matches.match import public_board
     from zoo.matches.panel import carry_panel, panel_of
     from zoo.matches.plan import Work, call, run
@@ -84,7 +84,7 @@ def command(
     if no_panel and panel:
         raise click.UsageError("--no-panel and --panel contradict each other")
     limit_threads()
-    venue = Venue(choice)
+    venue = venue_of(choice)
     entrants = several(venue, entrants)
     each_once([venue.entrant(text) for text in entrants])
     with Store(home.records()) as store:

@@ -175,7 +175,7 @@ def _facts(venue: Venue) -> dict[str, str]:
     drawn = {"draw": f"returns closer than {spec.draw_band:.3g}"} if spec.draw_band else {}
     return {
         "identity": identity,
-        "kind": spec.kind,
+        "kind": f"{spec.kind}, {venue.kind_said}" if venue.kind_said else spec.kind,
         "episode": f"at most {plural(spec.max_steps, 'step')}",
         "discount": f"gamma {spec.gamma:g} in values; returns are compared undiscounted",
         "match": f"{plural(spec.episodes, 'episode')} in each rotation, in blocks of {spec.block}",

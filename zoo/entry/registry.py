@@ -131,10 +131,10 @@ class ArenaEntry:
         """
         fields = argument_fields(self.factory)
         changed = {n: v for n, v in self.settings.items() if n not in fields or v != fields[n].default}
+        changed = getattr(arena, "in_identity", dict)(changed)  # a foreign game adds what it was recognised as
         wrapped = {"wrap": list(self.fixed["wrap"])} if "wrap" in self.fixed else {}
         parts = canonical({**changed, **wrapped}), self._declared(arena) or self.key, getattr(arena, "package", "")
-        inside = ",".join(part for part in parts if part)
-        return f"{arena.spec.name}({inside})" if inside else arena.spec.name
+        return f"{arena.spec.name}({','.join(filter(None, parts))})" if any(parts) else arena.spec.name
 
     def _declared(self, arena: Arena) -> str:
         """What stands for the code of a game whose file declares a version, else ""."""

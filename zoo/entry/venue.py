@@ -65,6 +65,11 @@ class Venue:
         """What records keep of the arena and its identity does not say: the hash of its file, where it has one."""
         return {"content": self.entry.content} if self.entry.content else {}
 
+    @property
+    def kind_said(self) -> str:
+        """How the kind of a foreign game is known; "" of our own, and where the user has said it."""
+        return str(getattr(self.arena(), "kind_said", ""))
+
     def make(self, batch_size: int, device: str = "cpu") -> Arena:
         """A fresh arena with `batch_size` copies of the game."""
         return self.entry.make(batch_size, device)
