@@ -69,7 +69,8 @@ def test_convert(text: str, kind: Any, value: Any) -> None:
         ("1e999", float, "x must be a finite number, got '1e999'"),
         ("maybe", bool, "x must be true or false, got 'maybe'"),
         ("c", Literal["a", "b"], "x must be one of a, b, got 'c'"),
-        ("c", int | None, "x cannot be 'c'"),
+        ("c", int | None, "x must be a whole number, got 'c'"),
+        ("c", int | float, "x cannot be 'c'"),
         ("[1,", list[int], r"x: '\[1,' is not valid JSON"),
     ],
 )

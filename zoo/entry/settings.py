@@ -136,12 +136,14 @@ def convert(text: str, kind: Any, what: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         if type(None) in arguments and text.lower() in ("none", "null"):  # as typed, and as cards hold it
             return None
-        for choice in arguments:
-            if choice is not type(None):
-                try:
-                    return convert(text, choice, what)
-                except UserError:
-                    continue  # the next member of the union may fit
+        choices = [choice for choice in arguments if choice is not type(None)]
+        if len(choices) == 1:
+            return convert(text, choices[0], what)
+        for choice in choices:
+            try:
+                return convert(text, choice, what)
+            except UserError:
+                continue  # the next member of the union may fit
         raise UserError(f"{what} cannot be {text!r}")
     if kind is bool:
         if text.lower() in ("true", "yes", "1", "false", "no", "0"):
