@@ -19,7 +19,7 @@ from zoo.errors import UserError
 
 @dataclass(frozen=True)
 class Named:
-    """Entrants in the order in which they were named, those of patterns once; `left_out`: text -> why it cannot play."""
+    """Entrants in the order of their naming, those of patterns once; `left_out`: text -> why it cannot play."""
 
     texts: tuple[str, ...]
     left_out: dict[str, str]
