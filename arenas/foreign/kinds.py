@@ -18,15 +18,12 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
 
-from arenas.protocol import Action, ArenaError, Kind, SeatSpec, TimeStep
-
-if TYPE_CHECKING:
-    from arenas.foreign.arena import Foreign
+from arenas.protocol import Action, Arena, ArenaError, Kind, SeatSpec, TimeStep
 
 _EPISODES = (3, 20)  # the fewest and the most of a sample
 _STEPS = 400  # of an episode at most, and of all from which on no further one begins
@@ -74,7 +71,7 @@ _samples: dict[Any, Recognised] = {}
 
 
 def recognise(
-    name: str, metadata: Any, seats: int, sampled: Callable[[], Foreign], key: Any, *, plain: bool
+    name: str, metadata: Any, seats: int, sampled: Callable[[], Arena], key: Any, *, plain: bool
 ) -> Recognised:
     """What is declared of an environment, and what a sample of play shows of the rest.
 
@@ -103,7 +100,7 @@ def recognise(
     return Recognised(kind or seen.kind, forfeit, who if kind else seen.said, seen.teams)
 
 
-def _look(arena: Foreign) -> Recognised:
+def _look(arena: Arena) -> Recognised:
     """What random legal play shows."""
     returns: list[list[float]] = []
     steps = 0
@@ -159,7 +156,7 @@ def _below(returns: np.ndarray) -> float:
     return -next(digit * scale for digit in (1.0, 2.0, 5.0, 10.0) if digit * scale >= -least * (1 - _ROUNDING))
 
 
-def _episode(arena: Foreign, seed: int, most: int = _STEPS) -> tuple[list[float], list[int]]:
+def _episode(arena: Arena, seed: int, most: int = _STEPS) -> tuple[list[float], list[int]]:
     """The returns of all seats in an episode of legal moves by lot, and a hash of what the seats saw at every step."""
     luck = torch.Generator().manual_seed(seed)
     steps, _ = arena.reset(torch.tensor([seed]), autoreset=False)
