@@ -231,7 +231,7 @@ class SpielTurns(AECEnv[str, Any, int]):  # type: ignore[misc]  # pettingzoo is 
         self.metadata = self.table.metadata
         self.possible_agents = list(self.table.seats)
         self.agents: list[str] = []
-        self.max_cycles: int = -(-game.max_game_length() // len(self.possible_agents))
+        self.max_cycles: int = game.max_game_length()  # of one seat: in some games it may be on turn most of the time
 
     def observation_space(self, agent: str) -> Dict:
         """The tensor of a seat, and its legal actions."""
