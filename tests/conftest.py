@@ -9,10 +9,15 @@ from typing import Any
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import hypothesis
 import pytest
 import torch
 
 torch.set_num_threads(1)
+# What is generated is the same in every run, so that no test hangs on luck; HYPOTHESIS_PROFILE=default looks further.
+hypothesis.settings.register_profile("zoo", derandomize=True)
+if "HYPOTHESIS_PROFILE" not in os.environ:
+    hypothesis.settings.load_profile("zoo")
 
 HERE = Path(__file__).parent
 #: Files and folders whose tests are marked `quick`, but for those that are `slow`.

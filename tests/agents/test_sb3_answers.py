@@ -14,7 +14,7 @@ import pettingzoo
 import pytest
 import torch
 from gymnasium import spaces
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -394,7 +394,10 @@ def test_generated_networks_over_generated_spaces_answer_alike_or_are_refused(
     """Where the arena shows another space than the network knows, its numbers must be the same, or it is refused."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = {"net_arch": layers, "activation_fn": activation}
-        model, path = saved(Path(folder), name, seen, DISCRETE, policy_kwargs=arguments)
+        try:
+            model, path = saved(Path(folder), name, seen, DISCRETE, policy_kwargs=arguments)
+        except RuntimeError:  # its own convolutions do not fit so small a picture
+            reject()
         shows = seen if same else other
         try:
             agent = made(path, shows, DISCRETE)
