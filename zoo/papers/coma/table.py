@@ -157,7 +157,8 @@ class ComaTable(Figure):
         plot, axes = plots.panels(3)
         steps = report.settings["environment steps of a run"]
         for number, (label, curves) in enumerate(report.data["curves"].items()):
-            panel, colour = axes[number // 5], plots.COLOURS[number % 5 % len(plots.COLOURS)]
+            group = (number >= 5) + (number >= 9)  # the paper's methods, those with clipped steps, learners of values
+            panel, colour = axes[group], plots.COLOURS[number - (0, 5, 9)[group]]
             mean = np.array(curves).mean(0)
             at = [steps * (n + 1) / len(mean) for n in range(len(mean))]
             panel.plot(at, mean, "o-", color=colour, label=label)
