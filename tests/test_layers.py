@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "leaderboard": set(),
     "zoo": {"arenas", "agents", "leaderboard"},
 }
-#: What agents may know of arenas: the words, the luck, the ranges of settings, and pictures of digits, but no game.
+#: What agents may know of arenas: the words, luck, ranges, pictures of digits, where OpenSpiel is; but no game.
 KNOWN_OF_ARENAS = {
     "arenas.origin",
     "arenas.channel",
@@ -27,6 +27,7 @@ KNOWN_OF_ARENAS = {
     "arenas.protocol",
     "arenas.luck",
     "arenas.settings",
+    "arenas.spiel",
     "arenas.symmetries",
 }
 #: Also an English word and a module of Python's; the anchor of every panel.

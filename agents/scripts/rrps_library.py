@@ -12,12 +12,12 @@ competitions, so a longer one is refused; in a shorter one they do what they wou
 from __future__ import annotations
 
 import ctypes
-import importlib
-import importlib.metadata
 from functools import cache
 from typing import Any, ClassVar
 
 from agents.scripts.moves import PlaysByMoves
+from arenas.spiel import library
+from arenas.spiel import version as version
 
 _OWN = ((0, -1, 1), (1, 0, -1), (-1, 1, 0))  # what the first earns: rock, paper and scissors against the same
 _PAYOFFS = tuple(tuple((float(paid), float(-paid)) for paid in line) for line in _OWN)
@@ -73,21 +73,6 @@ _SIMPLE = {
 
 
 @cache
-def library() -> Any:
-    """The package `pyspiel`.
-
-    Raises:
-        ModuleNotFoundError: it is not installed.
-    """
-    try:
-        return importlib.import_module("pyspiel")
-    except ModuleNotFoundError as error:
-        if error.name != "pyspiel":
-            raise
-        raise ModuleNotFoundError("OpenSpiel is missing: pip install 'marl-zoo[openspiel]'", name="pyspiel") from None
-
-
-@cache
 def _generator() -> Any:
     """C's `random` of this process, whose states can be exchanged."""
     found = ctypes.CDLL(None)
@@ -101,11 +86,6 @@ def _generator() -> Any:
 def names() -> list[str]:
     """All players, sorted."""
     return sorted(getattr(library(), "roshambo_bot_names", list)())
-
-
-def version() -> str:
-    """The library's version, on which what they play depends: "open_spiel==2.0.2"."""
-    return f"open_spiel=={importlib.metadata.version('open_spiel')}"
 
 
 def refusal(name: str) -> str | None:

@@ -12,8 +12,6 @@ Whether a game is zero-sum or pays all alike, and the least that it pays, are Op
 from __future__ import annotations
 
 import difflib
-import importlib
-import importlib.metadata
 import os
 import re
 import sys
@@ -26,29 +24,13 @@ import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete
 from pettingzoo import AECEnv, ParallelEnv
 
+from arenas.spiel import library as library
+from arenas.spiel import version as version
+
 View = Literal["information", "observation"]
 
 _KINDS = {"ZERO_SUM": "competitive", "CONSTANT_SUM": "competitive", "IDENTICAL": "cooperative"}
 _SEED = "rng_seed"  # the parameter of games that draw in secret
-
-
-def library() -> Any:
-    """The package `pyspiel`.
-
-    Raises:
-        ModuleNotFoundError: it is not installed.
-    """
-    try:
-        return importlib.import_module("pyspiel")
-    except ModuleNotFoundError as error:
-        if error.name != "pyspiel":
-            raise
-        raise ModuleNotFoundError("OpenSpiel is missing: pip install 'marl-zoo[openspiel]'", name="pyspiel") from None
-
-
-def version() -> str:
-    """The library's version, on which the rules depend: "open_spiel==2.0.2"."""
-    return f"open_spiel=={importlib.metadata.version('open_spiel')}"
 
 
 def names() -> list[str]:

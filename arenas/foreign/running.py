@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
@@ -65,13 +65,8 @@ class Copy(ABC):
             ArenaError: for whatever it raises.
         """
         self.method = method
-        try:
-            with redirect_stdout(sys.stderr):
-                yield
-        except ArenaError:
-            raise
-        except (Exception, SystemExit) as error:  # a stranger's environment may fail in any way
-            raise self.fault(f"raised {told(error)}", "", agent) from error
+        with _guarded(lambda words: self.fault(f"raised {words}", "", agent)):
+            yield
 
     def reset(self, seed: int) -> None:
         """Start an episode.
@@ -281,13 +276,20 @@ def copy_of(name: str, env: Any) -> Copy:
 @contextmanager
 def blame(what: str) -> Iterator[None]:
     """Turn every exception into an `ArenaError` of one line; what is printed inside goes to stderr."""
+    with _guarded(lambda words: ArenaError(f"{what}: {words}")):
+        yield
+
+
+@contextmanager
+def _guarded(fault: Callable[[str], ArenaError]) -> Iterator[None]:
+    """What is printed inside goes to stderr, and what is raised becomes the `fault` of its words."""
     try:
         with redirect_stdout(sys.stderr):
             yield
     except ArenaError:
         raise
     except (Exception, SystemExit) as error:  # a stranger's environment may fail in any way
-        raise ArenaError(f"{what}: {told(error)}") from error
+        raise fault(told(error)) from error
 
 
 def told(error: BaseException) -> str:
