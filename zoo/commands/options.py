@@ -7,7 +7,7 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -226,11 +226,23 @@ def several(venue: Venue, texts: tuple[str, ...]) -> tuple[str, ...]:
         UsageError: they are fewer than two.
         UserError: a pattern names nobody who can play here.
     """
+    named = by_pattern(venue, texts)
+    if len(named) < 2:
+        raise click.UsageError("a tournament needs at least two entrants")
+    return named
+
+
+def by_pattern(
+    venue: Venue, texts: tuple[str, ...], checkpoints: Callable[[str], Sequence[str]] | None = None
+) -> tuple[str, ...]:
+    """Entrants with those that patterns stand for in their place, see `expand`; a line tells who was left out.
+
+    Raises:
+        UserError: a pattern names nobody who can play here.
+    """
     from zoo.entry.wildcards import expand
 
-    named = expand(venue, texts)
-    if len(named.texts) < 2:
-        raise click.UsageError("a tournament needs at least two entrants")
+    named = expand(venue, texts, checkpoints)
     if named.remark:
         click.echo(named.remark, err=True)
     return named.texts
