@@ -209,14 +209,20 @@ def refuse(ctx: click.Context, names: Collection[str], why: str) -> None:
 
 
 def venue_of(choice: ArenaChoice) -> Venue:
-    """The venue of a command, which says what a game was taken for where its kind is not declared."""
+    """The venue of a command, which ends by saying what a game was taken for where its kind is not declared."""
     from zoo.entry.venue import Venue
 
     venue = Venue(choice)
     if venue.kind_said and not venue.kind_said.startswith("declared"):
         known = f"{choice.name} is taken for a {venue.spec.kind} game, {venue.kind_said}"
-        click.echo(f"{known}; --set arena.kind=KIND overrides it", err=True)
+        click.get_current_context().call_on_close(lambda: _say(f"{known}; --set arena.kind=KIND overrides it"))
     return venue
+
+
+def _say(line: str) -> None:
+    """A line beside the result of a command; nothing where it failed, which one line is to explain."""
+    if sys.exc_info()[0] is None:
+        click.echo(line, err=True)
 
 
 def several(venue: Venue, texts: tuple[str, ...]) -> tuple[str, ...]:
