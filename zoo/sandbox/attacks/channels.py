@@ -171,7 +171,7 @@ def _unread() -> Iterator[Path]:
 
 
 class ShareMemory(Attack):
-    """Has its pages merged with equal ones of others, puts pages of libraries out, takes from the store of large pages."""
+    """Has its pages merged with equal ones of others, puts pages of libraries out, takes large pages from the store."""
 
     defence = "seccomp"
 
