@@ -6,7 +6,6 @@ a process of their own, unless they are trusted, see `zoo.sandbox.levels`.
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import importlib
@@ -272,18 +271,9 @@ def kind_of(text: str) -> Literal["agent", "arena"]:
         raise UserError(f"unknown agent or arena {text!r}; {nearest_class(text, [*agents, *arenas])}")
     source = _stranger(text)
     if source is not None and isolation() != "trusted":
-        return "agent" if not _is_function(source) and _imports_as_agent(text) else "arena"
+        return "agent" if not source.names_function() and _imports_as_agent(text) else "arena"
     loaded, _ = _load(text, ARENAS)
     return "agent" if isinstance(loaded, type) and issubclass(loaded, Agent) else "arena"
-
-
-def _is_function(source: Source) -> bool:
-    """Whether the name is that of a function in the file itself, which can make an arena and be no agent."""
-    try:
-        body = ast.parse(source.files[source.file]).body
-    except (SyntaxError, ValueError, RecursionError):
-        return False
-    return any(isinstance(node, ast.FunctionDef) and node.name == source.attribute for node in body)
 
 
 def _imports_as_agent(text: str) -> bool:
