@@ -22,8 +22,7 @@ from zoo.play.seating import rotations, sit_down
 class Careless(ParallelEnv):
     """Draws what it shows from both global generators, and keeps its clock over a reset where it was told to."""
 
-    metadata = {"name": "careless_v0", "kind": "mixed", "forfeit": -10.0}
-    seeded = True
+    metadata = {"name": "careless_v0", "kind": "mixed", "forfeit": -10.0}  # noqa: RUF012
 
     def __init__(self, keeps: bool = False, shape: tuple[int, ...] = (3,), length: int = 8) -> None:
         self.possible_agents, self.keeps, self.length, self.clock = ["a", "b"], keeps, length, 0
@@ -37,8 +36,8 @@ class Careless(ParallelEnv):
 
     def _seen(self):
         drawn = np.zeros(self.shape)
-        drawn.flat[:3] = random.random(), np.random.rand(), self.clock  # noqa: NPY002
-        return {agent: drawn for agent in self.agents}
+        drawn.flat[:3] = random.random(), np.random.rand(), self.clock
+        return dict.fromkeys(self.agents, drawn)
 
     def reset(self, seed=None, options=None):
         self.agents, self.left = list(self.possible_agents), self.length
@@ -47,7 +46,7 @@ class Careless(ParallelEnv):
 
     def step(self, actions):
         self.clock, self.left = self.clock + 1, self.left - 1
-        paid = {agent: float(np.random.normal() + random.gauss(0, 1)) for agent in self.agents}  # noqa: NPY002
+        paid = {agent: float(np.random.normal() + random.gauss(0, 1)) for agent in self.agents}
         seen, flags = self._seen(), dict.fromkeys(self.agents, self.left == 0)
         infos = {agent: {} for agent in self.agents}
         if self.left == 0:
@@ -65,21 +64,21 @@ def broken(name: str, **settings: str) -> set[str]:
 
 
 def test_global_luck_is_dealt_by_the_seed_and_leaves_no_trace():
-    random.seed(3), np.random.seed(3)  # noqa: NPY002
-    expected = random.random(), np.random.rand()  # noqa: NPY002
-    random.seed(3), np.random.seed(3)  # noqa: NPY002
+    random.seed(3), np.random.seed(3)
+    expected = random.random(), np.random.rand()
+    random.seed(3), np.random.seed(3)
     first, again = (play(Foreign(3, env=Careless), torch.tensor([5, 6, 5]), 20) for _ in range(2))
     for seat, step in first.steps.items():
         assert torch.equal(step.observation, again.steps[seat].observation)
         assert torch.equal(step.observation[:, 0], step.observation[:, 2])
         assert not torch.equal(step.observation[:, 0], step.observation[:, 1])
-    assert (random.random(), np.random.rand()) == expected  # noqa: NPY002
+    assert (random.random(), np.random.rand()) == expected
     assert broken("Careless") == set()
 
 
 def test_the_official_loop_with_seeded_generators_sees_the_same():
     segment = play(Foreign(1, env=Careless), torch.tensor([5]), 8)
-    random.seed(5), np.random.seed(5)  # noqa: NPY002
+    random.seed(5), np.random.seed(5)
     env = Careless()
     seen, _ = env.reset(seed=5)
     for t in range(8):
