@@ -144,7 +144,7 @@ class ArenaEntry:
             name, module = getattr(arena, "declared", ("", ""))
             return name if module.partition(".")[0] in self.modules and _VERSIONED.search(name) else ""
         owner = next((kind for kind in type(arena).__mro__ if "name" in vars(kind)), None)
-        own = owner is not None and owner.__module__ == self.module
+        own = owner is not None and owner.__module__.partition(".")[0] in self.modules
         return Path(self.name).name if own and _VERSIONED.search(arena.spec.name) else ""
 
 
