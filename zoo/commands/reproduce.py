@@ -235,7 +235,8 @@ def _write(figure: Figure, folder: Path, report: Reproduction, run: dict[str, An
     from zoo.bench.speed import machine
     from zoo.entry.checkpoint import write_atomically
 
-    whole = figure.facts | {"name": figure.label, "version": __version__, "machine": machine(), "run": run} | report.to_json()
+    about = {"name": figure.label, "version": __version__, "machine": machine(), "run": run}
+    whole = figure.facts | about | report.to_json()
     # beside the files of other runs, not over them
     stem = figure.label + "-quick" * run["quick"] + f"-first-seed-{figure.first_seed}" * bool(figure.first_seed)
     files = [folder / f"{stem}.json"]
