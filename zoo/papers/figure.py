@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from agents.randomness import derive
-from arenas.settings import Checked
+from arenas.protocol import NoSettings
 from leaderboard.report import plots
 from leaderboard.statistics.estimate import Estimate, deviation, of_deviation, plain, quantile, t, wilson
 from zoo.entry.settings import config_fields, read, typed
@@ -194,11 +194,6 @@ class Part:
         return replace(self, settings={**self.settings, "seed": seed})
 
 
-@dataclass(frozen=True)
-class NoSettings(Checked):
-    """The settings of a figure that has none."""
-
-
 class Figure(ABC):
     """A published table or figure. Subclasses write the three methods; `figures.json` says the rest."""
 
@@ -208,7 +203,7 @@ class Figure(ABC):
     revision: ClassVar[int] = 1
     first_seed: int = 0
     #: What may be chosen, as in `coma-table,scenario=3m`: a frozen dataclass whose fields have defaults.
-    Settings: ClassVar[type[Checked]] = NoSettings
+    Settings: ClassVar[type[Any]] = NoSettings
     settings: Any = NoSettings()
 
     @property

@@ -214,8 +214,9 @@ class ComaTable(Figure):
         if label not in THESIS or self.settings.scenario not in MAPS:
             return None
         value, half = THESIS[label][MAPS.index(self.settings.scenario)]
-        ends = (None, None) if half is None else (value - half, value + half)
-        return Published(value, *ends, "thesis", rounding=0.005)
+        if half is None:
+            return Published(value, basis="thesis", rounding=0.005)
+        return Published(value, value - half, value + half, "thesis", rounding=0.005)
 
     def plot(self, report: Reproduction) -> plots.Plot:
         """The mean share won against steps, a line a method."""
