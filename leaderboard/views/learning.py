@@ -48,7 +48,7 @@ def learning_curves(blocks: Iterable[BlockRecord], labels: Mapping[str, str]) ->
         blocks: of learning matches, in any order; each is one run. Trainings that a fault spoiled are left out.
         labels: of the learners, by id.
     """
-    runs: dict[tuple[tuple[str, str], str, str], list[tuple[list[float], list[float]]]] = defaultdict(list)
+    runs: dict[tuple[tuple[str, ...], str, str], list[tuple[list[float], list[float]]]] = defaultdict(list)
     for block in sorted(blocks, key=lambda block: (block.entrants, block.seed, block.first_episode)):
         spoiled = {r.rotation for r in block.results if STATUSES[int(r.statuses[0])] is not Status.DONE}
         for result in block.results:
@@ -56,8 +56,8 @@ def learning_curves(blocks: Iterable[BlockRecord], labels: Mapping[str, str]) ->
             if result.rotation not in spoiled and drawn[0]:
                 runs[block.entrants, result.entrant, result.seat].append(drawn)
     made = []
-    for (pair, who, seat), drawn in sorted(runs.items()):
-        alike = [one for one in drawn if one[0] == drawn[0][0]]
+    for (pair, who, seat), some in sorted(runs.items()):
+        alike = [one for one in some if one[0] == some[0][0]]
         names = [labels.get(one, one) for one in pair]
         group = f"{names[0]} with {'its like' if pair[0] == pair[1] else names[1]}"
         label = f"{labels.get(who, who)} as {seat}"
