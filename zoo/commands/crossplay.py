@@ -13,9 +13,12 @@ from zoo.commands.options import (
     Place,
     Real,
     arena_options,
+    by_pattern,
+    complete_entrant,
     grouped,
     isolation_options,
     json_option,
+    must_take_a_picture,
     no_record_option,
     typed,
     venue_of,
@@ -31,7 +34,8 @@ EPILOG = """\b
 Everybody plays every role with everybody, on the same seeds. Matches and
 tournaments play the same blocks, and a recorded block is not played again; so a
 command that was stopped goes on where it was. 'AGENT@*' stands for all
-checkpoints of an agent: its training seeds, which form a group.
+checkpoints of an agent: its training seeds, which form a group. Other patterns
+in quotes name many agents at once, as in a tournament.
 
 \b
 Examples:
@@ -39,11 +43,12 @@ Examples:
   zoo crossplay 'maddpg@*' 'ddpg@*' random --arena tag --workers 2
   zoo crossplay 'maddpg@*' --arena tag --against random --role adversary
   zoo crossplay grim random --arena ipd --plot ipd.png --csv ipd.csv
+  zoo crossplay 'axelrod:*Tat*' grim --arena ipd --episodes 10
 """
 
 
 @click.command(epilog=EPILOG)
-@click.argument("entrants", nargs=-1, required=True, metavar="A B C ...")
+@click.argument("entrants", nargs=-1, required=True, metavar="A B C ...", shell_complete=complete_entrant)
 @arena_options
 @click.option("--against", multiple=True, metavar="ENTRANT", help="A further opponent that is no entry; repeatable.")
 @click.option("--role", "only", multiple=True, metavar="ROLE", help="Show this role only; repeatable.")
@@ -152,15 +157,12 @@ def _check_options(venue: Venue, only: tuple[str, ...], plot: Path | None, table
     """Refuse roles that there are not, and files that cannot be, before anything is played."""
     from zoo import crossplay
     from zoo.entry.checkpoint import must_take_a_file
-    from zoo.errors import nearest, need
+    from zoo.errors import nearest
 
     if plot is not None:
-        if plot.suffix not in (".png", ".svg"):
-            raise UserError(f"--plot {plot}: the name must end in .png or .svg")
-        need("matplotlib", f"--plot {plot}")
-    for file in (plot, table):
-        if file is not None:
-            must_take_a_file(file)
+        must_take_a_picture(plot)
+    if table is not None:
+        must_take_a_file(table)
     known = crossplay.roles(venue.spec)
     for role in only:
         if role not in known:
@@ -171,7 +173,10 @@ def _expanded(venue: Venue, entrants: tuple[str, ...], against: tuple[str, ...])
     """Entries and further opponents."""
     from zoo import crossplay
 
-    rows, further = crossplay.expand(venue, entrants), crossplay.expand(venue, against)
+    def checkpoints(text: str) -> list[str]:
+        return crossplay.expand(venue, [text])
+
+    rows, further = (crossplay.expand(venue, by_pattern(venue, texts, checkpoints)) for texts in (entrants, against))
     for text in rows:
         venue.entrant(text)
     if len(rows) + len(further) < 2:
