@@ -23,6 +23,8 @@ from zoo.sandbox.reading import TooLong, check_lengths, parsed
 FILES, BYTES = 1000, 256 * 2**20
 #: Folders that are never part of an agent.
 _SKIPPED = {"__pycache__", ".git", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+#: The zoo's own packages, which are no part of an agent that lies beside them.
+_OURS = {Path(__file__).resolve().parents[2] / name for name in ("agents", "arenas", "leaderboard", "zoo")}
 
 
 @dataclass(frozen=True)
@@ -263,6 +265,8 @@ def _modules(tree: ast.Module, name: str, folder: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             tops.add((node.module or "").partition(".")[0])
     for top in tops - sys.stdlib_module_names - {""}:
+        if folder / top in _OURS:
+            continue
         if _regular(folder / f"{top}.py"):
             yield f"{top}.py"
         elif _regular(folder / top / "__init__.py"):
