@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from leaderboard.report import cells, charts, embedded, hardness, together
@@ -77,18 +77,13 @@ class Report:
 
 def render(report: Report) -> str:
     """The page as HTML text: the same for the same report."""
-    environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    style = _read("page.css") + "".join(
-        f".d{step}{{background:{back};color:{front}}}" for step, (back, front) in enumerate(charts.shades())
-    )
+    style = style_sheet()
     script = _read("page.js") + _read("player.js")
     evidence = embedded.evidence_text(report.pages)
     figures = {"format": embedded.FORMAT, "arenas": [embedded.figures(page) for page in report.pages]}
     last = max((page.last for page in report.pages), default="")
     made = f"Records up to {last[:19].replace('T', ' ')} UTC; zoo {report.version}." if last else ""
-    return environment.get_template("page.html").render(
+    return template("page.html").render(
         title=f"Report on {clean(report.heading) or ' and '.join(clean(page.arena.id) for page in report.pages)}",
         notes=[(clean(title), [clean(line) for line in lines]) for title, lines in report.notes],
         together=_together(report.pages),
@@ -99,7 +94,7 @@ def render(report: Report) -> str:
         digest=embedded.digest(evidence),
         style=Markup(style),
         script=Markup(script),
-        hashes={"style": _hash(style), "script": _hash(script)},
+        hashes={"style": hash_of(style), "script": hash_of(script)},
         figures=Markup(embedded.script_text(figures)),
         evidence=Markup(evidence),
     )
@@ -109,7 +104,21 @@ def _read(name: str) -> str:
     return (_HERE / name).read_text()
 
 
-def _hash(text: str) -> str:
+def style_sheet() -> str:
+    """The one style of all pages, with the shades of heat maps."""
+    shades = enumerate(charts.shades())
+    return _read("page.css") + "".join(f".d{k}{{background:{back};color:{front}}}" for k, (back, front) in shades)
+
+
+def template(name: str) -> Template:
+    """A page's template; what is put into it is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template(name)
+
+
+def hash_of(text: str) -> str:
     """How a policy names a text that may be used."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
