@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "log": "Show what went wrong with an entrant in a match.",
     "replay": "Show an episode of a recorded match and write a GIF.",
     "report": "Write the results of an arena as one HTML page.",
+    "serve": "Show the results of a home as web pages, and take uploads.",
     "publish": "Write records and boards into one signed file.",
     "verify": "Check the records, and play recorded blocks again.",
     "reproduce": "Run a published table or figure and show it beside ours.",

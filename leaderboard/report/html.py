@@ -57,6 +57,7 @@ class Report:
         cards: {arena id: {entrant id: its card}}.
         command: what makes the page again; version: of the program.
         replays: of each arena that has any, by its id, see `docs/report.md`.
+        links: (address, words) of pages beside it, where it is served; none in a file.
     """
 
     pages: Sequence[ArenaPage]
@@ -64,6 +65,7 @@ class Report:
     command: str
     version: str
     replays: Mapping[str, Replays] = field(default_factory=dict)
+    links: Sequence[tuple[str, str]] = ()
 
 
 def render(report: Report) -> str:
@@ -71,10 +73,8 @@ def render(report: Report) -> str:
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    style = _read("page.css") + "".join(
-        f".d{step}{{background:{back};color:{front}}}" for step, (back, front) in enumerate(charts.shades())
-    )
-    script = _read("page.js") + _read("player.js")
+    style = stylesheet()
+    script = _read("page.js") + player_script()
     evidence = embedded.evidence_text(report.pages)
     figures = {"format": embedded.FORMAT, "arenas": [embedded.figures(page) for page in report.pages]}
     last = max((page.last for page in report.pages), default="")
@@ -88,17 +88,30 @@ def render(report: Report) -> str:
         digest=embedded.digest(evidence),
         style=Markup(style),
         script=Markup(script),
-        hashes={"style": _hash(style), "script": _hash(script)},
+        hashes={"style": policy_hash(style), "script": policy_hash(script)},
+        links=report.links,
         figures=Markup(embedded.script_text(figures)),
         evidence=Markup(evidence),
     )
+
+
+def stylesheet() -> str:
+    """How every page of the zoo looks."""
+    return _read("page.css") + "".join(
+        f".d{step}{{background:{back};color:{front}}}" for step, (back, front) in enumerate(charts.shades())
+    )
+
+
+def player_script() -> str:
+    """The script that draws moments of games, and plays replays."""
+    return _read("player.js")
 
 
 def _read(name: str) -> str:
     return (_HERE / name).read_text()
 
 
-def _hash(text: str) -> str:
+def policy_hash(text: str) -> str:
     """How a policy names a text that may be used."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
