@@ -103,7 +103,8 @@ class Uploads:
         for name in ("err.txt", "out.txt"):
             with suppress(OSError):
                 texts.append((self._place(upload) / name).read_text(errors="replace")[-_SHOWN:])
-        lines = "\n".join(texts).replace(str(self._place(upload)) + os.sep, "").splitlines()
+        text = "\n".join(texts).replace(str(self._place(upload)) + os.sep, "")
+        lines = text.replace(str(home.folder()), "HOME").splitlines()  # where it lies is nobody's business
         return "\n".join("".join(x if x.isprintable() else " " for x in line).rstrip() for line in lines).strip()
 
     async def work(self) -> None:
