@@ -27,7 +27,9 @@ docs/serve.md says what is refused, and how to put it behind a web server.
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; this machine alone by default.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--submit", is_flag=True, help="Take uploads of authors who have a token.")
-@click.option("--new-token", "author", metavar="AUTHOR", help="Print a token of an author, which replaces the last one.")
+@click.option(
+    "--new-token", "author", metavar="AUTHOR", help="Print a token of an author, which replaces the last one."
+)
 def command(host: str, port: int, submit: bool, author: str | None) -> None:
     """Show boards, matches, replays, entrants and seasons as web pages.
 

@@ -57,7 +57,9 @@ def replays(store: Store, page: ArenaPage, *, workers: int = 1, watch: Watch = u
             missing.append((pairing, key))
     lost = ""
     if missing and not workers:
-        lost = f"{plural(len(missing), 'pairing')} without games so far: `zoo report --arena {page.arena.id}` plays them."
+        lost = (
+            f"{plural(len(missing), 'pairing')} without games so far: `zoo report --arena {page.arena.id}` plays them."
+        )
     elif missing:
         lost = _play(store, page, missing, results, workers, watch, found)
     return _packed(page, pairings, found, lost)

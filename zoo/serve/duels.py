@@ -99,7 +99,7 @@ def keep(game: HumanGame) -> None:
 
 
 def kept(arena: str | None = None) -> list[HumanGame]:
-    """The games of a home (of one arena), by arena, entrant, human, seed and episode; what is damaged is passed over."""
+    """The games of a home (of one arena) by arena, entrant, human, seed and episode; damaged ones are passed over."""
     games = []
     for path in _folder().glob("*.json"):
         with suppress(OSError, ValueError, TypeError):

@@ -29,7 +29,7 @@ _HEADERS = {
 }
 
 
-class Refusal(Exception):  # noqa: N818  # an answer, like a page, not a mistake of ours
+class Refusal(Exception):  # an answer, like a page, not a mistake of ours
     """A request is refused: a status of HTTP, why in one sentence, and seconds after which it may come again."""
 
     def __init__(self, status: int, words: str, after: int = 0) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from leaderboard.errors import NoRecordsError
 from leaderboard.store.news import News
@@ -21,7 +22,8 @@ def serve_home(host: str, port: int, submit: bool, say: Callable[[str], None]) -
     """Serve this home's pages until Ctrl-C.
 
     Args:
-        host, port: where to listen.
+        host: where to listen.
+        port: likewise; 0 takes a free one.
         submit: take uploads.
         say: given the lines that are printed.
 
@@ -34,10 +36,8 @@ def serve_home(host: str, port: int, submit: bool, say: Callable[[str], None]) -
             raise UserError(f"--submit runs strangers' code, which level {level} does not confine: unset ZOO_ISOLATION")
         if why := refusal(level):
             raise UserError(f"--submit: {why}")
-    try:
+    with suppress(NoRecordsError):
         home.read_records().close()  # brings those of an older release up to date
-    except NoRecordsError:
-        pass
     listening = bound(host, port)
     if not is_loopback(host):
         say(f"Warning: whoever reaches {host} can read these pages{' and send uploads' if submit else ''}.")

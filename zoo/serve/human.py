@@ -24,7 +24,7 @@ from zoo.play.episodes import Start, begin, last_moment
 from zoo.play.luck import episode_seeds, fresh_seed
 from zoo.play.referee import fouls_of, seat_under_referees
 from zoo.play.seating import Rotation, Seated, blame, rotations
-from zoo.serve.duels import DONE, HumanGame, kept, keep
+from zoo.serve.duels import DONE, HumanGame, keep, kept
 
 #: What an arena offers where some of it is hidden from a seat, or must be said: the page would show or lack it.
 _HIDDEN = {"common": "hides a part from each seat", "hands": "hides cards", "channel": "has messages"}

@@ -48,7 +48,9 @@ def bound(host: str, port: int) -> socket.socket:
         made.listen(1024)
     except OSError as error:
         made.close()
-        raise UserError(f"cannot listen at {host}, port {port} ({error.strerror or error}); --port N names another") from error
+        raise UserError(
+            f"cannot listen at {host}, port {port} ({error.strerror or error}); --port N names another"
+        ) from error
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,12 +23,13 @@ from zoo.serve.guard import Allowance, Guard, Refusal, read_body
 from zoo.serve.keeper import DrawnPage, Keeper, PageKey, TooBusyError
 from zoo.serve.uploads import SIZE, Upload, Uploads
 
+_LOG = logging.getLogger(__name__)
 _FORM = 64 << 10  # bytes of an upload that are not the file
 _AT_ONCE = 4  # uploads that are read at the same time
 
 
 @dataclass(frozen=True)
-class Limits:
+class Allowances:
     """How often uploads are taken.
 
     Attributes:
@@ -48,16 +50,18 @@ class Desk:
         limits: how many are taken.
     """
 
-    def __init__(self, uploads: Uploads, limits: Limits | None = None) -> None:
+    def __init__(self, uploads: Uploads, limits: Allowances | None = None) -> None:
         self.uploads = uploads
-        self._limits = limits or Limits()
+        self._limits = limits or Allowances()
         self._links = layout.links(submit=True)
         self._reading = 0
 
     async def form(self, request: Request) -> Response:
         """The form."""
         return answer(
-            request, layout.laid_out("submit.html", self._links, arenas=list(names(ARENAS)), most=SIZE >> 20), "no-store"
+            request,
+            layout.laid_out("submit.html", self._links, arenas=list(names(ARENAS)), most=SIZE >> 20),
+            "no-store",
         )
 
     async def hand_in(self, request: Request) -> Response:
@@ -180,6 +184,9 @@ class Pages:
                 return answer(request, await self._keeper.page(PageKey(kind, name, name if arena else "")))
             except TooBusyError:
                 raise Refusal(503, "Many pages are being drawn just now. Try again in a moment.", 5) from None
+            except Exception as error:
+                _LOG.exception("%s %s", kind, name)
+                raise Refusal(500, "This page cannot be drawn.") from error
 
         return show
 

@@ -23,7 +23,9 @@ def new_token(author: str) -> str:
         UserError: the name is empty, too long or has line breaks or control characters, or nothing can be kept.
     """
     if not author.strip() or author != author.strip() or len(author) > LETTERS or not author.isprintable():
-        raise UserError(f"{author[:LETTERS]!r} is no name of an author: write 1 to {LETTERS} letters without line breaks")
+        raise UserError(
+            f"{author[:LETTERS]!r} is no name of an author: write 1 to {LETTERS} letters without line breaks"
+        )
     token = secrets.token_urlsafe(32)
     make_folder(_folder())
     kept = {"author": author, "sha256": _digest(token)}

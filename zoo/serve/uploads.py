@@ -132,10 +132,9 @@ class Uploads:
 
     async def _try(self, upload: Upload) -> bool:
         """Run `zoo submit`; says whether it was entered."""
-        if owner := await asyncio.to_thread(_owner, upload.name):
-            if owner != upload.author:
-                self._tell(upload, f"zoo: the name {upload.name} is another author's: choose another one")
-                return False
+        if (owner := await asyncio.to_thread(_owner, upload.name)) and owner != upload.author:
+            self._tell(upload, f"zoo: the name {upload.name} is another author's: choose another one")
+            return False
         place = self._place(upload)
         words = [f"--arena={upload.arena}", f"--as={upload.name}", f"--author={upload.author}"]
         command = [sys.executable, "-c", _PROGRAM, "submit", str(place / upload.file), *words]
