@@ -46,6 +46,7 @@ def serve_home(host: str, port: int, submit: bool, say: Callable[[str], None]) -
     artist = Artist(name_of(pages.draw_with_form if submit else pages.draw))
     try:
         desk = Desk(Uploads()) if submit else None
-        serve(application(Keeper(News(home.records()), artist.draw), desk, known_hosts(host)), listening)
+        keeper = Keeper(News(home.records()), artist.draw)
+        serve(application(keeper, desk, known_hosts(host), end=artist.close), listening)
     finally:
         artist.close()

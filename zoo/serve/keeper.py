@@ -73,6 +73,7 @@ class Artist:
         self._lock = threading.Lock()
         self._pool = Pool(1)
         self._count = 0
+        self._ended = False
 
     def draw(self, key: PageKey) -> DrawnPage:
         """A page; blocks until it is there.
@@ -82,18 +83,23 @@ class Artist:
         """
         with self._lock:
             self._count += 1
+            if self._ended:
+                raise TooBusyError
             self._pool.submit(Job(str(self._count), self._function, (key.kind, key.name)))
-            while True:
+            while not self._ended:
                 for event in self._pool.poll():
                     if event.kind == "fault":
                         raise event.value
                     if event.kind == "result":
                         page: DrawnPage = event.value
                         return page
+            raise TooBusyError
 
     def close(self) -> None:
-        """End the process."""
-        self._pool.close()
+        """End the process, also in the midst of a page."""
+        self._ended = True
+        with self._lock:
+            self._pool.close()
 
 
 class Keeper:

@@ -181,7 +181,8 @@ def _replays(store: Store, name: str, shown: layout.Links) -> DrawnPage:
 def _entrants(store: Store, name: str, shown: layout.Links) -> DrawnPage:
     records = store.entrants()
     names = unique_labels({record.id for record in records}, store.labels())
-    rows = sorted(({"label": names[record.id], "record": record} for record in records), key=lambda row: row["label"])
+    ordered = sorted(records, key=lambda record: names[record.id])
+    rows = [{"label": names[record.id], "record": record} for record in ordered]
     return layout.laid_out("entrants.html", shown, rows=rows)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -127,7 +127,7 @@ async def _parsed(request: Request) -> tuple[dict[str, str], str, bytes]:
         raise Refusal(415, "Send the form as multipart/form-data.")
     body = await read_body(request, SIZE + _FORM)
 
-    async def stream() -> AsyncIterator[bytes]:
+    async def stream() -> AsyncGenerator[bytes, None]:
         yield body
 
     try:
@@ -197,6 +197,7 @@ def application(
     hosts: Collection[str] | None,
     *,
     more: Collection[Route] = (),
+    end: Callable[[], None] = lambda: None,
 ) -> ASGIApp:
     """What answers requests.
 
@@ -205,6 +206,7 @@ def application(
         desk: for uploads; None where none are taken.
         hosts: names by which the server is known, None for all.
         more: further addresses.
+        end: called as the server ends, so that it waits for no page that is drawn.
     """
     routes = list(more)
     if keeper is not None:
@@ -227,6 +229,7 @@ def application(
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+            end()
 
     links = layout.links(submit=desk is not None) if keeper is not None else []
 
