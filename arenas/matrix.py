@@ -71,7 +71,6 @@ class MatrixGame(FiniteGame):
     """
 
     payoffs: Payoffs
-    action_names: ClassVar[tuple[str, ...]] = ()
     Settings: ClassVar[type] = RepeatedSettings
     settings: RepeatedSettings
 
@@ -173,6 +172,14 @@ class MatrixGame(FiniteGame):
             playing = steps[seat].active[:-1]
             result[seat] = {name: ((actions[seat].value == 0) & playing).sum(0) / playing.sum(0)}
         return result
+
+    def state_names(self, seat: str) -> list[str]:
+        """What each state is called that a seat sees: "start", then what it and the other have just done."""
+        ways = self._widths if seat == SEATS[0] else self._widths[::-1]
+        named = self.action_names or tuple(f"action {k}" for k in range(max(ways)))
+        letters = [name[0].upper() for name in named]
+        short = letters if len(set(letters)) == len(letters) else [str(k) for k in range(len(named))]
+        return ["start", *(f"{mine}{yours}" for mine in short[: ways[0]] for yours in short[: ways[1]])]
 
     def _text(self, row: int) -> str:
         """The last moves."""

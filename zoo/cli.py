@@ -47,6 +47,7 @@ COMMANDS: dict[str, str] = {
     "check": "Check whether an agent or an arena keeps the zoo's laws.",
     "selfcheck": "Check the ratings and the sandbox of this installation.",
     "bench": "Measure the speed of this installation.",
+    "doctor": "Check this machine: what is missing, and what to do about it.",
 }
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a disk that takes no more

@@ -15,7 +15,7 @@ from copy import copy
 from functools import cached_property
 from math import prod
 from types import MappingProxyType
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -59,11 +59,17 @@ class FiniteGame(Drawing):
     """Base of the games that are tables; a game's `build` calls `tabulate`.
 
     Attributes:
+        action_names: what actions are called, where they have names.
         common: what each group of seats knows in common at every position, float32 [S, K].
     """
 
     common: Mapping[str, Tensor] = MappingProxyType({})
+    action_names: ClassVar[tuple[str, ...]] = ()
     kept = ("position", "seed", "clock", "t", "autoreset")
+
+    def state_names(self, seat: str) -> list[str]:
+        """What each state is called that this seat tells apart, where it sees the number of one; by number here."""
+        return [f"state {number}" for number in range(self.spec.seats[seat].observation[0])]
 
     def tabulate(self, spec: ArenaSpec, positions: int) -> None:
         """Make the tables of a game with these rules, where every seat chooses one of `actions`, and S positions."""

@@ -123,6 +123,11 @@ def tallies(block: BlockRecord, arena: ArenaRecord) -> list[Tally]:
     ]
 
 
+def seat_tally(block: BlockRecord, arena: ArenaRecord, seat: str) -> Tally | None:
+    """What a block adds in one seat alone, with the seat as its side; None where nobody sat there."""
+    return _tally(block, arena, seat, [result for result in block.results if result.seat == seat])
+
+
 def _tally(block: BlockRecord, arena: ArenaRecord, side: str, results: Sequence[SeatResult]) -> Tally | None:
     if not results:
         return None

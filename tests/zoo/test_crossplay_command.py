@@ -16,7 +16,7 @@ from leaderboard.store.store import Store
 from tests.zoo.command_line import Refused, Zoo, contents, fresh_checkpoint, recorded
 from zoo import crossplay, home
 from zoo.crossplay import BEST
-from zoo.entry import checkpoint, declared
+from zoo.entry import checkpoint, declarations
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.matches import plan
@@ -264,7 +264,7 @@ def test_anchors_are_zero_and_one(zoo: Zoo) -> None:
 
 
 def test_anchors_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(declared, "FOLDER", tmp_path)
+    monkeypatch.setattr(declarations, "FOLDER", tmp_path)
     ids = {text: VENUE.id(text) for text in ("random", "grim")}
 
     def declare(number: int, **what: object) -> None:
@@ -283,7 +283,7 @@ def test_anchors_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_files_of_the_house_name_who_plays() -> None:
-    for file in declared.FOLDER.glob("*.anchors-*.json"):
+    for file in declarations.FOLDER.glob("*.anchors-*.json"):
         name, _, _ = file.stem.rpartition(".anchors-")
         choice = ArenaChoice(name.rpartition("-v")[0])
         assert crossplay.anchors_for(Venue(choice)).low is not None

@@ -132,3 +132,15 @@ def test_reader_that_goes_away_is_no_fault() -> None:
     found = subprocess.run(command, stdout=write, stderr=subprocess.PIPE)
     os.close(write)
     assert (found.returncode, found.stderr) == (1, b"")
+
+
+def test_a_forest_plot_is_drawn(zoo: Zoo, refused: Refused, played: None, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    first, again = tmp_path / "ipd.svg", tmp_path / "again.svg"
+    for file in (first, again):
+        zoo("leaderboard", "--arena", "ipd", "--plot", file)
+    drawn = first.read_text()
+    assert drawn == again.read_text() and "<svg" in drawn
+    assert "--plot draws one board and there are 3" in refused("leaderboard", "--plot", first)
+    assert "must end in .png or .svg" in refused("leaderboard", "--arena", "ipd", "--plot", tmp_path / "x.gif")
+    assert "cannot write" in refused("leaderboard", "--arena", "ipd", "--plot", tmp_path / "no" / "x.svg")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.zoo.command_line import Refused, Zoo
-from zoo.entry import declared
+from zoo.entry import declarations, declared
 from zoo.entry.nemesis import nemeses, nemeses_of
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
@@ -44,7 +44,9 @@ def test_a_nemesis_holds_its_victim_to_the_worst_case(arena: str, victim: str, t
 
 def test_what_is_kept_of_the_worst_cases_is_exact() -> None:
     kept = [
-        (arena, one) for arena in ("ipd", "imp") for one in declared.read("nemeses")[f"{arena}-v1"]["frozen"].items()
+        (arena, one)
+        for arena in ("ipd", "imp")
+        for one in declarations.read("nemeses")[f"{arena}-v1"]["frozen"].items()
     ]
     venues = {arena: Venue(ArenaChoice(arena)) for arena in ("ipd", "imp")}
     assert len(kept) > 30

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from leaderboard.statistics.game import replicator_mutator
-from zoo.entry import declared
+from zoo.entry import declarations
 from zoo.entry.declared import Panel, family, panel_for
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 
-FILES = sorted(declared.FOLDER.glob("*.panel-*.json"))
+FILES = sorted(declarations.FOLDER.glob("*.panel-*.json"))
 
 
 def panel(choice: ArenaChoice) -> Panel | None:
@@ -83,7 +83,7 @@ def test_other_settings_of_a_game_inherit_its_members() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(declared, "FOLDER", tmp_path)
+    monkeypatch.setattr(declarations, "FOLDER", tmp_path)
     return tmp_path
 
 

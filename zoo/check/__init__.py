@@ -4,7 +4,8 @@ for finding in check_agent("my_agent.py:MyAgent", "coin"):
     print(finding.number, finding.title, finding.verdict.word, finding.verdict.reason)
 """
 
-from zoo.check.laws import AGENT_LAWS, ARENA_LAWS, check_agent, check_arena
+from zoo.check.checking import check_agent, check_arena
+from zoo.check.laws import AGENT_LAWS, ARENA_LAWS
 from zoo.check.verdict import Failed, Finding, Law, NotApplicable, Passed, Verdict
 
 __all__ = [

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-
 from zoo.check import acting, border, games, learning, luck
-from zoo.check.rules import shortened
-from zoo.check.subject import Specimen, files_of_arena, subject
-from zoo.check.verdict import Finding, Law, hold
-from zoo.entry.catalogue import refusal
-from zoo.entry.registry import is_shipped
-from zoo.entry.venue import ArenaChoice, Venue
-from zoo.errors import UserError
+from zoo.check.subject import Specimen
+from zoo.check.verdict import Law
+from zoo.entry.venue import Venue
 
 LUCK, BY_LUCK = "5", frozenset({"1", "2", "4", "7", "8", "10"})  # an agent that breaks law 5 breaks these by it
 AGENT_LAWS: tuple[Law[Specimen], ...] = (
@@ -41,42 +34,3 @@ ARENA_LAWS: tuple[Law[Venue], ...] = (
     Law("9", "A twin shares nothing", games.twins_are_strangers),
     Law("10", "An offered value is exact", games.value_is_exact),
 )
-_ARENA_LENGTH = 6  # steps of an episode under the laws for arenas
-
-
-def check_agent(agent: str, arena: str, settings: Sequence[str] = (), *, own_game: bool = False) -> Iterator[Finding]:
-    """Hold an agent, `NAME[,field=value ...][@CHECKPOINT]`, against the ten laws in one arena.
-
-    One that the zoo does not ship is held against them in a process of its own, which gets a copy of the arena's file
-    where it lies in one. With `own_game` it need not know masks where this arena never forbids anything.
-
-    Raises:
-        UserError: unknown names or fields, values that do not fit, or an agent that cannot play there.
-    """
-    checked = replace(subject(agent, arena, settings), own_game=own_game)
-    refused = refusal(checked.entry, checked.arena)
-    if refused:
-        raise UserError(f"{checked.entry.name} cannot play {arena}, which {refused}")
-    if checked.entry.isolation == "trusted":
-        return hold(AGENT_LAWS, checked)
-    if checked.checkpoint is not None:
-        raise UserError(
-            f"{agent} is checked in a process that cannot read the checkpoint: check it without @CHECKPOINT"
-        )
-    if not (is_shipped(arena) or files_of_arena(arena)):
-        raise UserError(
-            f"{checked.entry.name} is checked in a process that cannot read {arena}: check it in an arena of the zoo's"
-            " or of one file, or add --trust if you trust its code"
-        )
-    from zoo.check.apart import findings_apart  # which knows these laws
-
-    return findings_apart(checked.entry, agent, arena, settings, own_game)
-
-
-def check_arena(arena: str, settings: Sequence[str] = (), wrap: tuple[str, ...] = ()) -> Iterator[Finding]:
-    """Hold an arena against the laws for arenas.
-
-    Raises:
-        UserError: an unknown name or field, or values that do not fit.
-    """
-    return hold(ARENA_LAWS, shortened(ArenaChoice(arena, tuple(settings), wrap), _ARENA_LENGTH))

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from arenas.foreign.listed import listed
 from arenas.protocol import ArenaSpec
-from zoo.check.laws import check_agent, check_arena
+from zoo.check.checking import check_agent, check_arena
 from zoo.check.verdict import Failed, Finding
 from zoo.entry import checkpoint
 from zoo.entry.catalogue import refusal

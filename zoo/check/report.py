@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from zoo.check.laws import AGENT_LAWS, ARENA_LAWS, BY_LUCK, LUCK, check_agent, check_arena
+from zoo.check.checking import check_agent, check_arena
+from zoo.check.laws import AGENT_LAWS, ARENA_LAWS, BY_LUCK, LUCK
 from zoo.check.verdict import Failed, Finding, Verdict
 from zoo.entry.catalogue import playable
 from zoo.entry.layout import plain_table

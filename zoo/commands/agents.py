@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import isolation_options, list_options, print_list
+from zoo.commands.options import complete_entrant, isolation_options, list_options, print_list
 
 EPILOG = """\b
 Examples:
@@ -27,7 +27,7 @@ every player of the rock-paper-scissors competitions rrps:NAME.
 
 
 @click.command(epilog=EPILOG)
-@click.argument("name", required=False, metavar="[NAME]")
+@click.argument("name", required=False, metavar="[NAME]", shell_complete=complete_entrant)
 @list_options
 @isolation_options
 def command(name: str | None, only_names: bool, as_json: bool) -> None:

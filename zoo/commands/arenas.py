@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import arena_choice, list_options, print_list, set_option, wrap_option
+from zoo.commands.options import arena_choice, complete_arena, list_options, print_list, set_option, wrap_option
 
 EPILOG = """\b
 Examples:
@@ -25,7 +25,7 @@ game of OpenSpiel where two or more meet: openspiel:NAME.
 
 
 @click.command(epilog=EPILOG)
-@click.argument("name", required=False, metavar="[NAME]")
+@click.argument("name", required=False, metavar="[NAME]", shell_complete=complete_arena)
 @set_option
 @wrap_option
 @list_options

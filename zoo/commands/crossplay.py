@@ -13,9 +13,11 @@ from zoo.commands.options import (
     Place,
     Real,
     arena_options,
+    complete_entrant,
     grouped,
     isolation_options,
     json_option,
+    must_take_a_picture,
     no_record_option,
     typed,
     venue_of,
@@ -43,7 +45,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("entrants", nargs=-1, required=True, metavar="A B C ...")
+@click.argument("entrants", nargs=-1, required=True, metavar="A B C ...", shell_complete=complete_entrant)
 @arena_options
 @click.option("--against", multiple=True, metavar="ENTRANT", help="A further opponent that is no entry; repeatable.")
 @click.option("--role", "only", multiple=True, metavar="ROLE", help="Show this role only; repeatable.")
@@ -152,15 +154,12 @@ def _check_options(venue: Venue, only: tuple[str, ...], plot: Path | None, table
     """Refuse roles that there are not, and files that cannot be, before anything is played."""
     from zoo import crossplay
     from zoo.entry.checkpoint import must_take_a_file
-    from zoo.errors import nearest, need
+    from zoo.errors import nearest
 
     if plot is not None:
-        if plot.suffix not in (".png", ".svg"):
-            raise UserError(f"--plot {plot}: the name must end in .png or .svg")
-        need("matplotlib", f"--plot {plot}")
-    for file in (plot, table):
-        if file is not None:
-            must_take_a_file(file)
+        must_take_a_picture(plot)
+    if table is not None:
+        must_take_a_file(table)
     known = crossplay.roles(venue.spec)
     for role in only:
         if role not in known:

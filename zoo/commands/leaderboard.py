@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.commands.options import format_options
+from zoo.commands.options import Place, complete_arena, format_options, must_take_a_picture
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from leaderboard.records import ArenaRecord
+    from leaderboard.views.board import Board
 
 EPILOG = """\b
 Examples:
@@ -20,18 +23,25 @@ Examples:
   zoo leaderboard --arena coin --format markdown > board.md
   zoo leaderboard --arena coin-v1(size=5) --json
   zoo leaderboard --arena coin --game
+  zoo leaderboard --arena coin --plot coin.svg
   zoo leaderboard --rebuild
 """
 
 
 @click.command(epilog=EPILOG)
-@click.option("--arena", metavar="ARENA", help="Name or identity of an arena with records (default: all).")
+@click.option(
+    "--arena",
+    metavar="ARENA",
+    help="Name or identity of an arena with records (default: all).",
+    shell_complete=complete_arena,
+)
 @format_options
 @click.option("--learn", is_flag=True, help="The board of learning matches instead of that of frozen entrants.")
 @click.option("--all-seeds", is_flag=True, help="Count every seed, not only those that are rated.")
 @click.option("--wide", is_flag=True, help="Every column, in as many tables as it takes.")
 @click.option("--columns", metavar="NAME,...", help="These columns instead, by their names in --json.")
 @click.option("--game", is_flag=True, help="The game behind the numbers: places under other weights, and cycles.")
+@click.option("--plot", type=Place(dir_okay=False, path_type=Path), help="Draw a forest plot, .png or .svg.")
 @click.option("--rebuild", is_flag=True, help="Recompute from the blocks, not from the cache or from kept sums.")
 def command(
     arena: str | None,
@@ -41,6 +51,7 @@ def command(
     wide: bool,
     columns: str | None,
     game: bool,
+    plot: Path | None,
     rebuild: bool,
 ) -> None:
     """Show an arena's leaderboard.
@@ -62,10 +73,12 @@ def command(
     if columns is not None and (wide or game):
         raise click.UsageError(f"--columns and {'--wide' if wide else '--game'} contradict each other")
     if game:
-        if arena is None or form not in ("table", "json") or learn:
-            raise click.UsageError("--game needs --arena, and is a table or --json of frozen entrants")
+        if arena is None or form not in ("table", "json") or learn or plot is not None:
+            raise click.UsageError("--game needs --arena, and is a table or --json of frozen entrants, without --plot")
         _game(arena, form, None if all_seeds else RATED)
         return
+    if plot is not None:
+        must_take_a_picture(plot)
     chosen = _columns(columns) if columns is not None else None
     with Store(home.records()) if rebuild else home.read_records() as store:
         seed = None if all_seeds or learn else RATED
@@ -76,6 +89,8 @@ def command(
         boards = [made for made in boards if arena is not None or made.blocks or made.not_rated]
     if not boards:
         raise UserError(f"{store.name}: no match of this kind is recorded yet; play one first")
+    if plot is not None:
+        _draw(boards, plot)
     if form == "table":
         console = Console()
         for number, standings in enumerate(boards):
@@ -84,6 +99,20 @@ def command(
             console.print(board_view(standings, wide=wide, columns=chosen))
     else:
         click.echo(tables.together(boards, form, listed=arena is None), nl=False)
+
+
+def _draw(boards: Sequence[Board], plot: Path) -> None:
+    """Write the forest plot of the one board that there is."""
+    from leaderboard.report.forest import forest_plot
+    from leaderboard.report.plots import pictures
+    from zoo.entry.checkpoint import write_atomically
+    from zoo.errors import UserError
+
+    if len(boards) > 1:
+        names = ", ".join(made.arena for made in boards)
+        raise UserError(f"--plot draws one board and there are {len(boards)}: name one with --arena ({names})")
+    kind = plot.suffix.removeprefix(".")
+    write_atomically(plot, pictures(forest_plot(boards[0]), [kind])[kind])
 
 
 def _game(arena: str, form: str, seed: int | None) -> None:

@@ -11,6 +11,7 @@ from zoo.commands.options import (
     COUNT,
     SEED,
     arena_options,
+    complete_entrant,
     grouped,
     isolation_options,
     json_option,
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
     from leaderboard.store.store import Store
     from zoo.entry.venue import ArenaChoice, Venue
-    from zoo.matches.learning import LearningSummary
-    from zoo.matches.match import Summary
     from zoo.work.progress import Watch
 
 EPILOG = """\b
@@ -41,13 +40,14 @@ Examples:
   zoo match lola maddpg --arena coin
   zoo match tit-for-tat always-defect --arena ipd --episodes 100
   zoo match lola@checkpoints/coin-v1/lola/seed-0 greedy --arena coin
+  zoo match tit-for-tat lola --arena ipd --explain
   zoo match naive lola --arena ipd --learn --rounds 200
   zoo match random random --arena pettingzoo:classic/connect_four_v3
   zoo match lola greedy --arena coin --seed 7 --json
 """
 
 
-_FROZEN = ("episodes", "first", "workers", "panel")
+_FROZEN = ("episodes", "first", "workers", "panel", "explained")
 _LEARNING = ("rounds", "copies", "length", "runs", "sight")
 
 
@@ -64,8 +64,8 @@ class Meeting:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("a", metavar="A")
-@click.argument("b", metavar="B")
+@click.argument("a", metavar="A", shell_complete=complete_entrant)
+@click.argument("b", metavar="B", shell_complete=complete_entrant)
 @arena_options
 @grouped(
     "frozen",
@@ -73,6 +73,7 @@ class Meeting:
     click.option("--from", "first", type=click.IntRange(0), help="With --seed: the first episode (default: 0)."),
     workers_option,
     panel_option,
+    click.option("--explain", "explained", is_flag=True, help="Say why: the difference by partner, seat and state."),
 )
 @click.option("--seed", type=SEED, help="Play this seed from episode 0 (default: the next rated episodes).")
 @click.option("--learn", is_flag=True, help="Both learn while they play, from scratch or from @CHECKPOINT.")
@@ -136,23 +137,26 @@ def command(
     ):
         call(venue, store, (a, b), names)
         meeting = Meeting(venue, (a, b), seed, store, not no_record, progress.update)
-        summary, screen = _learn(meeting, **learning) if learn else _play(meeting, **frozen)
+        told, screen = _learn(meeting, **learning) if learn else _play(meeting, **frozen)
     if as_json:
-        click.echo(json.dumps(summary.to_json(), indent=1, allow_nan=False))
+        click.echo(json.dumps(told, indent=1, allow_nan=False))
     else:
         Console().print(screen)
 
 
 def _play(
-    meeting: Meeting, *, episodes: int | None, first: int | None, workers: int, panel: tuple[str, ...]
-) -> tuple[Summary, RenderableType]:
+    meeting: Meeting, *, episodes: int | None, first: int | None, workers: int, panel: tuple[str, ...], explained: bool
+) -> tuple[dict[str, Any], RenderableType]:
     """A match of frozen entrants."""
     import time
 
+    from rich.console import Group
+
+    from zoo.matches.explain import explain, to_json
     from zoo.matches.match import public_board, summarise
     from zoo.matches.panel import panel_of
     from zoo.matches.plan import Work, run
-    from zoo.matches.screen import match_screen
+    from zoo.matches.screen import explanation_view, match_screen
     from zoo.matches.tournament import prepare
 
     store, seed, onward = meeting.store, meeting.seed, meeting.seed is None
@@ -168,7 +172,11 @@ def _play(
     played = run(plan, store, work)
     summary = summarise(plan, store, before, cpu_s=time.process_time(), recorded=meeting.recorded)
     note = "from the records, nothing was added" if not played else "in part from the records"
-    return summary, match_screen(summary, "" if played == len(plan.tasks) else note)
+    screen, told = match_screen(summary, "" if played == len(plan.tasks) else note), summary.to_json()
+    if explained:
+        why = explain(plan, store, summary, work.watch)
+        screen, told = Group(screen, explanation_view(why, summary)), told | {"explanation": to_json(why)}
+    return told, screen
 
 
 def _carry_panel(venue: Venue, store: Store) -> None:
@@ -187,7 +195,7 @@ def _carry_panel(venue: Venue, store: Store) -> None:
 
 def _learn(
     meeting: Meeting, *, rounds: int, copies: int, length: int | None, runs: int, sight: str
-) -> tuple[LearningSummary, RenderableType]:
+) -> tuple[dict[str, Any], RenderableType]:
     """A match of learners."""
     from zoo.matches.learning import LearningMatch, Schedule
     from zoo.matches.screen import learning_screen
@@ -195,4 +203,4 @@ def _learn(
     schedule = Schedule(rounds, copies, length or meeting.venue.spec.max_steps, sight)
     match = LearningMatch(meeting.venue, meeting.texts, schedule, runs, meeting.seed or 0)
     summary = match.play(meeting.store, typed(), meeting.watch, recorded=meeting.recorded)
-    return summary, learning_screen(summary)
+    return summary.to_json(), learning_screen(summary)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import json_option
+from zoo.commands.options import complete_arena, json_option
 
 EPILOG = """\b
 Examples:
@@ -15,7 +15,12 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.option("--arena", metavar="ARENA", help="Name or identity of an arena with records (default: all).")
+@click.option(
+    "--arena",
+    metavar="ARENA",
+    help="Name or identity of an arena with records (default: all).",
+    shell_complete=complete_arena,
+)
 @click.option("--last", type=click.IntRange(1), default=20, show_default=True, help="How many, the latest.")
 @json_option
 def command(arena: str | None, last: int, as_json: bool) -> None:

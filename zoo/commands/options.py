@@ -16,6 +16,8 @@ from click.core import ParameterSource
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from zoo.entry.venue import ArenaChoice, Venue
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,6 +48,28 @@ class Real(click.FloatRange):
         return number
 
 
+def complete_arena(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """The registered arenas that a shell offers behind what was typed so far."""
+    from zoo.entry.registry import ARENAS, names
+
+    return sorted(name for name in names(ARENAS) if name.startswith(begun))
+
+
+def complete_entrant(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """The registered agents that a shell offers behind what was typed so far, behind "@" the house's checkpoints.
+
+    Where --arena was typed before, checkpoints are those for that arena.
+    """
+    from zoo.entry.catalogue import house_checkpoint_names
+    from zoo.entry.registry import AGENTS, names
+
+    agent, at, _ = begun.partition("@")
+    if not at:
+        return sorted(name for name in names(AGENTS) if name.startswith(begun))
+    known = house_checkpoint_names(agent, ctx.params.get("arena") or "")
+    return [text for name in known if (text := f"{agent}@{name}").startswith(begun)]
+
+
 set_option = click.option(
     "--set", "assignments", multiple=True, metavar="arena.FIELD=VALUE", help="A setting of the arena."
 )
@@ -55,6 +79,21 @@ wrap_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the screen.")
 no_record_option = click.option("--no-record", is_flag=True, help="Leave records and leaderboard as they are.")
 workers_option = click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that play blocks.")
+
+
+def must_take_a_picture(plot: Path) -> None:
+    """Make sure, before work begins, that the picture of --plot can be drawn and written.
+
+    Raises:
+        UserError: its name has another ending, there is nothing to draw it with, or the file cannot be.
+    """
+    from zoo.entry.checkpoint import must_take_a_file
+    from zoo.errors import need
+
+    if plot.suffix not in (".png", ".svg"):
+        raise UserError(f"--plot {plot}: the name must end in .png or .svg")
+    need("matplotlib", f"--plot {plot}")
+    must_take_a_file(plot)
 
 
 def _level(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
@@ -194,7 +233,7 @@ def arena_choice(arena: str, assignments: tuple[str, ...], wrap: tuple[str, ...]
 #: --arena, --set and --wrap, which reach a command as one `choice`.
 arena_options = grouped(
     "choice",
-    click.option("--arena", required=True, metavar="ARENA", help="See `zoo arenas`."),
+    click.option("--arena", required=True, metavar="ARENA", help="See `zoo arenas`.", shell_complete=complete_arena),
     set_option,
     wrap_option,
     into=arena_choice,

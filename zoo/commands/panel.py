@@ -10,6 +10,7 @@ import click
 from zoo.commands.options import (
     COUNT,
     Place,
+    complete_arena,
     isolation_options,
     json_option,
     set_option,
@@ -39,7 +40,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("arena", metavar="ARENA")
+@click.argument("arena", metavar="ARENA", shell_complete=complete_arena)
 @click.argument("members", nargs=-1, metavar="[MEMBERS]...")
 @set_option
 @wrap_option

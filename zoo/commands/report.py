@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo.commands.options import Place, isolation_options, json_option, workers_option
+from zoo.commands.options import Place, complete_arena, isolation_options, json_option, workers_option
 
 EPILOG = """\b
 The file needs no network and no other file. It shows who stands where and how
@@ -24,7 +24,15 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.option("--arena", "arenas", multiple=True, required=True, metavar="ARENA", help="See `zoo arenas`; repeatable.")
+@click.option(
+    "--arena",
+    "arenas",
+    multiple=True,
+    required=True,
+    metavar="ARENA",
+    help="See `zoo arenas`; repeatable.",
+    shell_complete=complete_arena,
+)
 @click.option(
     "--out",
     type=Place(dir_okay=False, path_type=Path),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import json_option
+from zoo.commands.options import complete_arena, json_option
 
 EPILOG = """\b
 Examples:
@@ -19,7 +19,9 @@ NAME in a match is the latest version that counts, NAME/2 the second one:
 
 
 @click.command(epilog=EPILOG)
-@click.option("--arena", metavar="ARENA", help="Only those of this arena, by name or identity.")
+@click.option(
+    "--arena", metavar="ARENA", help="Only those of this arena, by name or identity.", shell_complete=complete_arena
+)
 @json_option
 def command(arena: str | None, as_json: bool) -> None:
     """List the submissions, their versions, and which of them count."""

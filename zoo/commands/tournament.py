@@ -10,6 +10,7 @@ from zoo.commands.options import (
     COUNT,
     SEED,
     arena_options,
+    complete_entrant,
     format_options,
     isolation_options,
     names_option,
@@ -42,7 +43,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("entrants", nargs=-1, required=True, metavar="A B C ...")
+@click.argument("entrants", nargs=-1, required=True, metavar="A B C ...", shell_complete=complete_entrant)
 @arena_options
 @click.option("--episodes", type=COUNT, help="Episodes of every pairing in each rotation.")
 @click.option("--seed", type=SEED, help="Play this seed instead of the one that is rated.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.commands.options import COUNT, SEED, Place, Real, arena_options, grouped, isolation_options
+from zoo.commands.options import COUNT, SEED, Place, Real, arena_options, complete_entrant, grouped, isolation_options
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _number(name: str, default: str | int, text: str, kind: Callable[[str | int]
 
 
 @click.command(epilog=EPILOG)
-@click.argument("agent", metavar="AGENT")
+@click.argument("agent", metavar="AGENT", shell_complete=complete_entrant)
 @arena_options
 @grouped(
     "what",

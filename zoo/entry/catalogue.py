@@ -158,6 +158,12 @@ def house_checkpoints(agent: str) -> list[str]:
     return sorted(card.parent.parent.name for card in cards)
 
 
+def house_checkpoint_names(agent: str, arena: str = "") -> list[str]:
+    """What may stand behind "@" of an agent: the house's further checkpoints, of one arena by its name or of all."""
+    cards = checkpoint.HOUSE.glob(f"*/{agent}/*/{checkpoint.CARD}")
+    return sorted({card.parent.name for card in cards if card.parent.parent.parent.name.startswith(arena)})
+
+
 def house_entrants(identity: str) -> list[str]:
     """Agents of which the house has a checkpoint for an arena, sorted."""
     return sorted(card.parent.name for card in (checkpoint.HOUSE / identity).glob(f"*/{checkpoint.CARD}"))

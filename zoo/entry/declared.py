@@ -17,18 +17,16 @@ high one gets: 0 is as good as the low anchor, 1 as good as the high one. Where 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.entry.declarations import newest_of
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
     from zoo.entry.venue import Venue
 
-FOLDER = Path(__file__).with_suffix("")
 #: In the place of an entrant: the best of the entrants at hand with that opponent.
 BEST = "best"
 
@@ -81,7 +79,7 @@ def panel_for(venue: Venue) -> Panel | None:
     Raises:
         UserError: a member does not have the id that the file gives.
     """
-    newest = _newest("panel", venue.identity)
+    newest = newest_of("panel", venue.identity)
     if newest is None:
         return None
     name, content = newest
@@ -94,7 +92,7 @@ def panel_for(venue: Venue) -> Panel | None:
 
 def family(venue: Venue) -> tuple[str, ...]:
     """The members of the panel of the same game under its usual settings, empty where that has none."""
-    newest = _newest("panel", venue.spec.name)
+    newest = newest_of("panel", venue.spec.name)
     return tuple(newest[1].get("members", newest[1])) if newest else ()
 
 
@@ -115,13 +113,8 @@ def anchors_for(venue: Venue, low: str | None = None, high: str | None = None) -
     return declared
 
 
-def read(name: str) -> Any:
-    """The content of a file that is of no single arena: `rules` and `responders`, which `zoo exploit` tries."""
-    return json.loads((FOLDER / f"{name}.json").read_text())
-
-
 def _declared_anchors(venue: Venue) -> Anchors:
-    newest = _newest("anchors", venue.identity)
+    newest = newest_of("anchors", venue.identity)
     if newest is not None:
         name, ends = newest
         (low,) = _checked(venue, f"anchors {name}", ends["low"])
@@ -132,18 +125,6 @@ def _declared_anchors(venue: Venue) -> Anchors:
     except UserError:
         return Anchors(None, BEST, "none: no anchors are declared, and random cannot play here")
     return Anchors("random", BEST, "no file declares any for this arena, so random and best")
-
-
-def _newest(kind: str, identity: str) -> tuple[str, Any] | None:
-    """Name, "coin-v1/panel-2", and content of the file with the highest number; an identity may hold dots."""
-    files = {
-        int(file.stem.rpartition("-")[2]): file
-        for file in FOLDER.iterdir()
-        if file.suffix == ".json" and file.stem.rpartition(f".{kind}-")[0] == identity
-    }
-    if not files:
-        return None
-    return f"{identity}/{kind}-{max(files)}", json.loads(files[max(files)].read_text())
 
 
 def _checked(venue: Venue, name: str, declared: Mapping[str, str], holder: str = "the file") -> tuple[str, ...]:

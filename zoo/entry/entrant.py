@@ -164,7 +164,7 @@ def read_entrant(
     read(assignments, config_fields(entry.agent.Config()), name)  # an unknown field is named before anything else
     loaded = None
     if entered is not None:
-        loaded = entered.checkpoint(entry)
+        loaded = entered.checkpoint(entry.key, entry.agent.behaviour)
     elif at:
         loaded = checkpoints.load(_find(where, name, identity))
     elif entry.agent.learns and not learning:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from zoo.entry import declared
+from zoo.entry import declarations
 from zoo.errors import UserError
 
 SCHEME = "nemesis:"
@@ -20,7 +20,7 @@ def nemeses(identity: str, *, learning: bool = False) -> dict[str, str]:
 
     Where there is one of the frozen victim and one of the rule, it is the rule's with `learning`, else the other.
     """
-    kept = declared.read("nemeses").get(identity, {})
+    kept = declarations.read("nemeses").get(identity, {})
     frozen, rules = ({victim: one["by"] for victim, one in kept.get(kind, {}).items()} for kind in ("frozen", "rules"))
     return {**frozen, **rules} if learning else {**rules, **frozen}
 
@@ -39,7 +39,7 @@ def nemeses_of(agent: str) -> list[Nemesis]:
     """The nemeses of an agent, as it is and as its house checkpoints play."""
     return [
         Nemesis(identity, victim, one["by"], one["worst_case"], not one.get("found", False))
-        for identity, kept in declared.read("nemeses").items()
+        for identity, kept in declarations.read("nemeses").items()
         for victim, one in kept.get("frozen", {}).items()
         if victim.partition("@")[0] == agent
     ]

@@ -21,7 +21,6 @@ from zoo.errors import UserError
 
 if TYPE_CHECKING:
     from leaderboard.views.submissions import Version
-    from zoo.entry.registry import AgentEntry
 
 FOLDER = "submissions"
 
@@ -60,8 +59,12 @@ class Submitted:
         """Its settings as `field=value` texts."""
         return typed(self.config)
 
-    def checkpoint(self, entry: AgentEntry) -> Checkpoint | None:
+    def checkpoint(self, key: str, behaviour: int) -> Checkpoint | None:
         """Its weights; None without any.
+
+        Args:
+            key: identifies the code of its agent.
+            behaviour: version of what that agent does.
 
         Raises:
             UserError: they are broken.
@@ -73,7 +76,7 @@ class Submitted:
         state = checkpoints.read_tensors(self.folder / self.weights)
         seats = list(self.seats or dict.fromkeys(name.partition("/")[0] for name in state))
         state = checkpoints.unfolded(state, seats)
-        card = Card(entry.key, entry.agent.behaviour, {}, self.arena, seats, seed=0, steps=0, command="")
+        card = Card(key, behaviour, {}, self.arena, seats, seed=0, steps=0, command="")
         return Checkpoint(self.folder, card, state, checkpoints.digest(state))
 
 

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from leaderboard.report.cells import scaled
-from leaderboard.report.layout import clean, number, plural, together
+from leaderboard.report.layout import MISSING, clean, number, plural, together
 from leaderboard.report.sheet import Column, Sheet, figures, labels, spreads
 from leaderboard.report.terminal import change_view
 from leaderboard.statistics.estimate import mean_of
@@ -19,10 +19,12 @@ from leaderboard.views.cuts import CUT, cut_line
 from zoo.work.progress import sparkline
 
 if TYPE_CHECKING:
+    from zoo.matches.explain import SideExplanation
     from zoo.matches.learning import LearningSummary
     from zoo.matches.match import Comparison, SeatLine, Summary
 
 _CURVE = 40  # cells of a learning curve
+_SELDOM = 0.0005  # share of steps below which a state is not shown
 _LINES = 8  # of seats, above which those that earn the same share one
 
 
@@ -175,6 +177,60 @@ def _comparison(summary: Summary, comparison: Comparison) -> RenderableType:
         Sheet([labels(means, [*summary.entrants, "difference"]), figures_of]),
         Text(f"Verdict: {clean(comparison.verdict)}.", style="bold"),
     )
+
+
+def explanation_view(explained: Sequence[SideExplanation], summary: Summary) -> RenderableType:
+    """Why one of the two got more: the difference by partner, by seat and by state."""
+    if not explained:
+        return Text("Both are the same entrant: there is no difference to explain.")
+    parts: list[RenderableType] = []
+    for side, comparison in zip(explained, summary.comparisons, strict=True):
+        games = comparison.quantity == "games won"
+        unit = 1.0 if games else float(summary.length or 1)
+        what = "share of games won" if games else f"own return{_per(summary)}"
+        where = f" on side {side.side}" if side.side else ""
+        parts += [Text(), Text(clean(f"Why{where}"), style="bold")]
+        lines = [("by partner", side.partners), ("by seat", side.seats)]
+        for title, some in ((title, some) for title, some in lines if some):
+            sheet = Sheet(
+                [
+                    labels(title, [part.name for part in some]),
+                    *([Column("weight", [number(part.weight, 3) for part in some])] if title == "by partner" else []),
+                    Column(summary.entrants[0], [number(part.first.mean / unit, 3) for part in some]),
+                    Column(summary.entrants[1], [number(part.second.mean / unit, 3) for part in some]),
+                    figures("difference [95 %]", [scaled(part.difference, unit) for part in some], 3),
+                    Column("adds", [number(part.adds / unit, 4) for part in some], style="bold"),
+                ]
+            )
+            parts += [Text(), sheet]
+        if side.states:
+            parts += [Text(), *_states(side, summary)]
+        total = comparison.difference.mean / unit
+        parts.append(
+            Text(f"In each table what is added sums to the difference, {number(total, 4)}; {what}.", style="dim")
+        )
+    return Group(*parts)
+
+
+def _states(side: SideExplanation, summary: Summary) -> list[RenderableType]:
+    unit, states = float(summary.length or 1), [line for line in side.states if max(line.visited) > _SELDOM]
+    steps = [[number(share, 3) for share in line.visited] for line in states]
+    paid = [[number(x / unit, 3) for x in line.paid] for line in states]
+    sheet = Sheet(
+        [
+            labels("by state", [line.state for line in states]),
+            *(
+                Column(header, [" / ".join(text or MISSING for text in pair) for pair in cells])
+                for header, cells in (("steps", steps), ("plays", [line.acts for line in states]), ("paid", paid))
+            ),
+            Column("adds", [number(line.adds / unit, 4) for line in states], style="bold"),
+        ]
+    )
+    told = (
+        f"{' / '.join(summary.entrants)}: share of steps in a state, likeliest action there with its share, and what"
+        f" was paid from there{_per(summary)}; {plural(side.episodes, 'episode')} of each pairing, played again."
+    )
+    return [sheet, Text(clean(told), style="dim")]
 
 
 def _per(summary: Summary) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from leaderboard.records import STATUSES, BlockRecord, Status
 from leaderboard.store.store import Store
-from zoo.check.laws import check_agent
+from zoo.check.checking import check_agent
 from zoo.check.verdict import Failed
 from zoo.entry.entrant import Entrant
 from zoo.entry.submitted import Submitted
