@@ -47,6 +47,6 @@ def serve_home(host: str, port: int, submit: bool, say: Callable[[str], None]) -
     try:
         desk = Desk(Uploads()) if submit else None
         keeper = Keeper(News(home.records()), artist.draw)
-        serve(application(keeper, desk, known_hosts(host), end=artist.close), listening)
+        serve(application(keeper, desk, known_hosts(host)), listening, artist.stop)
     finally:
         artist.close()

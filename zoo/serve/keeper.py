@@ -95,9 +95,13 @@ class Artist:
                         return page
             raise TooBusyError
 
+    def stop(self) -> None:
+        """Draw nothing more: whoever waits for a page is told soon that there is none."""
+        self._ended = True
+
     def close(self) -> None:
         """End the process, also in the midst of a page."""
-        self._ended = True
+        self.stop()
         with self._lock:
             self._pool.close()
 

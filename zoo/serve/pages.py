@@ -66,7 +66,7 @@ def draw_with_form(contact: Contact, kind: str, name: str) -> DrawnPage:
 
 def _politely() -> bool:
     """Behind the readers, who share the processor."""
-    os.nice(10)
+    os.nice(5)
     return True
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -60,8 +61,19 @@ def address_of(listening: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def serve(app: ASGIApp, listening: socket.socket) -> None:
-    """Answer requests until Ctrl-C or SIGTERM."""
+class _Server(uvicorn.Server):
+    """uvicorn's, which says at once that it was asked to end, and not when the last answer has gone."""
+
+    stop: Callable[[], None]
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """It was asked to end."""
+        self.stop()
+        super().handle_exit(sig, frame)
+
+
+def serve(app: ASGIApp, listening: socket.socket, stop: Callable[[], None] = lambda: None) -> None:
+    """Answer requests until Ctrl-C or SIGTERM; `stop` is called as soon as one of them comes."""
     config = uvicorn.Config(
         app,
         http=PunctualProtocol,
@@ -77,5 +89,7 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
         timeout_keep_alive=15,
         timeout_graceful_shutdown=3,
     )
+    server = _Server(config)
+    server.stop = stop
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listening])
+        server.run(sockets=[listening])

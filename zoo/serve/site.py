@@ -29,7 +29,7 @@ _AT_ONCE = 4  # uploads that are read at the same time
 
 
 @dataclass(frozen=True)
-class Allowances:
+class UploadLimits:
     """How often uploads are taken.
 
     Attributes:
@@ -50,9 +50,9 @@ class Desk:
         limits: how many are taken.
     """
 
-    def __init__(self, uploads: Uploads, limits: Allowances | None = None) -> None:
+    def __init__(self, uploads: Uploads, limits: UploadLimits | None = None) -> None:
         self.uploads = uploads
-        self._limits = limits or Allowances()
+        self._limits = limits or UploadLimits()
         self._links = layout.links(submit=True)
         self._reading = 0
 
@@ -197,7 +197,6 @@ def application(
     hosts: Collection[str] | None,
     *,
     more: Collection[Route] = (),
-    end: Callable[[], None] = lambda: None,
 ) -> ASGIApp:
     """What answers requests.
 
@@ -206,7 +205,6 @@ def application(
         desk: for uploads; None where none are taken.
         hosts: names by which the server is known, None for all.
         more: further addresses.
-        end: called as the server ends, so that it waits for no page that is drawn.
     """
     routes = list(more)
     if keeper is not None:
@@ -229,7 +227,6 @@ def application(
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-            end()
 
     links = layout.links(submit=desk is not None) if keeper is not None else []
 

@@ -27,7 +27,7 @@ from tests.zoo.serve.asking import Answer, ask, asked
 from zoo import home
 from zoo.serve import tokens, uploads
 from zoo.serve.guard import Allowance, Refusal, read_body
-from zoo.serve.site import Allowances, Desk, application
+from zoo.serve.site import Desk, UploadLimits, application
 from zoo.serve.uploads import Upload, Uploads
 
 FILE = b"raise SystemExit('this ran')\n"
@@ -47,7 +47,7 @@ def form(file: bytes = FILE, filename: str = "mine.py", **fields: str) -> tuple[
 class Sender:
     """Sends forms to a desk."""
 
-    def __init__(self, limits: Allowances | None = None) -> None:
+    def __init__(self, limits: UploadLimits | None = None) -> None:
         self.token = tokens.new_token("Ada")
         self.uploads = Uploads()
         self.app: ASGIApp = application(None, Desk(self.uploads, limits), None)
@@ -228,17 +228,17 @@ def test_an_allowance_ends_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_too_many_uploads_are_refused() -> None:
-    send = Sender(Allowances(author=Allowance(2, 60.0)))
+    send = Sender(UploadLimits(author=Allowance(2, 60.0)))
     assert [send().status for _ in range(2)] == [303, 303]
     answer = send(client="10.0.0.2")  # by author, wherever from
     assert answer.status == 429 and int(answer.headers["retry-after"]) > 0
-    by_address = Sender(Allowances(address=Allowance(2, 60.0)))
+    by_address = Sender(UploadLimits(address=Allowance(2, 60.0)))
     assert [by_address().status for _ in range(3)] == [303, 303, 429]
     assert by_address(client="10.0.0.2").status == 303
 
 
 def test_guessing_tokens_ends_soon() -> None:
-    send = Sender(Allowances(wrong=Allowance(3, 60.0)))
+    send = Sender(UploadLimits(wrong=Allowance(3, 60.0)))
     assert [send(token=f"guess {n}").status for n in range(4)] == [403, 403, 403, 429]
     assert send().status == 429  # the address has guessed too often, even if it is right now
     assert send(client="10.0.0.2").status == 429  # and so was the author's token
