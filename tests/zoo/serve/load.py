@@ -75,7 +75,8 @@ def started(
         command = ["taskset", "-c", str(core), *command]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "ZOO_HOME": home})
     assert server.stdout is not None
-    found = re.search(r"http://127\.0\.0\.1:(\d+)/", server.stdout.readline())
+    with server.stdout as said:  # it says nothing more
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", said.readline())
     assert found is not None
     return server, int(found[1])
 
@@ -103,8 +104,8 @@ def main() -> None:
             env = {**os.environ, "ZOO_HOME": chosen.home}
             writing = subprocess.Popen(chosen.write, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if chosen.first:  # threads that answer and ask; what draws pages and what writes stay behind
-            os.setpriority(os.PRIO_PROCESS, server.pid, -15)
-            os.setpriority(os.PRIO_PROCESS, 0, -15)
+            for thread in [0, *(int(task.name) for task in Path(f"/proc/{server.pid}/task").iterdir())]:
+                os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(1))
         before = cpu(server.pid)
         took, statuses = asyncio.run(readers(port, paths, chosen.connections, chosen.rate, chosen.seconds, again=False))
         after = cpu(server.pid)

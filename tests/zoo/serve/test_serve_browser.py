@@ -33,6 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZOO_HOME", str(made))
         words = "tournament tit-for-tat always-defect random --arena ipd --set arena.max_steps=4 --episodes 8"
+        words += " --panel tit-for-tat,random"
         for line in (words.split(), ["report", "--arena", ARENA, "--out", str(made / "report.html")]):
             with pytest.raises(SystemExit) as end:
                 main(line)
@@ -85,7 +86,8 @@ def duel(folder: str) -> Iterator[str]:
     command = [sys.executable, "-m", "zoo", *words.split()]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "ZOO_HOME": folder})
     assert server.stdout is not None
-    found = re.search(r"http://\S+", server.stdout.readline())
+    with server.stdout as said:
+        found = re.search(r"http://\S+", said.readline())
     assert found is not None
     yield found[0]
     server.send_signal(signal.SIGINT)
