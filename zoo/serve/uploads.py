@@ -30,7 +30,7 @@ MOST, SIZE, SECONDS = 20, 16 << 20, 1800.0
 _SHOWN = 40_000  # characters of what was said that a page shows
 _TICKET = re.compile(r"[A-Za-z0-9_-]{22}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,59}")
-_PROGRAM = "import os; os.nice(10); from zoo.cli import main; main()"  # behind the readers
+_PROGRAM = "import os; os.nice(5); from zoo.cli import main; main()"  # behind the readers
 
 
 @dataclass(frozen=True)
