@@ -53,16 +53,18 @@ def rollout(
     state: Tensor | None = None,
     *,
     until_over: bool = False,
+    views: bool = True,
 ) -> tuple[JointTrajectory, dict[str, Memory]]:
     """Play `length` steps on from `timesteps` (from `arena.reset` or the end of the last segment).
 
     Where no global `state` is given, none is kept. With `until_over` it stops earlier once the episode has ended for
-    every seat in every row.
+    every seat in every row. Without `views` what the seats saw is not kept, as pictures of a whole episode may take
+    gigabytes: the trajectory's observations are empty, [T + 1, B, 0].
 
     Returns:
         The joint trajectory, whose last time step starts the next segment, and the memories before that time step.
     """
-    seen: dict[str, list[TimeStep]] = {seat: [timesteps[seat]] for seat in arena.spec.seats}
+    seen: dict[str, list[TimeStep]] = {seat: [_kept(timesteps[seat], views)] for seat in arena.spec.seats}
     done: dict[str, list[Action]] = {seat: [] for seat in arena.spec.seats}
     states = [] if state is None else [state]
     current = dict(memories)
@@ -74,7 +76,7 @@ def rollout(
                 done[seat].append(actions[seat])
             timesteps, state = arena.step(actions)
         for seat, step in timesteps.items():
-            seen[seat].append(step)
+            seen[seat].append(_kept(step, views))
         if states and state is not None:
             states.append(state)
         if until_over and all(bool(step.last.all()) for step in timesteps.values()):
@@ -83,6 +85,11 @@ def rollout(
         seat: Trajectory(stack_timesteps(seen[seat]), stack_actions(done[seat]), memories[seat]) for seat in policies
     }
     return JointTrajectory(seats, torch.stack(states) if states else None), current
+
+
+def _kept(step: TimeStep, views: bool) -> TimeStep:
+    """A time step as the trajectory keeps it."""
+    return step if views else step._replace(observation=step.observation.new_zeros(len(step.reward), 0))
 
 
 def by_moves(arena: Arena, policies: Mapping[str, Policy], memories: Mapping[str, Memory]) -> JointTrajectory | None:

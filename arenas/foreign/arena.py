@@ -14,8 +14,8 @@ An agent that dies is inactive with discount 0 while the row goes on. The row is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Annotated, Any, NoReturn
@@ -25,7 +25,9 @@ import torch
 from torch import Tensor
 
 from arenas.foreign.copies import maker
-from arenas.foreign.kinds import Recognised, recognise
+from arenas.foreign.kinds import LEAVES_BEHIND, Recognised, plain_name, recognise
+from arenas.foreign.luck import kept
+from arenas.foreign.memory import copies_that_fit
 from arenas.foreign.running import Copy, blame, copy_of, kind
 from arenas.foreign.seat import Seat
 from arenas.foreign.sides import seat_specs
@@ -61,6 +63,8 @@ class ForeignSettings(Checked):
     # the cap on an episode, in actions of one seat; None takes the environment's own `max_cycles`, or 1000
     max_cycles: Annotated[int | None, Range(1, 10_000_000)] = None
     max_steps: Annotated[int | None, Range(1, 100_000_000)] = None  # the same in steps, each seat's turn being one
+    # make the environment anew for every episode, as its `reset` leaves something behind; None: where that is known
+    anew: bool | None = None
     forfeit: float | None = None  # return of a seat that acts illegally; None: below what play pays, in proportion
     render_mode: str | None = None  # what `render` can give
 
@@ -87,6 +91,7 @@ class Foreign(Arena):
         ArenaError: the environment cannot be made, or its spaces do not fit.
     """
 
+    judged_unseen = True  # `metrics` reads no observations
     name = "a PettingZoo environment"  # until it is made, when `spec` has its own
     Settings = ForeignSettings
     settings: ForeignSettings
@@ -105,16 +110,17 @@ class Foreign(Arena):
         self._arguments = {name: value for name, value in settings.items() if name not in ours}
         super().__init__(batch_size, device=device, **{n: value for n, value in settings.items() if n in ours})
 
+    @kept()
     def build(self) -> None:
         """Make the copies, and read the rules from the first; see `Arena.build`."""
         rules = self.settings
         full_name, self.package, make = maker(self._env)
         name = rules.name or full_name
         wrap = wrapping(self._wrap)
-        self._copies: list[Copy] = []
+        self._anew = plain_name(full_name) in LEAVES_BEHIND if rules.anew is None else rules.anew
+        self._fresh = lambda: copy_of(name, wrap(self._make(make)))
         with blame(name):
-            for _ in range(self.batch_size):
-                self._copies.append(copy_of(name, wrap(self._make(make))))
+            self._copies: list[Copy] = [self._fresh() for _ in range(self.batch_size)]
         first = self._copies[0]
         first.reset(0)  # some know their spaces from then on
         state_dim = first.state_width()
@@ -145,7 +151,7 @@ class Foreign(Arena):
             forfeit=found.forfeit,
             state_dim=state_dim,
             episodes=20,
-            block=10,
+            block=copies_that_fit(state_dim + sum(math.prod(s.encoder[0]) for s in self._seats.values()), 10),
         )
 
     def _recognised(self, name: str, first: Copy) -> Recognised:
@@ -154,6 +160,7 @@ class Foreign(Arena):
         if rules.kind is not None and rules.forfeit is not None:
             return Recognised(rules.kind, rules.forfeit)
         given = {**self._arguments, "kind": "mixed", "forfeit": 0.0, "name": rules.name, "max_cycles": rules.max_cycles}
+        given["anew"] = rules.anew
         key = (self._env, self._wrap, repr(sorted(given.items(), key=str)))
         plain = not self._arguments and (rules.max_cycles or 0) <= 500 and not any("reward" in w for w in self._wrap)
         sampled = partial(Foreign, 1, env=self._env, wrap=self._wrap, **given)
@@ -179,6 +186,7 @@ class Foreign(Arena):
                     raise
         return make(**given)
 
+    @kept()
     def reset(self, seed: Tensor, *, autoreset: bool = True) -> tuple[TimeSteps, Tensor | None]:
         """Start an episode in every row; see `Arena.reset`. An environment gets the low 31 bits of its row's seed."""
         self._seed, self._autoreset = seed.cpu(), autoreset
@@ -193,6 +201,7 @@ class Foreign(Arena):
             self._begin(row)
         return self._timesteps()
 
+    @kept()
     def step(self, actions: Mapping[str, Action]) -> tuple[TimeSteps, Tensor | None]:
         """Play one step in every row; see `Arena.step`.
 
@@ -215,6 +224,10 @@ class Foreign(Arena):
 
     def _begin(self, row: int) -> None:
         seed, episode = self._seed[row], int(self._episode[row])
+        if self._anew:
+            self._copies[row].close()
+            with blame(self.spec.name):
+                self._copies[row] = self._fresh()
         copy = self._copies[row]
         copy.reset(int(bits(seed, episode) if episode else seed) & _SEED_MASK)
         self._t[row], self._first[row], self._last[row] = 0, True, False
@@ -370,10 +383,9 @@ class Foreign(Arena):
         return (name, owner.__module__) if isinstance(name, str) else ("", "")
 
     def close(self) -> None:
-        """Close all copies; what one says against it does not matter any more."""
+        """Close all copies."""
         for copy in self._copies:
-            with suppress(ArenaError), copy.asked("close"):
-                copy.env.close()
+            copy.close()
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         """Not offered: copies of PettingZoo's environments lose the game."""

@@ -28,6 +28,10 @@ from arenas.protocol import Action, Arena, ArenaError, Kind, SeatSpec, TimeStep
 _EPISODES = (3, 20)  # the fewest and the most of a sample
 _STEPS = 400  # of an episode at most, and of all from which on no further one begins
 _ROUNDING = 1e-5
+_UNLIKE = (
+    "as it does not repeat an episode under the same seed (if its reset leaves something behind, --set arena.anew=true"
+    " makes it anew for every episode)"
+)
 _UNKNOWN = -1000.0  # the forfeit where a sample does not show what play pays: surely below it
 
 #: PettingZoo's environments: kind, and the least return by their default arguments where a sample takes long or shows
@@ -48,6 +52,8 @@ DECLARED: dict[str, tuple[Kind, float | None]] = {
     "sisl/multiwalker": ("cooperative", -150.0),
     "sisl/pursuit": ("cooperative", -50.0),
 }
+#: Environments whose `reset` leaves something of the last episode behind: here the clock of the next zombie.
+LEAVES_BEHIND = {"butterfly/knights_archers_zombies"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ def recognise(
             is declared of boards and cards for all.
     """
     says = metadata if isinstance(metadata, dict) else {}
-    short = re.sub(r"_v\d+$", "", name.removeprefix("pettingzoo:"))
+    short = plain_name(name)
     known = DECLARED.get(short) if plain or short.startswith("classic/") else None
     kind, least = known or (says.get("kind"), says.get("forfeit"))
     who = "declared for PettingZoo's environments" if known else "declared by the environment"
@@ -100,6 +106,11 @@ def recognise(
     return Recognised(kind or seen.kind, forfeit, who if kind else seen.said, seen.teams)
 
 
+def plain_name(name: str) -> str:
+    """The full name of an environment without PettingZoo's scheme and the version: "classic/go"."""
+    return re.sub(r"_v\d+$", "", name.removeprefix("pettingzoo:"))
+
+
 def _look(arena: Arena) -> Recognised:
     """What random legal play shows."""
     returns: list[list[float]] = []
@@ -108,7 +119,7 @@ def _look(arena: Arena) -> Recognised:
         while len(returns) < _EPISODES[0] or (len(returns) < _EPISODES[1] and steps < _STEPS):
             earned, seen = _episode(arena, len(returns))
             if _episode(arena, len(returns)) != (earned, seen):
-                return Recognised("mixed", _UNKNOWN, "as it does not repeat an episode under the same seed")
+                return Recognised("mixed", _UNKNOWN, _UNLIKE)
             returns.append(earned)
             steps += len(seen)
     except ArenaError:  # play will say what is wrong with the environment

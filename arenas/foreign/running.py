@@ -10,12 +10,13 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any
 
 import numpy as np
 import pettingzoo
 
+from arenas.foreign.luck import Luck
 from arenas.protocol import ArenaError
 
 _FLAGS = "each agent that acted needs True or False in terminations and in truncations"
@@ -48,6 +49,7 @@ class Copy(ABC):
         self._name, self._seed, self._step_number = name, 0, 0
         self._known = frozenset(env.possible_agents)
         self._dead: set[Any] = set()
+        self._luck = Luck()
 
     def fault(self, what: str, rule: str, agent: Any = None, method: str = "") -> ArenaError:
         """The environment's mistake: `method` (the last one called) did `what`, and `rule` says what is right."""
@@ -76,13 +78,15 @@ class Copy(ABC):
         """
         self._seed, self._step_number, self.rewards, self.left = seed, 0, {}, {}
         self._dead.clear()
-        self._reset(seed)
+        with self._luck.dealt(seed):
+            self._reset(seed)
 
     def step(self, actions: Mapping[Any, Any]) -> None:
         """Play the actions of the agents in `playing`."""
         self._step_number += 1
         self.rewards, self.left = {}, {}
-        self._step(actions)
+        with self._luck.dealt():
+            self._step(actions)
 
     def state(self, width: int | None = None) -> np.ndarray:
         """The global state, flat float32 [S], where S should be `width`."""
@@ -100,6 +104,11 @@ class Copy(ABC):
             return len(self.state())
         except ArenaError:
             return 0
+
+    def close(self) -> None:
+        """Close the environment; what it says against that does not matter any more."""
+        with suppress(ArenaError), self.asked("close"):
+            self.env.close()
 
     def owed(self) -> dict[Any, float]:
         """What agents have earned and would be told at their next turn; for an episode that is cut now."""

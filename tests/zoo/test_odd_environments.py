@@ -14,6 +14,10 @@ import pytest
 from tests.zoo.command_line import Refused, Zoo
 
 ODD = """
+import ctypes
+import os
+import subprocess
+
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 from pettingzoo import ParallelEnv
@@ -66,6 +70,9 @@ class Prints(Plain):
 
     def step(self, actions):
         print("stepped")
+        os.write(1, b"written\\n")  # as C code does that knows nothing of sys.stdout
+        ctypes.CDLL(None).puts(b"libc")
+        subprocess.run(["echo", "child"])
         return super().step(actions)
 
 
@@ -224,4 +231,4 @@ def test_standard_output_belongs_to_the_result(workers: int, odd: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["cut"] == 0
-    assert {"made", "stepped"} <= set(done.stderr.split())
+    assert {"made", "stepped", "written", "libc", "child"} <= set(done.stderr.split())

@@ -16,11 +16,13 @@ from agents.scripts.random import Random
 from arenas.coin import Coin
 from arenas.protocol import Arena
 from leaderboard.store.store import Store
-from zoo.entry import catalogue, registry
+from zoo.entry import catalogue, importing, registry
 from zoo.entry.registry import AGENTS, ARENAS, kind_of, load_agent, load_arena, names
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play.blocks import record_arena
+from zoo.sandbox import source
+from zoo.sandbox.source import Source
 
 MINE = """
 from dataclasses import dataclass
@@ -286,6 +288,82 @@ def test_a_game_from_a_file_is_its_declared_version(tmp_path: Path) -> None:
     assert load_arena(f"{file}:env").content != content
     file.write_text(GAME.replace("game_v0", "game_v1"))
     assert identity_of(f"{file}:env") == "game.py:env(game_v1)"
+
+
+BESIDE = """
+import beside_numbers
+from beside_parts.pay import PAID
+from beside_game import env
+
+
+def late():
+    import beside_late
+
+    return beside_late.N, beside_numbers.N, PAID
+"""
+
+
+def beside(folder: Path) -> Path:
+    """A file whose game lies beside it, in a module that it imports, with more modules."""
+    (folder / "beside_parts").mkdir(parents=True)
+    (folder / "beside_parts" / "__init__.py").touch()
+    (folder / "beside_parts" / "pay.py").write_text("PAID = 3\n")
+    (folder / "beside_numbers.py").write_text("N = 1\n")
+    (folder / "beside_late.py").write_text("N = 2\n")
+    (folder / "beside_game.py").write_text(GAME.replace("game_v0", "beside_v0"))
+    (folder / "unused.py").write_text("N = 1\n")
+    (folder / "arena.py").write_text(BESIDE)
+    return folder / "arena.py"
+
+
+@pytest.fixture
+def clean_imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What files import from beside them is forgotten afterwards."""
+    monkeypatch.setattr(importing, "_beside", {})
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield
+    for name in [name for name in sys.modules if name.startswith("beside_")]:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("clean_imports")
+def test_an_arenas_file_imports_what_lies_beside_it(tmp_path: Path) -> None:
+    file, before = beside(tmp_path / "one"), sys.path[0]
+    first, content = identity_of(f"{file}:env"), load_arena(f"{file}:env").content
+    assert first == "arena.py:env(beside_v0)"  # the version that the module beside it declares
+    assert importing.load_file(str(file)).module.late() == (2, 1, 3) and sys.path[0] == before
+    contents = {content}
+    for name in ("beside_numbers.py", "beside_parts/pay.py", "beside_game.py", "beside_late.py"):
+        (file.parent / name).write_text((file.parent / name).read_text() + "# a comment\n")
+        contents.add(load_arena(f"{file}:env").content)
+        assert identity_of(f"{file}:env") == first
+    assert len(contents) == 5
+    (file.parent / "unused.py").write_text("N = 2\n")
+    assert load_arena(f"{file}:env").content in contents
+    (file.parent / "beside_parts" / "pay.py").write_text("PAID = 4\n")
+    assert importing.load_file(str(file)).module.late() == (2, 1, 4)  # as it is now
+
+
+@pytest.mark.usefixtures("clean_imports")
+def test_two_files_that_import_two_modules_of_one_name_do_not_mix(tmp_path: Path) -> None:
+    one, two = beside(tmp_path / "one"), beside(tmp_path / "two")
+    load_arena(f"{one}:env")
+    with pytest.raises(UserError, match="another beside_game is in use: give it another name"):
+        load_arena(f"{two}:env")
+    (tmp_path / "numpy.py").write_text("N = 1\n")
+    (tmp_path / "three.py").write_text("import numpy\nenv = numpy.N\n")
+    with pytest.raises(UserError, match="another numpy is in use"):
+        load_arena(f"{tmp_path / 'three.py'}:env")
+
+
+def test_the_zoos_own_packages_are_no_files_of_an_agents(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "protocol.py").touch()
+    file = tmp_path / "mine.py"
+    file.write_text("from agents.protocol import Agent\n")
+    assert set(Source.of_file(file, "Mine").files) == {"mine.py", "agents/protocol.py"}
+    monkeypatch.setattr(source, "_OURS", {tmp_path / "agents"})  # as where the file lies in a clone of the zoo
+    assert set(Source.of_file(file, "Mine").files) == {"mine.py"}
 
 
 def test_a_file_that_changed_under_one_version_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from zoo.commands.options import (
     Place,
     Real,
     arena_options,
+    by_pattern,
     complete_entrant,
     grouped,
     isolation_options,
@@ -33,7 +34,8 @@ EPILOG = """\b
 Everybody plays every role with everybody, on the same seeds. Matches and
 tournaments play the same blocks, and a recorded block is not played again; so a
 command that was stopped goes on where it was. 'AGENT@*' stands for all
-checkpoints of an agent: its training seeds, which form a group.
+checkpoints of an agent: its training seeds, which form a group. Other patterns
+in quotes name many agents at once, as in a tournament.
 
 \b
 Examples:
@@ -41,6 +43,7 @@ Examples:
   zoo crossplay 'maddpg@*' 'ddpg@*' random --arena tag --workers 2
   zoo crossplay 'maddpg@*' --arena tag --against random --role adversary
   zoo crossplay grim random --arena ipd --plot ipd.png --csv ipd.csv
+  zoo crossplay 'axelrod:*Tat*' grim --arena ipd --episodes 10
 """
 
 
@@ -170,7 +173,10 @@ def _expanded(venue: Venue, entrants: tuple[str, ...], against: tuple[str, ...])
     """Entries and further opponents."""
     from zoo import crossplay
 
-    rows, further = crossplay.expand(venue, entrants), crossplay.expand(venue, against)
+    def checkpoints(text: str) -> list[str]:
+        return crossplay.expand(venue, [text])
+
+    rows, further = (crossplay.expand(venue, by_pattern(venue, texts, checkpoints)) for texts in (entrants, against))
     for text in rows:
         venue.entrant(text)
     if len(rows) + len(further) < 2:

@@ -7,7 +7,7 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -248,14 +248,20 @@ def refuse(ctx: click.Context, names: Collection[str], why: str) -> None:
 
 
 def venue_of(choice: ArenaChoice) -> Venue:
-    """The venue of a command, which says what a game was taken for where its kind is not declared."""
+    """The venue of a command, which ends by saying what a game was taken for where its kind is not declared."""
     from zoo.entry.venue import Venue
 
     venue = Venue(choice)
     if venue.kind_said and not venue.kind_said.startswith("declared"):
         known = f"{choice.name} is taken for a {venue.spec.kind} game, {venue.kind_said}"
-        click.echo(f"{known}; --set arena.kind=KIND overrides it", err=True)
+        click.get_current_context().call_on_close(lambda: _say(f"{known}; --set arena.kind=KIND overrides it"))
     return venue
+
+
+def _say(line: str) -> None:
+    """A line beside the result of a command; nothing where it failed, which one line is to explain."""
+    if sys.exc_info()[0] is None:
+        click.echo(line, err=True)
 
 
 def several(venue: Venue, texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -265,11 +271,23 @@ def several(venue: Venue, texts: tuple[str, ...]) -> tuple[str, ...]:
         UsageError: they are fewer than two.
         UserError: a pattern names nobody who can play here.
     """
+    named = by_pattern(venue, texts)
+    if len(named) < 2:
+        raise click.UsageError("a tournament needs at least two entrants")
+    return named
+
+
+def by_pattern(
+    venue: Venue, texts: tuple[str, ...], checkpoints: Callable[[str], Sequence[str]] | None = None
+) -> tuple[str, ...]:
+    """Entrants with those that patterns stand for in their place, see `expand`; a line tells who was left out.
+
+    Raises:
+        UserError: a pattern names nobody who can play here.
+    """
     from zoo.entry.wildcards import expand
 
-    named = expand(venue, texts)
-    if len(named.texts) < 2:
-        raise click.UsageError("a tournament needs at least two entrants")
+    named = expand(venue, texts, checkpoints)
     if named.remark:
         click.echo(named.remark, err=True)
     return named.texts

@@ -6,7 +6,6 @@ a process of their own, unless they are trusted, see `zoo.sandbox.levels`.
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import importlib
@@ -81,7 +80,8 @@ class ArenaEntry:
     """An arena under the name by which it was asked for, with the settings given.
 
     `key` identifies the code where the game's own name does not: `module:Class`, or the hash of the file and the class.
-    `content` is the hash of the file, where there is one, and `module` what the file was imported as.
+    `content` is the hash of the file, where there is one, with the modules beside it that it imports, and `modules`
+    what they were imported as.
     """
 
     name: str
@@ -90,7 +90,7 @@ class ArenaEntry:
     fixed: Mapping[str, Any] = field(default_factory=dict)  # arguments that are no settings: what to play, its wrappers
     key: str = ""
     content: str = ""
-    module: str = ""
+    modules: frozenset[str] = frozenset()
 
     def make(self, batch_size: int, device: str = "cpu") -> Arena:
         """A fresh arena.
@@ -138,13 +138,13 @@ class ArenaEntry:
 
     def _declared(self, arena: Arena) -> str:
         """What stands for the code of a game whose file declares a version, else ""."""
-        if not self.module:
+        if not self.modules:
             return ""
         if "env" in self.fixed:
             name, module = getattr(arena, "declared", ("", ""))
-            return name if module == self.module and _VERSIONED.search(name) else ""
+            return name if module.partition(".")[0] in self.modules and _VERSIONED.search(name) else ""
         owner = next((kind for kind in type(arena).__mro__ if "name" in vars(kind)), None)
-        own = owner is not None and owner.__module__ == self.module
+        own = owner is not None and owner.__module__.partition(".")[0] in self.modules
         return Path(self.name).name if own and _VERSIONED.search(arena.spec.name) else ""
 
 
@@ -271,18 +271,9 @@ def kind_of(text: str) -> Literal["agent", "arena"]:
         raise UserError(f"unknown agent or arena {text!r}; {nearest_class(text, [*agents, *arenas])}")
     source = _stranger(text)
     if source is not None and isolation() != "trusted":
-        return "agent" if not _is_function(source) and _imports_as_agent(text) else "arena"
+        return "agent" if not source.names_function() and _imports_as_agent(text) else "arena"
     loaded, _ = _load(text, ARENAS)
     return "agent" if isinstance(loaded, type) and issubclass(loaded, Agent) else "arena"
-
-
-def _is_function(source: Source) -> bool:
-    """Whether the name is that of a function in the file itself, which can make an arena and be no agent."""
-    try:
-        body = ast.parse(source.files[source.file]).body
-    except (SyntaxError, ValueError, RecursionError):
-        return False
-    return any(isinstance(node, ast.FunctionDef) and node.name == source.attribute for node in body)
 
 
 def _imports_as_agent(text: str) -> bool:
@@ -310,7 +301,7 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
 
     factory: Any = None
     fixed: dict[str, Any] = {}
-    content = module = ""
+    content, modules = "", frozenset[str]()
     if text.partition(":")[0] in FOREIGN:
         key, fixed = "", {"env": text}
     else:
@@ -321,7 +312,7 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
                 " makes a PettingZoo environment"
             )
         if key.startswith("sha256-"):
-            content, module = key.partition(":")[0], load_file(text.rpartition(":")[0])[0].__name__
+            content, modules = key.partition(":")[0], load_file(text.rpartition(":")[0]).names
         if key and not (isinstance(factory, type) and issubclass(factory, Arena)):
             # the function's own name may be another file's; the file (its hash is in the key) and the attribute are not
             fixed = {"env": factory, "name": Path(text).name}
@@ -336,7 +327,7 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
     fields = {name: f for name, f in argument_fields(factory).items() if name not in ("env", "name", "wrap")}
     # what `Foreign` does not know itself is for the environment, which may take arguments of its own
     values = read(assignments or [], fields, f"arena {text}", further=bool(fixed))
-    return ArenaEntry(text, factory, values, fixed, key, content, module)
+    return ArenaEntry(text, factory, values, fixed, key, content, modules)
 
 
 def library(scheme: str) -> Any:
@@ -388,8 +379,8 @@ def _load(text: str, group: str) -> tuple[Any, str]:
         raise UserError(f"unknown {kind} {text!r}; {nearest_class(text, names(group))}")
     place, _, attribute = text.rpartition(":")
     if place.endswith(".py"):
-        module, digest = load_file(place)
-        key = f"sha256-{digest}:{attribute}"
+        loaded = load_file(place)
+        module, key = loaded.module, f"sha256-{loaded.digest}:{attribute}"
     else:
         key = text
         with importing(place):

@@ -5,7 +5,7 @@ Whoever is named by a pattern alone and cannot play in the arena is left out, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -33,8 +33,13 @@ class Named:
         return f"left out {plural(len(self.left_out), 'agent')} that cannot play here, such as {text}: {why}"
 
 
-def expand(venue: Venue, texts: Iterable[str]) -> Named:
+def expand(venue: Venue, texts: Iterable[str], checkpoints: Callable[[str], Sequence[str]] | None = None) -> Named:
     """Entrants with those that patterns stand for in their place.
+
+    Args:
+        venue: where they are to play.
+        texts: names, and patterns of names.
+        checkpoints: what AGENT@PATTERN stands for, or a `UserError`; None takes it as it is.
 
     Raises:
         UserError: a pattern that names nobody who can play here, or a library that is not installed.
@@ -48,7 +53,12 @@ def expand(venue: Venue, texts: Iterable[str]) -> Named:
                 found.append(text)
             in_full.add(text)
             continue
-        reasons = {one: _why_not(venue, one) for one in _named_by(text)}
+        reasons: dict[str, str | None] = {}
+        for name in _named_by(text):
+            try:
+                reasons |= {one: _why_not(venue, one) for one in (checkpoints or _itself)(name)}
+            except UserError as error:
+                reasons[name] = str(error)
         refused = {one: why for one, why in reasons.items() if why is not None}
         fitting = [one for one in reasons if one not in refused]
         if not reasons:
@@ -59,6 +69,10 @@ def expand(venue: Venue, texts: Iterable[str]) -> Named:
         found += [one for one in fitting if one not in found]
         left_out |= refused
     return Named(tuple(found), left_out)
+
+
+def _itself(text: str) -> Sequence[str]:
+    return [text]
 
 
 def is_pattern(text: str) -> bool:

@@ -100,7 +100,8 @@ def _play(venue: Venue, tasks: Sequence[Task], *, patient: bool) -> list[BlockRe
     logs: list[list[LogRecord]] = [[] for _ in tasks]
     for number, rotation in enumerate(rotations(arena.spec, alone=ids[0] == ids[1])):
         with blame(identity, pair):
-            played = play_episodes(sit_down(arena, pair, rotation, seed, patient=patient), episodes)
+            seated = sit_down(arena, pair, rotation, seed, patient=patient)
+            played = play_episodes(seated, episodes, views=False)
             for task, key, of_block, their_logs in zip(tasks, keys, results, logs, strict=True):
                 rows = slice(task.first_episode - start, task.first_episode - start + task.episodes)
                 share = task.episodes / total

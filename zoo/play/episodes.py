@@ -35,7 +35,8 @@ class Played:
 
     Attributes:
         seated: the arena and its players.
-        joint: everything that was seen and done, [T + 1, B, ...] and [T, B, ...].
+        joint: everything that was seen and done, [T + 1, B, ...] and [T, B, ...]; observations and states may be left
+            out, see `play_episodes`.
         fouls: seat -> what it did wrong; for seats under a referee.
         faults: seat -> status codes [B] of the arena: whom a foreign game has disqualified.
         cpu_s: CPU seconds of the play in this process.
@@ -147,8 +148,10 @@ def last_moment(joint: JointTrajectory) -> tuple[TimeSteps, Tensor | None]:
     return steps, None if joint.state is None else last(joint.state)
 
 
-def play_episodes(seated: Seated, episodes: Tensor) -> Played:
+def play_episodes(seated: Seated, episodes: Tensor, *, views: bool = True) -> Played:
     """Play the whole episodes whose seeds are long [B], one in each copy; seats of one entrant share their team luck.
+
+    Without `views` neither observations nor states are kept, in arenas that judge an episode without them.
 
     Raises:
         ArenaError: the environment breaks. What agents raise comes through: see `zoo.play.seating.blame`.
@@ -158,6 +161,7 @@ def play_episodes(seated: Seated, episodes: Tensor) -> Played:
     begun = begin(seated, episodes)
     joint = by_moves(arena, seated.players, begun.memories)
     if joint is None:
-        steps = arena.spec.max_steps
-        joint, _ = rollout(arena, seated.players, begun.memories, begun.timesteps, steps, until_over=True)
+        views = views or not getattr(arena, "judged_unseen", False)
+        start = (begun.memories, begun.timesteps, arena.spec.max_steps, begun.state if views else None)
+        joint, _ = rollout(arena, seated.players, *start, until_over=True, views=views)
     return Played(seated, joint, fouls_of(seated.players), arena.faults(), time.process_time() - started)

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from zoo import home
-from zoo.sandbox import container, identity, kernel, landlock, seccomp
+from zoo.sandbox import container, identity, kernel, landlock, seccomp, view
 from zoo.sandbox.limits import Limits, threads_of
 
 #: Packages of this distribution that agents import, wherever they lie.
@@ -37,8 +37,9 @@ _SYSTEM = (
     "/usr/share/locale",
     "/dev/urandom",
     "/proc/cpuinfo",
-    "/sys/devices/system/cpu",
-    "/sys/devices/system/node",
+    # how many processors there are, and nothing that changes while others work
+    *(f"/sys/devices/system/cpu/{name}" for name in ("online", "possible", "present", "kernel_max")),
+    *(f"/sys/devices/system/node/{name}" for name in ("online", "possible")),
 )
 _NOTHING = "/dev/null"
 #: Variables that a worker's environment may hold; they say nothing about the machine's owner.
@@ -154,7 +155,9 @@ def confine(
             readable = [container.enter(readable[0]), *readable[1:]]
         ruleset = _ruleset(readable) if strict else None
         done = (
-            _lower(limits, readable, os.getpid() if who is None else who) if sys.platform == "linux" else _limit(limits)
+            _lower(limits, readable, os.getpid() if who is None else who, strict)
+            if sys.platform == "linux"
+            else _limit(limits)
         )
         if sys.platform == "linux":
             identity.bind(parent)
@@ -197,18 +200,25 @@ def _ruleset(readable: Sequence[Path]) -> landlock.Ruleset:
     return rules
 
 
-def _lower(limits: Limits, readable: Sequence[Path], who: int) -> list[str]:
+def _lower(limits: Limits, readable: Sequence[Path], who: int, strict: bool) -> list[str]:
     """Set the limits, then become somebody without privileges. Returns the names of what is in force."""
     if (user := identity.user_for(who)) is not None:
         limits.enforce(limits.threads)
         closed = not _libraries_are_open() or not all(identity.open_to_all(path) for path in readable)
-        return ["rlimits", identity.become(user, search=closed)]
+        seen = _see_less(readable) if strict else []
+        return ["rlimits", *seen, identity.become(user, search=closed)]
     # Threads are counted per user: a namespace of one's own has only one's own, else the present ones are added.
     apart = tuple(map(int, os.uname().release.split(".")[:2])) >= _COUNTS_THREADS and identity.own_users()
     user = os.stat("/proc/self").st_uid
     limits.enforce(limits.threads if apart else threads_of(user) + limits.threads)
+    seen = _see_less(readable) if strict else []
     identity.without_privileges()
-    return ["rlimits", *(["own user namespace"] if apart else [])]
+    return ["rlimits", *seen, *(["own user namespace"] if apart else [])]
+
+
+def _see_less(readable: Sequence[Path]) -> list[str]:
+    folder = next((path for path in readable if path.is_dir()), None)
+    return ["own view of the files"] if folder is not None and view.close(folder) else []
 
 
 def _limit(limits: Limits) -> list[str]:

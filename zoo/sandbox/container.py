@@ -7,7 +7,6 @@ So an agent cannot even ask whether a file of yours exists.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-from zoo.sandbox import identity, kernel
+from zoo.sandbox import identity, view
 
 #: Where a worker finds its own files, and where those of all agents are until it hides them: not where they lie
 #: outside, so that the names of your folders are not shown.
@@ -38,7 +37,6 @@ _BESIDE = ("/etc/alternatives",)
 _SPECIAL = ("/proc", "/dev")  # the container's own
 #: Most processes of a machine, and users that `identity` has for them.
 _PROCESSES, _USERS = 1 << 22, 1 << 28
-_UNSHARE, _MOUNT, _NEW_MOUNTS, _BIND = 272, 165, 0x00020000, 0x1000
 
 
 @cache
@@ -98,9 +96,9 @@ def enter(folder: Path) -> Path:
     """
     if os.geteuid() != 0:
         identity.own_users()
-    kernel.call(_UNSHARE, _NEW_MOUNTS)
-    _bind(_COPIES / folder.name, OWN)
-    _bind(Path(_EMPTY), _COPIES)
+    view.unshare()
+    view.bind(_COPIES / folder.name, OWN)
+    view.bind(Path(_EMPTY), _COPIES)
     return OWN
 
 
@@ -127,8 +125,3 @@ def number_here(process: int) -> int:
 def _options() -> list[str]:
     kept = [word for name in _KEPT for word in ("--cap-add", name)] if os.geteuid() == 0 else []
     return [*_APART, *kept]
-
-
-def _bind(source: Path, target: Path) -> None:
-    texts = [ctypes.c_char_p(bytes(text)) for text in (source, target)]
-    kernel.call(_MOUNT, *texts, ctypes.c_char_p(b"none"), _BIND, None)

@@ -46,6 +46,7 @@ DTYPES: tuple[tuple[np.dtype[Any], torch.dtype], ...] = (
 CODES: dict[torch.dtype, int] = {kind: code for code, (_, kind) in enumerate(DTYPES)}
 NUMPY_CODES: dict[np.dtype[Any], int] = {kind: code for code, (kind, _) in enumerate(DTYPES)}
 _AXES = 8
+_MANY = 100  # times the items of one container, that all containers of a frame may hold
 _LENGTH = struct.Struct("<I")
 AT_ONCE = 1 << 16  # bytes that a pipe holds
 _AWAKE = 50e-6  # seconds to wait without sleeping
@@ -81,12 +82,30 @@ def unpack(body: bytes, items: int) -> Any:
     Raises:
         Malformed: it is something else.
     """
+    # an empty list is one byte in a frame and sixty in memory, so what long frames hold is counted
+    counted = {} if len(body) <= AT_ONCE else _counting(_MANY * items)
     try:
         return msgpack.unpackb(
-            body, max_array_len=items, max_map_len=items, max_ext_len=0, strict_map_key=True, use_list=True
+            body, max_array_len=items, max_map_len=items, max_ext_len=0, strict_map_key=True, use_list=True, **counted
         )
+    except Malformed:
+        raise
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
         raise Malformed(f"its answer is not valid msgpack ({type(error).__name__})") from error
+
+
+def _counting(most: int) -> dict[str, Callable[[Any], Any]]:
+    """What msgpack calls for every list and map that it has read: they may hold no more than `most` altogether."""
+    held = 0
+
+    def count(inside: Any) -> Any:
+        nonlocal held
+        held += 1 + len(inside)
+        if held > most:
+            raise Malformed("its answer holds more lists and entries than was asked for")
+        return inside
+
+    return {"list_hook": count, "object_hook": count}
 
 
 def unpack_own(body: bytes | memoryview) -> Any:
@@ -131,6 +150,8 @@ def as_tensor(data: Any, code: int | None = None, shape: tuple[int, ...] | None 
     if type(its_shape) is not list or len(its_shape) > _AXES or type(content) is not bytes:
         raise Malformed("its answer holds a tensor without a shape")
     if any(type(n) is not int or not 0 <= n <= 2**31 for n in its_shape):
+        raise Malformed("its answer holds a tensor with an impossible shape")
+    if math.prod(max(n, 1) for n in its_shape) > 2**56:  # also of no elements, as torch makes room for none of these
         raise Malformed("its answer holds a tensor with an impossible shape")
     if shape is not None and tuple(its_shape) != shape:
         raise Malformed(f"its answer holds a tensor of shape {its_shape} where {list(shape)} is due")

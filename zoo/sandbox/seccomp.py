@@ -23,10 +23,8 @@ PLAIN = {
     "read": 0,
     "write": 1,
     "poll": 7,
-    "mmap": 9,
     "munmap": 11,
     "brk": 12,
-    "madvise": 28,
     "mprotect": 10,
     "mremap": 25,
     "sched_yield": 24,
@@ -53,7 +51,6 @@ PLAIN = {
     "readlinkat": 267,
     "getdents": 78,
     "getcwd": 79,
-    "fadvise64": 221,
     "dup": 32,
     "dup2": 33,
     "dup3": 292,
@@ -104,6 +101,7 @@ PLAIN = {
     "exit_group": 231,
 }
 #: Calls with conditions on their arguments.
+_MMAP, _MADVISE = 9, 28
 _IOCTL, _CLONE, _KILL, _FCNTL, _PRCTL, _ARCH_PRCTL, _TKILL, _FUTEX = 16, 56, 62, 72, 157, 158, 200, 202
 _GETAFFINITY, _GETSCHEDULER, _GETPARAM, _TGKILL, _PRLIMIT = 204, 145, 143, 234, 302
 _CLOCK_GETTIME, _CLOCK_GETRES, _CLOCK_NANOSLEEP = 228, 229, 230
@@ -120,6 +118,10 @@ _SET_FILTER, _ACTION_AVAILABLE, _ALL_THREADS, _SECCOMP = 1, 2, 1, 317
 _CLONE_NEEDED = 0x00010000  # CLONE_THREAD
 #: VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS, PARENT_SETTID, CHILD_CLEARTID, DETACHED, CHILD_SETTID
 _CLONE_ALLOWED = 0x017D0F00
+_MAP_HUGETLB = 0x40000  # pages of a store that all processes of a machine share
+#: What memory is wanted for: normal, random, sequential, needed, not needed, free; for forks, in large pages, in core
+#: dumps, for forks again, filled in now, guarded. Nothing that shares pages with other processes or takes theirs.
+_MADVISE_ALLOWED = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 19, 22, 23, 102, 103)
 _FUTEX_PRIVATE = 0x80
 _FUTEX_WAIT, _FUTEX_WAIT_BITSET, _FUTEX_REALTIME = 0, 9, 0x100
 _CLOCKS = 16  # numbers below are the machine's clocks and one's own; a negative one is the clock of some process
@@ -171,13 +173,19 @@ def _threads_only() -> Filter:
 
 
 def _private_wakes() -> Filter:
-    """futex(2): who wakes must do so within the process; on a mapped file, another worker could be told something.
+    """futex(2) within the process alone: on a page of a file that both have mapped, another worker could be woken.
 
-    Waiting on what is shared is allowed, as the C library waits so for the end of a thread.
+    The end of a thread wakes whoever waits at an address of its choice, and no filter sees that. So nobody can wait on
+    what is shared. The C library does, for the end of a thread: it is told to look again, until that has come.
     """
     waits = (_FUTEX_WAIT, _FUTEX_WAIT_BITSET, _FUTEX_WAIT_BITSET | _FUTEX_REALTIME)
     tests = [_step(_EQUAL, wait, yes=3 - at) for at, wait in enumerate(waits)]
-    return [_low(1), _step(_ANY_BIT, _FUTEX_PRIVATE, yes=4), *tests, _refuse(), _PASS]
+    return [_low(1), _step(_ANY_BIT, _FUTEX_PRIVATE, yes=5), *tests, _refuse(), _refuse(errno.EAGAIN), _PASS]
+
+
+def _own_pages() -> Filter:
+    """mmap(2) but for pages that are taken from a store of the machine's, whose rest another worker could count."""
+    return [_low(3), _step(_ANY_BIT, _MAP_HUGETLB, no=1), _refuse(), _PASS]
 
 
 def _own_clocks() -> Filter:
@@ -226,6 +234,8 @@ def _common() -> Filter:
     ]
     for number in PLAIN.values():
         steps += _where(number, [_PASS])
+    steps += _where(_MMAP, _own_pages())
+    steps += _where(_MADVISE, _one_of(2, _MADVISE_ALLOWED))
     steps += _where(_FUTEX, _private_wakes())
     for number in (_CLOCK_GETTIME, _CLOCK_GETRES, _CLOCK_NANOSLEEP):
         steps += _where(number, _own_clocks())

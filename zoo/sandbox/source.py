@@ -17,11 +17,14 @@ from pathlib import Path, PurePosixPath
 
 from zoo import home
 from zoo.errors import UserError
+from zoo.sandbox.reading import TooLong, check_lengths, parsed
 
 #: What one agent's files may come to.
 FILES, BYTES = 1000, 256 * 2**20
 #: Folders that are never part of an agent.
 _SKIPPED = {"__pycache__", ".git", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+#: The zoo's own packages, which are no part of an agent that lies beside them.
+_OURS = {Path(__file__).resolve().parents[2] / name for name in ("agents", "arenas", "leaderboard", "zoo")}
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,14 @@ class Source:
     def code_digest(self) -> str:
         """Hash of the files of code, 64 hex digits; of one file alone it is that of its content."""
         return _digest({name: content for name, content in self.files.items() if name.endswith(".py")})
+
+    def names_function(self) -> bool:
+        """Whether the name is that of a function in the file itself, which can make an arena and be no agent."""
+        try:
+            body = parsed(self.files[self.file], "replace").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+        return any(isinstance(node, ast.FunctionDef) and node.name == self.attribute for node in body)
 
     def staged(self) -> Path:
         """A read-only copy of the files in a folder that holds nothing else; made at once or not at all.
@@ -223,11 +234,15 @@ def _below(folder: Path) -> Iterator[tuple[str, bytes]]:
 def _with_siblings(path: Path, attribute: str) -> Source:
     folder = path.resolve().parent
     files = {path.name: _read(path)}
-    waiting = [path.name]
+    waiting, read = [path.name], list[int]()
     while waiting:
         name = waiting.pop()
+        read.append(len(files[name]))
         try:
-            tree = ast.parse(files[name])
+            check_lengths(read)
+            tree = parsed(files[name], "replace")
+        except TooLong as error:
+            raise UserError(f"{folder / name}: {error}; keep data in other files") from error
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue  # its process will say what is wrong with it
         for found in sorted({*_modules(tree, name, folder), *_named(tree, folder)} - files.keys()):
@@ -250,6 +265,8 @@ def _modules(tree: ast.Module, name: str, folder: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             tops.add((node.module or "").partition(".")[0])
     for top in tops - sys.stdlib_module_names - {""}:
+        if folder / top in _OURS:
+            continue
         if _regular(folder / f"{top}.py"):
             yield f"{top}.py"
         elif _regular(folder / top / "__init__.py"):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from zoo.sandbox.reading import TooLong, check_lengths, parsed
 from zoo.submission.refusal import Refused, line_of
 
-_LARGEST = 1 << 20  # bytes of a file
 _BASES = "agents."  # modules of ours that hold agents to derive from
 _NO_AGENT = ("NoConfig", "Seating", "Trajectory", "JointTrajectory", "LearningContext", "Policy")
 _CURE = "save it as UTF-8, and see that `python -m py_compile` reads it"
@@ -39,10 +38,13 @@ def read_code(files: Mapping[str, bytes]) -> CodeReport:
     Raises:
         Refused: one cannot be read, or imports at its top what is not installed here.
     """
-    trees = {name: _tree(name, data) for name, data in files.items() if name.endswith(".py")}
-    own = {part for name in trees for part in (PurePosixPath(name).stem, name.partition("/")[0])}
+    code = {name: data for name, data in files.items() if name.endswith(".py")}
+    _check_lengths(code)
+    own = {part for name in code for part in (PurePosixPath(name).stem, name.partition("/")[0])}
     imports: set[str] = set()
-    for name, tree in trees.items():
+    agents: list[str] = []
+    for name, data in code.items():
+        tree = _tree(name, data)
         for node, module in _imports(tree):
             if module in own:
                 continue
@@ -50,9 +52,20 @@ def read_code(files: Mapping[str, bytes]) -> CodeReport:
             if node in tree.body and not _installed(module):
                 place = line_of(name, node.lineno)
                 raise Refused("code", place, f"it imports {module}, which is not installed here", "do without it")
-    agents = [f"{name}:{cls}" for name, tree in trees.items() for cls in agent_classes(tree)]
-    lines = {name: files[name].count(b"\n") + (not files[name].endswith(b"\n")) for name in trees}
+        agents += [f"{name}:{cls}" for cls in agent_classes(tree)]
+    lines = {name: data.count(b"\n") + (not data.endswith(b"\n")) for name, data in code.items()}
     return CodeReport(lines, tuple(sorted(imports)), tuple(agents))
+
+
+def _check_lengths(code: Mapping[str, bytes]) -> None:
+    """See that the code is not too long to be read."""
+    read: list[int] = []
+    for name, data in code.items():
+        read.append(len(data))
+        try:
+            check_lengths(read)
+        except TooLong as error:
+            raise Refused("code", name, str(error), "keep data in JSON or safetensors files") from error
 
 
 def classes(data: bytes) -> list[str]:
@@ -61,17 +74,11 @@ def classes(data: bytes) -> list[str]:
 
 
 def _tree(name: str, data: bytes) -> ast.Module:
-    if len(data) > _LARGEST:
-        raise Refused("code", name, "it is longer than 1 MiB", "keep data in JSON or safetensors files")
     try:
-        text = data.decode("utf-8-sig")
+        return parsed(data)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise Refused("code", line_of(name, line), "it is not UTF-8", _CURE) from error
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
     except SyntaxError as error:
         raise Refused("code", line_of(name, error.lineno), f"Python cannot read it: {error.msg}", _CURE) from error
     except (RecursionError, MemoryError) as error:  # how the parser says so; 3.11 to 3.13 survive it

@@ -15,7 +15,7 @@ RULES: Mapping[str, str] = {
     "suffix": "Files are code, TOML, JSON, text or safetensors.",
     "manifest": "zoo.toml names the author, the arena and the agent's class, and nothing that is unknown.",
     "name": "The name is free: no agent that ships has it.",
-    "code": "Python files are text that Python can read, and import what is installed here.",
+    "code": "Python files can be read, at most 256 KiB each and 1 MiB together, and import what is installed.",
     "entry": "The entry is an agent's class in one of the files.",
     "weights": "Weights are finite tensors in a plain safetensors file, and fit the agent.",
     "laws": "The agent keeps the laws of `zoo check`.",

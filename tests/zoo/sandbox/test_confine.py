@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from zoo.sandbox import confine as confining
-from zoo.sandbox import identity, kernel, landlock, seccomp
+from zoo.sandbox import identity, kernel, landlock, seccomp, view
 from zoo.sandbox.confine import NotConfined, confine, supported, trusted
 from zoo.sandbox.limits import Limits
 
@@ -44,6 +44,19 @@ def forked(function, level="strict", readable=(), limits=DEFAULT, keep=(), befor
         text = said.read()
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return (json.loads(text) if text else None), status
+
+
+def mounts_alone():
+    """Whether a process of this user may have mounts of its own."""
+    child = os.fork()
+    if child == 0:
+        try:
+            assert ROOT or identity.own_users()
+            view.unshare()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def refusal(call, *arguments):
@@ -83,8 +96,8 @@ THREAD = 0x3D0F00  # the flags of the C library for a thread
         ("tkill", (1000, 0)),
         ("tgkill", (1000, 1003, 6)),
         ("futex", (1, 128 | 1)),  # a private wake
-        ("futex", (1, 0)),  # a wait for the end of a thread
-        ("futex", (1, 9 | 256)),
+        ("mmap", (0, 4096, 3, 0x22)),
+        ("madvise", (0, 4096, 14)),  # large pages
         ("prlimit64", (0, 3, 0, 1)),
         ("prctl", (15, 1)),
         ("fcntl", (1, 3)),
@@ -95,6 +108,11 @@ THREAD = 0x3D0F00  # the flags of the C library for a thread
 )
 def test_calls_are_allowed_for_what_agents_need(call, arguments):
     assert simulated(NUMBERS[call], arguments) == "allow"
+
+
+@pytest.mark.parametrize("wait", [0, 9, 9 | 256])
+def test_who_waits_for_what_is_shared_is_told_to_look_again(wait):
+    assert simulated(NUMBERS["futex"], (1, wait)) == errno.EAGAIN
 
 
 @pytest.mark.parametrize(
@@ -114,6 +132,9 @@ def test_calls_are_allowed_for_what_agents_need(call, arguments):
         ("futex", (1, 1)),
         ("futex", (1, 10)),
         ("futex", (1, 4)),
+        ("mmap", (0, 1 << 21, 3, 0x40022)),  # pages of a store that all share
+        ("madvise", (0, 4096, 12)),  # pages merged with those of others
+        ("madvise", (0, 4096, 21)),  # pages of a library put out
         ("prlimit64", (0, 3, 1, 0)),
         ("prlimit64", (0, 3, 1 << 32, 0)),  # a new limit at an address whose low half is zero
         ("prlimit64", (999, 3, 0, 1)),
@@ -134,6 +155,8 @@ def test_calls_are_refused_for_anything_else(call, arguments):
 
 NUMBERS = {
     **seccomp.PLAIN,
+    "mmap": 9,
+    "madvise": 28,
     "ioctl": 16,
     "clone": 56,
     "kill": 62,
@@ -165,7 +188,7 @@ def test_what_is_newer_than_the_list_does_not_exist():
 @needs_strict
 def test_the_kernel_refuses_every_call_that_is_not_listed():
     """All numbers are called with arguments that do no harm; the kernel must not even look at them."""
-    conditional = {16, 56, 62, 72, 143, 145, 157, 158, 200, 202, 204, 228, 229, 230, 234, 302}
+    conditional = {9, 16, 28, 56, 62, 72, 143, 145, 157, 158, 200, 202, 204, 228, 229, 230, 234, 302}
     probes = {335, 336}  # Linux passes these by every filter, and ends who makes them elsewhere than in its own code
     tried = [n for n in range(480) if n not in {*seccomp.PLAIN.values(), *conditional, *probes}]
 
@@ -209,14 +232,33 @@ def test_a_strict_process_can_do_no_more_than_compute(tmp_path):
 
     found, status = forked(look, readable=[own])
     assert status == 0
+    # where it has a view of its own, everything in it is read-only, and that is said first
+    assert {found.pop("write"), found.pop("new")} <= {errno.EACCES, errno.EROFS}
     assert found == {
         "own": "text",
         "listed": ["file", "link"],
         "library": True,
         "nothing": 1,
-        **dict.fromkeys(("link", "other", "above", "write", "new"), errno.EACCES),
+        **dict.fromkeys(("link", "other", "above"), errno.EACCES),
         **dict.fromkeys(("delete", "execute", "fork", "pipe", "signal"), errno.EPERM),
     }
+
+
+@needs_strict
+def test_other_processes_and_times_of_reading_cannot_be_asked_for(tmp_path):
+    other = os.getpid()
+    (tmp_path / "file").write_text("text")
+    os.utime(tmp_path / "file", (1, 1))
+
+    def look():
+        text = (tmp_path / "file").read_text()
+        seen = [os.path.exists(f"/proc/{number}/task") for number in (other, os.getpid(), "self")]
+        return text, (tmp_path / "file").stat().st_atime, seen
+
+    hidden = ["text", 1, [False, False, False]]
+    if not mounts_alone():
+        pytest.skip("this user may have no mounts of his own")
+    assert forked(look, readable=[tmp_path]) == (hidden, 0)
 
 
 @needs_strict

@@ -20,7 +20,7 @@ from leaderboard.records import Status
 from tests.zoo.sandbox.conftest import seat, step
 from zoo.sandbox.declare import declared
 from zoo.sandbox.fault import AgentFault
-from zoo.sandbox.frames import LOAD, Line, as_data
+from zoo.sandbox.frames import LOAD, Line, Malformed, as_data, as_tensor, as_tensors, pack, unpack
 from zoo.sandbox.remote import DECLARATION, Remote, Token
 from zoo.sandbox.shown import Shown
 from zoo.sandbox.source import Source
@@ -225,6 +225,22 @@ def check(frames: int) -> dict[str, int]:
     assert counts["fault"] > frames // 2  # most lies are noticed; the others changed nothing but values
     assert counts["taken"] > 0
     return counts
+
+
+@pytest.mark.parametrize("empty", [b"\x90", b"\x80", b"\xc0"], ids=["lists", "maps", "nothings"])
+def test_a_long_answer_of_nothing_is_refused_before_it_is_large(empty: bytes) -> None:
+    inner = b"\xdc" + (999).to_bytes(2, "big") + empty * 999
+    with pytest.raises(Malformed, match="more lists and entries"):
+        unpack(b"\xdc" + (999).to_bytes(2, "big") + inner * 999, items=1000)
+    honest = {f"weights {number}": as_data(torch.zeros(50)) for number in range(1000)}
+    assert as_tensors(unpack(pack([honest])[1:], items=1000)).keys() == honest.keys()
+
+
+@pytest.mark.parametrize("shape", [[2**31] * 3 + [0], [0] + [2**31] * 7, [2**31, 2**26, 0]])
+def test_a_tensor_of_no_element_has_a_shape_that_torch_can_have(shape: list[int]) -> None:
+    with pytest.raises(Malformed, match="impossible shape"):
+        as_tensor([0, shape, b""])
+    assert as_tensor([0, [2**31, 0, 5], b""]).shape == (2**31, 0, 5)
 
 
 def test_ten_thousand_lies_do_no_harm() -> None:

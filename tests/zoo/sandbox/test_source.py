@@ -65,6 +65,21 @@ def test_imports_are_followed_and_nothing_else_comes_along(home: Path) -> None:
     ]
 
 
+def test_code_is_read_within_bounds_and_never_in_the_encoding_that_it_names(home: Path) -> None:
+    """Some encodings take minutes for a megabyte, and a tree has hundreds of times as many bytes as its file."""
+    (home / "one.py").write_text("")
+    (home / "mine.py").write_text("# coding: punycode\nimport one\n")
+    assert sorted(Source.of_file(home / "mine.py", "Mine").files) == ["mine.py", "one.py"]
+    (home / "one.py").write_text("0\n" * (1 << 18))
+    with pytest.raises(UserError, match=r"one\.py: it is longer than 256 KiB; keep data in other files"):
+        Source.of_file(home / "mine.py", "Mine")
+    for number in range(6):
+        (home / f"part{number}.py").write_text("#" * 200_000)
+    (home / "mine.py").write_text("".join(f"import part{number}\n" for number in range(6)))
+    with pytest.raises(UserError, match="its code is longer than 1024 KiB altogether"):
+        Source.of_file(home / "mine.py", "Mine")
+
+
 def test_a_package_without_an_init_file_comes_along_with_its_code(home: Path) -> None:
     (home / "plain" / "deep").mkdir(parents=True)
     for name in ("inner.py", "deep/more.py", "table.csv"):

@@ -57,6 +57,12 @@ def test_a_mistake_is_told_with_its_line_and_its_cure(change: tuple[str, str], l
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize(("value", "words"), [("[" * 5000, "too deep"), ("1" * 5000, "too long")])
+def test_a_file_that_no_reader_reads_is_one_line(value: str, words: str) -> None:
+    with pytest.raises(UserError, match=f"spring.toml: .*{words}; `zoo season new --example`"):
+        parse_rules(f"name = {value}", "spring.toml")
+
+
 def test_what_is_missing_is_told_with_a_line_to_add() -> None:
     with pytest.raises(UserError, match="deadline is missing; add a line such as `deadline = 2027-03-01T12:00:00Z`"):
         parse_rules('name = "spring"\narena = "ipd"\n', "spring.toml")

@@ -161,13 +161,19 @@ def test_code_is_read_and_never_run() -> None:
         (b"-" * 100_000 + b"1", "nested too deep"),
         (b"a" + b".b" * 100_000, "nested too deep"),
         (b"(" * 300 + b")" * 300, "Python cannot read it"),
-        (b"#" * (1 << 20) + b"\n", "longer than 1 MiB"),
+        (b"#" * (1 << 18) + b"\n", "longer than 256 KiB"),
     ],
 )
 def test_code_that_cannot_be_read_is_refused(data: bytes, words: str) -> None:
     with pytest.raises(Refused, match=words) as caught:
         read_code({"agent.py": data})
     assert caught.value.rule == "code"
+
+
+def test_many_files_of_code_are_refused_together() -> None:
+    """Each tree takes hundreds of times its file's memory."""
+    with pytest.raises(Refused, match="longer than 1024 KiB altogether"):
+        read_code({f"part{number}.py": b"#" * 200_000 for number in range(6)})
 
 
 def opened(folder: Path, asked: Asked | None = None, **files: bytes | str) -> Submission:

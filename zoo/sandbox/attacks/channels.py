@@ -9,10 +9,13 @@ import ctypes
 import fcntl
 import mmap
 import os
+import threading
 import time
+from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
-from zoo.sandbox.attacks.base import Attack, each, system
+from zoo.sandbox.attacks.base import Attack, each, system, won
 
 
 class SharedMemory(Attack):
@@ -96,13 +99,94 @@ class WakeOthers(Attack):
 
     def strike(self) -> None:
         """It is a success if the kernel looks for such waiters."""
-        with open(os.__file__, "rb") as file:
-            library = ctypes.CDLL(None, use_errno=True)
-            library.mmap.restype = ctypes.c_void_p
-            page = library.mmap(
-                None, ctypes.c_size_t(4096), mmap.PROT_READ, mmap.MAP_SHARED, file.fileno(), ctypes.c_long(0)
+        page = _mapped(os.__file__)
+        each(lambda: system(202, page, 1, 1), lambda: system(202, page, 10, 1, 0, 0, 0xFFFFFFFF))
+
+
+def _mapped(path: str) -> int:
+    """The address of a file's first page."""
+    library = ctypes.CDLL(None, use_errno=True)
+    library.mmap.restype = ctypes.c_void_p
+    file = os.open(path, os.O_RDONLY)
+    page: int = library.mmap(None, ctypes.c_size_t(4096), mmap.PROT_READ, mmap.MAP_PRIVATE, file, ctypes.c_long(0))
+    os.close(file)
+    return page
+
+
+class WakeByEnding(Attack):
+    """Wakes whoever waits on a page of a file by the end of a thread, which the kernel tells where it is asked to."""
+
+    defence = "seccomp"
+
+    def strike(self) -> None:
+        """It is a success if somebody who waits there, here the first thread, is woken."""
+        page = _mapped(os.__file__)
+
+        def end() -> None:
+            time.sleep(0.1)
+            system(218, page)  # set_tid_address
+
+        threading.Thread(target=end).start()
+        a_second = (1).to_bytes(8, "little") + bytes(8)
+        each(lambda: system(202, page, 0, ctypes.c_int.from_address(page).value, a_second))
+
+
+class CountOthers(Attack):
+    """Asks whether another process is there, and how many threads and open files it has, which that one can change."""
+
+    defence = "own view of the files"
+
+    def strike(self) -> None:
+        """Any answer is a success."""
+        for process in self.aims["others"]:
+            each(
+                lambda place=f"/proc/{process}": os.stat(place).st_uid,
+                lambda place=f"/proc/{process}/task": os.stat(place).st_nlink,
+                lambda place=f"/proc/{process}/fd": os.stat(place).st_size,
             )
-            each(lambda: system(202, page, 1, 1), lambda: system(202, page, 10, 1, 0, 0, 0xFFFFFFFF))
+
+
+class ReadToTell(Attack):
+    """Reads a file that both workers can read, so that the other one finds its time of reading changed."""
+
+    defence = "own view of the files"
+
+    def strike(self) -> None:
+        """A changed time is a success."""
+        for path in _unread():
+            before = path.stat().st_atime_ns
+            path.read_bytes()
+            if path.stat().st_atime_ns != before:
+                won(f"{path} was read")
+                return
+
+
+def _unread() -> Iterator[Path]:
+    """Files of which systems keep when they are read next."""
+    long_ago = time.time() - 100_000
+    for path in sorted(Path(os.__file__).parent.glob("*/*.py")):
+        about = path.stat()
+        if about.st_atime <= max(long_ago, about.st_mtime):
+            yield path
+
+
+class ShareMemory(Attack):
+    """Has its pages merged with equal ones of others, puts pages of libraries out, takes large pages from the store."""
+
+    defence = "seccomp"
+
+    def strike(self) -> None:
+        """Any of it is a success."""
+        page = _mapped(os.__file__)
+        own = ctypes.addressof(ctypes.c_char.from_buffer(memory := mmap.mmap(-1, 1 << 16)))
+        each(
+            lambda: system(28, own, 1 << 16, 12),  # madvise: merge
+            lambda: system(28, page, 4096, 21),  # put out
+            lambda: system(28, page, 4096, 20),  # put out first
+            lambda: system(221, os.open(os.__file__, os.O_RDONLY), 0, 0, 4),  # fadvise64: not needed
+            lambda: mmap.mmap(-1, 1 << 21, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000),
+        )
+        del memory
 
 
 class KeepKeys(Attack):
@@ -143,6 +227,24 @@ class ReadLoad(Attack):
                 for name in ("loadavg", "stat", "meminfo", "vmstat", "sys/fs/file-nr")
             ),
             lambda: system(99, bytes(128)),
+            lambda: system(137, b"/", bytes(256)),  # statfs: how full the disk is
+        )
+
+
+class ReadSensors(Attack):
+    """Reads how each core and each bank of memory is used, and the machine's other meters."""
+
+    defence = "Landlock"
+
+    def strike(self) -> None:
+        """Any figure is a success."""
+        places = ("node/node0/meminfo", "node/node0/numastat", "node/node0/vmstat", "cpu/cpu0/cpuidle/state0/time")
+        places += ("cpu/cpu0/cpufreq/scaling_cur_freq", "cpu/cpu0/thermal_throttle/core_throttle_count")
+        each(
+            *(partial(_beginning, f"/sys/devices/system/{name}") for name in places),
+            lambda: os.listdir("/sys/class/thermal"),
+            lambda: os.listdir("/sys/class/net"),
+            lambda: os.listdir("/sys/block"),
         )
 
 

@@ -21,12 +21,12 @@ from zoo.sandbox.attacks.base import Attack, each, system, won
 class FindProcesses(Attack):
     """Looks for other processes in /proc."""
 
-    defence = "Landlock"
+    defence = "Landlock, own view of the files"
 
     def strike(self) -> None:
-        """A list is a success."""
+        """A process in the list is a success: what lies at /proc may be something else."""
         others = [name for name in os.listdir("/proc") if name.isdigit()]
-        won(f"sees {len(others)} processes")
+        (won if others else print)(f"sees {len(others)} processes")
 
 
 class ReadEnvironment(Attack):

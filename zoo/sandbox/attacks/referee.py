@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from agents.protocol import Agent
+from agents.protocol import Agent, State
 from zoo.sandbox.attacks.base import Attack, won
 
 #: The end of the pipe through which a worker answers.
@@ -267,3 +267,95 @@ class DeepAnswer(Attack):
         """It is a success if the referee's stack overflows."""
         body = b"\x91" * 4000 + b"\xc0"
         os.write(OUTWARD, len(body).to_bytes(4, "little") + body)
+
+
+class AnswerTwice(Attack):
+    """Sends its answer, and a little later once more, as if it were that to the next question."""
+
+    defence = "answers carry their question's number"
+    faults = ("INVALID",)
+
+    def strike(self) -> None:
+        """It is a success if it counts."""
+        number = _question()
+
+        def again() -> None:
+            time.sleep(0.05)
+            _send([number, 0, bytes(8), None, None])
+
+        threading.Thread(target=again).start()
+
+    def acting_state(self) -> State:
+        """No tensors, and time for the thread."""
+        time.sleep(0.2)
+        return {}
+
+
+class Drip(Attack):
+    """Sends its answer byte by byte and never ends, so that there is always something new."""
+
+    defence = "clock"
+    faults = ("TIMEOUT",)
+
+    def strike(self) -> NoReturn:
+        """It is a success if the referee waits."""
+        os.write(OUTWARD, (4000).to_bytes(4, "little"))
+        while True:
+            os.write(OUTWARD, b"x")
+            time.sleep(1)
+
+
+class Bloat(Attack):
+    """Answers with 40 MB of empty lists, which take sixty times as much memory where they are read."""
+
+    defence = "what an answer holds is counted"
+    faults = ("INVALID",)
+
+    def strike(self) -> None:
+        """It plays on until its tensors are asked for."""
+
+    def acting_state(self) -> State:
+        """No tensors."""
+        inner = b"\xdc" + (9999).to_bytes(2, "big") + b"\x90" * 9999
+        body = b"\x93" + _number(_question()) + b"\x00" + b"\xdd" + (4000).to_bytes(4, "big") + inner * 4000
+        os.write(OUTWARD, len(body).to_bytes(4, "little"))
+        sent = 0
+        while sent < len(body):
+            sent += os.write(OUTWARD, body[sent : sent + (1 << 20)])
+        return {}
+
+
+class ImpossibleShape(Attack):
+    """Answers with a tensor of no element, whose other dimensions are larger than any memory."""
+
+    defence = "shapes with bounds"
+    faults = ("INVALID",)
+
+    def strike(self) -> None:
+        """It plays on until its tensors are asked for."""
+
+    def acting_state(self) -> State:
+        """No tensors."""
+        _send([_question(), 0, {"weights": [0, [2**31, 2**31, 2**31, 0], b""]}])
+        return {}
+
+
+def _question() -> int:
+    """The number of the question that is being answered, from the frames of whoever called."""
+    frame = sys._getframe()
+    while "number" not in frame.f_locals:
+        assert frame.f_back is not None  # whoever is asked has been called
+        frame = frame.f_back
+    number: int = frame.f_locals["number"]
+    return number
+
+
+def _number(value: int) -> bytes:
+    return b"\xcf" + value.to_bytes(8, "big")
+
+
+def _send(reply: list[Any]) -> None:
+    import msgpack
+
+    body = msgpack.packb(reply)
+    os.write(OUTWARD, len(body).to_bytes(4, "little") + body)

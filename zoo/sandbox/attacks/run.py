@@ -192,6 +192,7 @@ def _play(stage: Stage, kind: type[Attack], bystander: _Bystander) -> tuple[str,
         with _Seated(_remote(stage, kind, bystander.aims)) as seated:
             seated.act()
             seated.act()
+            seated.agent.acting_state()
             return "plays on", seated.log()
     except AgentFault as fault:
         return f"{fault.status.name}: {fault.message}", fault.log
