@@ -85,8 +85,12 @@ def _leader(made: Board) -> str:
     first = next((at for at, row in enumerate(made.rows) if row.rank == 1), None)
     if first is None or not made.headline:
         return "nobody is ranked"
-    figure = cells.texts(BY_NAME[made.headline], made)[first]
-    return f"{made.rows[first].label}, {' '.join(figure.split())}"
+    return f"{made.rows[first].label}, {_figure(made, first)}"
+
+
+def _figure(made: Board, at: int) -> str:
+    """The figure by which a board ranks, of the row at this place, without the blanks that align it below others."""
+    return " ".join(cells.texts(BY_NAME[made.headline], made)[at].split()).replace("[ ", "[")
 
 
 def _known(store: Store, arena: str) -> ArenaRecord:
@@ -196,11 +200,9 @@ def _entrant(store: Store, name: str, shown: layout.Links) -> DrawnPage:
         for at, row in enumerate(made.rows):
             if row.entrant == name:
                 card = card or cards(store, arena, {name: record})[name]
-                figure = cells.texts(BY_NAME[made.headline], made)[at] if made.headline else ""
+                figure = _figure(made, at) if made.headline else ""
                 heading = cells.heading(BY_NAME[made.headline], made) if made.headline else ""
-                places.append(
-                    {"arena": arena, "row": row, "of": len(made.rows), "figure": figure.strip(), "heading": heading}
-                )
+                places.append({"arena": arena, "row": row, "of": len(made.rows), "figure": figure, "heading": heading})
     label = store.labels()[name]
     return layout.laid_out("entrant.html", shown, label=label, record=record, card=card, places=places)
 
