@@ -19,9 +19,12 @@ from arenas.channel import sent
 from arenas.digits.images import SIZE, pictures
 from arenas.lockstep import Drawing
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeSteps
+from arenas.sketch import Glyph, Shape, Sketch
+from arenas.symmetries import Symmetry, bits_by_bit
 
 SEATS = ("reader_0", "reader_1")
 _SHADES = " .:-=+*#%@"
+_LEVELS = 4  # of ink in a sketch
 _SCALE = 8  # pixels of a picture for one of an image
 _PAPER, _ON, _OFF = (24, 24, 24), (250, 220, 60), (90, 90, 90)
 
@@ -55,15 +58,21 @@ class TwoReaders(Drawing):
             kind="cooperative",
             max_steps=steps,
             gamma=1.0,
-            offers=frozenset({"discrete", "channel", "state", "simulator", "digits"}),
+            offers=frozenset({"discrete", "channel", "state", "simulator", "digits", "symmetries"}),
             forfeit=least,
             state_dim=2 * digits + 2 * channels + 1 + 2 * bits + 4,
             block=1000,
+            # the values of a bit mean nothing by themselves
+            symmetries=(*(Symmetry(says=dict.fromkeys(SEATS, one)) for one in bits_by_bit(bits)), *self._renamings()),
         )
         self._images = pictures(self.settings.images, digits, self.device)
         self._lay_out()
         self._silence = torch.zeros(self.batch_size, 2, bits, device=self.device)
         self._other = ~torch.eye(2, dtype=torch.bool, device=self.device)
+
+    def _renamings(self) -> Sequence[Symmetry]:
+        """What else may change names."""
+        return ()
 
     def _open(self) -> None:
         drawn = torch.stack([self._draw(self.digits) for _ in SEATS], dim=1)
@@ -148,6 +157,25 @@ class TwoReaders(Drawing):
         lines.append("; ".join(f"{seat} sent {bits}" for seat, bits in zip(SEATS, self._bits(row), strict=True)))
         lines.append(self._told(row))
         return "\n".join(lines)
+
+    def sketch(self, row: int = 0) -> Sketch:
+        """Both images as squares, below each a disc for every bit that is 1 and a ring for one that is 0."""
+        marks, gap = [], SIZE + 1
+        marks.append(Glyph("square", SIZE / 2, SIZE / 2, SIZE, "#181818"))
+        marks.append(Glyph("square", gap + SIZE / 2, SIZE / 2, SIZE, "#181818"))
+        for seat, number in enumerate(self._pictured[row].tolist()):
+            tint = self._tints()[int(self._colours[row, seat])]
+            for y, line in enumerate(self._images.pixels[number].tolist()):
+                for x, ink in enumerate(line):
+                    level = round(ink * _LEVELS) / _LEVELS
+                    if level > 0:
+                        colour = "#{:02x}{:02x}{:02x}".format(*(round(part * level) for part in tint))
+                        marks.append(Glyph("square", seat * gap + x + 0.5, y + 0.5, 1.0, colour))
+            for k, bit in enumerate(self.said[row, :, seat].flatten().tolist()):
+                shape: Shape = "disc" if bit > 0.5 else "ring"
+                marks.append(Glyph(shape, seat * gap + 1.2 * k + 0.6, SIZE + 0.8, 0.9, "orange"))
+        sent = "; ".join(f"{seat} sent {bits}" for seat, bits in zip(SEATS, self._bits(row), strict=True))
+        return Sketch(2 * SIZE + 1.0, SIZE + 1.6, tuple(marks), f"{sent}; {self._told(row)}")
 
     def _picture(self, row: int) -> np.ndarray:
         """Both images, and below each a tile for every bit that it sent, uint8 [88, 144, 3]."""

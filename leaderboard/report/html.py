@@ -16,9 +16,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from leaderboard.report import cells, charts, embedded, hardness
+from leaderboard.report import cells, charts, embedded, hardness, together
 from leaderboard.report.layout import clean, number, plural
+from leaderboard.views.across import across
 from leaderboard.views.columns import BY_NAME
+from leaderboard.views.learning import LearningCurve
 from leaderboard.views.page import LOSS, ArenaPage, PageSide
 
 _HERE = Path(__file__).parent / "page"
@@ -30,13 +32,14 @@ class EntrantCard:
 
     Attributes:
         paper: where it comes from, in a few sentences; settings: (name, value) of each; facts: (name, value) of each.
-        command: what lets it play here.
+        command: what lets it play here; nemesis: as what enters that which brings about its worst case, where kept.
     """
 
     paper: str = ""
     facts: Sequence[tuple[str, str]] = ()
     settings: Sequence[tuple[str, str]] = ()
     command: str = ""
+    nemesis: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ class Report:
         cards: {arena id: {entrant id: its card}}.
         command: what makes the page again; version: of the program.
         replays: of each arena that has any, by its id, see `docs/report.md`.
+        curves: of each arena, how entrants were trained, where that is kept.
+        heading: what the page is on; "" for its arenas.
+        notes: (title, sentences) of what else is to be said, such as a season's terms.
         links: (address, words) of pages beside it, where it is served; none in a file.
     """
 
@@ -65,6 +71,9 @@ class Report:
     command: str
     version: str
     replays: Mapping[str, Replays] = field(default_factory=dict)
+    curves: Mapping[str, Sequence[LearningCurve]] = field(default_factory=dict)
+    heading: str = ""
+    notes: Sequence[tuple[str, Sequence[str]]] = ()
     links: Sequence[tuple[str, str]] = ()
 
 
@@ -80,7 +89,9 @@ def render(report: Report) -> str:
     last = max((page.last for page in report.pages), default="")
     made = f"Records up to {last[:19].replace('T', ' ')} UTC; zoo {report.version}." if last else ""
     return environment.get_template("page.html").render(
-        title=f"Report on {' and '.join(clean(page.arena.id) for page in report.pages)}",
+        title=f"Report on {clean(report.heading) or ' and '.join(clean(page.arena.id) for page in report.pages)}",
+        notes=[(clean(title), [clean(line) for line in lines]) for title, lines in report.notes],
+        together=_together(report.pages),
         arenas=[_arena(page, report) for page in report.pages],
         made=made,
         command=report.command,
@@ -119,6 +130,7 @@ def policy_hash(text: str) -> str:
 def _arena(page: ArenaPage, report: Report) -> dict[str, Any]:
     at = {who: i for i, who in enumerate(page.evidence.entrants)}
     known = report.cards.get(page.arena.id, {})
+    nemeses = {who: card.nemesis for who, card in known.items() if card.nemesis}
     return {
         "name": clean(page.arena.id),
         "number": [other.arena.id for other in report.pages].index(page.arena.id),
@@ -128,9 +140,30 @@ def _arena(page: ArenaPage, report: Report) -> dict[str, Any]:
         "evidence": list(_evidence(page)),
         "cards": [_card(page, known.get(who, EntrantCard()), who, at[who]) for who in _in_order(page)],
         **_replays(report.replays.get(page.arena.id)),
-        "exploited": _table(hardness.exploited(page)),
+        **_curves([*page.learning, *report.curves.get(page.arena.id, ())]),
+        "exploited": _table(hardness.exploited(page, nemeses)),
         "robust": _table(hardness.robust(page)),
     }
+
+
+def _together(pages: Sequence[ArenaPage]) -> dict[str, Any] | None:
+    """What several arenas come to; None for one, or where no two entrants are ranked in all."""
+    found = across(pages)
+    if found is None:
+        return None
+    (figure, profiled), (rows, caption) = together.profiles(found), together.better(found)
+    left = f" Left out, as nobody is ranked over a panel there: {listed(found.left_out)}." if found.left_out else ""
+    return {
+        "profile": Markup(figure.drawing),
+        "profile_caption": profiled + left,
+        "better": rows,
+        "better_caption": caption,
+    }
+
+
+def _curves(curves: Sequence[LearningCurve]) -> dict[str, Any]:
+    figures, caption = together.curves(curves)
+    return {"curves": [(one.title, Markup(one.drawing)) for one in figures], "curves_caption": caption}
 
 
 def _replays(replays: Replays | None) -> dict[str, Any]:

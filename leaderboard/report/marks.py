@@ -6,6 +6,7 @@ for light and for dark screens; texts are escaped here. The same values give the
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -153,6 +154,80 @@ def scatter(
     body += text(left + (width - left) / 2, height - 6, captions[0], classes="caption")
     turned = f'<g transform="rotate(-90)">{text(-(height - below) / 2, 14, captions[1], classes="caption")}</g>'
     return svg(width, height, body + turned, label=label, classes="chart")
+
+
+#: Classes of lines that are told apart, by colour first and then by dashes.
+LINES = tuple(f"line{colour} dash{dash}" for dash in range(3) for colour in range(6))
+
+
+@dataclass(frozen=True)
+class ChartLine:
+    """A line of a chart: where it goes, its band where one is known, and what it is called."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float | None] = ()
+    high: Sequence[float | None] = ()
+    stairs: bool = False  # the value holds until the next x
+
+
+def lines(
+    drawn: Sequence[ChartLine], captions: tuple[str, str], *, size: tuple[float, float], label: str, zero: bool = False
+) -> str:
+    """Lines with their bands over two scales, and their names below.
+
+    Args:
+        drawn: at most as many as `LINES` can tell apart.
+        captions: of the two axes.
+        size: pixels of the picture without the names.
+        label: what the picture shows, for those who do not see it.
+        zero: the upward scale holds 0 and 1.
+    """
+    left, below, (width, height) = 56.0, 44.0, size
+    across = ruler([x for one in drawn for x in one.x], width - left)
+    ends = [y for one in drawn for some in (one.y, one.low, one.high) for y in some]
+    up = ruler([*ends, 0.0, 1.0] if zero else ends, height - below)
+    floor = height - below
+
+    def point(x: float, y: float) -> tuple[float, float]:
+        return left + across.at(x), floor - up.at(y)
+
+    body = line(left, floor, width, floor, "axis") + line(left, 0, left, floor, "axis")
+    for tick in across.ticks():
+        at = left + across.at(tick)
+        body += line(at, 0, at, floor, "grid") + text(
+            at, floor + 16, f"{tick:,g}" if tick < 1e4 else f"{tick / 1000:,g}k"
+        )
+    for tick in up.ticks():
+        body += line(left, floor - up.at(tick), width, floor - up.at(tick), "grid")
+        body += text(left - 6, floor - up.at(tick) + 4, f"{tick:g}", anchor="end")
+    for one, classes in zip(drawn, LINES, strict=False):
+        known = [
+            (x, a, b) for x, a, b in zip(one.x, one.low, one.high, strict=False) if a is not None and b is not None
+        ]
+        if known:
+            edge = [point(x, b) for x, _, b in known] + [point(x, a) for x, a, _ in reversed(known)]
+            body += f'<polygon class="{classes}" points="{_path(edge)}"/>'
+        way = [point(x, y) for x, y in zip(one.x, one.y, strict=True)]
+        if one.stairs:
+            way = [p for a, b in itertools.pairwise(way) for p in (a, (b[0], a[1]))] + way[-1:]
+        body += f'<polyline class="{classes}" points="{_path(way)}"/>'
+    body += text(left + (width - left) / 2, height - 6, captions[0], classes="caption")
+    body += f'<g transform="rotate(-90)">{text(-floor / 2, 14, captions[1], classes="caption")}</g>'
+    names, x, y = "", left, height + 12.0
+    for one, classes in zip(drawn, LINES, strict=False):
+        wide = 34 + _LETTER * len(one.name)
+        if x + wide > width and x > left:
+            x, y = left, y + 18
+        names += f'<polyline class="{classes}" points="{_path([(x, y), (x + 20, y)])}"/>'
+        names += text(x + 25, y + 4, one.name, anchor="start", classes="name")
+        x += wide
+    return svg(width, y + 12, body + names, label=label, classes="chart")
+
+
+def _path(points: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{px(x)},{px(y)}" for x, y in points)
 
 
 def _placed(

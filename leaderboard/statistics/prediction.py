@@ -98,7 +98,8 @@ def by_past_episodes(of_episode: Floats, length: int, first: Ints, second: Ints)
     """What panel means expect of each series: scores [number of series, number of pairs], from the episodes before it.
 
     The next series' mean difference of two who were compared in N episodes is Student's around the mean of these (t
-    with N - 1 degrees of freedom, spread sd sqrt(1/N + 1/length)); of the first series nothing is expected, 1/2.
+    with N - 1 degrees of freedom, spread sd sqrt(1/N + 1/length)); where N is below two, as in the first series,
+    nothing is expected, 1/2. Entrants may have played different episodes.
 
     Args:
         of_episode: panel mean of each episode, float [n, E]; NaN where it is not known.
@@ -109,29 +110,33 @@ def by_past_episodes(of_episode: Floats, length: int, first: Ints, second: Ints)
     n, episodes = of_episode.shape
     starts = range(0, episodes, length)
     expected = np.full((len(starts), len(first)), 0.5)
-    known = np.asarray(np.isfinite(of_episode).all(axis=1))
+    known = np.isfinite(of_episode)
+    some = known.any(axis=1)
     # Of numbers near zero, so that nothing is lost where squares are taken from each other.
-    near = np.where(known[:, None], of_episode - of_episode[:, :1], 0.0)
-    sums, squares = np.zeros(n), np.zeros((n, n))
+    level = np.where(some, of_episode[np.arange(n), known.argmax(axis=1)], 0.0) if episodes else np.zeros(n)
+    near = np.where(known, of_episode - level[:, None], 0.0)
+    played = known.astype(np.float64)
+    # Of each two, over the episodes that both have played: how many, sums of the row, of its squares, of products.
+    both, sums, squares, products = np.zeros((4, n, n))
     for k, start in enumerate(starts):
-        if start > 1:
-            mean = sums / start
-            covariance = (squares - start * np.outer(mean, mean)) / (start - 1.0)
-            variance = np.diagonal(covariance)
-            apart = variance[first] + variance[second] - 2.0 * covariance[first, second]
-            level = of_episode[:, 0] + mean
-            difference = level[first] - level[second]
-            apart = np.where(apart > _NOTHING * (variance[first] + variance[second]), apart, 0.0)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                away = difference / np.sqrt(apart * (1.0 / start + 1.0 / length))
-            sure = 0.5 + 0.5 * np.sign(
-                np.where(np.abs(difference) > _NOTHING * (1.0 + np.abs(level[first])), difference, 0)
-            )
-            chance = np.where(apart > 0.0, stdtr(start - 1.0, away), sure)
-            expected[k] = np.where(known[first] & known[second], chance, 0.5)
-        some = near[:, start : start + length]
-        sums += some.sum(axis=1)
-        squares += some @ some.T
+        past = both[first, second]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            own, others = (sums[i, j] / past for i, j in ((first, second), (second, first)))
+            spread = squares[first, second] + squares[second, first] - past * (own**2 + others**2)
+            apart = spread - 2.0 * (products[first, second] - past * own * others)
+            apart = np.where(apart > _NOTHING * spread, apart, 0.0) / (past - 1.0)
+            difference = (level[first] + own) - (level[second] + others)
+            away = difference / np.sqrt(apart * (1.0 / past + 1.0 / length))
+            real = np.abs(difference) > _NOTHING * (1.0 + np.abs(level[first] + own))
+            sure = 0.5 + 0.5 * np.sign(np.where(real, difference, 0.0))
+            chance = np.where(apart > 0.0, stdtr(past - 1.0, away), sure)
+        expected[k] = np.where(past > 1.0, chance, 0.5)
+        now = slice(start, start + length)
+        shared = played[:, now].T
+        both += played[:, now] @ shared
+        sums += near[:, now] @ shared
+        squares += near[:, now] ** 2 @ shared
+        products += near[:, now] @ near[:, now].T
     return expected
 
 

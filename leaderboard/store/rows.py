@@ -143,6 +143,18 @@ def _result(values: Sequence[Any]) -> SeatResult:
     return SeatResult.stored(row, {k: tuple(v) for k, v in json.loads(text).items()} if text != "{}" else {})
 
 
+def numbered(blocks: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Rows of blocks that are read without their hash, if their numbers are numbers: SQLite keeps whatever is put in.
+
+    Raises:
+        StoreError: a number is none.
+    """
+    for row in blocks:
+        if any(type(row[name]) is not int for name in ("seed", "first_episode", "episodes") if name in row):
+            raise damaged("block", row["id"])
+    return blocks
+
+
 def same_results(ours: Iterable[SeatResult], theirs: Iterable[SeatResult]) -> bool:
     """Whether two sets of results tell of the same games; processor time and isolation do not count."""
 

@@ -5,7 +5,6 @@ otherwise. Adding a fact twice adds it once. A fact that contradicts the one rec
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -42,6 +41,7 @@ from leaderboard.store.rows import (
     contradicts,
     damaged,
     digest,
+    numbered,
     read_blocks,
     record_of,
     row_of,
@@ -288,7 +288,9 @@ class Store:
         """The ids that are recorded, pairing by pairing and in each by seed and first episode."""
         table = schema.block.c
         columns = (table.first, table.second, table.seed, table.first_episode, table.id)
-        rows = [row for some in _chunks(ids) for row in self._rows(select(*columns).where(table.id.in_(some)))]
+        rows = [
+            row for some in _chunks(ids) for row in numbered(self._rows(select(*columns).where(table.id.in_(some))))
+        ]
         return [row["id"] for row in sorted(rows, key=lambda row: tuple(row[column.name] for column in columns))]
 
     def has_blocks(self, ids: Iterable[str]) -> set[str]:
@@ -313,9 +315,9 @@ class Store:
         pairing = _equal(
             table, arena=arena, mode=mode, first=first, second=second, seed=seed, rules_version=rules_version
         )
-        query = select(table.c.first_episode, table.c.episodes).where(*pairing)
+        query = select(table.c.id, table.c.first_episode, table.c.episodes).where(*pairing)
         covered = 0
-        for row in self._rows(query.order_by(table.c.first_episode)):
+        for row in numbered(self._rows(query.order_by(table.c.first_episode))):
             if row["first_episode"] > covered:
                 break
             covered = max(covered, row["first_episode"] + row["episodes"])
@@ -338,9 +340,7 @@ class Store:
 
     def match_entrants(self, arena: str, mode: str) -> list[tuple[str, ...]]:
         """Whose match each was, of one arena and mode, in the order in which they were added."""
-        table = schema.match
-        query = select(table.c.entrants).where(*_equal(table, arena=arena, mode=mode)).order_by(table.c.row)
-        return [tuple(json.loads(row["entrants"])) for row in self._rows(query)]
+        return [record.entrants for record in self._records(MatchRecord, arena=arena, mode=mode)]
 
     def measurements(
         self, arena: str | None = None, subject: str | None = None, kind: str | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from leaderboard.errors import StoreError
+from leaderboard.labels import unique_labels
 from leaderboard.records import ArenaRecord, BlockRecord, EntrantRecord, Measurement, PanelRecord
 from leaderboard.seeds import RATED
 from leaderboard.statistics.clusters import clustered
@@ -19,6 +20,7 @@ from leaderboard.views.board import Board, Row, board
 from leaderboard.views.crossplay import Crossplay, crossplay
 from leaderboard.views.evidence import Evidence, evidence
 from leaderboard.views.game import game_cycles
+from leaderboard.views.learning import LearningCurve, learning_curves
 from leaderboard.views.rated import counted
 from leaderboard.views.words import duplicates, verdict
 
@@ -41,6 +43,7 @@ class PageSide:
         verdict: what tells the first two of the board apart, in the words of a match; "" where there are no two.
         fair: labels of those that gain with their like, and lose no more than `LOSS` of that with anybody; None where
             the game is not one of mixed motives.
+        field: what the board is made of.
     """
 
     side: str
@@ -50,6 +53,7 @@ class PageSide:
     neutral_is: str
     verdict: str
     fair: tuple[str, ...] | None
+    field: Field
 
     @property
     def leading(self) -> tuple[Row, ...]:
@@ -68,6 +72,7 @@ class ArenaPage:
         entrants: {id: its record}; measurements: of these, oldest first.
         blocks: those behind the evidence, sorted by id.
         last: when the last match was added, ISO 8601; "" where none was.
+        learning: curves of the learning matches that were played there.
     """
 
     arena: ArenaRecord
@@ -80,6 +85,7 @@ class ArenaPage:
     measurements: tuple[Measurement, ...]
     blocks: tuple[BlockRecord, ...]
     last: str
+    learning: tuple[LearningCurve, ...] = ()
 
 
 def arena_page(store: Store, arena_id: str, *, seed: int | None = RATED) -> ArenaPage:
@@ -121,7 +127,16 @@ def arena_page(store: Store, arena_id: str, *, seed: int | None = RATED) -> Aren
         tuple(x for x in store.measurements(arena_id) if x.subject in on_board),
         tuple(blocks),
         max((match.created for match in matches), default=""),
+        _learning(store, arena_id),
     )
+
+
+def _learning(store: Store, arena_id: str) -> tuple[LearningCurve, ...]:
+    """Curves of learning matches, with the labels that learners have among each other."""
+    blocks = store.blocks(arena_id, mode="learn")
+    who = {entrant for block in blocks for entrant in block.entrants}
+    labels = {record.id: record.label for record in store.entrants(who)} if who else {}
+    return tuple(learning_curves(blocks, unique_labels(sorted(labels), labels | store.labels())))
 
 
 def _field(tallies: Sequence[Tally], panel: PanelRecord | None, side: str) -> Field:
@@ -146,7 +161,7 @@ def _side(arena: ArenaRecord, made: Board, matrix: Crossplay, field: Field) -> P
     )
     neutral, why = _neutral(arena, made, ordered)
     return PageSide(
-        matrix.side, rows, ordered, neutral, why, _verdict(arena, rows, field), _fair(arena, ordered, neutral)
+        matrix.side, rows, ordered, neutral, why, _verdict(arena, rows, field), _fair(arena, ordered, neutral), field
     )
 
 

@@ -38,6 +38,7 @@ from leaderboard.records import (
 )
 from leaderboard.statistics.estimate import Estimate, Part, t
 from leaderboard.store.store import Store
+from leaderboard.views.learning import CURVE, curve_of
 from leaderboard.views.words import verdict
 from zoo import __version__
 from zoo.entry.venue import Venue
@@ -57,7 +58,6 @@ Floats = Mapping[str, NDArray[np.float64]]
 #: Seat -> name -> numbers [runs] of a round, or [runs, rounds].
 Curves = Mapping[str, Floats]
 ALL, FROZEN = "return_all_rounds", "return_frozen"
-_CURVE = "return_rounds_"
 _POINTS = 100  # of a recorded curve
 _FROZEN_GAMES = 250
 
@@ -302,7 +302,7 @@ class LearningMatch:
             last = [[r.returns[0] / r.lengths[0] for r in results] for results in chosen]
             own[who].append(np.array([float(np.mean(values)) if values else np.nan for values in last]))
             lines.append(self._line(who, seat, own[who][-1], blocks, chosen))
-            drawn = [curve for results in chosen for result in results if (curve := _curve(result))]
+            drawn = [curve for results in chosen for result in results if (curve := curve_of(result)[1])]
             if drawn:
                 curves[f"{self.labels[who]} as {seat}"] = np.mean(drawn, axis=0).tolist()
         first, second = self.order
@@ -344,7 +344,7 @@ class LearningMatch:
     ) -> LearnerLine:
         metrics: dict[str, Estimate] = {}
         names = dict.fromkeys(name for results in chosen for r in results for name in r.metrics)
-        for name in (ALL, FROZEN, *(name for name in names if not name.startswith(_CURVE))):
+        for name in (ALL, FROZEN, *(name for name in names if not name.startswith(CURVE))):
             of_runs = [[r.metrics[name][0] for r in results if name in r.metrics] for results in chosen]
             metrics[name] = t([float(np.mean(values)) for values in of_runs if values])
         whole, frozen = metrics.pop(ALL), metrics.pop(FROZEN)
@@ -373,10 +373,4 @@ def _curve_metrics(per_step: NDArray[np.float64]) -> dict[str, Part]:
     It stands with the run's result, so that a match that was stopped and went on has its whole curves.
     """
     stretches = np.array_split(np.arange(len(per_step)), min(_POINTS, len(per_step)))
-    return {f"{_CURVE}{rounds[0]}_to_{rounds[-1]}": part_of(per_step[rounds]) for rounds in stretches}
-
-
-def _curve(result: SeatResult) -> list[float]:
-    """The curve that `_curve_metrics` recorded."""
-    points = {name.removeprefix(_CURVE): part[0] for name, part in result.metrics.items() if name.startswith(_CURVE)}
-    return [points[name] for name in sorted(points, key=lambda name: int(name.partition("_")[0]))]
+    return {f"{CURVE}{rounds[0]}_to_{rounds[-1]}": part_of(per_step[rounds]) for rounds in stretches}

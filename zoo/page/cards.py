@@ -64,9 +64,9 @@ def _card(record: EntrantRecord, checkpoint: CheckpointRecord | None, words: str
     if is_stranger(record):
         facts.append(("origin", "from outside the zoo"))
     settings = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in record.config.items()]
-    return EntrantCard(
-        paper(record.agent), facts, sorted(settings), f"zoo match {shlex.quote(record.label)} random {words}"
-    )
+    command = f"zoo match {shlex.quote(record.label)} random {words}"
+    known = f"{SCHEME}{record.label}" if nemesis is not None else ""
+    return EntrantCard(paper(record.agent), facts, sorted(settings), command, known)
 
 
 def _trained(card: Mapping[str, Any]) -> list[tuple[str, str]]:

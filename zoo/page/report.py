@@ -10,6 +10,7 @@ from leaderboard.report.html import Report, render
 from leaderboard.store.store import Store
 from leaderboard.views.page import arena_page
 from zoo.page.cards import cards
+from zoo.page.curves import training_curves
 from zoo.page.replays import replays
 from zoo.work.progress import Watch, unwatched
 
@@ -42,4 +43,5 @@ def report(
     command = shlex.join(["zoo", "report", *(word for arena in arenas for word in ("--arena", arena)), *options])
     known = {page.arena.id: cards(store, page.arena, page.entrants) for page in pages}
     shown = {page.arena.id: replays(store, page, workers=workers, watch=watch) for page in pages if with_replays}
-    return render(Report(pages, known, command, zoo.__version__, shown, links))
+    curves = {page.arena.id: training_curves(store, page.arena, page.entrants) for page in pages}
+    return render(Report(pages, known, command, zoo.__version__, shown, curves, links=links))

@@ -124,7 +124,7 @@ class FigureRow:
         """Our own target and whether it is met; "" without one."""
         if self.at_least is None:
             return ""
-        return f">={self.at_least:g} {'met' if self.ours.mean >= self.at_least else 'missed'}"
+        return f">={self.at_least:.4g} {'met' if self.ours.mean >= self.at_least else 'missed'}"
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.special import stdtr
 
 from leaderboard.statistics.classical import round_robin
 from leaderboard.statistics.counts import Counts
-from leaderboard.statistics.prediction import ELO, OURS, TRUESKILL, expected_scores, forecasts
+from leaderboard.statistics.prediction import ELO, OURS, TRUESKILL, by_past_episodes, expected_scores, forecasts
 from leaderboard.statistics.rating import BETA, fit
 
 C = np.sqrt(2.0) * BETA
@@ -70,3 +71,23 @@ def test_nothing_and_little():
     assert [found.log_loss.mean for found in one] == pytest.approx([np.log(2.0)] * 3)
     with pytest.raises(ValueError, match="lengths"):
         forecasts(2, np.array([0]), np.array([1]), np.zeros(0))
+
+
+def test_panel_means_expect_the_next_series_from_the_episodes_that_two_share():
+    rng = np.random.default_rng(3)
+    of_episode = rng.normal(100.0, 1.0, (4, 60)) + np.array([[0.0], [0.3], [0.1], [0.2]])
+    of_episode[1, :20] = np.nan  # entered late
+    of_episode[2, 40:] = np.nan  # left early
+    of_episode[3] = np.nan
+    first, second = round_robin(4)
+    expected = by_past_episodes(of_episode, 20, first, second)
+    for k in range(3):
+        for pair, (i, j) in enumerate(zip(first, second, strict=True)):
+            apart = of_episode[i, : 20 * k] - of_episode[j, : 20 * k]
+            apart = apart[np.isfinite(apart)]
+            if len(apart) < 2:
+                assert expected[k, pair] == 0.5
+                continue
+            away = apart.mean() / (apart.std(ddof=1) * np.sqrt(1 / len(apart) + 1 / 20))
+            assert expected[k, pair] == pytest.approx(stdtr(len(apart) - 1, away), abs=1e-9)
+    assert not by_past_episodes(np.zeros((2, 0)), 20, np.array([0]), np.array([1])).size

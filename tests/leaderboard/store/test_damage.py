@@ -240,3 +240,25 @@ def test_a_block_is_not_added_to_an_edited_tally(filled, copy, make):
         panel = make.panel("a", "b", weights={"predator": [0.3, 0.7]})
         expected = make.board(arena, store.blocks("coin-v1"), panel).to_json()
         assert board(store, "coin-v1").to_json() == expected
+
+
+@pytest.mark.parametrize("change", ["entrants = '{'", "entrants = '[\"a\"]'", "command = 'zoo'", "blocks = x'00'"])
+def test_an_edited_match_is_named(copy, make, change):
+    path = copy()
+    with Store(path) as store:
+        store.add(make.match("played", store.blocks("coin-v1")))
+    edit(path, f"update match set {change}")
+    for read_only in (True, False):
+        assert "match played was damaged or edited" in boards(path, read_only)
+
+
+@pytest.mark.parametrize("change", ["first_episode = 'x'", "episodes = 'x'", "first_episode = x'00'"])
+def test_numbers_of_a_block_that_are_none_are_named_before_more_is_played(copy, change):
+    path = copy()
+    edit(path, f"update block set {change} where first = 'a' and second = 'b' and seed = 0 and first_episode = 0")
+    with Store(path) as store, pytest.raises(StoreError, match=r"block \w+ was damaged or edited"):
+        store.next_episode("coin-v1", ("a", "b"), "play", 0)
+    if change.startswith("episodes"):
+        return  # what the order of blocks does not hang on
+    with Store(path) as store, pytest.raises(StoreError, match=r"block \w+ was damaged or edited"):
+        store.in_order(store.block_ids("coin-v1", "play"))
