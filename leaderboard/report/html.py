@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from leaderboard.report import cells, charts, embedded, hardness, together
@@ -79,16 +79,13 @@ class Report:
 
 def render(report: Report) -> str:
     """The page as HTML text: the same for the same report."""
-    environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    style = stylesheet()
+    style = style_sheet()
     script = _read("page.js") + player_script()
     evidence = embedded.evidence_text(report.pages)
     figures = {"format": embedded.FORMAT, "arenas": [embedded.figures(page) for page in report.pages]}
     last = max((page.last for page in report.pages), default="")
     made = f"Records up to {last[:19].replace('T', ' ')} UTC; zoo {report.version}." if last else ""
-    return environment.get_template("page.html").render(
+    return template("page.html").render(
         title=f"Report on {clean(report.heading) or ' and '.join(clean(page.arena.id) for page in report.pages)}",
         notes=[(clean(title), [clean(line) for line in lines]) for title, lines in report.notes],
         together=_together(report.pages),
@@ -99,18 +96,21 @@ def render(report: Report) -> str:
         digest=embedded.digest(evidence),
         style=Markup(style),
         script=Markup(script),
-        hashes={"style": policy_hash(style), "script": policy_hash(script)},
+        hashes={"style": hash_of(style), "script": hash_of(script)},
         links=report.links,
         figures=Markup(embedded.script_text(figures)),
         evidence=Markup(evidence),
     )
 
 
-def stylesheet() -> str:
-    """How every page of the zoo looks."""
-    return _read("page.css") + "".join(
-        f".d{step}{{background:{back};color:{front}}}" for step, (back, front) in enumerate(charts.shades())
-    )
+def _read(name: str) -> str:
+    return (_HERE / name).read_text()
+
+
+def style_sheet() -> str:
+    """The one style of all pages, with the shades of heat maps."""
+    shades = enumerate(charts.shades())
+    return _read("page.css") + "".join(f".d{k}{{background:{back};color:{front}}}" for k, (back, front) in shades)
 
 
 def player_script() -> str:
@@ -118,11 +118,15 @@ def player_script() -> str:
     return _read("player.js")
 
 
-def _read(name: str) -> str:
-    return (_HERE / name).read_text()
+def template(name: str) -> Template:
+    """A page's template; what is put into it is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template(name)
 
 
-def policy_hash(text: str) -> str:
+def hash_of(text: str) -> str:
     """How a policy names a text that may be used."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from leaderboard.report.html import policy_hash, stylesheet
+from leaderboard.report.html import hash_of, style_sheet
 from leaderboard.report.layout import clean
 from zoo.serve.keeper import DrawnPage
 
@@ -39,7 +39,7 @@ def _environment() -> Environment:
 
 @lru_cache(maxsize=1)
 def _style() -> str:
-    return stylesheet() + (SITE / "site.css").read_text()
+    return style_sheet() + (SITE / "site.css").read_text()
 
 
 def laid_out(
@@ -62,9 +62,9 @@ def laid_out(
         values: what the template needs.
     """
     style = _style()
-    words = [POLICY, f"style-src '{policy_hash(style)}'", policy]
+    words = [POLICY, f"style-src '{hash_of(style)}'", policy]
     if script:
-        words.append(f"script-src '{policy_hash(script)}'")
+        words.append(f"script-src '{hash_of(script)}'")
     body = (
         _environment()
         .get_template(template)
