@@ -29,14 +29,17 @@ NAMES = tuple(FIGURES)
 _ELSEWHERE = {"gradient-direction": "maddpg-gradient-direction", "rial-saddle": "dial-rial-saddle"}
 
 
-def load(name: str) -> Figure:
-    """The figure of that name; only its module is imported.
+def load(text: str) -> Figure:
+    """The figure of that name, with settings where some are given ("coma-table,scenario=3m"); imports its module alone.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it has no such setting.
     """
+    from zoo.entry.settings import split
+
+    name, *assignments = split(text) or [""]
     if name not in NAMES:
         raise UserError(f"there is nothing called {name!r} to reproduce (see --list); {nearest(name, NAMES)}")
     module = _ELSEWHERE.get(name, name).replace("-", ".", 1).replace("-", "_")
     figure: Figure = importlib.import_module(f"zoo.papers.{module}").FIGURE
-    return figure
+    return figure.chosen(assignments) if assignments else figure
