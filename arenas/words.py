@@ -24,6 +24,7 @@ WORDS: Mapping[str, str] = {
     "skirmish": "a battle of two teams of units; observations and actions are laid out as SMAC's",
     "switch": "the switch riddle: a seat sees whether it is inside, and tells or does not",
     "two-card": "the two-card game: a seat sees its card, whether the first has acted, and what it did",
+    "trade-comm": "the trading game: a seat sees its item and the step, and asks for the other's item",
     "digits": "two seats see a handwritten digit each, as a picture whose channels are colours",
     "hanabi": "Hanabi; observations and actions are laid out as the Hanabi Learning Environment's",
     "coin": "a coin game: channels (own agent, other agent, own coin, other coin) on a torus",

@@ -21,12 +21,13 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from arenas.digits.images import Images
+from arenas.digits.images import SIZE, Images
 from arenas.digits.parity import asked, pay
 from arenas.digits.two_readers import SEATS, TwoReaders
 from arenas.faces import faces
 from arenas.protocol import Action, TimeStep
 from arenas.settings import Checked, Range
+from arenas.symmetries import Reordering, Symmetry
 
 _COLOURS = ("red", "green")
 
@@ -49,6 +50,13 @@ class ColourDigit(TwoReaders):
     def build(self) -> None:
         """Set the rules; see `Arena.build`."""
         self._set(actions=2, digits=10, steps=2, channels=2, least=-6.0)
+
+    def _renamings(self) -> Sequence[Symmetry]:
+        """Both colours exchanged, and with them the two choices, which leaves every sign in the payment as it is."""
+        pixels, digits, heard = SIZE * SIZE, 2 * self.digits, 1 + 2 * self.settings.bits + 4
+        sees = Reordering().renamed((1, 0), [pixels] * 2).order
+        state = Reordering().kept(digits).renamed((1, 0)).renamed((1, 0)).kept(heard).order
+        return (Symmetry(dict.fromkeys(SEATS, sees), dict.fromkeys(SEATS, (1, 0)), {}, state),)
 
     def _paid(self, done: Tensor) -> Tensor:
         digits, colours = self.drawn, self._colours

@@ -20,6 +20,7 @@ from arenas.digits.images import SIZE, pictures
 from arenas.lockstep import Drawing
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeSteps
 from arenas.sketch import Glyph, Shape, Sketch
+from arenas.symmetries import Symmetry, bits_by_bit
 
 SEATS = ("reader_0", "reader_1")
 _SHADES = " .:-=+*#%@"
@@ -57,15 +58,21 @@ class TwoReaders(Drawing):
             kind="cooperative",
             max_steps=steps,
             gamma=1.0,
-            offers=frozenset({"discrete", "channel", "state", "simulator", "digits"}),
+            offers=frozenset({"discrete", "channel", "state", "simulator", "digits", "symmetries"}),
             forfeit=least,
             state_dim=2 * digits + 2 * channels + 1 + 2 * bits + 4,
             block=1000,
+            # the values of a bit mean nothing by themselves
+            symmetries=(*(Symmetry(says=dict.fromkeys(SEATS, one)) for one in bits_by_bit(bits)), *self._renamings()),
         )
         self._images = pictures(self.settings.images, digits, self.device)
         self._lay_out()
         self._silence = torch.zeros(self.batch_size, 2, bits, device=self.device)
         self._other = ~torch.eye(2, dtype=torch.bool, device=self.device)
+
+    def _renamings(self) -> Sequence[Symmetry]:
+        """What else may change names."""
+        return ()
 
     def _open(self) -> None:
         drawn = torch.stack([self._draw(self.digits) for _ in SEATS], dim=1)

@@ -16,6 +16,7 @@ from agents.parts.talking import Talking
 from agents.protocol import CannotLearn, JointTrajectory, Policy, Seating
 from agents.rial import Rial, RialConfig
 from agents.rollout import rollout
+from arenas.digits.colour_digit import ColourDigit
 from arenas.hanabi.arena import GROUP, Hanabi
 from arenas.hanabi.play import dealt
 from arenas.protocol import Action, Arena, TimeSteps
@@ -119,6 +120,39 @@ def agree(renamings: Renamings, steps: TimeSteps, shown: TimeSteps, rows: Tensor
         assert torch.equal(seen.reward, shown[seat].reward)
         if not bool(step.first.any()):  # the deck that was put in the place of another was dealt by no reset
             assert torch.equal(seen.common[GROUP], shown[seat].common[GROUP])
+
+
+def test_colour_digit_under_other_names_is_the_game_of_other_colours() -> None:
+    """Pictures, messages, state and payments: choices change with the colours, and bits as they like."""
+    game, other = ColourDigit(50), ColourDigit(50)
+    renamings = Renamings(game.spec)
+    assert renamings.count == 4
+    draw, luck = torch.Generator().manual_seed(4), torch.arange(50)
+    for which in range(4):
+        rows = torch.full((50,), which)
+        steps, state = game.reset(luck, autoreset=False)
+        other.reset(luck, autoreset=False)
+        if int(renamings._orders["does", "reader_0"][which, 0]) == 1:
+            other._colours = 1 - other._colours
+        shown, mirror = other._timesteps(torch.zeros(50, 2))
+        for t in range(3):
+            assert state is not None and mirror is not None
+            assert torch.equal(renamings.state(state, rows)[:, :25], mirror[:, :25])
+            for seat, step in steps.items():
+                seen = renamings.seen(seat, step, rows)
+                assert torch.equal(seen.observation, shown[seat].observation)
+                assert torch.equal(seen.reward, shown[seat].reward)
+                assert seen.messages is not None and shown[seat].messages is not None
+                assert torch.equal(seen.messages, shown[seat].messages)
+            if t < 2:
+                luck_of = torch.randint(2, (2, 2, 50), generator=draw)
+                does = {
+                    seat: Action(value, bit.float().unsqueeze(1))
+                    for seat, (value, bit) in zip(game.spec.seats, luck_of, strict=True)
+                }
+                shown, mirror = other.step(does)
+                steps, state = game.step({seat: renamings.meant(seat, action, rows) for seat, action in does.items()})
+        assert bool(steps["reader_0"].reward.any())
 
 
 class Table(Policy):

@@ -39,6 +39,7 @@ PLAYABLE = {
 #: the turn of the others leaves out.
 CROWDED = {
     "adversary": "lola",
+    "colour-digit": "digit-protocol",
     "common-knowledge": "maddpg",
     "contribution": "ddpg",
     "crypto": "maddpg-inferred",
@@ -46,6 +47,7 @@ CROWDED = {
     "hunter-prey": "independent-q",
     "meta": "actor-critic",
     "penalty": "phc",
+    "reference": "iac",
     "rrps": "wolf-phc",
     "skirmish": "advantage-alignment",
     "spread": "maddpg-ensemble",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,12 +16,13 @@ from leaderboard.seeds import PUBLIC_SEED
 from tests.zoo.command_line import Zoo, contents, recorded
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
-from zoo.play.blocks import Task, play_block, play_blocks
+from zoo.play.blocks import Task, _game, _play_elsewhere, play_block, play_blocks
 from zoo.play.episodes import begin
 from zoo.play.luck import episode_seeds
 from zoo.play.referee import NEVER, Refereed
 from zoo.play.seating import rotations, sit_down
 from zoo.sandbox.levels import at
+from zoo.work.pool import Contact
 
 COIN = Venue(ArenaChoice("coin", ("max_steps=10",)))
 
@@ -65,6 +68,23 @@ def test_worker_that_is_ended_from_outside_is_told_in_one_line(here: Path) -> No
     tasks = [task("mine.py:Exits", "random"), task("mine.py:Exits", "greedy")]
     with at("trusted"), pytest.raises(UserError, match="a worker process was ended from outside"):
         list(play_blocks(Venue(COIN.choice), tasks, workers=2))
+
+
+@pytest.mark.parametrize(
+    ("planned", "words"),
+    [
+        ({"identity": "coin-v7"}, "coin-v7 and coin-v1"),
+        ({"spec": replace(COIN.spec, max_steps=11)}, "with other rules"),
+        ({"spec": replace(COIN.spec, seats={"red": SeatSpec((4, 3, 3), 5)})}, "with other rules"),
+    ],
+)
+def test_a_game_that_says_something_else_in_a_worker_is_refused(planned: dict[str, Any], words: str) -> None:
+    """A file whose class draws its own spaces would mix games under one name."""
+    venue = Venue(COIN.choice)
+    vars(venue).update(planned)
+    contact = Contact(lambda *_: None, lambda: False, lambda make, *rest: make(*rest))
+    with pytest.raises(UserError, match=f"coin is not the same game in each process: .*{words}"):
+        _play_elsewhere(contact, COIN.choice, _game(venue), [])
 
 
 def spec(*sides: str) -> ArenaSpec:

@@ -5,18 +5,37 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from leaderboard.statistics.estimate import Estimate
 from zoo.crossplay.players import contestants
 from zoo.crossplay.screen import _strangers
 from zoo.entry.venue import ArenaChoice, Venue
+from zoo.matches.match import TOGETHER
+from zoo.matches.screen import _strangers as _alone_and_together
 
 
 def report(kind: str, drop: float, low: float | None = 0.1) -> Any:
     swap = SimpleNamespace(self_play=0.7, cross_play=0.7 - drop, drop=SimpleNamespace(mean=drop, low=low))
     groups = [SimpleNamespace(label="dial", swap=swap), SimpleNamespace(label="alone", swap=None)]
-    spec = SimpleNamespace(kind=kind)
-    return SimpleNamespace(matrix=SimpleNamespace(venue=SimpleNamespace(spec=spec)), groups=groups)
+    for group in groups:
+        group.role, group.members = "prisoner", ("dial", "dial@seed-1")
+    return SimpleNamespace(matrix=matrix(kind, 0.7), groups=groups)
+
+
+def matrix(kind: str, together: float) -> Any:
+    """Two teams that have .7 alone; what they have with each other is given."""
+    mean = np.array([[0.7, together], [together, 0.7]])
+    return SimpleNamespace(
+        venue=SimpleNamespace(spec=SimpleNamespace(kind=kind)),
+        rows=[SimpleNamespace(label=label) for label in ("dial", "dial@seed-1")],
+        columns=[SimpleNamespace(label=label) for label in ("dial", "dial@seed-1")],
+        mean=lambda role: mean,
+        standard_error=lambda role: np.full((2, 2), 0.02),
+        held_out=~np.eye(2, dtype=np.bool_),
+        own_column=lambda row: row,
+    )
 
 
 def test_cross_play_says_what_strangers_lose_in_one_sentence() -> None:
@@ -32,6 +51,38 @@ def test_it_gives_no_reason_where_there_may_be_nothing_to_explain(low: float | N
     (line,) = _strangers(report("cooperative", 0.2, low))
     assert line.endswith(end)
     assert "they alone know" not in line
+
+
+@pytest.mark.parametrize(("together", "named"), [(-0.1, True), (0.6, False)])
+def test_it_names_the_pair_that_surely_misunderstands_each_other(together: float, named: bool) -> None:
+    """A few runs do not show what other runs would lose, but they show what these two do."""
+    given = report("cooperative", 0.2, -0.4)
+    given.matrix = matrix("cooperative", together)
+    (line,) = _strangers(given)
+    assert ("but dial earns -0.10 with dial@seed-1: what partners agree on" in line) == named
+
+
+@pytest.mark.parametrize(
+    ("together", "said"),
+    [
+        (0.2, "With itself dial earns 0.70 and rial earns 0.50, with each other they earn 0.20 an episode: they did"),
+        (0.5, "no less, as far as can be told, than the weaker of them with itself."),
+        (0.7, "with each other they earn 0.70 an episode."),
+    ],
+)
+def test_a_match_says_what_two_earn_alone_and_together(together: float, said: str) -> None:
+    alone = {"dial": estimate(0.7), "rial": estimate(0.5), TOGETHER: estimate(together)}
+    assert said in _alone_and_together(SimpleNamespace(alone=alone))  # type: ignore[arg-type]
+
+
+def test_a_match_with_hardly_an_episode_gives_no_reason() -> None:
+    one = Estimate(0.5, None, None, 1, "t")
+    said = _alone_and_together(SimpleNamespace(alone={"dial": one, "rial": one, TOGETHER: one}))  # type: ignore[arg-type]
+    assert said.endswith("so few episodes give no interval.")
+
+
+def estimate(mean: float) -> Estimate:
+    return Estimate(mean, mean - 0.05, mean + 0.05, 100, "t")
 
 
 @pytest.mark.parametrize(("kind", "drop"), [("cooperative", 0.0), ("mixed", 0.2), ("competitive", 0.2)])

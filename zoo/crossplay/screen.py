@@ -16,9 +16,12 @@ from leaderboard.seeds import seed_words
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import FEWEST_EPISODES, FEWEST_KINDS
 from leaderboard.statistics.tally import is_head_to_head
+from zoo.crossplay.matrix import CrossMatrix
 from zoo.crossplay.report import CrossReport, Entry, Group
 from zoo.entry.declared import BEST
 from zoo.play.blocks import arena_record
+
+SURELY = 4  # standard errors by which a pair has to lose before it is named
 
 
 def crossplay_screen(report: CrossReport, note: str = "", only: Sequence[str] = ()) -> RenderableType:
@@ -60,20 +63,36 @@ def _strangers(report: CrossReport) -> list[str]:
     for group in report.groups:
         if group.swap is None or group.swap.drop.mean <= 0:
             continue
-        low = group.swap.drop.low
-        if low is None:
-            end = "so few runs give no interval."
+        low, reason = group.swap.drop.low, "what partners agree on while they train, they alone know."
+        if low is not None and low > 0:
+            end = reason
         else:
-            end = (
-                "what partners agree on while they train, they alone know."
-                if low > 0
-                else "the drop's interval holds 0."
-            )
+            end = "so few runs give no interval" if low is None else "the drop's interval holds 0"
+            pair = _misled(report.matrix, group)
+            end += f", but {pair}: {reason}" if pair else "."
         lines.append(
             f"{group.label}: {number(group.swap.self_play, 2)} with the partners of the own training run,"
             f" {number(group.swap.cross_play, 2)} with those of another; {end}"
         )
     return [*dict.fromkeys(lines)]  # the same in both roles is said once
+
+
+def _misled(matrix: CrossMatrix, group: Group) -> str:
+    """The two members of a group that earn least together, where that is surely less than the first has with itself."""
+    mean, error = matrix.mean(group.role), matrix.standard_error(group.role)
+    mine = [row for row, player in enumerate(matrix.rows) if player.label in group.members]
+    found: list[tuple[float, str]] = []
+    for row in mine:
+        own = matrix.own_column(row)
+        for column, partner in enumerate(matrix.columns):
+            strange = partner.label in group.members and matrix.held_out[row, column]
+            if own is None or not strange:
+                continue
+            lost, by = mean[row, own] - mean[row, column], np.hypot(error[row, own], error[row, column])
+            if lost > SURELY * by:
+                text = f"{matrix.rows[row].label} earns {number(float(mean[row, column]), 2)} with {partner.label}"
+                found.append((float(mean[row, column]), text))
+    return min(found, default=(0.0, ""))[1]
 
 
 def _matrix(report: CrossReport, role: str) -> list[RenderableType]:
@@ -87,8 +106,8 @@ def _matrix(report: CrossReport, role: str) -> list[RenderableType]:
     worst = f"; standard error at most {number(float(known.max()), digits + 1)}" if known.size else ""
     where = "in one seat among partners" if len(matrix.roles) == 1 else f"as {role}"
     head_to_head = is_head_to_head(arena_record(matrix.venue.spec, matrix.identity))
-    what = "Share of games won (a draw counts half)" if head_to_head else "Own return per episode"
-    text = f"{what} of the row {where} when paired with the column of that number{worst}."
+    what = "Share of games won (a draw counts half) by the row" if head_to_head else "Own return per episode of the row"
+    text = f"{what} {where} when paired with the column of that number{worst}."
     further = [f"{n} {p.label}" for n, p in zip(numbers, matrix.columns, strict=True) if p not in matrix.rows]
     title = Text(clean(role if len(matrix.roles) > 1 else "One seat among partners"), style="bold")
     lines: list[RenderableType] = [title, sheet, Text(clean(text), style="dim")]

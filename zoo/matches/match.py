@@ -28,6 +28,9 @@ from zoo.play import luck
 from zoo.play.blocks import arena_record
 from zoo.play.seating import agents_of, memoryless_policies, rotations
 
+#: In `Summary.alone`: what the two earn with each other.
+TOGETHER = ""
+
 
 @dataclass(frozen=True)
 class SeatLine:
@@ -97,6 +100,7 @@ class Summary(Heading):
     trained_elsewhere: dict[str, str]  # label of an entrant -> other settings of the game in which it was trained
     seats: list[SeatLine]
     comparisons: list[Comparison]
+    alone: dict[str, Estimate]  # of two in a cooperative game: label -> own return with itself, and TOGETHER
     rating: list[Change]
 
 
@@ -146,8 +150,24 @@ def summarise(plan: MatchPlan, store: Store, before: Board | None, *, cpu_s: flo
         },
         seats=_seat_lines(plan, own, labels),
         comparisons=_comparisons(plan, blocks, labels) if len(set(ids)) == 2 else [],
+        alone=_alone(ids, labels, blocks) if plan.venue.spec.kind == "cooperative" and len(set(ids)) == 2 else {},
         rating=changes,
     )
+
+
+def _alone(ids: list[str], labels: dict[str, str], blocks: list[BlockRecord]) -> dict[str, Estimate]:
+    """What each of two earns with itself, and what they earn together, an episode and on the mean over seats."""
+    wanted = {labels[who]: [who, who] for who in ids} | {TOGETHER: sorted(ids)}
+    alone = {}
+    for name, pair in wanted.items():
+        of_pair = [block for block in blocks if list(block.entrants) == pair]
+        of_each = [
+            [own for who in dict.fromkeys(pair) if (own := counted_returns(block, block.results, who)) is not None]
+            for block in of_pair
+        ]
+        whole = np.concatenate([np.mean(returns, axis=0) for returns in of_each if returns] or [np.zeros(0)])
+        alone[name] = t(whole[~np.isnan(whole)])
+    return alone
 
 
 def _not_rated(plan: MatchPlan) -> str:

@@ -16,6 +16,7 @@ from leaderboard.report.terminal import change_view
 from leaderboard.statistics.estimate import mean_of
 from leaderboard.statistics.panel_means import UNPAIRED
 from leaderboard.views.cuts import CUT, cut_line
+from zoo.matches.match import TOGETHER
 from zoo.work.progress import sparkline
 
 if TYPE_CHECKING:
@@ -44,12 +45,8 @@ def match_screen(summary: Summary, note: str = "") -> RenderableType:
         parts.append(Text(clean(f"{name} was trained in {arena}."), style="dim"))
     for comparison in summary.comparisons:
         parts += [Text(), _comparison(summary, comparison)]
-    if summary.kind == "cooperative" and len(set(summary.entrants)) > 1:
-        line = (
-            "These are partners that did not train together, who may mean different things by what they do;"
-            f" zoo crossplay {' '.join(summary.entrants)} shows beside it what each earns with itself."
-        )
-        parts += [Text(), Text(clean(line), style="dim")]
+    if summary.alone:
+        parts += [Text(), Text(clean(_strangers(summary)))]
     if summary.rating:
         parts += [Text(), Text("Rating", style="bold"), change_view(summary.rating)]
         if all(change.rank_after is None for change in summary.rating):
@@ -57,6 +54,22 @@ def match_screen(summary: Summary, note: str = "") -> RenderableType:
     rated = f"; not rated: {summary.not_rated}" if summary.not_rated and summary.recorded else ""
     work = f"{_kept(summary)}{rated}; {plural(summary.steps, 'step')}, {summary.cpu_s:.1f} CPU s"
     return Group(*parts, Text(), Text(f"{work}; {note}" if note else work, style="dim"))
+
+
+def _strangers(summary: Summary) -> str:
+    """What two who did not train together earn with themselves and with each other, and why that differs."""
+    own = {name: estimate for name, estimate in summary.alone.items() if name != TOGETHER}
+    both = summary.alone[TOGETHER]
+    each = " and ".join(f"{name} earns {number(estimate.mean, 2)}" for name, estimate in own.items())
+    said = f"With itself {each}, with each other they earn {number(both.mean, 2)} an episode"
+    lows = [estimate.low for estimate in own.values() if estimate.low is not None]
+    if both.high is None or len(lows) < len(own):
+        return f"{said}; so few episodes give no interval."
+    if both.high < min(lows):
+        return f"{said}: they did not train together, and may mean different things by what they do."
+    if both.mean < max(estimate.mean for estimate in own.values()):
+        return f"{said}: no less, as far as can be told, than the weaker of them with itself."
+    return f"{said}."
 
 
 def _seed(summary: Summary) -> str:

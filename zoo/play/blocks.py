@@ -125,14 +125,30 @@ def play_groups(venue: Venue, groups: Sequence[Sequence[Task]], workers: int = 1
         for group in groups:
             yield from play_together(venue, group)
         return
-    jobs = [Job(str(n), name_of(_play_elsewhere), (venue.choice, list(group))) for n, group in enumerate(groups)]
+    told = (venue.choice, _game(venue))
+    jobs = [Job(str(n), name_of(_play_elsewhere), (*told, list(group))) for n, group in enumerate(groups)]
     for _, blocks in work(jobs, workers):
         yield from blocks
 
 
-def _play_elsewhere(contact: Contact, choice: ArenaChoice, tasks: list[Task]) -> list[BlockRecord]:
+def _game(venue: Venue) -> tuple[Any, ...]:
+    """What of a game must be the same in each process."""
+    spec = venue.spec
+    return venue.identity, dict(spec.seats), spec.max_steps, spec.payoffs
+
+
+def _play_elsewhere(
+    contact: Contact, choice: ArenaChoice, game: tuple[Any, ...], tasks: list[Task]
+) -> list[BlockRecord]:
     """Blocks played by a worker, in its own venue."""
-    return play_together(contact.once(Venue, choice), tasks)
+    venue = contact.once(Venue, choice)
+    if (here := _game(venue)) != game:
+        how = "with other rules" if here[0] == game[0] else f"and {here[0]}"
+        raise UserError(
+            f"{choice.name} is not the same game in each process: {game[0]} {how}; what a game says of itself must not"
+            " depend on chance or on the process"
+        )
+    return play_together(venue, tasks)
 
 
 def arena_record(spec: ArenaSpec, identity: str) -> ArenaRecord:

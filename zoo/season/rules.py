@@ -106,8 +106,8 @@ def parse_rules(text: str, file: str) -> Rules:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{file}, {_syntax(str(error), text)}") from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists in lists in lists
-        said = "it is nested too deep" if isinstance(error, RecursionError) else "a number in it is too long"
-        raise UserError(f"{file}: {said}; `zoo season new --example` prints one") from error
+        why = "it is nested too deep" if isinstance(error, RecursionError) else "a number in it is too long"
+        raise UserError(f"{file}: {why}; `zoo season new --example` prints one") from error
     lines = _lines(text)
     said = _Said(data, Rules("", "", datetime.now(UTC), text=text, lines=lines, file=file))
     said.refuse_unknown()

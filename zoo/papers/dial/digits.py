@@ -167,7 +167,7 @@ def _rows(game: DigitGame, method: str, found: Json) -> list[FigureRow]:
     if method == "DIAL" and game.words in BARS:
         name, least, share = BARS[game.words]
         values, label = np.array(found[name][-1]) / game.best, f"DIAL, {MEASURES[name]}: runs with {least:g} or more"
-        rows.append(replace(share_of_runs(label, values, least - 1e-9, group), at_least=round(share, 2)))
+        rows.append(replace(share_of_runs(label, values, least - 1e-9, group), at_least=share))
     return rows
 
 

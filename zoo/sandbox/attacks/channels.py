@@ -139,11 +139,7 @@ class CountOthers(Attack):
     def strike(self) -> None:
         """Any answer is a success."""
         for process in self.aims["others"]:
-            each(
-                lambda place=f"/proc/{process}": os.stat(place).st_uid,
-                lambda place=f"/proc/{process}/task": os.stat(place).st_nlink,
-                lambda place=f"/proc/{process}/fd": os.stat(place).st_size,
-            )
+            each(*(partial(os.stat, f"/proc/{process}{place}") for place in ("", "/task", "/fd")))
 
 
 class ReadToTell(Attack):
@@ -238,7 +234,12 @@ class ReadSensors(Attack):
 
     def strike(self) -> None:
         """Any figure is a success."""
-        places = ("node/node0/meminfo", "node/node0/numastat", "node/node0/vmstat", "cpu/cpu0/cpuidle/state0/time")
+        places: tuple[str, ...] = (
+            "node/node0/meminfo",
+            "node/node0/numastat",
+            "node/node0/vmstat",
+            "cpu/cpu0/cpuidle/state0/time",
+        )
         places += ("cpu/cpu0/cpufreq/scaling_cur_freq", "cpu/cpu0/thermal_throttle/core_throttle_count")
         each(
             *(partial(_beginning, f"/sys/devices/system/{name}") for name in places),
