@@ -138,6 +138,8 @@ def test_what_was_played_is_played_again(kind: type[Talking]) -> None:
 
 def test_messages_are_bits_at_play_and_numbers_between_while_it_trains() -> None:
     agent = made(Dial)
+    for weight in agent.networks.team.parameters.values():
+        weight.requires_grad_()  # even then nothing flows at play
     for training in (False, True):
         joint = played(agent, training=training)
         sent = torch.stack([t.actions.message for t in joint.seats.values() if t.actions.message is not None])
