@@ -79,7 +79,10 @@ def test_the_houses_teams_play_well(game: tuple[str, ...], least: float) -> None
 
 
 @pytest.mark.learning
-@pytest.mark.parametrize("method", hanabi.METHODS)
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param(name, marks=[pytest.mark.slow] * ("exact" in text)) for name, text in hanabi.METHODS.items()],
+)
 def test_every_method_learns_and_is_tested(method: str) -> None:
     found = hanabi.one_run(lambda done, total: None, 0, f"{hanabi.METHODS[method]},hidden=8", MINI, 5 * 2560)
     assert [point["steps"] for point in found["curve"]] == [2560 * n for n in range(1, 6)]
