@@ -30,7 +30,10 @@ COMMANDS: dict[str, str] = {
     "matches": "List the recorded matches.",
     "log": "Show what went wrong with an entrant in a match.",
     "replay": "Show an episode of a recorded match and write a GIF.",
+    "atlas": "Write a page on who beats whom, over all games and house learners.",
     "report": "Write the results of an arena as one HTML page.",
+    "serve": "Show the results of a home as web pages, and take uploads.",
+    "duel": "Play against an agent yourself, in a page.",
     "publish": "Write records and boards into one signed file.",
     "verify": "Check the records, and play recorded blocks again.",
     "reproduce": "Run a published table or figure and show it beside ours.",
@@ -53,7 +56,7 @@ _LONGEST = 400  # letters of a word in a message
 _BLOCKS = "every block that was finished is kept"
 #: What a command keeps of its work that was stopped; nothing where none is named.
 _KEPT = {
-    **dict.fromkeys(("match", "tournament", "crossplay", "panel", "season"), _BLOCKS),
+    **dict.fromkeys(("match", "tournament", "crossplay", "panel", "season", "atlas"), _BLOCKS),
     "submit": "what it has played since it was entered is kept",
     "exploit": "the responders that were trained are kept",
     "train": "the run is kept as it was last saved",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from leaderboard.report import cells, charts, embedded, hardness, together
@@ -63,6 +63,7 @@ class Report:
         curves: of each arena, how entrants were trained, where that is kept.
         heading: what the page is on; "" for its arenas.
         notes: (title, sentences) of what else is to be said, such as a season's terms.
+        links: (address, words) of pages beside it, where it is served; none in a file.
     """
 
     pages: Sequence[ArenaPage]
@@ -73,22 +74,18 @@ class Report:
     curves: Mapping[str, Sequence[LearningCurve]] = field(default_factory=dict)
     heading: str = ""
     notes: Sequence[tuple[str, Sequence[str]]] = ()
+    links: Sequence[tuple[str, str]] = ()
 
 
 def render(report: Report) -> str:
     """The page as HTML text: the same for the same report."""
-    environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    style = _read("page.css") + "".join(
-        f".d{step}{{background:{back};color:{front}}}" for step, (back, front) in enumerate(charts.shades())
-    )
-    script = _read("page.js") + _read("player.js")
+    style = style_sheet()
+    script = _read("page.js") + player_script()
     evidence = embedded.evidence_text(report.pages)
     figures = {"format": embedded.FORMAT, "arenas": [embedded.figures(page) for page in report.pages]}
     last = max((page.last for page in report.pages), default="")
     made = f"Records up to {last[:19].replace('T', ' ')} UTC; zoo {report.version}." if last else ""
-    return environment.get_template("page.html").render(
+    return template("page.html").render(
         title=f"Report on {clean(report.heading) or ' and '.join(clean(page.arena.id) for page in report.pages)}",
         notes=[(clean(title), [clean(line) for line in lines]) for title, lines in report.notes],
         together=_together(report.pages),
@@ -99,7 +96,8 @@ def render(report: Report) -> str:
         digest=embedded.digest(evidence),
         style=Markup(style),
         script=Markup(script),
-        hashes={"style": _hash(style), "script": _hash(script)},
+        hashes={"style": hash_of(style), "script": hash_of(script)},
+        links=report.links,
         figures=Markup(embedded.script_text(figures)),
         evidence=Markup(evidence),
     )
@@ -109,7 +107,26 @@ def _read(name: str) -> str:
     return (_HERE / name).read_text()
 
 
-def _hash(text: str) -> str:
+def style_sheet() -> str:
+    """The one style of all pages, with the shades of heat maps."""
+    shades = enumerate(charts.shades())
+    return _read("page.css") + "".join(f".d{k}{{background:{back};color:{front}}}" for k, (back, front) in shades)
+
+
+def player_script() -> str:
+    """The script that draws moments of games, and plays replays."""
+    return _read("player.js")
+
+
+def template(name: str) -> Template:
+    """A page's template; what is put into it is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template(name)
+
+
+def hash_of(text: str) -> str:
     """How a policy names a text that may be used."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 

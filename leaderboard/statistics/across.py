@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.statistics.estimate import NO_INTERVAL, Estimate, combined
+from leaderboard.statistics.equilibria import nash_averaging
+from leaderboard.statistics.estimate import NO_INTERVAL, Estimate, combined, t
 
 Floats = NDArray[np.float64]
 
@@ -51,3 +52,47 @@ def improvement(games: Sequence[tuple[Floats, Floats]]) -> Estimate:
         return Estimate(float("nan"), None, None, 0, NO_INTERVAL)
     weighted = [(variance / len(means) ** 2, freedom) for variance, freedom in parts]
     return combined(float(np.mean(means)), weighted, n, "t over episodes of each game")
+
+
+def same_strangers(returns: Floats) -> list[list[Estimate | None]]:
+    """How much more each of n entrants gets than each other from the same strangers, paired by episode.
+
+    Args:
+        returns: [E, n, n], of the row with the column in each episode; the diagonal is not looked at.
+
+    Returns:
+        [n][n], the row's less the column's: the mean over all n - 2 others as partners, and over the game between the
+        two, in which each is the other's stranger; None on the diagonal.
+    """
+    n = returns.shape[1]
+    made: list[list[Estimate | None]] = [[None] * n for _ in range(n)]
+    for i in range(n):
+        for j in range(n):
+            if i != j:
+                others = [k for k in range(n) if k not in (i, j)]
+                gained = (
+                    (returns[:, i, others] - returns[:, j, others]).sum(axis=1) + returns[:, i, j] - returns[:, j, i]
+                )
+                made[i][j] = t(gained / (n - 1))
+    return made
+
+
+def votes(differences: Sequence[Sequence[Estimate | None]]) -> Floats:
+    """What a game says as a voter, [n, n]: 1 for the row, -1 for the column, 0 where it cannot tell at 95 %."""
+    return np.array(
+        [
+            [0.0 if x is None or x.contains(0.0) or not x.known else np.sign(x.mean) for x in line]
+            for line in differences
+        ]
+    )
+
+
+def maximal_lottery(margins: Floats) -> Floats:
+    """The maximal lottery [n] of a vote, from its margins [n, n]: votes for the row less those for the column.
+
+    Whatever other candidate is named, what this lottery draws is preferred by at least as many voters, in expectation,
+    as prefer the other (Kreweras 1965; Fishburn 1984; Brandl, Brandt and Seedig 2016). It is the equilibrium strategy
+    of the game that the margins are, of several the most even one. Copies of a candidate share its probability and
+    change no other's.
+    """
+    return nash_averaging(margins)[0] if len(margins) > 1 else np.ones(len(margins))

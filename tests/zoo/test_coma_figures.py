@@ -24,6 +24,7 @@ from zoo.papers.coma.baseline import (
     spreads,
     variances,
 )
+from zoo.papers.figure import Published
 
 
 def tell(done: int, total: int) -> None:
@@ -66,7 +67,7 @@ def test_the_report_says_all_three() -> None:
 
 
 def test_every_method_of_the_table_is_an_agent_and_was_chosen_among_five() -> None:
-    venue = Venue(ArenaChoice(table.ARENA, table.BATTLE))
+    venue = Venue(ArenaChoice(table.ARENA, table.USUAL))
     for label, method in table.METHODS.items():
         read_entrant(method.agent, venue.arena(1), venue.identity, learning=True)
         tried = table.TRIED.get(label, table.TRIED["central-V"])
@@ -91,16 +92,34 @@ def test_the_table_counts_the_last_evaluation_and_says_what_the_bars_say() -> No
 
 
 def test_a_run_is_kept_under_all_its_settings() -> None:
-    names = {table._name(s, "a", n, t) for s in (0, 1) for n in (16, 32) for t in (1, 2)}
-    assert len(names) == 8
+    battles = [[*table.USUAL], ["scenario=3m", "enemy=0.9"]]
+    names = {table._name(s, "a", n, t, b) for s in (0, 1) for n in (16, 32) for t in (1, 2) for b in battles}
+    assert len(names) == 16
     for name, run in table._kept().items():
         assert run["won"] == run["curve"][-1], name
+
+
+def test_another_battle_is_a_column_with_the_thesiss_numbers_beside_it() -> None:
+    figure: Any = load("coma-table,scenario=3m,enemy=1,methods=thesis")
+    assert figure.label == "coma-table,scenario=3m,enemy=1.0,methods=thesis"
+    parts = figure.parts(True, 2)
+    assert {tuple(part.settings["battle"]) for part in parts} == {("scenario=3m", "enemy=1")}
+    results = [(p, 64 if "episodes" in p.settings else {"won": 0.5, "curve": [0.75, 0.5]}) for p in parts]
+    report = figure.assemble(results, True, 2)
+    assert {row.group for row in report.rows} == {"share of battles won after 4,096 steps, 3m, enemy x 1"}
+    rows = {row.label: row for row in report.rows}
+    assert set(table.THESIS) | {"nearest first"} == set(rows)
+    assert rows["COMA"].published == Published(0.87, 0.84, 0.9, "thesis", rounding=0.005)
+    assert (rows["COMA"].ours.mean, rows["COMA, best"].ours.mean) == (0.5, 0.75)
+    figure.plot(report)
+    usual: Any = load("coma-table")
+    assert usual.label == "coma-table" and tuple(usual.parts(True, 1)[0].settings["battle"]) == table.USUAL
 
 
 @pytest.mark.slow
 def test_a_run_that_is_not_kept_is_trained_and_again_the_same() -> None:
     agent = "coma,hidden=8,critic_hidden=8,warmup=1"
-    first, second = (table.one_run(tell, 3, agent, 16, 4096) for _ in range(2))
+    first, second = (table.one_run(tell, 3, agent, 16, 4096, [*table.USUAL]) for _ in range(2))
     assert first == second
     assert len(first["curve"]) == table.POINTS
     assert np.all((np.array(first["curve"]) >= 0) & (np.array(first["curve"]) <= 1))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from zoo.entry.venue import choice_of
 from zoo.papers import load
 from zoo.papers.figure import Part
-from zoo.papers.strangers import choice_of, swapped, teams
+from zoo.papers.strangers import swapped, teams
 
 GAME = "two-card-v1(game=symmetric)"
 

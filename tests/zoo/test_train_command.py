@@ -106,6 +106,8 @@ FAULTS = {
     "lola,lrr=1 --arena coin": "lola has no field 'lrr'; did you mean lr?",
     "greedy --arena coin": "greedy does not learn",
     "lola --arena coin --sight own": "Lola cannot learn in coin-v1 with sight 'own': it needs joint",
+    "coma --arena meta": "choose another arena or another learner",
+    "coma --arena coin --sight own": "; --sight actions shows it",
     "lola --arena coin --seat red": "it needs --against",
     "lola --arena coin --against greedy --seat reed": "coin-v1 has no seat 'reed'; did you mean red?",
     "lola --arena coin --against greedy --seat red --seat blue": "--seat names every seat",

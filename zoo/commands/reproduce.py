@@ -28,6 +28,7 @@ Examples:
   zoo reproduce lola-exploitability --workers 2
   zoo reproduce lola-ipd --seeds 100 --plot svg --out my/folder
   zoo reproduce lola-imp --quick --first-seed 7
+  zoo reproduce coma-table,scenario=3m,enemy=1
   zoo reproduce --all --workers 2
 """
 
@@ -94,7 +95,7 @@ def command(
         _print_all(_all(out or Path("reproduce"), how), out or Path("reproduce"), as_json)
         return
     figure = papers.load(name).begun_at(first_seed)
-    report, run, files = _one(figure, out or Path("reproduce") / name, how)
+    report, run, files = _one(figure, out or Path("reproduce") / figure.name, how)
     if as_json:
         click.echo(files[0].read_text())
         return
@@ -174,6 +175,7 @@ def _list(figures: list[dict[str, Any]]) -> RenderableType:
     parts: list[RenderableType] = []
     for figure in figures:
         default, quick = _minutes(figure["cpu_minutes"]), _minutes(figure["cpu_minutes_quick"])
+        default += " (an estimate)" if figure.get("estimated") else ""
         parts.append(Text.assemble((figure["name"], "bold"), f"  {figure['title']}"))
         parts.append(Text(f"  {figure['source']}; CPU minutes: {default}, with --quick {quick}", "dim"))
     return Group(*parts, Text("Minutes are of one thread, about, and half as long with --workers 2.", "dim"))
@@ -234,9 +236,10 @@ def _write(figure: Figure, folder: Path, report: Reproduction, run: dict[str, An
     from zoo.bench.speed import machine
     from zoo.entry.checkpoint import write_atomically
 
-    whole = figure.facts | {"version": __version__, "machine": machine(), "run": run} | report.to_json()
+    about = {"name": figure.label, "version": __version__, "machine": machine(), "run": run}
+    whole = figure.facts | about | report.to_json()
     # beside the files of other runs, not over them
-    stem = figure.name + "-quick" * run["quick"] + f"-first-seed-{figure.first_seed}" * bool(figure.first_seed)
+    stem = figure.label + "-quick" * run["quick"] + f"-first-seed-{figure.first_seed}" * bool(figure.first_seed)
     files = [folder / f"{stem}.json"]
     write_atomically(files[0], (json.dumps(whole, indent=1) + "\n").encode())
     kinds = {"png": ["png"], "svg": ["svg"], "both": ["png", "svg"], "none": []}[plot]

@@ -156,13 +156,13 @@ def play(
     row_ids, column_ids = ([player.id for player in players_of] for players_of in (of_rows, of_columns))
     what = (blocks, row_ids, column_ids, parts, plan.episodes)
     returns = episode_returns(*what, arena=arena_record(venue.spec, venue.identity))
-    filled = {role: _filled(of_role) for role, of_role in returns.items()}
+    whole = {role: filled(of_role) for role, of_role in returns.items()}
     faults = _faults(blocks, {player.id: text for text, player in players.items()})
-    matrix = (venue, parts, of_rows, of_columns, seed, plan.episodes, filled)
+    matrix = (venue, parts, of_rows, of_columns, seed, plan.episodes, whole)
     return CrossMatrix(*matrix, len(plan.tasks), played, faults, plan.rated, share_cut(blocks))
 
 
-def _filled(returns: Floats) -> Floats:
+def filled(returns: Floats) -> Floats:
     """Returns [E, R, C] with the mean of a cell's other episodes where one does not count."""
     known = np.isfinite(returns)
     if known.all():

@@ -106,10 +106,8 @@ def _matrix(report: CrossReport, role: str) -> list[RenderableType]:
     worst = f"; standard error at most {number(float(known.max()), digits + 1)}" if known.size else ""
     where = "in one seat among partners" if len(matrix.roles) == 1 else f"as {role}"
     head_to_head = is_head_to_head(arena_record(matrix.venue.spec, matrix.identity))
-    what = (
-        "Share of games won by the row, a draw counting half," if head_to_head else "Own return per episode of the row"
-    )
-    text = f"{what} the row {where} when paired with the column of that number{worst}."
+    what = "Share of games won (a draw counts half) by the row" if head_to_head else "Own return per episode of the row"
+    text = f"{what} {where} when paired with the column of that number{worst}."
     further = [f"{n} {p.label}" for n, p in zip(numbers, matrix.columns, strict=True) if p not in matrix.rows]
     title = Text(clean(role if len(matrix.roles) > 1 else "One seat among partners"), style="bold")
     lines: list[RenderableType] = [title, sheet, Text(clean(text), style="dim")]

@@ -11,6 +11,7 @@ from arenas.protocol import Arena
 from zoo.entry.entrant import Entrant, read_entrant
 from zoo.entry.nemesis import plain_text
 from zoo.entry.registry import load_arena
+from zoo.entry.settings import split
 from zoo.sandbox.levels import isolation
 
 _KEPT = 4  # arenas of different sizes; a match plays blocks of three
@@ -37,6 +38,12 @@ class ArenaChoice:
     def identity(self, arena: Arena) -> str:
         """Name, version and settings of the game; results are kept under it."""
         return load_arena(self.name, list(self.settings), self.wrap).identity(arena)
+
+
+def choice_of(identity: str) -> ArenaChoice:
+    """The arena of an identity: "hanabi-v1(variant=mini)"."""
+    game, _, settings = identity.removesuffix(")").partition("(")
+    return ArenaChoice(game.rpartition("-v")[0], tuple(split(settings)))
 
 
 class Venue:

@@ -21,22 +21,26 @@ if TYPE_CHECKING:
 _DECLARED: list[dict[str, Any]] = json.loads(Path(__file__).with_name("figures.json").read_text())
 #: Name -> criteria and caveats that hold whatever came out: they stand below the table.
 REMARKS: dict[str, list[str]] = {facts["name"]: facts.pop("remarks", []) for facts in _DECLARED}
-#: Name -> name, title, source (paper, and which table or figure), CPU minutes of one thread as measured, and how many
-#: seeds, by default and with --quick; in the order of the papers.
+#: Name -> name, title, source (paper, and which table or figure), CPU minutes of one thread and how many seeds, by
+#: default and with --quick; in the order of the papers. Minutes are measured, but those by default are reckoned from
+#: some of the parts where `estimated`.
 FIGURES = {facts["name"]: facts for facts in _DECLARED}
 NAMES = tuple(FIGURES)
 #: Figures whose name does not begin with the folder of their paper.
 _ELSEWHERE = {"gradient-direction": "maddpg-gradient-direction", "rial-saddle": "dial-rial-saddle"}
 
 
-def load(name: str) -> Figure:
-    """The figure of that name; only its module is imported.
+def load(text: str) -> Figure:
+    """The figure of that name, with settings where some are given ("coma-table,scenario=3m"); imports its module alone.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it has no such setting.
     """
+    from zoo.entry.settings import split
+
+    name, *assignments = split(text) or [""]
     if name not in NAMES:
         raise UserError(f"there is nothing called {name!r} to reproduce (see --list); {nearest(name, NAMES)}")
     module = _ELSEWHERE.get(name, name).replace("-", ".", 1).replace("-", "_")
     figure: Figure = importlib.import_module(f"zoo.papers.{module}").FIGURE
-    return figure
+    return figure.chosen(assignments) if assignments else figure

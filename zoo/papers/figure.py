@@ -13,8 +13,10 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from agents.randomness import derive
+from arenas.protocol import NoSettings
 from leaderboard.report import plots
 from leaderboard.statistics.estimate import Estimate, deviation, of_deviation, plain, quantile, t, wilson
+from zoo.entry.settings import config_fields, read, typed
 from zoo.errors import UserError
 from zoo.papers import FIGURES, REMARKS
 
@@ -200,6 +202,16 @@ class Figure(ABC):
     #: Is raised by one when parts mean something else than before, so that kept results are not mixed up.
     revision: ClassVar[int] = 1
     first_seed: int = 0
+    #: What may be chosen, as in `coma-table,scenario=3m`: a frozen dataclass whose fields have defaults.
+    Settings: ClassVar[type[Any]] = NoSettings
+    settings: Any = NoSettings()
+
+    @property
+    def label(self) -> str:
+        """Its name with the settings that are not the default's, as one would type it."""
+        usual = plain(self.Settings())
+        other = {name: value for name, value in plain(self.settings).items() if value != usual[name]}
+        return ",".join([self.name, *typed(other)])
 
     @property
     def facts(self) -> dict[str, Json]:
@@ -215,6 +227,19 @@ class Figure(ABC):
     def draws(self) -> bool:
         """Whether any of its parts has luck of its own."""
         return any(part.draws for part in self.parts(True, 1))
+
+    def chosen(self, assignments: Sequence[str]) -> Self:
+        """The same figure with other settings, "field=value" each.
+
+        Raises:
+            UserError: it has no such setting, or a value does not fit.
+        """
+        other = copy(self)
+        try:
+            other.settings = self.Settings(**read(assignments, config_fields(self.Settings), self.name))
+        except ValueError as error:
+            raise UserError(f"{self.name}: {error}") from None
+        return other
 
     def begun_at(self, first: int) -> Self:
         """The same figure with runs of other luck; those of two first seeds share none.

@@ -17,19 +17,12 @@ from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import partner_swap
 from zoo.crossplay.matrix import CrossMatrix, play
 from zoo.entry import checkpoint
-from zoo.entry.settings import split
-from zoo.entry.venue import ArenaChoice, Venue
+from zoo.entry.venue import Venue, choice_of
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Reproduction, Results, Tell, spread
 from zoo.papers.house import by_rule, house
 
 EPISODES, QUICK_EPISODES = 1000, 100
 OWN, STRANGERS = "with itself", "with strangers"
-
-
-def choice_of(identity: str) -> ArenaChoice:
-    """The arena of an identity: "hanabi-v1(variant=mini)"."""
-    game, _, settings = identity.removesuffix(")").partition("(")
-    return ArenaChoice(game.rpartition("-v")[0], tuple(split(settings)))
 
 
 def teams(most: int) -> list[tuple[str, str, list[str]]]:

@@ -205,7 +205,12 @@ class Table:
         missing = missing_words(type(agent), self.words(), learning=True)
         if missing:
             meaning = "; ".join(f"{word}: {WORDS.get(word, 'a word of other arenas')}" for word in missing)
-            raise UserError(f"{who} cannot learn in {self.identity} with sight {self.sight!r}: it needs {meaning}")
+            absent = [word for word in missing if word not in {"joint", "policies"} | self.arena.spec.offers]
+            way = "--sight policies shows it" if "policies" in missing else "--sight actions shows it"
+            if absent:
+                way = f"the arena does not offer {', '.join(absent)}: choose another arena or another learner"
+            place = f"{self.identity} with sight {self.sight!r}"
+            raise UserError(f"{who} cannot learn in {place}: it needs {meaning}; {way}")
         shown = {seat: player.policy(seat) for seat, player in self.players.items()}
         secret = [seat for seat, policy in shown.items() if policy is None and seat not in seats]
         if secret and "policies" in agent.needs_to_learn:
