@@ -46,4 +46,4 @@ def command(host: str, port: int, submit: bool, author: str | None) -> None:
         need(module, "zoo serve")
     from zoo.serve.home_site import serve_home
 
-    serve_home(host, port, submit, say=click.echo)
+    serve_home(host, port, submit=submit, say=click.echo)

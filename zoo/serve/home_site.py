@@ -18,7 +18,7 @@ from zoo.serve.uploads import Uploads
 from zoo.work.pool import name_of
 
 
-def serve_home(host: str, port: int, submit: bool, say: Callable[[str], None]) -> None:
+def serve_home(host: str, port: int, *, submit: bool, say: Callable[[str], None]) -> None:
     """Serve this home's pages until Ctrl-C.
 
     Args:

@@ -20,9 +20,10 @@ pytest.importorskip("uvicorn")
 from leaderboard.records import EntrantRecord, NameRecord
 from leaderboard.store.news import News
 from leaderboard.store.store import Store
-from tests.zoo.command_line import Zoo
+from tests.zoo.command_line import Refused, Zoo
 from tests.zoo.serve.asking import Answer, ask, asked, draw_here
 from zoo import home
+from zoo.serve import home_site
 from zoo.serve.keeper import DrawnPage, Keeper, PageKey, TooBusyError
 from zoo.serve.running import known_hosts
 from zoo.serve.site import application
@@ -350,3 +351,18 @@ def test_a_fault_in_drawing_tells_readers_nothing(caplog: pytest.LogCaptureFixtu
     assert answer.status == 500 and "secret words" not in answer.text
     is_guarded(answer)
     assert "secret words" in caplog.text  # whoever runs the server reads why
+
+
+def test_it_warns_where_others_can_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(home_site, "serve", lambda app, listening, stop: listening.close())
+    for host, warns in (("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True)):
+        said: list[str] = []
+        home_site.serve_home(host, 0, submit=False, say=said.append)
+        assert said[0].startswith("Warning: ") == warns, said
+        assert "read-only" in said[-1]
+
+
+@pytest.mark.parametrize("words", ["serve", "duel random --arena ipd"])
+def test_a_missing_extra_is_named(words: str, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.errors.importlib.util.find_spec", lambda name: None)
+    assert "pip install 'marl-zoo[serve]'" in refused(*words.split())
