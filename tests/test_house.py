@@ -16,8 +16,8 @@ import pytest
 
 HOUSE = Path(__file__).resolve().parent.parent
 PACKAGES = ("zoo", "leaderboard", "agents", "arenas")
-ROOMS, EDGES = 20, 70  # of `zoo/`; edges among the rooms that it began with
-LATER = {"sandbox", "submission", "season", "page"}  # rooms that were added since
+ROOMS, EDGES = 21, 70  # of `zoo/`; edges among the rooms that it began with
+LATER = {"sandbox", "submission", "season", "page", "serve"}  # rooms that were added since
 OTHERS = 8  # that a later room may import from
 FILE, FUNCTION, HANDED_DOWN = 400, 60, 8  # lines, lines, parameters
 REASON = f"Above {FILE} lines"

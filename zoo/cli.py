@@ -32,6 +32,8 @@ COMMANDS: dict[str, str] = {
     "replay": "Show an episode of a recorded match and write a GIF.",
     "atlas": "Write a page on who beats whom, over all games and house learners.",
     "report": "Write the results of an arena as one HTML page.",
+    "serve": "Show the results of a home as web pages, and take uploads.",
+    "duel": "Play against an agent yourself, in a page.",
     "publish": "Write records and boards into one signed file.",
     "verify": "Check the records, and play recorded blocks again.",
     "reproduce": "Run a published table or figure and show it beside ours.",

@@ -10,7 +10,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 #: Module of an optional library -> the extra of `marl-zoo` that installs it.
-EXTRAS = {"mpe2": "environments", "pygame": "environments", "matplotlib": "plots"}
+EXTRAS = {
+    "mpe2": "environments",
+    "pygame": "environments",
+    "matplotlib": "plots",
+    **dict.fromkeys(("starlette", "uvicorn", "python_multipart"), "serve"),
+}
 _ROOT = Path(__file__).resolve().parent.parent
 #: Libraries under which the fault of an agent or a game comes to light, but where it never lies.
 _LIBRARIES = {"torch", "numpy", "scipy", "gymnasium", "pettingzoo", "supersuit", "mpe2", "safetensors", "click"}

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arenas.foreign.copies import maker
+from arenas.foreign.copies import maker, must_fit
 from arenas.foreign.kinds import LEAVES_BEHIND, Recognised, plain_name, recognise
 from arenas.foreign.luck import kept
 from arenas.foreign.memory import copies_that_fit
@@ -118,10 +118,11 @@ class Foreign(Arena):
         name = rules.name or full_name
         wrap = wrapping(self._wrap)
         self._anew = plain_name(full_name) in LEAVES_BEHIND if rules.anew is None else rules.anew
-        self._fresh = lambda: copy_of(name, wrap(self._make(make)))
+        self._fresh: Callable[[], Copy] = lambda: copy_of(name, wrap(self._make(make)))
         with blame(name):
             self._copies: list[Copy] = [self._fresh() for _ in range(self.batch_size)]
         first = self._copies[0]
+        must_fit(first.env, self._arguments)
         first.reset(0)  # some know their spaces from then on
         state_dim = first.state_width()
         with blame(name):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
+import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -45,6 +46,23 @@ def maker(env: str | Make) -> tuple[str, str, Make]:
     raise ValueError(
         f"{env}: unknown scheme {scheme!r}; environments are named by pettingzoo:, mpe2:, lbforaging: or openspiel:"
     )
+
+
+def must_fit(env: Any, arguments: Mapping[str, Any]) -> None:
+    """Refuse words for the arguments of an environment that are numbers, or true or false, by default.
+
+    Raises:
+        ValueError: there is such a word, which the environment itself may take for true.
+    """
+    try:
+        known = inspect.signature(type(env.unwrapped).__init__).parameters
+    except (TypeError, ValueError):  # it is not written in Python
+        return
+    for name, value in arguments.items():
+        default = known[name].default if name in known else None
+        if isinstance(value, str) and isinstance(default, bool | int | float):
+            due = "true or false" if isinstance(default, bool) else "a number"
+            raise ValueError(f"{name} must be {due}, got {value!r}")
 
 
 def _from_registry(name: str) -> Make:

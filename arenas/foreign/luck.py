@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.random.mtrand import get_bit_generator, set_bit_generator
 
 
 class Luck:
@@ -25,7 +26,7 @@ class Luck:
     @contextmanager
     def dealt(self, seed: int | None = None) -> Iterator[None]:
         """Inside, the generators are this copy's, begun anew where a seed is given; used within `kept`."""
-        np.random.set_bit_generator(self._numpy)
+        set_bit_generator(self._numpy)
         if seed is not None:
             np.random.seed(seed)
             random.seed(seed)
@@ -40,9 +41,9 @@ class Luck:
 @contextmanager
 def kept() -> Iterator[None]:
     """What is drawn inside leaves the process's own generators as they were."""
-    numpy, python = np.random.get_bit_generator(), random.getstate()
+    numpy, python = get_bit_generator(), random.getstate()
     try:
         yield
     finally:
-        np.random.set_bit_generator(numpy)
+        set_bit_generator(numpy)
         random.setstate(python)

@@ -69,6 +69,8 @@ class Particles(Lockstep):
     """
 
     Settings: ClassVar[type] = ParticleSettings
+    #: What people call the actions of those who move and do not talk.
+    action_names: ClassVar[tuple[str, ...]] = ("stay", "left", "right", "down", "up")
     settings: ParticleSettings
     kept = ("pos", "vel", "said", "paid", "goals", "start", "seed", "episode", "t", "autoreset")
 

@@ -46,6 +46,8 @@ class CoinGame(FiniteGame):
 
     Settings: ClassVar[type] = CoinSettings
     settings: CoinSettings
+    #: What people call the actions, as many of them as there are.
+    action_names: ClassVar[tuple[str, ...]] = ("right", "left", "down", "up", "stay")
 
     def lay_board(self, actions: int, positions: int, offers: frozenset[str] = frozenset()) -> None:
         """Make the board and all tables.

@@ -63,6 +63,7 @@ class Report:
         curves: of each arena, how entrants were trained, where that is kept.
         heading: what the page is on; "" for its arenas.
         notes: (title, sentences) of what else is to be said, such as a season's terms.
+        links: (address, words) of pages beside it, where it is served; none in a file.
     """
 
     pages: Sequence[ArenaPage]
@@ -73,12 +74,13 @@ class Report:
     curves: Mapping[str, Sequence[LearningCurve]] = field(default_factory=dict)
     heading: str = ""
     notes: Sequence[tuple[str, Sequence[str]]] = ()
+    links: Sequence[tuple[str, str]] = ()
 
 
 def render(report: Report) -> str:
     """The page as HTML text: the same for the same report."""
     style = style_sheet()
-    script = _read("page.js") + _read("player.js")
+    script = _read("page.js") + player_script()
     evidence = embedded.evidence_text(report.pages)
     figures = {"format": embedded.FORMAT, "arenas": [embedded.figures(page) for page in report.pages]}
     last = max((page.last for page in report.pages), default="")
@@ -95,6 +97,7 @@ def render(report: Report) -> str:
         style=Markup(style),
         script=Markup(script),
         hashes={"style": hash_of(style), "script": hash_of(script)},
+        links=report.links,
         figures=Markup(embedded.script_text(figures)),
         evidence=Markup(evidence),
     )
@@ -108,6 +111,11 @@ def style_sheet() -> str:
     """The one style of all pages, with the shades of heat maps."""
     shades = enumerate(charts.shades())
     return _read("page.css") + "".join(f".d{k}{{background:{back};color:{front}}}" for k, (back, front) in shades)
+
+
+def player_script() -> str:
+    """The script that draws moments of games, and plays replays."""
+    return _read("player.js")
 
 
 def template(name: str) -> Template:

@@ -386,6 +386,7 @@ LAYERS = st.lists(st.integers(1, 9), max_size=2)
 ACTIVATIONS = st.sampled_from([torch.nn.Tanh, torch.nn.ReLU, torch.nn.ELU, torch.nn.SiLU, torch.nn.LeakyReLU])
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(KNOWN, KNOWN | SPACES, LAYERS, ACTIVATIONS, st.sampled_from(["PPO", "DQN"]), st.booleans())
 def test_generated_networks_over_generated_spaces_answer_alike_or_are_refused(

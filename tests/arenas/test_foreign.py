@@ -441,3 +441,8 @@ def test_there_and_back_again():
     continuous.step({agent: continuous.action_space(agent).sample() for agent in continuous.agents})
     with pytest.raises(ValueError, match="agent_0 needs an action in Box"):
         continuous.step(dict.fromkeys(continuous.agents, [2.0] * 5))
+
+
+def test_words_for_truth_values_are_refused():
+    with pytest.raises(ValueError, match="continuous_actions must be true or false, got 'maybe'"):
+        Foreign(1, env="mpe2:simple_tag_v3", continuous_actions="maybe")

@@ -11,7 +11,7 @@ from pettingzoo import ParallelEnv
 from arenas.foreign.arena import Foreign
 from arenas.foreign.memory import copies_that_fit
 from tests.arenas.arena_play import play
-from zoo.check.laws import check_arena
+from zoo.check.checking import check_arena
 from zoo.check.verdict import Failed
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.play.blocks import Task, play_block

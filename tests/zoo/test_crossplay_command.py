@@ -18,6 +18,7 @@ from zoo import crossplay, home
 from zoo.crossplay import BEST
 from zoo.entry import checkpoint, declarations
 from zoo.entry.venue import ArenaChoice, Venue
+from zoo.entry.wildcards import expand
 from zoo.errors import UserError
 from zoo.matches import plan
 
@@ -189,6 +190,20 @@ def test_the_same_weights_count_once(tmp_path: Path) -> None:
         fresh_checkpoint(tmp_path / name, "naive", TWO_SIDES, seed=10 if name == "b-10" else 9)
     found = crossplay.expand(Venue(TWO_SIDES), [f"naive@{tmp_path}/*"])
     assert found == [f"naive@{tmp_path}/b-9", f"naive@{tmp_path}/b-10"]
+
+
+def test_patterns_name_many(zoo: Zoo) -> None:
+    told = zoo("crossplay", "always-*", "grim", *IPD, "--against", "tit-for-*", "--anchor-low", "grim", "--json").json
+    assert [row["label"] for row in told["rows"]] == ["always-cooperate", "always-defect", "grim"]
+    assert {column["label"] for column in told["columns"]} - {row["label"] for row in told["rows"]} == {"tit-for-tat"}
+
+
+def test_a_pattern_of_agents_may_have_one_of_checkpoints(seeds: list[str]) -> None:
+    venue = Venue(TWO_SIDES)
+    folder = str(Path(seeds[0].partition("@")[2]).parent)
+    named = expand(venue, [f"naiv?@{folder}/run-*", "grim"], lambda text: crossplay.expand(venue, [text]))
+    assert named.texts == (*(f"naive@{folder}/run-{n}" for n in (1, 2, 10)), "grim")
+    assert not named.left_out
 
 
 def test_further_opponents_are_columns_only(zoo: Zoo) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -26,14 +26,14 @@ from zoo.entry.catalogue import refusal
 from zoo.entry.registry import AGENTS, ARENAS, FOREIGN, GAMES, LIBRARIES, library, load_agent, names
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
-from zoo.work.jobs import Results, do, key_of
+from zoo.work.jobs import Done, Results, do, key_of
 from zoo.work.pool import Contact, Job, name_of
 from zoo.work.progress import Reading, Watch
 
 Kind = Literal["registered", "checkpoint", "library"]
 #: Numbers that all seats and the state of one game may show at a moment: laws keep hundreds of moments in memory.
 LARGEST_VIEW = 50_000
-USUAL_S = 1.5  # seconds that a pair took where this was written, for the first estimate
+_USUAL = 1.5  # seconds of a pair for each second of its arena's own laws, for the first estimate
 _LIBRARIES = ("torch", "numpy", "gymnasium", "pettingzoo", "mpe2", "axelrod", "open_spiel")
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,7 +50,7 @@ class Survey:
     pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
     broken: dict[str, dict[str, str]] = field(default_factory=dict)
     kept: int = 0
-    seconds: float = USUAL_S  # that a pair takes
+    left_s: float = 0.0  # seconds that the rest takes
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -122,21 +122,23 @@ def check_all(results: Results, workers: int, arenas: Sequence[str], watch: Watc
     Raises:
         UserError: a result cannot be kept, or a worker was ended from outside.
     """
-    known = Survey()
+    known, costs = Survey(), dict[str, float]()
     asked = [Job(key_of("arena", name), name_of(survey), (name,)) for name in arenas]
     for at, done in enumerate(do(asked, results, workers), 1):
-        known.arenas[done.job.arguments[0]] = done.result
+        (name,) = done.job.arguments
+        known.arenas[name], costs[name] = done.result, done.wall_s
         watch("arenas", Reading(at, len(asked)))
     known.arenas = {name: known.arenas[name] for name in arenas}
     for name, said in known.arenas.items():
         known.pairs |= {key_of("pair", name, *entrant): (entrant[0], name) for entrant in said["entrants"]}
-    # In the order of their keys, which is no order: what is left then takes as long as what is done.
-    jobs = [Job(key, name_of(check_pair), known.pairs[key]) for key in sorted(known.pairs)]
+    # Quick arenas first: most pairs are in them, and a few slow games take as long as all others.
+    order = sorted(known.pairs, key=lambda key: (costs[known.pairs[key][1]], key))
+    jobs = [Job(key, name_of(check_pair), known.pairs[key]) for key in order]
     kept = [one for job in jobs if (one := results.read(job)) is not None]
     for one in kept:
         known.broken[one.job.key] = one.result
     known.kept = len(kept)
-    known.seconds = _mean([one.wall_s for one in kept])
+    known.left_s = _left(kept, {job.key: costs[job.arguments[1]] for job in jobs})
     yield known
     for at, done in enumerate(do([job for job in jobs if job.key not in known.broken], results, workers), 1):
         known.broken[done.job.key] = done.result
@@ -144,8 +146,16 @@ def check_all(results: Results, workers: int, arenas: Sequence[str], watch: Watc
         yield known
 
 
-def _mean(seconds: Sequence[float]) -> float:
-    return sum(seconds) / len(seconds) if seconds else USUAL_S
+def _left(kept: Sequence[Done], costs: Mapping[str, float]) -> float:
+    """Seconds of the pairs that are left, which take as many times what their arenas' laws took as those that are kept.
+
+    Args:
+        kept: what was checked.
+        costs: the key of each pair -> seconds of its arena's laws.
+    """
+    done = {one.job.key for one in kept}
+    spent, known = sum(one.wall_s for one in kept), sum(costs[key] for key in done)
+    return sum(cost for key, cost in costs.items() if key not in done) * (spent / known if known else _USUAL)
 
 
 def survey(contact: Contact, name: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def estimate(known: Survey, workers: int) -> str:
     before = f"; {known.kept:,} were checked before" if known.kept else ""
     arenas = len(known.arenas) - len(known.left_out)
     line = f"{len(known.pairs):,} pairs in {arenas} arena{'s' * (arenas != 1)}{before}"
-    return f"{line}; the rest takes about {clock(left * known.seconds / workers)}" if left else line
+    return f"{line}; the rest takes about {clock(known.left_s / workers)}" if left else line
 
 
 def screen(known: Survey) -> RenderableType:

@@ -94,7 +94,7 @@ def examine(
         UserError: unknown names or fields, values that do not fit, or an agent that can play nowhere.
     """
     report = Examination(name, kind)
-    arenas = [name] if kind == "arena" else [arena] if arena else playable(name, report.left_out)
+    arenas = [name] if kind == "arena" else [arena] if arena is not None else playable(name, report.left_out)
     if not arenas:
         raise UserError(f"{name} can play no registered arena ({report.left_out_text}): name one with --arena")
     for where in arenas:

@@ -103,9 +103,9 @@ def command(
         raise UserError("name an agent or an arena to check, or all of them with --all")
     who, at, _ = name.partition("@")
     kind = kind_of(split(who)[0] if who else who)
-    if kind == "arena" and arena:
+    if kind == "arena" and arena is not None:
         raise UserError(f"{name} is an arena: --arena is for agents")
-    if kind == "agent" and (assignments or at) and not arena:
+    if kind == "agent" and (assignments or at) and arena is None:
         raise UserError(f"{'a checkpoint' if at else '--set'} needs an --arena to which it belongs")
     with Console(stderr=True).status(f"checking {name}") as status, redirect_stdout(sys.stderr):
         for report in examine(name, kind, arena, arena_settings(assignments), wrap):
@@ -132,10 +132,10 @@ def _all(arena: str | None, workers: int, as_json: bool) -> int:
     from zoo.work.jobs import Results
     from zoo.work.progress import Progress
 
-    if arena:
+    if arena is not None:
         load_arena(arena).make(1).close()  # which says at once what is wrong with it
     known: Survey | None = None
-    arenas = [arena] if arena else every_arena()
+    arenas = every_arena() if arena is None else [arena]
     with Progress("done", Console(stderr=True), at_once=False) as progress:
         for known in check_all(Results(home.folder() / "check" / version()), workers, arenas, progress.update):
             if len(known.broken) == known.kept:

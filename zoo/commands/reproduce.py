@@ -175,6 +175,7 @@ def _list(figures: list[dict[str, Any]]) -> RenderableType:
     parts: list[RenderableType] = []
     for figure in figures:
         default, quick = _minutes(figure["cpu_minutes"]), _minutes(figure["cpu_minutes_quick"])
+        default += " (an estimate)" if figure.get("estimated") else ""
         parts.append(Text.assemble((figure["name"], "bold"), f"  {figure['title']}"))
         parts.append(Text(f"  {figure['source']}; CPU minutes: {default}, with --quick {quick}", "dim"))
     return Group(*parts, Text("Minutes are of one thread, about, and half as long with --workers 2.", "dim"))

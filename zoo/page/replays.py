@@ -39,7 +39,7 @@ class Pairing:
 
 
 def replays(store: Store, page: ArenaPage, *, workers: int = 1, watch: Watch = unwatched) -> Replays:
-    """The replays of an arena, those kept from before read and the others played.
+    """The replays of an arena, those kept from before read and the others played, by no workers none.
 
     Raises:
         UserError: what was played cannot be kept.
@@ -55,7 +55,13 @@ def replays(store: Store, page: ArenaPage, *, workers: int = 1, watch: Watch = u
             found[pairing.entrants] = kept.result
         else:
             missing.append((pairing, key))
-    lost = _play(store, page, missing, results, workers, watch, found) if missing else ""
+    lost = ""
+    if missing and not workers:
+        lost = (
+            f"{plural(len(missing), 'pairing')} without games so far: `zoo report --arena {page.arena.id}` plays them."
+        )
+    elif missing:
+        lost = _play(store, page, missing, results, workers, watch, found)
     return _packed(page, pairings, found, lost)
 
 

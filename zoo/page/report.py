@@ -16,7 +16,13 @@ from zoo.work.progress import Watch, unwatched
 
 
 def report(
-    store: Store, arenas: Sequence[str], *, with_replays: bool = True, workers: int = 1, watch: Watch = unwatched
+    store: Store,
+    arenas: Sequence[str],
+    *,
+    with_replays: bool = True,
+    workers: int = 1,
+    watch: Watch = unwatched,
+    links: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The report on arenas, by their identities, as HTML.
 
@@ -24,8 +30,9 @@ def report(
         store: the records.
         arenas: identities.
         with_replays: show games, which are played again unless the home keeps them.
-        workers: processes that play.
+        workers: processes that play; 0 shows only games that the home keeps, and runs nobody's code.
         watch: given the pairings that are played and all that must be.
+        links: (address, words) of pages beside it, where it is served.
 
     Raises:
         StoreError: an arena is unknown, nobody is on its board, or a record was damaged.
@@ -37,4 +44,4 @@ def report(
     known = {page.arena.id: cards(store, page.arena, page.entrants) for page in pages}
     shown = {page.arena.id: replays(store, page, workers=workers, watch=watch) for page in pages if with_replays}
     curves = {page.arena.id: training_curves(store, page.arena, page.entrants) for page in pages}
-    return render(Report(pages, known, command, zoo.__version__, shown, curves))
+    return render(Report(pages, known, command, zoo.__version__, shown, curves, links=links))

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 _DECLARED: list[dict[str, Any]] = json.loads(Path(__file__).with_name("figures.json").read_text())
 #: Name -> criteria and caveats that hold whatever came out: they stand below the table.
 REMARKS: dict[str, list[str]] = {facts["name"]: facts.pop("remarks", []) for facts in _DECLARED}
-#: Name -> name, title, source (paper, and which table or figure), CPU minutes of one thread as measured, and how many
-#: seeds, by default and with --quick; in the order of the papers.
+#: Name -> name, title, source (paper, and which table or figure), CPU minutes of one thread and how many seeds, by
+#: default and with --quick; in the order of the papers. Minutes are measured, but those by default are reckoned from
+#: some of the parts where `estimated`.
 FIGURES = {facts["name"]: facts for facts in _DECLARED}
 NAMES = tuple(FIGURES)
 #: Figures whose name does not begin with the folder of their paper.

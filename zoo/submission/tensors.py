@@ -17,6 +17,7 @@ from zoo.submission.refusal import Refused, shown
 
 #: Bytes of a header, names in it, letters of a name, dimensions of a tensor: at most.
 _HEADER, _TENSORS, _LETTERS, _DIMENSIONS = 1 << 20, 2_000, 200, 8
+_ELEMENTS = 1 << 56  # of a tensor, its empty dimensions left out
 _SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 _FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 _CURE = "write it with safetensors' save_file"
@@ -70,6 +71,8 @@ def _place(name: str, entry: Any, where: str) -> tuple[int, int]:
         fault = f"has a type other than {', '.join(_SIZES)}"
     elif not _whole(entry["shape"]) or len(entry["shape"]) > _DIMENSIONS:
         fault = "has no plain shape"
+    elif math.prod(max(n, 1) for n in entry["shape"]) > _ELEMENTS:
+        fault = "has a shape that no tensor has"
     elif not _whole(entry["data_offsets"]) or len(entry["data_offsets"]) != 2:
         fault = "has no plain place"
     if fault:

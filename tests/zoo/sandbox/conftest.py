@@ -37,13 +37,19 @@ def played(agent: Remote, memory: Memory, steps: int = 4) -> Memory:
     return memory
 
 
+@pytest.fixture(scope="session")
+def one_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of all tests in containers: a container shows one home's copies, and takes seconds to start."""
+    return tmp_path_factory.mktemp("containers")
+
+
 @pytest.fixture(params=["strict"])
-def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, one_home: Path) -> str:
     wanted: str = request.param
     if levels.refusal(wanted):
         wanted = "process"
     monkeypatch.setenv("ZOO_ISOLATION", wanted)
-    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ZOO_HOME", str(one_home if wanted == "container" else tmp_path / "home"))
     return wanted
 
 

@@ -51,10 +51,12 @@ def test_an_agent_finds_its_own_files_and_cannot_ask_for_others(kind: Kind, tmp_
 @contained
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes other users")
 def test_no_two_agents_are_one_user_though_their_processes_have_one_number(kind: Kind) -> None:
-    first = looks(kind, [])
-    spawn._close()
-    spawn._running.clear()  # the next container begins to count anew
-    second = looks(kind, ["/"])
+    def counted_anew(paths: list[str]) -> tuple[dict[str, object], int, int, str]:
+        spawn._close()
+        spawn._running.clear()  # the next container begins to count anew
+        return looks(kind, paths)
+
+    first, second = counted_anew([]), counted_anew(["/"])
     assert first[1] == second[1]
     assert first[2] != second[2]
 

@@ -102,6 +102,7 @@ def test_tensors_as_the_library_writes_them_are_accepted() -> None:
         (tensors({"a": ONE | {"shape": [2]}}, bytes(4)), "another size than its shape"),
         (tensors({"a": ONE | {"shape": [-1]}}, bytes(4)), "no plain shape"),
         (tensors({"a": ONE | {"shape": [1 << 60]}}, bytes(4)), "no plain shape"),
+        (tensors({"a": ONE | {"shape": [1 << 40, 1 << 40, 0]}}), "a shape that no tensor has"),
         (tensors({"a": ONE | {"shape": [True]}}, bytes(4)), "no plain shape"),
         (tensors({"a": ONE | {"dtype": "C64"}}, bytes(4)), "type other than"),
         (tensors({"a": ONE | {"dtype": []}}, bytes(4)), "type other than"),
