@@ -33,6 +33,7 @@ from arenas.hands import Hands, Public
 from arenas.lockstep import Drawing
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeSteps
 from arenas.settings import Checked, Range
+from arenas.sketch import Glyph, Sketch
 from arenas.symmetries import Reordering, Symmetry, bits_by_bit
 
 SEATS = ("first", "second")
@@ -237,6 +238,17 @@ class TradeComm(Drawing):
                 picture[1:7, left + begin : left + round(at)] = _COLOURS[item % len(_COLOURS)]
         return picture
 
+    def sketch(self, row: int = 0) -> Sketch:
+        """Both traders' items as large squares, and below each a small one for the item that it asks for."""
+        marks: list[Glyph] = []
+        for n, (item, asked) in enumerate(zip(self._items[row].tolist(), self._asked[row].tolist(), strict=True)):
+            x = 1.0 + 2.5 * n
+            marks.append(Glyph("square", x, 1.0, 1.8, _hex(item), str(item)))
+            marks.append(Glyph("ring", x, 2.6, 0.9, "faint"))
+            if asked >= 0:
+                marks.append(Glyph("square", x, 2.6, 0.8, _hex(asked), str(asked)))
+        return Sketch(4.5, 3.2, tuple(marks), self._text(row))
+
     def _picture(self, row: int) -> np.ndarray:
         """What each trader holds as a large tile, and below it what it asks for, uint8 [96, 160, 3]."""
         picture = np.full((96, 160, 3), _PAPER, dtype=np.uint8)
@@ -255,6 +267,11 @@ def _tile(picture: np.ndarray, top: int, left: int, side: int, item: int) -> Non
     picture[top + 2 : top + side - 2, left + 2 : left + side - 2] = _COLOURS[item % len(_COLOURS)]
     if item >= len(_COLOURS):
         picture[top + 2 : top + side // 3, left + 2 : left + side // 3] = _PAPER
+
+
+def _hex(item: int) -> str:
+    """An item's colour."""
+    return "#{:02x}{:02x}{:02x}".format(*_COLOURS[item % len(_COLOURS)])
 
 
 def _swaps(count: int) -> list[tuple[int, ...]]:

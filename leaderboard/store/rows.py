@@ -143,14 +143,14 @@ def _result(values: Sequence[Any]) -> SeatResult:
     return SeatResult.stored(row, {k: tuple(v) for k, v in json.loads(text).items()} if text != "{}" else {})
 
 
-def numbered(blocks: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Rows of blocks that are read without their hash, if their numbers are numbers: SQLite keeps whatever is put in.
+def typed(blocks: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Rows of blocks that are read without their hash, if every value is of its type: SQLite keeps whatever is put in.
 
     Raises:
-        StoreError: a number is none.
+        StoreError: a value is not.
     """
     for row in blocks:
-        if any(type(row[name]) is not int for name in ("seed", "first_episode", "episodes") if name in row):
+        if any(type(value) is not schema.block.c[name].type.python_type for name, value in row.items()):
             raise damaged("block", row["id"])
     return blocks
 

@@ -41,11 +41,11 @@ from leaderboard.store.rows import (
     contradicts,
     damaged,
     digest,
-    numbered,
     read_blocks,
     record_of,
     row_of,
     same_results,
+    typed,
 )
 
 R = TypeVar("R")
@@ -288,9 +288,7 @@ class Store:
         """The ids that are recorded, pairing by pairing and in each by seed and first episode."""
         table = schema.block.c
         columns = (table.first, table.second, table.seed, table.first_episode, table.id)
-        rows = [
-            row for some in _chunks(ids) for row in numbered(self._rows(select(*columns).where(table.id.in_(some))))
-        ]
+        rows = [row for some in _chunks(ids) for row in typed(self._rows(select(*columns).where(table.id.in_(some))))]
         return [row["id"] for row in sorted(rows, key=lambda row: tuple(row[column.name] for column in columns))]
 
     def has_blocks(self, ids: Iterable[str]) -> set[str]:
@@ -304,7 +302,7 @@ class Store:
         """Ids of all blocks of one arena, mode and rules version (and seed), sorted: cheap, no result is read."""
         column = schema.block.c.id
         chosen = _equal(schema.block, arena=arena, mode=mode, rules_version=rules_version, seed=seed)
-        return [row["id"] for row in self._rows(select(column).where(*chosen).order_by(column))]
+        return [row["id"] for row in typed(self._rows(select(column).where(*chosen).order_by(column)))]
 
     def next_episode(
         self, arena: str, entrants: tuple[str, str], mode: str, seed: int, rules_version: int = RULES_VERSION
@@ -317,7 +315,7 @@ class Store:
         )
         query = select(table.c.id, table.c.first_episode, table.c.episodes).where(*pairing)
         covered = 0
-        for row in numbered(self._rows(query.order_by(table.c.first_episode))):
+        for row in typed(self._rows(query.order_by(table.c.first_episode))):
             if row["first_episode"] > covered:
                 break
             covered = max(covered, row["first_episode"] + row["episodes"])

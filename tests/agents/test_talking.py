@@ -145,6 +145,19 @@ def test_messages_are_bits_at_play_and_numbers_between_while_it_trains() -> None
         assert bool(((sent == 0) | (sent == 1)).all()) is not training
 
 
+def test_nothing_flows_at_play() -> None:
+    """Not even where weights ask for a gradient, and what is sent is a number that the channel would let through."""
+    agent, arena = made(Dial), Switch(4)
+    steps, _ = arena.reset(torch.arange(4))
+    luck = torch.arange(4)
+    memory = agent.begin(Seating("prisoner_0", luck, luck, training=True))
+    for weight in agent.networks.team.parameters.values():
+        weight.requires_grad_()
+    action, after = agent.act(steps["prisoner_0"], memory)
+    assert action.message is not None and not action.message.requires_grad
+    assert not any(leaf.requires_grad for leaf in after.values() if isinstance(leaf, torch.Tensor))
+
+
 def test_dru_has_the_moments_and_the_density_that_it_should() -> None:
     noise = 0.7 * torch.randn(400_000, generator=torch.Generator().manual_seed(1))
     sent = dru(torch.tensor(0.4), noise)

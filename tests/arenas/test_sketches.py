@@ -21,6 +21,7 @@ GAMES: dict[str, list[str]] = {
     "tag": [],
     "reference": [],
     "switch": ["n=4"],
+    "trade-comm": ["speech=action"],
     "skirmish": ["scenario=2s3z"],
     "hanabi": ["variant=mini"],
 }

@@ -26,8 +26,10 @@ def faults(findings: list[Finding]) -> dict[str, str]:
     return {f"{f.number} {f.title}": f.verdict.reason for f in findings if isinstance(f.verdict, Failed)}
 
 
-#: Every arena; `slow` is world-comm, which is tag with more seats and takes as long as all matrix games.
-HELD = [pytest.param(arena, marks=pytest.mark.slow if arena == "world-comm" else ()) for arena in names(ARENAS)]
+#: Every arena; `slow` are world-comm, which is tag with more seats, and full Hanabi, which is mini-Hanabi with more
+#: cards: each takes as long as all matrix games.
+SLOW = {"world-comm", "hanabi"}
+HELD = [pytest.param(arena, marks=pytest.mark.slow if arena in SLOW else ()) for arena in names(ARENAS)]
 
 
 @pytest.mark.parametrize("arena", HELD)
@@ -35,6 +37,11 @@ def test_every_arena_keeps_the_laws(arena: str) -> None:
     findings = list(check_arena(arena, NEEDED.get(arena, [])))
     assert faults(findings) == {}
     assert [f.number for f in findings] == [law.number for law in ARENA_LAWS]
+
+
+@pytest.mark.parametrize(("arena", "setting"), [("hanabi", "variant=mini"), ("trade-comm", "speech=action")])
+def test_other_settings_keep_the_laws(arena: str, setting: str) -> None:
+    assert faults(list(check_arena(arena, [setting]))) == {}
 
 
 @pytest.mark.parametrize("arena", FOREIGN)

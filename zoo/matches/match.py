@@ -103,6 +103,11 @@ class Summary(Heading):
     alone: dict[str, Estimate]  # of two in a cooperative game: label -> own return with itself, and TOGETHER
     rating: list[Change]
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `--json`; what each earns alone is there in cooperative games only."""
+        data = super().to_json()
+        return data if self.alone else {name: value for name, value in data.items() if name != "alone"}
+
 
 def public_board(store: Store, identity: str) -> Board | None:
     """The board of what is rated; None where nothing of this arena is recorded."""

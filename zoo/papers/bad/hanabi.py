@@ -38,12 +38,14 @@ METHODS = {
     "recurrent, V0": "bad,belief=v0,recurrent=true",
     "PPO": "bad,belief=none",
 }
+FEWER = ("BAD, V2", "recurrent, V1", "PPO")
 GAMES = {
     "mini": HanabiGame(("variant=mini",), 4, 650_000, tuple(METHODS), 5),
-    "very small, 3 lives": HanabiGame(("variant=very-small", "lives=3"), 5, 1_300_000, ("BAD, V2", "PPO"), 3),
+    "very small, 3 lives": HanabiGame(("variant=very-small", "lives=3"), 5, 1_300_000, FEWER, 3),
+    "small": HanabiGame(("variant=small",), 10, 1_000_000, FEWER, 1),
 }
 #: What BAD is to reach where a lost game counts 0, and of how many games at most it may lose.
-BARS = {"mini": (3.5, 0.02), "very small, 3 lives": (4.5, None)}
+BARS = {"mini": (3.5, 0.02), "very small, 3 lives": (4.5, None), "small": (None, None)}
 POINTS, TESTS, FINAL = 5, 1000, 10_000
 QUICK = 10  # part of the steps that a quick run makes
 
