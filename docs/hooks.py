@@ -2,10 +2,12 @@
 
     index, contributing, security, changelog   the files beside docs/, with their links turned
     agents/NAME, arenas/NAME                   what `zoo agents NAME` and `zoo arenas NAME` say
+    notebooks/NAME                             the notebooks in docs/notebooks, with what they printed
+    papers/NAME                                a page for each paper, with all of its figures
     figures/NAME                               the JSON files of `zoo reproduce` in docs/figures, beside their pictures
     api                                        every public name of `import zoo`
 
-`nav` in mkdocs.yml names the folders agents, arenas, figures and decisions where their pages stand.
+`nav` in mkdocs.yml names the folders agents, arenas, notebooks, papers, figures and decisions where their pages stand.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ BESIDE = {
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the pages of a folder where `nav` names it."""
     folders = {name: [page for page in pages() if page.startswith(f"{name}/")] for name in ("agents", "arenas")}
+    folders["notebooks"] = [page for page in pages() if page.startswith("notebooks/")]
     folders["figures"] = [page for page in pages() if page.startswith("figures/")]
+    folders["papers"] = [page for page in pages() if page.startswith("papers/")]
     folders["decisions"] = [page.relative_to(DOCS).as_posix() for page in sorted(DOCS.glob("decisions/*.md"))]
     config.nav = [
         {title: folders.get(content, content) if isinstance(content, str) else content}
@@ -58,6 +62,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Links to notebooks lead to their pages."""
+    return re.sub(r"\]\(([\w./-]+)\.ipynb\)", r"](\1.md)", markdown)
+
+
 @cache
 def pages() -> dict[str, str]:
     """The text of every page that is made, by its path in the site."""
@@ -65,7 +74,7 @@ def pages() -> dict[str, str]:
     made = {name: turned((DOCS.parent / file).read_text(), Path(file).parent) for name, file in BESIDE.items()}
     made |= _listed("agents", catalogue.agent_list(), agent_page)
     made |= _listed("arenas", catalogue.arena_list(), arena_page)
-    return made | figures() | {"api.md": api()}
+    return made | notebooks() | figures() | papers() | {"api.md": api()}
 
 
 def turned(text: str, folder: Path) -> str:
@@ -126,6 +135,22 @@ def _literal(paragraph: str) -> str:
     return "`".join(pieces)
 
 
+def notebooks() -> dict[str, str]:
+    """The notebooks as pages: text as it is, code, and what it printed when it was run last."""
+    made = {}
+    for file in sorted((DOCS / "notebooks").glob("*.ipynb")):
+        parts = []
+        for cell in json.loads(file.read_text())["cells"]:
+            text = "".join(cell["source"])
+            parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+            outputs = [one.get("text") or one.get("data", {}).get("text/plain", "") for one in cell.get("outputs", ())]
+            printed = "".join("".join(one) for one in outputs).rstrip()
+            parts += [f"```text\n{printed}\n```"] if printed else []
+        source = f"This page is a notebook, `docs/notebooks/{file.name}`, and is run by the tests."
+        made[f"notebooks/{file.stem}.md"] = "\n\n".join([*parts, f"*{source}*"]) + "\n"
+    return made
+
+
 def figures() -> dict[str, str]:
     """The pages of the reproduced figures, and the one that counts their verdicts."""
     files = [json.loads(path.read_text()) for path in sorted((DOCS / "figures").glob("*.json"))]
@@ -133,6 +158,23 @@ def figures() -> dict[str, str]:
     for whole in files:
         picture = DOCS / "figures" / f"{whole['name']}.png"
         made[f"figures/{whole['name']}.md"] = figure_page(whole, picture.name if picture.exists() else "")
+    return made
+
+
+def papers() -> dict[str, str]:
+    """A page for each paper, with all of its figures that were run."""
+    of_paper: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted((DOCS / "figures").glob("*.json")):
+        whole = json.loads(path.read_text())
+        of_paper.setdefault(re.split(r"[,;]", whole["source"])[0], []).append(whole)
+    made = {}
+    for source, files in of_paper.items():
+        parts = [f"# {source}"]
+        for whole in files:
+            picture = f"../figures/{whole['name']}.png"
+            page = figure_page(whole, picture if (DOCS / "figures" / f"{whole['name']}.png").exists() else "")
+            parts.append(re.sub(r"^#", "##", page, flags=re.MULTILINE))
+        made[f"papers/{re.sub(r'[^a-z0-9]+', '-', source.lower()).strip('-')}.md"] = "\n\n".join(parts)
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import shlex
 from pathlib import Path
@@ -91,7 +92,7 @@ def run(*arguments: str) -> str:
 
 def test_the_pages_agent_keeps_the_laws_and_plays(tmp_path: Path) -> None:
     agent = block("agent", tmp_path)
-    assert "Every law holds." in run("check", agent)
+    assert "Every law holds." in run("check", agent, "--arena", "ipd")  # tests/test_newcomer.py: everywhere
     assert "tit-for-tat" in run("match", agent, "tit-for-tat", "--arena", "ipd", "--episodes", "20", "--no-record")
 
 
@@ -115,6 +116,17 @@ def test_snippets_run(page: str, code: str, tmp_path: Path, monkeypatch: pytest.
     exec(compile(code, page, "exec"), {})
 
 
+def test_reproduced_figures_are_whole() -> None:
+    """What lies beside the docs was made by full runs, each with its picture, and is a figure that there is."""
+    known = {entry["name"] for entry in json.loads((HOUSE / "zoo" / "papers" / "figures.json").read_text())}
+    files = sorted((HOUSE / "docs" / "figures").glob("*.json"))
+    assert files
+    for file in files:
+        whole = json.loads(file.read_text())
+        assert whole["name"] == file.stem and file.stem in known and not whole["run"]["quick"]
+        assert file.with_suffix(".png").exists()
+
+
 @pytest.mark.slow
 def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     """`strict` makes an error of every broken link, missing page and docstring that cannot be read."""
@@ -122,7 +134,17 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     from mkdocs.config import load_config
 
     build(load_config(str(HOUSE / "mkdocs.yml"), site_dir=str(tmp_path)))
-    for page in ("index", "agents/lola", "arenas/coin", "api", "figures/index", "decisions/index", "protocol"):
+    for page in (
+        "index",
+        "agents/lola",
+        "arenas/coin",
+        "api",
+        "figures/index",
+        "papers/lowe-et-al-2017-maddpg",
+        "notebooks/first-match-and-board",
+        "decisions/index",
+        "protocol",
+    ):
         text = (tmp_path / f"{page}.html").read_text()
         assert not re.search(r"(?:src|href)=\"https?://[^\"]*\\.(?:js|css|woff2?)\"", text), (
             "something is fetched from elsewhere"

@@ -79,8 +79,14 @@ def _margins(atlas: Atlas) -> list[tuple[str, list[dict[str, Any] | None]]]:
                 line.append(None)
                 continue
             margin = float(atlas.margins[i, j])
-            title = f"{margin:+.0f} of {plural(together, 'vote')}"
-            line.append({"text": f"{margin:+.0f}", "title": title, "shade": round(margin / most * charts.STEPS)})
+            title = f"{margin:.0f} of {plural(together, 'vote')}"
+            line.append(
+                {
+                    "text": f"{margin:+.0f}" if margin else "0",
+                    "title": title,
+                    "shade": round(margin / most * charts.STEPS),
+                }
+            )
         rows.append((clean(label), line))
     return rows
 

@@ -69,7 +69,7 @@ def test_a_panel_and_no_panel_contradict_each_other(refused: Refused) -> None:
 
 def test_formats(zoo: Zoo) -> None:
     table = zoo("tournament", "grim", "random", *SHORT, *PANEL)
-    assert "cross-play" in table.out and table.err == ""
+    assert "cross-play" in table.out
     told = zoo("tournament", "grim", "random", *SHORT, *PANEL, "--format", "json").json
     lines = list(
         csv.DictReader(io.StringIO(zoo("tournament", "grim", "random", *SHORT, *PANEL, "--format", "csv").out))

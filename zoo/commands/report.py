@@ -50,6 +50,7 @@ def command(arenas: tuple[str, ...], out: Path, no_replays: bool, workers: int, 
     The games that it shows are played again and kept in the home, so that the next report takes a moment.
     """
     import json
+    import time
 
     from rich.console import Console
 
@@ -60,6 +61,7 @@ def command(arenas: tuple[str, ...], out: Path, no_replays: bool, workers: int, 
     from zoo.work.progress import Progress
 
     must_take_a_file(out)
+    started = time.process_time()
     with (
         home.read_records() as store,
         Progress("pairings", Console(stderr=True), quiet=as_json, at_once=False) as progress,
@@ -72,4 +74,6 @@ def command(arenas: tuple[str, ...], out: Path, no_replays: bool, workers: int, 
     if as_json:
         click.echo(json.dumps({"path": str(out), "size": len(text), "arenas": chosen}))
     else:
-        click.echo(f"Wrote {out}: {len(text) / 1000:.0f} kB on {', '.join(chosen)}.")
+        click.echo(
+            f"Wrote {out}: {len(text) / 1000:.0f} kB on {', '.join(chosen)}; {time.process_time() - started:.1f} CPU s."
+        )

@@ -108,6 +108,8 @@ def command(
 
 def _show(form: str, matrices: list[Crossplay], standings: Board | None, kind: str) -> None:
     """The matrices, and on the screen what was cut, and the board."""
+    import time
+
     from rich.console import Console
 
     from leaderboard.report import tables
@@ -125,3 +127,4 @@ def _show(form: str, matrices: list[Crossplay], standings: Board | None, kind: s
         console.print()
     if standings is not None:
         console.print(board_view(standings))
+    console.print(f"\n{time.process_time():.1f} CPU s", style="dim", highlight=False)
