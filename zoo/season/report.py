@@ -64,7 +64,8 @@ def counting_records(season: Season, store: Store, now: datetime) -> Iterator[St
     with Store(":memory:") as copy:
         every = [portable.read(*line) for line in portable.lines(store, [season.venue.identity])]
         out = {one.id for one in every if isinstance(one, BlockRecord) and not counts_here(one)}
-        kept = [one for one in every if (one.block if isinstance(one, LogRecord) else one.id) not in out]
+        kept = [one for one in every if not (isinstance(one, BlockRecord) and one.id in out)]
+        kept = [one for one in kept if not (isinstance(one, LogRecord) and one.block in out)]
         portable.fill(copy, kept)
         yield copy
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from leaderboard.records import Measurement
 from leaderboard.seeds import RATED
 from leaderboard.views.board import board as board_of
 from tests.zoo.season.conftest import AFTER, BEFORE, rules_of
@@ -85,8 +86,12 @@ def test_after_the_end_a_page_has_all(copy: Season, tmp_path: Path) -> None:
 def test_games_that_do_not_count_are_on_no_page(copy: Season) -> None:
     with at_home(copy) as store:
         every = store.block_ids(copy.venue.identity, "play")
+        assert store.add(
+            Measurement(copy.venue.id("grim"), copy.venue.identity, "exploiter_gain", 1, 0, 2, 5, False, 9)
+        )
         with counting_records(copy, store, AFTER) as counting:
             assert set(counting.block_ids(copy.venue.identity, "play")) == set(every)
+            assert counting.measurements() == store.measurements() != []
     # before the deadline only practice counts, and nobody has practised
     with at_home(copy) as store, counting_records(copy, store, BEFORE) as counting:
         strangers = counting.strangers()
