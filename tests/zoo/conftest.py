@@ -86,7 +86,7 @@ def show(browser: Any) -> Iterator[Any]:
         shown.on("pageerror", lambda error: said.append(str(error)))
         if isinstance(page, Path):
             own = ("file:", "data:", "blob:")
-            shown.on("request", lambda request: request.url.startswith(own) or said.append(request.url))
+            shown.on("request", lambda request: said.extend([request.url] * (not request.url.startswith(own))))
         shown.goto(page.as_uri() if isinstance(page, Path) else page)
         return shown
 
