@@ -95,7 +95,7 @@ def _of_season(name: str, how: dict[str, Any]) -> tuple[str, list[str]]:
 
     from zoo.page.report import Occasion, report
     from zoo.season.place import at_home, opened
-    from zoo.season.report import counting_records, has_charts, season_notes
+    from zoo.season.report import counting_records, season_notes
     from zoo.work.pool import limit_threads
 
     limit_threads()
@@ -103,6 +103,6 @@ def _of_season(name: str, how: dict[str, Any]) -> tuple[str, list[str]]:
     with at_home(season) as store:
         notes = season_notes(season, store, now)
         occasion = Occasion(f"season {name}", notes, ("--season", name))
-        arenas = [season.venue.identity] if has_charts(season) else []
+        arenas = [season.venue.identity] if not season.hides_partners else []
         with counting_records(season, store, now) as counting:
             return report(counting, arenas, occasion=occasion, **how), arenas

@@ -76,6 +76,14 @@ class Season:
         """Entrant texts of all whom every entry meets, those that everybody knows first."""
         return (*self.card.known, *self.card.secret)
 
+    @property
+    def hides_partners(self) -> bool:
+        """Whether what partners get from each other stays hidden, as it would tell who the hidden ones are.
+
+        What known partners get can be found by anybody at home, and an entrant's id is a hash of what is known.
+        """
+        return bool(self.card.secret) and self.revealed is None
+
     @cached_property
     def venue(self) -> Venue:
         """Where it is played."""

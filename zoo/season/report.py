@@ -25,11 +25,6 @@ from zoo.season.standings import SeasonLine, Standings, standings
 Note = tuple[str, list[str]]
 
 
-def has_charts(season: Season) -> bool:
-    """Whether games can be shown without giving a hidden partner away."""
-    return season.revealed is not None or not season.card.secret
-
-
 def season_notes(season: Season, store: Store, now: datetime) -> list[Note]:
     """What a page says of a season: its terms, places, faults and marks; while it is the home of this process.
 
@@ -86,7 +81,7 @@ def _terms(season: Season, board: Standings) -> Iterator[str]:
         yield f"Hidden partners: {', '.join(hidden) or 'none'}; sha256 of the seed and of them {board.hidden}."
         yield f"The seed was {shown['seed']}; its sha256, as said at the start, is {board.seed}."
     yield f"Rules, sha256: {board.rules}. `zoo season verify {board.season}` checks all of this."
-    if not has_charts(season):
+    if season.hides_partners:
         yield "Charts of all games follow at the end: before that they would tell who the hidden partners are."
 
 

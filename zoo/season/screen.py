@@ -29,6 +29,8 @@ def board_screen(board: Standings) -> RenderableType:
     parts += [Text(), Text(board.rule, "dim"), Text(counts, "dim")]
     if any(not line.author for line in board.lines):
         parts.append(Text("Places are among the entries; below them stand the partners, as a yardstick.", "dim"))
+    if board.partners_hidden:
+        parts.append(Text("What the partners got is shown at the end: it would tell who the hidden ones are.", "dim"))
     parts += [Text(clean(f"{name} does not count; {reason}."), "red") for name, reason in board.gone]
     parts += _marks(board.marks)
     return Group(*parts, Text(), Text(f"Seed (sha256) {board.seed}", "dim"))

@@ -1,7 +1,7 @@
 """The board of a season: who stands where, what went wrong with whom, and what a teacher should look at.
 
-Places are among the entries that count. The partners stand below them as a yardstick. Marks are kept apart from skill:
-nobody's place depends on them, and each says on what it rests.
+Places are among the entries that count. The partners stand below them as a yardstick, once that gives no hidden one
+away. Marks are kept apart from skill: nobody's place depends on them, and each says on what it rests.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ class Standings:
         quantity: "own return" or "mu"; length: steps of every episode, None where they differ.
         state: what it is at, in words.
         rules, seed, hidden: the hashes that were shown at the start.
-        lines: entries, best first, then partners.
+        lines: entries, best first, then partners, where these are shown: see `Season.hides_partners`.
+        partners_hidden: whether partners have no lines yet.
         marks: what a teacher should look at.
         gone: (name, reason) of entries that were withdrawn or disqualified.
         entered: how many entries there were, of how many authors; blocks, games: behind the board.
@@ -84,6 +85,7 @@ class Standings:
     seed: str
     hidden: str
     lines: tuple[SeasonLine, ...]
+    partners_hidden: bool
     marks: tuple[Mark, ...]
     gone: tuple[tuple[str, str], ...]
     entered: int
@@ -115,6 +117,8 @@ def standings(season: Season, store: Store, now: datetime) -> Standings:
     board = make_board(arena, tallies, panel, seed=RATED, labels=_labels(store, standing))
     fields = {side: _field(arena, panel, tallies, side) for side in sides_of(arena)}
     lines = [line for side, field in fields.items() for line in _lines(board, field, arena, standing)]
+    if season.hides_partners:
+        lines = [line for line in lines if line.author]
     return Standings(
         season=season.name,
         arena=venue.identity,
@@ -126,6 +130,7 @@ def standings(season: Season, store: Store, now: datetime) -> Standings:
         seed=season.card.seed,
         hidden=season.card.hidden,
         lines=tuple(lines),
+        partners_hidden=season.hides_partners,
         marks=tuple(marks(season, store, standing, fields, now)),
         gone=tuple((entry.text, entry.gone) for entry in known if entry.gone),
         entered=len(known),
