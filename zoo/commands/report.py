@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from zoo.commands.options import Place, complete_arena, isolation_options, json_option, workers_option
+from zoo.commands.options import (
+    Place,
+    complete_arena,
+    isolation_options,
+    json_option,
+    recorded_as,
+    set_option,
+    workers_option,
+)
 
 EPILOG = """\b
 The file needs no network and no other file. It shows who stands where and how
@@ -18,6 +26,7 @@ the same bytes.
 Examples:
   zoo report --arena coin
   zoo report --arena coin --out coin.html
+  zoo report --arena ipd --set arena.max_steps=100
   zoo report --arena ipd --arena coin --out both.html
   zoo report --arena coin --no-replays --json
 """
@@ -33,6 +42,7 @@ Examples:
     help="See `zoo arenas`; repeatable.",
     shell_complete=complete_arena,
 )
+@set_option
 @click.option(
     "--out",
     type=Place(dir_okay=False, path_type=Path),
@@ -44,7 +54,9 @@ Examples:
 @workers_option
 @json_option
 @isolation_options
-def command(arenas: tuple[str, ...], out: Path, no_replays: bool, workers: int, as_json: bool) -> None:
+def command(
+    arenas: tuple[str, ...], assignments: tuple[str, ...], out: Path, no_replays: bool, workers: int, as_json: bool
+) -> None:
     """Write a report on what was played in arenas, as one HTML file.
 
     The games that it shows are played again and kept in the home, so that the next report takes a moment.
@@ -61,13 +73,14 @@ def command(arenas: tuple[str, ...], out: Path, no_replays: bool, workers: int, 
     from zoo.work.progress import Progress
 
     must_take_a_file(out)
+    named = [recorded_as(arena, assignments) for arena in arenas]
     started = time.process_time()
     with (
         home.read_records() as store,
         Progress("pairings", Console(stderr=True), quiet=as_json, at_once=False) as progress,
     ):
         known = store.arenas()
-        chosen = list(dict.fromkeys(id for arena in arenas for id in identities(known, arena)))
+        chosen = list(dict.fromkeys(id for arena in named for id in identities(known, arena)))
         page = report(store, chosen, with_replays=not no_replays, workers=workers, watch=progress.update)
     text = page.encode()
     write_atomically(out, text)
