@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.zoo.command_line import Refused, Zoo
@@ -22,14 +24,16 @@ def test_every_entrant_can_be_told(width: int, zoo: Zoo) -> None:
     assert len({tuple(names) for names in shown}) == 2  # those who met tit-for-tat are not cut to one text
 
 
-def test_a_game_with_other_settings_is_named_as_it_was_played(zoo: Zoo, refused: Refused) -> None:
+def test_a_game_with_other_settings_is_named_as_it_was_played(zoo: Zoo, refused: Refused, tmp_path: Path) -> None:
     zoo("match", "grim", "random", *SHORT)
     where = SHORT[:4]
     assert "grim" in zoo("leaderboard", *where).out
     assert {match["arena"] for match in zoo("matches", *where, "--json").json} == {"ipd-v1(max_steps=5)"}
-    assert zoo("report", *where, "--no-replays", "--json").json["arenas"] == ["ipd-v1(max_steps=5)"]
+    assert zoo("report", *where, "--no-replays", "--out", tmp_path / "page.html", "--json").json["arenas"] == [
+        "ipd-v1(max_steps=5)"
+    ]
     assert zoo("submissions", *where, "--json").json == []
-    assert zoo("publish", "bundle.zoo", *where, "--json").json["arenas"] == ["ipd-v1(max_steps=5)"]
+    assert zoo("publish", tmp_path / "bundle.zoo", *where, "--json").json["arenas"] == ["ipd-v1(max_steps=5)"]
     for command in ("leaderboard", "matches"):
         assert "--set needs the --arena" in refused(command, *SHORT[2:4])
         assert "no records of arena" in refused(command, "--arena", "ipd", "--set", "arena.max_steps=6")
