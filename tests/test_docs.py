@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import click
@@ -173,6 +174,12 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         found = [((HOUSE / p).parent / t).resolve().relative_to(HOUSE).as_posix() for p, t in links() if p == page]
         todo += [target for target in found if target.endswith(".md") and target not in reached]
     assert set(PAGES) <= reached
+
+
+def test_every_extra_is_explained() -> None:
+    extras = tomllib.loads((HOUSE / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    page = PAGES["docs/installing.md"]
+    assert [extra for extra in extras if f"`{extra}`" not in page] == []
 
 
 def test_the_readme_is_short() -> None:

@@ -1,12 +1,15 @@
-"""The command line as a user types it, inside this process; and entrants and environments from files."""
+"""The command line as a user types it, inside this process; entrants and environments from files; and a browser."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.browser import CHROMIUM
 from tests.zoo.command_line import AGENTS, ENVIRONMENTS, Refused, Said, Zoo
 from zoo.cli import main
 
@@ -54,3 +57,40 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in (("mine.py", AGENTS), ("envs.py", ENVIRONMENTS), ("broken.py", "raise OSError('worn out')")):
         Path(name).write_text(textwrap.dedent(text))
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        # as root, as in a container, Chromium starts only without its own sandbox
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def show(browser: Any) -> Iterator[Any]:
+    """`show(page)` opens an address, or a file without a network.
+
+    Anything that a page says on the console fails the test, and so does anything that a file fetches.
+    """
+    contexts, said = [], []
+
+    def opened(page: str | Path, **terms: Any) -> Any:
+        context = browser.new_context(offline=isinstance(page, Path), **terms)
+        contexts.append(context)
+        shown = context.new_page()
+        shown.set_default_timeout(120_000)  # for a machine that does much else
+        shown.on("console", lambda message: said.append(message.text))
+        shown.on("pageerror", lambda error: said.append(str(error)))
+        if isinstance(page, Path):
+            own = ("file:", "data:", "blob:")
+            shown.on("request", lambda request: said.extend([request.url] * (not request.url.startswith(own))))
+        shown.goto(page.as_uri() if isinstance(page, Path) else page)
+        return shown
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert said == []

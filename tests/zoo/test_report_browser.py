@@ -6,20 +6,15 @@ Skipped where no Chromium or no Playwright is installed (`marl-zoo[browser]`, an
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser import MARKS
 from zoo.cli import main
 
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
-)
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
@@ -40,38 +35,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 main(words)
             assert not end.value.code, words
     return folder / "report.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        # as root, as in a container, Chromium starts only without its own sandbox
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def show(browser: Any) -> Iterator[Any]:
-    """`show(file)` opens it; anything that it says on the console, or fetches, fails the test."""
-    pages, said = [], []
-
-    def opened(file: Path, **terms: Any) -> Any:
-        page = browser.new_context(offline=True, **terms).new_page()
-        page.set_default_timeout(120_000)  # for a machine that does much else
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on(
-            "request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or said.append(request.url)
-        )
-        page.goto(file.as_uri())
-        pages.append(page)
-        return page
-
-    yield opened
-    for page in pages:
-        page.context.close()
-    assert said == []
 
 
 def rows(page: Any, arena: int = 0) -> list[Any]:

@@ -49,7 +49,6 @@ def command(arenas: tuple[str, ...], episodes: int, out: Path, workers: int, as_
     """Write a page on who beats whom, over many games and among strangers only."""
     import json
     import shlex
-    import time
 
     from rich.console import Console
 
@@ -60,10 +59,11 @@ def command(arenas: tuple[str, ...], episodes: int, out: Path, workers: int, as_
     from zoo.crossplay.atlas import chapters, make_atlas
     from zoo.entry.checkpoint import must_take_a_file, write_atomically
     from zoo.matches.plan import Work
+    from zoo.work.cost import cost, cpu_s
     from zoo.work.progress import Progress, clock
 
     must_take_a_file(out)
-    found, started = chapters(arenas), time.process_time()
+    found, started = chapters(arenas), cpu_s()
     with Store(str(home.folder() / "atlas.sqlite")) as store:
         pairings = sum(len(chapter.agents) * (len(chapter.agents) - 1) // 2 for chapter in found)
         guess = sum(chapter.cpu_s(episodes, store) for chapter in found)
@@ -81,4 +81,4 @@ def command(arenas: tuple[str, ...], episodes: int, out: Path, workers: int, as_
         return
     for sentence in lead(made):
         click.echo(sentence)
-    click.echo(f"Wrote {out}: {len(page) / 1000:.0f} kB; {time.process_time() - started:.1f} CPU s")
+    click.echo(f"Wrote {out}: {len(page) / 1000:.0f} kB; {cost(started)}")

@@ -90,6 +90,7 @@ def command(
     from zoo.entry.registry import kind_of
     from zoo.entry.settings import split
     from zoo.errors import UserError
+    from zoo.work.cost import cost
     from zoo.work.pool import limit_threads
 
     limit_threads()
@@ -115,7 +116,9 @@ def command(
     if as_json:
         click.echo(json.dumps(report.to_json(), indent=1))
     else:
-        Console().print(screen(report))
+        console = Console()
+        console.print(screen(report))
+        console.print(cost(), style="dim", highlight=False)
     sys.exit(0 if report.passed else 1)
 
 
@@ -129,6 +132,7 @@ def _all(arena: str | None, workers: int, as_json: bool) -> int:
     from zoo.check.pairs import check_all, every_arena, version
     from zoo.check.pairs_screen import estimate, screen
     from zoo.entry.registry import load_arena
+    from zoo.work.cost import cost
     from zoo.work.jobs import Results
     from zoo.work.progress import Progress
 
@@ -144,5 +148,7 @@ def _all(arena: str | None, workers: int, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(known.to_json(), indent=1))
     else:
-        Console().print(screen(known))
+        console = Console()
+        console.print(screen(known))
+        console.print(cost(), style="dim", highlight=False)
     return 1 if known.failed else 0

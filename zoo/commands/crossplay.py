@@ -98,15 +98,15 @@ def command(
     anchors. The figures become columns of the leaderboard.
     """
     import json
-    import time
 
     from rich.console import Console
 
     from leaderboard.store.store import Store
     from zoo import crossplay, home
+    from zoo.work.cost import cpu_s
     from zoo.work.progress import Progress
 
-    started, venue = time.process_time(), venue_of(choice)
+    started, venue = cpu_s(), venue_of(choice)
     _check_options(venue, only, plot, table)
     rows, further = _expanded(venue, entrants, against)
     anchors = crossplay.anchors_for(venue, **ends)
@@ -128,7 +128,7 @@ def command(
         report = crossplay.report(matrix, anchors, entries=rows, only=only, alpha=alpha)
         for measurement in report.measurements():
             store.add(measurement)
-    files, spent = _write(report, only, table, plot), time.process_time() - started
+    files, spent = _write(report, only, table, plot), cpu_s() - started
     if as_json:
         counts = {"blocks": matrix.blocks, "played": matrix.played, "cpu_s": spent, "cut": matrix.cut}
         click.echo(json.dumps(report.to_json() | counts, indent=1, allow_nan=False))

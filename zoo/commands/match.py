@@ -148,8 +148,6 @@ def _play(
     meeting: Meeting, *, episodes: int | None, first: int | None, workers: int, panel: tuple[str, ...], explained: bool
 ) -> tuple[dict[str, Any], RenderableType]:
     """A match of frozen entrants."""
-    import time
-
     from rich.console import Group
 
     from zoo.matches.explain import explain, to_json
@@ -158,6 +156,7 @@ def _play(
     from zoo.matches.plan import Work, run
     from zoo.matches.screen import explanation_view, match_screen
     from zoo.matches.tournament import prepare
+    from zoo.work.cost import cpu_s
 
     store, seed, onward = meeting.store, meeting.seed, meeting.seed is None
     venue, work = meeting.venue, Work(typed(), workers, meeting.watch)
@@ -170,7 +169,7 @@ def _play(
     plan = prepare(venue, meeting.texts, store, partners, *which)
     before = public_board(store, venue.identity)
     played = run(plan, store, work)
-    summary = summarise(plan, store, before, cpu_s=time.process_time(), recorded=meeting.recorded)
+    summary = summarise(plan, store, before, cpu_s=cpu_s(), recorded=meeting.recorded)
     note = "from the records, nothing was added" if not played else "in part from the records"
     screen, told = match_screen(summary, "" if played == len(plan.tasks) else note), summary.to_json()
     if explained:

@@ -77,6 +77,7 @@ def command(
     from zoo.errors import UserError
     from zoo.matches import panel as panels
     from zoo.matches.plan import Work
+    from zoo.work.cost import cost
     from zoo.work.pool import limit_threads
     from zoo.work.progress import Progress
 
@@ -105,7 +106,9 @@ def command(
     if as_json:
         click.echo(json.dumps({"id": shown.id, **content}, indent=1, allow_nan=False))
     else:
-        Console().print(_screen(shown))
+        console = Console()
+        console.print(_screen(shown))
+        console.print(cost(), style="dim", highlight=False)
 
 
 def _screen(panel: Panel) -> RenderableType:

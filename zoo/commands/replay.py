@@ -37,6 +37,7 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
     from zoo.entry.checkpoint import must_take_a_file
     from zoo.errors import UserError
     from zoo.play.replay import replay, strip, write_gif
+    from zoo.work.cost import cost
     from zoo.work.pool import limit_threads
 
     if gif is not None and no_gif:
@@ -59,7 +60,7 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
         raise UserError(
             f"the episode played again differs from the record ({replayed.recorded}): the installation has changed"
         )
-    console.print("The episode played again agrees with the record.")
+    console.print(f"The episode played again agrees with the record; {cost()}.")
     if not no_gif:
         path = gif or Path(f"{replayed.match.id}-{episode}-{seating}.gif")
         if write_gif(replayed.frames, path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -29,6 +30,7 @@ Examples:
   zoo report --arena ipd --set arena.max_steps=100
   zoo report --arena ipd --arena coin --out both.html
   zoo report --arena coin --no-replays --json
+  zoo report --season spring --out spring.html
 """
 
 
@@ -37,12 +39,12 @@ Examples:
     "--arena",
     "arenas",
     multiple=True,
-    required=True,
     metavar="ARENA",
     help="See `zoo arenas`; repeatable.",
     shell_complete=complete_arena,
 )
 @set_option
+@click.option("--season", metavar="NAME", help="The board of a season of `zoo season`, in place of arenas.")
 @click.option(
     "--out",
     type=Place(dir_okay=False, path_type=Path),
@@ -55,38 +57,69 @@ Examples:
 @json_option
 @isolation_options
 def command(
-    arenas: tuple[str, ...], assignments: tuple[str, ...], out: Path, no_replays: bool, workers: int, as_json: bool
+    arenas: tuple[str, ...],
+    assignments: tuple[str, ...],
+    season: str | None,
+    out: Path,
+    no_replays: bool,
+    workers: int,
+    as_json: bool,
 ) -> None:
-    """Write a report on what was played in arenas, as one HTML file.
+    """Write a report on what was played in arenas, or in a season, as one HTML file.
 
     The games that it shows are played again and kept in the home, so that the next report takes a moment.
     """
     import json
-    import time
 
     from rich.console import Console
 
-    from zoo import home
-    from zoo.commands.leaderboard import identities
     from zoo.entry.checkpoint import must_take_a_file, write_atomically
-    from zoo.page.report import report
+    from zoo.work.cost import cost
     from zoo.work.progress import Progress
 
+    if bool(arenas) == (season is not None):
+        raise click.UsageError("name each --arena, or one --season")
     must_take_a_file(out)
-    named = [recorded_as(arena, assignments) for arena in arenas]
-    started = time.process_time()
-    with (
-        home.read_records() as store,
-        Progress("pairings", Console(stderr=True), quiet=as_json, at_once=False) as progress,
-    ):
-        known = store.arenas()
-        chosen = list(dict.fromkeys(id for arena in named for id in identities(known, arena)))
-        page = report(store, chosen, with_replays=not no_replays, workers=workers, watch=progress.update)
+    named = tuple(filter(None, [recorded_as(arena, assignments) for arena in arenas or (None,)]))
+    with Progress("pairings", Console(stderr=True), quiet=as_json, at_once=False) as progress:
+        how = {"with_replays": not no_replays, "workers": workers, "watch": progress.update}
+        page, chosen = _of_arenas(named, how) if season is None else _of_season(season, how)
     text = page.encode()
     write_atomically(out, text)
     if as_json:
-        click.echo(json.dumps({"path": str(out), "size": len(text), "arenas": chosen}))
+        of = {} if season is None else {"season": season}
+        click.echo(json.dumps({"path": str(out), "size": len(text), **of, "arenas": chosen}))
     else:
-        click.echo(
-            f"Wrote {out}: {len(text) / 1000:.0f} kB on {', '.join(chosen)}; {time.process_time() - started:.1f} CPU s."
-        )
+        what = ", ".join(chosen) if season is None else f"season {season}"
+        click.echo(f"Wrote {out}: {len(text) / 1000:.0f} kB on {what}; {cost()}.")
+
+
+def _of_arenas(arenas: tuple[str, ...], how: dict[str, Any]) -> tuple[str, list[str]]:
+    """The page, and the identities of what it is on."""
+    from zoo import home
+    from zoo.commands.leaderboard import identities
+    from zoo.page.report import report
+
+    with home.read_records() as store:
+        known = store.arenas()
+        chosen = list(dict.fromkeys(id for arena in arenas for id in identities(known, arena)))
+        return report(store, chosen, **how), chosen
+
+
+def _of_season(name: str, how: dict[str, Any]) -> tuple[str, list[str]]:
+    """The page of a season's board; no charts while these would give its hidden partners away."""
+    from datetime import UTC, datetime
+
+    from zoo.page.report import Occasion, report
+    from zoo.season.place import at_home, opened
+    from zoo.season.report import counting_records, has_charts, season_notes
+    from zoo.work.pool import limit_threads
+
+    limit_threads()
+    season, now = opened(name), datetime.now(UTC)
+    with at_home(season) as store:
+        notes = season_notes(season, store, now)
+        occasion = Occasion(f"season {name}", notes, ("--season", name))
+        arenas = [season.venue.identity] if has_charts(season) else []
+        with counting_records(season, store, now) as counting:
+            return report(counting, arenas, occasion=occasion, **how), arenas

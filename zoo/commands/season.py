@@ -19,6 +19,7 @@ Examples:
   zoo season board spring
   zoo season close spring
   zoo season reveal spring
+  zoo report --season spring --out spring.html
   zoo season verify spring --again
   zoo season publish spring spring.zoo
 
@@ -158,6 +159,7 @@ def run(season: str, workers: int, minutes: float | None, as_json: bool) -> None
     from zoo.matches.plan import Work
     from zoo.season.games import run_season
     from zoo.season.place import at_home, opened
+    from zoo.work.cost import cost
     from zoo.work.pool import limit_threads
     from zoo.work.progress import Progress
 
@@ -171,7 +173,7 @@ def run(season: str, workers: int, minutes: float | None, as_json: bool) -> None
         return
     kind = "" if ran.counts else " of practice"
     rest = "all is played" if ran.whole else f"time is over: `zoo season run {season}` goes on"
-    click.echo(f"{plural(ran.blocks, 'block')}{kind} played now, of {plural(ran.counted, 'author')}; {rest}.")
+    click.echo(f"{plural(ran.blocks, 'block')}{kind} played now, of {plural(ran.counted, 'author')}; {rest}; {cost()}.")
     for name in ran.broken:
         click.echo(f"{name} spoiled every one of its first games and plays no more; `zoo season board` says why.")
 
@@ -267,6 +269,7 @@ def verify(season: str, again: bool, workers: int, as_json: bool) -> None:
     from zoo.matches.plan import Work
     from zoo.season.ending import checked
     from zoo.season.place import at_home, opened
+    from zoo.work.cost import cost
     from zoo.work.pool import limit_threads
     from zoo.work.progress import Progress
 
@@ -279,5 +282,6 @@ def verify(season: str, again: bool, workers: int, as_json: bool) -> None:
     else:
         for check in checks:
             click.echo(f"{'holds' if check.holds else 'WRONG'}  {check.what}: {check.said}")
+        click.echo(cost())
     if wrong := [check.what for check in checks if not check.holds]:
         raise UserError(f"season {season} cannot be trusted: {', '.join(wrong)}; restore a copy of its folder")

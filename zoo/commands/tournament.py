@@ -108,13 +108,12 @@ def command(
 
 def _show(form: str, matrices: list[Crossplay], standings: Board | None, kind: str) -> None:
     """The matrices, and on the screen what was cut, and the board."""
-    import time
-
     from rich.console import Console
 
     from leaderboard.report import tables
     from leaderboard.report.terminal import board_view, crossplay_view
     from leaderboard.views.cuts import cut_line
+    from zoo.work.cost import cost
 
     if form != "table":
         click.echo(tables.together(matrices, form), nl=False)
@@ -127,4 +126,4 @@ def _show(form: str, matrices: list[Crossplay], standings: Board | None, kind: s
         console.print()
     if standings is not None:
         console.print(board_view(standings))
-    console.print(f"\n{time.process_time():.1f} CPU s", style="dim", highlight=False)
+    console.print(f"\n{cost()}", style="dim", highlight=False)

@@ -150,6 +150,7 @@ def command(agent: str, choice: ArenaChoice, what: dict[str, Any], how: RunOptio
     from zoo.training.many import TrainingRun
     from zoo.training.plan import Plan
     from zoo.training.run import begun
+    from zoo.work.cost import cost
 
     plans = [Plan(agent, choice, **what, seed=seed) for seed in range(how.seed, how.seed + how.seeds)]
     runs = [TrainingRun(plan, how.folder(plan.seed), how.force, how.keep_resume, how.save_every) for plan in plans]
@@ -158,6 +159,7 @@ def command(agent: str, choice: ArenaChoice, what: dict[str, Any], how: RunOptio
     console = Console()
     outcomes = _train(runs, how.workers, console)
     _report(console, plans, outcomes)
+    console.print(cost(), style="dim", highlight=False)
     if len(outcomes) < len(runs) or any(outcome.status == "stopped" for outcome in outcomes):
         sys.exit(130)
 

@@ -93,6 +93,7 @@ def _records(match: str | None, hashes: bool, workers: int, as_json: bool) -> No
     from zoo import home
     from zoo.errors import UserError
     from zoo.play.verify import Verified, verify
+    from zoo.work.cost import cost
     from zoo.work.pool import limit_threads
     from zoo.work.progress import Progress
 
@@ -119,7 +120,7 @@ def _records(match: str | None, hashes: bool, workers: int, as_json: bool) -> No
     if not as_json:
         again = f"; {plural(played.blocks, 'block')} of {plural(played.episodes, 'episode')} came out as recorded"
         rest = ", and the rest was left out" if played.left_out else ""
-        click.echo("All records are as they were written" + ("" if hashes else again + rest) + ".")
+        click.echo("All records are as they were written" + ("" if hashes else again + rest) + f"; {cost()}.")
 
 
 def _certificate(path: Path, as_json: bool) -> None:
@@ -176,6 +177,7 @@ def _bundle(path: Path, everything: bool, hashes: bool, key: str, workers: int, 
 
 def _show_bundle(done: Rechecked) -> None:
     from leaderboard.report.layout import plural
+    from zoo.work.cost import cost
 
     for line in done.failures:
         click.echo(line)
@@ -193,4 +195,4 @@ def _show_bundle(done: Rechecked) -> None:
     if done.marks:
         click.echo(f"{plural(len(done.marks), 'mark')} of the season: told as signed, by whoever held it.")
     click.echo(f"Every figure of {plural(done.boards, 'board')} follows from {plural(done.blocks, 'block')}.")
-    click.echo(f"{plural(done.played, 'block')} played again came out as recorded{sample}.")
+    click.echo(f"{plural(done.played, 'block')} played again came out as recorded{sample}; {cost()}.")

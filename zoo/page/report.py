@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import zoo
 from leaderboard.report.html import Report, render
@@ -15,6 +16,21 @@ from zoo.page.replays import replays
 from zoo.work.progress import Watch, unwatched
 
 
+@dataclass(frozen=True)
+class Occasion:
+    """What a page is on, where that is more than arenas, such as a season.
+
+    Attributes:
+        heading: what it is on.
+        notes: (title, sentences) above the charts.
+        words: what `zoo report` is told to make the page again.
+    """
+
+    heading: str
+    notes: Sequence[tuple[str, Sequence[str]]]
+    words: tuple[str, ...]
+
+
 def report(
     store: Store,
     arenas: Sequence[str],
@@ -23,6 +39,7 @@ def report(
     workers: int = 1,
     watch: Watch = unwatched,
     links: Sequence[tuple[str, str]] = (),
+    occasion: Occasion | None = None,
 ) -> str:
     """The report on arenas, by their identities, as HTML.
 
@@ -33,6 +50,7 @@ def report(
         workers: processes that play; 0 shows only games that the home keeps, and runs nobody's code.
         watch: given the pairings that are played and all that must be.
         links: (address, words) of pages beside it, where it is served.
+        occasion: what the page is on; None for the arenas.
 
     Raises:
         StoreError: an arena is unknown, nobody is on its board, or a record was damaged.
@@ -40,8 +58,10 @@ def report(
     """
     pages = [arena_page(store, arena) for arena in arenas]
     options = [] if with_replays else ["--no-replays"]
-    command = shlex.join(["zoo", "report", *(word for arena in arenas for word in ("--arena", arena)), *options])
+    occasion = occasion or Occasion("", (), tuple(word for arena in arenas for word in ("--arena", arena)))
+    command = shlex.join(["zoo", "report", *occasion.words, *options])
     known = {page.arena.id: cards(store, page.arena, page.entrants) for page in pages}
     shown = {page.arena.id: replays(store, page, workers=workers, watch=watch) for page in pages if with_replays}
     curves = {page.arena.id: training_curves(store, page.arena, page.entrants) for page in pages}
-    return render(Report(pages, known, command, zoo.__version__, shown, curves, links=links))
+    said = (pages, known, command, zoo.__version__, shown, curves, occasion.heading, occasion.notes)
+    return render(Report(*said, links=links))

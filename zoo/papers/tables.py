@@ -118,7 +118,7 @@ class HouseTable(Figure):
         """A part that plays games in this arena."""
         return games.part(name, self.function, self.arena, seatings, runs, quick)
 
-    def label(self, cell: Cell) -> str:
+    def label_of(self, cell: Cell) -> str:
         """As a row's label."""
         return self.labels.get(cell.label, cell.label)
 
@@ -133,7 +133,7 @@ class HouseTable(Figure):
 
     def row(self, measured: Measure, cell: Cell, outcomes: Mapping[Pair, Outcome]) -> FigureRow:
         """The row of a cell."""
-        label, values = self.label(cell), {pair: measured.value(outcome) for pair, outcome in outcomes.items()}
+        label, values = self.label_of(cell), {pair: measured.value(outcome) for pair, outcome in outcomes.items()}
         ours = estimate.t(list(values.values())) if cell.own else over_pairs(values)
         group = f"{measured.words}; {self.versus}" if self.versus else measured.words
         note = ""
@@ -168,7 +168,7 @@ class HouseTable(Figure):
         """Bars of a measure with a dot for each number, and what was published."""
         shown = report.data[measured.name]
         cells = [Cell(*names) for *names, _ in shown]
-        labels = [self.label(cell) for cell in cells]
+        labels = [self.label_of(cell) for cell in cells]
         plots.bars(
             panel,
             [label.replace(" v ", "\nv ") for label in labels],

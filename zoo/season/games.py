@@ -114,8 +114,13 @@ def broken(season: Season, store: Store, standing: Sequence[SeasonEntry], now: d
 
 def counting(season: Season, tallies: Iterable[Tally], now: datetime) -> list[Tally]:
     """The tallies of episodes that count, or before the deadline those of practice; and those of the public seed."""
-    end, secret = season.rules.rounds * season.rules.episodes, season.seed.number
-    return [tally for tally in tallies if tally.seed != secret or (tally.end <= end) == season.is_over(now)]
+    return [tally for tally in tallies if counts(season, tally.seed, tally.end, now)]
+
+
+def counts(season: Season, seed: int, end: int, now: datetime) -> bool:
+    """Whether episodes up to the one with number `end`, itself not included, are among those of `counting`."""
+    last = season.rules.rounds * season.rules.episodes
+    return seed != season.seed.number or (end <= last) == season.is_over(now)
 
 
 def _first_episode(season: Season, now: datetime) -> int:

@@ -259,7 +259,7 @@ async function evidenceFits() {
   return text === document.getElementById("digest").textContent;
 }
 
-document.getElementById("recompute").addEventListener("click", async () => {
+document.getElementById("recompute")?.addEventListener("click", async () => {
   const { problems, checked } = recompute();
   if ((await evidenceFits()) === false) problems.unshift("the evidence is not what it was when its hash was written");
   const blocks = parsedEvidence().reduce((n, found) => n + found.blocks.length, 0);

@@ -56,7 +56,7 @@ def enter(season: Season, folder: Path, name: str, text: str, now: datetime = BE
         submit(season, store, str(file), now, Asked("", author, ""))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Season]:
     """A season of ada, bela and rae, who fails; all is played."""
     folder = tmp_path_factory.mktemp("class")

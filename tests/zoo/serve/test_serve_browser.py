@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,13 +15,12 @@ from typing import Any
 
 import pytest
 
+from tests.browser import MARKS
 from tests.zoo.serve import load
 from zoo.cli import main
 
-sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("starlette")
-CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), "")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")]
+pytestmark = MARKS
 ARENA = "ipd-v1(max_steps=4)"
 
 
@@ -39,35 +37,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
                 main(line)
             assert not end.value.code, line
     return str(made)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        # as root, as in a container, Chromium starts only without its own sandbox
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def show(browser: Any) -> Iterator[Any]:
-    """`show(address)` opens it; anything that it says on the console fails the test."""
-    pages, said = [], []
-
-    def opened(address: str, **terms: Any) -> Any:
-        page = browser.new_context(**terms).new_page()
-        page.set_default_timeout(120_000)  # for a machine that does much else
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(address)
-        pages.append(page)
-        return page
-
-    yield opened
-    for page in pages:
-        page.context.close()
-    assert said == []
 
 
 @pytest.fixture(scope="module")
