@@ -131,8 +131,14 @@ def captions(columns: Sequence[BoardColumn]) -> list[str]:
 def counted(board: Board) -> str:
     """What the board is made of, as a sentence."""
     games = f"{plural(board.games, 'game')} in {plural(board.blocks, 'block')} of {plural(board.matches, 'match')}"
-    seed = "all seeds" if board.seed is None else f"seed {board.seed}"
-    return f"n = {games}; {seed}; rules version {board.rules_version}."
+    return f"n = {games}; {seed_text(board)}; rules version {board.rules_version}."
+
+
+def seed_text(board: Board) -> str:
+    """On which seeds the counted games were played."""
+    if board.seed is None:
+        return "all seeds"
+    return f"seed {board.seed}" + (", with strangers a secret one" if board.secret_seeds else "")
 
 
 def seeds(board: Board) -> list[str]:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from leaderboard.report import plots
-from leaderboard.report.cells import heading, scaled
+from leaderboard.report.cells import heading, scaled, seed_text
 from leaderboard.report.layout import clean, plural, shortened, telling_width
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.views.board import Board, Row
@@ -73,6 +73,5 @@ def _estimate(row: Row, name: str) -> Estimate | None:
 def _caption(board: Board) -> str:
     partners = f"over panel {clean(board.panel)}" if board.panel and board.headline == "own_return" else ""
     what = f"Source: the zoo's records, {plural(board.games, 'game')}"
-    seed = "all seeds" if board.seed is None else f"seed {board.seed}"
     band = "Band: the leader's interval; filled: nobody is surely better." if board.headline else "Unranked: no panel."
-    return " ".join(f"{what} {partners}, {seed}. {band}".split()).replace(" ,", ",")
+    return " ".join(f"{what} {partners}, {seed_text(board)}. {band}".split()).replace(" ,", ",")

@@ -39,6 +39,11 @@ def unsound(connection: Connection) -> Iterator[str]:
     if lost := connection.execute(strays).scalar():
         yield f"{lost} results belong to no block"
     yield from _wrong_tallies(connection, arenas, damaged)
+    for where in tallies.strays(connection):
+        same = [schema.tally.c[name] == value for name, value in where.items()]
+        count = connection.execute(select(func.count()).select_from(schema.tally).where(*same)).scalar()
+        game = f"{str(where['arena'])[:64]}, mode {str(where['mode'])[:16]}, rules version {where['rules_version']}"
+        yield f"the sums in {game} ({count}) belong to no block; `zoo leaderboard --rebuild` drops them if edited"
 
 
 def _broken_file(connection: Connection) -> Iterator[str]:

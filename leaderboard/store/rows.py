@@ -63,10 +63,23 @@ def record_of(kind: type[R], row: Mapping[str, Any]) -> R:
     return kind(**{name: texts.get(name, row[name]) for name in names})
 
 
-def damaged(table: str, id: object) -> StoreError:
-    """What to say of a fact whose hash does not fit."""
+def sound(table: str, rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of a table of facts, if each has its hash.
+
+    Raises:
+        StoreError: some were damaged or edited; it says how many.
+    """
+    wrong = [row["id"] for row in rows if content(row) != row["content"]]
+    if wrong:
+        raise damaged(table, wrong[0], len(wrong) - 1)
+    return rows
+
+
+def damaged(table: str, id: object, others: int = 0) -> StoreError:
+    """What to say of a fact whose hash does not fit, and of so many others of its table."""
+    more = f" (and {others} more of this kind)" if others else ""
     return StoreError(
-        f"{table} {str(id)[:64]} was damaged or edited after it was recorded; "
+        f"{table} {str(id)[:64]} was damaged or edited after it was recorded{more}; "
         "`zoo verify --all` lists every such record, and a copy of the database brings it back"
     )
 

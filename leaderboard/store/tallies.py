@@ -154,6 +154,25 @@ def _uncounted(
     return {key for key, n in blocks.items() if any(counted.get(key, {}).get(side) != n for side in sides)}
 
 
+def strays(connection: Connection) -> list[dict[str, Any]]:
+    """The arenas, modes and rules versions, as {column: value}, of which there are tallies but no block."""
+    names = ("arena", "mode", "rules_version")
+    ours, known = (
+        {tuple(row) for row in connection.execute(select(*(table.c[name] for name in names)).distinct())}
+        for table in (_TABLE, schema.block)
+    )
+    return [dict(zip(names, values, strict=True)) for values in sorted(ours - known, key=str)]
+
+
+def drop_strays(connection: Connection) -> None:
+    """Drop tallies that were edited so that no board reads them; whole ones stay, as they tell of removed blocks."""
+    for where in strays(connection):
+        made: list[Tally] = []
+        _read(connection, _equal(_TABLE, where), False, made, set())
+        if not made:
+            connection.execute(delete(_TABLE).where(_equal(_TABLE, where)))
+
+
 def pairings(
     connection: Connection, where: Mapping[str, Any], table: Table = schema.tally
 ) -> set[tuple[str, str, int]]:

@@ -90,6 +90,30 @@ def test_the_dead_do_nothing_and_the_living_attack_whom_they_see_within_six(sett
     assert died > 100
 
 
+@pytest.mark.parametrize(
+    ("distance", "seen", "attackable"), [(5.99, 1, True), (6.01, 1, False), (8.99, 1, False), (9.01, 0, False)]
+)
+def test_a_foe_is_a_target_within_six_and_seen_within_nine(distance, seen, attackable):
+    steps = placed(begun(scenario="3m"), {0: {"at": (10, 16)}, 3: {"at": (10 + distance, 16)}})[0]
+    first = next(iter(steps.values()))
+    assert bool(first.action_mask[0, FIRST_ATTACK]) is attackable
+    foe = first.observation[0, 4:9].tolist()
+    assert foe == pytest.approx([float(attackable), seen * distance / 9, seen * distance / 9, 0, seen], abs=1e-5)
+
+
+def test_a_marine_shoots_again_after_61_hundredths_of_a_second():
+    arena = begun(scenario="3m", autoreset=False)
+    placed(arena, {0: {"at": (10, 16)}, 3: {"at": (14, 16), "cooldown": 100.0}})
+    health, waits = [], []
+    for _ in range(6):
+        arena.step(told(arena, **{next(iter(arena.spec.seats)): FIRST_ATTACK}))
+        health.append(float(arena._units.health[0, 3]))
+        waits.append(float(arena._units.cooldown[0, 0]))
+    # steps are half a second long, and what is left of a wait is carried over
+    assert health == [39, 33, 27, 21, 15, 15]  # its shots are due at 0, .61, 1.22, 1.83, 2.44, 3.05 s
+    assert waits == pytest.approx([0.11, 0.22, 0.33, 0.44, 0.55, 0.05], abs=1e-5)
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_best_return_is_twenty(scenario):
     arena = Skirmish(32, scenario=scenario, enemy=0, limit=200)

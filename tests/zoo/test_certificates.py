@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import itertools
 import json
 import subprocess
 import sys
@@ -71,6 +72,18 @@ def test_a_wrong_digit_anywhere_fails() -> None:
     assert spoiled(lambda c: c["problems"][exploiting]["solutions"][0]["value"].__setitem__(0, float("nan")))
 
 
+def test_an_edited_shape_or_index_is_a_fault_or_an_error_that_the_file_tells_in_a_line() -> None:
+    proof = made("tit-for-tat", "ipd")
+    keys = ("states", "actions", "start", "pay", "row", "column", "probability", "solutions")
+    for key, new in itertools.product(keys, (-7, 10**11, None, "x", [], [[1], 2])):  # no room is made for 10**11 states
+        other = copy.deepcopy(proof)
+        other["problems"][1][key] = new
+        try:
+            assert "something was changed" in faults(other)
+        except (ValueError, TypeError, LookupError):
+            continue
+
+
 def test_a_worse_policy_with_its_own_values_is_not_the_best() -> None:
     proof = made("always-cooperate", "ipd")
     problem = proof["problems"][1]
@@ -100,6 +113,11 @@ def test_the_command_writes_one_and_it_is_verified(zoo: Zoo, refused: Refused, t
     by_itself = subprocess.run([sys.executable, check_certificate.__file__, proof], capture_output=True, text=True)
     assert by_itself.returncode == 1
     assert "worst_case" in by_itself.stderr
+    for edited in ("{", "{}", "[]", proof.read_text().replace('"states"', '"stages"')):
+        proof.write_text(edited)
+        by_itself = subprocess.run([sys.executable, check_certificate.__file__, proof], capture_output=True, text=True)
+        assert by_itself.returncode == 1
+        assert by_itself.stderr.startswith("this is no certificate: ") and by_itself.stderr.count("\n") == 1
     proof.write_text("{}")
     with pytest.raises(UserError, match="no certificate"):
         verify_certificate(proof)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.commands.options import Place, complete_arena, format_options, must_take_a_picture
+from zoo.commands.options import Place, complete_arena, format_options, must_take_a_picture, recorded_as, set_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ Examples:
   zoo leaderboard --arena coin --wide
   zoo leaderboard --arena coin --columns own_return,uniform,worst,worst_partner
   zoo leaderboard --arena coin --format markdown > board.md
-  zoo leaderboard --arena coin-v1(size=5) --json
+  zoo leaderboard --arena ipd --set arena.max_steps=100
   zoo leaderboard --arena coin --game
   zoo leaderboard --arena coin --plot coin.svg
   zoo leaderboard --rebuild
@@ -35,6 +35,7 @@ Examples:
     help="Name or identity of an arena with records (default: all).",
     shell_complete=complete_arena,
 )
+@set_option
 @format_options
 @click.option("--learn", is_flag=True, help="The board of learning matches instead of that of frozen entrants.")
 @click.option("--all-seeds", is_flag=True, help="Count every seed, not only those that are rated.")
@@ -45,6 +46,7 @@ Examples:
 @click.option("--rebuild", is_flag=True, help="Recompute from the blocks, not from the cache or from kept sums.")
 def command(
     arena: str | None,
+    assignments: tuple[str, ...],
     form: str,
     learn: bool,
     all_seeds: bool,
@@ -70,6 +72,7 @@ def command(
     from zoo import home
     from zoo.errors import UserError
 
+    arena = recorded_as(arena, assignments)
     if columns is not None and (wide or game):
         raise click.UsageError(f"--columns and {'--wide' if wide else '--game'} contradict each other")
     if game:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import complete_arena, json_option
+from zoo.commands.options import complete_arena, json_option, recorded_as, set_option
 
 EPILOG = """\b
 Examples:
   zoo matches
   zoo matches --arena coin
+  zoo matches --arena ipd --set arena.max_steps=100
   zoo matches --arena coin --json
 """
 
@@ -21,9 +22,10 @@ Examples:
     help="Name or identity of an arena with records (default: all).",
     shell_complete=complete_arena,
 )
+@set_option
 @click.option("--last", type=click.IntRange(1), default=20, show_default=True, help="How many, the latest.")
 @json_option
-def command(arena: str | None, last: int, as_json: bool) -> None:
+def command(arena: str | None, assignments: tuple[str, ...], last: int, as_json: bool) -> None:
     """List the recorded matches, the latest last.
 
     The id, or its beginning, is what `zoo replay` and `zoo verify` take.
@@ -40,7 +42,7 @@ def command(arena: str | None, last: int, as_json: bool) -> None:
     from zoo.commands.leaderboard import identities
 
     with home.read_records() as store:
-        arenas = identities(store.arenas(), arena)
+        arenas = identities(store.arenas(), recorded_as(arena, assignments))
         names = store.labels()
         matches = [match for match in store.matches() if match.arena in arenas][-last:]
     called = unique_labels({who for match in matches for who in match.entrants}, names)

@@ -230,6 +230,20 @@ def arena_choice(arena: str, assignments: tuple[str, ...], wrap: tuple[str, ...]
     return ArenaChoice(arena, arena_settings(assignments), wrap)
 
 
+def recorded_as(arena: str | None, assignments: tuple[str, ...]) -> str | None:
+    """What records call an arena with these settings; the name as it was typed where there are none.
+
+    Raises:
+        UsageError: there are settings, and no arena.
+        UserError: the arena is unknown, or refuses them.
+    """
+    from zoo.entry.venue import Venue  # only here, as it takes a second
+
+    if assignments and arena is None:
+        raise click.UsageError("--set needs the --arena to which it belongs")
+    return Venue(arena_choice(arena, assignments, ())).identity if arena is not None and assignments else arena
+
+
 #: --arena, --set and --wrap, which reach a command as one `choice`.
 arena_options = grouped(
     "choice",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.commands.options import Place, complete_arena, json_option
+from zoo.commands.options import Place, complete_arena, json_option, recorded_as, set_option
 
 if TYPE_CHECKING:
     from zoo.submission.publish import Publication
@@ -35,9 +35,10 @@ Examples:
     help="Only this arena; repeatable (default: all).",
     shell_complete=complete_arena,
 )
+@set_option
 @click.option("--reveal", is_flag=True, help="Make the secret seed known; a new one is rated from now on.")
 @json_option
-def command(out: Path, arenas: tuple[str, ...], reveal: bool, as_json: bool) -> None:
+def command(out: Path, arenas: tuple[str, ...], assignments: tuple[str, ...], reveal: bool, as_json: bool) -> None:
     """Write the records of arenas into FILE, with their boards, weights, code and a signature.
 
     The signature is made with a key that this home keeps, and makes on first use. Publish its fingerprint where people
@@ -50,9 +51,10 @@ def command(out: Path, arenas: tuple[str, ...], reveal: bool, as_json: bool) -> 
     from zoo.errors import UserError
     from zoo.submission.publish import publish
 
+    named = [recorded_as(arena, assignments) for arena in arenas or (None,)]
     with home.read_records() as store:
         known = store.arenas()
-        chosen = dict.fromkeys(id for arena in arenas or (None,) for id in identities(known, arena))
+        chosen = dict.fromkeys(id for arena in named for id in identities(known, arena))
         if not chosen:
             raise UserError("nothing is recorded yet: play a match first")
         done = publish(out, store, list(chosen), reveal=reveal)

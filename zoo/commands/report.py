@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from zoo.commands.options import Place, complete_arena, isolation_options, json_option, workers_option
+from zoo.commands.options import (
+    Place,
+    complete_arena,
+    isolation_options,
+    json_option,
+    recorded_as,
+    set_option,
+    workers_option,
+)
 
 EPILOG = """\b
 The file needs no network and no other file. It shows who stands where and how
@@ -19,6 +27,7 @@ the same bytes.
 Examples:
   zoo report --arena coin
   zoo report --arena coin --out coin.html
+  zoo report --arena ipd --set arena.max_steps=100
   zoo report --arena ipd --arena coin --out both.html
   zoo report --arena coin --no-replays --json
   zoo report --season spring --out spring.html
@@ -34,6 +43,7 @@ Examples:
     help="See `zoo arenas`; repeatable.",
     shell_complete=complete_arena,
 )
+@set_option
 @click.option("--season", metavar="NAME", help="The board of a season of `zoo season`, in place of arenas.")
 @click.option(
     "--out",
@@ -47,7 +57,13 @@ Examples:
 @json_option
 @isolation_options
 def command(
-    arenas: tuple[str, ...], season: str | None, out: Path, no_replays: bool, workers: int, as_json: bool
+    arenas: tuple[str, ...],
+    assignments: tuple[str, ...],
+    season: str | None,
+    out: Path,
+    no_replays: bool,
+    workers: int,
+    as_json: bool,
 ) -> None:
     """Write a report on what was played in arenas, or in a season, as one HTML file.
 
@@ -64,9 +80,10 @@ def command(
     if bool(arenas) == (season is not None):
         raise click.UsageError("name each --arena, or one --season")
     must_take_a_file(out)
+    named = tuple(filter(None, [recorded_as(arena, assignments) for arena in arenas or (None,)]))
     with Progress("pairings", Console(stderr=True), quiet=as_json, at_once=False) as progress:
         how = {"with_replays": not no_replays, "workers": workers, "watch": progress.update}
-        page, chosen = _of_arenas(arenas, how) if season is None else _of_season(season, how)
+        page, chosen = _of_arenas(named, how) if season is None else _of_season(season, how)
     text = page.encode()
     write_atomically(out, text)
     if as_json:

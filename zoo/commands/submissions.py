@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import complete_arena, json_option
+from zoo.commands.options import complete_arena, json_option, recorded_as, set_option
 
 EPILOG = """\b
 Examples:
@@ -22,8 +22,9 @@ NAME in a match is the latest version that counts, NAME/2 the second one:
 @click.option(
     "--arena", metavar="ARENA", help="Only those of this arena, by name or identity.", shell_complete=complete_arena
 )
+@set_option
 @json_option
-def command(arena: str | None, as_json: bool) -> None:
+def command(arena: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
     """List the submissions, their versions, and which of them count."""
     import json
 
@@ -34,6 +35,7 @@ def command(arena: str | None, as_json: bool) -> None:
     from zoo.commands.leaderboard import identities
     from zoo.submission.screen import submissions_screen, to_json
 
+    arena = recorded_as(arena, assignments)
     with home.read_records() as store:
         chosen = set(identities(store.arenas(), arena)) if arena is not None else None
         known = [v for v in versions(store.submissions()) if chosen is None or v.record.arena in chosen]

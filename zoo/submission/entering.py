@@ -75,7 +75,7 @@ class Entered:
         manifest = self.submission.manifest
         return {
             "label": self.version.label if self.version else None,
-            "name": manifest.name,
+            "name": self.version.name if self.version else manifest.name,
             "author": manifest.author,
             "arena": self.arena,
             "digest": self.digest,
@@ -110,7 +110,9 @@ def enter(submission: Submission, manner: Manner) -> Entered:
         if version.state != ENTERED:
             cure = "a changed agent is a new version"
             raise Refused("once", version.label, f"these files were entered, and it is {version.reason}", cure)
-        manner.say(f"{'already entered' if already else 'entered'} as {version.label}")
+        stays = version.name != submission.manifest.name
+        kept_name = f", and keeps this name: only a changed agent can be called {submission.manifest.name}"
+        manner.say(f"{'already entered' if already else 'entered'} as {version.label}{kept_name * stays}")
         folder = kept(version).folder
         if manner.dry_run:
             return Entered(submission, venue.identity, digest, version, already, folder=folder)

@@ -143,7 +143,13 @@ def open_submission(text: str, asked: Asked) -> Submission:
 
 
 def _parts(text: str) -> tuple[Path, str, Path | None]:
-    """The path, the class and the checkpoint in `PATH[:Class][@CHECKPOINT]`; a path that exists is taken whole."""
+    """The path, the class and the checkpoint in `PATH[:Class][@CHECKPOINT]`; a path that exists is taken whole.
+
+    Raises:
+        UserError: the text, or what is on one side of its @, is empty.
+    """
+    if not all(part.strip() for part in text.rsplit("@", 1)):  # an empty path would mean the current folder
+        raise UserError(f"PATH {text!r} names nothing: give a .py file, a folder or a zip, and behind any @ a folder")
     if Path(text).exists():
         return Path(text), "", None
     place, at, checkpoint = text.rpartition("@") if "@" in text else (text, "", "")

@@ -252,6 +252,33 @@ def test_an_edited_match_is_named(copy, make, change):
         assert "match played was damaged or edited" in boards(path, read_only)
 
 
+@pytest.mark.parametrize(
+    "change", ["arena = 'rps-v1'", "mode = 'learn'", "seed = 7", "version = '9'", 'details = \'{"panel":"b"}\'']
+)
+def test_matches_that_were_moved_off_their_board_are_counted(copy, make, change):
+    path = copy()
+    with Store(path) as store:
+        for name in ("one", "two", "whole"):
+            store.add(make.match(name, store.blocks("coin-v1")))
+        store.add(make.arena("mixed", id="rps-v1"))
+    edit(path, f"update match set {change} where id != 'whole'")
+    for read_only in (True, False):
+        line = boards(path, read_only)
+        assert "match one was damaged or edited" in line
+        assert "(and 1 more of this kind)" in line
+
+
+@pytest.mark.parametrize("change", ["arena = 'rps-v1'", "mode = 'other'", "rules_version = 9"])
+def test_a_tally_without_blocks_is_named_and_dropped(filled, copy, change):
+    path = copy()
+    edit(path, f"update tally set {change} where row = (select min(row) from tally)")
+    with Store(path) as store:
+        (line,) = [line for line in store.unsound() if "belong to no block" in line]
+        assert change.partition(" = ")[2].strip("'") in line
+        assert board(store, "coin-v1", rebuild=True).to_json() == filled[1][None]
+        assert store.unsound() == []
+
+
 @pytest.mark.parametrize("change", ["first_episode = 'x'", "episodes = 'x'", "first_episode = x'00'"])
 def test_numbers_of_a_block_that_are_none_are_named_before_more_is_played(copy, change):
     path = copy()

@@ -131,6 +131,7 @@ def test_matrix_and_game_count_what_the_board_counts(make, store):
 
 def test_screens_say_on_which_seed_strangers_are_rated(make, store):
     plain = to_text(board_view(board(store, "coin-v1", seed=RATED)))
+    assert "seed 0; rules" in plain
     assert "secret" not in plain
     store.add(SEEDS[0])
     meet(make, store, "x", FIRST)
@@ -138,6 +139,7 @@ def test_screens_say_on_which_seed_strangers_are_rated(make, store):
     made = board(store, "coin-v1", seed=RATED)
     for said in (to_text(board_view(made), 200), tables.together([made], "markdown")):
         assert f"commitment (sha256) {'1' * 16}..." in said
+        assert "seed 0, with strangers a secret one; rules" in said
         assert "Not rated: 4 blocks of strangers on the public seed" in said
     assert made.plain()["secret_seeds"] == ["1" * 64]
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from zoo.errors import UserError
 from zoo.submission.code import agent_classes, read_code
 from zoo.submission.manifest import Manifest, read_manifest
 from zoo.submission.refusal import RULES, Refused
@@ -226,6 +227,12 @@ def test_the_hash_is_of_all_that_plays(tmp_path: Path) -> None:
 def test_inconsistent_submissions_are_refused(tmp_path: Path, files: dict[str, Any], words: str) -> None:
     with pytest.raises(Refused, match=words):
         opened(tmp_path, Asked("", "Ada", "ipd") if "zoo__toml" in files else Asked("mine", "Ada", "ipd"), **files)
+
+
+@pytest.mark.parametrize("text", ["", " ", "@", "agent.py@", "@weights"])
+def test_an_empty_text_is_not_the_current_folder(text: str) -> None:
+    with pytest.raises(UserError, match="names nothing"):
+        open_submission(text, Asked())
 
 
 def test_an_empty_folder_and_a_nameless_one_are_refused(tmp_path: Path) -> None:

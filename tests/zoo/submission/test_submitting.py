@@ -99,10 +99,14 @@ def test_a_checkpoint_is_entered_by_one_command(zoo: Zoo, weights: Path) -> None
     again = submit(zoo, weights, *FAST, "--as", "another").json
     assert (again["label"], again["already"], again["placement"]["cpu_s"]) == ("mine/1", True, 0.0)
     assert again["placement"]["encounters"] == said["placement"]["encounters"]
+    assert again["name"] == "mine"
     assert len(records()) == 1
+    renamed = zoo("submit", weights, *FAST, "--as", "another")
+    assert "as mine/1, and keeps this name: only a changed agent can be called another" in renamed.err
     printed = zoo("submit", weights, *FAST, "--as", "mine")
     screen = printed.out
     assert "already entered as mine/1" in printed.err
+    assert "keeps this name" not in printed.err
     assert "Rank " in screen
     assert "zoo log" not in screen  # nothing of it runs that could print
 
