@@ -237,11 +237,13 @@ def recorded_as(arena: str | None, assignments: tuple[str, ...]) -> str | None:
         UsageError: there are settings, and no arena.
         UserError: the arena is unknown, or refuses them.
     """
+    if not assignments:
+        return arena
+    if arena is None:
+        raise click.UsageError("--set needs the --arena to which it belongs")
     from zoo.entry.venue import Venue  # only here, as it takes a second
 
-    if assignments and arena is None:
-        raise click.UsageError("--set needs the --arena to which it belongs")
-    return Venue(arena_choice(arena, assignments, ())).identity if arena is not None and assignments else arena
+    return Venue(arena_choice(arena, assignments, ())).identity
 
 
 #: --arena, --set and --wrap, which reach a command as one `choice`.
