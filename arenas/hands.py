@@ -102,3 +102,9 @@ class Hands:
         parts: Any = torch.split(known[..., 1 + len(self.sees) * actions :], list(self.widths(actions)), dim=-1)
         turn, last, possible, left, hinted, came, gone, rest = parts
         return Public(turn, last, possible, left, hinted.reshape(*lead, s, v), came.reshape(*lead, s, s), gone, rest)
+
+
+def belief_text(seats: Sequence[str], belief: Tensor) -> str:
+    """The chances of each seat's one hidden card, float [N, V], a line a seat."""
+    hands = (" ".join(f"{n}: {p:.2f}" for n, p in enumerate(chances)) for chances in belief.tolist())
+    return "\n".join(f"  {seat}  {hand}" for seat, hand in zip(seats, hands, strict=True))

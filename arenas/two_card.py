@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from arenas.faces import faces
-from arenas.hands import Hands, Public
+from arenas.hands import Hands, Public, belief_text
 from arenas.lockstep import Drawing
 from arenas.protocol import Action, ArenaSpec, SeatSpec, TimeSteps
 from arenas.settings import Checked
@@ -187,8 +187,7 @@ class TwoCard(Drawing):
     def render_belief(self, belief: Tensor, row: int = 0, mode: str = "ansi") -> str | np.ndarray:
         """The chances of both cards, or both with a strip above each; see `Arena.render_belief`."""
         if mode == "ansi":
-            hands = (" ".join(f"{n}: {p:.2f}" for n, p in enumerate(chances)) for chances in belief.tolist())
-            return "\n".join(f"  {seat}  {hand}" for seat, hand in zip(SEATS, hands, strict=True))
+            return belief_text(SEATS, belief)
         picture = self._picture(row)
         for n, chances in enumerate(belief.tolist()):
             left, wide = 16 + 72 * n, 56 // len(chances)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo.commands.options import COUNT, Place, complete_arena, json_option, typed, workers_option
+from zoo.commands.options import COUNT, Place, arena_option, json_option, typed, workers_option
 
 EPILOG = """\b
 Every game in which the house keeps two learners or more is played by all of
@@ -27,14 +27,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.option(
-    "--arena",
-    "arenas",
-    multiple=True,
-    metavar="ARENA",
-    help="Only this arena; repeatable (default: all that fit).",
-    shell_complete=complete_arena,
-)
+@arena_option("Only this arena; repeatable (default: all that fit).", repeatable=True)
 @click.option("--episodes", type=COUNT, default=20, show_default=True, help="Of each pairing in each rotation.")
 @click.option(
     "--out",

@@ -8,8 +8,8 @@ import click
 
 from zoo.commands.options import (
     COUNT,
+    arena_option,
     arena_settings,
-    complete_arena,
     complete_entrant,
     isolation_options,
     json_option,
@@ -51,12 +51,7 @@ Exit code: 0 every law holds, 1 a law is broken, 2 nothing could be checked.
 
 @click.command(epilog=EPILOG)
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_entrant)
-@click.option(
-    "--arena",
-    metavar="ARENA",
-    help="Check an agent here only (default: in every registered arena).",
-    shell_complete=complete_arena,
-)
+@arena_option("Check an agent here only (default: in every registered arena).")
 @click.option("--all", "everything", is_flag=True, help="Check every entrant in every arena.")
 @click.option("--workers", type=COUNT, default=1, show_default=True, help="With --all: processes that check.")
 @set_option

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import SEED, json_option, set_option
+from zoo.commands.options import SEED, arena_option, json_option, set_option
 
 EPILOG = """\b
 The games have the seeds, the luck and the length of a match. They are kept
@@ -23,7 +23,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("entrant", required=False, metavar="ENTRANT")
-@click.option("--arena", metavar="ARENA", help="See `zoo arenas`.")
+@arena_option("See `zoo arenas`.")
 @set_option
 @click.option("--name", default="human", show_default=True, metavar="NAME", help="What to call you.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Decides the luck of all games.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo.commands.options import Place, complete_arena, complete_entrant, json_option, set_option
+from zoo.commands.options import Place, arena_option, complete_entrant, json_option, set_option
 
 EPILOG = """\b
 ENTRANT is a submission (NAME or NAME/VERSION), an agent of the zoo's with a
@@ -26,12 +26,7 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("entrant", metavar="ENTRANT", shell_complete=complete_entrant)
 @click.argument("out", type=Place(dir_okay=False, path_type=Path), metavar="OUT.zip")
-@click.option(
-    "--arena",
-    metavar="ARENA",
-    help="The arena whose checkpoint is meant, or for which it is.",
-    shell_complete=complete_arena,
-)
+@arena_option("The arena whose checkpoint is meant, or for which it is.")
 @set_option
 @json_option
 def command(entrant: str, out: Path, arena: str | None, assignments: tuple[str, ...], as_json: bool) -> None:

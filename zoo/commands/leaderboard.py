@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.commands.options import Place, complete_arena, format_options, must_take_a_picture, recorded_as, set_option
+from zoo.commands.options import Place, arena_option, format_options, must_take_a_picture, recorded_as, set_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,12 +29,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.option(
-    "--arena",
-    metavar="ARENA",
-    help="Name or identity of an arena with records (default: all).",
-    shell_complete=complete_arena,
-)
+@arena_option("Name or identity of an arena with records (default: all).")
 @set_option
 @format_options
 @click.option("--learn", is_flag=True, help="The board of learning matches instead of that of frozen entrants.")

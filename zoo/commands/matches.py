@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import complete_arena, json_option, recorded_as, set_option
+from zoo.commands.options import arena_option, json_option, recorded_as, set_option
 
 EPILOG = """\b
 Examples:
@@ -16,12 +16,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.option(
-    "--arena",
-    metavar="ARENA",
-    help="Name or identity of an arena with records (default: all).",
-    shell_complete=complete_arena,
-)
+@arena_option("Name or identity of an arena with records (default: all).")
 @set_option
 @click.option("--last", type=click.IntRange(1), default=20, show_default=True, help="How many, the latest.")
 @json_option

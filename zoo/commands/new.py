@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import complete_arena, json_option
+from zoo.commands.options import arena_option, json_option
 
 EPILOG = """\b
 An agent is a learner on one page that keeps every law; an arena is a small
@@ -22,14 +22,7 @@ Examples:
 @click.argument("kind", type=click.Choice(["agent", "arena"]), metavar="agent|arena")
 @click.argument("name", metavar="NAME")
 @click.option("--package", is_flag=True, help="Write a folder with a zoo.toml, instead of one file (agents only).")
-@click.option(
-    "--arena",
-    default="ipd",
-    show_default=True,
-    metavar="ARENA",
-    help="Where the agent is to be trained.",
-    shell_complete=complete_arena,
-)
+@arena_option("Where the agent is to be trained.", default="ipd", show_default=True)
 @json_option
 @click.pass_context
 def command(ctx: click.Context, kind: str, name: str, package: bool, arena: str, as_json: bool) -> None:

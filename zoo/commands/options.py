@@ -246,10 +246,18 @@ def recorded_as(arena: str | None, assignments: tuple[str, ...]) -> str | None:
     return Venue(arena_choice(arena, assignments, ())).identity
 
 
+def arena_option(meaning: str, *, repeatable: bool = False, **terms: Any) -> Callable[[F], F]:
+    """--arena, which reaches a command as `arena`, or as the tuple `arenas` where it may be given several times."""
+    named = ("--arena", "arenas") if repeatable else ("--arena",)
+    return click.option(
+        *named, multiple=repeatable, metavar="ARENA", help=meaning, shell_complete=complete_arena, **terms
+    )
+
+
 #: --arena, --set and --wrap, which reach a command as one `choice`.
 arena_options = grouped(
     "choice",
-    click.option("--arena", required=True, metavar="ARENA", help="See `zoo arenas`.", shell_complete=complete_arena),
+    arena_option("See `zoo arenas`.", required=True),
     set_option,
     wrap_option,
     into=arena_choice,

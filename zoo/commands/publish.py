@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.commands.options import Place, complete_arena, json_option, recorded_as, set_option
+from zoo.commands.options import Place, arena_option, json_option, recorded_as, set_option
 
 if TYPE_CHECKING:
     from zoo.submission.publish import Publication
@@ -27,14 +27,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("out", type=Place(dir_okay=False, path_type=Path), metavar="FILE")
-@click.option(
-    "--arena",
-    "arenas",
-    multiple=True,
-    metavar="ARENA",
-    help="Only this arena; repeatable (default: all).",
-    shell_complete=complete_arena,
-)
+@arena_option("Only this arena; repeatable (default: all).", repeatable=True)
 @set_option
 @click.option("--reveal", is_flag=True, help="Make the secret seed known; a new one is rated from now on.")
 @json_option

@@ -9,7 +9,7 @@ import click
 
 from zoo.commands.options import (
     Place,
-    complete_arena,
+    arena_option,
     isolation_options,
     json_option,
     recorded_as,
@@ -35,14 +35,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.option(
-    "--arena",
-    "arenas",
-    multiple=True,
-    metavar="ARENA",
-    help="See `zoo arenas`; repeatable.",
-    shell_complete=complete_arena,
-)
+@arena_option("See `zoo arenas`; repeatable.", repeatable=True)
 @set_option
 @click.option("--season", metavar="NAME", help="The board of a season of `zoo season`, in place of arenas.")
 @click.option(

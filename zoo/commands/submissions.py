@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import complete_arena, json_option, recorded_as, set_option
+from zoo.commands.options import arena_option, json_option, recorded_as, set_option
 
 EPILOG = """\b
 Examples:
@@ -19,9 +19,7 @@ NAME in a match is the latest version that counts, NAME/2 the second one:
 
 
 @click.command(epilog=EPILOG)
-@click.option(
-    "--arena", metavar="ARENA", help="Only those of this arena, by name or identity.", shell_complete=complete_arena
-)
+@arena_option("Only those of this arena, by name or identity.")
 @set_option
 @json_option
 def command(arena: str | None, assignments: tuple[str, ...], as_json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.commands.options import Real, complete_arena, isolation_options, json_option, set_option, typed, workers_option
+from zoo.commands.options import Real, arena_option, isolation_options, json_option, set_option, typed, workers_option
 
 EPILOG = """\b
 PATH is a .py file, a folder or a zip with a zoo.toml, or the folder of a
@@ -27,9 +27,7 @@ place and the cure, and nothing of it is left behind.
 
 @click.command(epilog=EPILOG)
 @click.argument("path", metavar="PATH")
-@click.option(
-    "--arena", metavar="ARENA", help="Where to enter it (default: as its zoo.toml says).", shell_complete=complete_arena
-)
+@arena_option("Where to enter it (default: as its zoo.toml says).")
 @set_option
 @click.option("--as", "name", metavar="NAME", help="What to call it (default: as its zoo.toml says, or by its file).")
 @click.option("--author", metavar="NAME", help="Who made it (default: as its zoo.toml says, or the name git knows).")

@@ -23,7 +23,6 @@ from zoo.matches.plan import MatchPlan, Work, ordered, run
 from zoo.play.blocks import arena_record
 from zoo.work.pool import limit_threads
 
-EPISODES = 20
 _SECONDS = 0.0005  # CPU seconds of a seat's step in a small batch, about
 
 
