@@ -116,7 +116,7 @@ class Uploads:
         while True:
             upload = self.read(await self._queue.get())
             self._waiting -= 1
-            if upload is None:
+            if upload is None or upload.over:
                 continue
             self._write(replace(upload, state=RUNNING))
             try:
@@ -155,13 +155,14 @@ class Uploads:
                 self._tell(upload, f"zoo: stopped after {SECONDS:g} s")
                 return False
             finally:
-                self._end()
+                await self._end()
 
-    def _end(self) -> None:
-        """End what is left of the process and of its workers."""
+    async def _end(self) -> None:
+        """End what is left of the process and of its workers, and wait until the process is gone."""
         if self._process is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
             self._process = None
 
     def _tell(self, upload: Upload, line: str) -> None:

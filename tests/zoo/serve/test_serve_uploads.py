@@ -7,8 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -278,6 +277,21 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return lambda text: monkeypatch.setattr(uploads, "_PROGRAM", text)
 
 
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[asyncio.subprocess.Process]]:
+    """The processes that a desk starts; by the end of a test each must have ended, and been waited for."""
+    processes: list[asyncio.subprocess.Process] = []
+    start = asyncio.create_subprocess_exec
+
+    async def recorded(*words: Any, **terms: Any) -> asyncio.subprocess.Process:
+        processes.append(await start(*words, **terms))
+        return processes[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", recorded)
+    yield processes
+    assert [process.returncode for process in processes if process.returncode is None] == []
+
+
 def test_it_is_tried_in_another_process(program: Callable[[str], None]) -> None:
     program("import os, sys; print(os.getpid(), sys.argv[1:]); print('said <b>', file=sys.stderr)")
     desk = Uploads()
@@ -300,12 +314,15 @@ def test_what_is_refused_is_told(program: Callable[[str], None]) -> None:
     assert (over.state, desk.said(over)) == ("refused", "zoo: mine.py: no")
 
 
-def test_what_takes_too_long_is_ended(program: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_takes_too_long_is_ended(
+    program: Callable[[str], None], started: list[asyncio.subprocess.Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
     program("import time; time.sleep(60)")
     monkeypatch.setattr(uploads, "SECONDS", 0.05)
     desk = Uploads()
     (over,) = run(desk, desk.take("mine.py", FILE, "mine", "Ada", "ipd"))
     assert over.state == "refused" and "stopped after 0.05 s" in desk.said(over)
+    assert len(started) == 1
 
 
 def test_a_name_stays_its_authors(program: Callable[[str], None]) -> None:
@@ -322,19 +339,23 @@ def test_a_name_stays_its_authors(program: Callable[[str], None]) -> None:
     assert ada.state == "entered"
 
 
-def test_what_a_server_left_the_next_one_finishes(program: Callable[[str], None], tmp_path: Path) -> None:
+def test_what_a_server_left_the_next_one_finishes(
+    program: Callable[[str], None], started: list[asyncio.subprocess.Process]
+) -> None:
     program("import time; time.sleep(60)")
     desk = Uploads()
     upload = desk.take("mine.py", FILE, "mine", "Ada", "ipd")
 
     async def stopped() -> None:
         task = asyncio.create_task(desk.work())
-        while (now := desk.read(upload.ticket)) is None or now.state != "running":
+        while not started:
             await asyncio.sleep(0.005)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(stopped())
+    now = desk.read(upload.ticket)
+    assert now is not None and now.state == "running"
     program("print('tried again')")
     after = Uploads()
     (over,) = run(after, upload)
