@@ -45,7 +45,7 @@ def test_the_declared_strategies_are_those_of_the_agents_of_these_names() -> Non
 def test_a_step_is_the_exact_learners_own_update(rule: str) -> None:
     arena = Meta(3, rule=rule)
     arena.reset(SEEDS)
-    before = arena.snapshot()["theta"].clone()
+    before = arena.snapshot()["learned"]["column/w0"].clone()
     entry = load_agent(rule)
     learner = entry.agent.make(arena.game.spec, ("column",), entry.config([]), replicas=3)
     learner.load_acting_state({"column/w0": before})
@@ -55,7 +55,7 @@ def test_a_step_is_the_exact_learners_own_update(rule: str) -> None:
     value = arena.game.value(policies)["row"] * (1 - arena.game.spec.gamma)
     steps, _ = arena.step(chosen(*choice))
     learner.learn(None, LearningContext(("column",), 0, 0, policies, arena.game))
-    after = arena.snapshot()["theta"]
+    after = arena.snapshot()["learned"]["column/w0"]
     assert torch.equal(after, learner.acting_state()["column/w0"]) and not torch.equal(after, before)
     assert torch.equal(steps[SEAT].reward, value.float())
     assert torch.equal(steps[SEAT].observation[:, :5], after.squeeze(-1).sigmoid().float())
@@ -69,14 +69,14 @@ def test_a_constant_action_is_a_learning_match_with_that_strategy(game: str, num
     played = venue.make(3)
     (rule, *_) = RULES
     victim = venue.entrant(rule, learning=True).agents(played.spec, ("column",), 0, replicas=3)["column"]
-    victim.load_acting_state({"column/w0": arena.snapshot()["theta"]})
+    victim.load_acting_state({"column/w0": arena.snapshot()["learned"]["column/w0"]})
     strategy = Committed(played.spec, "row", arena.tables[number].expand(3, -1, -1))
     table = Table(played, venue.identity, {"row": strategy, "column": victim}, ["column"], length=1, runs=3)
     for earned in itertools.islice(payoffs(table, 3), updates):
         steps, _ = arena.step(chosen(number, number, number))
         assert steps[SEAT].reward.tolist() == pytest.approx(earned["row"], abs=1e-5)
     assert steps[SEAT].last.all()
-    assert torch.allclose(arena.snapshot()["theta"], victim.acting_state()["column/w0"], atol=1e-9)
+    assert torch.allclose(arena.snapshot()["learned"]["column/w0"], victim.acting_state()["column/w0"], atol=1e-9)
 
 
 def test_every_episode_of_a_row_has_a_victim_by_its_seed() -> None:
@@ -107,7 +107,7 @@ def test_a_victim_may_have_settings() -> None:
     for arena in (plain, other):
         arena.reset(SEEDS)
         arena.step(chosen(LESSON, 1, 2))
-    assert plain.snapshot()["theta"].ne(0).all() and other.snapshot()["theta"].eq(0).all()
+    assert plain.snapshot()["learned"]["column/w0"].ne(0).all() and other.snapshot()["learned"]["column/w0"].eq(0).all()
 
 
 def test_a_learned_shaper_plays_a_learner_as_it_played_the_victim() -> None:
@@ -120,7 +120,7 @@ def test_a_learned_shaper_plays_a_learner_as_it_played_the_victim() -> None:
     seen = arena.reset(SEEDS, autoreset=False)[0][SEAT].observation
     played = venue.make(3)
     victim = venue.entrant("naive-exact", learning=True).agents(played.spec, ("column",), 0, replicas=3)["column"]
-    victim.load_acting_state({"column/w0": arena.snapshot()["theta"]})
+    victim.load_acting_state({"column/w0": arena.snapshot()["learned"]["column/w0"]})
     shaper = venue.entrant(text, learning=True).agents(played.spec, ("row",), 0, replicas=3)["row"]
     assert isinstance(shaper, LearnedShaper)
     spied: list[torch.Tensor] = []
