@@ -47,6 +47,7 @@ def command(arenas: tuple[str, ...], episodes: int, out: Path, workers: int, as_
 
     import zoo
     from leaderboard.report.atlas import lead, render_atlas
+    from leaderboard.report.layout import plural
     from leaderboard.store.store import Store
     from zoo import home
     from zoo.crossplay.atlas import chapters, make_atlas
@@ -61,7 +62,9 @@ def command(arenas: tuple[str, ...], episodes: int, out: Path, workers: int, as_
         pairings = sum(len(chapter.agents) * (len(chapter.agents) - 1) // 2 for chapter in found)
         guess = sum(chapter.cpu_s(episodes, store) for chapter in found)
         if not as_json:
-            said = f"{len(found)} games, {pairings:,} pairings of {episodes} episodes in each rotation"
+            said = (
+                f"{plural(len(found), 'game')}, {plural(pairings, 'pairing')} of {episodes} episodes in each rotation"
+            )
             click.echo(f"{said}; about {clock(guess)} of processor time", err=True)
         with Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False) as progress:
             made = make_atlas(found, episodes, store, Work(typed(), workers, progress.update))
