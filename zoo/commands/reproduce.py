@@ -133,8 +133,8 @@ def _all(folder: Path, how: _How) -> list[dict[str, Any]]:
 
     minutes = sum(facts["cpu_minutes_quick" if how.quick else "cpu_minutes"] for facts in papers.FIGURES.values())
     click.echo(
-        f"{len(papers.NAMES)} figures, about {_minutes(minutes)} CPU minutes of one thread; Ctrl-C stops, and the same"
-        " command goes on",
+        f"{len(papers.NAMES)} figures, about {papers.in_minutes(minutes)} CPU minutes of one thread; Ctrl-C stops, and"
+        " the same command goes on",
         err=True,
     )
     files = []
@@ -172,19 +172,15 @@ def _list(figures: list[dict[str, Any]]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
+    from zoo.papers import in_minutes
+
     parts: list[RenderableType] = []
     for figure in figures:
-        default, quick = _minutes(figure["cpu_minutes"]), _minutes(figure["cpu_minutes_quick"])
+        default, quick = in_minutes(figure["cpu_minutes"]), in_minutes(figure["cpu_minutes_quick"])
         default += " (an estimate)" if figure.get("estimated") else ""
         parts.append(Text.assemble((figure["name"], "bold"), f"  {figure['title']}"))
         parts.append(Text(f"  {figure['source']}; CPU minutes: {default}, with --quick {quick}", "dim"))
     return Group(*parts, Text("Minutes are of one thread, about, and half as long with --workers 2.", "dim"))
-
-
-def _minutes(minutes: float) -> str:
-    if minutes < 0.05:
-        return "under 0.1"
-    return f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}"
 
 
 def _run(
@@ -235,11 +231,11 @@ def _write(figure: Figure, folder: Path, report: Reproduction, run: dict[str, An
     from zoo import __version__
     from zoo.bench.speed import machine
     from zoo.entry.checkpoint import write_atomically
+    from zoo.papers.pages import file_stem
 
     about = {"name": figure.label, "version": __version__, "machine": machine(), "run": run}
     whole = figure.facts | about | report.to_json()
-    # beside the files of other runs, not over them
-    stem = figure.label + "-quick" * run["quick"] + f"-first-seed-{figure.first_seed}" * bool(figure.first_seed)
+    stem = file_stem(whole)
     files = [folder / f"{stem}.json"]
     write_atomically(files[0], (json.dumps(whole, indent=1) + "\n").encode())
     kinds = {"png": ["png"], "svg": ["svg"], "both": ["png", "svg"], "none": []}[plot]
