@@ -227,11 +227,12 @@ def _write(figure: Figure, folder: Path, report: Reproduction, run: dict[str, An
     """The JSON and the pictures; their paths, the JSON's first."""
     import json
 
-    from leaderboard.report.plots import pictures
+    from leaderboard.report.plots import captioned, pictures
     from zoo import __version__
     from zoo.bench.speed import machine
     from zoo.entry.checkpoint import write_atomically
     from zoo.papers.pages import file_stem
+    from zoo.papers.screen import caption
 
     about = {"name": figure.label, "version": __version__, "machine": machine(), "run": run}
     whole = figure.facts | about | report.to_json()
@@ -239,7 +240,9 @@ def _write(figure: Figure, folder: Path, report: Reproduction, run: dict[str, An
     files = [folder / f"{stem}.json"]
     write_atomically(files[0], (json.dumps(whole, indent=1) + "\n").encode())
     kinds = {"png": ["png"], "svg": ["svg"], "both": ["png", "svg"], "none": []}[plot]
-    for kind, content in pictures(figure.plot(report), kinds).items() if kinds else ():
-        files.append(folder / f"{stem}.{kind}")
-        write_atomically(files[-1], content)
+    if kinds:
+        drawn = captioned(figure.plot(report), whole["title"], caption(whole, report))
+        for kind, content in pictures(drawn, kinds).items():
+            files.append(folder / f"{stem}.{kind}")
+            write_atomically(files[-1], content)
     return files
