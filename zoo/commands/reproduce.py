@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from zoo.papers.figure import Figure, Reproduction
     from zoo.work.jobs import Done
+    from zoo.work.progress import Reading
 
 EPILOG = """\b
 Finished parts are kept in the folder, so that the same command goes on after
@@ -199,11 +200,16 @@ def _run(
     done: list[Done] = []
     names = {key(figure, part): part.name for part in figure.work(quick, seeds)}
     total = len(names)
+    minutes, usual = ("cpu_minutes_quick", "seeds_quick") if quick else ("cpu_minutes", "seeds_default")
+    cost = 60.0 * figure.facts.get(minutes, 0.0) * seeds / figure.facts[usual]
     try:
-        with Progress(figure.unit, Console(stderr=True), every=30) as progress:
-            for part in reproduce(
-                figure, folder, quick=quick, seeds=seeds, workers=workers, force=force, watch=progress.update
-            ):
+        with Progress(figure.unit, Console(stderr=True), every=30, workers=workers) as progress:
+
+            def watch(name: str, reading: Reading) -> None:
+                progress.foresee(cost * (total - len(done)) / total)  # those that were kept come first
+                progress.update(name, reading)
+
+            for part in reproduce(figure, folder, quick=quick, seeds=seeds, workers=workers, force=force, watch=watch):
                 done.append(part)
                 progress.finish(names[part.job.key])
                 if not part.kept:
