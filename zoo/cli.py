@@ -113,6 +113,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     words = sys.argv[1:] if arguments is None else arguments
     try:
         _must_be_text(words)
+        _sign_of_life(words)
         with _results_alone():
             code = cli.main(args=arguments, prog_name="zoo", standalone_mode=False)
             sys.stdout.flush()  # what cannot be written is told here, and not by Python as it ends
@@ -124,6 +125,24 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             traceback.print_exception(error)
         code = _explain(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _sign_of_life(words: list[str]) -> None:
+    """A word at once in a terminal before work that may take long: libraries alone take seconds to load.
+
+    The cursor stays before it, so that whatever is written next takes its place; `Progress` clears the line first.
+    """
+    long = words[:1] != ["season"] or words[1:2] == ["run"]
+    helps = {"-h", "--help", "--list"} & {*words}
+    if (
+        words[:1]
+        and words[0] in _KEPT
+        and long
+        and not helps
+        and sys.stderr.isatty()
+        and os.environ.get("TERM") != "dumb"
+    ):
+        click.echo("starting\r", nl=False, err=True)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ import math
 import pytest
 from rich.console import Console
 
+from zoo.matches.plan import Work
+from zoo.season.games import _as_part
 from zoo.work import progress
 from zoo.work.progress import Progress, Reading, clock, short, sparkline
 
@@ -120,6 +122,7 @@ def test_work_that_does_not_print_at_once_prints_within_a_second(monkeypatch: py
             now += 0.25
     assert [line.partition(";")[0] for line in shown(where).splitlines()] == [
         "run 1 of 3: 4%, 4 of 100 rounds",
+        "run 1 of 3: about 0:25 with 1 worker",
         "run 1 of 3: 24%, 24 of 100 rounds",
     ]
 
@@ -132,3 +135,56 @@ def test_work_that_begins_anew_has_a_speed_of_its_own(monkeypatch: pytest.Monkey
             now = moment
             bar.update("ipd-v1", reading(done, 0))
         assert bar.line("ipd-v1") == "ipd-v1: 50%, 50 of 100 steps; 50 steps/s, 0:01 elapsed, 0:01 left"
+
+
+def foretold(monkeypatch: pytest.MonkeyPatch, runs: int, workers: int, seconds: float, parts: int) -> list[str]:
+    """The lines that foresee something, of work whose parts take so many seconds each."""
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    where = Console(file=io.StringIO(), width=200)
+    with Progress("blocks", where, at_once=False, workers=workers) as bar:
+        for done in range(parts + 1):
+            bar.update("coin-v1", Reading(done, parts, runs=runs))
+            now += seconds
+    return [line for line in shown(where).splitlines() if "about" in line]
+
+
+def test_long_work_says_once_how_long_it_will_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert foretold(monkeypatch, 1, 1, 0.5, 60) == ["coin-v1: about 0:30 with 1 worker"]
+    assert foretold(monkeypatch, 1, 2, 0.5, 60) == ["coin-v1: about 0:30 with 2 workers, 1:00 of processor time"]
+    # three runs of a minute each: two workers need two rounds
+    assert foretold(monkeypatch, 3, 2, 0.5, 120) == ["3 runs: about 2:00 with 2 workers, 3:00 of processor time"]
+    assert foretold(monkeypatch, 1, 1, 30.0, 4) == ["coin-v1: about 2:00 with 1 worker"]  # after its first part
+
+
+def test_short_work_foresees_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert foretold(monkeypatch, 1, 1, 0.5, 39) == []
+    assert foretold(monkeypatch, 1, 2, 0.5, 19) == []
+
+
+def test_what_was_foreseen_before_is_not_foreseen_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    where = console()
+    with Progress("blocks", where, at_once=False, workers=2) as bar:
+        bar.foresee(7200.0)
+        for done in range(100):
+            bar.update("coin-v1", Reading(done, 1000))
+            now += 5.0
+    assert [line for line in shown(where).splitlines() if "about" in line] == [
+        "this takes about 1:00:00 with 2 workers, 2:00:00 of processor time"
+    ]
+
+
+def test_a_forecast_fits_into_eighty_columns() -> None:
+    line = progress.forecast("maddpg-ensemble,k=3,batch=256 in pettingzoo:sisl/multiwalker_v9, seed 17", 9e6, 128)
+    assert len(line) < 80
+    assert line.endswith("about 19:31:52 with 128 workers, 2500:00:00 of processor time".removeprefix("about "))
+    assert progress.forecast("coin-v1", 20.0, 1) == ""
+
+
+def test_a_season_is_foreseen_as_a_whole() -> None:
+    told: list[Reading] = []
+    work = _as_part(Work(watch=lambda name, reading: told.append(reading)), 30, 80)
+    work.watch("coin-v1", Reading(5, 10))
+    assert [(reading.done, reading.total) for reading in told] == [(35, 80)]

@@ -10,18 +10,15 @@ from rich.text import Text
 from leaderboard.report.sheet import Column, Sheet
 from zoo.check.pairs import Survey, kind_of_entrant
 from zoo.work.jobs import brief
-from zoo.work.progress import clock
 
 _SHOWN = 3  # pairs and arenas that are named for one reason; all of them stand in --json
 
 
-def estimate(known: Survey, workers: int) -> str:
+def count_of(known: Survey) -> str:
     """How much there is to do, in a line."""
-    left = len(known.pairs) - known.kept
     before = f"; {known.kept:,} were checked before" if known.kept else ""
     arenas = len(known.arenas) - len(known.left_out)
-    line = f"{len(known.pairs):,} pairs in {arenas} arena{'s' * (arenas != 1)}{before}"
-    return f"{line}; the rest takes about {clock(known.left_s / workers)}" if left else line
+    return f"{len(known.pairs):,} pairs in {arenas} arena{'s' * (arenas != 1)}{before}"
 
 
 def screen(known: Survey) -> RenderableType:

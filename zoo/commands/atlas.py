@@ -54,7 +54,7 @@ def command(arenas: tuple[str, ...], episodes: int, out: Path, workers: int, as_
     from zoo.entry.checkpoint import must_take_a_file, write_atomically
     from zoo.matches.plan import Work
     from zoo.work.cost import cost, cpu_s
-    from zoo.work.progress import Progress, clock
+    from zoo.work.progress import Progress
 
     must_take_a_file(out)
     found, started = chapters(arenas), cpu_s()
@@ -62,11 +62,10 @@ def command(arenas: tuple[str, ...], episodes: int, out: Path, workers: int, as_
         pairings = sum(len(chapter.agents) * (len(chapter.agents) - 1) // 2 for chapter in found)
         guess = sum(chapter.cpu_s(episodes, store) for chapter in found)
         if not as_json:
-            said = (
-                f"{plural(len(found), 'game')}, {plural(pairings, 'pairing')} of {episodes} episodes in each rotation"
-            )
-            click.echo(f"{said}; about {clock(guess)} of processor time", err=True)
-        with Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False) as progress:
+            games = f"{plural(len(found), 'game')}, {plural(pairings, 'pairing')}"
+            click.echo(f"{games} of {episodes} episodes in each rotation", err=True)
+        with Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False, workers=workers) as progress:
+            progress.foresee(guess)
             made = make_atlas(found, episodes, store, Work(typed(), workers, progress.update))
     words = [word for chapter in found for word in ("--arena", chapter.venue.identity)] if arenas else []
     again = shlex.join(["zoo", "atlas", *words, "--episodes", str(episodes)])

@@ -125,7 +125,7 @@ def _all(arena: str | None, workers: int, as_json: bool) -> int:
 
     from zoo import home
     from zoo.check.pairs import check_all, every_arena, version
-    from zoo.check.pairs_screen import estimate, screen
+    from zoo.check.pairs_screen import count_of, screen
     from zoo.entry.venue import ArenaChoice
     from zoo.work.cost import cost
     from zoo.work.jobs import Results
@@ -135,10 +135,11 @@ def _all(arena: str | None, workers: int, as_json: bool) -> int:
         ArenaChoice(arena).make(1).close()  # which says at once what is wrong with it
     known: Survey | None = None
     arenas = every_arena() if arena is None else [arena]
-    with Progress("done", Console(stderr=True), at_once=False) as progress:
+    with Progress("done", Console(stderr=True), at_once=False, workers=workers) as progress:
         for known in check_all(Results(home.folder() / "check" / version()), workers, arenas, progress.update):
             if len(known.broken) == known.kept:
-                progress.say(estimate(known, workers))
+                progress.say(count_of(known))
+                progress.foresee(known.left_s)
     assert known is not None  # it is yielded at least once
     if as_json:
         click.echo(json.dumps(known.to_json(), indent=1))

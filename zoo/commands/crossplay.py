@@ -113,7 +113,8 @@ def command(
     known = {venue.id(text) for text in rows}
     to_play = [*rows, *(text for text in dict.fromkeys(anchors.entrants) if venue.id(text) not in known)]
     kept = ":memory:" if no_record else home.records()
-    with Store(kept) as store, Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False) as progress:
+    shown = Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False, workers=workers)
+    with Store(kept) as store, shown as progress:
         matrix = crossplay.play(
             venue,
             to_play,

@@ -133,7 +133,7 @@ def command(
     venue, unit = venue_of(choice), "rounds" if learn else "blocks"
     with (
         Store(":memory:" if no_record else home.records()) as store,
-        Progress(unit, Console(stderr=True), quiet=as_json, at_once=False) as progress,
+        Progress(unit, Console(stderr=True), quiet=as_json, at_once=False, workers=frozen["workers"]) as progress,
     ):
         call(venue, store, (a, b), names)
         meeting = Meeting(venue, (a, b), seed, store, not no_record, progress.update)

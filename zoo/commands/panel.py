@@ -91,7 +91,7 @@ def command(
     venue = Venue(arena_choice(arena, assignments, wrap))
     with (
         Store(home.records()) as store,
-        Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False) as progress,
+        Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False, workers=workers) as progress,
     ):
         work = Work(typed(), workers, progress.update)
         shown = panels.renew(venue, store, members, work, episodes) if renew else panels.panel_of(venue, store, work)

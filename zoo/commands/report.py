@@ -75,7 +75,7 @@ def command(
     must_take_a_file(out)
     known_as = [recorded_as(arena, assignments) for arena in arenas or (None,)]
     named = tuple(arena for arena in known_as if arena is not None)
-    with Progress("pairings", Console(stderr=True), quiet=as_json, at_once=False) as progress:
+    with Progress("pairings", Console(stderr=True), quiet=as_json, at_once=False, workers=workers) as progress:
         how = {"with_replays": not no_replays, "workers": workers, "watch": progress.update}
         page, chosen = _of_arenas(named, how) if season is None else _of_season(season, how)
     text = page.encode()

@@ -165,7 +165,7 @@ def run(season: str, workers: int, minutes: float | None, as_json: bool) -> None
 
     limit_threads()
     found = opened(season)
-    shown = Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False)
+    shown = Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False, workers=workers)
     with at_home(found) as store, shown as progress:
         ran = run_season(found, store, Work(typed(), workers, progress.update), datetime.now(UTC), minutes)
     if as_json:
@@ -275,7 +275,8 @@ def verify(season: str, again: bool, workers: int, as_json: bool) -> None:
 
     limit_threads()
     found = opened(season)
-    with at_home(found) as store, Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False) as progress:
+    shown = Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False, workers=workers)
+    with at_home(found) as store, shown as progress:
         checks = checked(found, store, Work(typed(), workers, progress.update) if again else None)
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks], indent=1))

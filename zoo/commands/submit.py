@@ -86,7 +86,7 @@ def command(
         raise click.UsageError("--set needs the --arena to which it belongs")
     limit_threads()
     where = ",".join([arena, *arena_settings(assignments)]) if arena else ""
-    with Progress("parts", Console(stderr=True), quiet=as_json, at_once=False) as progress:
+    with Progress("parts", Console(stderr=True), quiet=as_json, at_once=False, workers=workers) as progress:
         submission = open_submission(path, Asked(name or "", author or "", where))
         work = Work(typed(), workers, progress.update)
         outcome = enter(submission, Manner(Until(width, budget), work, progress.say, dry_run))

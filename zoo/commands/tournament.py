@@ -88,8 +88,9 @@ def command(
     venue = venue_of(choice)
     entrants = several(venue, entrants)
     each_once([venue.entrant(text) for text in entrants])
+    shown = Progress("blocks", Console(stderr=True), quiet=form != "table", at_once=False, workers=workers)
     with Store(home.records()) as store:
-        with Progress("blocks", Console(stderr=True), quiet=form != "table", at_once=False) as progress:
+        with shown as progress:
             call(venue, store, entrants, names)
             work = Work(typed(), workers, progress.update)
             partners = None if no_panel else panel_of(venue, store, work, members=panel, players=entrants)

@@ -157,21 +157,23 @@ def command(agent: str, choice: ArenaChoice, what: dict[str, Any], how: RunOptio
     if how.resume and not any(begun(run.plan, run.out) for run in runs):
         raise UserError("--resume: there is no run to go on with; leave --resume out to begin one")
     console = Console()
-    outcomes = _train(runs, how.workers, console)
+    outcomes = _train(runs, how.workers)
     _report(console, plans, outcomes)
     console.print(cost(), style="dim", highlight=False)
     if len(outcomes) < len(runs) or any(outcome.status == "stopped" for outcome in outcomes):
         sys.exit(130)
 
 
-def _train(runs: Sequence[TrainingRun], workers: int, console: Console) -> list[Outcome]:
+def _train(runs: Sequence[TrainingRun], workers: int) -> list[Outcome]:
     """The outcomes by seed; fewer than the runs where they were stopped."""
+    from rich.console import Console
+
     from zoo.training.many import stop_on_signals, train_all
     from zoo.work.progress import Progress
 
     names = {run.plan.seed: f"{run.plan.agent} in {run.plan.arena.name}, seed {run.plan.seed}" for run in runs}
     outcomes: list[Outcome] = []
-    with stop_on_signals() as stop, Progress(console=console) as progress:
+    with stop_on_signals() as stop, Progress(console=Console(stderr=True), workers=workers) as progress:
         for outcome in train_all(
             runs, workers, stop, lambda run, reading: progress.update(names[run.plan.seed], reading)
         ):

@@ -100,7 +100,7 @@ def _records(match: str | None, hashes: bool, workers: int, as_json: bool) -> No
     limit_threads()
     with (
         home.read_records() as store,
-        Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False) as progress,
+        Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False, workers=workers) as progress,
     ):
         faults = store.unsound()
         played = Verified(0, 0, [], [])
@@ -167,7 +167,7 @@ def _bundle(path: Path, everything: bool, hashes: bool, key: str, workers: int, 
     from zoo.submission.recheck import Sample, recheck
     from zoo.work.progress import Progress
 
-    with Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False) as progress:
+    with Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False, workers=workers) as progress:
         # drawn by chance: who publishes must not know which blocks will be looked at
         count = 0 if hashes else None if everything else Sample.count
         sample = Sample(count, secrets.randbits(32), workers, progress.update)

@@ -155,8 +155,11 @@ class LearningMatch:
         blocks = [(self.identity, self.ids, "learn", self.seed, run, 1, RULES_VERSION) for run in range(self.runs)]
         keys = [block_id(*what) for what in blocks]
         known = store.has_blocks(keys)
-        for runs in self._batches([run for run, key in enumerate(keys) if key not in known]):
-            for run, trained in zip(runs, self._play_runs(runs, watch), strict=True):
+        batches = self._batches([run for run, key in enumerate(keys) if key not in known])
+        alike = len(batches) * len(self.rotations)
+        for runs in batches:
+            played = self._play_runs(runs, lambda name, reading: watch(name, replace(reading, runs=alike)))
+            for run, trained in zip(runs, played, strict=True):
                 if keys[run] not in known:
                     logs = tuple(log for of_run in trained for log in of_run.logs(keys[run], run))
                     results = tuple(of_run.result for of_run in trained)
@@ -164,8 +167,8 @@ class LearningMatch:
         what = (self.match_id, self.identity, self.ids, "learn", self.seed, self.runs, tuple(keys))
         details = {"schedule": asdict(self.schedule)}
         store.add(MatchRecord(*what, command, time_now(), __version__, details))
-        played = [block for block in store.blocks(self.identity, set(self.ids), "learn") if block.id in keys]
-        return self._summary(played, recorded)
+        recorded_now = [b for b in store.blocks(self.identity, set(self.ids), "learn") if b.id in keys]
+        return self._summary(recorded_now, recorded)
 
     def _batches(self, missing: list[int]) -> list[range]:
         """Which runs are played at once, as replicas of one batch: all where learning is exact, else each alone.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -27,6 +27,7 @@ from zoo.matches.tournament import round_robin
 from zoo.season.entries import SeasonEntry, counted, entries
 from zoo.season.place import Season
 from zoo.season.similarity import Questions
+from zoo.work.progress import Reading
 
 #: How many partners every entry meets before anybody else.
 FIRST = 2
@@ -62,8 +63,11 @@ def run_season(season: Season, store: Store, work: Work, now: datetime, minutes:
     before = _blocks(season, store)
     whole = True
     try:
+        played = 0
         for plan in plans(season, store, standing, now):
-            run(plan, store, timed)
+            left = missing(season, store, now)
+            run(plan, store, _as_part(timed, played, played + left))
+            played += left - missing(season, store, now)
         questions = Questions(season)
         out = {entry.entrant for entry in broken(season, store, standing, now)}
         sound = [entry for entry in standing if entry.entrant not in out]
@@ -74,6 +78,11 @@ def run_season(season: Season, store: Store, work: Work, now: datetime, minutes:
         whole = False
     names = tuple(entry.name for entry in broken(season, store, standing, now))
     return Ran(_blocks(season, store) - before, len(standing), names, whole, season.is_over(now))
+
+
+def _as_part(work: Work, done: int, total: int) -> Work:
+    """The same, told as a part of the whole season: so many blocks are done, and so many are to be played in all."""
+    return replace(work, watch=lambda name, reading: work.watch(name, Reading(done + reading.done, total)))
 
 
 def plans(season: Season, store: Store, standing: Sequence[SeasonEntry], now: datetime) -> Iterator[MatchPlan]:

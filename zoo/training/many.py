@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -56,7 +56,11 @@ def train_all(
         UserError: a run failed; those beside it are saved and stopped.
     """
     jobs = [Job(str(number), name_of(_train), (run,), stops=True) for number, run in enumerate(runs)]
-    for _, outcome in work(jobs, workers, stop=stop, watch=lambda job, reading: watch(job.arguments[0], reading)):
+
+    def told(job: Job, reading: Reading) -> None:
+        watch(job.arguments[0], replace(reading, runs=len(runs)))
+
+    for _, outcome in work(jobs, workers, stop=stop, watch=told):
         yield outcome
 
 

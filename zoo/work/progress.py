@@ -3,6 +3,9 @@
     with Progress(unit="steps") as progress:
         progress.update("lola in coin-v1, seed 0", reading)
 
+What will cost more than 20 CPU seconds says so once, near its start: from what is known before (`Progress.foresee`), or
+from its first parts.
+
 Functions that work for long take a `Watch` and draw nothing; `Progress.update` is one. It may be called as often as
 one likes; the screen follows ten times a second at most.
 """
@@ -29,6 +32,9 @@ _LEAST_NAME = 8  # cells of a run's name
 _LINES = 6  # seats shown at most
 _REFRESH = 0.1  # seconds between two pictures
 _SOON = 0.8  # seconds until the first plain line of a run that does not print one at once
+_MEASURED = 2.0  # seconds of work, at least, from which the rest is foreseen
+_COLUMNS = 79  # letters of a forecast, so that no terminal of 80 columns breaks it
+_LONG = 20.0  # CPU seconds that are announced
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class Reading:
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # line -> return per step so far, oldest first
     figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # line -> figure -> value now
     doing: str = ""  # what the run is at
+    runs: int = 1  # how many like it are to be made, itself among them
 
 
 #: Given the name of a run and where it stands.
@@ -77,6 +84,23 @@ def short(number: float) -> str:
     return f"{number:.1f}" if 0 < number < 0.95 else f"{number:.0f}"
 
 
+def forecast(name: str, cpu_s: float, workers: int, wall_s: float | None = None) -> str:
+    """How long work takes that costs so many CPU seconds, in a line of at most 79 letters; "" where that is short.
+
+    Args:
+        name: what it is called; "" for all that a command does.
+        cpu_s: of all workers.
+        workers: processes that do it.
+        wall_s: seconds until it is done; None where it can be shared among all workers.
+    """
+    if cpu_s <= _LONG:
+        return ""
+    crew = f"{workers} worker{'s' * (workers > 1)}"
+    spent = f", {clock(cpu_s)} of processor time" if workers > 1 else ""
+    line = f"about {clock(cpu_s / workers if wall_s is None else wall_s)} with {crew}{spent}"
+    return f"{shortened(name, _COLUMNS - len(line) - 2) or 'this takes'}{': ' if name else ' '}{line}"
+
+
 def figure_texts(figures: Mapping[str, float]) -> list[str]:
     """A text such as "own colour share 0.71" for each figure."""
     return [f"{name.replace('_', ' ')} {value:.3g}" for name, value in figures.items()]
@@ -88,6 +112,29 @@ class _Run:
     def __init__(self, reading: Reading, now: float) -> None:
         self.reading, self.started, self.first = reading, now, reading.done
         self.now = now
+        self.warm: tuple[float, int] | None = None  # when the first part was done, and how much that was
+
+    def take(self, reading: Reading, now: float) -> None:
+        """The next reading."""
+        self.reading, self.now = reading, now
+        if self.warm is None and reading.done > self.first:
+            self.warm = now, reading.done
+
+    def whole(self, workers: int) -> float | None:
+        """Seconds from the first reading to the end, once enough was measured to foresee that.
+
+        Workers take seconds to start, so the speed is measured from the first part that was done; where parts are that
+        long themselves, from the start.
+        """
+        if self.warm is None:
+            return None
+        since, done = self.warm
+        ready = self.reading.done - done >= workers and self.now - since >= _MEASURED
+        if ready:
+            speed: float | None = (self.reading.done - done) / (self.now - since)
+        else:
+            speed = self.speed if self.elapsed * workers > _LONG else None
+        return None if speed is None else self.elapsed + (self.reading.total - self.reading.done) / speed
 
     @property
     def share(self) -> float:
@@ -119,6 +166,7 @@ class Progress:
         every: seconds between plain lines where the console is no terminal.
         at_once: print the first plain line of a run at its first reading, else only if it goes on for a while, so that
             short work prints none.
+        workers: processes that do the work, for the forecast.
     """
 
     def __init__(
@@ -129,18 +177,23 @@ class Progress:
         quiet: bool = False,
         every: float = 5.0,
         at_once: bool = True,
+        workers: int = 1,
     ) -> None:
         self.unit, self.console, self.quiet = unit, console or Console(), quiet
-        self.every, self.at_once = every, at_once
+        self.every, self.at_once, self.workers = every, at_once, workers
+        self._foreseen: set[str] = set()
         self._runs: dict[str, _Run] = {}
         self._shown: dict[str, float] = {}
         self._drawn = -math.inf
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
+        if self.console.file.isatty() and not self.console.is_dumb_terminal:
+            self.console.file.write("\r\x1b[2K")  # what the command line wrote before the libraries were loaded
         if self.console.is_terminal and not self.quiet:
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
             self._live.start()
+            self._live.update(Text("starting", "dim"), refresh=True)
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -155,9 +208,10 @@ class Progress:
         run = self._runs.setdefault(key, _Run(reading, now))
         if reading.done < run.reading.done:  # the next round of the same work: its own speed says when it ends
             run = self._runs[key] = _Run(reading, now)
-        run.reading, run.now = reading, now
+        run.take(reading, now)
         if self.quiet:
             return
+        self._announce(key, run)
         if self._live is not None:
             if new or now - self._drawn >= _REFRESH or reading.done >= reading.total:
                 self._drawn = now
@@ -165,6 +219,19 @@ class Progress:
         elif now - self._shown.setdefault(key, -math.inf if self.at_once else now + _SOON - self.every) >= self.every:
             self._shown[key] = now
             self.say(self.line(key))
+
+    def foresee(self, cpu_s: float, name: str = "", wall_s: float | None = None) -> None:
+        """Say once how long work takes that is this long, or that of this name; see `forecast`."""
+        if not self._foreseen & {name, ""} and (line := forecast(name, cpu_s, self.workers, wall_s)):
+            self.say(line)
+        self._foreseen.add(name)
+
+    def _announce(self, key: str, run: _Run) -> None:
+        """Foresee the end of a run from its first part; several that are alike have a worker each."""
+        runs = run.reading.runs
+        name, among = (key, self.workers) if runs == 1 else (f"{runs} runs", 1)
+        if not self._foreseen & {name, ""} and (whole := run.whole(among)) is not None:
+            self.foresee(whole * among * runs, name, whole * math.ceil(runs / min(self.workers, runs)))
 
     def say(self, line: str) -> None:
         """Print a line that stays."""
