@@ -112,10 +112,10 @@ def draw(shown: HanabiRow, belief: Tensor | None = None) -> np.ndarray:
             left = _GAP + place * (_CARD + _GAP)
             if card < rules.cards:
                 _card(picture, top, left, card // rules.ranks, card % rules.ranks)
-                hue, rank = _known(shown, player, place)  # what its holder knows, as two marks below
-                if hue != ".":
+                known = _known(shown, player, place)  # what its holder knows, as two marks below
+                if known[0] != ".":
                     picture[top + _TALL + 2 : top + _TALL + 7, left : left + 12] = _SHADES[card // rules.ranks]
-                if rank != ".":
+                if known[1] != ".":
                     picture[top + _TALL + 2 : top + _TALL + 7, left + 15 : left + 27] = _INK
                     _digit(picture, top + _TALL + 2, left + 19, card % rules.ranks, 1)
                 if belief is not None:
