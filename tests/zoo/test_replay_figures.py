@@ -76,6 +76,18 @@ def test_figures_say_what_came_out(figure: Figure, result: Any, rows: int) -> No
         assert [part.settings["replay"] for part in parts[:5]] == list(NAMES)
 
 
+def test_a_panel_alone_has_the_numbers_of_its_own_columns() -> None:
+    figure = curves.FIGURE.chosen(["panel=5v5", "columns=order"])
+    parts = figure.parts(False, 2)
+    assert [part.settings["replay"] for part in parts] == [*curves.ORDER, *curves.ORDER]
+    assert {(part.settings["units"], part.settings["recurrent"]) for part in parts} == {(5, False)}
+    results = [{"return": [float(n)] * curves.POINTS, "won": [0.5] * curves.POINTS} for n in range(6)]
+    report = figure.assemble(list(zip(parts, results, strict=True)), False, 2)
+    shown = {row.label: row.published.value for row in report.rows if row.published is not None}
+    assert shown == {"NOXP": 5.5, "XP": 10.0, "XP+FP": 18.6}
+    figure.plot(report)
+
+
 def test_values_are_read_by_stage_and_fingerprint() -> None:
     found = torch.tensor(fingerprints.values(silent, episodes=160, seed=0))
     assert found.shape == (5, 11)

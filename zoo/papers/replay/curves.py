@@ -2,15 +2,20 @@
 
 Without exploration it is tested after every tenth of the training, and at the end in more episodes. What counts is the
 mean over the last three tests, as one policy may be much better or worse than the one of a moment before.
+
+`replay-curves,panel=3v3` is one panel alone, and `columns=order` the three columns whose order is compared.
 """
 
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
+from arenas.settings import Checked
 from leaderboard.report import plots
 from leaderboard.statistics.estimate import t
 from zoo.papers.figure import (
@@ -31,7 +36,7 @@ POINTS, TEST, FINAL = 10, 64, 256  # tests while it trains, battles in each, and
 LAST = 3  # tests that count
 QUICK = 10  # a tenth of the episodes
 #: Units of a team and whether the network is recurrent -> the mean return at the end, in the order of `NAMES`.
-PUBLISHED = {
+PUBLISHED: Mapping[tuple[int, bool], Sequence[float]] = {
     (3, True): (2.7, 14.0, 14.7, 12.7, 12.1),
     (3, False): (5.0, 11.0, 11.7, 13.4, 12.9),
     (5, True): (3.7, 15.4, 15.0, 18.0, 18.2),
@@ -39,6 +44,16 @@ PUBLISHED = {
 }
 #: The order of the feed-forward panel of 5v5, each less the one before.
 ORDER = ("none", "plain", "fingerprint")
+#: What the setting calls a panel.
+PANELS = {"3v3-recurrent": (3, True), "3v3": (3, False), "5v5-recurrent": (5, True), "5v5": (5, False)}
+
+
+@dataclass(frozen=True)
+class CurveSettings(Checked):
+    """Which panels the figure has, and which columns."""
+
+    panel: Literal["all", "3v3", "3v3-recurrent", "5v5", "5v5-recurrent"] = "all"  # units, and feed-forward or not
+    columns: Literal["all", "order"] = "all"  # all ways of replaying, or none, plain and fingerprint alone
 
 
 def column(tell: Tell, units: int, recurrent: bool, replay: str, episodes: int, seed: int) -> Json:
@@ -67,10 +82,15 @@ class ReplayCurves(Figure):
     name = "replay-curves"
     unit = "rounds"
     revision = 2
+    Settings = CurveSettings
+    settings: CurveSettings = CurveSettings()
 
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """A part for each run."""
         episodes = EPISODES // QUICK if quick else EPISODES
+        chosen = self.settings
+        panels = list(PUBLISHED) if chosen.panel == "all" else [PANELS[chosen.panel]]
+        columns = list(NAMES) if chosen.columns == "all" else ORDER
         return [
             Part(
                 f"{panel_of(units, recurrent)} {NAMES[replay]}, seed {seed}",
@@ -78,8 +98,8 @@ class ReplayCurves(Figure):
                 {"units": units, "recurrent": recurrent, "replay": replay, "episodes": episodes, "seed": seed},
             )
             for seed in range(seeds)
-            for units, recurrent in PUBLISHED
-            for replay in NAMES
+            for units, recurrent in panels
+            for replay in columns
         ]
 
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
@@ -91,10 +111,11 @@ class ReplayCurves(Figure):
         rows: list[FigureRow] = []
         for panel, by_replay in runs.items():
             last = {replay: settled(of, "return") for replay, of in by_replay.items()}
-            for (replay, values), published in zip(last.items(), PUBLISHED[panel], strict=True):
+            printed = dict(zip(NAMES, PUBLISHED[panel], strict=True))
+            for replay, values in last.items():
                 won = settled(by_replay[replay], "won").mean()
                 peak = np.mean([run["return"] for run in by_replay[replay]], axis=0).max()
-                theirs = Published(published, basis="figure 5.1", rounding=0.4)
+                theirs = Published(printed[replay], basis="figure 5.1", rounding=0.4)
                 note = f"peak, share won {peak:.1f}, {won:.2f}"
                 rows.append(over_runs(NAMES[replay], values, theirs, panel_of(*panel), "higher", note))
         for panel, by_replay in runs.items():
@@ -116,7 +137,8 @@ class ReplayCurves(Figure):
 
     def plot(self, report: Reproduction) -> plots.Plot:
         """The returns while it trains: a panel each, a line for each way of replaying."""
-        plot, axes = plots.panels(2, 2, width=4.6, height=3.4)
+        side = 1 if len(report.data) == 1 else 2
+        plot, axes = plots.panels(side, side, width=4.6, height=3.4)
         shares = [100 * point / POINTS for point in range(1, POINTS + 1)]
         for panel, (name, by_replay) in zip(axes, report.data.items(), strict=True):
             for colour, (label, runs) in zip(plots.COLOURS, by_replay.items(), strict=False):
