@@ -90,7 +90,7 @@ def replays(
         played_by = f"`zoo report --arena {archive.arena.id}`"
         lost = f"{plural(len(missing), 'pairing')} without games so far: {played_by} plays them."
     elif missing:
-        lost = _play(Stage(store, archive.arena, shipped), missing, results, workers, watch, found)
+        lost = _play(Replaying(store, archive.arena, shipped), missing, results, workers, watch, found)
     return _packed(archive, pairings, found, lost)
 
 
@@ -113,7 +113,7 @@ def _pairings(archive: Archive) -> list[Pairing]:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Replaying:
     """Where games are played again: the records, the arena, and whether by agents alone that the zoo ships."""
 
     store: Store
@@ -122,7 +122,7 @@ class Stage:
 
 
 def _play(
-    stage: Stage,
+    stage: Replaying,
     missing: Sequence[tuple[Pairing, str]],
     results: Results,
     workers: int,
