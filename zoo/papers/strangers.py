@@ -17,7 +17,7 @@ from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import partner_swap
 from zoo.crossplay.matrix import CrossMatrix, play
 from zoo.entry import checkpoint
-from zoo.entry.venue import Venue, choice_of
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Reproduction, Results, Tell, spread
 from zoo.papers.house import by_rule, house
 
@@ -29,7 +29,7 @@ def teams(most: int) -> list[tuple[str, str, list[str]]]:
     """Arena, rule and entrants of every rule with two training runs or more that plays a cooperative game."""
     found = []
     for folder in sorted(path for path in checkpoint.HOUSE.iterdir() if path.is_dir()):
-        if Venue(choice_of(folder.name)).spec.kind != "cooperative":
+        if Venue(ArenaChoice(folder.name)).spec.kind != "cooperative":
             continue
         for agent in sorted(path.name for path in folder.iterdir() if path.is_dir()):
             for rule, runs in by_rule(house(folder.name, agent, most)).items():
@@ -45,7 +45,7 @@ def mean_over_roles(matrix: CrossMatrix) -> np.ndarray:
 
 def swapped(tell: Tell, arena: str, entrants: list[str], episodes: int, seed: int) -> Json:
     """Mean returns of every team with the partners of every other one, and of random seats with random ones."""
-    venue = Venue(choice_of(arena))
+    venue = Venue(ArenaChoice(arena))
     matrix = play(venue, entrants, episodes=episodes, seed=seed)
     tell(1, 2)
     chance = play(venue, ["random"], episodes=episodes, seed=seed)
