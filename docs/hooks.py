@@ -28,7 +28,8 @@ from zoo.entry import catalogue, listing
 from zoo.entry.layout import Described, paragraphs
 from zoo.entry.registry import load_agent, load_arena
 from zoo.entry.venue import ArenaChoice
-from zoo.papers.pages import figure_page, overview_page
+from zoo.papers import NAMES
+from zoo.papers.pages import figure_page, file_stem, overview_page
 from zoo.work.pool import limit_threads
 
 DOCS = Path(__file__).parent
@@ -153,26 +154,32 @@ def notebooks() -> dict[str, str]:
 
 def figures() -> dict[str, str]:
     """The pages of the reproduced figures, and the one that counts their verdicts."""
-    files = [json.loads(path.read_text()) for path in sorted((DOCS / "figures").glob("*.json"))]
+    files = reproduced()
     made = {"figures/index.md": overview_page(files, links=True)}
     for whole in files:
-        picture = DOCS / "figures" / f"{whole['name']}.png"
-        made[f"figures/{whole['name']}.md"] = figure_page(whole, picture.name if picture.exists() else "")
+        name = file_stem(whole)
+        picture = DOCS / "figures" / f"{name}.png"
+        made[f"figures/{name}.md"] = figure_page(whole, picture.name if picture.exists() else "")
     return made
+
+
+def reproduced() -> list[dict[str, Any]]:
+    """The JSON files of `zoo reproduce` in docs/figures, in the order of the papers."""
+    files = [json.loads(path.read_text()) for path in sorted((DOCS / "figures").glob("*.json"))]
+    return sorted(files, key=lambda whole: NAMES.index(whole["name"].partition(",")[0]))
 
 
 def papers() -> dict[str, str]:
     """A page for each paper, with all of its figures that were run."""
     of_paper: dict[str, list[dict[str, Any]]] = {}
-    for path in sorted((DOCS / "figures").glob("*.json")):
-        whole = json.loads(path.read_text())
+    for whole in reproduced():
         of_paper.setdefault(re.split(r"[,;]", whole["source"])[0], []).append(whole)
     made = {}
     for source, files in of_paper.items():
         parts = [f"# {source}"]
         for whole in files:
-            picture = f"../figures/{whole['name']}.png"
-            page = figure_page(whole, picture if (DOCS / "figures" / f"{whole['name']}.png").exists() else "")
+            picture = f"../figures/{file_stem(whole)}.png"
+            page = figure_page(whole, picture if (DOCS / "papers" / picture).resolve().exists() else "")
             parts.append(re.sub(r"^#", "##", page, flags=re.MULTILINE))
         made[f"papers/{re.sub(r'[^a-z0-9]+', '-', source.lower()).strip('-')}.md"] = "\n\n".join(parts)
     return made

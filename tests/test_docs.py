@@ -16,6 +16,8 @@ from click.testing import CliRunner
 import zoo
 import zoo.cli
 from zoo.cli import COMMANDS, cli
+from zoo.papers import FIGURES
+from zoo.papers.pages import file_stem, overview_page
 
 HOUSE = Path(__file__).resolve().parent.parent
 README = (HOUSE / "README.md").read_text()
@@ -118,14 +120,24 @@ def test_snippets_run(page: str, code: str, tmp_path: Path, monkeypatch: pytest.
 
 
 def test_reproduced_figures_are_whole() -> None:
-    """What lies beside the docs was made by full runs, each with its picture, and is a figure that there is."""
-    known = {entry["name"] for entry in json.loads((HOUSE / "zoo" / "papers" / "figures.json").read_text())}
+    """What lies beside the docs is named for what it is, has its picture, and is quick only where no full run is."""
     files = sorted((HOUSE / "docs" / "figures").glob("*.json"))
     assert files
     for file in files:
         whole = json.loads(file.read_text())
-        assert whole["name"] == file.stem and file.stem in known and not whole["run"]["quick"]
+        assert file_stem(whole) == file.stem and whole["name"].partition(",")[0] in FIGURES
         assert file.with_suffix(".png").exists()
+        assert not (whole["run"]["quick"] and file.with_name(f"{whole['name']}.json").exists())
+
+
+def test_a_page_of_all_figures_says_what_is_left() -> None:
+    """Every figure of the list is on it: run, with what is published beside ours, or with the command that runs it."""
+    whole = json.loads((HOUSE / "docs" / "figures" / "maddpg-communication.json").read_text())
+    page = overview_page([whole | {"run": whole["run"] | {"quick": True}}], links=True)
+    assert "### [maddpg-communication](maddpg-communication-quick.md), quick" in page
+    assert "(1 of 1)" in page and "`zoo reproduce maddpg-communication --quick`, seeds 0 to 2" in page
+    left = re.findall(r"`zoo reproduce ([\w-]+)` \|", page)
+    assert {*left, "maddpg-communication"} == set(FIGURES) and len(left) == len(FIGURES) - 1
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 #: Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_TITLE, _CAPTION = (11, 9.6), (8, 15.0)  # points, and letters in an inch of a line
 _MAP = "viridis"  # even in lightness, which colour-blind readers and grey printers need
 _STYLE: Any = {
     "font.size": 10,
@@ -35,6 +37,7 @@ _STYLE: Any = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "legend.fontsize": 9,
+    "figure.dpi": 150,  # letters are as wide when all is laid out as when it is saved
     "savefig.dpi": 150,
     "svg.hashsalt": "zoo",  # the same picture is the same file
 }
@@ -160,12 +163,40 @@ def heat_map(
 
 
 def legend_below(plot: Plot, axes: Iterable[Axes], columns: int) -> None:
-    """One legend for all panels, each name once."""
+    """One legend for all panels, each name once, in as many columns as the picture holds, at most `columns`."""
     named: dict[str, Any] = {}
     for one in axes:
         for handle, label in zip(*one.get_legend_handles_labels(), strict=True):
             named.setdefault(label, handle)
-    plot.legend(named.values(), named.keys(), loc="outside lower center", ncols=columns, frameon=False)
+    for count in range(columns, 0, -1):
+        legend = plot.legend(named.values(), named.keys(), loc="outside lower center", ncols=count, frameon=False)
+        if count == 1 or legend.get_window_extent().width <= plot.bbox.width:
+            break
+        legend.remove()
+
+
+def captioned(plot: Plot, title: str, caption: str) -> Plot:
+    """The same picture, made higher for a title above it and, in small letters below, where it is from."""
+    width, height = plot.get_size_inches()
+    texts = (title, _TITLE[1]), (caption, _CAPTION[1])
+    above, below = (textwrap.wrap(text, int(width * letters), break_on_hyphens=False) for text, letters in texts)
+    plot.draw_without_rendering()  # lays everything out, for the last time: what follows only moves it
+    plot.set_layout_engine("none")
+    edge, line = 0.1, 1.25  # inches around the texts, and the distance of lines in their size
+    low = 2 * edge + len(below) * line * _CAPTION[0] / 72
+    whole = low + height + 2 * edge + len(above) * line * _TITLE[0] / 72
+    frame = (0, low / whole, 1, height / whole)
+    plot.set_size_inches(width, whole)
+    for panel in plot.axes:
+        x, y, wide, high = panel.get_position().bounds
+        panel.set_position((x, frame[1] + y * frame[3], wide, high * frame[3]))
+    for legend in plot.legends:
+        legend.set_bbox_to_anchor(frame, transform=plot.transFigure)
+    at = edge / width
+    bold, grey = {"size": _TITLE[0], "weight": "bold"}, {"size": _CAPTION[0], "color": "0.35"}
+    plot.text(at, 1 - edge / whole, "\n".join(above), va="top", linespacing=line, **bold)
+    plot.text(at, edge / whole, "\n".join(below), va="bottom", linespacing=line, **grey)
+    return plot
 
 
 def pictures(plot: Plot, kinds: Iterable[str]) -> Mapping[str, bytes]:

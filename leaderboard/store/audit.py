@@ -1,7 +1,7 @@
 """Looks through a whole database for facts that were damaged or edited, and names each in one line."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.exc import DBAPIError
@@ -15,35 +15,56 @@ from leaderboard.store.rows import block_content, block_values, content, record_
 _AT_ONCE = 2_000  # blocks held at a time
 
 
-def unsound(connection: Connection) -> Iterator[str]:
-    """A line for everything in the database that is not as it was recorded; nothing where all is sound."""
-    yield from _broken_file(connection)
+class Fault(str):
+    """A line that says what is not as it was recorded.
+
+    Attributes:
+        of_sums: only sums are wrong, which can be made again from the blocks.
+    """
+
+    of_sums: bool
+
+    def __new__(cls, line: str, *, of_sums: bool = False) -> Self:
+        """A line, and whether it is of sums."""
+        fault = super().__new__(cls, line)
+        fault.of_sums = of_sums
+        return fault
+
+
+def unsound(connection: Connection) -> Iterator[Fault]:
+    """A fault for everything in the database that is not as it was recorded; nothing where all is sound."""
+    yield from map(Fault, _broken_file(connection))
     arenas: dict[str, ArenaRecord] = {}
     for kind, table in schema.TABLES.items():
         for row, fault in _rows(connection, table):
             if fault is None and content(row) != row["content"]:
                 fault = "was damaged or edited after it was recorded"
             if fault is not None:
-                yield f"{table.name} {str(row['id'])[:64]} {fault}"
+                yield Fault(f"{table.name} {str(row['id'])[:64]} {fault}")
             elif kind is ArenaRecord:
                 arenas[row["id"]] = record_of(ArenaRecord, row)
     damaged: set[str] = set()
     for id, fault in _blocks(connection):
         damaged.add(id)
-        yield f"block {id[:64]} {fault}"
+        yield Fault(f"block {id[:64]} {fault}")
     strays = (
         select(func.count())
         .select_from(schema.seat_result)
         .where(schema.seat_result.c.block.not_in(select(schema.block.c.id)))
     )
     if lost := connection.execute(strays).scalar():
-        yield f"{lost} results belong to no block"
-    yield from _wrong_tallies(connection, arenas, damaged)
+        yield Fault(f"{lost} results belong to no block")
+    for line in _wrong_tallies(connection, arenas, damaged):
+        yield Fault(line, of_sums=True)
     for where in tallies.strays(connection):
         same = [schema.tally.c[name] == value for name, value in where.items()]
         count = connection.execute(select(func.count()).select_from(schema.tally).where(*same)).scalar()
         game = f"{str(where['arena'])[:64]}, mode {str(where['mode'])[:16]}, rules version {where['rules_version']}"
-        yield f"the sums in {game} ({count}) belong to no block; `zoo leaderboard --rebuild` drops them if edited"
+        line = f"the sums in {game} ({count}) belong to no block"
+        if tallies.whole(connection, where):
+            yield Fault(f"{line}, as blocks were removed after they were counted")
+        else:
+            yield Fault(f"{line} and were edited; `zoo leaderboard --rebuild` drops them", of_sums=True)
 
 
 def _broken_file(connection: Connection) -> Iterator[str]:
@@ -114,7 +135,10 @@ def _unlike(connection: Connection, arena: ArenaRecord, where: Mapping[str, Any]
             ours = [tally for tally in again if tally.side == side]
             theirs = kept.get((first, second, seed, side), [])
             if _figures(ours) != _figures(theirs):
-                yield f"the sums of {first[:16]} against {second[:16]} in {arena.id} differ from their blocks"
+                yield (
+                    f"the sums of {first[:16]} against {second[:16]} in {arena.id} differ from their blocks; "
+                    "`zoo leaderboard --rebuild` makes them again"
+                )
 
 
 def _figures(parts: list[Tally]) -> list[object]:

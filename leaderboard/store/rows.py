@@ -21,6 +21,13 @@ _HASHED = (*_BLOCK, "first", "second")
 _RESULT = ("rotation", "seat", "entrant", "returns", "lengths", "statuses", "metrics", "cpu_s", "isolation")
 
 R = TypeVar("R")
+_AT_ONCE = 500  # ids in one IN (...): far below every database's limit
+
+
+def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    """The ids, sorted and each once, in portions that one query takes."""
+    unique = sorted(set(ids))
+    return (unique[start : start + _AT_ONCE] for start in range(0, len(unique), _AT_ONCE))
 
 
 def digest(values: Iterable[object]) -> str:

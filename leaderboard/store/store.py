@@ -38,6 +38,7 @@ from leaderboard.store.facts import MAY_DIFFER, Fact
 from leaderboard.store.migrations import check_readable, migrate
 from leaderboard.store.rows import (
     block_rows,
+    chunks,
     content,
     contradicts,
     digest,
@@ -50,7 +51,6 @@ from leaderboard.store.rows import (
 )
 
 R = TypeVar("R")
-_AT_ONCE = 500  # ids in one IN (...): far below every database's limit
 
 
 class Store:
@@ -186,7 +186,7 @@ class Store:
     def entrants(self, ids: Iterable[str] | None = None) -> list[EntrantRecord]:
         """The entrants with these ids (all where None; unknown ids are passed over), sorted by id."""
         column = schema.entrant.c.id
-        conditions = [true()] if ids is None else [column.in_(some) for some in _chunks(ids)]
+        conditions = [true()] if ids is None else [column.in_(some) for some in chunks(ids)]
         records = [record for condition in conditions for record in self._records(EntrantRecord, condition)]
         return sorted(records, key=lambda record: record.id)
 
@@ -263,7 +263,13 @@ class Store:
         with self._reading() as connection:
             return kept + [x for key in sorted(wrong, key=str) for x in tallies.again(connection, record, where, key)]
 
-    def unsound(self) -> list[str]:
+    def make_sums_again(self, arenas: Iterable[str]) -> None:
+        """Sum up the blocks of arenas again, of all modes, seeds and rules versions."""
+        records = [self.arena(arena) for arena in arenas]
+        with self._writing() as connection:
+            tallies.make_again(connection, records)
+
+    def unsound(self) -> list[audit.Fault]:
         """A line for every record that was damaged or edited; empty where all are as they were recorded."""
         with self._reading() as connection:
             return list(audit.unsound(connection))
@@ -280,20 +286,20 @@ class Store:
         """The blocks with these ids, sorted by id; those that are not recorded are passed over."""
         column = schema.block.c.id
         with self._reading() as connection:
-            blocks = [block for some in _chunks(ids) for block in read_blocks(connection, column.in_(some))]
+            blocks = [block for some in chunks(ids) for block in read_blocks(connection, column.in_(some))]
         return sorted(blocks, key=lambda block: block.id)
 
     def in_order(self, ids: Iterable[str]) -> list[str]:
         """The ids that are recorded, pairing by pairing and in each by seed and first episode."""
         table = schema.block.c
         columns = (table.first, table.second, table.seed, table.first_episode, table.id)
-        rows = [row for some in _chunks(ids) for row in typed(self._rows(select(*columns).where(table.id.in_(some))))]
+        rows = [row for some in chunks(ids) for row in typed(self._rows(select(*columns).where(table.id.in_(some))))]
         return [row["id"] for row in sorted(rows, key=lambda row: tuple(row[column.name] for column in columns))]
 
     def has_blocks(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are recorded."""
         column = schema.block.c.id
-        return {row["id"] for some in _chunks(ids) for row in self._rows(select(column).where(column.in_(some)))}
+        return {row["id"] for some in chunks(ids) for row in self._rows(select(column).where(column.in_(some)))}
 
     def block_ids(
         self, arena: str, mode: str, seed: int | None = None, rules_version: int = RULES_VERSION
@@ -354,7 +360,7 @@ class Store:
     def logs(self, blocks: Iterable[str], entrant: str | None = None) -> list[LogRecord]:
         """The faults (of one entrant) in these blocks, by block, rotation and seat."""
         column = schema.log.c.block
-        logs = [log for some in _chunks(blocks) for log in self._records(LogRecord, column.in_(some), entrant=entrant)]
+        logs = [log for some in chunks(blocks) for log in self._records(LogRecord, column.in_(some), entrant=entrant)]
         return sorted(logs, key=lambda log: (log.block, log.rotation, log.seat, log.status))
 
     # The cache of views: the one thing here that may be overwritten, since it can be computed again.
@@ -388,11 +394,6 @@ class Store:
 def _equal(table: Table, **values: Any) -> list[ColumnElement[bool]]:
     """The conditions that columns have these values; None stands for any."""
     return [table.c[name] == value for name, value in values.items() if value is not None]
-
-
-def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
-    unique = sorted(set(ids))
-    return (unique[start : start + _AT_ONCE] for start in range(0, len(unique), _AT_ONCE))
 
 
 def _listing(matches: list[MatchRecord]) -> str:

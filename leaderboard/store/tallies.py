@@ -164,13 +164,34 @@ def strays(connection: Connection) -> list[dict[str, Any]]:
     return [dict(zip(names, values, strict=True)) for values in sorted(ours - known, key=str)]
 
 
+def make_again(connection: Connection, arenas: Iterable[ArenaRecord]) -> None:
+    """Make all tallies of some arenas again from their blocks, and drop edited ones of which there are no blocks.
+
+    Raises:
+        StoreError: a block was damaged or edited.
+    """
+    names = ("arena", "mode", "rules_version")
+    for arena in arenas:
+        query = select(*(schema.block.c[name] for name in names)).where(schema.block.c.arena == arena.id).distinct()
+        for values in connection.execute(query).all():
+            where = dict(zip(names, values, strict=True))
+            _, wrong = read(connection, arena, where, (), distrust=True)
+            rebuild(connection, arena, where, sorted(wrong, key=str))
+    drop_strays(connection)
+
+
 def drop_strays(connection: Connection) -> None:
     """Drop tallies that were edited so that no board reads them; whole ones stay, as they tell of removed blocks."""
     for where in strays(connection):
-        made: list[Tally] = []
-        _read(connection, _equal(_TABLE, where), False, made, set())
-        if not made:
+        if not whole(connection, where):
             connection.execute(delete(_TABLE).where(_equal(_TABLE, where)))
+
+
+def whole(connection: Connection, where: Mapping[str, Any]) -> bool:
+    """Whether a tally with these values is as it was written."""
+    made: list[Tally] = []
+    _read(connection, _equal(_TABLE, where), False, made, set())
+    return bool(made)
 
 
 def pairings(

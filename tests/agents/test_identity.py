@@ -15,9 +15,8 @@ from arenas.protocol import Arena
 from zoo.entry.checkpoint import CARD, HOUSE
 from zoo.entry.entrant import read_entrant
 from zoo.entry.registry import load_agent
-from zoo.entry.venue import Venue
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
-from zoo.papers.strangers import choice_of
 
 IDS: dict[str, str] = json.loads((Path(__file__).parent / "house_ids.json").read_text())
 #: Panels hold member -> id; anchors "low" and "high" -> the same.
@@ -26,7 +25,7 @@ FILES = sorted(file for kind in ("panel", "anchors") for file in Path(zoo.__file
 
 @cache
 def arena(identity: str) -> Arena:
-    return Venue(choice_of(identity)).arena(1)
+    return Venue(ArenaChoice(identity)).arena(1)
 
 
 def test_every_house_checkpoint_is_listed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,15 @@ import pytest
 from tests.browser import CHROMIUM
 from tests.zoo.command_line import AGENTS, ENVIRONMENTS, Refused, Said, Zoo
 from zoo.cli import main
+from zoo.work import progress
+
+
+@pytest.fixture(autouse=True)
+def no_line_for_being_slow(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short work prints no progress, however starved the machine; the tests of progress have a clock of their own."""
+    if request.path.name != "test_progress.py":
+        monkeypatch.setattr(progress, "_SOON", math.inf)
+        monkeypatch.setattr(progress.Progress, "_announce", lambda *_: None)  # which reckons from the time it took
 
 
 @pytest.fixture

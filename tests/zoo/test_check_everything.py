@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
+from agents.bad import Bad
+from agents.protocol import CannotLearn, Memory
+from arenas.protocol import Action, TimeStep
 from tests.zoo.command_line import Refused, Zoo
 from zoo.check import pairs
+from zoo.check.learning import act_changes_nothing
+from zoo.check.subject import subject
 from zoo.check.verdict import Failed, Finding, Passed
+from zoo.entry.checkpoint import HOUSE
 
 ENTRANTS = [("random", "1"), ("qmix", "1"), ("iql", "1")]
 
@@ -79,6 +85,28 @@ def test_who_plays_where() -> None:
 
 def test_a_checkpoint_of_the_house_is_held_against_the_laws() -> None:
     assert pairs.check_pair(None, "mackrl@common-knowledge-v1/mackrl", "common-knowledge") == {}  # type: ignore[arg-type]
+
+
+def test_a_checkpoint_is_held_against_its_play_where_its_rule_cannot_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default game has nothing to rename: what was trained by other-play elsewhere plays here, and that is checked.
+
+    A fresh agent of that rule is to be trained here, and fails; so does a checkpoint whose play changes its weights.
+    """
+    elsewhere = HOUSE / "two-card-v1(game=symmetric)/bad/other-play-seed-0"
+    trained, fresh = subject(f"bad@{elsewhere}", "two-card"), subject("bad,other_play=true", "two-card")
+    assert trained.only_plays and not list(act_changes_nothing(trained))
+    assert not subject(f"bad@{elsewhere}", "two-card", ["game=symmetric"]).only_plays
+    with pytest.raises(CannotLearn, match="other_play"):
+        list(act_changes_nothing(fresh))
+    play = Bad.act
+
+    def spoilt(self: Bad, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
+        for weight in self.acting_state().values():
+            weight.add_(0.1)
+        return play(self, timestep, memory)
+
+    monkeypatch.setattr(Bad, "act", spoilt)
+    assert "changed the weights" in next(iter(act_changes_nothing(trained)))  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import closing, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def printed(command: str) -> Any:
 
 def recorded(records: Path) -> Iterator[tuple[str, list[Any]]]:
     """Table -> its rows in an order of their own."""
-    with sqlite3.connect(records) as database:
+    with closing(sqlite3.connect(records)) as database:
         for table in TABLES:
             left_out = {"row", *CHANGING} | ({"id"} if table == "measurement" else set())
             columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})") if row[1] not in left_out]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zoo.entry.venue import choice_of
+from zoo.entry.venue import ArenaChoice
 from zoo.papers import load
 from zoo.papers.figure import Part
 from zoo.papers.strangers import swapped, teams
@@ -22,7 +22,7 @@ def test_every_cooperative_game_with_several_teams_is_there() -> None:
 
 
 def test_an_identity_is_an_arena_with_settings() -> None:
-    choice = choice_of("skirmish-v1(opponent=team,scenario=2s3z)")
+    choice = ArenaChoice("skirmish-v1(opponent=team,scenario=2s3z)")
     assert (choice.name, choice.settings) == ("skirmish", ("opponent=team", "scenario=2s3z"))
 
 

@@ -127,10 +127,25 @@ def test_edited_rows_are_named(table: str, change: str, words: tuple[str, ...], 
     said = zoo("verify", *words, code=2)
     wanted = {"seat_result": "block ", "tally": "the sums of "}.get(table, f"{table} ")
     assert any(line.startswith(wanted) for line in said.out.splitlines()), said.out
-    assert said.err.startswith("zoo: ") and "cannot be trusted; restore a copy of the database" in said.err
+    cure = (
+        "`zoo leaderboard --rebuild` makes the sums again" if table == "tally" else "; restore a copy of the database"
+    )
+    assert said.err.startswith("zoo: ") and "cannot be trusted" in said.err and cure in said.err
     assert "Traceback" not in said.err and len(said.err.splitlines()) == 1
     told = zoo("verify", *words, "--json", code=2).json
     assert told["unsound"] and told["blocks"] == 0
+
+
+@pytest.mark.parametrize("mode", ["play", "learn"])
+def test_sums_are_made_again_and_removed_blocks_are_not(mode: str, zoo: Zoo, file: Path) -> None:
+    edit(file, "UPDATE tally SET won = 1000 WHERE mode = ?", mode)
+    assert "--rebuild` makes the sums again" in zoo("verify", "--all", "--hashes", code=2).err
+    zoo("leaderboard", "--rebuild")
+    assert re.fullmatch(SOUND, zoo("verify", "--all", "--hashes").out)
+    edit(file, "DELETE FROM seat_result WHERE block IN (SELECT id FROM block WHERE mode = ?)", mode)
+    edit(file, "DELETE FROM block WHERE mode = ?", mode)
+    said = zoo("verify", "--all", "--hashes", code=2)
+    assert "belong to no block, as blocks were removed" in said.out and "restore a copy of the database" in said.err
 
 
 @pytest.mark.usefixtures("file")

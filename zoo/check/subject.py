@@ -12,7 +12,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agents.protocol import Agent, DifferentiablePolicy, JointTrajectory, LearningContext, Memory, Policy, Seating
+from agents.protocol import (
+    Agent,
+    CannotLearn,
+    DifferentiablePolicy,
+    JointTrajectory,
+    LearningContext,
+    Memory,
+    Policy,
+    Seating,
+)
 from agents.randomness import derive, derive_rows
 from agents.rollout import rollout
 from arenas.protocol import Action, Arena, ArenaSpec, TimeStep, TimeSteps
@@ -165,7 +174,11 @@ class Specimen:
         return {s: Seating(s, derive_rows(seed, copies, "seat", s), team, training) for s in self.spec.seats}
 
     def game(self, seed: int, *, copies: int = ROWS, training: bool = False) -> Game:
-        """A game of strangers, `MOMENTS` long: past an episode's end where the arena lets that be short."""
+        """A game of strangers, `MOMENTS` long: past an episode's end where the arena lets that be short.
+
+        With `training` its seats are those of a learner, unless this one only plays here (`only_plays`).
+        """
+        training = training and not self.only_plays
         arena, seatings = self.venue.arena(copies), self.seatings(seed, copies, training=training)
         table = strangers(arena, seed=seed)
         start = begin(arena, derive_rows(seed, copies, "game"), table, seatings)
@@ -208,6 +221,19 @@ class Specimen:
     def teach(self, table: Players, rounds: int, **how: Any) -> list[dict[str, float]]:
         """Give all `lessons`; returns the metrics."""
         return [lesson.learn() for lesson in self.lessons(table, rounds, **how)]
+
+    @cached_property
+    def only_plays(self) -> bool:
+        """Whether it is a checkpoint that was trained elsewhere, of a rule that refuses to be trained here."""
+        if self.checkpoint is None or not self.entry.agent.learns:
+            return False
+        seatings = self.seatings(1, ROWS, training=True)
+        try:
+            for seat, agent in self.team().items():
+                agent.begin(seatings[seat])
+        except CannotLearn:
+            return True
+        return False
 
     @cached_property
     def rounds(self) -> int:

@@ -47,6 +47,7 @@ def command(arenas: tuple[str, ...], episodes: int, out: Path, workers: int, as_
 
     import zoo
     from leaderboard.report.atlas import lead, render_atlas
+    from leaderboard.report.layout import plural
     from leaderboard.store.store import Store
     from zoo import home
     from zoo.crossplay.atlas import chapters, make_atlas
@@ -61,7 +62,8 @@ def command(arenas: tuple[str, ...], episodes: int, out: Path, workers: int, as_
         pairings = sum(len(chapter.agents) * (len(chapter.agents) - 1) // 2 for chapter in found)
         guess = sum(chapter.cpu_s(episodes, store) for chapter in found)
         if not as_json:
-            click.echo(f"{len(found)} games, {pairings:,} pairings of {episodes} episodes in each rotation", err=True)
+            games = f"{plural(len(found), 'game')}, {plural(pairings, 'pairing')}"
+            click.echo(f"{games} of {episodes} episodes in each rotation", err=True)
         with Progress("blocks", Console(stderr=True), quiet=as_json, at_once=False, workers=workers) as progress:
             progress.foresee(guess)
             made = make_atlas(found, episodes, store, Work(typed(), workers, progress.update))

@@ -126,13 +126,13 @@ def _all(arena: str | None, workers: int, as_json: bool) -> int:
     from zoo import home
     from zoo.check.pairs import check_all, every_arena, version
     from zoo.check.pairs_screen import count_of, screen
-    from zoo.entry.registry import load_arena
+    from zoo.entry.venue import ArenaChoice
     from zoo.work.cost import cost
     from zoo.work.jobs import Results
     from zoo.work.progress import Progress
 
     if arena is not None:
-        load_arena(arena).make(1).close()  # which says at once what is wrong with it
+        ArenaChoice(arena).make(1).close()  # which says at once what is wrong with it
     known: Survey | None = None
     arenas = every_arena() if arena is None else [arena]
     with Progress("done", Console(stderr=True), at_once=False, workers=workers) as progress:

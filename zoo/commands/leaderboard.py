@@ -81,9 +81,10 @@ def command(
     with Store(home.records()) if rebuild else home.read_records() as store:
         seed = None if all_seeds or learn else RATED
         mode = "learn" if learn else "play"
-        boards = [
-            board(store, identity, mode, seed=seed, rebuild=rebuild) for identity in identities(store.arenas(), arena)
-        ]
+        chosen_arenas = identities(store.arenas(), arena)
+        if rebuild:
+            store.make_sums_again(chosen_arenas)
+        boards = [board(store, identity, mode, seed=seed, rebuild=rebuild) for identity in chosen_arenas]
         boards = [made for made in boards if arena is not None or made.blocks or made.not_rated]
     if not boards:
         raise UserError(f"{store.name}: no match of this kind is recorded yet; play one first")

@@ -31,13 +31,19 @@ def command(ctx: click.Context, kind: str, name: str, package: bool, arena: str,
 
     from zoo.commands.options import refuse
     from zoo.entry.registry import ARENAS, names
+    from zoo.entry.venue import ArenaChoice
     from zoo.errors import UserError, nearest
     from zoo.submission.starter import new_agent, new_arena
 
     if kind == "arena":
         refuse(ctx, ("package", "arena"), "is for agents")
-    elif ":" not in arena and arena not in names(ARENAS):
-        raise UserError(f"unknown arena {arena!r}; {nearest(arena, names(ARENAS))}")
+    elif ":" not in arena:
+        choice = ArenaChoice(arena)
+        if choice.settings:
+            raise UserError(f"--arena {arena}: the page to begin with is for a game as it is: write {choice.name}")
+        arena = choice.name
+        if arena not in names(ARENAS):
+            raise UserError(f"unknown arena {arena!r}; {nearest(arena, names(ARENAS))}")
     started = new_agent(name, arena, package=package) if kind == "agent" else new_arena(name)
     if as_json:
         click.echo(json.dumps({"wrote": list(map(str, started.files)), "next": list(started.then)}, indent=1))

@@ -134,8 +134,8 @@ def _all(folder: Path, how: _How) -> list[dict[str, Any]]:
 
     minutes = sum(facts["cpu_minutes_quick" if how.quick else "cpu_minutes"] for facts in papers.FIGURES.values())
     click.echo(
-        f"{len(papers.NAMES)} figures, about {_minutes(minutes)} CPU minutes of one thread; Ctrl-C stops, and the same"
-        " command goes on",
+        f"{len(papers.NAMES)} figures, about {papers.in_minutes(minutes)} CPU minutes of one thread; Ctrl-C stops, and"
+        " the same command goes on",
         err=True,
     )
     files = []
@@ -173,19 +173,15 @@ def _list(figures: list[dict[str, Any]]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
+    from zoo.papers import in_minutes
+
     parts: list[RenderableType] = []
     for figure in figures:
-        default, quick = _minutes(figure["cpu_minutes"]), _minutes(figure["cpu_minutes_quick"])
+        default, quick = in_minutes(figure["cpu_minutes"]), in_minutes(figure["cpu_minutes_quick"])
         default += " (an estimate)" if figure.get("estimated") else ""
         parts.append(Text.assemble((figure["name"], "bold"), f"  {figure['title']}"))
         parts.append(Text(f"  {figure['source']}; CPU minutes: {default}, with --quick {quick}", "dim"))
     return Group(*parts, Text("Minutes are of one thread, about, and half as long with --workers 2.", "dim"))
-
-
-def _minutes(minutes: float) -> str:
-    if minutes < 0.05:
-        return "under 0.1"
-    return f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}"
 
 
 def _run(
@@ -237,19 +233,22 @@ def _write(figure: Figure, folder: Path, report: Reproduction, run: dict[str, An
     """The JSON and the pictures; their paths, the JSON's first."""
     import json
 
-    from leaderboard.report.plots import pictures
+    from leaderboard.report.plots import captioned, pictures
     from zoo import __version__
     from zoo.bench.speed import machine
     from zoo.entry.checkpoint import write_atomically
+    from zoo.papers.pages import file_stem
+    from zoo.papers.screen import caption
 
     about = {"name": figure.label, "version": __version__, "machine": machine(), "run": run}
     whole = figure.facts | about | report.to_json()
-    # beside the files of other runs, not over them
-    stem = figure.label + "-quick" * run["quick"] + f"-first-seed-{figure.first_seed}" * bool(figure.first_seed)
+    stem = file_stem(whole)
     files = [folder / f"{stem}.json"]
     write_atomically(files[0], (json.dumps(whole, indent=1) + "\n").encode())
     kinds = {"png": ["png"], "svg": ["svg"], "both": ["png", "svg"], "none": []}[plot]
-    for kind, content in pictures(figure.plot(report), kinds).items() if kinds else ():
-        files.append(folder / f"{stem}.{kind}")
-        write_atomically(files[-1], content)
+    if kinds:
+        drawn = captioned(figure.plot(report), whole["title"], caption(whole, report))
+        for kind, content in pictures(drawn, kinds).items():
+            files.append(folder / f"{stem}.{kind}")
+            write_atomically(files[-1], content)
     return files

@@ -116,6 +116,11 @@ def _records(match: str | None, hashes: bool, workers: int, as_json: bool) -> No
             click.echo(f"left out: {line}")
     wrong = len(faults) + len(played.differences)
     if wrong:
+        if not played.differences and all(fault.of_sums for fault in faults):
+            raise UserError(
+                f"{plural(wrong, 'sum')} of {store.name} cannot be trusted, and all records can: "
+                "`zoo leaderboard --rebuild` makes the sums again"
+            )
         raise UserError(f"{plural(wrong, 'record')} of {store.name} cannot be trusted; restore a copy of the database")
     if not as_json:
         again = f"; {plural(played.blocks, 'block')} of {plural(played.episodes, 'episode')} came out as recorded"

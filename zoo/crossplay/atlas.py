@@ -17,7 +17,7 @@ from zoo.crossplay.matrix import filled
 from zoo.crossplay.players import roles
 from zoo.entry import checkpoint
 from zoo.entry.catalogue import house_entrants
-from zoo.entry.venue import ArenaChoice, Venue, choice_of
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError, nearest
 from zoo.matches.plan import MatchPlan, Work, ordered, run
 from zoo.play.blocks import arena_record
@@ -87,7 +87,7 @@ def chapters(arenas: Sequence[str] = ()) -> list[Chapter]:
             if not found:
                 raise UserError(f"the house has no two learners for arena {name!r}; {nearest(name, fit)}")
             chosen += [identity for identity in found if identity not in chosen]
-    return [Chapter(Venue(choice_of(identity)), tuple(fit[identity])) for identity in chosen]
+    return [Chapter(Venue(ArenaChoice(identity)), tuple(fit[identity])) for identity in chosen]
 
 
 def _versioned(name: str) -> str:

@@ -265,7 +265,8 @@ def kind_of(text: str) -> Literal["agent", "arena"]:
     agents, arenas = names(AGENTS), names(ARENAS)
     if text in agents or _of_library(text) or (text not in arenas and submitted.find(text) is not None):
         return "agent"
-    if text in arenas or text.partition(":")[0] in FOREIGN:
+    versioned = text.partition("(")[0].rpartition("-v")[0]  # of an identity, as boards print it
+    if text in arenas or versioned in arenas or text.partition(":")[0] in FOREIGN:
         return "arena"
     if ":" not in text:
         raise UserError(f"unknown agent or arena {text!r}; {nearest_class(text, [*agents, *arenas])}")

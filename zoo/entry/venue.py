@@ -5,13 +5,14 @@ A command makes one and hands it down; a worker process makes its own from the t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from arenas.protocol import Arena
 from zoo.entry.entrant import Entrant, read_entrant
+from zoo.entry.identity import Identity, joined
 from zoo.entry.nemesis import plain_text
 from zoo.entry.registry import load_arena
-from zoo.entry.settings import split
+from zoo.errors import UserError
 from zoo.sandbox.levels import isolation
 
 _KEPT = 4  # arenas of different sizes; a match plays blocks of three
@@ -19,11 +20,35 @@ _KEPT = 4  # arenas of different sizes; a match plays blocks of three
 
 @dataclass(frozen=True)
 class ArenaChoice:
-    """An arena as it was asked for, in texts, so that any process can make it again."""
+    """An arena as it was asked for, in texts, so that any process can make it again.
+
+    It may be asked for by its identity, as boards print it; then the parts of that stand here.
+
+    Raises:
+        UserError: the identity is of another version of the game, or says something else than the settings.
+    """
 
     name: str
     settings: tuple[str, ...] = ()
     wrap: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (asked := Identity.read(self.name)) is None:
+            return
+        if asked.wrap and self.wrap and asked.wrap != self.wrap:
+            raise UserError(f"--wrap contradicts {self.name}: leave one of them out")
+        settings = joined(self.name, asked.settings, self.settings)
+        plain = ArenaChoice(asked.name, settings, asked.wrap or self.wrap)
+        game = plain.make(1)
+        here = plain.identity(game)
+        game.close()
+        found = Identity.read(here)
+        if found is None or not asked.same_game(found):
+            raise UserError(f"{self.name} is another version or another game: {asked.name} is {here} here")
+        if not self.settings:
+            plain = replace(plain, settings=settings + asked.unsaid(found))
+        for field in fields(self):
+            object.__setattr__(self, field.name, getattr(plain, field.name))
 
     @property
     def words(self) -> list[str]:
@@ -38,12 +63,6 @@ class ArenaChoice:
     def identity(self, arena: Arena) -> str:
         """Name, version and settings of the game; results are kept under it."""
         return load_arena(self.name, list(self.settings), self.wrap).identity(arena)
-
-
-def choice_of(identity: str) -> ArenaChoice:
-    """The arena of an identity: "hanabi-v1(variant=mini)"."""
-    game, _, settings = identity.removesuffix(")").partition("(")
-    return ArenaChoice(game.rpartition("-v")[0], tuple(split(settings)))
 
 
 class Venue:

@@ -30,6 +30,13 @@ NAMES = tuple(FIGURES)
 _ELSEWHERE = {"gradient-direction": "maddpg-gradient-direction", "rial-saddle": "dial-rial-saddle"}
 
 
+def in_minutes(minutes: float) -> str:
+    """CPU minutes in as many digits as one cares about: "under 0.1", "4.2", "45"."""
+    if minutes < 0.05:
+        return "under 0.1"
+    return f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}"
+
+
 def load(text: str) -> Figure:
     """The figure of that name, with settings where some are given ("coma-table,scenario=3m"); imports its module alone.
 

@@ -39,16 +39,26 @@ def tables(report: Reproduction) -> list[tuple[str, Sheet, str]]:
 def closing(report: Reproduction, run: Mapping[str, Any]) -> list[str]:
     """What stands below the tables, line by line: the verdicts' meaning, notes, settings, seeds and cost."""
     lines = [f"Verdicts: {VERDICTS}"] if any(row.published for row in report.rows) else []
-    sizes = {row.ours.n for row in report.rows}
-    count = f", n = {sizes.pop():,}" if len(sizes) == 1 else ""
-    drawn = (
-        f"Seeds {report.seeds}{count}; 95 % intervals over {report.over}" if report.seeds else "Exact, without seeds"
-    )
     settings = ", ".join(f"{name} {_plain(value)}" for name, value in report.settings.items())
     workers = plural(run["workers"], "worker")
     spent = f"{run['cpu_s']:.0f} CPU s in {plural(run['parts'], 'part')} ({run['kept']} kept from before)"
     wall = f"this time {run['wall_s']:.0f} s of wall time on {workers}"
-    return [*lines, *report.notes, f"Settings: {settings}.", f"{drawn}; {spent}, {wall}."]
+    return [*lines, *report.notes, f"Settings: {settings}.", f"{drawn(report)}; {spent}, {wall}."]
+
+
+def drawn(report: Reproduction) -> str:
+    """Seeds, sizes and intervals in words."""
+    if not report.seeds:
+        return "Exact, without seeds"
+    sizes = {row.ours.n for row in report.rows}
+    count = f"{min(sizes):,}" if len(sizes) == 1 else f"{min(sizes):,} to {max(sizes):,}"
+    return f"Seeds {report.seeds}, n = {count}; 95 % intervals over {report.over}"
+
+
+def caption(whole: Mapping[str, Any], report: Reproduction) -> str:
+    """What stands below a figure's picture: the source, what it is drawn from, and whether it is a quick one."""
+    quick = "; quick, a smaller version" if whole["run"]["quick"] else ""
+    return f"{whole['source']}. {drawn(report)}{quick}. {whole['name']}, version {whole['version']}."
 
 
 def _plain(value: Any) -> str:

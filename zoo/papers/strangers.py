@@ -17,7 +17,7 @@ from leaderboard.statistics.estimate import Estimate
 from leaderboard.statistics.robustness import partner_swap
 from zoo.crossplay.matrix import CrossMatrix, play
 from zoo.entry import checkpoint
-from zoo.entry.venue import Venue, choice_of
+from zoo.entry.venue import ArenaChoice, Venue
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Reproduction, Results, Tell, spread
 from zoo.papers.house import by_rule, house
 
@@ -29,7 +29,7 @@ def teams(most: int) -> list[tuple[str, str, list[str]]]:
     """Arena, rule and entrants of every rule with two training runs or more that plays a cooperative game."""
     found = []
     for folder in sorted(path for path in checkpoint.HOUSE.iterdir() if path.is_dir()):
-        if Venue(choice_of(folder.name)).spec.kind != "cooperative":
+        if Venue(ArenaChoice(folder.name)).spec.kind != "cooperative":
             continue
         for agent in sorted(path.name for path in folder.iterdir() if path.is_dir()):
             for rule, runs in by_rule(house(folder.name, agent, most)).items():
@@ -45,7 +45,7 @@ def mean_over_roles(matrix: CrossMatrix) -> np.ndarray:
 
 def swapped(tell: Tell, arena: str, entrants: list[str], episodes: int, seed: int) -> Json:
     """Mean returns of every team with the partners of every other one, and of random seats with random ones."""
-    venue = Venue(choice_of(arena))
+    venue = Venue(ArenaChoice(arena))
     matrix = play(venue, entrants, episodes=episodes, seed=seed)
     tell(1, 2)
     chance = play(venue, ["random"], episodes=episodes, seed=seed)
@@ -91,14 +91,14 @@ class Strangers(Figure):
 
     def plot(self, report: Reproduction) -> plots.Plot:
         """What is left with strangers, where random seats have 0 and the team with itself 1."""
-        plot, (panel,) = plots.panels(1)
         bars: list[dict[str, Any]] = report.data["bars"]
+        plot, (panel,) = plots.panels(1, width=7.5, height=1.2 + 0.18 * len(bars))  # inches; a line for each label
         places = np.arange(len(bars))[::-1]
         panel.barh(places, [bar["share"] for bar in bars], color=plots.COLOURS[0])
         panel.axvline(1.0, color="black", linestyle=":")
         panel.axvline(0.0, color="black", linewidth=0.8)
-        panel.set_yticks(places, [bar["label"] for bar in bars], fontsize=6)
-        panel.set(xlabel=f"return {STRANGERS} (random seats 0, {OWN} 1)")
+        panel.set_yticks(places, [bar["label"] for bar in bars], fontsize=7)
+        panel.set(xlabel=f"return {STRANGERS}: random seats 0, {OWN} 1", ylim=(-0.7, len(bars) - 0.3))
         return plot
 
 

@@ -191,7 +191,8 @@ def begin(rules: Rules, work: Work, now: datetime) -> Season:
 def _venue(rules: Rules) -> Venue:
     """Where a season is to be played."""
     try:
-        load_arena(rules.arena)
+        ArenaChoice(rules.arena)
+        load_arena(ArenaChoice(rules.arena).name)
     except UserError as error:
         raise rules.wrong("arena", str(error)) from error
     try:

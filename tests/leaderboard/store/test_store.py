@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,7 +107,8 @@ def test_seat_results_keep_every_bit(store, make):
 
 def test_returns_are_one_little_endian_blob(store, path, make):
     store.add(make.block(("a", "b"), flat(1.0)))
-    (blob,) = sqlite3.connect(path).execute("select returns from seat_result limit 1").fetchone()
+    with closing(sqlite3.connect(path)) as connection:
+        (blob,) = connection.execute("select returns from seat_result limit 1").fetchone()
     assert blob == np.array([1.0, 2.0], "<f8").tobytes()
 
 
@@ -354,8 +356,8 @@ def test_a_read_only_folder_can_be_read(path, make, monkeypatch):
 
 
 def test_writing_to_a_read_only_file(path, store):
-    with pytest.raises(StoreError) as error:
-        Store(f"sqlite:///file:{path}?mode=ro&uri=true").cache_view("coin-v1", "play", 1, "", "")
+    with pytest.raises(StoreError) as error, Store(f"sqlite:///file:{path}?mode=ro&uri=true") as opened:
+        opened.cache_view("coin-v1", "play", 1, "", "")
     assert "is read-only; make the file and its folder writable" in one_line(error)
 
 
@@ -369,7 +371,7 @@ def test_not_a_database(path):
 
 
 def test_somebody_elses_database(path):
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("create table recipes (name text)")
     for read_only in (False, True):
         with pytest.raises(StoreError, match="this database holds something else"):
@@ -411,11 +413,10 @@ def test_a_full_disk_loses_nothing(path, store, make):
 
 def test_a_busy_database(path, store, make, monkeypatch):
     monkeypatch.setattr(database, "BUSY_S", 0.05)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreError, match="another process is writing, so wait for it or end it"):
-        Store(path)
-    other.execute("ROLLBACK")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="another process is writing, so wait for it or end it"):
+            Store(path)
     Store(path).close()
 
 

@@ -14,6 +14,7 @@ import shutil
 import sqlite3
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def build(folder: Path, zoo: Callable[..., object]) -> dict[str, str]:
     game = ("--arena", "ipd", "--set", "arena.max_steps=5")
     zoo("match", "grim", "random", *game, "--episodes", 4, "--panel", "grim,random", "--json")
     _homes(folder, Path(os.environ["ZOO_HOME"]) / "records.sqlite")
-    with sqlite3.connect(Path(os.environ["ZOO_HOME"]) / "records.sqlite") as records:
+    with closing(sqlite3.connect(Path(os.environ["ZOO_HOME"]) / "records.sqlite")) as records:
         match = records.execute("SELECT id FROM match").fetchone()[0]
     return {
         "long": "x" * 5000,
@@ -229,9 +230,8 @@ def _homes(folder: Path, records: Path) -> None:
     (homes / "truncated" / records.name).write_bytes(records.read_bytes()[:20_000])
     (homes / "folder" / records.name).mkdir(parents=True)
     (homes / "tables" / records.name).unlink()
-    with sqlite3.connect(homes / "tables" / records.name) as other:
+    with closing(sqlite3.connect(homes / "tables" / records.name)) as other, other:
         other.execute("CREATE TABLE recipes (name TEXT)")
     for name, change in _DAMAGE.items():
-        with sqlite3.connect(homes / name / records.name) as database:
+        with closing(sqlite3.connect(homes / name / records.name)) as database, database:
             assert database.execute(change).rowcount, name
-        database.close()

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -286,7 +287,7 @@ def test_one_game_of_an_edited_record_is_not_trusted(copy: Season) -> None:
         name = store.name
     import sqlite3
 
-    with sqlite3.connect(name) as database:
+    with closing(sqlite3.connect(name)) as database, database:
         database.execute("update seat_result set returns = zeroblob(length(returns)) where row = 1")
     with at_home(copy) as store:
         assert [check.what for check in checked(copy, store, None) if not check.holds] == ["records"]

@@ -144,7 +144,7 @@ class BadBeliefs(Figure):
         for (name, line), colour in zip(report.data["curves"].items(), plots.COLOURS, strict=False):
             ends: dict[str, Any] = line
             plots.curve(panel, range(len(ends["mean"])), **ends, label=name, colour=colour)
-        panel.set(xlabel="moves made", ylabel="cross entropy with the true cards, nats a card", ylim=(0, None))
+        panel.set(xlabel="moves made", ylabel="cross entropy, nats a card", ylim=(0, None))
         plots.legend_below(plot, [panel], 3)
         return plot
 

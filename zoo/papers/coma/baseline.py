@@ -326,6 +326,8 @@ class ComaBaseline(Figure):
             panel.plot(sizes, [measured[str(n)][method] for n in sizes], "o", color=colour, label=name)
             panel.plot(sizes, [variances(n, SIGMA, GAMMA)[method] for n in sizes], color=colour)
         panel.set(xlabel="seats n", ylabel="variance of the advantage", yscale="log", xscale="log")
+        panel.set_xticks(sizes, list(map(str, sizes)))
+        panel.minorticks_off()
         plots.legend_below(plot, [panel], 4)
         return plot
 

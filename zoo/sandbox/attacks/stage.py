@@ -18,7 +18,7 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -73,7 +73,7 @@ class Stage:
         for name in ("drop/target", "drop/kept", "entrants/secret"):
             (folder / name).write_text(self.secret)
             (folder / name).chmod(0o666)
-        with sqlite3.connect(folder / "records.sqlite") as database:
+        with closing(sqlite3.connect(folder / "records.sqlite")) as database, database:
             database.execute("create table secrets (secret text)")
             database.execute("insert into secrets values (?)", (self.secret,))
         os.mkfifo(folder / "pipe")
