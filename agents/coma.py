@@ -64,11 +64,11 @@ class Coma(TeamLearner):
         critic, segment, config = self.critics["critic"], practice.segment, self.config
         actions, drawn = imagined(segment, practice.pi, practice.luck)
         others = self.mates.others(self.mates.actions(practice.joint, actions))
-        x = torch.cat((practice.state_for(len(self.seats)), others, practice.own), dim=-1)
-        following = following_values(critic.slow(x), practice.pi, actions, drawn)
+        x, state = torch.cat((others, practice.own), dim=-1), practice.state_for(1)
+        following = following_values(critic.slow(x, state), practice.pi, actions, drawn)
         target = td_lambda(segment.timesteps, following, self.gamma, config.lambda_)
-        error = critic.fit(x[:-1], target, segment.counted, practice.luck, segment.actions)
-        q = critic.now(x)
+        error = critic.fit(x[:-1], target, segment.counted, practice.luck, segment.actions, state[:-1])
+        q = critic.now(x, state)
         if config.advantage == "q":
             praise = counterfactual(q[:-1], practice.pi[:-1], segment.actions)
         else:

@@ -25,9 +25,9 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from agents.parts.critics import Critic, Lessons, flat, states
+from agents.parts.critics import Critic, Lessons, flat, picked, states
 from agents.parts.gradients import gradient, leaves
-from agents.parts.logits import entropy, floored, masked, taken
+from agents.parts.logits import entropy, floored, log_softmax, masked, taken
 from agents.parts.optimizers import Adam
 from agents.parts.policies.categorical import MODE
 from agents.parts.policies.deterministic import sizes
@@ -86,7 +86,7 @@ class Practice(NamedTuple):
     segment: Segment
     own: Tensor  # float32 [T + 1, N, B, O + H]: what each seat sees, and what its policy remembers
     pi: Tensor  # float32 [T + 1, N, B, A]; for continuous actions the means
-    log_pi: Tensor  # float32 [T, N, B]: of the actions taken
+    log_pi: Tensor | None  # float32 [T, N, B]: of the actions taken, where a ratio to it counts
     state: Tensor | None  # float32 [T + 1, B, S]
     joint: JointTrajectory
     luck: torch.Generator
@@ -203,8 +203,10 @@ class TeamLearner(PolicyAgent):
             own = torch.cat((own, hidden), dim=-1)
         else:
             scores = across(theta, own)
-        log_pi, _ = self._spread(theta, scores[:-1], segment.legal[:-1], self._drawn(joint, segment))
-        pi = scores if self.continuous else floored(masked(scores, able), self.floor).softmax(-1)
+        log_pi = None
+        if self.config.ratio:
+            log_pi, _ = self._spread(theta, scores[:-1], segment.legal[:-1], self._drawn(joint, segment))
+        pi = scores if self.continuous else log_softmax(floored(masked(scores, able), self.floor)).exp()
         return Practice(segment, own, pi, log_pi, joint.state, joint, luck)
 
     def _drawn(self, joint: JointTrajectory, segment: Segment) -> Tensor:
@@ -219,7 +221,7 @@ class TeamLearner(PolicyAgent):
             own, log_std = real(self.widths, self.device), theta["log_std"]
             density = log_density(drawn, scores, log_std) * own
             return density.sum(-1), (normal_entropy(log_std) * own).sum(-1).expand_as(density[..., 0])
-        log_pi = floored(masked(scores, legal), self.floor).log_softmax(-1)
+        log_pi = log_softmax(floored(masked(scores, legal), self.floor))
         # what is illegal where nobody heard it counts nothing, and must not be infinite
         return taken(log_pi, drawn).clamp_min(-1e9), entropy(log_pi)
 
@@ -234,13 +236,14 @@ class TeamLearner(PolicyAgent):
             variance = ((credit - mean).square() * chosen).sum() / chosen.sum().clamp_min(1)
             credit = (credit - mean) / variance.sqrt().clamp_min(1e-6)
         seen, legal, first = segment.timesteps.observation[:-1], segment.legal[:-1], segment.timesteps.first[:-1]
-        leaves_of = [seen, legal, first, self._drawn(practice.joint, segment), practice.log_pi, credit, chosen]
+        before = credit if practice.log_pi is None else practice.log_pi  # without a ratio nobody reads it
+        leaves_of = [seen, legal, first, self._drawn(practice.joint, segment), before, credit, chosen]
         steps, _, copies = credit.shape
         if not config.recurrent:
             leaves_of = [flat(leaf) for leaf in leaves_of]
         metrics: dict[str, float] = {}
         for piece in Lessons(config.epochs, config.batch, config.recurrent).pieces(steps, copies, practice.luck):
-            seen, legal, first, drawn, before, praise, on = (leaf[:, :, piece] for leaf in leaves_of)
+            seen, legal, first, drawn, before, praise, on = (picked(leaf, piece) for leaf in leaves_of)
             theta = leaves(self.actors.parameters)
             if segment.hidden is None:
                 scores = across(theta, seen)

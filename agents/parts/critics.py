@@ -46,6 +46,13 @@ class Lessons:
             yield from torch.split(order, size) if self.batch else (order,)
 
 
+def picked(leaf: Tensor, which: Tensor) -> Tensor:
+    """Some copies of a leaf [T, N, B, ...], by their numbers: [T, N, len(which), ...]."""
+    which = which.to(leaf.device)
+    # of wide rows this is several times as fast as an index in brackets, of single numbers it is the other way round
+    return leaf[:, :, which] if leaf.dim() == 3 else leaf.index_select(2, which)
+
+
 def flat(leaf: Tensor) -> Tensor:
     """All moments as copies of one step: [T, N, B, ...] -> [1, N, T * B, ...]."""
     return leaf.movedim(1, 0).flatten(1, 2).unsqueeze(0)
@@ -86,24 +93,33 @@ class Critic:
         self.lessons = Lessons(config.passes, config.batch)
 
     @torch.no_grad()
-    def now(self, x: Tensor) -> Tensor:
-        """What the critics say [T, N, B, outputs] of what they read [T, K, B, W]."""
-        return self._judged(self.trained.team.parameters, x)
+    def now(self, x: Tensor, common: Tensor | None = None) -> Tensor:
+        """What the critics say [T, N, B, outputs] of what they read [T, K, B, W].
+
+        What all of them read alike, before x, may stand apart: `common` [T, 1, B, C], where W is less by C.
+        """
+        return self._judged(self.trained.team.parameters, x, common)
 
     @torch.no_grad()
-    def slow(self, x: Tensor) -> Tensor:
+    def slow(self, x: Tensor, common: Tensor | None = None) -> Tensor:
         """What the slow copies say."""
-        return self._judged(self.trained.slow.parameters, x)
+        return self._judged(self.trained.slow.parameters, x, common)
 
-    def _judged(self, parameters: Parameters, x: Tensor) -> Tensor:
-        out = across(parameters, x)
+    def _judged(self, parameters: Parameters, x: Tensor, common: Tensor | None) -> Tensor:
+        out = across(parameters, x, common=common)
         if self.dueling:
             added = out[..., 1:]
             out = out[..., :1] + added - added.mean(-1, keepdim=True)
         return out if self.of is None else out[:, self.of]
 
     def fit(
-        self, x: Tensor, target: Tensor, counted: Tensor, luck: torch.Generator, action: Tensor | None = None
+        self,
+        x: Tensor,
+        target: Tensor,
+        counted: Tensor,
+        luck: torch.Generator,
+        action: Tensor | None = None,
+        common: Tensor | None = None,
     ) -> float:
         """Step towards targets [T, N, B], and the slow copies after every step; returns the last mean squared error.
 
@@ -113,17 +129,19 @@ class Critic:
             counted: float32 [T, N, B], 0 where nothing is to be learned.
             luck: of the order of moments.
             action: long [T, N, B], whose value it is, where they value all actions.
+            common: what all read alike, see `now`.
         """
         steps, _, copies = target.shape
         x, target, counted = flat(x), flat(target), flat(counted)
         action = None if action is None else flat(action)
+        common = None if common is None else flat(common)
         loss = torch.zeros(())
         for piece in self.lessons.pieces(steps, copies, luck):
             phi = leaves(self.trained.team.parameters)
-            out = self._judged(phi, x[:, :, piece])
-            value = out.squeeze(-1) if action is None else taken(out, action[:, :, piece])
-            on = counted[:, :, piece]
-            loss = ((value - target[:, :, piece]).square() * on).sum() / on.sum().clamp_min(1)
+            out = self._judged(phi, picked(x, piece), None if common is None else picked(common, piece))
+            value = out.squeeze(-1) if action is None else taken(out, picked(action, piece))
+            on = picked(counted, piece)
+            loss = ((value - picked(target, piece)).square() * on).sum() / on.sum().clamp_min(1)
             self.trained.descend(loss, phi)
             self.trained.follow(self.config.tau)
         return float(loss.detach())

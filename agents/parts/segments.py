@@ -23,6 +23,10 @@ from arenas.protocol import TimeStep
 _NOTHING: tuple[None, None, dict[str, Tensor]] = (None, None, {})
 
 
+#: Rows that networks read at once where no graph is made, so that what is in between stays in the processor's cache.
+_ROWS = 4096
+
+
 class Segment(NamedTuple):
     """What N seats saw and did; what the padding holds is 0, and its actions are illegal.
 
@@ -69,15 +73,21 @@ def together(joint: JointTrajectory, seats: Sequence[str]) -> Segment:
     return Segment(steps, legal, actions, joint.state, hidden)
 
 
-def across(parameters: Parameters, x: Tensor, segment: Segment | None = None) -> Tensor:
+def across(parameters: Parameters, x: Tensor, segment: Segment | None = None, common: Tensor | None = None) -> Tensor:
     """The networks of a team on what their seats saw: [T, N, B, in] -> [T, N, B, out].
 
     Recurrent ones need the `segment`, which says where episodes begin and what was remembered before: `x` is of its
-    first T time steps.
+    first T time steps. Others may read something alike before x, `common` [T, 1, B, C].
     """
     steps, seats, copies, _ = x.shape
     if recurrent(parameters):
         assert segment is not None and segment.hidden is not None
         return unrolled(parameters, x, segment.hidden, segment.timesteps.first[:steps])[0]
-    out = apply(parameters, x.movedim(1, 0).flatten(1, 2))
+    few = max(1, _ROWS // max(1, seats * copies))
+    if few < steps and not torch.is_grad_enabled():
+        cuts = [slice(at, at + few) for at in range(0, steps, few)]
+        parts = [across(parameters, x[cut], None, None if common is None else common[cut]) for cut in cuts]
+        return torch.cat(parts)
+    alike = None if common is None else common.flatten(0, 2)
+    out = apply(parameters, x.movedim(1, 0).flatten(1, 2), alike)
     return out.view(seats, steps, copies, -1).movedim(1, 0)

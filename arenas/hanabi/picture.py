@@ -92,8 +92,8 @@ def believed(shown: HanabiRow, belief: Tensor) -> str:
 def draw(shown: HanabiRow, belief: Tensor | None = None) -> np.ndarray:
     """Fireworks on top, then the hands, hints and lives as dots; discarded cards on the right: uint8 [Y, X, 3].
 
-    A line above a hand marks whose turn it is; marks below a card, that its holder knows its colour (left) and its rank
-    (right). With a belief [S, F + 1], a strip below each card has a bar for each card that it may be.
+    A line above a hand marks whose turn it is; the marks below a card are what its holder knows: its colour (left) and
+    its rank (right). With a belief [S, F + 1], a strip below each card has a bar for each card that it may be.
     """
     rules, table, row = shown.rules, shown.table, shown.row
     below = 0 if belief is None else 4
@@ -112,9 +112,12 @@ def draw(shown: HanabiRow, belief: Tensor | None = None) -> np.ndarray:
             left = _GAP + place * (_CARD + _GAP)
             if card < rules.cards:
                 _card(picture, top, left, card // rules.ranks, card % rules.ranks)
-                for n, part in enumerate(_known(shown, player, place)):  # what its holder knows, as two marks below
-                    if part != ".":
-                        picture[top + _TALL + 2 : top + _TALL + 6, left + 15 * n : left + 15 * n + 12] = _INK
+                known = _known(shown, player, place)  # what its holder knows, as two marks below
+                if known[0] != ".":
+                    picture[top + _TALL + 2 : top + _TALL + 7, left : left + 12] = _SHADES[card // rules.ranks]
+                if known[1] != ".":
+                    picture[top + _TALL + 2 : top + _TALL + 7, left + 15 : left + 27] = _INK
+                    _digit(picture, top + _TALL + 2, left + 19, card % rules.ranks, 1)
                 if belief is not None:
                     chances = belief[player * rules.hand + place, : rules.cards].tolist()
                     _strip(picture, top + _TALL + 8, left, chances, rules.ranks)

@@ -14,16 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from leaderboard.report import cells, charts, embedded, hardness, together
 from leaderboard.report.layout import clean, number, plural
+from leaderboard.statistics.cycles import CYCLES, OPEN, ORDER
 from leaderboard.views.across import across
 from leaderboard.views.columns import BY_NAME
 from leaderboard.views.learning import LearningCurve
 from leaderboard.views.page import LOSS, ArenaPage, PageSide
 
-_HERE = Path(__file__).parent / "page"
+#: Where the templates and scripts of pages are.
+PAGE = Path(__file__).parent / "page"
+_CYCLES = {
+    CYCLES: "Who beats whom goes round in circles: one number per entrant is not enough.",
+    ORDER: "Who beats whom does not go round in circles: one number per entrant is enough.",
+    OPEN: "Whether who beats whom goes round in circles cannot be told from these games.",
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ class Report:
         heading: what the page is on; "" for its arenas.
         notes: (title, sentences) of what else is to be said, such as a season's terms.
         links: (address, words) of pages beside it, where it is served; none in a file.
+        games: where the games of a pairing are played, FIRST/SECOND/ARENA behind it, where it is served.
     """
 
     pages: Sequence[ArenaPage]
@@ -75,12 +83,13 @@ class Report:
     heading: str = ""
     notes: Sequence[tuple[str, Sequence[str]]] = ()
     links: Sequence[tuple[str, str]] = ()
+    games: str = ""
 
 
 def render(report: Report) -> str:
     """The page as HTML text: the same for the same report."""
     style = style_sheet()
-    script = _read("page.js") + player_script()
+    script = _read("basics.js") + _read("page.js") + player_script()
     evidence = embedded.evidence_text(report.pages)
     figures = {"format": embedded.FORMAT, "arenas": [embedded.figures(page) for page in report.pages]}
     last = max((page.last for page in report.pages), default="")
@@ -98,13 +107,14 @@ def render(report: Report) -> str:
         script=Markup(script),
         hashes={"style": hash_of(style), "script": hash_of(script)},
         links=report.links,
+        games=report.games,
         figures=Markup(embedded.script_text(figures)),
         evidence=Markup(evidence),
     )
 
 
 def _read(name: str) -> str:
-    return (_HERE / name).read_text()
+    return (PAGE / name).read_text()
 
 
 def style_sheet() -> str:
@@ -113,17 +123,26 @@ def style_sheet() -> str:
     return _read("page.css") + "".join(f".d{k}{{background:{back};color:{front}}}" for k, (back, front) in shades)
 
 
-def player_script() -> str:
-    """The script that draws moments of games, and plays replays."""
-    return _read("player.js")
+def player_script(*, alone: bool = False) -> str:
+    """The script that draws moments of games, and plays replays; `alone`: with all that it needs of other scripts."""
+    return (_read("basics.js") if alone else "") + _read("player.js")
 
 
 def template(name: str) -> Template:
     """A page's template; what is put into it is escaped."""
     environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["coded"] = coded
     return environment.get_template(name)
+
+
+def coded(words: str) -> Markup:
+    """Words as HTML, what stands between backticks as code; all of them are escaped."""
+    parts = str(escape(words)).split("`")
+    if len(parts) % 2 == 0:  # one that is not closed
+        return Markup("`".join(parts))
+    return Markup("".join(f"<code>{part}</code>" if k % 2 else part for k, part in enumerate(parts)))
 
 
 def hash_of(text: str) -> str:
@@ -143,7 +162,7 @@ def _arena(page: ArenaPage, report: Report) -> dict[str, Any]:
         "sides": [_side(page, side, at) for side in page.sides],
         "evidence": list(_evidence(page)),
         "cards": [_card(page, known.get(who, EntrantCard()), who, at[who]) for who in _in_order(page)],
-        **_replays(report.replays.get(page.arena.id)),
+        **replays_shown(report.replays.get(page.arena.id)),
         **_curves([*page.learning, *report.curves.get(page.arena.id, ())]),
         "exploited": _table(hardness.exploited(page, nemeses)),
         "robust": _table(hardness.robust(page)),
@@ -170,7 +189,8 @@ def _curves(curves: Sequence[LearningCurve]) -> dict[str, Any]:
     return {"curves": [(one.title, Markup(one.drawing)) for one in figures], "curves_caption": caption}
 
 
-def _replays(replays: Replays | None) -> dict[str, Any]:
+def replays_shown(replays: Replays | None) -> dict[str, Any]:
+    """What a template shows of games: their data in base64, None where there are none, and a caption."""
     if replays is None:
         return {"replays": None, "replays_caption": ""}
     words = (
@@ -206,6 +226,8 @@ def _lead(page: ArenaPage) -> Iterator[str]:
             yield f"{good} {gain} with {like} like, and {lose} no more than {share} of that with anybody."
     if not board.headline:
         yield "Nobody is ranked, as the game has no panel."
+    elif all(row.rank is None for row in board.rows):
+        yield "Nobody is ranked yet, as nobody has met every member of the panel."
 
 
 def _sentence(words: str) -> str:
@@ -274,7 +296,7 @@ def _evidence(page: ArenaPage) -> Iterator[str]:
     if page.cycles is not None:
         losses = [number(loss, 4) for loss in (page.cycles.scalar, page.cycles.rank2)]
         yield (
-            f"Cycles: {page.cycles.verdict}. Held-out {page.cycles.loss}: {losses[0]} with one number per entrant, "
+            f"{_CYCLES[page.cycles.verdict]} Held-out {page.cycles.loss}: {losses[0]} with one number per entrant, "
             f"{losses[1]} with a turning part."
         )
     yield from cells.predicted(board)

@@ -19,7 +19,7 @@ from agents.ippo import Ippo
 from agents.mappo import Mappo
 from agents.parts.central import TeamLearner, surrogate
 from agents.parts.critics import Mates, counterfactual, expected, following_values, imagined, td_lambda
-from agents.parts.logits import floored, taken
+from agents.parts.logits import floored, log_softmax, taken
 from agents.parts.policies.gaussian import RAW, GaussianPolicy
 from agents.protocol import JointTrajectory, LearningContext, Seating
 from agents.randomness import derive_rows, generator
@@ -192,6 +192,17 @@ def test_a_floor_is_shared_by_legal_actions() -> None:
     assert torch.equal(floored(logits, 0.0), logits)
 
 
+def test_log_softmax_is_torchs_with_its_gradient_also_where_actions_are_illegal() -> None:
+    z = torch.tensor([[3.0, -torch.inf, -40.0], [0.0, 1.0, 90.0]], requires_grad=True)
+    assert torch.allclose(log_softmax(z), z.log_softmax(-1))
+    weight = torch.tensor([[1.0, 0.0, 2.0], [0.5, -1.0, 3.0]])
+    slopes = [
+        torch.autograd.grad((log_pi.clamp_min(-1e9) * weight).sum(), z)[0]
+        for log_pi in (log_softmax(z), z.log_softmax(-1))
+    ]
+    assert torch.allclose(slopes[0], slopes[1]) and bool(slopes[0].isfinite().all())
+
+
 # -- what reads what --------------------------------------------------------------------------------------------------
 
 
@@ -216,8 +227,8 @@ def test_comas_critic_never_reads_the_own_action() -> None:
     agent, joint = made(Coma), batch()
     read: list[Tensor] = []
 
-    def reads(x: Tensor) -> Tensor:
-        read.append(x)
+    def reads(x: Tensor, common: Tensor) -> Tensor:
+        read.append(torch.cat((common.expand(-1, x.shape[1], -1, -1), x), dim=-1))
         return torch.zeros(*x.shape[:3], 5)
 
     agent.critics["critic"].slow = reads
@@ -270,7 +281,7 @@ def test_actions_are_imagined_where_the_arena_heard_none_and_are_legal() -> None
 
 @pytest.mark.parametrize(("learner", "settings"), LEARNERS)
 def test_the_policy_that_acted_is_the_one_that_learns(learner: type[TeamLearner], settings: dict[str, Any]) -> None:
-    agent = made(learner, epsilon=0.2, epsilon_last=0.2, **settings)
+    agent = made(learner, epsilon=0.2, epsilon_last=0.2, **(settings | {"ratio": 0.2}))
     joint = remembering(batch(), agent)
     practice = agent.practice(joint, generator(0))
     for n, seat in enumerate(SEATS):

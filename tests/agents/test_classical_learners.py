@@ -207,13 +207,13 @@ def farthest(learner: type[Agent], **settings: Any) -> list[float]:
     That is the farthest point of a seat's policy in that time, averaged over both seats and eight runs.
     """
     game = IteratedMatchingPennies(8 * 8, max_steps=1)
-    config = learner.Config(gamma=0.0, alpha=0.2, alpha_decay=0.0, delta=0.004, delta_decay=0.1, **settings)
+    config = learner.Config(gamma=0.0, alpha=0.5, alpha_decay=0.0, delta=0.012, delta_decay=0.1, **settings)
     players: dict[str, Any] = {
         seat: learner.make(game.spec, (seat,), config, seed, replicas=8) for seed, seat in enumerate(game.spec.seats)
     }
     table = Table(game, "imp-v1", players, list(players), length=2, fresh=False)
     found = []
-    for _ in range(1500):
+    for _ in range(500):
         table.play_round()
         found.append(torch.stack([player.pi[:, 0, 0] for player in players.values()]))
     return [float((fifth - 0.5).abs().amax(0).mean()) for fifth in torch.stack(found).chunk(5)]
@@ -221,7 +221,8 @@ def farthest(learner: type[Agent], **settings: Any) -> list[float]:
 
 @pytest.mark.learning
 def test_wolf_settles_in_matching_pennies_where_phc_circles() -> None:
-    # with the same steps PHC's orbit widens towards the pure strategies, WoLF's narrows (Bowling and Veloso, section 4)
+    # with the same steps PHC's orbit widens towards the pure strategies, WoLF's narrows (Bowling and Veloso, section
+    # 4); over ten other seeds WoLF ended at .10 to .12 and PHC at .34 to .43
     wolf, phc = farthest(WolfPhc), farthest(Phc)
     assert wolf[-1] < wolf[0] and wolf[-1] < 0.15
     assert phc[-1] > phc[0] and phc[-1] > 0.3

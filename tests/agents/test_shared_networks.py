@@ -8,7 +8,8 @@ import torch
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.policies.recurrent import HIDDEN, RecurrentPolicy
 from agents.parts.recurrent import step, unrolled
-from agents.parts.team import Team, apply
+from agents.parts.segments import across
+from agents.parts.team import Team, apply, product
 from agents.protocol import Seating, Trajectory, load_exactly
 from agents.randomness import derive_rows
 from agents.rollout import stack_timesteps
@@ -49,6 +50,35 @@ def test_a_seats_view_plays_what_the_stack_plays(shared: bool, recurrent: bool) 
             else:
                 both = apply(team.parameters, x[t])[seat, :, :narrow]
                 assert torch.allclose(mlp(team.of(seat), seen), both, atol=1e-6)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_all_read_alike_may_stand_apart(shared: bool) -> None:
+    team, luck = Team([[5, 16, 16, 3]] * 3, [7, 8, 9], shared=shared), torch.Generator().manual_seed(0)
+    alike, own = torch.randn(6, 1, 4, 2, generator=luck), torch.randn(6, 3, 4, 3, generator=luck)
+    whole = across(team.parameters, torch.cat((alike.expand(-1, 3, -1, -1), own), dim=-1))
+    assert torch.allclose(across(team.parameters, own, common=alike), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_long_segment_is_read_in_parts(apart: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    team, luck = Team([[5, 16, 16, 3]] * 3, [7, 8, 9], shared=True), torch.Generator().manual_seed(0)
+    alike, x = torch.randn(7, 1, 4, 2, generator=luck), torch.randn(7, 3, 4, 3 if apart else 5, generator=luck)
+    common = alike if apart else None
+    whole = across(team.parameters, x, common=common)
+    monkeypatch.setattr("agents.parts.segments._ROWS", 3 * 4 * 2)  # parts of 2 2 2 1 steps
+    with torch.no_grad():
+        assert torch.allclose(across(team.parameters, x, common=common), whole, atol=1e-6)
+
+
+def test_a_narrow_product_is_the_product_and_has_its_gradient() -> None:
+    luck = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 9, 6, generator=luck, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(6, 11, generator=luck, dtype=torch.float64, requires_grad=True)
+    assert product(x, weight).shape == (2, 9, 11)
+    assert torch.allclose(product(x, weight), x @ weight)
+    slopes, theirs = (torch.autograd.grad(y.square().sum(), (x, weight)) for y in (product(x, weight), x @ weight))
+    assert all(torch.allclose(mine, other) for mine, other in zip(slopes, theirs, strict=True))
 
 
 def test_the_unit_is_torchs() -> None:

@@ -184,6 +184,23 @@ def test_one_can_read_it() -> None:
     assert len({tuple(pixel) for pixel in picture.reshape(-1, 3).tolist()}) > 5
 
 
+def test_what_a_holder_knows_is_drawn_below_its_card() -> None:
+    """A told colour as a block of it, a told rank as a light block with the digit; nothing before."""
+    arena = Hanabi(1, variant="mini", start="first")
+    arena.reset(seeds(1))
+    card = int(arena._table.hand[0, 1, 0])
+    hints = {"colour": 4 + card // 2, "rank": 6 + card % 2}
+    below = slice(8 + 42 + 24 + 42 + 24 + 44, 8 + 42 + 24 + 42 + 24 + 49)  # rows of the marks below the second hand
+    kept = arena.snapshot()
+    for hint, shade in {"colour": ((205, 70, 60), (215, 190, 60))[card // 2], "rank": (235, 235, 235)}.items():
+        arena.restore(kept)
+        before = arena.render(0, "rgb_array")
+        arena.step({seat: Action(torch.tensor([hints[hint]])) for seat in arena.spec.seats})
+        after = arena.render(0, "rgb_array")
+        assert not isinstance(before, str) and not isinstance(after, str)
+        assert not (before[below, 8:38] == shade).all(-1).any() and (after[below, 8:38] == shade).all(-1).any()
+
+
 def test_the_full_game_is_the_one_that_is_published() -> None:
     rules = HanabiRules(*VARIANTS["full"])
     assert (rules.deck, rules.actions, Hanabi(1).spec.seats["player_0"].observation) == (50, 20, (658,))

@@ -89,7 +89,7 @@ def race(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_who_wins_more_games_leads_everywhere_though_others_win_faster(kind: str, zoo: Zoo) -> None:
     arena = ("--arena", "race.py:Race", "--set", f"arena.kind={kind}")
     panel = () if kind == "competitive" else ("--panel", f"{SLOW},{FAST}")
-    told = zoo("match", FAST, SLOW, *arena, *panel, "--episodes", 100, "--json").json
+    told = zoo("match", FAST, SLOW, *arena, *panel, "--episodes", 60, "--json").json
     (comparison,) = told["comparisons"]
     assert comparison["difference"]["high"] < 0  # FAST was named first
     assert comparison["verdict"].startswith(SLOW)
@@ -99,7 +99,7 @@ def test_who_wins_more_games_leads_everywhere_though_others_win_faster(kind: str
         assert comparison["quantity"] == "games won" and 0.6 < comparison["second"]["mean"] < 0.8
         assert comparison["second"]["mean"] == pytest.approx(0.5 + own[SLOW] / 2)
 
-    matrix = zoo("tournament", FAST, SLOW, *arena, "--episodes", 100, "--format", "json").json
+    matrix = zoo("tournament", FAST, SLOW, *arena, "--episodes", 60, "--format", "json").json
     assert matrix["mean"][1][0] > matrix["mean"][0][1]
 
     rows = zoo("leaderboard", "--arena", told["arena"], "--json").json["rows"]
@@ -108,7 +108,7 @@ def test_who_wins_more_games_leads_everywhere_though_others_win_faster(kind: str
     for name in ("headline", "mu", "trueskill_mu", "everybody"):
         assert slow[name] > fast[name], name
 
-    report = zoo("crossplay", SLOW, FAST, *arena, "--episodes", 100, "--json").json
+    report = zoo("crossplay", SLOW, FAST, *arena, "--episodes", 60, "--json").json
     assert [row["label"] for row in report["rows"]][:2] == [SLOW, FAST]
     (role,) = report["roles"]
     assert role["mean"][0][1] > role["mean"][1][0]
@@ -128,7 +128,7 @@ def test_on_coin_who_reciprocates_is_first_and_who_takes_is_not_among_the_first_
     assert "advantage-alignment" in board["first_place"][""]["entrant"]
 
 
-@pytest.mark.parametrize("steps", [150, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", [40, *(pytest.param(n, marks=pytest.mark.slow) for n in (100, 150))])
 def test_in_the_dilemma_defection_stands_behind_every_reciprocator(steps: int, zoo: Zoo) -> None:
     reciprocators = ("tit-for-tat", "grim", "win-stay-lose-shift")
     arena = ("--arena", "ipd", "--set", f"arena.max_steps={steps}", "--episodes", 50)

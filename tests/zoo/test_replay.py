@@ -170,6 +170,18 @@ def test_captions_name_a_team_once_and_all_frames_are_of_one_size(tmp_path: Path
         assert image.width < 400
 
 
+@pytest.mark.parametrize(("moments", "each"), [(3, 1200), (24, 500), (100, 200)])
+def test_a_short_episode_is_shown_slowly_and_its_end_longest(moments: int, each: int, tmp_path: Path) -> None:
+    frames = [Frame("", np.zeros((8, 8, 3), dtype=np.uint8), {"red_0": float(t)}) for t in range(moments)]
+    assert write_gif(frames, tmp_path / "x.gif")
+    with Image.open(tmp_path / "x.gif") as image:
+        shown = []
+        for number in range(image.n_frames):
+            image.seek(number)
+            shown.append(image.info["duration"])
+    assert shown == [each] * (moments - 1) + [2 * each]
+
+
 def test_what_is_believed_of_hidden_cards_stands_below_the_table(zoo: Zoo, here: Path) -> None:
     """Of who says so: the decoder does, the script does not; both of a team that believe alike say it once."""
     hanabi = ("--arena", "hanabi", "--set", "arena.variant=mini", "--episodes", 2)

@@ -26,6 +26,7 @@ from zoo.page import replays as made
 from zoo.page.choice import chosen
 from zoo.page.games import draw
 from zoo.page.replays import replays
+from zoo.page.report import archive
 from zoo.play import verify
 from zoo.work import jobs
 
@@ -69,7 +70,7 @@ def unpacked(data: bytes) -> dict[str, Any]:
 
 
 def test_games_are_played_again_once(store: Store, page: ArenaPage, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = replays(store, page)
+    found = replays(store, archive(page))
     data = unpacked(found.data)
     assert found.games == len(data["games"]) == 9 and found.notes == ()
     for game in data["games"]:
@@ -78,24 +79,24 @@ def test_games_are_played_again_once(store: Store, page: ArenaPage, monkeypatch:
         shapes = [data["looks"][k][0] for k in data["frames"][data["moments"][game["moments"][7]][0]][::3]]
         assert shapes == ["square", "square", "disc", "ring"]
     monkeypatch.setattr(jobs, "work", None)  # nothing is played any more
-    assert replays(store, page) == found
+    assert replays(store, archive(page)) == found
 
 
 def test_a_game_that_is_not_as_recorded_is_left_out(
     store: Store, page: ArenaPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pairings = made._pairings(page)
+    pairings = made._pairings(archive(page))
     changed = replace(pairings[0].games[0], recorded=dict.fromkeys(pairings[0].games[0].recorded, 5.0))
     pairings[0] = replace(pairings[0], games=(changed, *pairings[0].games[1:]))
     monkeypatch.setattr(made, "_pairings", lambda page: pairings)
-    found = replays(store, page)
+    found = replays(store, archive(page))
     assert found.games == 8 and found.notes == ("Left out: 1 game that came out otherwise than recorded.",)
 
 
 def test_what_has_no_room_is_left_out_and_said(store: Store, page: ArenaPage, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = replays(store, page)
+    whole = replays(store, archive(page))
     monkeypatch.setattr(made, "BUDGET", len(whole.data) * 2 // 3)
-    less = replays(store, page)
+    less = replays(store, archive(page))
     assert len(less.data) <= made.BUDGET and 0 < less.games < whole.games
     assert less.notes == (f"Left out: {whole.games - less.games} games, as they would make the page too large.",)
     assert {game["kind"] for game in unpacked(less.data)["games"]} >= {"median"}
@@ -103,7 +104,7 @@ def test_what_has_no_room_is_left_out_and_said(store: Store, page: ArenaPage, mo
 
 def test_games_on_a_secret_seed_are_not_shown(store: Store, page: ArenaPage) -> None:
     secret = replace(page, blocks=tuple(replace(block, seed=SECRET_SEEDS + 5) for block in page.blocks))
-    found = replays(store, secret)
+    found = replays(store, archive(secret))
     assert found.games == 0 and found.data == b""
     assert found.notes == ("Games on a secret seed are not shown, as they would tell what it deals.",)
 
@@ -119,6 +120,6 @@ def test_an_entrant_that_is_gone_is_said(store: Store, page: ArenaPage, monkeypa
     (gone,) = [row.entrant for row in page.board.rows if row.label == "random"]
     known = verify.EntrantTexts.of
     monkeypatch.setattr(verify.EntrantTexts, "of", lambda self, who: None if who == gone else known(self, who))
-    found = replays(store, page)
+    found = replays(store, archive(page))
     assert found.games == 3
     assert found.notes == ("2 pairings cannot be played again, as an entrant is not as it was.",)

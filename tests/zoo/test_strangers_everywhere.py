@@ -241,7 +241,7 @@ def test_the_level_and_the_cpu_time_are_recorded(students: Path, zoo: Zoo) -> No
         assert result.isolation.startswith(level) and result.cpu_s > 0
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_who_is_somebody_else_in_each_process_is_at_fault_alone(students: Path, zoo: Zoo, workers: int) -> None:
     names = ("students.py:Odd", "students.py:Plain", "tit-for-tat")
     zoo("tournament", *names, *GAME, "--episodes", 2, "--workers", workers, "--panel", "grim,always-defect")

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from leaderboard.records import BlockRecord
+from leaderboard.records import ArenaRecord, BlockRecord
 from leaderboard.report.html import Replays
 from leaderboard.report.layout import plural
 from leaderboard.seeds import SECRET_SEEDS
 from leaderboard.store.store import Store
-from leaderboard.views.page import ArenaPage
 from zoo import home
+from zoo.entry.registry import is_shipped
 from zoo.errors import UserError
 from zoo.page.cards import played_as
 from zoo.page.choice import ShownGame, chosen
@@ -38,18 +38,48 @@ class Pairing:
     games: tuple[ShownGame, ...]
 
 
-def replays(store: Store, page: ArenaPage, *, workers: int = 1, watch: Watch = unwatched) -> Replays:
+@dataclass(frozen=True)
+class Archive:
+    """What the games that are shown are chosen from.
+
+    Attributes:
+        arena: where they were played; blocks: their records.
+        entrants: who may be in them, by number on the page.
+        order: the same; the games of the first come first.
+    """
+
+    arena: ArenaRecord
+    blocks: Sequence[BlockRecord]
+    entrants: Sequence[str]
+    order: Sequence[str]
+
+    @property
+    def seats(self) -> list[str]:
+        """The seats of the game."""
+        return [seat for seat, _ in self.arena.seats]
+
+
+def replays(
+    store: Store, archive: Archive, *, workers: int = 1, watch: Watch = unwatched, shipped: bool = False
+) -> Replays:
     """The replays of an arena, those kept from before read and the others played, by no workers none.
+
+    Args:
+        store: the records.
+        archive: what they are chosen from.
+        workers: processes that play.
+        watch: given the pairings that are played and all that must be.
+        shipped: load no agent but those that the zoo ships.
 
     Raises:
         UserError: what was played cannot be kept.
     """
-    pairings = _pairings(page)
+    pairings = _pairings(archive)
     results = Results(home.folder() / "replays")
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     missing: list[tuple[Pairing, str]] = []
     for pairing in pairings:
-        key = key_of(FORMAT, page.arena.id, pairing.entrants, [_known(game) for game in pairing.games])
+        key = key_of(FORMAT, archive.arena.id, pairing.entrants, [_known(game) for game in pairing.games])
         kept = results.read(Job(key, ""))
         if kept is not None and kept.result:
             found[pairing.entrants] = kept.result
@@ -57,35 +87,42 @@ def replays(store: Store, page: ArenaPage, *, workers: int = 1, watch: Watch = u
             missing.append((pairing, key))
     lost = ""
     if missing and not workers:
-        lost = (
-            f"{plural(len(missing), 'pairing')} without games so far: `zoo report --arena {page.arena.id}` plays them."
-        )
+        played_by = f"`zoo report --arena {archive.arena.id}`"
+        lost = f"{plural(len(missing), 'pairing')} without games so far: {played_by} plays them."
     elif missing:
-        lost = _play(store, page, missing, results, workers, watch, found)
-    return _packed(page, pairings, found, lost)
+        lost = _play(Replaying(store, archive.arena, shipped), missing, results, workers, watch, found)
+    return _packed(archive, pairings, found, lost)
 
 
 def _known(game: ShownGame) -> list[Any]:
     return [game.kind, game.seed, game.first_episode, game.episodes, game.row, game.recorded]
 
 
-def _pairings(page: ArenaPage) -> list[Pairing]:
+def _pairings(archive: Archive) -> list[Pairing]:
     """All pairings with the games to be shown, in the order of the board.
 
     Games on a secret seed are not shown: whoever watches them would learn what it deals.
     """
     blocks: dict[tuple[str, str], list[BlockRecord]] = defaultdict(list)
-    for block in (block for block in page.blocks if block.seed < SECRET_SEEDS):
+    for block in (block for block in archive.blocks if block.seed < SECRET_SEEDS):
         blocks[block.entrants[0], block.entrants[1]].append(block)
-    place = {row.entrant: number for number, row in reversed(list(enumerate(page.board.rows)))}
-    seat = page.evidence.seats[0]
+    place = {who: number for number, who in enumerate(archive.order)}
+    seat = archive.seats[0]
     order = sorted(blocks, key=lambda pair: sorted(place[who] for who in pair))
     return [Pairing(pair, tuple(chosen(blocks[pair], seat))) for pair in order]
 
 
+@dataclass(frozen=True)
+class Replaying:
+    """Where games are played again: the records, the arena, and whether by agents alone that the zoo ships."""
+
+    store: Store
+    arena: ArenaRecord
+    shipped: bool
+
+
 def _play(
-    store: Store,
-    page: ArenaPage,
+    stage: Replaying,
     missing: Sequence[tuple[Pairing, str]],
     results: Results,
     workers: int,
@@ -98,15 +135,17 @@ def _play(
     from zoo.page.games import play
     from zoo.play.verify import EntrantTexts
 
-    about = played_as(store, page.arena)
+    arena, about = stage.arena, played_as(stage.store, stage.arena)
+    if stage.shipped and not is_shipped(about["arena"]):
+        return f"{arena.id} is not the zoo's own, and is not run here: `zoo report --arena {arena.id}` plays its games."
     choice = ArenaChoice(about["arena"], tuple(about["settings"]), tuple(about["wrap"]))
     try:
         venue = Venue(choice)
     except UserError as error:
-        return f"{page.arena.id} cannot be played here: {error}."
-    if venue.identity != page.arena.id:
-        return f"{page.arena.id} is {venue.identity} in this installation, and cannot be played again."
-    texts = EntrantTexts(venue, store)
+        return f"{arena.id} cannot be played here: {error}."
+    if venue.identity != arena.id:
+        return f"{arena.id} is {venue.identity} in this installation, and cannot be played again."
+    texts = EntrantTexts(venue, stage.store, shipped=stage.shipped)
     jobs: dict[str, tuple[str, str]] = {}
     todo: list[Job] = []
     for pairing, key in missing:
@@ -116,9 +155,12 @@ def _play(
             todo.append(Job(key, name_of(play), (asdict(choice), pair, [asdict(game) for game in pairing.games])))
     for number, done in enumerate(do(todo, results, workers, force=True)):
         _take(done, jobs, found)
-        watch(page.arena.id, Reading(number + 1, len(todo)))
+        watch(arena.id, Reading(number + 1, len(todo)))
     lost = len(missing) - sum(pairing.entrants in found for pairing, _ in missing)
-    return f"{plural(lost, 'pairing')} cannot be played again, as an entrant is not as it was." if lost else ""
+    if not lost:
+        return ""
+    rule = ", or is not the zoo's own" if stage.shipped else ""
+    return f"{plural(lost, 'pairing')} cannot be played again, as an entrant is not as it was{rule}."
 
 
 def _take(done: Done, jobs: Mapping[str, tuple[str, str]], found: dict[tuple[str, str], list[dict[str, Any]]]) -> None:
@@ -127,7 +169,7 @@ def _take(done: Done, jobs: Mapping[str, tuple[str, str]], found: dict[tuple[str
 
 
 def _packed(
-    page: ArenaPage, pairings: Sequence[Pairing], found: Mapping[tuple[str, str], list[dict[str, Any]]], lost: str
+    archive: Archive, pairings: Sequence[Pairing], found: Mapping[tuple[str, str], list[dict[str, Any]]], lost: str
 ) -> Replays:
     """As many games as fit: the medians of all pairings, then the best, then the worst ones."""
     played = [(pairing.entrants, game) for pairing in pairings for game in found.get(pairing.entrants, ())]
@@ -136,12 +178,12 @@ def _packed(
     wrong = sum(not game["agrees"] for _, game in games)
     games = [(pair, game) for pair, game in games if game["agrees"]]
     many = len(games)
-    packed = pack(page, games)
+    packed = pack(archive, games)
     while many and len(packed) > BUDGET:
         many = min(many - 1, int(many * BUDGET / len(packed) * 0.97))
-        packed = pack(page, games[:many])
+        packed = pack(archive, games[:many])
     notes = [lost] if lost else []
-    if any(block.seed >= SECRET_SEEDS for block in page.blocks):
+    if any(block.seed >= SECRET_SEEDS for block in archive.blocks):
         notes.append("Games on a secret seed are not shown, as they would tell what it deals.")
     notes += [f"Left out: {plural(wrong, 'game')} that came out otherwise than recorded."] if wrong else []
     rest = len(games) - many
@@ -149,9 +191,9 @@ def _packed(
     return Replays(packed if many else b"", many, tuple(notes))
 
 
-def pack(page: ArenaPage, games: Sequence[tuple[tuple[str, str], Mapping[str, Any]]]) -> bytes:
+def pack(archive: Archive, games: Sequence[tuple[tuple[str, str], Mapping[str, Any]]]) -> bytes:
     """Games in little space: what is drawn more than once is kept once, and all of it is compressed."""
-    at = {who: i for i, who in enumerate(page.evidence.entrants)}
+    at = {who: i for i, who in enumerate(archive.entrants)}
     looks, frames, moments, pays = _Table(), _Table(), _Table(), _Table()
     size: list[float] = []
     packed = []
@@ -160,7 +202,7 @@ def pack(page: ArenaPage, games: Sequence[tuple[tuple[str, str], Mapping[str, An
         for moment in game["moments"]:
             size = size or moment.get("size", [])
             drawn.append(moments.number((frames.number(_frame(moment, looks)), moment.get("caption", ""))))
-        seated = [at[pair[who]] for who in _owners(page, pair, game["seats"])]
+        seated = [at[pair[who]] for who in _owners(archive, pair, game["seats"])]
         paid = [pays.number(tuple(pay)) for pay in game["pays"]]
         names = ("kind", "episode", "recorded", "faults")
         told = {name: game[name] for name in names}
@@ -195,9 +237,9 @@ def _frame(moment: Mapping[str, Any], looks: _Table) -> tuple[Any, ...]:
     return tuple(flat)
 
 
-def _owners(page: ArenaPage, pair: tuple[str, str], seats: Sequence[str]) -> list[int]:
+def _owners(archive: Archive, pair: tuple[str, str], seats: Sequence[str]) -> list[int]:
     """Which of the pairing sat in each seat under the first rotation."""
-    for block in page.blocks:
+    for block in archive.blocks:
         if block.entrants == pair:
             owner = {result.seat: pair.index(result.entrant) for result in block.results if result.rotation == 0}
             return [owner[seat] for seat in seats]

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import zoo
 from leaderboard.report.html import Report, render
 from leaderboard.store.store import Store
-from leaderboard.views.page import arena_page
+from leaderboard.views.page import ArenaPage, arena_page
 from zoo.page.cards import cards
 from zoo.page.curves import training_curves
-from zoo.page.replays import replays
+from zoo.page.replays import Archive, replays
 from zoo.work.progress import Watch, unwatched
 
 
@@ -39,6 +39,7 @@ def report(
     workers: int = 1,
     watch: Watch = unwatched,
     links: Sequence[tuple[str, str]] = (),
+    games: str = "",
     occasion: Occasion | None = None,
 ) -> str:
     """The report on arenas, by their identities, as HTML.
@@ -50,6 +51,7 @@ def report(
         workers: processes that play; 0 shows only games that the home keeps, and runs nobody's code.
         watch: given the pairings that are played and all that must be.
         links: (address, words) of pages beside it, where it is served.
+        games: where a pairing's games are played, where it is served; see `Report`.
         occasion: what the page is on; None for the arenas.
 
     Raises:
@@ -61,7 +63,15 @@ def report(
     occasion = occasion or Occasion("", (), tuple(word for arena in arenas for word in ("--arena", arena)))
     command = shlex.join(["zoo", "report", *occasion.words, *options])
     known = {page.arena.id: cards(store, page.arena, page.entrants) for page in pages}
-    shown = {page.arena.id: replays(store, page, workers=workers, watch=watch) for page in pages if with_replays}
+    shown = {
+        page.arena.id: replays(store, archive(page), workers=workers, watch=watch) for page in pages if with_replays
+    }
     curves = {page.arena.id: training_curves(store, page.arena, page.entrants) for page in pages}
     said = (pages, known, command, zoo.__version__, shown, curves, occasion.heading, occasion.notes)
-    return render(Report(*said, links=links))
+    return render(Report(*said, links=links, games=games))
+
+
+def archive(page: ArenaPage) -> Archive:
+    """All games of a report's arena, those of the board's first first."""
+    order = list(dict.fromkeys(row.entrant for row in page.board.rows))
+    return Archive(page.arena, page.blocks, page.evidence.entrants, order)

@@ -91,14 +91,14 @@ class Strangers(Figure):
 
     def plot(self, report: Reproduction) -> plots.Plot:
         """What is left with strangers, where random seats have 0 and the team with itself 1."""
-        plot, (panel,) = plots.panels(1, width=6.2, height=4.4)
         bars: list[dict[str, Any]] = report.data["bars"]
+        plot, (panel,) = plots.panels(1, width=7.5, height=1.2 + 0.18 * len(bars))  # inches; a line for each label
         places = np.arange(len(bars))[::-1]
         panel.barh(places, [bar["share"] for bar in bars], color=plots.COLOURS[0])
         panel.axvline(1.0, color="black", linestyle=":")
         panel.axvline(0.0, color="black", linewidth=0.8)
-        panel.set_yticks(places, [bar["label"] for bar in bars], fontsize=6)
-        panel.set(xlabel=f"return {STRANGERS}: random seats 0, {OWN} 1")
+        panel.set_yticks(places, [bar["label"] for bar in bars], fontsize=7)
+        panel.set(xlabel=f"return {STRANGERS}: random seats 0, {OWN} 1", ylim=(-0.7, len(bars) - 0.3))
         return plot
 
 

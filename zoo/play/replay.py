@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,7 +26,8 @@ from zoo.play.luck import episode_seeds
 from zoo.play.referee import fouls_of
 from zoo.play.seating import Seated, blame, rotations, sit_down
 
-_PIXELS = 480  # up to which a picture is enlarged
+_PIXELS = 512  # up to which a picture is enlarged
+_QUICKEST, _SLOWEST, _SHOWN = 200, 1200, 12_000  # milliseconds of a moment in a GIF, and of a whole episode
 _LINE, _MARGIN, _NARROW = 18, 4, 300  # pixels of the caption: of a line, around it, and where lines may break
 
 
@@ -210,11 +211,14 @@ def strip(frames: list[Frame], width: int) -> Iterator[str]:
         yield ""
 
 
-def write_gif(frames: list[Frame], path: Path, *, scale: int = 6, milliseconds: int = 200) -> bool:
+def write_gif(frames: list[Frame], path: Path, *, scale: int = 6) -> bool:
     """Write the pictures as an animated GIF, small ones enlarged; False where the game has none.
 
-    Under each picture stand its step and the returns so far. They also keep the writer from joining moments in which
-    nothing moves: there are as many frames as moments.
+    A short episode is shown slowly enough to be read, a long one in about `_SHOWN` milliseconds, and the end twice as
+    long as what came before.
+
+    Under each picture stand its step, the board where it is said in one line, and the returns so far. They also keep
+    the writer from joining moments in which nothing moves: there are as many frames as moments.
 
     Raises:
         UserError: the file cannot be written.
@@ -226,10 +230,16 @@ def write_gif(frames: list[Frame], path: Path, *, scale: int = 6, milliseconds: 
     size = (max(image.width for image in images), max(image.height for image in images))
     images = [_on_canvas(image, size) for image in images]
     try:
-        images[0].save(path, "GIF", save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
+        images[0].save(path, "GIF", save_all=True, append_images=images[1:], duration=_pace(len(images)), loop=0)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     return True
+
+
+def _pace(moments: int) -> list[int]:
+    """Milliseconds for which each of the moments is shown."""
+    each = min(_SLOWEST, max(_QUICKEST, _SHOWN // moments // 10 * 10))
+    return [each] * (moments - 1) + [2 * each]
 
 
 def _on_canvas(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -249,16 +259,27 @@ def _returns(returns: Mapping[str, float]) -> Iterator[str]:
             yield from (f"{seat} {total}" for seat in seats)
 
 
+def _broken(parts: Iterable[str], room: float, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
+    """Parts of a text in lines of no more than `room` pixels, where a single part is no longer."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and font.getlength(lines[-1] + part) <= room:
+            lines[-1] += part
+        else:
+            lines.append(part)
+    return lines
+
+
 def _captioned(frame: Frame, caption: str, scale: int) -> Image.Image:
     assert frame.picture is not None
     height, width = frame.picture.shape[:2]
     factor = max(1, min(scale, _PIXELS // max(height, width)))
     font = ImageFont.load_default(_LINE - 4)
-    lines = [caption, "returns: "]
-    for part in _returns(frame.returns):
-        if font.getlength(lines[-1] + part) > max(width * factor, _NARROW) and lines[-1] != "returns: ":
-            lines.append("")
-        lines[-1] += f"{part}  "
+    room = max(width * factor, _NARROW)
+    lines = [caption]
+    if len(frame.text.splitlines()) == 1:  # a board that is said in one line
+        lines += _broken([f"{word} " for word in frame.text.split()], room, font)
+    lines += _broken(["returns: ", *(f"{part}  " for part in _returns(frame.returns))], room, font)
     across = max(width * factor, *(int(font.getlength(line)) + 2 * _MARGIN for line in lines))
     image = Image.new("RGB", (across, height * factor + len(lines) * _LINE + _MARGIN), "white")
     board = Image.fromarray(frame.picture).resize((width * factor, height * factor), Image.Resampling.NEAREST)

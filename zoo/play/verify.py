@@ -21,6 +21,7 @@ from leaderboard.records import (
 )
 from leaderboard.store.store import Store
 from zoo.entry.declared import panel_for
+from zoo.entry.registry import is_shipped
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.errors import UserError
 from zoo.play import luck
@@ -209,10 +210,16 @@ def _by_machine(*blocks: BlockRecord) -> dict[int, NDArray[np.bool_]]:
 
 
 class EntrantTexts:
-    """Entrant texts by identity, as far as matches, panels, labels and checkpoints tell them."""
+    """Entrant texts by identity, as far as matches, panels, labels and checkpoints tell them.
 
-    def __init__(self, venue: Venue, store: Store) -> None:
-        self._venue = venue
+    Args:
+        venue: where they play.
+        store: the records.
+        shipped: know only agents that the zoo ships, and load no other one.
+    """
+
+    def __init__(self, venue: Venue, store: Store, *, shipped: bool = False) -> None:
+        self._venue, self._shipped = venue, shipped
         self._entrants = {record.id: record for record in store.entrants()}
         self._checkpoints = {record.id: record for record in store.checkpoints()}
         panel, record = panel_for(venue), store.panel(venue.identity)
@@ -235,6 +242,8 @@ class EntrantTexts:
         return self._entrants[who].label if who in self._entrants else who[:16]
 
     def _learn(self, text: str) -> None:
+        if self._shipped and not is_shipped(text.partition("@")[0].partition(",")[0]):
+            return
         try:
             self._known[self._venue.id(text)] = text
         except UserError:

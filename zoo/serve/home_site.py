@@ -17,6 +17,8 @@ from zoo.serve.site import Desk, application
 from zoo.serve.uploads import Uploads
 from zoo.work.pool import name_of
 
+_GAMES, _PLAYED = ("games", "match-games"), 2  # pages that play games, and how many of them may wait at once
+
 
 def serve_home(host: str, port: int, *, submit: bool, say: Callable[[str], None]) -> None:
     """Serve this home's pages until Ctrl-C.
@@ -43,10 +45,18 @@ def serve_home(host: str, port: int, *, submit: bool, say: Callable[[str], None]
         say(f"Warning: whoever reaches {host} can read these pages{' and send uploads' if submit else ''}.")
     manner = "uploads are taken" if submit else "read-only"
     say(f"{home.folder()} at {address_of(listening)}/ ({manner}; Ctrl-C ends it)")
-    artist = Artist(name_of(pages.draw_with_form if submit else pages.draw))
+    draws = name_of(pages.draw_with_form if submit else pages.draw)
+    # games are played by another process, so that nobody waits for them who wants a page
+    artist, player = Artist(draws), Artist(draws, most=_PLAYED)
     try:
         desk = Desk(Uploads()) if submit else None
-        keeper = Keeper(News(home.records()), artist.draw)
-        serve(application(keeper, desk, known_hosts(host)), listening, artist.stop)
+        keeper = Keeper(News(home.records()), lambda key: (player if key.kind in _GAMES else artist).draw(key))
+
+        def stop() -> None:
+            artist.stop()
+            player.stop()
+
+        serve(application(keeper, desk, known_hosts(host)), listening, stop)
     finally:
         artist.close()
+        player.close()

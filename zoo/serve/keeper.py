@@ -66,11 +66,17 @@ class TooBusyError(Exception):
 
 
 class Artist:
-    """Draws pages in a process of its own; its methods may be called from any thread, one call works at a time."""
+    """Draws pages in a process of its own; its methods may be called from any thread, one call works at a time.
 
-    def __init__(self, function: str) -> None:
+    Args:
+        function: what draws, see `name_of`.
+        most: how many may wait for it at once, so that those who wait leave threads to others.
+    """
+
+    def __init__(self, function: str, most: int = WAITING) -> None:
         self._function = function
-        self._lock = threading.Lock()
+        self._most, self._waiting = most, 0
+        self._lock, self._asking = threading.Lock(), threading.Lock()
         self._pool = Pool(1)
         self._count = 0
         self._ended = False
@@ -79,8 +85,20 @@ class Artist:
         """A page; blocks until it is there.
 
         Raises:
+            TooBusyError: too many wait.
             Exception: whatever was raised where it was drawn.
         """
+        with self._asking:
+            if self._waiting >= self._most:
+                raise TooBusyError
+            self._waiting += 1
+        try:
+            return self._drawn(key)
+        finally:
+            with self._asking:
+                self._waiting -= 1
+
+    def _drawn(self, key: PageKey) -> DrawnPage:
         with self._lock:
             self._count += 1
             if self._ended:

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from leaderboard.report.html import hash_of, style_sheet
+from leaderboard.report.html import PAGE, coded, hash_of, style_sheet
 from leaderboard.report.layout import clean
 from zoo.serve.keeper import DrawnPage
 
@@ -31,9 +31,14 @@ def links(*, submit: bool) -> list[tuple[str, str]]:
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     made = Environment(
-        loader=FileSystemLoader(SITE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader([SITE, PAGE]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     made.filters["clean"] = clean
+    made.filters["coded"] = coded
     return made
 
 

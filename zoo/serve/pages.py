@@ -1,4 +1,4 @@
-"""The pages of a home, drawn from its records in a process of their own; nobody's agent runs here."""
+"""The pages of a home, drawn from its records in a process of their own; of agents only the zoo's run here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from leaderboard.errors import NoRecordsError, StoreError
 from leaderboard.labels import unique_labels
@@ -22,6 +23,7 @@ from zoo.page.cards import cards
 from zoo.page.report import report
 from zoo.serve import layout
 from zoo.serve.keeper import DrawnPage
+from zoo.serve.watching import games_page
 from zoo.work.pool import Contact
 
 if TYPE_CHECKING:
@@ -42,8 +44,9 @@ def draw(contact: Contact, kind: str, name: str, *, submit: bool = False) -> Dra
 
     Args:
         contact: of the job.
-        kind: "boards", "board", "matches", "match", "replays", "entrants", "entrant", "seasons" or "season".
-        name: which board, match, entrant or season; of matches the number of the page.
+        kind: a key of `_KINDS`.
+        name: which board, match, entrant or season; of matches the number of the page; of games see `_games` and
+            `_match_games`.
         submit: whether its links lead to the form for uploads.
     """
     contact.once(_politely)
@@ -104,7 +107,7 @@ def _board(store: Store, name: str, shown: layout.Links) -> DrawnPage:
     arena = _known(store, name)
     if not board(store, arena.id).rows:
         raise NothingThereError(f"Nobody is on the board of {arena.id} yet.")
-    page = report(store, [arena.id], workers=0, links=shown)
+    page = report(store, [arena.id], workers=0, links=shown, games="/games/")
     policy = _POLICY.search(page)  # it stands in the head, before anybody's words
     assert policy is not None
     return DrawnPage(200, page.encode(), f"{policy[1]}; base-uri 'none'; frame-ancestors 'none'; form-action 'none'")
@@ -134,18 +137,25 @@ def _match_row(match: MatchRecord, names: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def _match_of(store: Store, name: str) -> MatchRecord:
+    for match in store.matches():
+        if match.id == name:
+            return match
+    raise NothingThereError("There is no such match here.")
+
+
 def _match(store: Store, name: str, shown: layout.Links) -> DrawnPage:
-    match = next((match for match in store.matches() if match.id == name), None)
-    if match is None:
-        raise NothingThereError("There is no such match here.")
+    match = _match_of(store, name)
     blocks = store.blocks_of(match.blocks)
     names = unique_labels({who for block in blocks for who in block.entrants} | {*match.entrants}, store.labels())
-    rows = [{"who": names[w], "with": names[o], **row} for (w, o, _), row in _results(blocks).items()]
+    rows = [{"who": names[w], "with": names[o], "ids": (w, o), **row} for (w, o, _), row in _results(blocks).items()]
     order = {names[who]: at for at, who in enumerate(match.entrants)}
     rows.sort(key=lambda row: (order.get(row["who"], len(order)), row["who"], row["with"], row["seat"]))
     on_board = match.mode == "play" and bool(board(store, match.arena).rows)
     top = _match_row(match, names)
-    return layout.laid_out("match.html", shown, rows=rows, blocks=len(blocks), on_board=on_board, **top)
+    return layout.laid_out(
+        "match.html", shown, rows=rows, blocks=len(blocks), on_board=on_board, watched=match.mode == "play", **top
+    )
 
 
 def _results(blocks: list[BlockRecord]) -> dict[tuple[str, str, str], dict[str, Any]]:
@@ -174,6 +184,32 @@ def words_of(estimate: Estimate, digits: int = 3) -> str:
     if estimate.low is None or estimate.high is None:
         return mean
     return f"{mean} [{number(estimate.low, digits)}, {number(estimate.high, digits)}]"
+
+
+def _games(store: Store, name: str, shown: layout.Links) -> DrawnPage:
+    """FIRST/SECOND/ARENA: games of two entrants, of all that were played there."""
+    first, second, named = name.split("/", 2)
+    arena = _known(store, named)
+    blocks = _between(store.blocks(arena.id, {first, second}, "play"), first, second)
+    back = (f"/boards/{quote(arena.id, safe='')}", f"The board of {arena.id}")
+    return games_page(store, arena, (first, second), blocks, shown, back=back)
+
+
+def _match_games(store: Store, name: str, shown: layout.Links) -> DrawnPage:
+    """MATCH/FIRST/SECOND: games of two entrants, of those that belong to a match."""
+    which, first, second = name.split("/")
+    match = _match_of(store, which)
+    blocks = _between(store.blocks_of(match.blocks) if match.mode == "play" else [], first, second)
+    back = (f"/matches/{match.id}", f"Match {match.id}")
+    return games_page(store, _known(store, match.arena), (first, second), blocks, shown, back=back)
+
+
+def _between(blocks: list[BlockRecord], first: str, second: str) -> list[BlockRecord]:
+    """The blocks of this pairing."""
+    found = [block for block in blocks if sorted(block.entrants) == sorted((first, second))]
+    if not found:
+        raise NothingThereError("These two have not met there.")
+    return found
 
 
 def _replays(store: Store, name: str, shown: layout.Links) -> DrawnPage:
@@ -237,6 +273,8 @@ _KINDS: dict[str, Callable[[Store, str, layout.Links], DrawnPage]] = {
     "board": _board,
     "matches": _matches,
     "match": _match,
+    "games": _games,
+    "match-games": _match_games,
     "replays": _replays,
     "entrants": _entrants,
     "entrant": _entrant,

@@ -170,10 +170,10 @@ class Pages:
         self._keeper = keeper
 
     def at(self, kind: str, *, arena: bool = False) -> Callable[[Request], Any]:
-        """What answers at an address; its `name`, where it has one, says which board, match, entrant or season."""
+        """What answers at an address; its parts say which board, match, entrant, season or games."""
 
         async def show(request: Request) -> Response:
-            name = request.path_params.get("name", "")
+            name = "/".join(request.path_params.values())
             if kind == "matches":
                 name = request.query_params.get("page", "1")
                 if not (name.isascii() and name.isdecimal()) or not 0 < int(name[:6]) < 100_000 or name[0] == "0":
@@ -181,7 +181,9 @@ class Pages:
             if len(name) > 400:
                 raise Refusal(404, "There is no page with such a name.")
             try:
-                return answer(request, await self._keeper.page(PageKey(kind, name, name if arena else "")))
+                return answer(
+                    request, await self._keeper.page(PageKey(kind, name, request.path_params["name"] if arena else ""))
+                )
             except TooBusyError:
                 raise Refusal(503, "Many pages are being drawn just now. Try again in a moment.", 5) from None
             except Exception as error:
@@ -255,6 +257,8 @@ def _routes(pages: Pages) -> list[Route]:
         Route("/boards/{name:path}", pages.at("board", arena=True)),
         Route("/matches", pages.at("matches")),
         Route("/matches/{name}", pages.at("match")),
+        Route("/matches/{name}/{first}/{second}", pages.at("match-games")),
+        Route("/games/{first}/{second}/{name:path}", pages.at("games", arena=True)),
         Route("/replays", pages.at("replays")),
         Route("/entrants", pages.at("entrants")),
         Route("/entrants/{name}", pages.at("entrant")),

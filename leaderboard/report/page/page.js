@@ -1,15 +1,5 @@
-"use strict";
-// Sorting, cells that open, and the check that figures follow from the evidence. Nothing here is fetched or sent.
-document.documentElement.classList.add("on");
-const parsed = (id) => JSON.parse(document.getElementById(id).textContent);
-const figures = parsed("figures");
-const element = (name, words, parent) => {
-  const made = document.createElement(name);
-  if (words !== undefined) made.textContent = words;
-  if (parent) parent.append(made);
-  return made;
-};
-const shown = (x, digits = 4) => (x === null || x === undefined ? "-" : String(Number(x.toFixed(digits))));
+
+// Sorting, cells that open, and the check that figures follow from the evidence.
 const digitsFor = (half) => (half > 0 ? Math.min(Math.max(1 - Math.floor(Math.log10(half)), 0), 6) : 4);
 const withEnds = (mean, low, high) => {
   if (low === null) return shown(mean);
@@ -123,13 +113,6 @@ function openCell(number, sideNumber, i, j) {
   }
   if (typeof playersOf === "function") playersOf(number, i, j, element("p", undefined, body), () => dialog.close());
   dialog.showModal();
-}
-
-// The evidence: sums of every block, seat by seat.
-let evidence = null;
-function parsedEvidence() {
-  evidence = evidence || parsed("evidence");
-  return evidence;
 }
 
 function ownSum(block, places, seats, who) {

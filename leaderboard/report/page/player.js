@@ -296,14 +296,25 @@ for (const section of document.querySelectorAll(".player")) {
   new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && player.ready()).observe(section);
 }
 
+// A link in an open cell to a page of the pairing's games, where there is one.
+function gamesElsewhere(number, i, j, parent) {
+  const { games } = document.querySelector(`.arena[data-arena="${number}"]`).dataset;
+  if (!games) return;
+  const { entrants } = parsedEvidence()[number];
+  const link = element("a", "Watch games of these two", parent);
+  link.href = games + [entrants[i], entrants[j], figures.arenas[number].arena].map(encodeURIComponent).join("/");
+}
+
 // Buttons in an open cell that lead to the replays of its pairing.
 async function playersOf(number, i, j, parent, leave) {
   const player = players.get(number);
-  if (!player) return;
-  await player.ready();
-  const keys = [...player.pairs.keys()];
+  if (player) await player.ready();
+  const keys = player ? [...player.pairs.keys()] : [];
   const k = keys.findIndex((key) => key === `${i},${j}` || key === `${j},${i}`);
-  if (k < 0) return;
+  if (k < 0) {
+    gamesElsewhere(number, i, j, parent);
+    return;
+  }
   const games = player.pairs.get(keys[k]);
   if (games.length > 1) parent.append(`For ${player.arena.labels[player.data.games[games[0]].pair[0]]}: `);
   for (const game of games) {

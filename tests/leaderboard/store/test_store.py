@@ -356,8 +356,8 @@ def test_a_read_only_folder_can_be_read(path, make, monkeypatch):
 
 
 def test_writing_to_a_read_only_file(path, store):
-    with pytest.raises(StoreError) as error:
-        Store(f"sqlite:///file:{path}?mode=ro&uri=true").cache_view("coin-v1", "play", 1, "", "")
+    with pytest.raises(StoreError) as error, Store(f"sqlite:///file:{path}?mode=ro&uri=true") as opened:
+        opened.cache_view("coin-v1", "play", 1, "", "")
     assert "is read-only; make the file and its folder writable" in one_line(error)
 
 

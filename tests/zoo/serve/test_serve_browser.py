@@ -78,6 +78,12 @@ def test_everybody_can_use_the_pages(show: Any, served: str, scheme: str) -> Non
         assert fits(page), path
     page.goto(f"{served}/matches")
     page.locator("tbody a").first.click()
+    page.locator("tbody a").first.click()  # games of two entrants
+    page.locator(".player .pairing option").first.wait_for(state="attached")
+    found = axe.run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert fits(page)
+    page.go_back()
     for _ in range(2):
         assert axe.run(page).violations_count == 0
         assert fits(page)
@@ -97,6 +103,20 @@ def test_the_board_plays_what_the_home_keeps(show: Any, served: str) -> None:
     page.locator("#recompute").click()
     page.locator("#agreement:not(:empty)").wait_for()
     assert "agree" in page.locator("#agreement").inner_text()
+
+
+def test_a_match_plays_its_games(show: Any, served: str) -> None:
+    page = show(f"{served}/matches")
+    page.locator("tbody a").first.click()
+    page.get_by_role("link", name="Watch always-defect with tit-for-tat, row").click()
+    player = page.locator(".player")
+    player.locator(".speed").select_option("60")
+    player.locator(".pairing option").first.wait_for(state="attached")
+    player.locator(".play").click()
+    player.locator(".ending:not(:empty)").wait_for()
+    assert player.locator(".ending").inner_text() == "The end: the returns are those recorded."
+    drawn = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(x => x)"
+    assert player.locator(".board").evaluate(drawn)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

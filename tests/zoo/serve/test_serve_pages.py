@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
 import re
 import threading
+import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,14 +20,15 @@ import pytest
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
-from leaderboard.records import EntrantRecord, NameRecord
+from leaderboard.records import EntrantRecord, MatchRecord, NameRecord
+from leaderboard.seeds import SECRET_SEEDS
 from leaderboard.store.news import News
 from leaderboard.store.store import Store
 from tests.zoo.command_line import Refused, Zoo
 from tests.zoo.serve.asking import Answer, ask, asked, draw_here
 from zoo import home
-from zoo.serve import home_site
-from zoo.serve.keeper import DrawnPage, Keeper, PageKey, TooBusyError
+from zoo.serve import home_site, watching
+from zoo.serve.keeper import Artist, DrawnPage, Keeper, PageKey, TooBusyError
 from zoo.serve.running import known_hosts
 from zoo.serve.site import application
 
@@ -62,6 +66,10 @@ def app(played: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 def match_id() -> str:
     with home.read_records() as store:
         return store.matches()[0].id
+
+
+def stored() -> Store:
+    return home.read_records()
 
 
 def entrant_id(label: str) -> str:
@@ -153,6 +161,70 @@ def test_a_match_says_what_everybody_got(app: Any) -> None:
     assert float(told["always-defect", "tit-for-tat", "row"].split()[0]) == pytest.approx(float(mine.returns.mean()))
 
 
+def games(html: str) -> list[dict[str, Any]]:
+    """The games in a page, as its script unpacks them."""
+    (packed,) = re.findall(r'class="replays" data-arena="0">(.*?)</script>', html)
+    unpacked: list[dict[str, Any]] = json.loads(zlib.decompress(base64.b64decode(packed)))["games"]
+    return unpacked
+
+
+def test_a_match_and_a_board_lead_to_games_that_agree_with_their_records(app: Any) -> None:
+    match, one, other = match_id(), entrant_id("tit-for-tat"), entrant_id("always-defect")
+    assert f'href="/matches/{match}/{one}/{other}"' in ask(app, f"/matches/{match}").text
+    assert 'data-games="/games/"' in ask(app, f"/boards/{quote(ARENA)}").text
+    with home.read_records() as store:
+        block = next(b for b in store.blocks(ARENA, {one, other}, "play") if set(b.entrants) == {one, other})
+    for path in (f"/matches/{match}/{one}/{other}", f"/games/{other}/{one}/{quote(ARENA)}"):
+        answer = ask(app, path)
+        assert answer.status == 200
+        is_guarded(answer)
+        assert "img-src data:" in answer.headers["content-security-policy"]
+        (game,) = games(answer.text)  # the two always play alike
+        recorded = {r.seat: r.returns[game["episode"]] for r in block.results if r.rotation == 0}
+        assert game["recorded"] == [recorded[seat] for seat in ("row", "column")]
+    assert ask(app, f"/games/{one}/{one}/{quote(ARENA)}").text.count("tit-for-tat with its like") == 2
+    is_guarded(ask(app, f"/games/{entrant_id('random')}/{one}/{quote(ARENA)}"))
+
+
+def test_games_of_strangers_are_not_run_for_a_page(app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = entrant_id("tit-for-tat"), entrant_id("always-defect")
+    arena = next(arena for arena in stored().arenas() if arena.id == ARENA)
+    blocks = stored().blocks(ARENA, {one, other}, "play")
+    blocks = [b for b in blocks if set(b.entrants) == {one, other}]
+    ran = tmp_path / "ran"
+    file = tmp_path / "mine.py"
+    file.write_text(f"open({str(ran)!r}, 'w')")
+    with Store(str(tmp_path / "records.sqlite")) as store:
+        store.add(arena)
+        for who in (one, other):
+            known = next(e for e in stored().entrants() if e.id == who)
+            store.add(replace(known, label=f"{file}:Mine"))
+        details = {"arena": "ipd", "settings": ["max_steps=4"], "wrap": [], "pairing": [f"{file}:Mine"] * 2}
+        store.add(MatchRecord("m", ARENA, (one, other), "play", 0, 4, (), "", "", "", details))
+        monkeypatch.setenv("ZOO_HOME", str(tmp_path))  # which has kept no game
+        page = watching.games_page(store, arena, (one, other), blocks, [], back=("/", "Boards"))
+    assert page.status == 200 and b"No game of these two can be shown. " in page.body
+    assert b"or is not the zoo&#39;s own" in page.body and b"<script" not in page.body
+    assert not ran.exists()
+
+
+def test_games_on_a_secret_seed_are_not_shown(app: Any) -> None:
+    one, other = entrant_id("tit-for-tat"), entrant_id("always-defect")
+    arena = next(arena for arena in stored().arenas() if arena.id == ARENA)
+    blocks = [replace(b, seed=SECRET_SEEDS + 1) for b in stored().blocks(ARENA, {one, other}, "play")]
+    page = watching.games_page(stored(), arena, (one, other), blocks, [], back=("/", "Boards"))
+    assert b"played on a secret seed" in page.body
+
+
+def test_few_may_wait_for_games() -> None:
+    artist = Artist("zoo.serve.pages:draw", most=0)
+    try:
+        with pytest.raises(TooBusyError):
+            artist.draw(PageKey("games", "a/b/c"))
+    finally:
+        artist.close()
+
+
 @pytest.mark.slow
 def test_the_board_is_the_report(app: Any, zoo: Zoo, tmp_path: Path) -> None:
     served = ask(app, f"/boards/{quote(ARENA)}").text
@@ -193,6 +265,10 @@ def test_names_are_escaped_everywhere(app: Any) -> None:
         f"/boards/{'a' * 3000}",
         "/boards/coin-v9",
         f"/matches/{EVIL}",
+        f"/matches/{EVIL}/a/b",
+        "/games/a/b/coin-v9",
+        f"/games/a/b/{quote(ARENA)}",
+        f"/games/../b/{quote(ARENA)}",
     ],
 )
 def test_what_is_not_there_is_not_found(app: Any, path: str) -> None:

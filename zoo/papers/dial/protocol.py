@@ -126,6 +126,7 @@ class DialProtocol(Figure):
                         panel.bar(at, share, 0.36, bottom=below, color=colour, label=label)
                         below += share
             panel.set(xlabel="day (left: finds Off, right: finds On)", ylabel="share", title=name, ylim=(0, 1))
+            panel.set(xlim=(0.5, len(found) + 0.5), xticks=range(1, len(found) + 1))
         plots.legend_below(plot, list(axes), 3)
         return plot
 
