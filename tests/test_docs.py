@@ -135,7 +135,7 @@ def test_a_page_of_all_figures_says_what_is_left() -> None:
     whole = json.loads((HOUSE / "docs" / "figures" / "maddpg-communication.json").read_text())
     page = overview_page([whole | {"run": whole["run"] | {"quick": True}}], links=True)
     assert "### [maddpg-communication](maddpg-communication-quick.md), quick" in page
-    assert "(1 of 1)" in page and "`zoo reproduce maddpg-communication --quick`, seeds 0 to 2" in page
+    assert "| 0 to 2, quick |" in page and "`zoo reproduce maddpg-communication --quick`, seeds 0 to 2" in page
     left = re.findall(r"`zoo reproduce ([\w-]+)` \|", page)
     assert {*left, "maddpg-communication"} == set(FIGURES) and len(left) == len(FIGURES) - 1
 

@@ -197,11 +197,11 @@ def predicted(board: Board) -> list[str]:
     lines = []
     for side, models in board.predicted.items():
         losses = ", ".join(f"{model['model']} {model['log_loss'][0]:.3f}" for model in models)
-        ours = [f"{said:.2f} came {came:.2f}" for _, _, said, came, _ in models[0]["calibration"]]
+        ours = [f"{said:.2f} and scored {came:.2f}" for _, _, said, came, _ in models[0]["calibration"]]
         where = f" for {clean(side)}" if side else ""
         lines.append(
             f"Forecasts{where}: log-loss of {models[0]['results']:,} results, each predicted from those before it: "
-            f"{losses} (a coin: .693). Favourites' scores, expected by the first: {', '.join(ours)}."
+            f"{losses} (a coin: 0.693). By the first, favourites were expected to score {', '.join(ours)}."
         )
     return lines
 

@@ -53,7 +53,7 @@ def scatter(page: ArenaPage, side: PageSide) -> tuple[str, str] | None:
     what = "share of games won" if matrix.quantity == "games won" else f"own return {each}"
     captions = (f"with its like, {what}", "at worst with another one")
     picture = marks.scatter(points, captions, size=(760.0, 420.0), label="Scatter plot: " + "; ".join(captions))
-    caption = "Up is never robbed, right is good company for its like."
+    caption = "The higher, the less anybody can take from it; the further right, the better it does with its like."
     if most > 0:
         caption += " The larger a point, the more a best response gains from it; the smallest are also the unmeasured."
     return picture, caption
@@ -87,7 +87,14 @@ def exploited(page: ArenaPage, nemeses: Mapping[str, str] | None = None) -> Hard
         dots = [*([] if lost is None else [(left, "point")]), (gained, "gain")]
         span = (min(left, gained), max(left, gained))
         made.append((label, marks.strip(across, dots, span, zero), texts))
-    headings = ("own, with its like", "exploiter gains", "loses when exploited", "worst case", "nemesis", "by")
+    headings = (
+        "own, with its like",
+        "exploiter gains",
+        "loses when exploited",
+        "worst case",
+        "nemesis",
+        "who gains most",
+    )
     caption = (
         "The dashed line is play against its equal: the orange dot says how much more the best response to the entrant "
         f"earns there, the blue one how much less the entrant is left with. {exploitability.CAPTION}"

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from leaderboard.report import cells, charts, embedded, hardness, together
 from leaderboard.report.layout import clean, number, plural
+from leaderboard.statistics.cycles import CYCLES, OPEN, ORDER
 from leaderboard.views.across import across
 from leaderboard.views.columns import BY_NAME
 from leaderboard.views.learning import LearningCurve
@@ -25,6 +26,11 @@ from leaderboard.views.page import LOSS, ArenaPage, PageSide
 
 #: Where the templates and scripts of pages are.
 PAGE = Path(__file__).parent / "page"
+_CYCLES = {
+    CYCLES: "Who beats whom goes round in circles: one number per entrant is not enough.",
+    ORDER: "Who beats whom does not go round in circles: one number per entrant is enough.",
+    OPEN: "Whether who beats whom goes round in circles cannot be told from these games.",
+}
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,16 @@ def template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["coded"] = coded
     return environment.get_template(name)
+
+
+def coded(words: str) -> Markup:
+    """Words as HTML, what stands between backticks as code; all of them are escaped."""
+    parts = str(escape(words)).split("`")
+    if len(parts) % 2 == 0:  # one that is not closed
+        return Markup("`".join(parts))
+    return Markup("".join(f"<code>{part}</code>" if k % 2 else part for k, part in enumerate(parts)))
 
 
 def hash_of(text: str) -> str:
@@ -211,6 +226,8 @@ def _lead(page: ArenaPage) -> Iterator[str]:
             yield f"{good} {gain} with {like} like, and {lose} no more than {share} of that with anybody."
     if not board.headline:
         yield "Nobody is ranked, as the game has no panel."
+    elif all(row.rank is None for row in board.rows):
+        yield "Nobody is ranked yet, as nobody has met every member of the panel."
 
 
 def _sentence(words: str) -> str:
@@ -279,7 +296,7 @@ def _evidence(page: ArenaPage) -> Iterator[str]:
     if page.cycles is not None:
         losses = [number(loss, 4) for loss in (page.cycles.scalar, page.cycles.rank2)]
         yield (
-            f"Cycles: {page.cycles.verdict}. Held-out {page.cycles.loss}: {losses[0]} with one number per entrant, "
+            f"{_CYCLES[page.cycles.verdict]} Held-out {page.cycles.loss}: {losses[0]} with one number per entrant, "
             f"{losses[1]} with a turning part."
         )
     yield from cells.predicted(board)

@@ -94,7 +94,10 @@ def axis(across: Ruler, caption: str) -> str:
     digits = max((len(f"{tick:.6f}".rstrip("0").partition(".")[2]) for tick in ticks), default=0)
     body = line(MARGIN, 4, across.width - MARGIN, 4, "axis")
     for tick in ticks:
-        body += line(across.at(tick), 4, across.at(tick), 8, "axis") + text(across.at(tick), 21, number(tick, digits))
+        words = number(tick, digits)
+        half = _LETTER * len(words) / 2  # the words of the outermost ticks stay inside
+        at = min(max(across.at(tick), half), across.width - half)
+        body += line(across.at(tick), 4, across.at(tick), 8, "axis") + text(at, 21, words)
     return svg(across.width, 24, body, label=f"scale: {caption}", classes="strip")
 
 

@@ -193,9 +193,9 @@ def captioned(plot: Plot, title: str, caption: str) -> Plot:
     for legend in plot.legends:
         legend.set_bbox_to_anchor(frame, transform=plot.transFigure)
     at = edge / width
-    bold, grey = {"size": _TITLE[0], "weight": "bold"}, {"size": _CAPTION[0], "color": "0.35"}
-    plot.text(at, 1 - edge / whole, "\n".join(above), va="top", linespacing=line, **bold)
-    plot.text(at, edge / whole, "\n".join(below), va="bottom", linespacing=line, **grey)
+    place: dict[str, Any] = {"linespacing": line}
+    plot.text(at, 1 - edge / whole, "\n".join(above), va="top", size=_TITLE[0], weight="bold", **place)
+    plot.text(at, edge / whole, "\n".join(below), va="bottom", size=_CAPTION[0], color="0.35", **place)
     return plot
 
 

@@ -221,8 +221,8 @@ def farthest(learner: type[Agent], **settings: Any) -> list[float]:
 
 @pytest.mark.learning
 def test_wolf_settles_in_matching_pennies_where_phc_circles() -> None:
-    # with the same steps PHC's orbit widens towards the pure strategies, WoLF's narrows (Bowling and Veloso, section 4);
-    # over ten other seeds WoLF ended at .10 to .12 and PHC at .34 to .43
+    # with the same steps PHC's orbit widens towards the pure strategies, WoLF's narrows (Bowling and Veloso, section
+    # 4); over ten other seeds WoLF ended at .10 to .12 and PHC at .34 to .43
     wolf, phc = farthest(WolfPhc), farthest(Phc)
     assert wolf[-1] < wolf[0] and wolf[-1] < 0.15
     assert phc[-1] > phc[0] and phc[-1] > 0.3

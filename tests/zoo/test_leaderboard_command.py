@@ -78,6 +78,12 @@ def test_formats(zoo: Zoo) -> None:
 
 
 @pytest.mark.usefixtures("played")
+def test_a_column_named_twice_stands_once(zoo: Zoo) -> None:
+    once = zoo("leaderboard", "--arena", "coin", "--columns", "mu").out
+    assert zoo("leaderboard", "--arena", "coin", "--columns", "mu, mu").out == once and once.count("mu [95 %]") == 1
+
+
+@pytest.mark.usefixtures("played")
 def test_settings_that_are_the_defaults_are_the_same_arena(zoo: Zoo) -> None:
     words = ("match", "greedy", "cooperator", "--arena", "coin", "--episodes", 5, "--seed", 0, "--json")
     plain = zoo(*words).json

@@ -143,7 +143,7 @@ def _columns(text: str) -> list[str]:
     for name in names:
         if name not in known:
             raise UserError(f"no column {name!r}; {nearest(name, known)}")
-    return names
+    return list(dict.fromkeys(names))
 
 
 def identities(arenas: list[ArenaRecord], arena: str | None) -> list[str]:

@@ -86,4 +86,6 @@ def paper(agent: str) -> str:
     paragraphs = inspect.cleandoc(ast.get_docstring(ast.parse(text)) or "").split("\n\n")
     # the paragraph that names the authors and the year
     source = next((" ".join(part.split()) for part in paragraphs if _YEAR.search(part)), "")
+    if source and source[-1] not in '.!?)"':  # a formula follows, which a card has no room for
+        source = source.rpartition(". ")[0] + "."
     return f"{told}. {source}".strip() if told else source

@@ -36,29 +36,29 @@ def _kind(row: FigureRow) -> str:
 def file_stem(whole: Mapping[str, Json]) -> str:
     """The name under which a figure's files lie, so that those of other runs lie beside them."""
     first = whole["settings"].get("first seed", 0)
-    return whole["name"] + "-quick" * whole["run"]["quick"] + f"-first-seed-{first}" * bool(first)
+    return f"{whole['name']}{'-quick' * whole['run']['quick']}{f'-first-seed-{first}' * bool(first)}"
 
 
 def command_of(whole: Mapping[str, Json]) -> str:
     """What was typed for a figure."""
     first = whole["settings"].get("first seed", 0)
     other = f" --first-seed {first}" * bool(first)
-    return f"zoo reproduce {whole['name']}" + " --quick" * whole["run"]["quick"] + other
+    return f"zoo reproduce {whole['name']}{' --quick' * whole['run']['quick']}{other}"
 
 
 def overview(files: Sequence[Mapping[str, Json]], links: bool = False, seeds: bool = False) -> Sheet:
     """One line a figure: its verdicts counted, its targets, what it cost; the sum below.
 
     Args:
-        files: the JSON files of `zoo reproduce`; quick ones are marked.
+        files: the JSON files of `zoo reproduce`.
         links: names lead to the figures' pages.
-        seeds: a column tells the seeds.
+        seeds: a column tells the seeds, and marks what is quick.
     """
     reports = [Reproduction.from_json(whole) for whole in files]
     counted = [counts(report) for report in reports]
     targets = [[row.target.endswith(" met") for row in report.rows if row.target] for report in reports]
     minutes = [whole["run"]["cpu_s"] / 60 for whole in files]
-    columns = [labels("figure", [*(_named(whole, links) for whole in files), "all"])]
+    columns = [labels("figure", [*(_linked(whole, links) for whole in files), "all"])]
     for heading in counted[0] if counted else ():
         cells = [line[heading] for line in counted]
         columns.append(Column(heading, [*map(str, cells), str(sum(cells))]))
@@ -66,14 +66,19 @@ def overview(files: Sequence[Mapping[str, Json]], links: bool = False, seeds: bo
     every = [x for one in targets for x in one]
     columns.append(Column("targets met", [*met, f"{sum(every)} of {len(every)}"]))
     if seeds:
-        columns.append(Column("seeds", [*(report.seeds or "none" for report in reports), ""], left=True))
+        drawn = [report.seeds or "none" for report in reports]
+        marks = [", quick" * whole["run"]["quick"] for whole in files]
+        columns.append(Column("seeds", [*map("".join, zip(drawn, marks, strict=True)), ""], left=True))
     columns.append(Column("CPU min", [*(f"{x:.1f}" for x in minutes), f"{sum(minutes):.1f}"]))
     return Sheet(columns, sections=[*["figure"] * len(files), "all"])
 
 
+def _linked(whole: Mapping[str, Json], links: bool) -> str:
+    return f"[{whole['name']}]({file_stem(whole)}.md)" if links else str(whole["name"])
+
+
 def _named(whole: Mapping[str, Json], links: bool) -> str:
-    name = f"[{whole['name']}]({file_stem(whole)}.md)" if links else str(whole["name"])
-    return name + ", quick" * whole["run"]["quick"]
+    return f"{_linked(whole, links)}{', quick' * whole['run']['quick']}"
 
 
 def overview_page(files: Sequence[Mapping[str, Json]], links: bool = False) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from leaderboard.report.html import PAGE, hash_of, style_sheet
+from leaderboard.report.html import PAGE, coded, hash_of, style_sheet
 from leaderboard.report.layout import clean
 from zoo.serve.keeper import DrawnPage
 
@@ -38,6 +38,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["clean"] = clean
+    made.filters["coded"] = coded
     return made
 
 
