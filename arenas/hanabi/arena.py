@@ -41,15 +41,15 @@ GROUP = "table"  # everybody; what is public is what they know in common
 
 @dataclass(frozen=True)
 class HanabiSettings(Checked):
-    """Settings of `hanabi`; 0 takes the variant's number."""
+    """Settings of `hanabi`; none takes the variant's number."""
 
     variant: Literal["full", "small", "very-small", "mini"] = "full"  # 5 x 5, 2 x 5, 1 x 5 or 2 x 2 colours x ranks
-    players: Annotated[int, Range(0, 5)] = 0
-    colours: Annotated[int, Range(0, 5)] = 0
-    ranks: Annotated[int, Range(0, 5)] = 0
-    hand: Annotated[int, Range(0, 5)] = 0  # cards in a hand
-    hints: Annotated[int, Range(0, 20)] = 0  # hints at the start, and the most there can be
-    lives: Annotated[int, Range(0, 9)] = 0
+    players: Annotated[int | None, Range(2, 5)] = None
+    colours: Annotated[int | None, Range(1, 5)] = None
+    ranks: Annotated[int | None, Range(1, 5)] = None
+    hand: Annotated[int | None, Range(1, 5)] = None  # cards in a hand
+    hints: Annotated[int | None, Range(1, 20)] = None  # hints at the start, and the most there can be
+    lives: Annotated[int | None, Range(1, 9)] = None
     bomb: Literal["zero", "keep"] = "zero"  # what the points are worth once the last life is lost
     start: Literal["drawn", "first"] = "drawn"  # who begins
 
@@ -68,8 +68,6 @@ class Hanabi(Arena):
         usual = VARIANTS[chosen.variant]
         given = (chosen.players, chosen.colours, chosen.ranks, chosen.hand, chosen.hints, chosen.lives)
         self.rules = rules = HanabiRules(*(own or number for own, number in zip(given, usual, strict=True)))
-        if rules.players < 2:
-            raise ValueError(f"{self.name}: players must be at least 2, got {rules.players}")
         if rules.dealt >= rules.deck:
             raise ValueError(
                 f"{self.name}: {rules.players} hands of {rules.hand} are {rules.dealt} cards, and the deck of"

@@ -160,7 +160,9 @@ def test_cards_are_followed_through_the_hands() -> None:
     ("settings", "words"),
     [
         ({"players": 5, "hand": 5, "variant": "mini"}, "5 hands of 5 are 25 cards"),
-        ({"players": 1}, "players must be at least 2"),
+        ({"hints": 0}, "hints must be in"),
+        ({"lives": 0}, "lives must be in"),
+        ({"players": 1}, "players must be in \\[2, 5\\]"),
         ({"hand": 9}, "hand must be in"),
         ({"bomb": "half"}, "bomb must be one of"),
     ],
