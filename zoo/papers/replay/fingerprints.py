@@ -87,7 +87,7 @@ class ReplayFingerprints(Figure):
         found = np.array(report.data["values"])
         for at, (stage, colour) in enumerate(zip(STAGES, plots.COLOURS, strict=False)):
             line: dict[str, Any] = plots.line_of([t(point) for point in found[:, at].T])
-            plots.curve(panel, list(GRID), **line, label=f"{stage / EPISODES:.0%}", colour=colour)
+            plots.curve(panel, list(GRID), **line, label=f"after {stage / EPISODES:.0%} of training", colour=colour)
         panel.set(xlabel="epsilon in the fingerprint", ylabel="value of an initial observation")
         plots.legend_below(plot, [panel], 5)
         return plot
