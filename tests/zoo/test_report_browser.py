@@ -6,6 +6,7 @@ Skipped where no Chromium or no Playwright is installed (`marl-zoo[browser]`, an
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +18,28 @@ from zoo.cli import main
 pytestmark = MARKS
 
 
+def written(folder: Path, commands: Sequence[str], arenas: Sequence[str]) -> Path:
+    """The report that follows some commands in a home of its own."""
+    words = [word for arena in arenas for word in ("--arena", arena)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZOO_HOME", str(folder))
+        for line in (*map(str.split, commands), ["report", *words, "--out", str(folder / "report.html")]):
+            with pytest.raises(SystemExit) as end:
+                main(line)
+            assert not end.value.code, line
+    return folder / "report.html"
+
+
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report on a prisoner's dilemma, a coin game and a game of particles."""
-    folder = tmp_path_factory.mktemp("report")
-    arenas = ("--arena", "ipd", "--arena", "coin", "--arena", "spread")
     commands = (
         "tournament tit-for-tat always-defect grim random --arena ipd --set arena.max_steps=12"
         " --panel tit-for-tat,always-defect,random --episodes 20",
         "tournament greedy cooperator random --arena coin --panel greedy,cooperator --episodes 10",
         "match assignment random --arena spread --panel assignment,random --episodes 4",
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ZOO_HOME", str(folder))
-        for words in (*map(str.split, commands), ["report", *arenas, "--out", str(folder / "report.html")]):
-            with pytest.raises(SystemExit) as end:
-                main(words)
-            assert not end.value.code, words
-    return folder / "report.html"
+    return written(tmp_path_factory.mktemp("report"), commands, ["ipd", "coin", "spread"])
 
 
 def rows(page: Any, arena: int = 0) -> list[Any]:
@@ -67,6 +72,16 @@ def test_a_cell_opens_from_the_keyboard(show: Any, file: Path) -> None:
     assert {"row", "column"} <= set(told.locator("tbody th").all_inner_texts())
     page.keyboard.press("Escape")
     assert page.locator("dialog[open]").count() == 0
+
+
+def test_cells_open_where_games_are_compared(show: Any, tmp_path: Path) -> None:
+    commands = ["match random always-defect --arena imp --panel random,win-stay-lose-shift --episodes 6"]
+    page = show(written(tmp_path, commands, ["imp"]))
+    assert page.locator("#together .heat").count() == 1  # which has no cells to open
+    page.locator(".side[data-side='1'] .heat td[data-i]").first.click()
+    assert re.search(r"n = \d+ episodes", page.locator("dialog[open]").inner_text())
+    page.keyboard.press("Escape")
+    assert "means and ranks agree" in agreement(page)
 
 
 @pytest.mark.parametrize("arena", [0, 1, 2])

@@ -40,7 +40,7 @@ for (const table of document.querySelectorAll(".forest")) {
 // Cells: one of a grid takes the focus, arrow keys move it.
 const dialog = document.getElementById("cell");
 dialog.querySelector(".close").addEventListener("click", () => dialog.close());
-for (const grid of document.querySelectorAll(".heat")) {
+for (const grid of document.querySelectorAll(".side .heat")) {
   const rows = [...grid.tBodies[0].rows].map((row) => [...row.cells].slice(1));
   if (rows.length) rows[0][0].tabIndex = 0;
   const arena = Number(grid.closest(".arena").dataset.arena);
