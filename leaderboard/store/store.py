@@ -67,6 +67,7 @@ class Store:
 
     def __init__(self, url_or_path: str | os.PathLike[str], *, read_only: bool = False) -> None:
         self.read_only = read_only
+        self._matches: dict[int, tuple[str, str, tuple[str, ...]]] = {}  # row -> arena, mode, entrants: found sound
         url = parse(url_or_path)
         self.name = name_of(url)
         with plain_words(self.name):
@@ -284,9 +285,8 @@ class Store:
 
     def blocks_of(self, ids: Iterable[str]) -> list[BlockRecord]:
         """The blocks with these ids, sorted by id; those that are not recorded are passed over."""
-        column = schema.block.c.id
         with self._reading() as connection:
-            blocks = [block for some in chunks(ids) for block in read_blocks(connection, column.in_(some))]
+            blocks = [x for some in chunks(ids) for x in read_blocks(connection, schema.block.c.id.in_(some))]
         return sorted(blocks, key=lambda block: block.id)
 
     def in_order(self, ids: Iterable[str]) -> list[str]:
@@ -314,10 +314,8 @@ class Store:
     ) -> int:
         """First episode number that the pairing's blocks under this seed do not cover without a gap from 0."""
         table = schema.block
-        first, second = sorted(entrants)
-        pairing = _equal(
-            table, arena=arena, mode=mode, first=first, second=second, seed=seed, rules_version=rules_version
-        )
+        same = {"arena": arena, "mode": mode, "seed": seed, "rules_version": rules_version}
+        pairing = _equal(table, first=min(entrants), second=max(entrants), **same)
         query = select(table.c.id, table.c.first_episode, table.c.episodes).where(*pairing)
         covered = 0
         for row in typed(self._rows(query.order_by(table.c.first_episode))):
@@ -343,9 +341,11 @@ class Store:
 
     def match_entrants(self, arena: str, mode: str) -> list[tuple[str, ...]]:
         """Whose match each was, of one arena and mode, in the order in which they were added."""
-        # All are read: one whose arena or mode was edited is found, not passed over.
-        rows = sound("match", self._rows(select(schema.match).order_by(schema.match.c.row)))
-        return [tuple(json.loads(row["entrants"])) for row in rows if (row["arena"], row["mode"]) == (arena, mode)]
+        # All are read, so that one whose arena or mode was edited is found; each once, as a match asks for two boards.
+        last, column = max(self._matches, default=-1), schema.match.c.row
+        for row in sound("match", self._rows(select(schema.match).where(column > last).order_by(column))):
+            self._matches[row["row"]] = (row["arena"], row["mode"], tuple(json.loads(row["entrants"])))
+        return [who for *place, who in self._matches.values() if place == [arena, mode]]
 
     def measurements(
         self, arena: str | None = None, subject: str | None = None, kind: str | None = None

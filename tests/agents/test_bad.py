@@ -94,6 +94,15 @@ def test_factorised_beliefs_are_exact_where_slots_are_independent(seed: int) -> 
         assert torch.allclose(belief[0, 1], torch.full((2,), 0.5))
 
 
+def test_an_actions_ratio_is_a_conditional_chance() -> None:
+    """P(it acts so | card) whatever the belief in that card, and 1 for a card that cannot be there."""
+    known = Enumeration(Hands("all", 3, {"a": (0,), "b": (1,)}, {"a": 0, "b": 0}, own=True), 2)
+    belief = torch.tensor([[[0.7, 0.3, 0.0], [0.2, 0.5, 0.3]]])
+    agrees = torch.tensor([[True, False, False]])
+    ratio = known.ratio(belief, torch.ones(1, 3), torch.tensor([0]), agrees)
+    assert torch.equal(ratio, torch.tensor([[[1.0, 0.0, 1.0]]]))
+
+
 @pytest.mark.parametrize(
     ("plan", "did", "belief"),
     [

@@ -158,6 +158,13 @@ def test_nothing_flows_at_play() -> None:
     assert not any(leaf.requires_grad for leaf in after.values() if isinstance(leaf, torch.Tensor))
 
 
+def test_a_message_is_read_about_its_middle() -> None:
+    """DIAL's is a number in [-1, 1], of which silence in the middle is 0."""
+    arena = Switch(1)
+    agent = Dial.make(arena.spec, tuple(arena.spec.seats), DialConfig(), seed=1)
+    assert torch.equal(agent.listen(torch.tensor([0.0, 0.5, 1.0])), torch.tensor([-1.0, 0.0, 1.0]))
+
+
 def test_dru_has_the_moments_and_the_density_that_it_should() -> None:
     noise = 0.7 * torch.randn(400_000, generator=torch.Generator().manual_seed(1))
     sent = dru(torch.tensor(0.4), noise)
