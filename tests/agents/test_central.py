@@ -189,7 +189,12 @@ def test_the_return_in_the_place_of_q_is_of_its_own_lambda() -> None:
     practice, said = agent.practice(batch(), generator(0)), []
     critic = agent.critics["critic"]
     now = critic.now
-    critic.now = lambda x, common: said.append(now(x, common)) or said[-1]
+
+    def noted(x: Tensor, common: Tensor) -> Tensor:
+        said.append(now(x, common))
+        return said[-1]
+
+    critic.now = noted
     praise, _ = agent.credit(practice)
     segment = practice.segment
     values = following_values(said[0], practice.pi, *imagined(segment, practice.pi, generator(0)))
