@@ -186,7 +186,8 @@ def test_the_surrogate_is_ppos_or_plain() -> None:
 
 def test_the_return_in_the_place_of_q_is_of_its_own_lambda() -> None:
     agent = made(Coma, advantage="return", advantage_lambda=0.95, lambda_=0.2)
-    practice, said = agent.practice(batch(), generator(0)), []
+    practice = agent.practice(batch(), generator(0))
+    said: list[Tensor] = []
     critic = agent.critics["critic"]
     now = critic.now
 
@@ -207,7 +208,8 @@ def test_normalised_advantages_have_mean_0_and_deviation_1_where_there_was_a_cho
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     agent = made(Coma, normalise=True, batch=0)
-    practice, praised = agent.practice(batch(), generator(0)), []
+    practice = agent.practice(batch(), generator(0))
+    praised: list[Tensor] = []
 
     def surrogate(log_pi: Tensor, before: Tensor, praise: Tensor, ratio: float) -> Tensor:
         praised.append(praise)
