@@ -184,6 +184,47 @@ def test_the_surrogate_is_ppos_or_plain() -> None:
     assert [bool(s) for s in slope] == [False, True, True, False]  # what has moved far enough moves no more
 
 
+def test_the_return_in_the_place_of_q_is_of_its_own_lambda() -> None:
+    agent = made(Coma, advantage="return", advantage_lambda=0.95, lambda_=0.2)
+    practice = agent.practice(batch(), generator(0))
+    said: list[Tensor] = []
+    critic = agent.critics["critic"]
+    now = critic.now
+
+    def noted(x: Tensor, common: Tensor) -> Tensor:
+        said.append(now(x, common))
+        return said[-1]
+
+    critic.now = noted
+    praise, _ = agent.credit(practice)
+    segment = practice.segment
+    values = following_values(said[0], practice.pi, *imagined(segment, practice.pi, generator(0)))
+    reached = td_lambda(segment.timesteps, values, agent.gamma, 0.95)
+    theirs = (reached - (practice.pi * said[0])[:-1].sum(-1)) * segment.counted
+    torch.testing.assert_close(praise, theirs)
+
+
+def test_normalised_advantages_have_mean_0_and_deviation_1_where_there_was_a_choice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agent = made(Coma, normalise=True, batch=0)
+    practice = agent.practice(batch(), generator(0))
+    praised: list[Tensor] = []
+
+    def surrogate(log_pi: Tensor, before: Tensor, praise: Tensor, ratio: float) -> Tensor:
+        praised.append(praise)
+        return log_pi * praise
+
+    monkeypatch.setattr("agents.parts.central.surrogate", surrogate)
+    segment = practice.segment
+    agent.improve(practice, 3 + 5 * torch.randn(segment.counted.shape, generator=generator(1)))
+    order = torch.randperm(segment.counted[:, 0].numel(), generator=generator(0))
+    on = segment.counted.bool() & (segment.legal[:-1].sum(-1) > 1)
+    counted = praised[0][0][on.movedim(1, 0).flatten(1)[:, order]]
+    assert float(counted.mean()) == pytest.approx(0, abs=1e-5)
+    assert float(counted.square().mean()) == pytest.approx(1, abs=1e-4)
+
+
 def test_a_floor_is_shared_by_legal_actions() -> None:
     logits = torch.tensor([2.0, -torch.inf, 0.0])
     pi = floored(logits, 0.3).softmax(-1)
