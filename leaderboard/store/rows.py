@@ -135,10 +135,12 @@ def read_blocks(connection: Connection, blocks: ColumnElement[bool]) -> list[Blo
     for row, results in block_values(connection, blocks):
         if block_content(row, results) != row["content"]:
             raise damaged("block", row["id"])
-        made = tuple(_result(values) for values in results)
-        read.append(
-            BlockRecord(**{name: row[name] for name in _BLOCK}, entrants=(row["first"], row["second"]), results=made)
-        )
+        named = {name: row[name] for name in _BLOCK}
+        try:
+            made = tuple(_result(values) for values in results)
+            read.append(BlockRecord(**named, entrants=(row["first"], row["second"]), results=made))
+        except (AttributeError, TypeError, ValueError) as error:  # its hash was made to fit
+            raise damaged("block", row["id"]) from error
     return read
 
 
@@ -160,7 +162,10 @@ def block_values(
 def _result(values: Sequence[Any]) -> SeatResult:
     row = dict(zip(_RESULT, values, strict=True))
     text = row.pop("metrics")
-    return SeatResult.stored(row, {k: tuple(v) for k, v in json.loads(text).items()} if text != "{}" else {})
+    metrics = {name: tuple(numbers) for name, numbers in json.loads(text).items()} if text != "{}" else {}
+    if not all(isinstance(number, float | int) for numbers in metrics.values() for number in numbers):
+        raise TypeError("a metric is made of something other than numbers")
+    return SeatResult.stored(row, metrics)
 
 
 def typed(blocks: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -7,8 +7,11 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
+from sqlalchemy import select, update
 
 from leaderboard.errors import StoreError
+from leaderboard.store import schema
+from leaderboard.store.rows import block_content, block_values
 from leaderboard.store.store import Store
 from leaderboard.views.board import board
 
@@ -229,6 +232,22 @@ def test_edited_facts_are_named(copy, table, change):
     edit(path, f"update {table} set {change} where row = (select min(row) from {table})")
     for read_only in (True, False):
         assert f"{table} " in (line := boards(path, read_only)) and "was damaged or edited" in line
+
+
+@pytest.mark.parametrize("metrics", ['{"x": 1}', "[]", "7", "{", '{"x": ["a"]}'])
+def test_a_block_whose_hash_was_made_to_fit_is_named(copy, metrics):
+    path = copy()
+    edit(path, f"update seat_result set metrics = '{metrics}' where {ONE_RESULT}")
+    with Store(path) as store, store._writing() as connection:
+        (edited,) = connection.execute(
+            select(schema.seat_result.c.block).order_by(schema.seat_result.c.row).limit(1)
+        ).scalars()
+        ((row, results),) = block_values(connection, schema.block.c.id == edited)
+        connection.execute(
+            update(schema.block).where(schema.block.c.id == edited).values(content=block_content(row, results))
+        )
+    with Store(path) as store, pytest.raises(StoreError, match=f"block {edited} was damaged or edited"):
+        store.blocks("coin-v1")
 
 
 def test_a_block_is_not_added_to_an_edited_tally(filled, copy, make):
