@@ -32,10 +32,16 @@ def first_rows(copies: int, states: int, replicas: int, device: str) -> Tensor:
     return torch.arange(replicas, device=device).repeat_interleave(copies // replicas) * states
 
 
-def table_of(policy: DifferentiablePolicy, spec: SeatSpec) -> Tensor:
-    """Action probabilities float64 [R, O, A] of a memoryless policy at the O one-hot observations of its seat."""
+def table_of(policy: DifferentiablePolicy, spec: SeatSpec, device: str = "cpu") -> Tensor:
+    """Action probabilities float64 [R, O, A] of a memoryless policy at the O one-hot observations of its seat.
+
+    Args:
+        policy: it has no memory.
+        spec: its seat.
+        device: where its parameters are.
+    """
     size, width = spec.observation[0], spec.actions
-    seen = moment(torch.eye(size).repeat(policy.replicas, 1), width)
+    seen = moment(torch.eye(size, device=device).repeat(policy.replicas, 1), width)
     with torch.no_grad():
         return policy.probabilities(seen).double().view(policy.replicas, size, width)
 
