@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.zoo.command_line import Refused, Zoo
@@ -74,7 +76,8 @@ def test_another_version_and_contradictions_are_refused(asked: str, settings: tu
     assert "\n" not in str(refusal.value)
 
 
-def test_commands_take_it(zoo: Zoo, refused: Refused) -> None:
+def test_commands_take_it(zoo: Zoo, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     told = zoo("match", "grim", "random", "--arena", LONG, "--panel", "random,grim", "--episodes", 4, "--json").json
     assert told["arena"] == LONG
     assert zoo("matches", "--arena", told["arena"], "--json").json

@@ -111,12 +111,15 @@ class DialSwitch(Figure):
     def plot(self, report: Reproduction) -> plots.Plot:
         """A panel for each number of prisoners, a line for each method."""
         groups = sorted({name.partition(":")[0] for name in report.data["curves"]})
+        methods = list(dict.fromkeys(name.partition(": ")[2] for name in report.data["curves"]))
+        colours = dict(zip(methods, plots.COLOURS, strict=False))  # a method has one in all panels
         plot, axes = plots.panels(len(groups))
         for panel, group in zip(axes, groups, strict=True):
             mine = {name: curve for name, curve in report.data["curves"].items() if name.startswith(group)}
-            for (name, curve), colour in zip(mine.items(), plots.COLOURS, strict=False):
+            for name, curve in mine.items():
+                label = name.partition(": ")[2]
                 line: dict[str, Any] = plots.line_of([t(point) for point in np.array(curve["shares"]).T])
-                plots.curve(panel, curve["at"], **line, label=name.partition(": ")[2], colour=colour)
+                plots.curve(panel, curve["at"], **line, label=label, colour=colours[label])
             panel.set(xlabel="rounds", ylabel="share of what can be had", title=group, ylim=(0, 1.05))
         plots.legend_below(plot, list(axes), 5)
         return plot
