@@ -91,15 +91,21 @@ def test_everybody_can_use_the_pages(show: Any, served: str, scheme: str) -> Non
         page.locator("tbody a").first.click()
 
 
-def test_the_board_plays_what_the_home_keeps(show: Any, served: str) -> None:
-    page = show(f"{served}/replays")
-    page.locator("main a").first.click()
+def played_to_its_end(page: Any) -> Any:
+    """The player of a page, which has shown a game whose returns are those recorded."""
     player = page.locator(".player")
     player.locator(".speed").select_option("60")
     player.locator(".pairing option").first.wait_for(state="attached")
     player.locator(".play").click()
     player.locator(".ending:not(:empty)").wait_for()
     assert player.locator(".ending").inner_text() == "The end: the returns are those recorded."
+    return player
+
+
+def test_the_board_plays_what_the_home_keeps(show: Any, served: str) -> None:
+    page = show(f"{served}/replays")
+    page.locator("main a").first.click()
+    played_to_its_end(page)
     page.locator("#recompute").click()
     page.locator("#agreement:not(:empty)").wait_for()
     assert "agree" in page.locator("#agreement").inner_text()
@@ -109,12 +115,7 @@ def test_a_match_plays_its_games(show: Any, served: str) -> None:
     page = show(f"{served}/matches")
     page.locator("tbody a").first.click()
     page.get_by_role("link", name="Watch always-defect with tit-for-tat, row").click()
-    player = page.locator(".player")
-    player.locator(".speed").select_option("60")
-    player.locator(".pairing option").first.wait_for(state="attached")
-    player.locator(".play").click()
-    player.locator(".ending:not(:empty)").wait_for()
-    assert player.locator(".ending").inner_text() == "The end: the returns are those recorded."
+    player = played_to_its_end(page)
     drawn = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(x => x)"
     assert player.locator(".board").evaluate(drawn)
 
