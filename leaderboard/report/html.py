@@ -134,6 +134,7 @@ def template(name: str) -> Template:
         loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["coded"] = coded
+    environment.filters["foldable"] = foldable
     return environment.get_template(name)
 
 
@@ -143,6 +144,11 @@ def coded(words: str) -> Markup:
     if len(parts) % 2 == 0:  # one that is not closed
         return Markup("`".join(parts))
     return Markup("".join(f"<code>{part}</code>" if k % 2 else part for k, part in enumerate(parts)))
+
+
+def foldable(label: str) -> Markup:
+    """A label that may go on in a further line behind its @, as well as where it has a dash."""
+    return Markup(str(escape(label)).replace("@", "@<wbr>"))
 
 
 def hash_of(text: str) -> str:
@@ -246,7 +252,7 @@ def _side(page: ArenaPage, side: PageSide, at: Mapping[str, int]) -> dict[str, A
     what = "Share of games won" if side.matrix.quantity == "games won" else f"Mean own return{per}"
     error = f"{what} of the row when paired with the column of that number; its like on the diagonal."
     return {
-        "words": f" as {clean(side.side)}" if side.side else "",
+        "words": f", as {clean(side.side)}" if side.side else "",
         "forest": forest,
         "forest_caption": " ".join(_forest_caption(page, side)),
         "heat": heat,
