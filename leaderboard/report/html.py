@@ -95,7 +95,7 @@ def render(report: Report) -> str:
     last = max((page.last for page in report.pages), default="")
     made = f"Records up to {last[:19].replace('T', ' ')} UTC; zoo {report.version}." if last else ""
     return template("page.html").render(
-        title=f"Report on {clean(report.heading) or ' and '.join(clean(page.arena.id) for page in report.pages)}",
+        title=f"Report on {clean(report.heading) or listed([clean(page.arena.id) for page in report.pages])}",
         notes=[(clean(title), [clean(line) for line in lines]) for title, lines in report.notes],
         together=_together(report.pages),
         arenas=[_arena(page, report) for page in report.pages],
@@ -200,8 +200,10 @@ def replays_shown(replays: Replays | None) -> dict[str, Any]:
     if replays is None:
         return {"replays": None, "replays_caption": ""}
     words = (
-        f"{plural(replays.games, 'game')}, each played again and held against its record: of every pairing the median, "
+        f"{replays.games:,} games, each played again and held against its record: of every pairing the median, "
         "the best and the worst one for the first of the two in its first seat."
+        if replays.games != 1
+        else "1 game, played again and held against its record."
     )
     told = " ".join([words, *replays.notes] if replays.games else replays.notes)
     return {"replays": base64.b64encode(replays.data).decode() if replays.games else None, "replays_caption": told}

@@ -17,10 +17,13 @@ const colourOf = (name) => {
   const style = getComputedStyle(document.documentElement);
   return style.getPropertyValue({ faint: "--line" }[name] || `--${name}`).trim();
 };
+const partsOf = (colour) => {
+  const digits = colour.length === 4 ? [...colour.slice(1)].map((digit) => digit + digit).join("") : colour.slice(1);
+  return [0, 2, 4].map((k) => parseInt(digits.slice(k, k + 2), 16));
+};
 // How well one colour is seen on another, 1 to 21, as the Web Content Accessibility Guidelines (2.1) define it.
 const lightOf = (colour) => {
-  const digits = colour.length === 4 ? [...colour.slice(1)].map((digit) => digit + digit).join("") : colour.slice(1);
-  const parts = [0, 2, 4].map((k) => parseInt(digits.slice(k, k + 2), 16) / 255);
+  const parts = partsOf(colour).map((x) => x / 255);
   const [r, g, b] = parts.map((x) => (x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
@@ -28,11 +31,12 @@ const contrastOf = (one, other) => {
   const [a, b] = [lightOf(one), lightOf(other)].sort((x, y) => x - y);
   return (b + 0.05) / (a + 0.05);
 };
-// Words on a coloured shape, and words beside one, which have its colour where that can be read.
+// Words on a coloured shape; and words beside one, in its colour, as much nearer to the page's ink as they must be read.
 const inkOn = (fill) => (contrastOf("#000000", fill) > contrastOf("#ffffff", fill) ? "#000000" : "#ffffff");
 const wordInk = (name) => {
-  const own = colourOf(name);
-  return contrastOf(own, colourOf("field")) >= 4.5 ? own : colourOf("ink");
+  const [own, ink] = [partsOf(colourOf(name)), partsOf(colourOf("ink"))];
+  const mixed = (k) => `#${own.map((x, at) => Math.round(x + ((ink[at] - x) * k) / 10).toString(16).padStart(2, "0")).join("")}`;
+  return Array.from({ length: 11 }, (_, k) => mixed(k)).find((colour) => contrastOf(colour, colourOf("field")) >= 4.5);
 };
 // A seat that is called by a colour has it.
 const seatColour = (seat, k) => (NAMED.includes(seat) ? seat : ORDER[k % ORDER.length]);
