@@ -70,7 +70,7 @@ def teams_of(spec: ArenaSpec, seats: tuple[str, ...]) -> list[list[int]]:
 
 
 class Vdn(Iql):
-    """Value decomposition for all the seats that it owns.
+    """VDN: Q-learning in which a team's value is the sum of its seats' values.
 
     Shapes: K teams; the rest as in `Iql`.
     """

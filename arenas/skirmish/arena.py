@@ -59,7 +59,7 @@ class SkirmishSettings(Checked):
 
 
 class Skirmish(Arena):
-    """The battle; units of one type are of one side."""
+    """Skirmish: a team of units fights a scripted team, or another learned one."""
 
     name = "skirmish-v1"
     Settings = SkirmishSettings
