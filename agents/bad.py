@@ -103,7 +103,7 @@ class PolicyInput(NamedTuple):
 
 
 class Bad(OtherPlayer):
-    """The Bayesian action decoder for all the seats that it owns."""
+    """The Bayesian action decoder: partners read an act as a message, by a public belief."""
 
     Config = BadConfig
     needs = frozenset({"discrete", "common", "hands"})

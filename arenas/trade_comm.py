@@ -53,7 +53,7 @@ class TradeCommSettings(Checked):
 
 
 class TradeComm(Drawing):
-    """The trading game: two say something, then both ask for an item."""
+    """The trading game: two talk, then each asks for an item."""
 
     name = "trade-comm-v1"
     Settings = TradeCommSettings

@@ -70,7 +70,7 @@ class TwoCardSettings(Checked):
 
 
 class TwoCard(Drawing):
-    """The two-card game, played once: the first seat acts, then the second."""
+    """The two-card game: the first seat's act can tell the second which card it holds."""
 
     name = "two-card-v1"
     Settings = TwoCardSettings
