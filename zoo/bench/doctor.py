@@ -144,7 +144,7 @@ def _home() -> Iterator[Diagnosis]:
     size = sum(_size(path) for path in files)
     try:
         with home.read_records() as store:
-            games = f"records of {len(store.arenas())} arenas"
+            games = f"records of {plural(len(store.arenas()), 'arena')}"
     except (StoreError, UserError) as error:
         there = Path(home.records()).exists() or "://" in home.records()
         if there:
