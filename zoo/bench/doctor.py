@@ -127,6 +127,7 @@ def _confinement() -> Iterator[Diagnosis]:
 
 def _home() -> Iterator[Diagnosis]:
     from leaderboard.errors import StoreError
+    from leaderboard.report.layout import plural
     from zoo import home
     from zoo.errors import UserError
 
