@@ -47,7 +47,7 @@ class CriticConfig(PolicyGradientConfig):
 
 
 class ActorCritic(PolicyGradient):
-    """Independent actor-critic for all the seats that it owns."""
+    """Independent actor-critic: every seat judges its acts by what it sees itself."""
 
     Config = CriticConfig
     config: CriticConfig

@@ -62,7 +62,7 @@ def density(message: Tensor, m: Tensor, sigma: float) -> Tensor:
 
 
 class Dial(Talking):
-    """DIAL for all the seats that it owns."""
+    """DIAL: learns to talk by gradients that flow back through the channel."""
 
     Config = DialConfig
     config: DialConfig

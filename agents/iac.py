@@ -36,7 +36,7 @@ class IacConfig(TeamConfig):
 
 
 class Iac(TeamLearner):
-    """Independent actor-critic with shared parameters."""
+    """IAC: independent actor-critics that share one network, with a critic V or Q."""
 
     Config = IacConfig
     config: IacConfig

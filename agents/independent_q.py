@@ -69,7 +69,7 @@ class IndependentQ(TabularAgent):
         if self.config.share != "none" and not self.others:
             raise ValueError(
                 f"share={self.config.share} is with other seats of one's side, and {self.seat} has none in"
-                f" {self.spec.name}: leave it"
+                f" {self.spec.name}: leave it out"
             )
         self.told: dict[str, Tensor] = {}  # another seat -> its last steps, float64 [7, n, B]
 

@@ -123,10 +123,10 @@ def epsilon_greedy(q: Tensor, epsilon: float) -> Tensor:
 
 
 class Iql(Agent):
-    """Independent DQN for all the seats that it owns. It shows no policy, as a greedy one has no gradient.
+    """Independent DQN: every seat takes the others for part of the world.
 
-    Shapes: S steps replayed at once (1 where the network is not recurrent), N seats, B rows of the replay, A actions of
-    the seat that has most, H units.
+    It shows no policy, as a greedy one has no gradient. Shapes: S steps replayed at once (1 where the network is not
+    recurrent), N seats, B rows of the replay, A actions of the seat that has most, H units.
     """
 
     Config = IqlConfig

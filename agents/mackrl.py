@@ -85,7 +85,7 @@ class TeamBatch(NamedTuple):
 
 
 class Mackrl(Agent):
-    """Pairwise MACKRL for all the seats that it owns."""
+    """MACKRL: pairs act jointly on what both know, or leave the act to each."""
 
     Config = MackrlConfig
     needs = frozenset({"discrete", "common"})

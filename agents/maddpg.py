@@ -93,7 +93,7 @@ class MaddpgConfig(Checked):
 
 
 class Maddpg(PolicyAgent):
-    """MADDPG: actors of their own and central critics for all the seats that it owns.
+    """MADDPG: an actor for every seat, taught by a critic that sees all seats.
 
     Shapes: N own seats, S seats that the critics read, B transitions (a batch: see `agents.parts.transitions`).
     """

@@ -55,7 +55,7 @@ def mixed(weights: Tensor, q: Tensor, units: int) -> Tensor:
 
 
 class Qmix(Vdn):
-    """QMIX for all the seats that it owns.
+    """QMIX: Q-learning in which a team's value rises with the value of every seat.
 
     Shapes: n members of the largest team, Z numbers of the state; the rest as in `Vdn`.
     """

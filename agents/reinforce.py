@@ -118,7 +118,7 @@ class PolicyGradient(PolicyAgent):
 
 
 class Reinforce(PolicyGradient):
-    """REINFORCE for all the seats that it owns."""
+    """REINFORCE: the policy gradient with the returns that were seen, and no critic."""
 
     Config = ReinforceConfig
     config: ReinforceConfig

@@ -62,7 +62,7 @@ def bootstrap(action: Tensor, message: Tensor, spoke: Tensor, *, average: bool =
 
 
 class Rial(Talking):
-    """RIAL for all the seats that it owns."""
+    """RIAL: learns to talk as it learns to act, by Q-learning from reward alone."""
 
     Config = RialConfig
     config: RialConfig

@@ -12,8 +12,8 @@ As the sum is largest where every Q_i is, each seat plays its own best action. T
 networks and their steps.
 
 A team is all own seats where the arena is cooperative, and in a competitive arena those of one `team` there, each with
-a sum of its own. Members must be paid alike, so a mixed game is refused, and so is a competitive one that does not
-offer "team-reward".
+a sum of its own. Members must be paid alike, so a game that does not say so ("team-reward") is refused, and so is one
+in which every seat is a team of its own: what is left there is `agents.iql`.
 
 Departures: those of `agents.iql`. The paper's networks remember and are shared in part: `recurrent` and `share` are
 settings, and sharing is the default. Double Q-learning is the field's default (Rashid et al. 2018's code).
@@ -52,10 +52,15 @@ def teams_of(spec: ArenaSpec, seats: tuple[str, ...]) -> list[list[int]]:
     """The numbers of the seats of each team that is paid alike.
 
     Raises:
-        ValueError: the members of a team may be paid differently.
+        ValueError: the members of a team may be paid differently, or every team is one seat.
     """
     if spec.kind == "cooperative":
         return [list(range(len(seats)))]
+    if len({seat.team for seat in spec.seats.values()}) == len(spec.seats):
+        raise ValueError(
+            f"every seat of {spec.name} is a team of its own, so that there is nothing to add up: choose a cooperative"
+            " arena, or iql, which is the same without a sum"
+        )
     if "team-reward" not in spec.offers:
         raise ValueError(
             f"the members of a team may be paid differently in {spec.name} ({spec.kind}), so that it has no value to"
@@ -65,7 +70,7 @@ def teams_of(spec: ArenaSpec, seats: tuple[str, ...]) -> list[list[int]]:
 
 
 class Vdn(Iql):
-    """Value decomposition for all the seats that it owns.
+    """VDN: Q-learning in which a team's value is the sum of its seats' values.
 
     Shapes: K teams; the rest as in `Iql`.
     """

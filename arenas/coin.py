@@ -24,7 +24,9 @@ _VALUED = 3  # largest size whose exact value is offered: 162 positions, or 1458
 
 
 class Coin(CoinGame):
-    """The coin game on an n x n torus.
+    """The coin game: a coin pays 1 to who takes it, and costs the other 2 if it was theirs.
+
+    The board is an n x n torus.
 
     A position is one number, ((red * P + blue) * P + coin) * 2 + (1 if the coin is blue), S = 2 P^3 of them. What may
     come after a transition is a run of equally likely successor numbers: a position itself, or the P - 1 numbers from

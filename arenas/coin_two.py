@@ -24,7 +24,9 @@ _ACTIONS = 5
 
 
 class CoinTwo(CoinGame):
-    """The coin game with two coins on an n x n torus.
+    """The coin game with a coin of each colour on the board.
+
+    The board is an n x n torus.
 
     A position is one number, ((red * P + blue) * P + red coin) * P + blue coin, S = P^4 of them. What may come after a
     transition are `count` equally likely positions, `stride` apart from `first` on.

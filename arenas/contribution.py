@@ -45,7 +45,7 @@ class ContributionSettings(Checked):
 
 
 class Contribution(Drawing):
-    """The contribution game; all seats are of one side."""
+    """The contribution game: a team is paid a noisy sum of what its members give."""
 
     name = "contribution-v1"
     Settings = ContributionSettings

@@ -47,7 +47,7 @@ class OnceSettings(RepeatedSettings):
 
 
 class Climbing(MatrixGame):
-    """The climbing game."""
+    """The climbing game: the best joint action lies beside the worst."""
 
     name = "climbing-v1"
     payoffs = _alike([[11, -30, 0], [-30, 7, 6], [0, 0, 5]])
@@ -63,7 +63,7 @@ class PenaltySettings(OnceSettings):
 
 
 class Penalty(MatrixGame):
-    """The penalty game."""
+    """The penalty game: two best joint actions, and a penalty for mixing them up."""
 
     name = "penalty-v1"
     Settings = PenaltySettings
@@ -91,7 +91,10 @@ class TwoStepSettings(Checked):
 
 
 class TwoStep(FiniteGame):
-    """The two-step game; the observation is one-hot: the first step, branch A, branch B, and the end."""
+    """The two-step game: one seat chooses the matrix that both then play.
+
+    The observation is one-hot: the first step, branch A, branch B, and the end.
+    """
 
     name = "two-step-v1"
     Settings = TwoStepSettings

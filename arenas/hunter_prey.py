@@ -76,7 +76,10 @@ class HunterPreySettings(Checked):
 
 
 class HunterPrey(Arena):
-    """Hunters, prey and perhaps a scout; cells are (x, y), long [B, P, 2], in that order."""
+    """Tan's grid: hunters catch prey that moves at random, alone, together or with a scout.
+
+    Cells are (x, y), long [B, P, 2], in that order: hunters, prey and perhaps the scout.
+    """
 
     name = "hunter-prey-v1"
     Settings = HunterPreySettings

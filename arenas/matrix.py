@@ -227,7 +227,7 @@ class MatrixGame(FiniteGame):
 
 
 class Matrix(MatrixGame):
-    """An iterated game with payoffs of one's own."""
+    """An iterated game with payoffs of your own."""
 
     name = "matrix-v1"
     Settings = MatrixSettings
@@ -240,7 +240,7 @@ class Matrix(MatrixGame):
 
 
 class IteratedPrisonersDilemma(MatrixGame):
-    """Prisoner's dilemma; cooperation is action 0."""
+    """The iterated prisoner's dilemma. Cooperation is action 0."""
 
     name = "ipd-v1"
     action_names = ("cooperate", "defect")
@@ -255,7 +255,10 @@ class PenniesSettings(RepeatedSettings):
 
 
 class IteratedMatchingPennies(MatrixGame):
-    """Matching pennies: row wins where the pennies match. The seats want different things, so each is a side."""
+    """Iterated matching pennies: row wins where the pennies match.
+
+    The seats want different things, so each is a side.
+    """
 
     name = "imp-v1"
     action_names = ("heads", "tails")
@@ -264,7 +267,7 @@ class IteratedMatchingPennies(MatrixGame):
 
 
 class StagHunt(MatrixGame):
-    """Stag hunt: together for the stag (action 0), or safely for the hare."""
+    """The iterated stag hunt: the stag takes two, the hare is safe. The stag is action 0."""
 
     name = "stag-hunt-v1"
     action_names = ("stag", "hare")
@@ -272,7 +275,7 @@ class StagHunt(MatrixGame):
 
 
 class Chicken(MatrixGame):
-    """Chicken: swerve (action 0), or go straight and hope that the other swerves."""
+    """Iterated chicken: swerve, or go straight and hope that the other swerves. To swerve is action 0."""
 
     name = "chicken-v1"
     action_names = ("swerve", "straight")

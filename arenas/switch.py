@@ -48,7 +48,7 @@ class SwitchSettings(Checked):
 
 
 class Switch(Arena):
-    """The switch riddle; the prisoners are of one side."""
+    """The switch riddle: a prisoner must say when all have been in the room with the switch."""
 
     name = "switch-v1"
     Settings = SwitchSettings

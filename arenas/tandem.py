@@ -54,7 +54,7 @@ class TandemSettings(Checked):
 
 
 class Tandem(Lockstep):
-    """The Tandem game; both seats are of one side."""
+    """The Tandem game: two want the same sum, and each wants the other to give way."""
 
     name = "tandem-v1"
     Settings = TandemSettings

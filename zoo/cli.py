@@ -193,7 +193,7 @@ def _after_stop(words: list[str]) -> str:
 
 def _explain(error: Exception) -> int:
     """Print what went wrong and return the exit code; what is nobody's fault of input is raised again."""
-    from zoo.errors import missing
+    from zoo.errors import MORE_MEMORY, missing, no_memory
 
     if isinstance(error, click.exceptions.NoArgsIsHelpError) and (group := error.ctx) and group.parent:
         commands = ", ".join(getattr(group.command, "commands", ()))
@@ -212,7 +212,7 @@ def _explain(error: Exception) -> int:
         line = f"cannot write: {error.strerror}"
         with suppress(OSError):  # what is left in the buffer cannot be written either, when Python ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    elif line := _agents_fault(error) or _no_memory(error):
+    elif line := _agents_fault(error) or MORE_MEMORY * no_memory(error):
         pass
     else:
         raise error
@@ -232,13 +232,6 @@ def _faults() -> tuple[type[Exception], ...]:
 
     protocol = sys.modules.get("arenas.protocol")  # where it was not imported, nothing can have raised its error
     return (UserError, StoreError, *([protocol.ArenaError] if protocol else []))
-
-
-def _no_memory(error: Exception) -> str:
-    """What to do where something was asked for that does not fit into memory; torch has no exception of its own."""
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
-        return "this takes more memory than there is: ask for fewer copies or episodes, or for smaller settings"
-    return ""
 
 
 def _agents_fault(error: Exception) -> str:

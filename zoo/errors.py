@@ -16,6 +16,8 @@ EXTRAS = {
     "matplotlib": "plots",
     **dict.fromkeys(("starlette", "uvicorn", "python_multipart"), "serve"),
 }
+#: What to do where `no_memory` is true.
+MORE_MEMORY = "this takes more memory than there is: ask for fewer copies or episodes, or for smaller settings"
 _ROOT = Path(__file__).resolve().parent.parent
 #: Libraries under which the fault of an agent or a game comes to light, but where it never lies.
 _LIBRARIES = {"torch", "numpy", "scipy", "gymnasium", "pettingzoo", "supersuit", "mpe2", "safetensors", "click"}
@@ -39,8 +41,16 @@ def nearest_class(text: str, known: Iterable[str]) -> str:
     return f"name its class, too: {text}:CLASS" if text.endswith(".py") else nearest(text, known)
 
 
+def no_memory(error: BaseException) -> bool:
+    """Whether something was asked for that does not fit into memory; torch has no exception of its own."""
+    text = str(error)
+    return isinstance(error, MemoryError) or "can't allocate memory" in text or "std::bad_alloc" in text
+
+
 def broke(what: str, error: BaseException) -> UserError:
     """`error`, raised by somebody's code, as one line that names `what` broke and the place where it did."""
+    if no_memory(error):
+        return UserError(f"{what}: {MORE_MEMORY}")
     message = " ".join(str(error).split())
     return UserError(f"{what}: {type(error).__name__}{': ' if message else ''}{message}{place(error)}")
 

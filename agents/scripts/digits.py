@@ -20,7 +20,7 @@ _COLOURS = 2
 
 
 class DigitProtocol(Agent):
-    """The script; see the head of this file."""
+    """Reads the digit and sends it bit by bit, in colour-digit and multi-step-digits."""
 
     needs = frozenset({"discrete", "channel", "digits"})
 

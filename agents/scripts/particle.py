@@ -49,7 +49,7 @@ def points(seen: Tensor, start: int, count: int) -> Tensor:
 
 
 class Still(PureScript):
-    """Never pushes; a seat that can only talk says its first word."""
+    """Stands still; a seat that can only talk says its first word."""
 
     needs = frozenset({"particle"})
 

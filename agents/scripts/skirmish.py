@@ -66,7 +66,7 @@ class Fighter(PureScript):
 
 
 class NearestFirst(Fighter):
-    """Attacks the nearest."""
+    """Attacks the nearest enemy."""
 
     def score(self, foes: Tensor, allies: Tensor) -> Tensor:
         """The distance."""

@@ -51,7 +51,7 @@ def protocol(n: int, last: int) -> Rule:
 
 
 class SwitchProtocol(Agent):
-    """The script; see the head of this file.
+    """The best known protocol of the switch riddle.
 
     Raises:
         ValueError: there are several switches.

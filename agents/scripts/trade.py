@@ -29,7 +29,7 @@ class TradePlanConfig(Checked):
 
 
 class TradePlan(Agent):
-    """The script; see the head of this file."""
+    """Names its item by a fixed code, and asks for the item that it heard."""
 
     Config = TradePlanConfig
     needs = frozenset({"discrete", "trade-comm"})

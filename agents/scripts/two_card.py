@@ -29,7 +29,7 @@ class TwoCardPlanConfig:
 
 
 class TwoCardPlan(Agent):
-    """The script; see the head of this file.
+    """Tells its card in the two-card game by which cheap action it takes.
 
     Raises:
         ValueError: another game of the suite, with other actions.

@@ -41,7 +41,7 @@ class ColourDigitSettings(Checked):
 
 
 class ColourDigit(TwoReaders):
-    """Colour-digit; both seats are of one side."""
+    """Colour-digit: two see a coloured digit each, and send one bit."""
 
     name = "colour-digit-v1"
     Settings = ColourDigitSettings

@@ -33,7 +33,7 @@ class MultiStepSettings(Checked):
 
 
 class MultiStepDigits(TwoReaders):
-    """Multi-step digits; both seats are of one side."""
+    """Multi-step digits: two guess each other's digit, with a bit a step."""
 
     name = "multi-step-digits-v1"
     Settings = MultiStepSettings

@@ -35,7 +35,7 @@ class AdversarySettings(ParticleSettings):
 
 
 class Adversary(Particles):
-    """Physical deception."""
+    """Physical deception: a team reaches its goal without showing an adversary which it is."""
 
     name = "adversary-v1"
     Settings = AdversarySettings

@@ -32,7 +32,7 @@ _GOALS = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))  # colours of the two landmarks that
 
 
 class Crypto(Particles):
-    """Covert communication."""
+    """Covert communication: Alice tells Bob a message that Eve must not understand."""
 
     name = "crypto-v1"
 

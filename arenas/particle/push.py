@@ -29,7 +29,7 @@ _AGENT = ((0.25, 0.75, 0.25), (0.25, 0.25, 0.75))  # colour of the agent by goal
 
 
 class Push(Particles):
-    """Keep-away."""
+    """Keep-away: an agent makes for its goal, and an adversary pushes it off."""
 
     name = "push-v1"
 

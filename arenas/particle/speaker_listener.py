@@ -25,7 +25,7 @@ _LISTENER = [(red + 0.45, green + 0.45, blue + 0.45) for red, green, blue in _CO
 
 
 class SpeakerListener(Particles):
-    """Cooperative communication."""
+    """Cooperative communication: only the speaker knows where the listener should go."""
 
     name = "speaker-listener-v1"
 

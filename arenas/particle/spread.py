@@ -38,7 +38,7 @@ class SpreadSettings(ParticleSettings):
 
 
 class Spread(Particles):
-    """Cooperative navigation."""
+    """Cooperative navigation: a team covers all landmarks without bumping into each other."""
 
     name = "spread-v1"
     Settings = SpreadSettings

@@ -44,7 +44,7 @@ class TagSettings(ParticleSettings):
 
 
 class Tag(Particles):
-    """Predator and prey."""
+    """Predator and prey: slow predators hunt faster prey together."""
 
     name = "tag-v1"
     Settings = TagSettings

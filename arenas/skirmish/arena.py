@@ -52,14 +52,14 @@ class SkirmishSettings(Checked):
 
     scenario: Literal["3m", "5m", "8m", "2s3z", "3s5z", "5m_vs_6m", "5w", "2d_3z"] = "3m"  # who fights whom
     opponent: Literal["nearest", "weakest", "focus", "retreat", "team"] = "nearest"  # a script, or another team
-    enemy: Amount = 1.0  # what the foes' damage is multiplied by
+    enemy: Annotated[float, Range(0, 1e6)] = 1.0  # what the foes' damage is multiplied by
     sight: Amount = 9.0  # how far a unit sees; 0 as far as its weapon reaches
     limit: Annotated[int, Range()] = 0  # steps after which an episode is cut; 0 the scenario's own number
     reward: Literal["positive", "thesis"] = "positive"  # SMAC's, or the thesis's
 
 
 class Skirmish(Arena):
-    """The battle; units of one type are of one side."""
+    """Skirmish: a team of units fights a scripted team, or another learned one."""
 
     name = "skirmish-v1"
     Settings = SkirmishSettings

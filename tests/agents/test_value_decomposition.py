@@ -17,6 +17,7 @@ from agents.randomness import derive_rows
 from agents.rollout import rollout
 from agents.vdn import Vdn, VdnConfig
 from arenas.coordination import TwoStep
+from arenas.hunter_prey import HunterPrey
 from arenas.matrix import IteratedPrisonersDilemma
 from arenas.particle.tag import Tag
 from arenas.protocol import Arena
@@ -167,9 +168,16 @@ def test_the_mixture_finds_8_where_the_sum_takes_7(seed: int | range) -> None:
 @pytest.mark.parametrize("name", ["vdn", "qmix"])
 def test_teams_that_may_be_paid_differently_are_refused(name: str) -> None:
     kind = load_agent(name).agent
-    for arena in (IteratedPrisonersDilemma(1), Tag(1)):
-        with pytest.raises(ValueError, match="paid differently"):
-            kind.make(arena.spec, tuple(arena.spec.seats))
+    arena = Tag(1)
+    with pytest.raises(ValueError, match="may be paid differently in tag"):
+        kind.make(arena.spec, tuple(arena.spec.seats))
+
+
+@pytest.mark.parametrize("name", ["vdn", "qmix"])
+def test_seats_without_team_mates_are_refused_as_such(name: str) -> None:
+    for arena in (IteratedPrisonersDilemma(1), HunterPrey(1, hunters=1), HunterPrey(1)):
+        with pytest.raises(ValueError, match="is a team of its own"):
+            load_agent(name).agent.make(arena.spec, tuple(arena.spec.seats))
 
 
 def test_a_mixture_needs_the_state() -> None:

@@ -45,7 +45,8 @@ def command(
     if print_list(name, ARENAS, arena_list, only_names, as_json):
         return
     if name is None:
-        Console().print(listing.arenas_listed())
+        console = Console()
+        console.print(listing.arenas_listed(console.width))
     elif name in GAMES and not (assignments or wrap):
         Console().print(listing.library_listed(name))
     else:

@@ -173,15 +173,21 @@ def _list(figures: list[dict[str, Any]]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
+    from zoo.entry.layout import plain_table
     from zoo.papers import in_minutes
 
-    parts: list[RenderableType] = []
+    table = plain_table("figure", "what it shows", "minutes", "quick", right=("minutes", "quick"))
     for figure in figures:
-        default, quick = in_minutes(figure["cpu_minutes"]), in_minutes(figure["cpu_minutes_quick"])
-        default += " (an estimate)" if figure.get("estimated") else ""
-        parts.append(Text.assemble((figure["name"], "bold"), f"  {figure['title']}"))
-        parts.append(Text(f"  {figure['source']}; CPU minutes: {default}, with --quick {quick}", "dim"))
-    return Group(*parts, Text("Minutes are of one thread, about, and half as long with --workers 2.", "dim"))
+        shown = Text.assemble(figure["title"], (f"\n{figure['source']}", "dim"))
+        full, quick = (in_minutes(figure[of]).replace("under ", "<") for of in ("cpu_minutes", "cpu_minutes_quick"))
+        table.add_row(Text(figure["name"], "bold"), shown, "~" * bool(figure.get("estimated")) + full, quick)
+    hours = sum(figure["cpu_minutes"] for figure in figures) / 60
+    estimates = ", ~ where they are an estimate" * any(figure.get("estimated") for figure in figures)
+    closing = (
+        f"{len(figures)} figures, {hours:.1f} CPU hours in all. Minutes are CPU minutes of one thread{estimates};"
+        " --workers 2 halves the wait."
+    )
+    return Group(table, Text(), Text(closing, "dim"))
 
 
 def _run(

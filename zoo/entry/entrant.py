@@ -190,10 +190,11 @@ def read_entrant(
 
 
 def _house(name: str, arena: Arena, identity: str) -> Checkpoint | None:
-    """The house's checkpoint of an agent for an arena, or for the nearest settings of its game that have its seats."""
+    """The house's checkpoint of an agent for an arena, or of the nearest settings of its game that fills a role."""
+    roles = [set(seats) for seats in arena.spec.roles()]
     for folder in filter(_is_checkpoint, checkpoints.house_places(identity, name)):
         loaded = checkpoints.load(folder)
-        if loaded.card.arena == identity or any(seat in arena.spec.seats for seat in loaded.card.seats):
+        if loaded.card.arena == identity or any(seats <= {*loaded.card.seats} for seats in roles):
             return loaded
     return None
 

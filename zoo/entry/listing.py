@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from arenas.protocol import ArenaSpec
     from zoo.entry.venue import ArenaChoice, Venue
 
-_WIDE = 110  # columns from which on the list says what an agent needs
+_WIDE = 110  # columns from which on a list says what an agent needs, and how many actions a seat of an arena has
 _NAMED = 3  # arenas that are named in the list; more are counted
 _CHECKPOINTS, _LINES = 16, 2  # columns and lines that they may take; longer names are counted, too
 _SHORT = 6  # letters of a seat's name up to which the list names both of a game's seats
@@ -105,9 +105,10 @@ def _nemeses(agent: str) -> Described:
     return Described(title, rows, ("arena", "entrant", "earns per step", "played by"))
 
 
-def arenas_listed() -> RenderableType:
-    """All registered arenas."""
-    table = plain_table("name", "what it is", "kind", "seats", "actions")
+def arenas_listed(width: int) -> RenderableType:
+    """All registered arenas, for a terminal of `width` columns."""
+    wide = width >= _WIDE
+    table = plain_table("name", "what it is", "kind", "seats", *["actions"] * wide)
     for name, arena in catalogue.arena_list().items():
         if "fault" in arena:
             table.add_row(name, Text(arena["fault"], "red"))
@@ -115,10 +116,10 @@ def arenas_listed() -> RenderableType:
             table.add_row(name, Text(arena["summary"]).append(f" ({arena['note']})", "dim"))
         else:
             seats = arena["seats"]
-            actions = ", ".join(dict.fromkeys(_actions(**sizes) for sizes in seats.values()))
+            actions = [", ".join(dict.fromkeys(_actions(**sizes) for sizes in seats.values()))] * wide
             few = len(seats) == 2 and max(map(len, seats)) <= _SHORT
-            named = ", ".join(seats) if few else f"{len(seats)} seats"
-            table.add_row(name, arena["summary"], arena["kind"], named, actions)
+            named = ", ".join(seats) if few else plural(len(seats), "seat")
+            table.add_row(name, arena["summary"], arena["kind"], named, *actions)
     closing = (
         "Any PettingZoo environment is one too: pettingzoo:NAME, mpe2:NAME, lbforaging:NAME, or path/to/file.py:env."
         f" Games of other libraries: zoo arenas {', '.join(GAMES)}."

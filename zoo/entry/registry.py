@@ -110,7 +110,8 @@ class ArenaEntry:
         except ArenaError as error:  # it names the arena itself
             raise UserError(" ".join(str(error).split())) from error
         except (TypeError, ValueError, ImportError) as error:  # how an arena refuses its settings
-            raise UserError(f"arena {self.name}: {reason_of(error)}") from error
+            reason = reason_of(error).removeprefix(f"{getattr(self.factory, 'name', '')}: ")  # named once is enough
+            raise UserError(f"arena {self.name}: {reason}") from error
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # an arena may be anybody's and fail in any way

@@ -14,6 +14,7 @@ from typing import Any
 from zoo.errors import UserError, nearest
 
 _LARGEST = 2**63 - 1  # whole number that records can hold
+_WIDEST = 3.4e38  # number that float32 holds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,6 +162,8 @@ def convert(text: str, kind: Any, what: str) -> Any:
             raise UserError(f"{what} must be a whole number of at most {_LARGEST}, got {text}")
         if kind is float and not math.isfinite(number):
             raise UserError(f"{what} must be {kinds[kind]}, got {text!r}")
+        if kind is float and abs(number) > _WIDEST:
+            raise UserError(f"{what} must be a number of at most {_WIDEST:g}, got {text}")
         return number
     try:
         return json.loads(text)

@@ -209,7 +209,7 @@ class Table:
             way = "--sight policies shows it" if "policies" in missing else "--sight actions shows it"
             if absent:
                 way = f"the arena does not offer {', '.join(absent)}: choose another arena or another learner"
-            place = f"{self.identity} with sight {self.sight!r}"
+            place = self.identity if absent else f"{self.identity} with sight {self.sight!r}"
             raise UserError(f"{who} cannot learn in {place}: it needs {meaning}; {way}")
         shown = {seat: player.policy(seat) for seat, player in self.players.items()}
         secret = [seat for seat, policy in shown.items() if policy is None and seat not in seats]

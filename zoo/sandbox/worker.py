@@ -21,7 +21,7 @@ from torch import Tensor
 
 from agents.protocol import Agent, JointTrajectory, LearningContext, Memory, Seating, Trajectory
 from arenas.protocol import Action, SeatSpec, TimeStep
-from zoo.errors import nearest, place
+from zoo.errors import nearest, no_memory, place
 from zoo.sandbox import frames
 from zoo.sandbox.declare import describe
 from zoo.sandbox.frames import FAULT, OK, REFUSED, Ended, as_tensor, as_tensors, content_of, like, tensors_as_data
@@ -244,9 +244,8 @@ def _said(error: BaseException) -> tuple[str, str]:
     text = one_line(str(error))
     if isinstance(error, Unfit):
         return text, "INVALID"
-    memory = isinstance(error, MemoryError) or "can't allocate memory" in text or "std::bad_alloc" in text
     name = type(error).__name__
-    return one_line(f"{name}{': ' if text else ''}{text}{place(error)}"), "MEMORY" if memory else "CRASH"
+    return one_line(f"{name}{': ' if text else ''}{text}{place(error)}"), "MEMORY" if no_memory(error) else "CRASH"
 
 
 def _log(error: BaseException) -> None:
