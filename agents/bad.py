@@ -33,7 +33,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from agents.parts.beliefs import Deals, Enumeration, alike, by_hints, consistent
+from agents.parts.beliefs import Deals, Enumeration, alike, by_hints, consistent, readable
 from agents.parts.central import surrogate
 from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, masked, taken
@@ -117,10 +117,9 @@ class Bad(OtherPlayer):
     def build(self, seed: int) -> None:
         """Tables of the hands, policy, value, and their optimisers."""
         config, spec = self.config, self.spec
-        assert spec.hands is not None  # "hands" is needed
         if config.other_play and config.recurrent:
             raise ValueError("other_play: a network that remembers what every seat calls otherwise cannot learn so")
-        self.hands: Hands = spec.hands
+        self.hands: Hands = readable(config.belief, spec)
         self.actions = self.seat_spec().actions
         self.gamma = spec.gamma if config.gamma is None else config.gamma
         self.numbers = [list(spec.seats).index(seat) for seat in self.seats]

@@ -49,6 +49,7 @@ class Hands:
     at: Mapping[str, int]
     asks: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     own: bool = False
+    hints: bool = True  # whether anybody may be told of a card otherwise than by what is done
     empty: bool = False  # the last value means that there is no card
     rest: int = 0  # K', what else is public
 

@@ -69,9 +69,8 @@ class TradeComm(Drawing):
         #: W, how many different things can be said, and how many of them are actions.
         self.words = 2**bits if bits else 2**self.bits if self.talks else n
         self.spoken = 0 if self.talks else self.words
-        self.hands = Hands(
-            PAIR, n, {s: (at,) for at, s in enumerate(SEATS)}, dict.fromkeys(SEATS, 0), own=True, rest=2 * self.spoken
-        )
+        each, begin = {s: (at,) for at, s in enumerate(SEATS)}, dict.fromkeys(SEATS, 0)
+        self.hands = Hands(PAIR, n, each, begin, own=True, hints=False, rest=2 * self.spoken)
         actions = self.spoken + n
         seat = (n + _STEPS + 2 * self.spoken,), actions
         tell = {"channel"} if self.talks else {"common", "hands"}

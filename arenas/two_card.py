@@ -84,7 +84,8 @@ class TwoCard(Drawing):
         self.pay = pay = _tensor(self.name, GAMES[self.settings.game] if given is None else given, self.device)
         cards, _, actions, _ = pay.shape
         width = cards + 1 + actions
-        self.hands = Hands(PAIR, cards, {seat: (n,) for n, seat in enumerate(SEATS)}, dict.fromkeys(SEATS, 0), own=True)
+        each = {seat: (n,) for n, seat in enumerate(SEATS)}
+        self.hands = Hands(PAIR, cards, each, dict.fromkeys(SEATS, 0), own=True, hints=False)
         alike = self._symmetries()
         words = {"discrete", "common", "hands", "state", "simulator", "two-card", *["symmetries"] * bool(alike)}
         self.spec = ArenaSpec(

@@ -26,11 +26,30 @@ import torch
 from torch import Tensor
 
 from arenas.hands import Hands, Public
+from arenas.protocol import ArenaSpec
 
 DAMPING = 0.35
 ITERATIONS = 12  # of the damped fixed point; then beliefs are within .01 of it
 MOST_HANDS, MOST_DEALS = 256, 20_000
 _NOTHING = 1e-20  # probabilities below count as 0
+
+
+def readable(kind: str, spec: ArenaSpec) -> Hands:
+    """The hands of an arena that offers "hands", of which a belief of this kind (`v0` ...) can know something.
+
+    Raises:
+        ValueError: it never could: there are neither hints nor a deck that cards are dealt from.
+    """
+    hands = spec.hands
+    assert hands is not None
+    if kind in ("v0", "v1") and hands.own and not hands.hints:
+        raise ValueError(
+            f"{spec.name} has neither hints nor a common deck, by which a belief of kind {kind} could tell cards apart;"
+            " set belief=none, v2 or exact"
+        )
+    if kind == "v1" and hands.own:
+        raise ValueError(f"in {spec.name} no card says anything about another, so that v1 is v0; set belief=v0")
+    return hands
 
 
 class TooMany(ValueError):

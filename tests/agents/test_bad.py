@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ from agents.randomness import derive_rows
 from agents.rollout import rollout
 from arenas.hanabi.arena import Hanabi
 from arenas.hands import Hands, Public
-from arenas.protocol import Action, TimeStep
+from arenas.protocol import Action, Arena, TimeStep
+from arenas.trade_comm import TradeComm
 from arenas.two_card import PAIR, SEATS, TwoCard
 from zoo.play.table import Table
 
@@ -209,6 +211,22 @@ def test_a_hand_of_too_many_cards_is_refused_in_one_line() -> None:
     many = Hands("all", 26, {"a": (5, 6, 7, 8, 9), "b": (0, 1, 2, 3, 4)}, {"a": 0, "b": 0})
     with pytest.raises(ValueError, match="26\\^5 = 11,881,376 hands"):
         Enumeration(many, 20)
+
+
+@pytest.mark.parametrize("arena", [TwoCard(1), TradeComm(1, speech="action"), Hanabi(1, variant="mini")])
+def test_beliefs_that_could_never_tell_cards_apart_are_refused(arena: Arena) -> None:
+    spec = arena.spec
+    assert spec.hands is not None
+    for belief in ("none", "v0", "v1", "v2", "exact"):
+        if belief in ("v0", "v1") and spec.name != "hanabi-v1":
+            with pytest.raises(ValueError, match=f"has neither hints nor a common deck.* {belief} "):
+                Bad.make(spec, tuple(spec.seats), BadConfig(belief=belief))
+        else:
+            Bad.make(spec, tuple(spec.seats), BadConfig(belief=belief, hidden=8))
+    hinted = replace(spec, hands=replace(spec.hands, own=True, hints=True))
+    assert Bad.make(hinted, tuple(spec.seats), BadConfig(belief="v0", hidden=8)).hands.hints
+    with pytest.raises(ValueError, match="v1 is v0; set belief=v0"):
+        Bad.make(hinted, tuple(spec.seats), BadConfig(belief="v1"))
 
 
 @pytest.mark.learning

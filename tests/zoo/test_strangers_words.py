@@ -66,7 +66,7 @@ def test_it_names_the_pair_that_surely_misunderstands_each_other(together: float
     ("together", "said"),
     [
         (0.2, "With itself dial earns 0.70 and rial earns 0.50, with each other they earn 0.20 an episode: they did"),
-        (0.5, "no less, as far as can be told, than the weaker of them with itself."),
+        (0.5, "as far as these games show, no less than the weaker of them earns with itself."),
         (0.7, "with each other they earn 0.70 an episode."),
     ],
 )

@@ -127,6 +127,7 @@ def _confinement() -> Iterator[Diagnosis]:
 
 def _home() -> Iterator[Diagnosis]:
     from leaderboard.errors import StoreError
+    from leaderboard.report.layout import plural
     from zoo import home
     from zoo.errors import UserError
 
@@ -144,7 +145,7 @@ def _home() -> Iterator[Diagnosis]:
     size = sum(_size(path) for path in files)
     try:
         with home.read_records() as store:
-            games = f"records of {len(store.arenas())} arenas"
+            games = f"records of {plural(len(store.arenas()), 'arena')}"
     except (StoreError, UserError) as error:
         there = Path(home.records()).exists() or "://" in home.records()
         if there:

@@ -28,7 +28,7 @@ def check_agent(agent: str, arena: str, settings: Sequence[str] = (), *, own_gam
         UserError: unknown names or fields, values that do not fit, or an agent that cannot play there.
     """
     checked = replace(subject(agent, arena, settings), own_game=own_game)
-    refused = refusal(checked.entry, checked.arena)
+    refused = refusal(checked.entry, checked.arena, checked.config)
     if refused:
         raise UserError(f"{checked.entry.name} cannot play {arena}, which {refused}")
     if checked.entry.isolation == "trusted":

@@ -181,10 +181,11 @@ def _list(figures: list[dict[str, Any]]) -> RenderableType:
         shown = Text.assemble(figure["title"], (f"\n{figure['source']}", "dim"))
         full, quick = (in_minutes(figure[of]).replace("under ", "<") for of in ("cpu_minutes", "cpu_minutes_quick"))
         table.add_row(Text(figure["name"], "bold"), shown, "~" * bool(figure.get("estimated")) + full, quick)
-    total = sum(figure["cpu_minutes"] for figure in figures)
+    hours = sum(figure["cpu_minutes"] for figure in figures) / 60
+    estimates = ", ~ where they are an estimate" * any(figure.get("estimated") for figure in figures)
     closing = (
-        f"{len(figures)} figures, {total / 60:.1f} CPU hours in all. Minutes are CPU minutes of one thread, ~ where"
-        " they are an estimate; --workers 2 halves the wait."
+        f"{len(figures)} figures, {hours:.1f} CPU hours in all. Minutes are CPU minutes of one thread{estimates};"
+        " --workers 2 halves the wait."
     )
     return Group(table, Text(), Text(closing, "dim"))
 

@@ -175,20 +175,22 @@ def playable(agent: str, left_out: dict[str, str]) -> list[str]:
     Raises:
         UserError: an unknown agent.
     """
-    chosen = load_agent(split(agent)[0])
+    name, *assignments = split(agent)
+    chosen = load_agent(name)
+    config = chosen.config(assignments) if assignments else None
     playing = []
-    for name in names(ARENAS):
+    for where in names(ARENAS):
         try:
-            arena = load_arena(name).make(1)
+            arena = load_arena(where).make(1)
         except UserError as error:
-            left_out[name] = f"cannot be made ({error})"
+            left_out[where] = f"cannot be made ({error})"
             continue
-        refused = refusal(chosen, arena)
+        refused = refusal(chosen, arena, config)
         arena.close()
         if refused:
-            left_out[name] = refused
+            left_out[where] = refused
         else:
-            playing.append(name)
+            playing.append(where)
     return playing
 
 
@@ -206,8 +208,8 @@ def players(arena: Arena) -> list[str]:
 SHOWN = frozenset({"joint", "policies"})
 
 
-def refusal(entry: AgentEntry, arena: Arena) -> str | None:
-    """Why an agent cannot play in an arena ("does not offer ..."), or None.
+def refusal(entry: AgentEntry, arena: Arena, config: Any = None) -> str | None:
+    """Why an agent cannot play in an arena ("does not offer ..."), or None; `config` is its own defaults if None.
 
     A learner that cannot learn there has nothing to play by. An agent that breaks is not refused: the laws say what is
     wrong with it.
@@ -222,7 +224,7 @@ def refusal(entry: AgentEntry, arena: Arena) -> str | None:
         if missing and entry.agent.learns:
             return f"does not offer {', '.join(missing)}, without which it cannot learn"
         for seat in arena.spec.seats:
-            entry.agent.make(arena.spec, (seat,))
+            entry.agent.make(arena.spec, (seat,), config)
     except ValueError as error:
         return f"is refused ({error})"
     except Exception:

@@ -102,7 +102,7 @@ def _named_by(text: str) -> Iterator[str]:
 def _why_not(venue: Venue, text: str) -> str | None:
     """Why an entrant cannot play, or None."""
     try:
-        venue.entrant(text)
-        return catalogue.refusal(load_agent(_name(text)), venue.arena())
+        config = venue.entrant(text).config
+        return catalogue.refusal(load_agent(_name(text)), venue.arena(), config)
     except UserError as error:
         return str(error)

@@ -68,7 +68,7 @@ def _strangers(summary: Summary) -> str:
     if both.high < min(lows):
         return f"{said}: they did not train together, and may mean different things by what they do."
     if both.mean < max(estimate.mean for estimate in own.values()):
-        return f"{said}: no less, as far as can be told, than the weaker of them with itself."
+        return f"{said}: as far as these games show, no less than the weaker of them earns with itself."
     return f"{said}."
 
 

@@ -12,6 +12,8 @@ from leaderboard.report.layout import MISSING, clean, decimals, number, plural
 from leaderboard.report.sheet import Column, Sheet, figures, labels
 from zoo.papers.figure import VERDICTS, Figure, FigureRow, Published, Reproduction
 
+_SENTENCE = 240  # letters up to which settings stand in a sentence, three lines of a terminal
+
 
 def report_screen(figure: Figure, report: Reproduction, run: Mapping[str, Any]) -> RenderableType:
     """The published numbers beside ours; `run` says what it took and where the files are."""
@@ -39,11 +41,19 @@ def tables(report: Reproduction) -> list[tuple[str, Sheet, str]]:
 def closing(report: Reproduction, run: Mapping[str, Any]) -> list[str]:
     """What stands below the tables, line by line: the verdicts' meaning, notes, settings, seeds and cost."""
     lines = [f"Verdicts: {VERDICTS}"] if any(row.published for row in report.rows) else []
-    settings = ", ".join(f"{name} {_plain(value)}" for name, value in report.settings.items())
     workers = plural(run["workers"], "worker")
     spent = f"{run['cpu_s']:.0f} CPU s in {plural(run['parts'], 'part')} ({run['kept']} kept from before)"
     wall = f"this time {run['wall_s']:.0f} s of wall time on {workers}"
-    return [*lines, *report.notes, f"Settings: {settings}.", f"{drawn(report)}; {spent}, {wall}."]
+    return [*lines, *report.notes, *_settings(report), f"{drawn(report)}; {spent}, {wall}."]
+
+
+def _settings(report: Reproduction) -> list[str]:
+    """The settings in one sentence, or a line each where that would be long."""
+    each = {name: _plain(value) for name, value in report.settings.items()}
+    sentence = "Settings: " + ", ".join(f"{name} {value}" for name, value in each.items()) + "."
+    if len(sentence) <= _SENTENCE:
+        return [sentence]
+    return ["Settings:", *(f"  {name}: {value}" for name, value in each.items())]
 
 
 def drawn(report: Reproduction) -> str:
