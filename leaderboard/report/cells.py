@@ -53,7 +53,8 @@ def unranked(board: Board) -> str:
         f"{clean(row.label)}{f' as {clean(row.side)}' if row.side else ''} ({'/'.join(map(str, row['partners_met']))})"
         for row in rows
     )
-    return f"Not ranked, as they have not met all members of the panel: {names}." if names else ""
+    order = " They stand in the order of what they got so far." if len(rows) > 1 else ""
+    return f"Not ranked, as they have not met all members of the panel: {names}.{order}" if names else ""
 
 
 def set_apart(board: Board) -> str:

@@ -95,7 +95,7 @@ def render(report: Report) -> str:
     last = max((page.last for page in report.pages), default="")
     made = f"Records up to {last[:19].replace('T', ' ')} UTC; zoo {report.version}." if last else ""
     return template("page.html").render(
-        title=f"Report on {clean(report.heading) or ' and '.join(clean(page.arena.id) for page in report.pages)}",
+        title=f"Report on {clean(report.heading) or listed([clean(page.arena.id) for page in report.pages])}",
         notes=[(clean(title), [clean(line) for line in lines]) for title, lines in report.notes],
         together=_together(report.pages),
         arenas=[_arena(page, report) for page in report.pages],
@@ -134,6 +134,7 @@ def template(name: str) -> Template:
         loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["coded"] = coded
+    environment.filters["foldable"] = foldable
     return environment.get_template(name)
 
 
@@ -143,6 +144,11 @@ def coded(words: str) -> Markup:
     if len(parts) % 2 == 0:  # one that is not closed
         return Markup("`".join(parts))
     return Markup("".join(f"<code>{part}</code>" if k % 2 else part for k, part in enumerate(parts)))
+
+
+def foldable(label: str) -> Markup:
+    """A label that may go on in a further line behind its @, as well as where it has a dash."""
+    return Markup(str(escape(label)).replace("@", "@<wbr>"))
 
 
 def hash_of(text: str) -> str:
@@ -194,8 +200,10 @@ def replays_shown(replays: Replays | None) -> dict[str, Any]:
     if replays is None:
         return {"replays": None, "replays_caption": ""}
     words = (
-        f"{plural(replays.games, 'game')}, each played again and held against its record: of every pairing the median, "
+        f"{replays.games:,} games, each played again and held against its record: of every pairing the median, "
         "the best and the worst one for the first of the two in its first seat."
+        if replays.games != 1
+        else "1 game, played again and held against its record."
     )
     told = " ".join([words, *replays.notes] if replays.games else replays.notes)
     return {"replays": base64.b64encode(replays.data).decode() if replays.games else None, "replays_caption": told}
@@ -246,7 +254,7 @@ def _side(page: ArenaPage, side: PageSide, at: Mapping[str, int]) -> dict[str, A
     what = "Share of games won" if side.matrix.quantity == "games won" else f"Mean own return{per}"
     error = f"{what} of the row when paired with the column of that number; its like on the diagonal."
     return {
-        "words": f" as {clean(side.side)}" if side.side else "",
+        "words": f", as {clean(side.side)}" if side.side else "",
         "forest": forest,
         "forest_caption": " ".join(_forest_caption(page, side)),
         "heat": heat,
