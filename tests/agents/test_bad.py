@@ -213,6 +213,33 @@ def test_a_hand_of_too_many_cards_is_refused_in_one_line() -> None:
         Enumeration(many, 20)
 
 
+@pytest.mark.parametrize("counterfactual", [False, True])
+@pytest.mark.parametrize(("expected", "moves"), [(4.0, 1), (5.0, 0), (6.0, -1)])
+def test_a_plan_is_praised_by_how_much_more_is_paid_than_was_expected(
+    counterfactual: bool, expected: float, moves: int
+) -> None:
+    arena, copies = TwoCard(8, payoffs=torch.full((2, 2, 2, 2), 5.0).tolist()), 8
+    agent = Bad.make(arena.spec, SEATS, BadConfig(counterfactual=counterfactual), seed=1)
+    for name, weight in agent.critic.items():  # whatever it reads, it expects this
+        weight.fill_(expected if name == "b2" else 0.0)
+    luck = derive_rows(0, copies)
+    memories = {s: agent.begin(Seating(s, luck, luck, training=True)) for s in SEATS}
+    steps, state = arena.reset(luck)
+    joint, _ = rollout(arena, dict.fromkeys(SEATS, agent), memories, steps, 2, state)
+    plan = joint.seats["first"].actions.extras["plan"][0]
+
+    def chance() -> float:
+        """Mean log chance of the first plan."""
+        view = agent.view(steps["first"], memories["first"])
+        return float(view.logits.log_softmax(-1).gather(-1, plan.unsqueeze(-1)).mean())
+
+    before = chance()
+    agent.learn(joint, None)  # type: ignore[arg-type]
+    assert (chance() > before) - (chance() < before) == moves
+    expects = float(agent.critic["b2"].squeeze())
+    assert (expects > expected) - (expects < expected) == moves  # and what is expected comes nearer
+
+
 @pytest.mark.parametrize("arena", [TwoCard(1), TradeComm(1, speech="action"), Hanabi(1, variant="mini")])
 def test_beliefs_that_could_never_tell_cards_apart_are_refused(arena: Arena) -> None:
     spec = arena.spec
