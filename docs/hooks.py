@@ -28,8 +28,7 @@ from zoo.entry import catalogue, listing
 from zoo.entry.layout import Described, paragraphs
 from zoo.entry.registry import load_agent, load_arena
 from zoo.entry.venue import ArenaChoice
-from zoo.papers import NAMES
-from zoo.papers.pages import figure_page, file_stem, overview_page
+from zoo.papers.pages import figure_page, file_stem, overview_page, read_files
 from zoo.work.pool import limit_threads
 
 DOCS = Path(__file__).parent
@@ -154,7 +153,7 @@ def notebooks() -> dict[str, str]:
 
 def figures() -> dict[str, str]:
     """The pages of the reproduced figures, and the one that counts their verdicts."""
-    files = reproduced()
+    files = read_files(DOCS / "figures")
     made = {"figures/index.md": overview_page(files, links=True)}
     for whole in files:
         name = file_stem(whole)
@@ -163,16 +162,10 @@ def figures() -> dict[str, str]:
     return made
 
 
-def reproduced() -> list[dict[str, Any]]:
-    """The JSON files of `zoo reproduce` in docs/figures, in the order of the papers."""
-    files = [json.loads(path.read_text()) for path in sorted((DOCS / "figures").glob("*.json"))]
-    return sorted(files, key=lambda whole: NAMES.index(whole["name"].partition(",")[0]))
-
-
 def papers() -> dict[str, str]:
     """A page for each paper, with all of its figures that were run."""
     of_paper: dict[str, list[dict[str, Any]]] = {}
-    for whole in reproduced():
+    for whole in read_files(DOCS / "figures"):
         of_paper.setdefault(re.split(r"[,;]", whole["source"])[0], []).append(whole)
     made = {}
     for source, files in of_paper.items():

@@ -53,7 +53,8 @@ def unranked(board: Board) -> str:
         f"{clean(row.label)}{f' as {clean(row.side)}' if row.side else ''} ({'/'.join(map(str, row['partners_met']))})"
         for row in rows
     )
-    return f"Not ranked, as they have not met all members of the panel: {names}." if names else ""
+    order = " They stand in the order of what they got so far." if len(rows) > 1 else ""
+    return f"Not ranked, as they have not met all members of the panel: {names}.{order}" if names else ""
 
 
 def set_apart(board: Board) -> str:
@@ -179,7 +180,7 @@ def robustness(board: Board) -> list[str]:
         where = f" as {clean(side)}" if side else ""
         without = ", ".join(f"{clean(other)} without {clean(member)}" for member, other in first["without"].items())
         lines.append(
-            f"First place{where}: it hangs on single members of the panel; first would be {without}."
+            f"First place{where}: it depends on single members of the panel; first would be {without}."
             if without
             else f"First place{where}: {clean(first['entrant'])}, whichever one member of the panel is left out."
         )

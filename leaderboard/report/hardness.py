@@ -53,7 +53,12 @@ def scatter(page: ArenaPage, side: PageSide) -> tuple[str, str] | None:
     what = "share of games won" if matrix.quantity == "games won" else f"own return {each}"
     captions = (f"with its like, {what}", "at worst with another one")
     picture = marks.scatter(points, captions, size=(760.0, 420.0), label="Scatter plot: " + "; ".join(captions))
-    caption = "The higher, the less anybody can take from it; the further right, the better it does with its like."
+    up = (
+        "better it does with whoever suits it least"
+        if page.board.kind == "cooperative"
+        else "less anybody takes from it"
+    )
+    caption = f"The higher, the {up}; the further right, the better it does with its like."
     if most > 0:
         caption += " The larger a point, the more a best response gains from it; the smallest are also the unmeasured."
     return picture, caption

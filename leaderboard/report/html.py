@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ class Report:
         command: what makes the page again; version: of the program.
         replays: of each arena that has any, by its id, see `docs/report.md`.
         curves: of each arena, how entrants were trained, where that is kept.
+        without_curve: of each arena, the ids of those that were trained and left no curve.
         heading: what the page is on; "" for its arenas.
         notes: (title, sentences) of what else is to be said, such as a season's terms.
         links: (address, words) of pages beside it, where it is served; none in a file.
@@ -84,6 +85,7 @@ class Report:
     notes: Sequence[tuple[str, Sequence[str]]] = ()
     links: Sequence[tuple[str, str]] = ()
     games: str = ""
+    without_curve: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def render(report: Report) -> str:
@@ -95,7 +97,7 @@ def render(report: Report) -> str:
     last = max((page.last for page in report.pages), default="")
     made = f"Records up to {last[:19].replace('T', ' ')} UTC; zoo {report.version}." if last else ""
     return template("page.html").render(
-        title=f"Report on {clean(report.heading) or ' and '.join(clean(page.arena.id) for page in report.pages)}",
+        title=f"Report on {clean(report.heading) or listed([clean(page.arena.id) for page in report.pages])}",
         notes=[(clean(title), [clean(line) for line in lines]) for title, lines in report.notes],
         together=_together(report.pages),
         arenas=[_arena(page, report) for page in report.pages],
@@ -134,6 +136,7 @@ def template(name: str) -> Template:
         loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["coded"] = coded
+    environment.filters["foldable"] = foldable
     return environment.get_template(name)
 
 
@@ -143,6 +146,11 @@ def coded(words: str) -> Markup:
     if len(parts) % 2 == 0:  # one that is not closed
         return Markup("`".join(parts))
     return Markup("".join(f"<code>{part}</code>" if k % 2 else part for k, part in enumerate(parts)))
+
+
+def foldable(label: str) -> Markup:
+    """A label that may go on in a further line behind its @, as well as where it has a dash."""
+    return Markup(str(escape(label)).replace("@", "@<wbr>"))
 
 
 def hash_of(text: str) -> str:
@@ -160,7 +168,7 @@ def _arena(page: ArenaPage, report: Report) -> dict[str, Any]:
         "anchor": f"arena-{[other.arena.id for other in report.pages].index(page.arena.id)}",
         "lead": list(_lead(page)),
         "sides": [_side(page, side, at) for side in page.sides],
-        "evidence": list(_evidence(page)),
+        "evidence": [*_evidence(page), *_uncurved(page, report.without_curve.get(page.arena.id, ()))],
         "cards": [_card(page, known.get(who, EntrantCard()), who, at[who]) for who in _in_order(page)],
         **replays_shown(report.replays.get(page.arena.id)),
         **_curves([*page.learning, *report.curves.get(page.arena.id, ())]),
@@ -194,8 +202,10 @@ def replays_shown(replays: Replays | None) -> dict[str, Any]:
     if replays is None:
         return {"replays": None, "replays_caption": ""}
     words = (
-        f"{plural(replays.games, 'game')}, each played again and held against its record: of every pairing the median, "
+        f"{replays.games:,} games, each played again and held against its record: of every pairing the median, "
         "the best and the worst one for the first of the two in its first seat."
+        if replays.games != 1
+        else "1 game, played again and held against its record."
     )
     told = " ".join([words, *replays.notes] if replays.games else replays.notes)
     return {"replays": base64.b64encode(replays.data).decode() if replays.games else None, "replays_caption": told}
@@ -246,7 +256,7 @@ def _side(page: ArenaPage, side: PageSide, at: Mapping[str, int]) -> dict[str, A
     what = "Share of games won" if side.matrix.quantity == "games won" else f"Mean own return{per}"
     error = f"{what} of the row when paired with the column of that number; its like on the diagonal."
     return {
-        "words": f" as {clean(side.side)}" if side.side else "",
+        "words": f", as {clean(side.side)}" if side.side else "",
         "forest": forest,
         "forest_caption": " ".join(_forest_caption(page, side)),
         "heat": heat,
@@ -302,6 +312,17 @@ def _evidence(page: ArenaPage) -> Iterator[str]:
     yield from cells.predicted(board)
     if board.method:
         yield board.method
+
+
+def _uncurved(page: ArenaPage, without: Collection[str]) -> Iterator[str]:
+    """Whose training is not shown, and why."""
+    names = {row.entrant: clean(row.label) for row in page.board.rows if row.entrant in without}
+    if names:
+        yield (
+            f"No learning curve of {listed(list(names.values()))}: one is shown where `zoo train` made the weights and "
+            "their folder lies where it was. Weights that come with the zoo or in a bundle have none; their cards say "
+            "for how long they learned, and what they earned at the end."
+        )
 
 
 def _card(page: ArenaPage, card: EntrantCard, who: str, at: int) -> dict[str, Any]:

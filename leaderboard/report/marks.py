@@ -16,7 +16,8 @@ from leaderboard.report.layout import number
 
 MARGIN = 10.0  # pixels beside the ends of a scale
 HEIGHT = 24  # pixels of a strip
-_LETTER = 7.0  # pixels, about
+_LETTER = 7.0  # pixels of a digit, about
+_NARROW, _WIDE = "ijlt.,:;'|!()[]- ", "mwMW@"
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ def dot(x: float, y: float, radius: float, classes: str, title: str = "") -> str
 def text(x: float, y: float, words: str, *, anchor: str = "middle", classes: str = "") -> str:
     """A line of text."""
     return f'<text class="{classes}" x="{px(x)}" y="{px(y)}" text-anchor="{anchor}">{escape(words)}</text>'
+
+
+def width_of(words: str) -> float:
+    """Pixels that words take, about; rather too many than too few."""
+    return sum(4.5 if x in _NARROW else 11.0 if x in _WIDE else 8.0 if x.isupper() else _LETTER for x in words)
 
 
 def band(across: Ruler, low: float, high: float, height: float, classes: str = "band") -> str:
@@ -220,7 +226,7 @@ def lines(
     body += f'<g transform="rotate(-90)">{text(-floor / 2, 14, captions[1], classes="caption")}</g>'
     names, x, y = "", left, height + 12.0
     for one, classes in zip(drawn, LINES, strict=False):
-        wide = 34 + _LETTER * len(one.name)
+        wide = 40 + width_of(one.name)
         if x + wide > width and x > left:
             x, y = left, y + 18
         names += f'<polyline class="{classes}" points="{_path([(x, y), (x + 20, y)])}"/>'
@@ -236,18 +242,25 @@ def _path(points: Iterable[tuple[float, float]]) -> str:
 def _placed(
     discs: Sequence[tuple[float, float, float]], names: Sequence[str], ends: tuple[float, float], bottom: float
 ) -> list[tuple[float, float, str]]:
-    """Where names stand beside their discs, as far as may be without covering each other; from the highest down."""
+    """Where names stand beside their discs, or as near below or above as there is room; from the highest down."""
     placed: list[tuple[float, float, str]] = []
     for i in sorted(range(len(names)), key=lambda i: (discs[i][1], discs[i][0], names[i])):
-        (at, y, radius), wide = discs[i], _LETTER * len(names[i])
+        (at, y, radius), wide = discs[i], width_of(names[i])
         x = at + radius + 4
         if x + wide > ends[1]:
             x = max(at - radius - 4 - wide, ends[0] + 2)
-        y = max(y + 4, 12.0)
-        while y < bottom and (
-            any(abs(y - b) < 14 and a < x + wide and x < a + _LETTER * len(name) for a, b, name in placed)
-            or any(abs(y - 4 - b) < r + 4 and x - r < a < x + wide + r for k, (a, b, r) in enumerate(discs) if k != i)
-        ):
-            y += 2
-        placed.append((x, min(y, bottom - 2), names[i]))
+        level = min(max(y + 4, 12.0), bottom - 4)
+        steps = [step for k in range(0, int(bottom), 2) for step in ((k, -k) if k else (0,))]
+        free = (
+            level + step
+            for step in steps
+            if 12.0 <= level + step <= bottom - 4
+            and not any(abs(level + step - b) < 14 and a < x + wide and x < a + width_of(w) for a, b, w in placed)
+            and not any(
+                abs(level + step - 4 - b) < r + 4 and x - r < a < x + wide + r
+                for k, (a, b, r) in enumerate(discs)
+                if k != i
+            )
+        )
+        placed.append((x, next(free, level), names[i]))
     return placed

@@ -37,7 +37,7 @@ class Across:
 
 
 def across(pages: Sequence[ArenaPage]) -> Across | None:
-    """What the arenas come to together; None where fewer than two games rank the same two entrants.
+    """What several arenas come to together; None for one, or where fewer than two games rank the same two entrants.
 
     Entrants of several arenas are the same where they have one label: `lola` is LOLA trained for each game.
     """
@@ -45,7 +45,7 @@ def across(pages: Sequence[ArenaPage]) -> Across | None:
     left_out = tuple(page.arena.id for page in pages if page.board.headline != "own_return")
     ranked = [{row.label: row for row in side.rows if row.rank is not None} for _, side in games]
     shared = [label for label in (ranked[0] if ranked else ()) if all(label in some for some in ranked)]
-    if len(games) < 2 or len(shared) < 2:
+    if len(pages) < 2 or len(games) < 2 or len(shared) < 2:
         return None
     columns = []
     for some in ranked:

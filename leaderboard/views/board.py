@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from leaderboard.store.store import Store
     from leaderboard.views.standings import Ranked, Terms
 
-_VIEW = 9  # version of what a board holds: a cached one of another version is computed again
+_VIEW = 10  # version of what a board holds: a cached one of another version is computed again
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Board:
             is of one plain seed.
         not_rated: how many blocks of strangers on the public seed are kept, but not counted.
         rules_version: version of the rules under which the blocks were played.
-        rows: sorted by side, then rank; those without a rank come last.
+        rows: sorted by side, then rank; those without a rank come last, in the order of what they got so far.
         apart: {"label", "entrant", "reason", "games"} of every submission that does not count: withdrawn, disqualified,
             or replaced by a later version.
     """

@@ -72,7 +72,8 @@ class Ranked:
 
     Attributes:
         side: which.
-        standings: best first, each with (rank, low, high); None for those without a rank, who come last.
+        standings: best first, each with (rank, low, high); None for those without a rank, who come last, in the order
+            of what they got so far.
         rating: the fit of all games, where entrants are rated by it.
         scale: mean and standard deviation of the members' headlines, where mu is made of the headline.
         first_place: who is first, and who would be without one member of the panel.
@@ -141,7 +142,9 @@ def _by_returns(terms: Terms, field: Field) -> Ranked:
         skill = _skill(field, i, scale)
         standing = _standing(terms, field, i, skill, online, sure, sound)
         standings.append((standing, _place(places[i], intervals[i])))
-    apart = [i for i in _order(terms, field, field.everybody) if i not in ranked]
+    # those without a rank by what they got so far, the figure beside their names
+    so_far = [value, field.everybody] if terms.panel else [field.everybody]
+    apart = [i for i in _order(terms, field, *so_far) if i not in ranked]
     standings += [(_standing(terms, field, i, None, online, None, sound), None) for i in apart]
     first_place = _first_place(terms, field, order) if terms.panel and terms.panel.id and len(order) > 1 else None
     changed = sound is not None and _reordered(order, sound)
@@ -181,11 +184,10 @@ def _standing(
     )
 
 
-def _order(terms: Terms, field: Field, score: Floats) -> list[int]:
-    """Positions, best first; equals by label."""
-    shown = [figure(x) for x in score]
-    best = [-x if x is not None else np.inf for x in shown]
-    return sorted(range(len(score)), key=lambda i: (best[i], terms.names[field.entrants[i]], field.entrants[i]))
+def _order(terms: Terms, field: Field, *scores: Floats) -> list[int]:
+    """Positions, best first by the first score, equals by the next, then by label."""
+    best = [[-x if (x := figure(score[i])) is not None else np.inf for score in scores] for i in range(len(scores[0]))]
+    return sorted(range(len(best)), key=lambda i: (best[i], terms.names[field.entrants[i]], field.entrants[i]))
 
 
 def _places(score: Sequence[float] | Floats, order: Sequence[int]) -> dict[int, int]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.browser import MARKS
+from tests.looks import FOCUSED, UNREADABLE, check_walk
 from zoo.cli import main
 
 pytestmark = MARKS
@@ -77,11 +78,78 @@ def test_a_cell_opens_from_the_keyboard(show: Any, file: Path) -> None:
 def test_cells_open_where_games_are_compared(show: Any, tmp_path: Path) -> None:
     commands = ["match random always-defect --arena imp --panel random,win-stay-lose-shift --episodes 6"]
     page = show(written(tmp_path, commands, ["imp"]))
-    assert page.locator("#together .heat").count() == 1  # which has no cells to open
     page.locator(".side[data-side='1'] .heat td[data-i]").first.click()
     assert re.search(r"n = \d+ episodes", page.locator("dialog[open]").inner_text())
     page.keyboard.press("Escape")
     assert "means and ranks agree" in agreement(page)
+
+
+def test_tab_leads_to_everything_once(show: Any, file: Path) -> None:
+    page = show(file)
+    stops = check_walk(page)
+    assert sum(stop["grid"] for stop in stops) == page.locator(".side .heat").count()  # of a map one cell
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # the skip link
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
+def test_a_heat_map_by_keyboard(show: Any, file: Path) -> None:
+    page = show(file)
+    grid = page.locator(".heat[role=grid]").first
+    grid.locator("td[tabindex='0']").focus()
+    at = "(() => { const td = document.activeElement; return [td.parentNode.rowIndex, td.cellIndex]; })()"
+    size = page.locator(".arena[data-arena='0'] .heat tbody tr").count()
+    for key, expected in (
+        ("ArrowUp", [1, 1]),  # at the edge it stays
+        ("End", [1, size]),
+        ("ArrowDown", [2, size]),
+        ("Home", [2, 1]),
+        ("Control+End", [size, size]),
+        ("Control+Home", [1, 1]),
+        ("ArrowRight", [1, 2]),
+    ):
+        page.keyboard.press(key)
+        assert page.evaluate(at) == expected, key
+    for key in ("Enter", "Space"):
+        page.keyboard.press(key)
+        page.locator("dialog[open] button", has_text="Play").first.wait_for()
+        for _ in range(6):  # the focus does not leave what is open
+            page.keyboard.press("Tab")
+            assert page.evaluate("!document.querySelector('main').contains(document.activeElement)")
+        page.keyboard.press("Escape")
+        assert page.evaluate(at) == [1, 2]
+        assert page.evaluate(FOCUSED)["ring"]
+
+
+def test_a_game_by_keyboard(show: Any, file: Path) -> None:
+    page = show(file)
+    page.locator(".heat td[tabindex='0']").first.focus()
+    page.keyboard.press("Enter")
+    page.locator("dialog[open] button", has_text="Play").first.wait_for()
+    while not page.evaluate("document.activeElement.textContent").startswith("Play"):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    player = page.locator(".player").first
+    assert page.locator("dialog[open]").count() == 0
+    assert page.evaluate("document.activeElement.className") == "play"
+    assert page.evaluate(FOCUSED)["shown"]
+    page.keyboard.press("Space")
+    assert player.locator(".play").inner_text() == "Play"
+    moment = player.locator(".moment")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Home")
+    assert moment.inner_text().startswith("step 0 of 12")
+    page.keyboard.press("ArrowRight")
+    assert moment.inner_text().startswith("step 1 of 12")
+    page.keyboard.press("End")
+    assert moment.inner_text().startswith("step 12 of 12")
+    for key, expected in (("Tab", 12), ("Tab", 12), ("Enter", 11), ("Tab", 11), ("Space", 12)):
+        page.keyboard.press(key)
+        assert moment.inner_text().startswith(f"step {expected} of 12"), key
+    page.keyboard.press("Tab")
+    page.keyboard.press("End")
+    assert player.locator(".speed").input_value() == "60"
 
 
 @pytest.mark.parametrize("arena", [0, 1, 2])
@@ -144,11 +212,19 @@ def test_edited_numbers_are_noticed(show: Any, file: Path, tmp_path: Path) -> No
 def test_everybody_can_use_it(show: Any, file: Path, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = show(file, color_scheme=scheme)
+    for player in page.locator(".player").all():
+        player.scroll_into_view_if_needed()
+        player.locator(".pairing option").first.wait_for(state="attached")
+    page.evaluate("document.querySelectorAll('details').forEach((folded) => (folded.open = true))")
+    agreement(page)
     found = axe.run(page)
     assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate(UNREADABLE) == []
     page.locator(".heat td[data-i]").first.click()
+    page.locator("dialog[open] button", has_text="Play").first.wait_for()
     found = axe.run(page)
     assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate(UNREADABLE) == []
 
 
 def test_it_fits_a_telephone_and_paper(show: Any, file: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from leaderboard.report.layout import MISSING, plural
 from leaderboard.report.sheet import Column, Sheet, labels, markdown
-from zoo.papers import FIGURES, in_minutes
+from zoo.papers import FIGURES, NAMES, in_minutes
 from zoo.papers.figure import NO_NUMBER, NO_VERDICT, UNDECIDED, VERDICTS, FigureRow, Json, Reproduction
 from zoo.papers.screen import closing, tables
 
@@ -19,6 +22,12 @@ _COUNTED = {
     "cannot tell": (UNDECIDED, NO_VERDICT),
     "misses": ("worse", "misses"),
 }
+
+
+def read_files(folder: Path) -> list[dict[str, Any]]:
+    """The JSON files of `zoo reproduce` in a folder, in the order of the papers."""
+    files = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    return sorted(files, key=lambda whole: NAMES.index(whole["name"].partition(",")[0]))
 
 
 def counts(report: Reproduction) -> dict[str, int]:

@@ -19,6 +19,7 @@ from leaderboard.records import (
     SeatResult,
     Status,
 )
+from leaderboard.report.layout import plural
 from leaderboard.store.store import Store
 from zoo.entry.declared import panel_for
 from zoo.entry.registry import is_shipped
@@ -78,7 +79,7 @@ def verify(
             venue = Venue(choice)
             texts = EntrantTexts(venue, store)
         except UserError as error:
-            left_out.append(f"{len(ids)} blocks of {choice.name}: {error}")
+            left_out.append(f"{plural(len(ids), 'block')} of {choice.name}: {error}")
             continue
         for some in _chunks(store.in_order(ids)):
             known = {block.id: block for block in store.blocks_of(some)}
@@ -271,7 +272,7 @@ def _unfinished(store: Store, wanted: dict[ArenaChoice, set[str]]) -> list[str]:
         if arena.id in choices:
             wanted[choices[arena.id]] |= ids
         elif ids and not any(ids & known for known in wanted.values()):
-            lines.append(f"{len(ids)} blocks of {arena.id}, as no match there came to its end")
+            lines.append(f"{plural(len(ids), 'block')} of {arena.id}, as no match there came to its end")
     return lines
 
 

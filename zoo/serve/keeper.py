@@ -24,6 +24,9 @@ from zoo.work.pool import Job, Pool
 
 #: Bytes of pages that are kept, and pages that may wait to be drawn.
 ROOM, WAITING = 64 << 20, 32
+#: Seconds for which a person waits for a page before being told that it is being drawn.
+PATIENCE_S = 0.7
+_KNOWN_S = 60.0  # for which it is known what came of a page that somebody was told to look for again
 #: Seconds between two looks at the records, and after which a look is waited for.
 LOOK_S, OLD_S = 1.0, 10.0
 
@@ -63,6 +66,14 @@ class DrawnPage:
 
 class TooBusyError(Exception):
     """More pages wait to be drawn than are taken in."""
+
+
+class BeingDrawnError(Exception):
+    """The page is not there yet; `seconds` for which it has been drawn."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"being drawn for {seconds:.0f} s")
+        self.seconds = seconds
 
 
 class Artist:
@@ -137,15 +148,27 @@ class Keeper:
         self._kept: OrderedDict[PageKey, DrawnPage] = OrderedDict()
         self._size = 0
         self._drawing: dict[PageKey, asyncio.Task[DrawnPage]] = {}
+        self._begun: dict[PageKey, float] = {}
+        self._awaited: dict[PageKey, asyncio.Task[DrawnPage]] = {}
         self._looking: asyncio.Task[None] | None = None
         self._looked = -OLD_S
         self.drawn = 0
 
-    async def page(self, key: PageKey) -> DrawnPage:
+    @property
+    def busy(self) -> bool:
+        """Whether any page is being drawn."""
+        return bool(self._drawing)
+
+    async def page(self, key: PageKey, patience: float | None = None) -> DrawnPage:
         """The page, as it is kept or drawn now.
+
+        Args:
+            key: which.
+            patience: seconds after which to give up waiting while it is being drawn; None waits until it is there.
 
         Raises:
             TooBusyError: it is not kept, and too many wait.
+            BeingDrawnError: patience has ended. Who asks again later gets it, or what came of it.
             Exception: whatever was raised where it was drawn.
         """
         age = time.monotonic() - self._looked
@@ -153,16 +176,29 @@ class Keeper:
             looking = self._look()
             if age >= OLD_S:
                 await asyncio.shield(looking)
+        # what came of a page for which somebody did not wait: also where it is an error, which is not kept
+        awaited = self._awaited.pop(key, None)
         kept = self._kept.get(key)
         if kept is None:
-            return await asyncio.shield(self._fresh(key))
+            return await self._within(key, awaited or self._fresh(key), patience)
         self._kept.move_to_end(key)
         if kept.state != self._news.state(key.arena):
             with suppress(TooBusyError):
                 fresh = self._fresh(key)
                 if age >= OLD_S:  # nobody has asked for long: then rather wait than show what is old
-                    return await asyncio.shield(fresh)
+                    return await self._within(key, fresh, patience)
         return kept
+
+    async def _within(self, key: PageKey, task: asyncio.Task[DrawnPage], patience: float | None) -> DrawnPage:
+        """What a task comes to, as far as patience goes."""
+        try:
+            return await asyncio.wait_for(asyncio.shield(task), patience)
+        except TimeoutError:
+            if task.done():  # the error is the task's own
+                raise
+            self._awaited[key] = task
+            asyncio.get_running_loop().call_later(_KNOWN_S, self._awaited.pop, key, None)
+            raise BeingDrawnError(time.monotonic() - self._begun[key]) from None
 
     def _look(self) -> asyncio.Task[None]:
         """Begin to look at the records, unless somebody does."""
@@ -185,7 +221,7 @@ class Keeper:
                 raise TooBusyError
             task = asyncio.create_task(self._draws(key))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # of a page nobody waits for
-            self._drawing[key] = task
+            self._drawing[key], self._begun[key] = task, time.monotonic()
         return self._drawing[key]
 
     async def _draws(self, key: PageKey) -> DrawnPage:
@@ -193,7 +229,7 @@ class Keeper:
         try:
             page = await asyncio.to_thread(self._made, key, state)
         finally:
-            del self._drawing[key]
+            del self._drawing[key], self._begun[key]
         self.drawn += 1
         if page.status == 200:
             self._keep(key, page)

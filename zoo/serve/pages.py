@@ -79,16 +79,20 @@ def _boards(store: Store, name: str, shown: layout.Links) -> DrawnPage:
     for arena in store.arenas():
         made = board(store, arena.id)
         if made.rows or matches[arena.id]:
-            rows.append({"arena": arena, "board": made, "leader": _leader(made), "matches": matches[arena.id]})
+            about = {"leader": _leader(made), "entrants": len({row.entrant for row in made.rows})}
+            rows.append({"arena": arena, "board": made, "matches": matches[arena.id], **about})
     return layout.laid_out("boards.html", shown, rows=rows)
 
 
 def _leader(made: Board) -> str:
-    """Who leads, with the figure by which it does."""
-    first = next((at for at, row in enumerate(made.rows) if row.rank == 1), None)
-    if first is None or not made.headline:
-        return "nobody is ranked"
-    return f"{made.rows[first].label}, {_figure(made, first)}"
+    """Who leads on each side, with the figure by which it does."""
+    first: dict[str, int] = {}
+    for at, row in enumerate(made.rows if made.headline else ()):
+        if row.rank == 1:
+            first.setdefault(row.side, at)
+    leaders = {side: f"{made.rows[at].label}, {_figure(made, at)}" for side, at in first.items()}
+    said = [f"as {side}: {leader}" if side else leader for side, leader in leaders.items()]
+    return "; ".join(said) or "nobody is ranked"
 
 
 def _figure(made: Board, at: int) -> str:
@@ -236,9 +240,10 @@ def _entrant(store: Store, name: str, shown: layout.Links) -> DrawnPage:
         for at, row in enumerate(made.rows):
             if row.entrant == name:
                 card = card or cards(store, arena, {name: record})[name]
+                of = sum(other.side == row.side for other in made.rows)
                 figure = _figure(made, at) if made.headline else ""
                 heading = cells.heading(BY_NAME[made.headline], made) if made.headline else ""
-                places.append({"arena": arena, "row": row, "of": len(made.rows), "figure": figure, "heading": heading})
+                places.append({"arena": arena, "row": row, "of": of, "figure": figure, "heading": heading})
     label = store.labels()[name]
     return layout.laid_out("entrant.html", shown, label=label, record=record, card=card, places=places)
 

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from zoo.entry.registry import ARENAS, names
 from zoo.serve import layout, tokens
 from zoo.serve.guard import Allowance, Guard, Refusal, read_body
-from zoo.serve.keeper import DrawnPage, Keeper, PageKey, TooBusyError
+from zoo.serve.keeper import PATIENCE_S, BeingDrawnError, DrawnPage, Keeper, PageKey, TooBusyError
 from zoo.serve.uploads import SIZE, Upload, Uploads
 
 _LOG = logging.getLogger(__name__)
@@ -163,11 +163,22 @@ def answer(request: Request, page: DrawnPage, cache: str = "no-cache") -> Respon
     return Response(body, page.status, headers, "text/html; charset=utf-8")
 
 
-class Pages:
-    """The pages of a home."""
+#: Seconds after which a page that is being drawn is looked for again.
+_AGAIN_S = 2
+_GAMES = "Games of these two are being played again and held against their records, which is done once"
+_DRAWN = {
+    "boards": "All boards of this home are being made from its records",
+    "board": "The board is being made from its records, and the report is being laid out",
+    "games": _GAMES,
+    "match-games": _GAMES,
+}
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
+
+class Pages:
+    """The pages of a home, with links to others."""
+
+    def __init__(self, keeper: Keeper, links: layout.Links) -> None:
+        self._keeper, self._links = keeper, links
 
     def at(self, kind: str, *, arena: bool = False) -> Callable[[Request], Any]:
         """What answers at an address; its parts say which board, match, entrant, season or games."""
@@ -180,10 +191,13 @@ class Pages:
                     raise Refusal(404, "There is no such page of matches.")
             if len(name) > 400:
                 raise Refusal(404, "There is no page with such a name.")
+            key = PageKey(kind, name, request.path_params["name"] if arena else "")
+            # a person at a browser is told what goes on; programs wait for the page itself
+            patience = PATIENCE_S if "text/html" in request.headers.get("accept", "") else None
             try:
-                return answer(
-                    request, await self._keeper.page(PageKey(kind, name, request.path_params["name"] if arena else ""))
-                )
+                return answer(request, await self._keeper.page(key, patience))
+            except BeingDrawnError as drawing:
+                return self._wait(request, kind, drawing.seconds)
             except TooBusyError:
                 raise Refusal(503, "Many pages are being drawn just now. Try again in a moment.", 5) from None
             except Exception as error:
@@ -191,6 +205,14 @@ class Pages:
                 raise Refusal(500, "This page cannot be drawn.") from error
 
         return show
+
+    def _wait(self, request: Request, kind: str, seconds: float) -> Response:
+        """A page that says what is being done, and gives way to the one that was asked for."""
+        words = f"{_DRAWN.get(kind, 'This page is being made from the records')}. It takes some seconds."
+        page = layout.laid_out("waiting.html", self._links, status=202, words=words, seconds=seconds, every=_AGAIN_S)
+        response = answer(request, page, "no-store")
+        response.headers["refresh"] = str(_AGAIN_S)
+        return response
 
 
 def application(
@@ -209,8 +231,9 @@ def application(
         more: further addresses.
     """
     routes = list(more)
+    links = layout.links(submit=desk is not None) if keeper is not None else []
     if keeper is not None:
-        routes += _routes(Pages(keeper))
+        routes += _routes(Pages(keeper, links))
     if desk is not None:
         routes += [
             Route("/submit", desk.form, methods=["GET"]),
@@ -229,8 +252,6 @@ def application(
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-
-    links = layout.links(submit=desk is not None) if keeper is not None else []
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)

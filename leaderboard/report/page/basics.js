@@ -11,6 +11,20 @@ const element = (name, words, parent) => {
 };
 const shown = (x, digits = 4) => (x === null || x === undefined ? "-" : String(Number(x.toFixed(digits))));
 
+// A box that has nothing to scroll is no stop on the way through the page.
+const boxes = new ResizeObserver((seen) => {
+  for (const { target } of seen) {
+    const box = target.closest(".scroll");
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+});
+function watchBox(box) {
+  boxes.observe(box);
+  for (const inside of box.children) boxes.observe(inside);
+}
+document.querySelectorAll(".scroll").forEach(watchBox);
+
 // The evidence: sums of every block, seat by seat.
 let evidence = null;
 function parsedEvidence() {

@@ -67,10 +67,13 @@ for (const grid of document.querySelectorAll(".side .heat")) {
   const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   grid.addEventListener("keydown", (event) => {
     const at = place(event.target);
-    if (!at) return;
-    if (event.key in steps) {
-      const [down, right] = steps[event.key];
-      const cell = (rows[at[0] + down] || [])[at[1] + right];
+    if (!at || event.altKey) return; // Alt and an arrow leave the page
+    const all = event.ctrlKey || event.metaKey; // to the ends of the whole grid, not of the row
+    const ends = { Home: [all ? 0 : at[0], 0], End: [all ? rows.length - 1 : at[0], rows[0].length - 1] };
+    if (event.key in steps || event.key in ends) {
+      const [down, right] = steps[event.key] || [0, 0];
+      const [i, j] = ends[event.key] || [at[0] + down, at[1] + right];
+      const cell = (rows[i] || [])[j];
       if (cell) move(cell);
       event.preventDefault();
     } else if (event.key === "Enter" || event.key === " ") {
@@ -96,8 +99,11 @@ function openCell(number, sideNumber, i, j) {
   body.replaceChildren();
   const what = arena.rated ? "share of games won" : `own return${each}`;
   element("p", `${what}: ${range(mean, low, high, per)}, n = ${n.toLocaleString("en")} episodes`, body);
-  const table = element("table", undefined, element("div", undefined, body));
-  table.parentNode.className = "scroll";
+  const box = element("div", undefined, body);
+  box.className = "scroll";
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", "Seat by seat");
+  const table = element("table", undefined, box);
   const names = [...new Set(lines.flatMap((line) => Object.keys(line[5])))];
   const head = element("tr", undefined, element("thead", undefined, table));
   for (const word of ["seat", `return${each} [95 %]`, "n", ...names.map((name) => name.replaceAll("_", " "))]) {
@@ -111,6 +117,7 @@ function openCell(number, sideNumber, i, j) {
     element("td", count.toLocaleString("en"), row);
     for (const name of names) element("td", metrics[name] ? range(...metrics[name].slice(0, 3), 1) : "-", row);
   }
+  watchBox(box);
   if (typeof playersOf === "function") playersOf(number, i, j, element("p", undefined, body), () => dialog.close());
   dialog.showModal();
 }

@@ -15,7 +15,28 @@ const ORDER = ["blue", "red", "green", "purple", "orange", "sky", "ink"];
 const colourOf = (name) => {
   if (name.startsWith("#")) return name;
   const style = getComputedStyle(document.documentElement);
-  return style.getPropertyValue({ ink: "--ink", faint: "--line" }[name] || `--${name}`).trim();
+  return style.getPropertyValue({ faint: "--line" }[name] || `--${name}`).trim();
+};
+const partsOf = (colour) => {
+  const digits = colour.length === 4 ? [...colour.slice(1)].map((digit) => digit + digit).join("") : colour.slice(1);
+  return [0, 2, 4].map((k) => parseInt(digits.slice(k, k + 2), 16));
+};
+// How well one colour is seen on another, 1 to 21, as the Web Content Accessibility Guidelines (2.1) define it.
+const lightOf = (colour) => {
+  const parts = partsOf(colour).map((x) => x / 255);
+  const [r, g, b] = parts.map((x) => (x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const contrastOf = (one, other) => {
+  const [a, b] = [lightOf(one), lightOf(other)].sort((x, y) => x - y);
+  return (b + 0.05) / (a + 0.05);
+};
+// Words on a coloured shape; and words beside one, in its colour, as much nearer to the page's ink as they must be read.
+const inkOn = (fill) => (contrastOf("#000000", fill) > contrastOf("#ffffff", fill) ? "#000000" : "#ffffff");
+const wordInk = (name) => {
+  const [own, ink] = [partsOf(colourOf(name)), partsOf(colourOf("ink"))];
+  const mixed = (k) => `#${own.map((x, at) => Math.round(x + ((ink[at] - x) * k) / 10).toString(16).padStart(2, "0")).join("")}`;
+  return Array.from({ length: 11 }, (_, k) => mixed(k)).find((colour) => contrastOf(colour, colourOf("field")) >= 4.5);
 };
 // A seat that is called by a colour has it.
 const seatColour = (seat, k) => (NAMED.includes(seat) ? seat : ORDER[k % ORDER.length]);
@@ -58,7 +79,7 @@ function drawMarks(pen, data, frame, unit) {
     }
     if (words) {
       const inside = shape === "square" || shape === "disc";
-      pen.fillStyle = inside ? "#fff" : colourOf(colour);
+      pen.fillStyle = inside ? inkOn(colourOf(colour)) : wordInk(colour);
       const height = shape === "word" ? size * unit : Math.min(half, 16);
       pen.font = `${Math.max(9, height)}px system-ui, sans-serif`;
       pen.textAlign = "center";

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.browser import MARKS
+from tests.looks import UNREADABLE, check_walk
 from tests.zoo.serve import load
 from zoo.cli import main
 
@@ -71,24 +72,30 @@ def fits(page: Any) -> bool:
 def test_everybody_can_use_the_pages(show: Any, served: str, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = show(served, color_scheme=scheme, viewport={"width": 390, "height": 800})
-    for path in ("/", f"/boards/{ARENA}", "/matches", "/replays", "/entrants", "/seasons", "/submit"):
-        page.goto(f"{served}{path}")
+
+    def check(path: str) -> None:
         found = axe.run(page)
         assert found.violations_count == 0, (path, found.generate_report())
+        assert page.evaluate(UNREADABLE) == [], path
         assert fits(page), path
+        if scheme == "light":
+            check_walk(page)
+
+    for path in ("/", f"/boards/{ARENA}", "/matches", "/replays", "/entrants", "/seasons", "/submit"):
+        page.goto(f"{served}{path}")
+        page.locator("h1", has_not_text="One moment").wait_for()  # what a page says while it is being made
+        check(path)
     page.goto(f"{served}/matches")
     page.locator("tbody a").first.click()
+    page.locator("tbody a").first.wait_for()
+    check("a match")
     page.locator("tbody a").first.click()  # games of two entrants
     page.locator(".player .pairing option").first.wait_for(state="attached")
-    found = axe.run(page)
-    assert found.violations_count == 0, found.generate_report()
-    assert fits(page)
-    page.go_back()
-    for _ in range(2):
-        assert axe.run(page).violations_count == 0
-        assert fits(page)
-        page.goto(f"{served}/entrants")
-        page.locator("tbody a").first.click()
+    check("games")
+    page.goto(f"{served}/entrants")
+    page.locator("tbody a").first.click()
+    page.locator("dl").first.wait_for()
+    check("an entrant")
 
 
 def played_to_its_end(page: Any) -> Any:
@@ -131,6 +138,8 @@ def test_a_game_by_keyboard_alone(show: Any, duel: str, scheme: str) -> None:
     page.keyboard.press("Enter")
     message = page.locator("#message")
     page.locator("#actions button").first.wait_for()
+    # a second Enter where the first one was would leave the game
+    page.locator("#actions button:focus").wait_for()
     assert message.inner_text().startswith("You are ")
     found = axe.run(page)
     assert found.violations_count == 0, found.generate_report()
@@ -141,6 +150,7 @@ def test_a_game_by_keyboard_alone(show: Any, duel: str, scheme: str) -> None:
     assert "-6.00" in page.locator("#table").inner_text()
     found = axe.run(page)
     assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate(UNREADABLE) == []
     drawn = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(x => x)"
     assert page.locator("#board").evaluate(drawn)
     assert fits(page)

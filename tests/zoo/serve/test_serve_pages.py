@@ -27,7 +27,7 @@ from leaderboard.store.store import Store
 from tests.zoo.command_line import Refused, Zoo
 from tests.zoo.serve.asking import Answer, ask, asked, draw_here
 from zoo import home
-from zoo.serve import home_site, watching
+from zoo.serve import home_site, layout, watching
 from zoo.serve.keeper import Artist, DrawnPage, Keeper, PageKey, TooBusyError
 from zoo.serve.running import known_hosts
 from zoo.serve.site import application
@@ -347,6 +347,55 @@ def test_a_hundred_readers_cost_one_page() -> None:
 
     assert asyncio.run(readers()) == {b"boards 1"}
     assert len(fake.drawn) == 1
+
+
+def test_who_would_wait_long_is_told_what_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.serve.site.PATIENCE_S", 0.01)
+    fake = Fake()
+    fake.go.clear()
+    person = {"accept": "text/html,application/xhtml+xml"}
+
+    async def read() -> list[Answer]:
+        app = application(Keeper(News(home.records()), fake), None, None)
+        seen = [await asked(app, "/boards/a", **person), await asked(app, "/boards/a", **person)]
+        program = asyncio.create_task(asked(app, "/boards/a"))
+        await asyncio.sleep(0.01)
+        fake.go.set()
+        return [*seen, await program, await asked(app, "/boards/a", **person)]
+
+    first, second, program, last = asyncio.run(read())
+    for waiting in (first, second):
+        assert (waiting.status, waiting.headers["refresh"]) == (202, "2")
+        assert waiting.headers["cache-control"] == "no-store" and "etag" not in waiting.headers
+        assert "The board is being made from its records" in waiting.text and "<script" not in waiting.text
+    assert program.body == last.body == b"board 1" and len(fake.drawn) == 1
+    assert "refresh" not in last.headers
+
+
+def test_what_came_of_a_page_is_told_to_who_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.serve.site.PATIENCE_S", 0.01)
+    go, drawn = threading.Event(), []
+
+    def missing(key: PageKey) -> DrawnPage:
+        drawn.append(key)
+        go.wait(20)
+        if key.name == "b":
+            raise RuntimeError("secret")
+        return layout.sorry(404, "There is no such arena here.", [])
+
+    async def read(path: str) -> list[int]:
+        go.clear()
+        keeper = Keeper(News(home.records()), missing)
+        app = application(keeper, None, None)
+        first = await asked(app, path, accept="text/html")
+        go.set()
+        while keeper.busy:
+            await asyncio.sleep(0.001)
+        return [first.status, (await asked(app, path, accept="text/html")).status]
+
+    assert asyncio.run(read("/boards/a")) == [202, 404]
+    assert asyncio.run(read("/boards/b")) == [202, 500]
+    assert len(drawn) == 2
 
 
 def test_an_old_page_is_shown_while_the_new_one_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ function flat(marks) {
 function draw() {
   if (!shownMoment || !shownMoment.marks) return;
   const canvas = find("board");
+  canvas.hidden = false;
   const [w, h] = shownMoment.size;
   const wide = Math.min(360, canvas.parentNode.clientWidth || 360, (400 * w) / h);
   const ratio = devicePixelRatio || 1;
@@ -117,6 +118,8 @@ async function ask(what, sent) {
     const words = `You are ${game.seat}.`;
     const end = game.state === "DONE" ? "The game is over." : `The agent spoiled the game: ${game.state}.`;
     find("message").textContent = game.over ? `${end} You got ${number(game.returns[game.seat])}.` : words;
+    // whoever has begun plays on; a second Enter where the first one was would leave the game
+    if (what === "begin") find("actions").querySelector("[aria-disabled=false]")?.focus();
     find("begin").textContent = game.over ? "Begin the next game" : "Leave it and begin another";
   } catch {
     find("message").textContent = "The server does not answer. Is it still running?";
