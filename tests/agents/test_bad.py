@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 
 import pytest
@@ -238,6 +239,24 @@ def test_a_plan_is_praised_by_how_much_more_is_paid_than_was_expected(
     assert (chance() > before) - (chance() < before) == moves
     expects = float(agent.critic["b2"].squeeze())
     assert (expects > expected) - (expects < expected) == moves  # and what is expected comes nearer
+
+
+def test_the_chance_of_a_whole_plan_is_that_of_all_its_choices() -> None:
+    arena, luck = TwoCard(4), derive_rows(0, 4)
+    agent = Bad.make(arena.spec, SEATS, BadConfig(counterfactual=True, first=1.0), seed=1)
+    steps, state = arena.reset(luck)
+    memories = {s: agent.begin(Seating(s, luck, luck, training=True)) for s in SEATS}
+    joint, _ = rollout(arena, dict.fromkeys(SEATS, agent), memories, steps, 2, state)
+    view = agent.view(steps["first"], memories["first"])
+    seen = PolicyInput(view.features, view.public.possible, steps["first"].first).each(lambda x: x.unsqueeze(0))
+    plan = joint.seats["first"].actions.extras["plan"][:1]
+    log_pi, spread = agent._chosen(agent.actor, seen, memories["first"]["hidden"], plan, torch.zeros(1, 4).long())
+    pi = view.logits.softmax(-1)  # [B, X, A]
+    for row in range(4):
+        of_plan = [float(pi[row, hand, plan[0, row, hand]].log()) for hand in range(2)]
+        assert float(log_pi[0, row].detach()) == pytest.approx(sum(of_plan), abs=1e-5)
+        each = [-sum(float(p) * math.log(float(p)) for p in pi[row, hand]) for hand in range(2)]
+        assert float(spread[0, row].detach()) == pytest.approx(sum(each), abs=1e-5)
 
 
 @pytest.mark.parametrize("arena", [TwoCard(1), TradeComm(1, speech="action"), Hanabi(1, variant="mini")])

@@ -168,6 +168,20 @@ def test_messages_are_bits_at_play_and_numbers_between_while_it_trains() -> None
         assert bool(((sent == 0) | (sent == 1)).all()) is not training
 
 
+def test_the_channel_is_noisy_while_it_trains_and_not_at_play() -> None:
+    agent, arena = made(Dial, sigma=50.0), Switch(64)
+    steps, _ = arena.reset(torch.arange(64))
+    said = {}
+    for training in (False, True):
+        for luck in (0, 1000):
+            seating = Seating("prisoner_0", torch.arange(64) + luck, torch.arange(64), training=training)
+            message = agent.act(steps["prisoner_0"], agent.begin(seating))[0].message
+            assert message is not None
+            said[training, luck] = message
+    assert torch.equal(said[False, 0], said[False, 1000])
+    assert (said[True, 0] - said[True, 1000]).abs().mean() > 0.1
+
+
 def test_nothing_flows_at_play() -> None:
     """Not even where weights ask for a gradient, and what is sent is a number that the channel would let through."""
     agent, arena = made(Dial), Switch(4)

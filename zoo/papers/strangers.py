@@ -89,7 +89,8 @@ class Strangers(Figure):
             bars.append({"label": f"{rule}, {arena}", "share": share, "low": low, "high": high, "runs": runs})
         games = done[0][0].settings["episodes"] if done else 0
         settings = {"teams": f"the house's, at most {seeds} of a rule", "episodes of a pairing": games}
-        return Reproduction(rows, settings, "those of the teams", self.remarks, {"bars": bars}, over="pairs of teams, of three and more")
+        over = "pairs of teams, of three and more"
+        return Reproduction(rows, settings, "those of the teams", self.remarks, {"bars": bars}, over=over)
 
     def plot(self, report: Reproduction) -> plots.Plot:
         """What is left with strangers, where random seats have 0 and the team with itself 1."""

@@ -111,7 +111,8 @@ class DialProtocol(Figure):
         ]
         notes = [*self.remarks, "The tree of the best team:", *written(best["tree"])]
         settings = {"arena": f"switch, n={N}", "rounds": done[0][0].settings["updates"], "episodes a round": COPIES}
-        return Reproduction(rows, settings, seed_words(seeds), notes, {"tree": best["tree"]}, over="teams; drawn: the best team's tree")
+        over = "teams; drawn: the best team's tree"
+        return Reproduction(rows, settings, seed_words(seeds), notes, {"tree": best["tree"]}, over=over)
 
     def plot(self, report: Reproduction) -> plots.Plot:
         """A panel for each visit: the shares of what is done on each day, by the bit that is found."""
