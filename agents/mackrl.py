@@ -34,7 +34,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from agents.parts.critics import Critic, Lessons, flat, td_lambda
+from agents.parts.critics import Critic, Lessons, moments, td_lambda
 from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, masked, taken
 from agents.parts.networks import mlp
@@ -148,7 +148,7 @@ class Mackrl(Agent):
 
     @torch.no_grad()
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
-        """Draw the partition and the pair's choice as the team mates do, and where it delegates one's own."""
+        """Draw the partition and the pair's choice as team mates do, and where it delegates, the own action."""
         me, step = memory["number"], memory["step"]
         sharp = 1.0 if memory["training"] or self.config.play == "sample" else MODE
         own = masked(sharp * mlp(self.levels["own"].of(me), timestep.observation.flatten(1)), timestep.action_mask)
@@ -204,9 +204,8 @@ class Mackrl(Agent):
         credit = advantages(steps, self.critic.now(read).squeeze(-1), self.gamma, 0.0)
         lesson = self.lesson(joint, segment)._replace(credit=credit, on=counted)
         metrics: dict[str, float] = {}
-        moments = TeamBatch(*map(flat, lesson))
         for piece in self.lessons.pieces(credit.shape[0], credit.shape[2], luck):
-            part = TeamBatch(*(leaf[:, :, piece] for leaf in moments))
+            part = TeamBatch(*(moments(leaf, piece) for leaf in lesson))
             theta = leaves(self.every)
             chance, spread, delegated = self.chances(theta, part)
             sizes_of = torch.tensor([len(own) for own in self.members], device=self.device).view(-1, 1)

@@ -25,7 +25,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from agents.parts.critics import Critic, Lessons, flat, picked, states
+from agents.parts.critics import Critic, Lessons, moments, picked, states
 from agents.parts.gradients import gradient, leaves
 from agents.parts.logits import entropy, floored, log_softmax, masked, taken
 from agents.parts.optimizers import Adam
@@ -239,11 +239,10 @@ class TeamLearner(PolicyAgent):
         before = credit if practice.log_pi is None else practice.log_pi  # without a ratio nobody reads it
         leaves_of = [seen, legal, first, self._drawn(practice.joint, segment), before, credit, chosen]
         steps, _, copies = credit.shape
-        if not config.recurrent:
-            leaves_of = [flat(leaf) for leaf in leaves_of]
+        pick = picked if config.recurrent else moments
         metrics: dict[str, float] = {}
         for piece in Lessons(config.epochs, config.batch, config.recurrent).pieces(steps, copies, practice.luck):
-            seen, legal, first, drawn, before, praise, on = (picked(leaf, piece) for leaf in leaves_of)
+            seen, legal, first, drawn, before, praise, on = (pick(leaf, piece) for leaf in leaves_of)
             theta = leaves(self.actors.parameters)
             if segment.hidden is None:
                 scores = across(theta, seen)

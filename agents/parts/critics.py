@@ -53,9 +53,15 @@ def picked(leaf: Tensor, which: Tensor) -> Tensor:
     return leaf[:, :, which] if leaf.dim() == 3 else leaf.index_select(2, which)
 
 
-def flat(leaf: Tensor) -> Tensor:
-    """All moments as copies of one step: [T, N, B, ...] -> [1, N, T * B, ...]."""
-    return leaf.movedim(1, 0).flatten(1, 2).unsqueeze(0)
+def moments(leaf: Tensor, which: Tensor) -> Tensor:
+    """Some moments of a leaf [T, N, B, ...], by their numbers, time step by time step: [1, N, len(which), ...]."""
+    which = which.to(leaf.device)
+    _, readers, copies, *rest = leaf.shape
+    of_first = which + which // copies * ((readers - 1) * copies)
+    rows = of_first + torch.arange(0, readers * copies, copies, device=leaf.device).unsqueeze(1)
+    lying = leaf.flatten(0, 2)
+    found = lying.index_select(0, rows.flatten()) if rest else lying[rows]
+    return found.view(1, readers, len(which), *rest)
 
 
 class Critic:
@@ -132,16 +138,14 @@ class Critic:
             common: what all read alike, see `now`.
         """
         steps, _, copies = target.shape
-        x, target, counted = flat(x), flat(target), flat(counted)
-        action = None if action is None else flat(action)
-        common = None if common is None else flat(common)
+        x = x.contiguous()  # else every piece would copy all of it
         loss = torch.zeros(())
         for piece in self.lessons.pieces(steps, copies, luck):
             phi = leaves(self.trained.team.parameters)
-            out = self._judged(phi, picked(x, piece), None if common is None else picked(common, piece))
-            value = out.squeeze(-1) if action is None else taken(out, picked(action, piece))
-            on = picked(counted, piece)
-            loss = ((value - picked(target, piece)).square() * on).sum() / on.sum().clamp_min(1)
+            out = self._judged(phi, moments(x, piece), None if common is None else moments(common, piece))
+            value = out.squeeze(-1) if action is None else taken(out, moments(action, piece))
+            on = moments(counted, piece)
+            loss = ((value - moments(target, piece)).square() * on).sum() / on.sum().clamp_min(1)
             self.trained.descend(loss, phi)
             self.trained.follow(self.config.tau)
         return float(loss.detach())

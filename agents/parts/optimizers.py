@@ -55,16 +55,23 @@ class Adam:
         b1, b2 = _DECAY
         # what no float32 can hold is as good as infinite: the parameters are then no longer finite, and that is told
         step = min(self.lr / (1 - b1**count), torch.finfo(torch.float32).max)
-        for name, parameter in self._parameters.items():
-            gradient = gradients[name]
-            if self._clip is not None:
-                norm = gradient.flatten(1).norm(dim=1).clamp_min(1e-12)
-                factor = (self._clip / norm).clamp_max(1.0)
-                gradient = gradient * factor.view(-1, *[1] * (gradient.dim() - 1))
-            mean, square = self._mean[name], self._square[name]
-            mean.lerp_(gradient, 1 - b1)
-            square.mul_(b2).addcmul_(gradient, gradient, value=1 - b2)
-            parameter.addcdiv_(mean, (square / (1 - b2**count)).sqrt_().add_(1e-8), value=-step)
+        slopes = [self._clipped(gradients[name]) for name in self._parameters]
+        means, squares = list(self._mean.values()), list(self._square.values())
+        torch._foreach_lerp_(means, slopes, 1 - b1)
+        torch._foreach_mul_(squares, b2)
+        torch._foreach_addcmul_(squares, slopes, slopes, 1 - b2)
+        roots = torch._foreach_div(squares, 1 - b2**count)
+        torch._foreach_sqrt_(roots)
+        torch._foreach_add_(roots, 1e-8)
+        torch._foreach_addcdiv_(list(self._parameters.values()), means, roots, -step)
+
+    def _clipped(self, gradient: Tensor) -> Tensor:
+        """The gradient of a tensor, shortened to the largest norm."""
+        if self._clip is None:
+            return gradient
+        norm = gradient.flatten(1).norm(dim=1).clamp_min(1e-12)
+        factor: Tensor = (self._clip / norm).clamp_max(1.0)
+        return gradient * factor.view(-1, *[1] * (gradient.dim() - 1))
 
     def state(self, prefix: str) -> dict[str, Tensor]:
         """The tensors that the next step depends on, named under `prefix`; live, not copies."""

@@ -180,7 +180,7 @@ def robustness(board: Board) -> list[str]:
         where = f" as {clean(side)}" if side else ""
         without = ", ".join(f"{clean(other)} without {clean(member)}" for member, other in first["without"].items())
         lines.append(
-            f"First place{where}: it hangs on single members of the panel; first would be {without}."
+            f"First place{where}: it depends on single members of the panel; first would be {without}."
             if without
             else f"First place{where}: {clean(first['entrant'])}, whichever one member of the panel is left out."
         )

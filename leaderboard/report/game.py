@@ -32,7 +32,7 @@ def game_view(game: EmpiricalGame) -> RenderableType:
     if game.cycles is not None:
         losses = [number(loss, 4) for loss in (game.cycles.scalar, game.cycles.rank2)]
         lines.append(
-            f"Cycles: {game.cycles.verdict}; {100 * game.cycles.triples:.0f} % of triples go round. "
+            f"Who beats whom: {game.cycles.verdict}; {100 * game.cycles.triples:.0f} % of triples are circles. "
             f"Held-out {game.cycles.loss}: {losses[0]} with one number per entrant, "
             f"{losses[1]} with a turning part."
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ class Report:
         command: what makes the page again; version: of the program.
         replays: of each arena that has any, by its id, see `docs/report.md`.
         curves: of each arena, how entrants were trained, where that is kept.
+        without_curve: of each arena, the ids of those that were trained and left no curve.
         heading: what the page is on; "" for its arenas.
         notes: (title, sentences) of what else is to be said, such as a season's terms.
         links: (address, words) of pages beside it, where it is served; none in a file.
@@ -84,6 +85,7 @@ class Report:
     notes: Sequence[tuple[str, Sequence[str]]] = ()
     links: Sequence[tuple[str, str]] = ()
     games: str = ""
+    without_curve: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def render(report: Report) -> str:
@@ -166,7 +168,7 @@ def _arena(page: ArenaPage, report: Report) -> dict[str, Any]:
         "anchor": f"arena-{[other.arena.id for other in report.pages].index(page.arena.id)}",
         "lead": list(_lead(page)),
         "sides": [_side(page, side, at) for side in page.sides],
-        "evidence": list(_evidence(page)),
+        "evidence": [*_evidence(page), *_uncurved(page, report.without_curve.get(page.arena.id, ()))],
         "cards": [_card(page, known.get(who, EntrantCard()), who, at[who]) for who in _in_order(page)],
         **replays_shown(report.replays.get(page.arena.id)),
         **_curves([*page.learning, *report.curves.get(page.arena.id, ())]),
@@ -310,6 +312,17 @@ def _evidence(page: ArenaPage) -> Iterator[str]:
     yield from cells.predicted(board)
     if board.method:
         yield board.method
+
+
+def _uncurved(page: ArenaPage, without: Collection[str]) -> Iterator[str]:
+    """Whose training is not shown, and why."""
+    names = {row.entrant: clean(row.label) for row in page.board.rows if row.entrant in without}
+    if names:
+        yield (
+            f"No learning curve of {listed(list(names.values()))}: one is shown where `zoo train` made the weights and "
+            "their folder lies where it was. Weights that come with the zoo or in a bundle have none; their cards say "
+            "for how long they learned, and what they earned at the end."
+        )
 
 
 def _card(page: ArenaPage, card: EntrantCard, who: str, at: int) -> dict[str, Any]:

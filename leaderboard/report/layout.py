@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from leaderboard.statistics.estimate import Estimate
 
 MISSING = "-"
+_FOLDED = 8  # letters of a line; names are not folded into shorter ones
+_MARKS = " ,;@-_=/+)"
 
 
 def clean(text: str) -> str:
@@ -43,6 +45,17 @@ def shortened(text: str, width: int) -> str:
     tail = max(width - 2, 0) // 2
     head = max(width - 2 - tail, 0)
     return f"{text[:head]}..{text[len(text) - tail :]}"[:width]
+
+
+def folded(text: str, width: int) -> str:
+    """The text in at most two lines of `width`, broken behind a mark if there is one; longer texts are cut, too."""
+    if cell_len(text) <= width or width < _FOLDED:
+        return shortened(text, width)
+    places = [k for k in range(1, len(text)) if cell_len(text[:k]) <= width and cell_len(text[k:].strip()) < width]
+    if places:  # the second line begins with a blank
+        at = max([k for k in places if text[k - 1] in _MARKS] or places)
+        return f"{text[:at].rstrip()}\n {text[at:].strip()}"
+    return f"{text[: width - 2]}..\n {text[len(text) - width + 1 :]}"
 
 
 def telling_width(texts: Iterable[str], least: int) -> int:

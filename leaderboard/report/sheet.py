@@ -1,7 +1,7 @@
 """The one way in which tables are laid out in a terminal of any width.
 
 A `Sheet` has columns of finished cells: labels in front and figures behind. Figures are never cut. Where the width does
-not hold all of them, labels are cut in the middle, and then the least worthy figures go into a further table below,
+not hold all of them, labels fold into two lines, and then the least worthy figures go into a further table below,
 with the labels in front again. A sheet is a rich renderable, so it is printed by a console and stands in a `Group`.
 
     Column      one column: a header, a text for each row, and how it behaves when width runs out
@@ -29,7 +29,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from leaderboard.report.layout import MISSING, clean, intervals, number, shortened, telling_width
+from leaderboard.report.layout import MISSING, clean, folded, intervals, number, telling_width
 
 if TYPE_CHECKING:
     from leaderboard.statistics.estimate import Estimate
@@ -45,7 +45,7 @@ class Column:
 
     Attributes:
         header, cells: what is read; style: how it looks.
-        label: it stands in front, on the left, and may be cut; front: it stands in front and is never cut.
+        label: it stands in front, on the left, and may be folded or cut; front: it stands in front and is never cut.
         left: its cells begin at the left; those of figures end at the right.
         worth: the least worthy columns go below first, of equals the last.
         group: columns that go together, unless the width does not even hold them alone.
@@ -69,7 +69,7 @@ class Column:
         """Of the widest cell, and of the header or its widest word."""
         folds = self.folds and not self.label
         header = [*self.header.split(), self.header[:_HEADER]] if folds else [self.header]
-        return max(cell_len(text) for text in [*header, *self.cells])
+        return max(cell_len(line) for text in [*header, *self.cells] for line in text.split("\n"))
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,14 @@ class Sheet:
         following = [*self.sections[1:], *self.sections[-1:]]
         ends = [a != b for a, b in zip(self.sections, following, strict=True)] or [False] * len(columns[0].cells)
         for i, end in enumerate(ends):
+            height = max(c.cells[i].count("\n") for c in columns)
             cells = [
-                Text(c.cells[i], style="red" if c.alarm and c.cells[i] != "0" else "", no_wrap=True) for c in columns
+                Text(
+                    c.cells[i] + "\n" * (height - c.cells[i].count("\n")),  # figures stand beside the first line
+                    style="red" if c.alarm and c.cells[i] != "0" else "",
+                    no_wrap=True,
+                )
+                for c in columns
             ]
             table.add_row(*cells, end_section=end)
         return table
@@ -164,7 +170,7 @@ def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
 
 
 def _cut(front: list[Column], room: int) -> list[Column]:
-    """The columns in front, whose labels are cut so that together they take `room`, the widest first."""
+    """The columns in front, whose labels are folded so that together they take `room`, the widest first."""
     widths = [c.width for c in front]
     while sum(widths) + _GAP * (len(widths) - 1) > room:
         cuttable = [w for w, c in zip(widths, front, strict=True) if c.label and w > 1]
@@ -172,7 +178,7 @@ def _cut(front: list[Column], room: int) -> list[Column]:
             break
         widths[next(i for i, c in enumerate(front) if c.label and widths[i] == max(cuttable))] -= 1
     return [
-        replace(c, header=c.header[:width], cells=[shortened(cell, width) for cell in c.cells]) if c.label else c
+        replace(c, header=c.header[:width], cells=[folded(cell, width) for cell in c.cells]) if c.label else c
         for c, width in zip(front, widths, strict=True)
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from agents.parts.critics import moments
 from agents.parts.networks import mlp, mlp_parameters
 from agents.parts.policies.recurrent import HIDDEN, RecurrentPolicy
 from agents.parts.recurrent import step, unrolled
@@ -75,10 +76,21 @@ def test_a_narrow_product_is_the_product_and_has_its_gradient() -> None:
     luck = torch.Generator().manual_seed(0)
     x = torch.randn(2, 9, 6, generator=luck, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(6, 11, generator=luck, dtype=torch.float64, requires_grad=True)
-    assert product(x, weight).shape == (2, 9, 11)
-    assert torch.allclose(product(x, weight), x @ weight)
-    slopes, theirs = (torch.autograd.grad(y.square().sum(), (x, weight)) for y in (product(x, weight), x @ weight))
+    bias = torch.randn(2, 1, 11, generator=luck, dtype=torch.float64, requires_grad=True)
+    ours, plain = product(x, weight, bias), x @ weight + bias
+    assert ours.shape == (2, 9, 11)
+    assert torch.allclose(ours, plain)
+    slopes, theirs = (torch.autograd.grad(y.square().sum(), (x, weight, bias)) for y in (ours, plain))
     assert all(torch.allclose(mine, other) for mine, other in zip(slopes, theirs, strict=True))
+
+
+@pytest.mark.parametrize("rest", [(), (2,)])
+def test_moments_are_numbered_time_step_by_time_step(rest: tuple[int, ...]) -> None:
+    leaf, which = torch.arange(3 * 2 * 4 * (rest or (1,))[0]).view(3, 2, 4, *rest), torch.tensor([11, 0, 6])
+    found = moments(leaf, which)
+    assert found.shape == (1, 2, 3, *rest)
+    for at, (when, copy) in enumerate([(2, 3), (0, 0), (1, 2)]):
+        assert found[0, :, at].equal(leaf[when, :, copy])
 
 
 def test_the_unit_is_torchs() -> None:

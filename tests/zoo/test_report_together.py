@@ -24,13 +24,18 @@ def test_a_report_shows_learning_and_several_games(zoo: Zoo, tmp_path: Path) -> 
     zoo("report", "--arena", "ipd", "--arena", "stag-hunt", "--no-replays", "--out", file)
     text = file.read_text()
     assert "Learning curves" in text and "naive-exact as row, n = 3" in text
-    assert "training of naive" in text and "row, n = 2" in text
+    assert "training of naive" in text and "row, n = 2" in text and "No learning curve of" not in text
+    assert re.search(r"at the end</dt><dd>column -?\d\.\d+, row -?\d\.\d+ per step", text)
     assert "Performance profiles" in text and "Probability of improvement" in text
     shown = re.search(r'class="heat better".*?</table>', text, re.DOTALL)
     assert shown is not None and re.findall(r'<th scope="row">.*?</span> (\S+)</th>', shown[0])[:1]
     first = file.read_bytes()
     zoo("report", "--arena", "ipd", "--arena", "stag-hunt", "--no-replays", "--out", file)
     assert file.read_bytes() == first
+    (tmp_path / "naive").rename(tmp_path / "elsewhere")
+    zoo("report", "--arena", "ipd", "--no-replays", "--out", file)
+    assert "training of naive" not in file.read_text()
+    assert re.search(r"No learning curve of naive\S*: one is shown where", file.read_text())
 
 
 def test_teams_are_shown_with_their_own_partners_and_with_strangers(zoo: Zoo, tmp_path: Path) -> None:

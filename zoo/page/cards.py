@@ -14,13 +14,16 @@ from typing import Any
 
 from leaderboard.records import ArenaRecord, CheckpointRecord, EntrantRecord
 from leaderboard.report.html import EntrantCard
+from leaderboard.report.layout import number
 from leaderboard.seeds import is_stranger
 from leaderboard.store.store import Store
 from zoo.entry.catalogue import KEPT
 from zoo.entry.nemesis import SCHEME, nemeses
 from zoo.entry.registry import AGENTS, OURS, names
+from zoo.training.curve import RETURN
 
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_SEATS = 4  # up to which each seat's return is named
 _HASH = 16  # digits of a hash that are shown
 
 
@@ -72,7 +75,14 @@ def _card(record: EntrantRecord, checkpoint: CheckpointRecord | None, words: str
 def _trained(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a checkpoint's card says of its training."""
     told = {"trained in": card.get("arena"), "steps": card.get("steps"), "training seed": card.get("seed")}
-    return [(name, f"{x:,}" if isinstance(x, int) else str(x)) for name, x in told.items() if x is not None]
+    facts = [(name, f"{x:,}" if isinstance(x, int) else str(x)) for name, x in told.items() if x is not None]
+    metrics = card.get("metrics") or {}
+    ended = {k.removesuffix(f"/{RETURN}"): x for k, x in metrics.items() if k.endswith(f"/{RETURN}")}
+    seats = {seat: x for seat, x in ended.items() if "/" not in seat and isinstance(x, int | float)}
+    if 0 < len(seats) <= _SEATS:
+        earned = ", ".join(f"{seat} {number(x, 3)}" for seat, x in seats.items())
+        facts.append(("at the end", f"{earned} per step, mean over the last tenth of the training"))
+    return facts
 
 
 def paper(agent: str) -> str:

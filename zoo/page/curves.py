@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,23 @@ from zoo.training.run_folder import CURVE
 _SEATS = 2  # up to which each seat has a curve of its own
 
 
-def training_curves(store: Store, arena: ArenaRecord, entrants: Mapping[str, EntrantRecord]) -> list[LearningCurve]:
+@dataclass(frozen=True)
+class TrainingCurves:
+    """How the entrants of a page were trained: the curves that are found, and who was trained but has none, by id."""
+
+    curves: Sequence[LearningCurve]
+    without: Sequence[str]
+
+
+def training_curves(store: Store, arena: ArenaRecord, entrants: Mapping[str, EntrantRecord]) -> TrainingCurves:
     """A curve for each plan of training behind the entrants, over all of its seeds that are found.
 
     The seeds of a plan lie side by side in one folder, as `zoo train --seeds` writes them. Folders that were moved or
     removed are passed over, as are the house's checkpoints, which come without a curve.
     """
-    wanted = {record.weights for record in entrants.values() if record.weights is not None}
-    folders = {Path(record.path) for record in store.checkpoints() if record.id in wanted and record.arena == arena.id}
+    wanted = {who: record.weights for who, record in entrants.items() if record.weights is not None}
+    paths = {record.id: Path(record.path) for record in store.checkpoints() if record.arena == arena.id}
+    folders = {paths[weights] for weights in wanted.values() if weights in paths}
     beside = {other for folder in folders for other in _beside(folder)}
     plans: dict[str, dict[int, list[dict[str, float]]]] = defaultdict(dict)
     for folder in sorted(beside):
@@ -34,7 +44,10 @@ def training_curves(store: Store, arena: ArenaRecord, entrants: Mapping[str, Ent
             run, rows = found
             seed = run.pop("seed", 0)
             plans[json.dumps(run, sort_keys=True)].setdefault(seed, rows)
-    return [one for plan, seeds in sorted(plans.items()) for one in _curves(json.loads(plan), seeds)]
+    without = [who for who, weights in wanted.items() if weights not in paths or _read(paths[weights] / CURVE) is None]
+    return TrainingCurves(
+        [one for plan, seeds in sorted(plans.items()) for one in _curves(json.loads(plan), seeds)], sorted(without)
+    )
 
 
 def _beside(folder: Path) -> list[Path]:

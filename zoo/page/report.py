@@ -66,9 +66,11 @@ def report(
     shown = {
         page.arena.id: replays(store, archive(page), workers=workers, watch=watch) for page in pages if with_replays
     }
-    curves = {page.arena.id: training_curves(store, page.arena, page.entrants) for page in pages}
+    trained = {page.arena.id: training_curves(store, page.arena, page.entrants) for page in pages}
+    curves = {arena: found.curves for arena, found in trained.items()}
     said = (pages, known, command, zoo.__version__, shown, curves, occasion.heading, occasion.notes)
-    return render(Report(*said, links=links, games=games))
+    without = {arena: found.without for arena, found in trained.items()}
+    return render(Report(*said, links=links, games=games, without_curve=without))
 
 
 def archive(page: ArenaPage) -> Archive:

@@ -19,7 +19,7 @@ from zoo.crossplay.matrix import CrossMatrix, play
 from zoo.entry import checkpoint
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Reproduction, Results, Tell, spread
-from zoo.papers.house import by_rule, house
+from zoo.papers.house import all_rules, by_rule
 
 EPISODES, QUICK_EPISODES = 1000, 100
 OWN, STRANGERS = "with itself", "with strangers"
@@ -32,7 +32,7 @@ def teams(most: int) -> list[tuple[str, str, list[str]]]:
         if Venue(ArenaChoice(folder.name)).spec.kind != "cooperative":
             continue
         for agent in sorted(path.name for path in folder.iterdir() if path.is_dir()):
-            for rule, runs in by_rule(house(folder.name, agent, most)).items():
+            for rule, runs in by_rule(all_rules(folder.name, agent, most)).items():
                 if len(runs) > 1:
                     found.append((folder.name, rule, [run.entrant for run in runs]))
     return found

@@ -10,7 +10,7 @@ from itertools import takewhile
 import pytest
 
 from leaderboard.records import PanelRecord, Status
-from leaderboard.report.layout import clean, decimals, intervals, number, plural, together
+from leaderboard.report.layout import clean, decimals, folded, intervals, number, plural, together
 from leaderboard.report.sheet import spreads
 from leaderboard.report.tables import to_csv, to_json, to_markdown
 from leaderboard.report.terminal import board_view, change_view, crossplay_view, to_text
@@ -46,10 +46,11 @@ def matrix(make):
 
 
 def tables(text: str) -> list[list[str]]:
-    """The lines of each table's body."""
+    """The rows of each table's body; the second lines of names that take two are left out."""
     lines = text.splitlines()
     rules = [i for i, line in enumerate(lines) if line and set(line) == {"─"}]
-    return [list(takewhile(str.strip, lines[rule + 1 :])) for rule in rules]
+    bodies = [takewhile(str.strip, lines[rule + 1 :]) for rule in rules]
+    return [[line for line in body if not line.startswith("    ")] for body in bodies]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
@@ -290,3 +291,12 @@ def test_names_that_are_alike_are_one_and_say_how_many():
 def test_a_share_shows_both_ends():
     column = spreads("won", [Estimate(0.9, 0.8, 0.95, 40, "Wilson"), Estimate(0.9, 0.8, 1.0, 40, "t"), None])
     assert column.cells[:2] == ["0.900 [0.800, 0.950]", "0.900 ±0.100"]
+
+
+def test_names_take_two_lines_before_they_are_cut():
+    assert folded("lola", 8) == "lola"
+    assert folded("win-stay-lose-shift", 16) == "win-stay-lose-\n shift"
+    assert folded("DIAL, without the images", 14) == "DIAL, without\n the images"
+    assert folded("x" * 15, 8) == "x" * 8 + "\n " + "x" * 7  # no mark behind which to break
+    assert folded("iql-fingerprint,buffer=100000,learning_rate=0.001", 16) == "iql-fingerprin..\n ning_rate=0.001"
+    assert folded("win-stay-lose-shift", 7) == "win..ft"  # too narrow for lines

@@ -134,7 +134,7 @@ class DialDigits(Figure):
         plot, axes = plots.panels(len(games), 2)
         for panel, below, game in zip(axes, axes[len(games) :], games, strict=False):
             mine = {name.rpartition(": ")[2]: curve for name, curve in curves.items() if name.startswith(f"{game}: ")}
-            for method, colour in zip(METHODS, plots.COLOURS, strict=False):
+            for method, colour in plots.colours_of(METHODS).items():
                 if method in mine:
                     line: dict[str, Any] = plots.line_of([t(point) for point in np.array(mine[method]["bits"])])
                     plots.curve(panel, mine[method]["at"], **line, label=method, colour=colour)

@@ -185,7 +185,7 @@ class MackrlBattle(Figure):
         """Share of battles won against steps."""
         plot, panels = plots.panels(len(LIMITS), share_y=True)
         for panel, (scenario, data) in zip(panels, report.data.items(), strict=True):
-            for agent, colour in zip(METHODS, plots.COLOURS, strict=False):
+            for agent, colour in plots.colours_of(METHODS).items():
                 line: dict[str, Any] = data["lines"][agent]
                 plots.curve(panel, data["steps"], **line, label=agent, colour=colour, marker="o")
             panel.set(title=scenario, xlabel="environment steps", ylim=(0, 1.02))

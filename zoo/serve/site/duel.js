@@ -27,6 +27,7 @@ function flat(marks) {
 function draw() {
   if (!shownMoment || !shownMoment.marks) return;
   const canvas = find("board");
+  canvas.hidden = false;
   const [w, h] = shownMoment.size;
   const wide = Math.min(360, canvas.parentNode.clientWidth || 360, (400 * w) / h);
   const ratio = devicePixelRatio || 1;
