@@ -63,7 +63,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Links to notebooks lead to their pages."""
+    """Links to notebooks, and to the page of all figures, lead to the pages that are made of them."""
+    markdown = markdown.replace("](figures/README.md)", "](figures/index.md)")
     return re.sub(r"\]\(([\w./-]+)\.ipynb\)", r"](\1.md)", markdown)
 
 

@@ -38,5 +38,5 @@ class SeedRecord:
 
     @property
     def number(self) -> int:
-        """Under which blocks name it."""
+        """The number under which blocks name this seed."""
         return seed_number(self.id)

@@ -33,7 +33,9 @@ def command(name: str) -> click.Command:
 
 def examples() -> list[str]:
     """Every `zoo ...` line that somebody could copy: from help texts, the README and the pages in docs/."""
-    texts = [zoo.cli.EPILOG, *(command(name).epilog or "" for name in COMMANDS)]
+    typed = [command(name) for name in COMMANDS]
+    typed += [below for one in typed for below in getattr(one, "commands", {}).values()]
+    texts = [zoo.cli.EPILOG, *(one.epilog or "" for one in typed)]
     found = [line.strip() for text in texts for line in text.splitlines() if re.match(r"\s+zoo [a-z]", line)]
     found += [" ".join(line.split()) for line in re.findall(r"`(zoo [a-z][^`]*)`", TEXT)]
     found += re.findall(r"^(?:\$ |\S*bin/| {4})?(zoo [a-z].*)$", TEXT, re.MULTILINE)

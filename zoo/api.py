@@ -32,7 +32,16 @@ from zoo.work.pool import limit_threads
 
 
 def open_venue(arena: str, *settings: str, wrap: Sequence[str] = ()) -> Venue:
-    """An arena with `field=value` settings and SuperSuit wrappers, looked up once; hand it to the functions below."""
+    """Look an arena up once, with `field=value` settings and SuperSuit wrappers, to hand it to the other functions.
+
+    Args:
+        arena: a name, `module:attribute`, `path.py:attribute`, or `pettingzoo:...` and its like, as after `--arena`.
+        settings: texts such as "max_steps=20", as after `--set arena.`.
+        wrap: texts such as "flatten_v0", as after `--wrap`.
+
+    Raises:
+        UserError: the arena is unknown, or refuses its settings.
+    """
     return Venue(ArenaChoice(arena, settings, tuple(wrap)))
 
 
@@ -50,14 +59,21 @@ def play_match(
     """Play a match of two frozen entrants, as `zoo match` does, and compare them.
 
     Args:
-        venue: where.
+        venue: the arena, or its name.
         one: ENTRANT text, such as "lola" or "naive@my/folder".
         other: ENTRANT text.
-        episodes: in each seating; by default the arena's number.
-        seed: of the match; None plays the one that is rated.
-        workers: processes that play.
-        store: records to read and to add to.
-        isolation: see the head of this module.
+        episodes: how many in each rotation of the seats; by default the arena's number.
+        seed: of the match; None plays the rated one.
+        workers: processes that play; the result does not depend on them.
+        store: records to read and to add to; without one nothing is kept.
+        isolation: how agents that the zoo does not ship are kept apart: "trusted", "process", "strict" or "container";
+            None takes `ZOO_ISOLATION`, else "strict".
+
+    Returns:
+        All figures of the match: `comparisons[0].verdict` in words, `seats` with own returns per episode, `rating`.
+
+    Raises:
+        UserError: an unknown arena or entrant, or an entrant that cannot play there.
     """
     with at(isolation), _records(store) as records:
         before = public_board(records, _opened(venue).identity)
@@ -75,7 +91,11 @@ def play_tournament(
     store: Store | None = None,
     isolation: str | None = None,
 ) -> Crossplay:
-    """Play all pairs of the entrants, self-play included, as `zoo tournament` does; arguments as in `play_match`."""
+    """Play all pairs of the entrants, self-play included, as `zoo tournament` does.
+
+    Arguments and errors as in `play_match`; an entrant that is named twice is refused. The result holds own returns per
+    episode of every pairing with their intervals.
+    """
     place = _opened(venue)
     with at(isolation), _records(store) as records:
         each_once([place.entrant(text) for text in entrants])
@@ -92,7 +112,22 @@ def play_crossplay(
     isolation: str | None = None,
     **options: Any,
 ) -> crossplay.CrossMatrix:
-    """Play every row with every column, in every role; `zoo.crossplay.play` says which options there are."""
+    """Play every row with every column, in every role, as `zoo crossplay` does.
+
+    Args:
+        venue: the arena, or its name.
+        rows: ENTRANT texts.
+        columns: ENTRANT texts; by default the rows.
+        isolation: how agents that the zoo does not ship are kept apart: "trusted", "process", "strict" or "container";
+            None takes `ZOO_ISOLATION`, else "strict".
+        options: further arguments of `zoo.crossplay.play`, such as episodes, seed, store and workers.
+
+    Returns:
+        The matrix: `mean(role)` is float [rows, columns], returns per episode of the row's entrant in that role.
+
+    Raises:
+        UserError: an unknown arena or entrant, or an entrant that cannot play there.
+    """
     with at(isolation):
         return crossplay.play(_opened(venue), rows, columns, **options)
 
@@ -113,12 +148,19 @@ def train_agent(
 
     Args:
         agent: `NAME[,field=value ...][@CHECKPOINT]`.
-        venue: where.
+        venue: the arena, or its name.
         steps: environment steps, all copies together.
         out: folder of the checkpoint; by default checkpoints/ARENA/AGENT/seed-SEED.
         seed: all luck derives from it.
-        isolation: see the head of this module.
+        isolation: how agents that the zoo does not ship are kept apart: "trusted", "process", "strict" or "container";
+            None takes `ZOO_ISOLATION`, else "strict".
         options: further fields of `zoo.training.plan.Plan`, such as copies, length, against and sight.
+
+    Returns:
+        What came of the run; `folder` is that of the checkpoint.
+
+    Raises:
+        UserError: an unknown arena, agent or setting, or an agent that cannot learn there.
     """
     with at(isolation):
         plan = Plan(agent, _opened(venue).choice, steps=steps, seed=seed, **options)
@@ -138,20 +180,35 @@ def measure_exploitability(
     """How much an exploiter gains from a frozen entrant: exact where that is known, else what responders reach.
 
     Args:
-        venue: where.
+        venue: the arena, or its name.
         entrant: ENTRANT text.
         steps: environment steps that a responder may train for, where the exact response is unknown.
         seeds: responders of each kind.
         seed: all luck derives from it.
-        isolation: see the head of this module.
-        options: as in `zoo.exploit.bounds.measure`.
+        isolation: how agents that the zoo does not ship are kept apart: "trusted", "process", "strict" or "container";
+            None takes `ZOO_ISOLATION`, else "strict".
+        options: further arguments of `zoo.exploit.bounds.measure`.
+
+    Returns:
+        Gain, loss and worst case for every seat and as their mean, in `unit`; where not `exact` they are bounds.
+
+    Raises:
+        UserError: an unknown arena or entrant, or an entrant that cannot play there.
     """
     with at(isolation):
         return measure(_opened(venue), entrant, Budget(steps, seeds, seed), **options)
 
 
 def read_board(store: Store, venue: Venue | str) -> Board:
-    """The leaderboard of an arena from the records, as `zoo leaderboard` shows it."""
+    """The leaderboard of an arena from the records, as `zoo leaderboard` shows it.
+
+    Args:
+        store: the records.
+        venue: the arena, or its name.
+
+    Returns:
+        The board; `rows` are its lines, best first, with own returns per episode.
+    """
     return board(store, _opened(venue).identity, seed=RATED)
 
 

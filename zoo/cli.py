@@ -17,39 +17,56 @@ from typing import NoReturn
 
 import click
 
-#: Name -> one-line help, in the order in which a newcomer would meet them.
-COMMANDS: dict[str, str] = {
-    "match": "Play a match between two agents and rate it.",
-    "tournament": "Play all pairs of several agents and show the cross-play matrix.",
-    "crossplay": "Show who does how well with whom, and how robust that is.",
-    "leaderboard": "Show an arena's leaderboard.",
-    "panel": "Show or renew the partners with whom an arena's entrants are compared.",
-    "exploit": "Measure how exploitable an agent is.",
-    "season": "Hold a competition: rules, entries, games, a board, and a revealed seed.",
-    "train": "Train an agent and keep its checkpoint.",
-    "matches": "List the recorded matches.",
-    "log": "Show what went wrong with an entrant in a match.",
-    "replay": "Show an episode of a recorded match and write a GIF.",
-    "atlas": "Write a page on who beats whom, over all games and house learners.",
-    "report": "Write the results of an arena as one HTML page.",
-    "serve": "Show the results of a home as web pages, and take uploads.",
-    "duel": "Play against an agent yourself, in a page.",
-    "publish": "Write records and boards into one signed file.",
-    "verify": "Check the records, and play recorded blocks again.",
-    "reproduce": "Run a published table or figure and show it beside ours.",
-    "agents": "List the agents, or describe one.",
-    "arenas": "List the arenas, or describe one.",
-    "new": "Write an agent or an arena to begin with.",
-    "submit": "Enter an agent of your own on a board.",
-    "submissions": "List what was submitted, and what became of it.",
-    "export": "Pack a submission or a checkpoint to hand on.",
-    "withdraw": "Take a submission of yours off the board.",
-    "disqualify": "Take somebody's submission off the board.",
-    "check": "Check whether an agent or an arena keeps the zoo's laws.",
-    "selfcheck": "Check the ratings and the sandbox of this installation.",
-    "bench": "Measure the speed of this installation.",
-    "doctor": "Check this machine: what is missing, and what to do about it.",
+#: Heading -> commands under it, each with its one-line help, in the order in which a newcomer would meet them.
+SECTIONS: dict[str, dict[str, str]] = {
+    "Play": {
+        "match": "Play a match between two agents and rate it.",
+        "tournament": "Play all pairs of several agents and show the cross-play matrix.",
+        "duel": "Play against an agent yourself, in a page.",
+    },
+    "See who is good, and why": {
+        "leaderboard": "Show an arena's leaderboard.",
+        "crossplay": "Show who does how well with whom, and how robust that is.",
+        "exploit": "Measure how exploitable an agent is.",
+        "atlas": "Write a page on who beats whom, over all games and house learners.",
+        "panel": "Show or renew the partners with whom an arena's entrants are compared.",
+    },
+    "Look at what was played": {
+        "matches": "List the recorded matches.",
+        "replay": "Show an episode of a recorded match and write a GIF.",
+        "log": "Show what went wrong with an entrant in a match.",
+        "verify": "Check the records, and play recorded blocks again.",
+    },
+    "Learn what there is, train, reproduce": {
+        "agents": "List the agents, or describe one.",
+        "arenas": "List the arenas, or describe one.",
+        "train": "Train an agent and keep its checkpoint.",
+        "reproduce": "Run a published table or figure and show it beside ours.",
+    },
+    "Bring your own": {
+        "new": "Write an agent or an arena to begin with.",
+        "check": "Check whether an agent or an arena keeps the zoo's laws.",
+        "submit": "Enter an agent of your own on a board.",
+        "submissions": "List what was submitted, and what became of it.",
+        "export": "Pack a submission or a checkpoint to hand on.",
+        "withdraw": "Take a submission of yours off the board.",
+        "disqualify": "Take somebody's submission off the board.",
+    },
+    "Pass results on, hold a competition": {
+        "report": "Write the results of an arena as one HTML page.",
+        "serve": "Show the results of a home as web pages, and take uploads.",
+        "publish": "Write records and boards into one signed file.",
+        "season": "Hold a competition: rules, entries, games, a board, and a revealed seed.",
+    },
+    "Look after this installation": {
+        "doctor": "Check this machine: what is missing, and what to do about it.",
+        "bench": "Measure the speed of this installation.",
+        "selfcheck": "Check the ratings and the sandbox of this installation.",
+    },
 }
+
+#: Name -> one-line help of every command, in the same order.
+COMMANDS: dict[str, str] = {name: line for commands in SECTIONS.values() for name, line in commands.items()}
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a disk that takes no more
 _LONGEST = 400  # letters of a word in a message
@@ -98,8 +115,10 @@ class _LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        width = max(map(len, COMMANDS)) + 2  # so that all sections have one second column
+        for heading, commands in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl(list(commands.items()), col_spacing=width - max(map(len, commands)))
 
 
 @click.group(cls=_LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

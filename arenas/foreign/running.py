@@ -314,7 +314,7 @@ def shown(value: Any) -> str:
 
 
 def kind(value: Any) -> str:
-    """What something is that should have been dicts: "None", "a tuple of 4", "a dict"."""
+    """A word for what came where dicts were due: "None", "a tuple of 4", "a dict"."""
     if value is None:
         return "None"
     size = f" of {len(value)}" if isinstance(value, tuple | list) else ""

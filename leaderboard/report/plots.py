@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 #: Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_Name = TypeVar("_Name", bound=Hashable)
 _TITLE, _CAPTION = (11, 9.6), (8, 15.0)  # points, and letters in an inch of a line
 _MAP = "viridis"  # even in lightness, which colour-blind readers and grey printers need
 _STYLE: Any = {
@@ -41,6 +42,11 @@ _STYLE: Any = {
     "savefig.dpi": 150,
     "svg.hashsalt": "zoo",  # the same picture is the same file
 }
+
+
+def colours_of(names: Iterable[_Name]) -> dict[_Name, str]:
+    """Each of some names -> its colour, the same in all panels of a picture; where there are too many, once more."""
+    return {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(dict.fromkeys(names))}
 
 
 def panels(

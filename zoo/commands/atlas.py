@@ -9,9 +9,9 @@ import click
 from zoo.commands.options import COUNT, Place, arena_option, json_option, typed, workers_option
 
 EPILOG = """\b
-Every game in which the house keeps two learners or more is played by all of
-them, nobody with its like, and is then a voter: it prefers who surely earned
-more from the same strangers. The vote of all games is a maximal lottery.
+Every game with two trained learners or more is played by all of them, never
+with their own like. The game then votes for the one that surely earned more
+from the same strangers. The votes of all games make a maximal lottery.
 
 \b
 Games are kept in the home apart from its boards (atlas.sqlite), so that the

@@ -45,7 +45,7 @@ Examples:
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Runs of other luck: no two first seeds share any. The files' names tell it.",
+    help="Runs with other luck; no two first seeds share any. Part of the files' names.",
 )
 @click.option("--workers", type=COUNT, default=1, show_default=True, help="Processes that work side by side.")
 @click.option(

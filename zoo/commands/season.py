@@ -28,7 +28,15 @@ docs/class-competition.md holds one with thirty students in an hour.
 """
 
 
-@click.group(epilog=EPILOG)
+class _InOrder(click.Group):
+    """Lists its commands in the order in which a season needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        order = ("new", "submit", "run", "board", "close", "reveal", "verify", "publish")
+        return sorted(self.commands, key=order.index)
+
+
+@click.group(cls=_InOrder, epilog=EPILOG)
 def command() -> None:
     """Hold a competition: rules, entries, games, a board, and an end at which everything can be checked."""
 
@@ -81,7 +89,9 @@ def new(file: Path | None, example: bool, as_json: bool) -> None:
 @click.option("--author", default="", metavar="A", help="Whose it is (default: the name of the file).")
 @json_option
 def submit(season: str, paths: tuple[str, ...], name: str, author: str, as_json: bool) -> None:
-    """Enter agents: each PATH is a file (mine.py, or mine.py:Class), a folder, a zip, or a checkpoint's folder.
+    """Enter agents.
+
+    Each PATH is a file (mine.py, or mine.py:Class), a folder, a zip, or a checkpoint's folder.
 
     Each is read under the rules of `zoo submit`, imported in its sandbox, and tried in two short games. What is refused
     leaves nothing behind; what is entered and fails is told, so that it can be mended before the deadline. Of each
@@ -127,7 +137,10 @@ def submit(season: str, paths: tuple[str, ...], name: str, author: str, as_json:
 @season_argument
 @json_option
 def close(season: str, as_json: bool) -> None:
-    """Take in nothing more, before the deadline, so that the games that count can be played."""
+    """Close the entries before the deadline.
+
+    From then on `zoo season run` plays the games that count.
+    """
     from datetime import UTC, datetime
 
     from zoo.season.place import in_words, opened
@@ -146,7 +159,9 @@ def close(season: str, as_json: bool) -> None:
 @click.option("--minutes", type=Real(0), help="Stop after so long (default: what the rules say).")
 @json_option
 def run(season: str, workers: int, minutes: float | None, as_json: bool) -> None:
-    """Play what is missing; stopped by whatever, the same command goes on where it was.
+    """Play the games that are missing.
+
+    However it was stopped, the same command goes on where it was.
 
     Before the deadline that is practice, on other episodes than those that count; run it again after the deadline.
     """
@@ -207,7 +222,10 @@ def board(season: str, as_json: bool) -> None:
 @click.option("--unfinished", is_flag=True, help="Although games that count are left to be played.")
 @json_option
 def reveal(season: str, unfinished: bool, as_json: bool) -> None:
-    """End a season: show its seed and its hidden partners. Nothing can be entered or played after that."""
+    """End a season: show its seed and its hidden partners.
+
+    Nothing can be entered or played after that.
+    """
     from datetime import UTC, datetime
 
     from zoo.season.ending import reveal as end
@@ -230,7 +248,10 @@ def reveal(season: str, unfinished: bool, as_json: bool) -> None:
 @click.argument("out", type=Place(dir_okay=False, path_type=Path), metavar="FILE")
 @json_option
 def publish(season: str, out: Path, as_json: bool) -> None:
-    """Write a season that has ended into one signed FILE; `zoo verify FILE` checks it on any machine."""
+    """Write a season that has ended into one signed FILE.
+
+    `zoo verify FILE` checks it on any machine.
+    """
     from datetime import UTC, datetime
 
     from zoo.commands.publish import show, to_json
@@ -260,7 +281,10 @@ def publish(season: str, out: Path, as_json: bool) -> None:
 @workers_option
 @json_option
 def verify(season: str, again: bool, workers: int, as_json: bool) -> None:
-    """Check rules, records, seed and hidden partners against what was said at the start."""
+    """Check a season against the hashes of its start.
+
+    These are of its rules, its secret seed and its hidden partners; its records are checked, too.
+    """
     from dataclasses import asdict
 
     from rich.console import Console

@@ -16,18 +16,30 @@ if TYPE_CHECKING:
     from leaderboard.statistics.calibration import Coverage, Simulation
     from zoo.sandbox.attacks.run import Attempt
 
-EPILOG = """\b
+RATINGS = """\b
 Examples:
   zoo selfcheck ratings
   zoo selfcheck ratings --quick
   zoo selfcheck ratings --seed 7 --repeats 100 --json
+
+\b
+`pip install openskill arena-rank` puts two other ways of rating beside ours.
+"""
+
+SANDBOX = """\b
+Examples:
   zoo selfcheck sandbox
   zoo selfcheck sandbox --quick
   zoo selfcheck sandbox ReadEntrant SendUdp --json
 
 \b
 docs/sandbox.md says what is stopped at which level, and what is not.
-`pip install openskill arena-rank` puts two other ways of rating beside ours.
+"""
+
+EPILOG = """\b
+Examples:
+  zoo selfcheck ratings --quick
+  zoo selfcheck sandbox --quick
 """
 
 
@@ -36,7 +48,7 @@ def command() -> None:
     """Check what this installation promises: its ratings and its sandbox."""
 
 
-@command.command(epilog=EPILOG)
+@command.command(epilog=RATINGS)
 @click.option("--quick", is_flag=True, help="Fewer settings and repeats: rough figures in seconds.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the synthetic truth.")
 @click.option("--repeats", type=COUNT, help="Boards and fields of every setting (default: 200 boards, 40 fields).")
@@ -84,7 +96,7 @@ def ratings(quick: bool, seed: int, repeats: int | None, as_json: bool) -> None:
     sys.exit(0 if all(holds(row) for row in rows) else 1)
 
 
-@command.command(epilog=EPILOG)
+@command.command(epilog=SANDBOX)
 @click.argument("names", nargs=-1, metavar="[ATTACK]...")
 @click.option("--quick", is_flag=True, help="Leave out what waits for a clock, and the comparison without confinement.")
 @json_option

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 EPILOG = """\b
 The matrix is a report on the records: it shows everything that these entrants
 have played. The same command goes on with a tournament that was stopped.
-A pattern in quotes names many at once: those of a library that fit it, or the
-registered agents; who cannot play here is left out.
+A pattern in quotes names many at once, of a library or of the registered
+agents; those that cannot play here are left out.
 
 \b
 Examples:

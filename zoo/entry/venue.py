@@ -66,7 +66,7 @@ class ArenaChoice:
 
 
 class Venue:
-    """Where players meet.
+    """Where players meet: an arena with its settings and identity, looked up once; `open_venue` makes one.
 
     Attributes:
         choice: the arena as it was asked for.

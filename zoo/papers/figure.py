@@ -30,10 +30,10 @@ NO_VERDICT = "one seed: no verdict"
 UNDECIDED = "cannot be told apart"
 #: What the verdicts mean.
 VERDICTS = (
-    "better by, worse by, misses by: our mean is so far from the published value, and that is more than both"
-    " intervals (root of the sum of squares) and the rounding of the published value allow. agrees: it is not, and our"
-    " whole interval lies within the published one. cannot be told apart: neither; more seeds of ours may decide it, or"
-    " the published interval is too wide, or not known."
+    "agrees: our mean is as near to the published value as chance and rounding allow, and our whole interval lies"
+    " within the published one. better by, worse by, misses by: the difference, where it exceeds both intervals (root"
+    " of the sum of squares) and the rounding of the published value. cannot be told apart: neither; more of our seeds"
+    " may decide it, or the published interval is too wide, or not known."
 )
 
 

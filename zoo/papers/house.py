@@ -39,8 +39,13 @@ def identity_of(arena: str) -> str:
     return Venue(ArenaChoice(arena)).identity
 
 
-def house(identity: str, agent: str, most: int) -> list[HouseRun]:
-    """The house's training runs of an agent, of each rule the first `most` seeds."""
+def house(identity: str, rule: str, most: int) -> list[HouseRun]:
+    """The house's training runs of a rule, the first `most` seeds."""
+    return [run for run in all_rules(identity, rule.partition("@")[0], most) if run.rule == rule]
+
+
+def all_rules(identity: str, agent: str, most: int) -> list[HouseRun]:
+    """The house's training runs of an agent, of each of its rules the first `most` seeds."""
     folder = checkpoint.HOUSE / identity / agent
     runs: list[HouseRun] = []
     for place in (folder, *(card.parent for card in folder.glob(f"*/{checkpoint.CARD}"))):
@@ -59,7 +64,7 @@ def runs_of(arena: str, rules: Sequence[str], most: int, scripts: Sequence[str] 
         UserError: there is no checkpoint of any of the rules.
     """
     identity = identity_of(arena)
-    runs = [run for rule in rules for run in house(identity, rule.partition("@")[0], most) if run.rule == rule]
+    runs = [run for rule in rules for run in house(identity, rule, most)]
     if not runs:
         raise UserError(
             f"the house has no checkpoint of {', '.join(rules)} for {identity}, and this figure plays no others; `zoo"

@@ -86,6 +86,11 @@ def _linked(whole: Mapping[str, Json], links: bool) -> str:
     return f"[{whole['name']}]({file_stem(whole)}.md)" if links else str(whole["name"])
 
 
+def _sentence(title: str) -> str:
+    """A title with its full stop, unless it is a question."""
+    return title if title.endswith("?") else f"{title}."
+
+
 def _named(whole: Mapping[str, Json], links: bool) -> str:
     return f"{_linked(whole, links)}{', quick' * whole['run']['quick']}"
 
@@ -102,14 +107,19 @@ def overview_page(files: Sequence[Mapping[str, Json]], links: bool = False) -> s
     marked = f" Those marked quick are smaller versions ({quick} of {len(files)})." if quick else ""
     parts = [
         "# Published tables and figures, run again",
-        f"{plural(len(files), 'figure')}, as `zoo reproduce` made {'it' if len(files) == 1 else 'them'}"
-        f"{f'; {len(left)} more are named below' if left else ''}.{marked}",
+        "What papers published, beside what the zoo gets. The first table counts the verdicts of each figure. Then come"
+        " all rows that miss, every published number beside ours, and the figures that have not been run.",
+        f"{plural(len(files), 'figure')} of `zoo reproduce`"
+        f"{f'; {len(left)} more have not been run' if left else ''}.{marked}",
+        f"Verdicts: {VERDICTS} not published: rows for which the paper has no number.",
         overview(files, links, seeds=True).markdown(),
     ]
-    parts.append(f"Verdicts: {VERDICTS} Rows that are not published stand beside no number of the paper.")
     missed = [(whole, row) for whole in files for row in Reproduction.from_json(whole).rows if _missed(row)]
     if missed:
-        parts += ["## Where ours misses", "What is known of the reason stands below, figure by figure."]
+        parts += [
+            "## Where ours misses",
+            "The notes of each figure, below, say what is known of the reasons.",
+        ]
         lines = [
             [_named(whole, links), _label(row), f"{row.published.value:g}" if row.published else MISSING, row.verdict]
             for whole, row in missed
@@ -129,7 +139,7 @@ def _beside(whole: Mapping[str, Json], links: bool) -> str:
     spent = f"{in_minutes(whole['run']['cpu_s'] / 60)} CPU minutes"
     parts = [
         f"### {_named(whole, links)}",
-        f"{whole['title']}. {whole['source']}; `{command_of(whole)}`, {seeds}, {spent}.",
+        f"{_sentence(whole['title'])} {whole['source']}; `{command_of(whole)}`, {seeds}, {spent}.",
         *(sheet.markdown() for _, sheet, _ in tables(replace(report, rows=rows))),
     ]
     if not rows:
@@ -169,7 +179,7 @@ def figure_page(whole: Mapping[str, Json], picture: str = "") -> str:
         picture: link to its picture; none without.
     """
     report, run = Reproduction.from_json(whole), whole["run"]
-    parts = [f"# {_named(whole, False)}", f"{whole['title']}. {whole['source']}."]
+    parts = [f"# {_named(whole, False)}", f"{_sentence(whole['title'])} {whole['source']}."]
     if picture:
         parts.append(f"![{whole['title']}]({picture})")
     for group, sheet, noted in tables(report):

@@ -19,7 +19,7 @@ from zoo.crossplay.matrix import CrossMatrix, play
 from zoo.entry import checkpoint
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Reproduction, Results, Tell, spread
-from zoo.papers.house import by_rule, house
+from zoo.papers.house import all_rules, by_rule
 
 EPISODES, QUICK_EPISODES = 1000, 100
 OWN, STRANGERS = "with itself", "with strangers"
@@ -32,7 +32,7 @@ def teams(most: int) -> list[tuple[str, str, list[str]]]:
         if Venue(ArenaChoice(folder.name)).spec.kind != "cooperative":
             continue
         for agent in sorted(path.name for path in folder.iterdir() if path.is_dir()):
-            for rule, runs in by_rule(house(folder.name, agent, most)).items():
+            for rule, runs in by_rule(all_rules(folder.name, agent, most)).items():
                 if len(runs) > 1:
                     found.append((folder.name, rule, [run.entrant for run in runs]))
     return found
@@ -84,10 +84,13 @@ class Strangers(Figure):
             rows.append(FigureRow(f"{rule}, {STRANGERS}", cross, None, arena, "higher", note=spoken))
             scale = swap.self_play - result["random"]
             share = (swap.cross_play - result["random"]) / scale if scale > 0 else float("nan")
-            bars.append({"label": f"{rule}, {arena}", "share": share, "runs": runs})
+            # the loss has the interval; what a team has with itself is taken as it is
+            low, high = (None if end is None or scale <= 0 else 1 - end / scale for end in (drop.high, drop.low))
+            bars.append({"label": f"{rule}, {arena}", "share": share, "low": low, "high": high, "runs": runs})
         games = done[0][0].settings["episodes"] if done else 0
         settings = {"teams": f"the house's, at most {seeds} of a rule", "episodes of a pairing": games}
-        return Reproduction(rows, settings, "those of the teams", self.remarks, {"bars": bars}, over="pairs of teams")
+        over = "pairs of teams, of three and more"
+        return Reproduction(rows, settings, "those of the teams", self.remarks, {"bars": bars}, over=over)
 
     def plot(self, report: Reproduction) -> plots.Plot:
         """What is left with strangers, where random seats have 0 and the team with itself 1."""
@@ -95,10 +98,15 @@ class Strangers(Figure):
         plot, (panel,) = plots.panels(1, width=7.5, height=1.2 + 0.18 * len(bars))  # inches; a line for each label
         places = np.arange(len(bars))[::-1]
         panel.barh(places, [bar["share"] for bar in bars], color=plots.COLOURS[0])
+        for place, bar in zip(places, bars, strict=True):
+            if bar.get("low") is not None:
+                panel.plot([bar["low"], bar["high"]], [place, place], color="black", linewidth=1)
         panel.axvline(1.0, color="black", linestyle=":")
         panel.axvline(0.0, color="black", linewidth=0.8)
         panel.set_yticks(places, [bar["label"] for bar in bars], fontsize=7)
         panel.set(xlabel=f"return {STRANGERS}: random seats 0, {OWN} 1", ylim=(-0.7, len(bars) - 0.3))
+        least = min([0.0, *(bar["share"] for bar in bars if bar["share"] == bar["share"])])
+        panel.set_xlim(least - 0.15, 1.2)  # intervals of a few teams are wider
         return plot
 
 

@@ -162,7 +162,7 @@ class HouseTable(Figure):
 
     def colour(self, rule: str) -> str:
         """Grey for scripts."""
-        return plots.COLOURS[self.rules.index(rule)] if rule in self.rules else "0.55"
+        return plots.colours_of(self.rules).get(rule, "0.55")
 
     def draw(self, panel: plots.Axes, measured: Measure, report: Reproduction) -> None:
         """Bars of a measure with a dot for each number, and what was published."""

@@ -31,3 +31,10 @@ def test_a_title_and_a_caption_lie_over_nothing():
     assert tops[-1] < height
     drawn = plots.pictures(plot, ["svg"])["svg"].decode()
     assert drawn == plots.pictures(plot, ["svg"])["svg"].decode()
+
+
+def test_a_name_has_one_colour_and_the_first_names_have_their_own():
+    colours = plots.colours_of(["a", "b", "a", *range(2, 9)])
+    assert list(colours)[:2] == ["a", "b"] and len(colours) == 9
+    assert list(colours.values())[: len(plots.COLOURS)] == list(plots.COLOURS)
+    assert colours[7] == colours["a"] and colours[8] == colours["b"]

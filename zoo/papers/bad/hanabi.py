@@ -104,8 +104,7 @@ class BadHanabi(Figure):
         for panel, (name, curve) in zip(panels, curves.items(), strict=True):
             for method, line in curve["lines"].items():
                 ends: dict[str, Any] = line
-                colour = plots.COLOURS[list(METHODS).index(method)]
-                plots.curve(panel, curve["steps"], **ends, label=method, colour=colour)
+                plots.curve(panel, curve["steps"], **ends, label=method, colour=plots.colours_of(METHODS)[method])
             best = GAMES[name].best
             panel.set(title=f"{name}: best {best}", xlabel="steps of training", ylim=(0, best * 1.02))
         panels[0].set(ylabel="points a game, a lost game counting 0")

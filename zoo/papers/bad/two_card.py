@@ -152,8 +152,8 @@ class BadTwoCard(Figure):
         curves = report.data["curves"]
         plot, panels = plots.panels(len(curves), share_y=True)
         for panel, (entropy, lines) in zip(panels, curves.items(), strict=True):
-            for (method, line), colour in zip(lines.items(), plots.COLOURS, strict=False):
-                ends: dict[str, Any] = line
+            for method, colour in plots.colours_of(lines).items():
+                ends: dict[str, Any] = lines[method]
                 plots.curve(panel, report.data["updates"], **ends, label=method, colour=colour)
                 if entropy == "0":
                     panel.axhline(PUBLISHED[method], color=colour, linestyle=":")

@@ -318,10 +318,10 @@ class ComaBaseline(Figure):
         plot, (panel,) = plots.panels(1)
         measured: Mapping[str, Mapping[str, float]] = report.data["variances"]
         sizes = [int(n) for n in measured]
-        for number, (method, label) in enumerate(METHODS.items()):
+        for method, colour in plots.colours_of(METHODS).items():
             if method == "iac-q":  # the same as COMA's
                 continue
-            colour = plots.COLOURS[number % len(plots.COLOURS)]
+            label = METHODS[method]
             name = "COMA, IAC-Q" if method == "coma" else label
             panel.plot(sizes, [measured[str(n)][method] for n in sizes], "o", color=colour, label=name)
             panel.plot(sizes, [variances(n, SIGMA, GAMMA)[method] for n in sizes], color=colour)

@@ -225,7 +225,7 @@ class ComaTable(Figure):
         steps = report.settings["environment steps of a run"]
         for number, panel in enumerate(axes):
             here = [label for label in curves if METHODS[label].panel == number]
-            for label, colour in zip(here, plots.COLOURS, strict=False):
+            for label, colour in plots.colours_of(here).items():  # a method is in one panel alone
                 mean = np.array(curves[label]).mean(0)
                 at = [steps * (n + 1) / len(mean) for n in range(len(mean))]
                 panel.plot(at, mean, "o-", color=colour, label=label)

@@ -75,7 +75,7 @@ class DialNoise(Figure):
         left.axhline(1, color="0.6", linewidth=0.8)
         left.set(xlabel="sigma", ylabel="reward with bits / as it learns", ylim=(0, 1.2))
         middle = (np.arange(BINS) + 0.5) / BINS
-        for sigma, colour in zip(SIGMAS, plots.COLOURS, strict=False):
+        for sigma, colour in plots.colours_of(SIGMAS).items():
             right.plot(middle, messages[_label(ENOUGH, sigma)], color=colour, label=f"sigma {sigma:g}")
         right.set(xlabel="message", ylabel="share", title=f"messages as it learns, {ENOUGH} steps")
         plots.legend_below(plot, [left, right], 4)

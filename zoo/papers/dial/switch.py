@@ -111,8 +111,7 @@ class DialSwitch(Figure):
     def plot(self, report: Reproduction) -> plots.Plot:
         """A panel for each number of prisoners, a line for each method."""
         groups = sorted({name.partition(":")[0] for name in report.data["curves"]})
-        methods = list(dict.fromkeys(name.partition(": ")[2] for name in report.data["curves"]))
-        colours = dict(zip(methods, plots.COLOURS, strict=False))  # a method has one in all panels
+        colours = plots.colours_of(name.partition(": ")[2] for name in report.data["curves"])
         plot, axes = plots.panels(len(groups))
         for panel, group in zip(axes, groups, strict=True):
             mine = {name: curve for name, curve in report.data["curves"].items() if name.startswith(group)}

@@ -18,7 +18,7 @@ from zoo.entry.catalogue import house_entrants
 from zoo.entry.registry import load_arena
 from zoo.entry.venue import ArenaChoice, Venue
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, Tell, seed_words
-from zoo.papers.house import house, rule_of
+from zoo.papers.house import all_rules, rule_of
 from zoo.play.blocks import Task, play_block
 
 ARENA, IDENTITY = "coin", "coin-v1"
@@ -70,7 +70,7 @@ class LolaCoin(Figure):
         """A part for each checkpoint and partner."""
         episodes = 250 if quick else 1000
         parts = []
-        runs = [run for agent in house_entrants(IDENTITY) for run in house(IDENTITY, agent, seeds)]
+        runs = [run for agent in house_entrants(IDENTITY) for run in all_rules(IDENTITY, agent, seeds)]
         for run, (met, partner) in itertools.product(runs, PARTNERS.items()):
             settings = {"entrant": run.entrant, "weights": run.weights, "partner": partner, "episodes": episodes}
             parts.append(Part(f"{run.entrant} and {met}", measure, settings))

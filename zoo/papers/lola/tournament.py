@@ -122,7 +122,7 @@ class LolaTournament(Figure):
         """A panel for each game, reward per step against episodes."""
         plot, axes = plots.panels(2)
         for panel, (game, shown) in zip(axes, report.data["games"].items(), strict=True):
-            for colour, who in zip(plots.COLOURS, LEARNERS, strict=False):
+            for who, colour in plots.colours_of(LEARNERS).items():
                 style = "-" if who in EXACT else "--"
                 plots.curve(panel, shown["at"], **shown["lines"][who], label=PAPER[who], colour=colour, style=style)
             panel.set(xlabel="episodes", title=GAMES[game])

@@ -146,7 +146,7 @@ class MackrlMatrix(Figure):
     def plot(self, report: Reproduction) -> plots.Plot:
         """Return against p, with the best that is possible."""
         plot, (panel,) = plots.panels(1, width=6)
-        for method, colour in zip(METHODS, plots.COLOURS, strict=False):
+        for method, colour in plots.colours_of(METHODS).items():
             line: dict[str, Any] = report.data["curves"][method]
             plots.curve(panel, GRID, **line, label=method, colour=colour, marker="o")
             there = CURVES.get(method, {})

@@ -70,7 +70,7 @@ class InferredPolicies(Figure):
         parts: list[Part] = []
         for arena, seats in ARENAS.items():
             identity = identity_of(arena)
-            own = [run for rule in RULES for run in house(identity, rule, seeds) if run.rule == rule]
+            own = [run for rule in RULES for run in house(identity, rule, seeds)]
             if all(run.rule != INFERRED for run in own):
                 continue
             for rule, some in by_rule(own).items():
@@ -128,7 +128,7 @@ class InferredPolicies(Figure):
             success, returns, apart = axes[3 * line : 3 * line + 3]
             words, bars = shown["bars"][0]
             names, values = zip(*bars, strict=True)
-            colours = [plots.COLOURS[RULES.index(rule)] for rule in names]
+            colours = [plots.colours_of(RULES)[rule] for rule in names]
             plots.bars(success, names, values, colours, dots="a training seed")
             success.set(title=f"{arena}:\n{words}")
             for panel, name in ((returns, RETURN), (apart, DIVERGENCE)):
@@ -152,11 +152,10 @@ def _compared(own: Mapping[str, Mapping[int, Outcome]], value: Value, heading: s
 
 def lines(panel: plots.Axes, curves: Sequence[tuple[str, Sequence[Sequence[float]]]]) -> None:
     """A thin line for every run, and a thick one for the mean of a rule's runs at the steps that all have."""
-    for rule in RULES:
+    for rule, colour in plots.colours_of(RULES).items():
         own = [{point[0]: point[1] for point in points} for name, points in curves if name == rule and points]
         if not own:
             continue
-        colour = plots.COLOURS[RULES.index(rule)]
         for one in own:
             panel.plot([x / 1000 for x in one], list(one.values()), color=colour, linewidth=0.7, alpha=0.5)
         steps = [x for x in own[0] if all(x in other for other in own)]

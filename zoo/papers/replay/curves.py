@@ -140,10 +140,11 @@ class ReplayCurves(Figure):
         side = 1 if len(report.data) == 1 else 2
         plot, axes = plots.panels(side, side, width=4.6, height=3.4)
         shares = [100 * point / POINTS for point in range(1, POINTS + 1)]
+        colours = plots.colours_of(NAMES.values())
         for panel, (name, by_replay) in zip(axes, report.data.items(), strict=True):
-            for colour, (label, runs) in zip(plots.COLOURS, by_replay.items(), strict=False):
+            for label, runs in by_replay.items():
                 line: dict[str, Any] = plots.line_of([t(point) for point in np.array(runs).T])
-                plots.curve(panel, shares, **line, label=label, colour=colour)
+                plots.curve(panel, shares, **line, label=label, colour=colours[label])
             panel.set(title=name, xlabel="% of the training", ylabel="return")
         plots.legend_below(plot, axes, 5)
         return plot

@@ -168,9 +168,9 @@ class ReplayExact(Figure):
         cells = [(game, g, lead) for game, of_game in report.data.items() for g, lead in enumerate(of_game)]
         styles = dict(zip(MINIMISERS, ("-", "-", "--", "-.", ":"), strict=True))
         for panel, (game, g, lead) in zip(axes, cells, strict=True):
-            for colour, (name, way) in zip(plots.COLOURS, lead.items(), strict=False):
+            for name, colour in plots.colours_of(MINIMISERS).items():
                 eps = [float(e) for e in falling(TIMES)[19::20]]
-                panel.plot(eps, way, styles[name], color=colour, label=name)
+                panel.plot(eps, lead[name], styles[name], color=colour, label=name)
             panel.axhline(0, color="0.6", linewidth=0.8)
             panel.invert_xaxis()
             panel.set(title=f"{game}, partner {g}", xlabel="eps", ylabel="lead of the best response")
