@@ -227,6 +227,9 @@ def test_everybody_can_use_it(show: Any, file: Path, scheme: str) -> None:
     found = axe.run(page)
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate(UNREADABLE) == []
+    faint = {"light": "#999", "dark": "#666"}[scheme]
+    page.evaluate(f"document.querySelector('dialog h2').style.color = '{faint}'")
+    assert [line for line in page.evaluate(UNREADABLE) if line.startswith('text "')] != []
 
 
 def test_it_fits_a_telephone_and_paper(show: Any, file: Path) -> None:
