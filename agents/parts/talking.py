@@ -58,6 +58,7 @@ class TalkingConfig(Checked):
     say: Amount = 4.0  # gain of the first weights of what decides about the message
     date: Amount = 1.0  # gain of the first weights of the episode's age
     picture: Whole = 0  # units of two layers through which what is seen goes first (128, for pictures); 0: none
+    waiting: bool = True  # whether what a seat without a choice is worth is learned, too; no only with lambda_=1
     other_play: bool = False  # learn under names that change by episode and seat (`agents.parts.other_play`)
 
 
@@ -67,7 +68,7 @@ class Heard(NamedTuple):
     steps: TimeStep
     legal: Tensor  # bool [T + 1, N, B, A]
     actions: Tensor  # long [T, N, B]
-    counted: Tensor  # float32 [T, N, B], 1 while the episode is on
+    counted: Tensor  # float32 [T, N, B], 1 while the episode is on, and of one that ends if only returns count
     plain: Tensor  # float32 [T + 1, N, B, ...], the inputs but for what is heard; last what is seen
     sent: Tensor  # float32 [T, N, B, M]
     heard: Tensor  # float32 [T + 1, N, B, M]
@@ -95,7 +96,7 @@ class Talking(OtherPlayer):
     """A recurrent Q-learner that talks, for all the seats that it owns; it shows no policy, being greedy."""
 
     Config = TalkingConfig
-    arrived = OtherPlayer.arrived | {"date", "picture"}
+    arrived = OtherPlayer.arrived | {"date", "picture", "waiting"}
     needs = frozenset({"discrete", "channel"})
     needs_to_learn = frozenset({"state"})
     owns = "all"
@@ -130,6 +131,8 @@ class Talking(OtherPlayer):
     def build(self, seed: int) -> None:
         """The network, its slow copy, and the optimiser."""
         config, spec = self.config, self.spec
+        if not config.waiting and config.lambda_ < 1:
+            raise ValueError("waiting=false needs lambda_=1: other targets go on from values that are then not learned")
         own = [spec.seats[seat] for seat in self.seats]
         self.channel = max(seat.message_dim for seat in own)  # M of the arena
         self.bits = config.width or self.channel
@@ -254,7 +257,8 @@ class Talking(OtherPlayer):
     def _goes_on(self, lesson: Heard) -> bool:
         """Whether any target goes on from a value of the slow copy: not where all are returns of whole episodes."""
         last, discount = lesson.steps.last, lesson.steps.discount
-        return self.config.lambda_ < 1 or bool((last & (discount > 0)).any()) or not bool(last[-1].all())
+        cut = self.config.waiting and not bool(last[-1].all())
+        return self.config.lambda_ < 1 or cut or bool((last & (discount > 0)).any())
 
     def _left(self) -> float:
         """The part of the step size that is left."""
@@ -276,6 +280,8 @@ class Talking(OtherPlayer):
         for new in started[1:]:
             ages.append((ages[-1] + 1).clamp_max(self.spec.max_steps).masked_fill(new, 0))
         ages[0] = ages[0].masked_fill(started[0], 0)
+        # whether the episode ends within the round, so that its return is known
+        ends = steps.last[1:].flip(0).cummax(0).values.flip(0)
         heard, audible = zip(*(self.hearing(trajectory.timesteps) for trajectory in own), strict=True)
         sent = padded([t.actions.message[..., : self.bits] for t in own if t.actions.message is not None], dim=1)
         mine = torch.tensor(self.mine, device=self.device)
@@ -284,7 +290,7 @@ class Talking(OtherPlayer):
             steps,
             segment.legal,
             actions,
-            (~steps.last[:-1]).float(),
+            ((~steps.last[:-1]) & (ends | self.config.waiting)).float(),
             self.plain(steps.observation, last.masked_fill(started, self.wide), torch.stack(ages)),
             sent,
             torch.stack(heard, dim=1),
@@ -349,7 +355,8 @@ class Talking(OtherPlayer):
         y_t = r_{t+1} + gamma d ((1 - lambda) v_{t+1} + lambda y_{t+1}).
         """
         y = td_lambda(lesson.steps, value, self.gamma, self.config.lambda_)
-        return (y - taken(outputs[:-1, ..., : self.wide], lesson.actions)) * lesson.counted
+        learned = lesson.counted * ((lesson.legal[:-1].sum(-1) > 1) | self.config.waiting)
+        return (y - taken(outputs[:-1, ..., : self.wide], lesson.actions)) * learned
 
     # -- what is kept -------------------------------------------------------------------------------------------------
 

@@ -16,8 +16,10 @@ _PIXELS = 26 * _FINE  # a unit of the map
 _TITLE = 24 * _FINE  # height of the title line
 _RADIUS = 9 * _FINE
 _PAPER, _GRID, _INK = (240, 238, 232), (226, 223, 214), (40, 40, 40)
+_PUSHES = 30  # by which units that stand on one another are drawn apart
 _TEAMS = ((52, 104, 172), (196, 78, 62))
 _FALLEN = ((180, 196, 216), (226, 190, 184))
+_WIDE, _HIGH = 0.8, 1.15  # of a living unit with its bars, on the map
 _BAR, _HEALTH, _SHIELD = (120, 120, 120), (70, 160, 80), (90, 170, 220)
 
 
@@ -54,6 +56,25 @@ class Moment(NamedTuple):
         return f"{int(alive.sum())} alive, {float((health + shield * alive).sum()):.0f} points"
 
 
+def apart(moment: Moment) -> list[tuple[float, float]]:
+    """Where each unit is drawn: at its place, but the living beside each other where they stand on one another."""
+    places = moment.units.place[moment.row].double().numpy().copy()
+    alive = (moment.units.health[moment.row] > 0).numpy()
+    size, count = np.array([_WIDE, _HIGH]), len(places)
+    both = alive[:, None] & alive & ~np.eye(count, dtype=bool)
+    turned = np.arange(count)[:, None] - np.arange(count)  # which way those go that stand on the very same spot
+    for _ in range(_PUSHES):
+        gaps = (places[:, None] - places) / size
+        far = np.linalg.norm(gaps, axis=-1)
+        near = both & (far < 1)
+        if not near.any():
+            break
+        way = np.where(far[..., None] > 0, gaps / np.maximum(far, 1e-9)[..., None], np.sign(turned)[..., None] * [0, 1])
+        places += (way * (near * (1 - far) / 2)[..., None]).sum(1) * size
+    edge = size / 2
+    return [(float(x), float(y)) for x, y in places.clip(edge, SIZE - edge)]
+
+
 def text(moment: Moment) -> str:
     """A line per unit: team, type, place, health, shield, and whom it attacks."""
     lines = [moment.title]
@@ -71,9 +92,10 @@ def text(moment: Moment) -> str:
 def draw(moment: Moment) -> np.ndarray:
     """The map under a title line, uint8 [440, 416, 3].
 
-    Round units shoot from afar, square ones fight hand to hand; the letter is the type's. Bars show health and shield.
-    A thick line is a shot of the last step; a thin one goes from a unit to whom it attacks when its weapon is ready and
-    near enough. A cross is where one has died.
+    Round units shoot from afar, square ones fight hand to hand; the letter is the type's, the number the unit's. Bars
+    show health and shield. A thick line is a shot of the last step; a thin one goes from a unit to whom it attacks when
+    its weapon is ready and near enough. A cross is where one has died. Units that stand on one another are drawn side
+    by side.
     """
     side = int(SIZE * _PIXELS)
     image = Image.new("RGB", (side, side + _TITLE), _PAPER)
@@ -84,12 +106,13 @@ def draw(moment: Moment) -> np.ndarray:
     _headline(pen, moment, side)
     alive = (moment.units.health[moment.row] > 0).tolist()
     order = sorted(range(len(moment.names)), key=lambda k: alive[k])  # the living on top
+    places = [(x * _PIXELS, _TITLE + (SIZE - y) * _PIXELS) for x, y in apart(moment)]
     for k in order:
-        _line(pen, moment, k)
+        _line(pen, moment, k, places)
     for k in order:
-        (_unit if alive[k] else _cross)(pen, moment, k)
+        (_unit if alive[k] else _cross)(pen, moment, k, places[k])
     for k in filter(alive.__getitem__, order):
-        _bars(pen, moment, k)
+        _bars(pen, moment, k, places[k])
     shown = image.resize((side // _FINE, (side + _TITLE) // _FINE), Image.Resampling.LANCZOS)
     return np.asarray(shown, dtype=np.uint8).copy()
 
@@ -97,7 +120,7 @@ def draw(moment: Moment) -> np.ndarray:
 def sketch(moment: Moment) -> Sketch:
     """The map as marks: discs shoot from afar, squares fight hand to hand, bars show health and shield."""
     alive = (moment.units.health[moment.row] > 0).tolist()
-    places = [(x, SIZE - y) for x, y in moment.units.place[moment.row].tolist()]
+    places = [(x, SIZE - y) for x, y in apart(moment)]
     lines, bodies, bars = list[Glyph](), list[Glyph](), list[Glyph]()
     for k in sorted(range(len(moment.names)), key=lambda k: alive[k]):  # the living on top
         (x, y), colour = places[k], "red" if k >= moment.first_foe else "blue"
@@ -109,7 +132,7 @@ def sketch(moment: Moment) -> Sketch:
             bodies.append(Glyph("cross", x, y, 0.4, colour))
             continue
         shape: Shape = "square" if float(moment.army.reach[k]) <= 2 else "disc"
-        bodies.append(Glyph(shape, x, y, 0.7, colour, _letter(moment.names[k])))
+        bodies.append(Glyph(shape, x, y, 0.7, colour, _tag(moment, k)))
         points = (moment.units.health[moment.row, k].item(), moment.units.shield[moment.row, k].item())
         for line, (left, most) in enumerate(zip(points, moment.army.full[:, k].tolist(), strict=True)):
             if most > 0:
@@ -138,17 +161,12 @@ def _letter(name: str) -> str:
     return name.removeprefix("old-")[0].upper()
 
 
-def _at(moment: Moment, k: int) -> tuple[float, float]:
-    x, y = moment.units.place[moment.row, k].tolist()
-    return x * _PIXELS, _TITLE + (SIZE - y) * _PIXELS
-
-
-def _line(pen: ImageDraw.ImageDraw, moment: Moment, k: int) -> None:
+def _line(pen: ImageDraw.ImageDraw, moment: Moment, k: int, places: list[tuple[float, float]]) -> None:
     """From a unit towards whom it attacks, up to the target's rim."""
     target, shot = moment.target(k)
     if target == NOBODY or (not shot and moment.units.health[moment.row, k] <= 0):
         return
-    (x, y), (there, down) = _at(moment, k), _at(moment, target)
+    (x, y), (there, down) = places[k], places[target]
     length = math.hypot(there - x, down - y)
     if length > _RADIUS:
         end = (there - (there - x) * _RADIUS / length, down - (down - y) * _RADIUS / length)
@@ -159,24 +177,24 @@ def _line(pen: ImageDraw.ImageDraw, moment: Moment, k: int) -> None:
             pen.ellipse((end[0] - dot, end[1] - dot, end[0] + dot, end[1] + dot), fill=colour)
 
 
-def _cross(pen: ImageDraw.ImageDraw, moment: Moment, k: int) -> None:
-    (x, y), arm, colour = _at(moment, k), 5 * _FINE, _FALLEN[k >= moment.first_foe]
+def _cross(pen: ImageDraw.ImageDraw, moment: Moment, k: int, at: tuple[float, float]) -> None:
+    (x, y), arm, colour = at, 5 * _FINE, _FALLEN[k >= moment.first_foe]
     for sign in (1, -1):
         pen.line(((x - arm, y - sign * arm), (x + arm, y + sign * arm)), fill=colour, width=2 * _FINE)
 
 
-def _unit(pen: ImageDraw.ImageDraw, moment: Moment, k: int) -> None:
-    x, y = _at(moment, k)
+def _unit(pen: ImageDraw.ImageDraw, moment: Moment, k: int, at: tuple[float, float]) -> None:
+    x, y = at
     box = (x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS)
     shape = pen.rectangle if float(moment.army.reach[k]) <= 2 else pen.ellipse
     shape(box, fill=_TEAMS[k >= moment.first_foe], outline=_INK, width=_FINE)
-    letter = _letter(moment.names[k])
-    pen.text((x, y), letter, fill=(255, 255, 255), font=ImageFont.load_default(12 * _FINE), anchor="mm")
+    font = ImageFont.load_default(11 * _FINE)
+    pen.text((x, y), _tag(moment, k), fill=(255, 255, 255), font=font, anchor="mm")
 
 
-def _bars(pen: ImageDraw.ImageDraw, moment: Moment, k: int) -> None:
+def _bars(pen: ImageDraw.ImageDraw, moment: Moment, k: int, at: tuple[float, float]) -> None:
     """What is left of health and, above it, of the shield."""
-    x, y = _at(moment, k)
+    x, y = at
     half, full = 11 * _FINE, moment.army.full[:, k].tolist()
     points = (moment.units.health[moment.row, k].item(), moment.units.shield[moment.row, k].item())
     for line, (left, most, fill) in enumerate(zip(points, full, (_HEALTH, _SHIELD), strict=True)):

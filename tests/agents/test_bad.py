@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 
 import pytest
@@ -211,6 +212,51 @@ def test_a_hand_of_too_many_cards_is_refused_in_one_line() -> None:
     many = Hands("all", 26, {"a": (5, 6, 7, 8, 9), "b": (0, 1, 2, 3, 4)}, {"a": 0, "b": 0})
     with pytest.raises(ValueError, match="26\\^5 = 11,881,376 hands"):
         Enumeration(many, 20)
+
+
+@pytest.mark.parametrize("counterfactual", [False, True])
+@pytest.mark.parametrize(("expected", "moves"), [(4.0, 1), (5.0, 0), (6.0, -1)])
+def test_a_plan_is_praised_by_how_much_more_is_paid_than_was_expected(
+    counterfactual: bool, expected: float, moves: int
+) -> None:
+    arena, copies = TwoCard(8, payoffs=torch.full((2, 2, 2, 2), 5.0).tolist()), 8
+    agent = Bad.make(arena.spec, SEATS, BadConfig(counterfactual=counterfactual), seed=1)
+    for name, weight in agent.critic.items():  # whatever it reads, it expects this
+        weight.fill_(expected if name == "b2" else 0.0)
+    luck = derive_rows(0, copies)
+    memories = {s: agent.begin(Seating(s, luck, luck, training=True)) for s in SEATS}
+    steps, state = arena.reset(luck)
+    joint, _ = rollout(arena, dict.fromkeys(SEATS, agent), memories, steps, 2, state)
+    plan = joint.seats["first"].actions.extras["plan"][0]
+
+    def chance() -> float:
+        """Mean log chance of the first plan."""
+        view = agent.view(steps["first"], memories["first"])
+        return float(view.logits.log_softmax(-1).gather(-1, plan.unsqueeze(-1)).mean())
+
+    before = chance()
+    agent.learn(joint, None)  # type: ignore[arg-type]
+    assert (chance() > before) - (chance() < before) == moves
+    expects = float(agent.critic["b2"].squeeze())
+    assert (expects > expected) - (expects < expected) == moves  # and what is expected comes nearer
+
+
+def test_the_chance_of_a_whole_plan_is_that_of_all_its_choices() -> None:
+    arena, luck = TwoCard(4), derive_rows(0, 4)
+    agent = Bad.make(arena.spec, SEATS, BadConfig(counterfactual=True, first=1.0), seed=1)
+    steps, state = arena.reset(luck)
+    memories = {s: agent.begin(Seating(s, luck, luck, training=True)) for s in SEATS}
+    joint, _ = rollout(arena, dict.fromkeys(SEATS, agent), memories, steps, 2, state)
+    view = agent.view(steps["first"], memories["first"])
+    seen = PolicyInput(view.features, view.public.possible, steps["first"].first).each(lambda x: x.unsqueeze(0))
+    plan = joint.seats["first"].actions.extras["plan"][:1]
+    log_pi, spread = agent._chosen(agent.actor, seen, memories["first"]["hidden"], plan, torch.zeros(1, 4).long())
+    pi = view.logits.softmax(-1)  # [B, X, A]
+    for row in range(4):
+        of_plan = [float(pi[row, hand, plan[0, row, hand]].log()) for hand in range(2)]
+        assert float(log_pi[0, row].detach()) == pytest.approx(sum(of_plan), abs=1e-5)
+        each = [-sum(float(p) * math.log(float(p)) for p in pi[row, hand]) for hand in range(2)]
+        assert float(spread[0, row].detach()) == pytest.approx(sum(each), abs=1e-5)
 
 
 @pytest.mark.parametrize("arena", [TwoCard(1), TradeComm(1, speech="action"), Hanabi(1, variant="mini")])

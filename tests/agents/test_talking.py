@@ -125,6 +125,29 @@ def test_where_returns_are_whole_the_slow_copy_is_not_asked() -> None:
 
 
 @pytest.mark.parametrize("kind", [Dial, Rial])
+def test_without_waiting_only_choices_of_whole_episodes_teach(kind: type[Talking]) -> None:
+    agent = made(kind, waiting=False, lambda_=1.0, epsilon=0.5)
+    lesson = agent.lesson(played(agent, copies=64))
+    outputs = agent.replayed(agent.networks.team.parameters, lesson, 7)
+    moved = outputs.clone().requires_grad_()
+    anything = torch.full_like(outputs, 7.0)  # what a slow copy would say of moments at which a round is cut
+    loss, _ = agent.loss(moved, anything, lesson)
+    assert float(agent.loss(outputs, 0 * anything, lesson)[0]) == pytest.approx(float(loss.detach()))
+    (slope,) = torch.autograd.grad(loss, moved)
+    taught = slope[:-1, ..., : agent.wide].abs().sum(-1) > 0
+    chose, on = lesson.legal[:-1].all(-1), ~lesson.steps.last[:-1]
+    ends = torch.stack([lesson.steps.last[t + 1 :].any(0) for t in range(len(on))])
+    assert torch.equal(taught, chose & on & ends)
+    assert bool((chose & on & ~ends).any()) and bool((~chose & on & ends).any())  # there are such moments
+    assert not agent._goes_on(lesson)
+
+
+def test_values_that_are_not_learned_are_not_gone_on_from() -> None:
+    with pytest.raises(ValueError, match="waiting=false needs lambda_=1"):
+        made(Dial, waiting=False, lambda_=0.9)
+
+
+@pytest.mark.parametrize("kind", [Dial, Rial])
 def test_what_was_played_is_played_again(kind: type[Talking]) -> None:
     agent = made(kind)
     joint = played(agent)
@@ -143,6 +166,20 @@ def test_messages_are_bits_at_play_and_numbers_between_while_it_trains() -> None
         sent = torch.stack([t.actions.message for t in joint.seats.values() if t.actions.message is not None])
         assert not sent.requires_grad
         assert bool(((sent == 0) | (sent == 1)).all()) is not training
+
+
+def test_the_channel_is_noisy_while_it_trains_and_not_at_play() -> None:
+    agent, arena = made(Dial, sigma=50.0), Switch(64)
+    steps, _ = arena.reset(torch.arange(64))
+    said = {}
+    for training in (False, True):
+        for luck in (0, 1000):
+            seating = Seating("prisoner_0", torch.arange(64) + luck, torch.arange(64), training=training)
+            message = agent.act(steps["prisoner_0"], agent.begin(seating))[0].message
+            assert message is not None
+            said[training, luck] = message
+    assert torch.equal(said[False, 0], said[False, 1000])
+    assert (said[True, 0] - said[True, 1000]).abs().mean() > 0.1
 
 
 def test_nothing_flows_at_play() -> None:

@@ -15,6 +15,7 @@ from arenas.protocol import Action
 from arenas.skirmish.arena import Skirmish
 from arenas.skirmish.battle import SIZE, Units
 from arenas.skirmish.orders import FIRST_ATTACK, NO_OP, STOP
+from arenas.skirmish.picture import apart
 from arenas.skirmish.units import SCENARIOS, UNITS
 from arenas.skirmish.views import ATTACK_RANGE
 from leaderboard.statistics.tally import is_head_to_head
@@ -433,6 +434,16 @@ def test_text_and_picture_show_who_shoots_at_whom():
     assert (arena.render(mode="rgb_array") != still).any(2).sum() > 100
     arena.reset(torch.tensor([1]))
     assert "shoots" not in arena.render()
+
+
+def test_units_that_stand_on_one_another_are_drawn_side_by_side():
+    arena = begun(scenario="3m")
+    placed(arena, {0: {"at": (5, 8)}, 1: {"at": (5, 8)}, 2: {"at": (0, 16)}, 3: {"at": (11, 8)}})
+    one, two, corner, alone, *dead = apart(arena._moment(0))
+    assert one[0] == two[0] == pytest.approx(5) and sorted([one[1], two[1]]) == pytest.approx([7.425, 8.575])
+    assert 0 < corner[0] < 1 and 15 < corner[1] < 16  # wholly on the map
+    assert alone == pytest.approx((11, 8))
+    assert dead == [tuple(place) for place in arena._units.place[0, 4:].tolist()]
 
 
 def test_two_teams_are_seated_and_rated_as_teams() -> None:

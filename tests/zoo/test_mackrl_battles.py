@@ -19,7 +19,7 @@ def quiet(done: int, of: int) -> None:
 @pytest.mark.learning
 def test_a_run_is_tested_as_it_goes_and_is_the_same_again() -> None:
     settings: dict[str, Any] = {"arena": battle.arena_of("3m"), "steps": 2048, "points": 2, "games": 4, "seed": 3}
-    one = battle.run(quiet, "mackrl,batch=0", **settings)
+    one = battle.run(quiet, "central-v,batch=0", **settings)
     assert one["steps"] == [1024, 2048] and len(one["won"]) == 2 and one["seen"] == []
     seen = battle.run(quiet, "mackrl", **settings)
     assert [len(counts) for counts in seen["seen"]] == [4, 4]  # 0 to 3 foes
@@ -40,7 +40,7 @@ def assembled(figure: Figure, results: list[Any]) -> Any:
 def test_who_is_ahead_stands_beside_what_was_published() -> None:
     results = []
     for part in battle.FIGURE.parts(True, 2):
-        won = 0.5 if part.settings["agent"] == "mackrl" else 0.25
+        won = 0.5 if battle.method_of(part.settings["agent"]) == "mackrl" else 0.25
         won += 0.1 * part.settings["seed"]
         results.append({"steps": list(range(10)), "won": [won * n / 9 for n in range(10)], "seen": [], "cpu_s": 1.0})
     report = assembled(battle.FIGURE, results)

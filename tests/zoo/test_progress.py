@@ -157,9 +157,25 @@ def test_long_work_says_once_how_long_it_will_take(monkeypatch: pytest.MonkeyPat
     assert foretold(monkeypatch, 1, 1, 30.0, 4) == ["coin-v1: about 2:00 with 1 worker"]  # after its first part
 
 
+def test_pieces_of_unlike_cost_are_foreseen_by_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    where = Console(file=io.StringIO(), width=200)
+    costs = [1.0, 2.0, 2.0, 50.0, 5.0]  # seconds
+    with Progress("pairings", where, at_once=False) as bar:
+        for done in range(len(costs) + 1):
+            bar.update("lola", Reading(done, len(costs), share=sum(costs[:done]) / sum(costs)))
+            now += costs[done] if done < len(costs) else 0.0
+        assert bar.line("lola").startswith("lola: 100%, 5 of 5 pairings; ")
+    # by the number of pieces it would be about 0:08
+    assert [line for line in shown(where).splitlines() if "about" in line] == ["lola: about 1:00 with 1 worker"]
+
+
 def test_short_work_foresees_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert foretold(monkeypatch, 1, 1, 0.5, 39) == []
     assert foretold(monkeypatch, 1, 2, 0.5, 19) == []
+    assert progress.forecast("coin-v1", 30.0, 2) == ""  # two workers have it done in 15 s
+    assert progress.forecast("coin-v1", 30.0, 2, wall_s=30.0) != ""
 
 
 def test_what_was_foreseen_before_is_not_foreseen_again(monkeypatch: pytest.MonkeyPatch) -> None:

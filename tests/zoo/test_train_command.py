@@ -117,6 +117,7 @@ FAULTS = {
     "lola --arena coin --resume --force": "give one of them",
     "lola --arena coin --out /dev/null/x": "cannot make the folder /dev/null/x",
     "lola@nowhere --arena coin": "nowhere is no checkpoint",
+    "bad,other_play=true --arena two-card --copies 2": "two-card-v1 tells of no renamings",
 }
 
 
@@ -127,6 +128,7 @@ def test_a_fault_is_one_line(words: str, tmp_path: Path, monkeypatch: pytest.Mon
         zoo(*shlex.split(words))
     assert FAULTS[words] in str(fault.value)
     assert "\n" not in str(fault.value)
+    assert not [*tmp_path.rglob("card.json"), *tmp_path.rglob("resume")]  # nothing that would be in the way of a run
 
 
 @pytest.mark.parametrize("option", ["--seeds", "--workers"])

@@ -32,7 +32,7 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
     from rich.console import Console
     from rich.text import Text
 
-    from leaderboard.report.layout import clean, plural
+    from leaderboard.report.layout import clean, plural, together
     from zoo import home
     from zoo.entry.checkpoint import must_take_a_file
     from zoo.errors import UserError
@@ -48,13 +48,17 @@ def command(match: str, episode: int, seating: int, gif: Path | None, no_gif: bo
     console = Console(highlight=False)
     with home.read_records() as store:
         replayed = replay(store, store.match(match), episode, seating)
-    who = ", ".join(f"{label} is {seat}" for seat, label in replayed.seats.items())
+    seats, labels = list(replayed.seats), list(replayed.seats.values())
+    who = ", ".join(f"{labels[numbers[0]]} is {name}" for name, numbers in together(seats, labels))
     title = f"{replayed.match.arena}, match {replayed.match.id}, episode {episode}, rotation {seating}: {who}"
     console.print(Text(clean(title), style="bold"))
     for line in strip(replayed.frames, console.width):
         console.print(Text(line, no_wrap=True))
-    for seat, total in replayed.frames[-1].returns.items():
-        line = f"{replayed.seats[seat]} as {seat}: return {total:g} in {plural(len(replayed.frames) - 1, 'step')}"
+    totals = replayed.frames[-1].returns
+    paid = [(label, totals[seat]) for seat, label in replayed.seats.items()]
+    for name, (first, *_) in together(seats, paid):
+        label, total = paid[first]
+        line = f"{label} as {name}: return {total:g} in {plural(len(replayed.frames) - 1, 'step')}"
         console.print(Text(clean(line)))
     if not replayed.agrees:
         raise UserError(

@@ -84,10 +84,13 @@ class Strangers(Figure):
             rows.append(FigureRow(f"{rule}, {STRANGERS}", cross, None, arena, "higher", note=spoken))
             scale = swap.self_play - result["random"]
             share = (swap.cross_play - result["random"]) / scale if scale > 0 else float("nan")
-            bars.append({"label": f"{rule}, {arena}", "share": share, "runs": runs})
+            # the loss has the interval; what a team has with itself is taken as it is
+            low, high = (None if end is None or scale <= 0 else 1 - end / scale for end in (drop.high, drop.low))
+            bars.append({"label": f"{rule}, {arena}", "share": share, "low": low, "high": high, "runs": runs})
         games = done[0][0].settings["episodes"] if done else 0
         settings = {"teams": f"the house's, at most {seeds} of a rule", "episodes of a pairing": games}
-        return Reproduction(rows, settings, "those of the teams", self.remarks, {"bars": bars}, over="pairs of teams")
+        over = "pairs of teams, of three and more"
+        return Reproduction(rows, settings, "those of the teams", self.remarks, {"bars": bars}, over=over)
 
     def plot(self, report: Reproduction) -> plots.Plot:
         """What is left with strangers, where random seats have 0 and the team with itself 1."""
@@ -95,10 +98,15 @@ class Strangers(Figure):
         plot, (panel,) = plots.panels(1, width=7.5, height=1.2 + 0.18 * len(bars))  # inches; a line for each label
         places = np.arange(len(bars))[::-1]
         panel.barh(places, [bar["share"] for bar in bars], color=plots.COLOURS[0])
+        for place, bar in zip(places, bars, strict=True):
+            if bar.get("low") is not None:
+                panel.plot([bar["low"], bar["high"]], [place, place], color="black", linewidth=1)
         panel.axvline(1.0, color="black", linestyle=":")
         panel.axvline(0.0, color="black", linewidth=0.8)
         panel.set_yticks(places, [bar["label"] for bar in bars], fontsize=7)
         panel.set(xlabel=f"return {STRANGERS}: random seats 0, {OWN} 1", ylim=(-0.7, len(bars) - 0.3))
+        least = min([0.0, *(bar["share"] for bar in bars if bar["share"] == bar["share"])])
+        panel.set_xlim(least - 0.15, 1.2)  # intervals of a few teams are wider
         return plot
 
 

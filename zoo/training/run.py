@@ -112,6 +112,10 @@ class _Run:
             raise UserError(
                 f"{self.setting.entrant.label}: {error}; {self.folder.path} keeps what was saved last"
             ) from error
+        except UserError:
+            if stage == "new" and not self.table.update:  # it cannot learn here, so the folder is claimed for nothing
+                self.folder.give_back()
+            raise
         if not whole:
             return self.outcome("stopped")
         self.finish()

@@ -136,6 +136,12 @@ class RunFolder:
         if (self.path / RESUME).is_dir() and not any((self.path / RESUME).iterdir()):
             (self.path / RESUME).rmdir()
 
+    def give_back(self) -> None:
+        """Leave nothing of a run that never began."""
+        self.clear()
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
+
     def clear(self) -> None:
         """Remove a run from this folder, whichever it is; files that are not a run's stay."""
         self.forget_resume()

@@ -3,7 +3,7 @@
     with Progress(unit="steps") as progress:
         progress.update("lola in coin-v1, seed 0", reading)
 
-What will cost more than 20 CPU seconds says so once, near its start: from what is known before (`Progress.foresee`), or
+What will take more than 20 seconds says so once, near its start: from what is known before (`Progress.foresee`), or
 from its first parts.
 
 Functions that work for long take a `Watch` and draw nothing; `Progress.update` is one. It may be called as often as
@@ -34,7 +34,7 @@ _REFRESH = 0.1  # seconds between two pictures
 _SOON = 0.8  # seconds until the first plain line of a run that does not print one at once
 _MEASURED = 2.0  # seconds of work, at least, from which the rest is foreseen
 _COLUMNS = 79  # letters of a forecast, so that no terminal of 80 columns breaks it
-_LONG = 20.0  # CPU seconds that are announced
+_LONG = 20.0  # seconds that are announced
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,12 @@ class Reading:
     figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # line -> figure -> value now
     doing: str = ""  # what the run is at
     runs: int = 1  # how many like it are to be made, itself among them
+    share: float | None = None  # of the work that is behind it, where what is counted costs unlike much
+
+    @property
+    def at(self) -> float:
+        """How much of the work is done, in what is counted."""
+        return float(self.done) if self.share is None else self.share * self.total
 
 
 #: Given the name of a run and where it stands.
@@ -93,11 +99,12 @@ def forecast(name: str, cpu_s: float, workers: int, wall_s: float | None = None)
         workers: processes that do it.
         wall_s: seconds until it is done; None where it can be shared among all workers.
     """
-    if cpu_s <= _LONG:
+    seconds = cpu_s / workers if wall_s is None else wall_s
+    if seconds <= _LONG:
         return ""
     crew = f"{workers} worker{'s' * (workers > 1)}"
     spent = f", {clock(cpu_s)} of processor time" if workers > 1 else ""
-    line = f"about {clock(cpu_s / workers if wall_s is None else wall_s)} with {crew}{spent}"
+    line = f"about {clock(seconds)} with {crew}{spent}"
     return f"{shortened(name, _COLUMNS - len(line) - 2) or 'this takes'}{': ' if name else ' '}{line}"
 
 
@@ -110,15 +117,15 @@ class _Run:
     """One run's newest reading, and the clock since its first."""
 
     def __init__(self, reading: Reading, now: float) -> None:
-        self.reading, self.started, self.first = reading, now, reading.done
+        self.reading, self.started, self.first = reading, now, reading.at
         self.now = now
-        self.warm: tuple[float, int] | None = None  # when the first part was done, and how much that was
+        self.warm: tuple[float, float] | None = None  # when the first part was done, and how much that was
 
     def take(self, reading: Reading, now: float) -> None:
         """The next reading."""
         self.reading, self.now = reading, now
-        if self.warm is None and reading.done > self.first:
-            self.warm = now, reading.done
+        if self.warm is None and reading.at > self.first:
+            self.warm = now, reading.at
 
     def whole(self, workers: int) -> float | None:
         """Seconds from the first reading to the end, once enough was measured to foresee that.
@@ -129,16 +136,16 @@ class _Run:
         if self.warm is None:
             return None
         since, done = self.warm
-        ready = self.reading.done - done >= workers and self.now - since >= _MEASURED
+        ready = self.reading.at - done >= workers and self.now - since >= _MEASURED
         if ready:
-            speed: float | None = (self.reading.done - done) / (self.now - since)
+            speed: float | None = (self.reading.at - done) / (self.now - since)
         else:
-            speed = self.speed if self.elapsed * workers > _LONG else None
-        return None if speed is None else self.elapsed + (self.reading.total - self.reading.done) / speed
+            speed = self.speed if self.elapsed > _LONG else None
+        return None if speed is None else self.elapsed + (self.reading.total - self.reading.at) / speed
 
     @property
     def share(self) -> float:
-        return self.reading.done / max(1, self.reading.total)
+        return self.reading.at / max(1, self.reading.total)
 
     @property
     def elapsed(self) -> float:
@@ -147,13 +154,13 @@ class _Run:
     @property
     def speed(self) -> float | None:
         """Units per second since the first reading; None while nothing was done since."""
-        done = self.reading.done - self.first
+        done = self.reading.at - self.first
         return done / self.elapsed if done > 0 and self.elapsed > 0 else None
 
     @property
     def left(self) -> str:
         speed = self.speed
-        return "-:--" if speed is None else clock((self.reading.total - self.reading.done) / speed)
+        return "-:--" if speed is None else clock((self.reading.total - self.reading.at) / speed)
 
 
 class Progress:

@@ -138,7 +138,8 @@ class DialDigits(Figure):
                 if method in mine:
                     line: dict[str, Any] = plots.line_of([t(point) for point in np.array(mine[method]["bits"])])
                     plots.curve(panel, mine[method]["at"], **line, label=method, colour=colour)
-            panel.set(xlabel="rounds", ylabel="share of the best, with bits", title=game, ylim=(-0.1, 1.05))
+            title = "multi-step-digits, digits=10, steps=5" if game == "multi-step-digits" else game
+            panel.set(xlabel="rounds", ylabel="share of the best, with bits", title=title, ylim=(-0.1, 1.05))
             messages_over_training(plot, below, mine["DIAL"])
         plots.legend_below(plot, axes, len(METHODS))
         return plot

@@ -111,7 +111,8 @@ class DialProtocol(Figure):
         ]
         notes = [*self.remarks, "The tree of the best team:", *written(best["tree"])]
         settings = {"arena": f"switch, n={N}", "rounds": done[0][0].settings["updates"], "episodes a round": COPIES}
-        return Reproduction(rows, settings, seed_words(seeds), notes, {"tree": best["tree"]})
+        over = "teams; drawn: the best team's tree"
+        return Reproduction(rows, settings, seed_words(seeds), notes, {"tree": best["tree"]}, over=over)
 
     def plot(self, report: Reproduction) -> plots.Plot:
         """A panel for each visit: the shares of what is done on each day, by the bit that is found."""
@@ -125,7 +126,8 @@ class DialProtocol(Figure):
                         at = day - 0.2 + 0.4 * bit
                         panel.bar(at, share, 0.36, bottom=below, color=colour, label=label)
                         below += share
-            panel.set(xlabel="day (left: finds Off, right: finds On)", ylabel="share", title=name, ylim=(0, 1))
+            panel.set(xlabel="day (left: finds Off, right: finds On)", ylabel="share of cases", ylim=(0, 1))
+            panel.set_title(f"inside for the {name}" if "time" in name else name)
             panel.set(xlim=(0.5, len(found) + 0.5), xticks=range(1, len(found) + 1))
         plots.legend_below(plot, list(axes), 3)
         return plot

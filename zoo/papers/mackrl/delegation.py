@@ -9,7 +9,7 @@ import numpy as np
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
 from zoo.papers.figure import Figure, FigureRow, Json, Part, Published, Reproduction, Results, seed_words
-from zoo.papers.mackrl.battle import GAMES, MACKRL, POINTS, QUICK_STEPS, STEPS, arena_of, run
+from zoo.papers.mackrl.battle import AGENTS, GAMES, MACKRL, POINTS, QUICK_STEPS, STEPS, arena_of, run
 
 SCENARIO = "2s3z"
 #: Stage -> share of delegation with 0 to 5 foes known in common, read off the figure to about .02.
@@ -32,7 +32,13 @@ class MackrlDelegation(Figure):
     def parts(self, quick: bool, seeds: int) -> list[Part]:
         """A part for each run."""
         steps = QUICK_STEPS if quick else STEPS
-        settings = {"agent": MACKRL, "arena": arena_of(SCENARIO), "steps": steps, "points": POINTS, "games": GAMES}
+        settings = {
+            "agent": AGENTS[MACKRL],
+            "arena": arena_of(SCENARIO),
+            "steps": steps,
+            "points": POINTS,
+            "games": GAMES,
+        }
         return [Part(f"run {seed}", run, settings | {"seed": seed}) for seed in range(seeds)]
 
     def assemble(self, done: Results, quick: bool, seeds: int) -> Reproduction:
@@ -56,6 +62,7 @@ class MackrlDelegation(Figure):
             curves[f"{times[at]:,}"] = line
         moments = seen[:, :, :, 1].sum((0, 1))
         settings = {
+            "agent": AGENTS[MACKRL],
             "scenario": SCENARIO,
             "steps": done[0][0].settings["steps"],
             "moments of pairs by foes known": ", ".join(f"{int(n):,}" for n in moments),
