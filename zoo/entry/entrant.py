@@ -128,7 +128,8 @@ class Entrant:
                     agent.load_acting_state(self.checkpoint.state_for(members, spec))
                 except ValueError as error:
                     where = f"{self.label}: checkpoint {self.checkpoint.path}: {error}"
-                    raise UserError(f"{where}; it was trained in {self.checkpoint.card.arena}") from error
+                    mend = f"`zoo train {self.entry.name}` trains one for this game"
+                    raise UserError(f"{where}; it was trained in {self.checkpoint.card.arena}, and {mend}") from error
             players |= dict.fromkeys(members, agent)
         return players
 
