@@ -167,7 +167,8 @@ def papers() -> dict[str, str]:
     """A page for each paper, with all of its figures that were run."""
     of_paper: dict[str, list[dict[str, Any]]] = {}
     for whole in read_files(DOCS / "figures"):
-        of_paper.setdefault(re.split(r"[,;]", whole["source"])[0], []).append(whole)
+        source = re.split(r"[,;]", whole["source"])[0]
+        of_paper.setdefault("Not from a paper" if source == "the house" else source, []).append(whole)
     made = {}
     for source, files in of_paper.items():
         parts = [f"# {source}"]

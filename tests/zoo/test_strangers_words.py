@@ -31,6 +31,7 @@ def matrix(kind: str, together: float) -> Any:
         venue=SimpleNamespace(spec=SimpleNamespace(kind=kind)),
         rows=[SimpleNamespace(label=label) for label in ("dial", "dial@seed-1")],
         columns=[SimpleNamespace(label=label) for label in ("dial", "dial@seed-1")],
+        roles=("prisoner",),
         mean=lambda role: mean,
         standard_error=lambda role: np.full((2, 2), 0.02),
         held_out=~np.eye(2, dtype=np.bool_),
@@ -60,6 +61,19 @@ def test_it_names_the_pair_that_surely_misunderstands_each_other(together: float
     given.matrix = matrix("cooperative", together)
     (line,) = _strangers(given)
     assert ("but dial earns -0.10 with dial@seed-1: what partners agree on" in line) == named
+
+
+def test_several_roles_make_one_sentence_which_names_the_role_of_the_pair() -> None:
+    given = report("cooperative", 0.2, -0.4)
+    given.groups[1].role, given.groups[1].label, given.groups[1].swap = "guard", "dial", given.groups[0].swap
+    given.matrix = matrix("cooperative", 0.6)
+    given.matrix.roles = ("prisoner", "guard")
+    means = {"prisoner": given.matrix.mean("prisoner"), "guard": matrix("cooperative", -0.1).mean("guard")}
+    given.matrix.mean = means.__getitem__
+    for groups in (given.groups, given.groups[::-1]):
+        given.groups = groups
+        (line,) = _strangers(given)
+        assert "holds 0, but dial as guard earns -0.10 with dial@seed-1: what partners" in line
 
 
 @pytest.mark.parametrize(

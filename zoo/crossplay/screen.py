@@ -59,7 +59,7 @@ def _strangers(report: CrossReport) -> list[str]:
     """In a cooperative game a sentence for each group whose members earn less among strangers, and how sure that is."""
     if report.matrix.venue.spec.kind != "cooperative":
         return []
-    lines = []
+    ends: dict[str, str] = {}  # how a sentence begins -> how it ends
     for group in report.groups:
         if group.swap is None or group.swap.drop.mean <= 0:
             continue
@@ -70,11 +70,13 @@ def _strangers(report: CrossReport) -> list[str]:
             end = "so few runs give no interval" if low is None else "the drop's interval holds 0"
             pair = _misled(report.matrix, group)
             end += f", but {pair}: {reason}" if pair else "."
-        lines.append(
+        begin = (
             f"{group.label}: {number(group.swap.self_play, 2)} with the partners of the own training run,"
-            f" {number(group.swap.cross_play, 2)} with those of another; {end}"
+            f" {number(group.swap.cross_play, 2)} with those of another; "
         )
-    return [*dict.fromkeys(lines)]  # the same in both roles is said once
+        # what is the same in several roles is said once, with a pair if there is one in any of them
+        ends[begin] = max(ends.get(begin, ""), end, key=lambda words: (": " in words, bool(words)))
+    return [begin + end for begin, end in ends.items()]
 
 
 def _misled(matrix: CrossMatrix, group: Group) -> str:
@@ -90,7 +92,8 @@ def _misled(matrix: CrossMatrix, group: Group) -> str:
                 continue
             lost, by = mean[row, own] - mean[row, column], np.hypot(error[row, own], error[row, column])
             if lost > SURELY * by:
-                text = f"{matrix.rows[row].label} earns {number(float(mean[row, column]), 2)} with {partner.label}"
+                who = f"{matrix.rows[row].label}{f' as {group.role}' * (len(matrix.roles) > 1)}"
+                text = f"{who} earns {number(float(mean[row, column]), 2)} with {partner.label}"
                 found.append((float(mean[row, column]), text))
     return min(found, default=(0.0, ""))[1]
 

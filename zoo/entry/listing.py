@@ -64,7 +64,8 @@ def library_listed(scheme: str) -> RenderableType:
     count = playing.row_count
     what = "arenas" if scheme in GAMES else "agents"
     closing = f"{count} play, {len(known) - count} are refused. Describe one: zoo {what} {scheme}:NAME."
-    return Group(playing, Text(), refused, Text(), Text(closing, "dim"))
+    tables = [playing, Text()] + [refused, Text()] * (refused.row_count > 0)
+    return Group(*tables, Text(closing, "dim"))
 
 
 def agent_described(entry: AgentEntry) -> RenderableType:

@@ -28,13 +28,16 @@ NO_NUMBER = "no number published"
 _EQUAL = 1e-12  # numbers that are closer are the same
 NO_VERDICT = "one seed: no verdict"
 UNDECIDED = "cannot be told apart"
-#: What the verdicts mean.
-VERDICTS = (
-    "agrees: our mean is as near to the published value as chance and rounding allow, and our whole interval lies"
-    " within the published one. better by, worse by, misses by: the difference, where it exceeds both intervals (root"
-    " of the sum of squares) and the rounding of the published value. cannot be told apart: neither; more of our seeds"
-    " may decide it, or the published interval is too wide, or not known."
-)
+#: Verdict -> what it means.
+MEANINGS = {
+    "agrees": "our mean is as near to the published value as chance and rounding allow, and our whole interval lies"
+    " within the published one",
+    "better by, worse by, misses by": "the difference, where it exceeds both intervals (root of the sum of squares) and"
+    " the rounding of the published value",
+    "cannot be told apart": "neither; more of our seeds may decide it, or the published interval is too wide, or not"
+    " known",
+}
+VERDICTS = " ".join(f"{word}: {meaning}." for word, meaning in MEANINGS.items())
 
 
 @dataclass(frozen=True)

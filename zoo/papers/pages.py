@@ -12,7 +12,7 @@ from typing import Any
 from leaderboard.report.layout import MISSING, plural
 from leaderboard.report.sheet import Column, Sheet, labels, markdown
 from zoo.papers import FIGURES, NAMES, in_minutes
-from zoo.papers.figure import NO_NUMBER, NO_VERDICT, UNDECIDED, VERDICTS, FigureRow, Json, Reproduction
+from zoo.papers.figure import MEANINGS, NO_NUMBER, NO_VERDICT, UNDECIDED, FigureRow, Json, Reproduction
 from zoo.papers.screen import closing, tables
 
 #: Verdicts as they are counted: heading, and how they begin.
@@ -105,13 +105,14 @@ def overview_page(files: Sequence[Mapping[str, Json]], links: bool = False) -> s
     left = [facts for name, facts in FIGURES.items() if name not in ran]
     quick = sum(whole["run"]["quick"] for whole in files)
     marked = f" Those marked quick are smaller versions ({quick} of {len(files)})." if quick else ""
+    unpublished = {"not published": "the paper has no number for this row"}
     parts = [
         "# Published tables and figures, run again",
         "What papers published, beside what the zoo gets. The first table counts the verdicts of each figure. Then come"
         " all rows that miss, every published number beside ours, and the figures that have not been run.",
         f"{plural(len(files), 'figure')} of `zoo reproduce`"
         f"{f'; {len(left)} more have not been run' if left else ''}.{marked}",
-        f"Verdicts: {VERDICTS} not published: rows for which the paper has no number.",
+        "\n".join(f"- **{word}**: {meaning}." for word, meaning in (MEANINGS | unpublished).items()),
         overview(files, links, seeds=True).markdown(),
     ]
     missed = [(whole, row) for whole in files for row in Reproduction.from_json(whole).rows if _missed(row)]

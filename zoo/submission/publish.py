@@ -132,14 +132,17 @@ def _entrants(files: dict[str, bytes]) -> list[EntrantRecord]:
 def _weights(store: Store, entrants: Sequence[EntrantRecord], left_out: list[str]) -> Iterator[tuple[str, bytes]]:
     """The checkpoints of entrants."""
     places = {record.id: Path(record.path) for record in store.checkpoints()}
-    for digest, label in sorted({record.weights: record.label for record in entrants if record.weights}.items()):
+    entered = {record.entrant for record in store.submissions()}  # whose weights lie among their own files
+    wanted = {record.weights: record for record in entrants if record.weights}
+    for digest, record in sorted(wanted.items()):
         try:
             place = places[digest]
             if checkpoints.load(place).digest != digest:
                 raise UserError(f"{place} holds other weights now")
             content = {name: (place / name).read_bytes() for name in (checkpoints.CARD, checkpoints.WEIGHTS)}
         except (UserError, LookupError, OSError) as error:
-            left_out.append(f"the weights of {label}: {' '.join(str(error).split())}")
+            if record.id not in entered:
+                left_out.append(f"the weights of {record.label}: {' '.join(str(error).split())}")
             continue
         for name, data in content.items():
             yield f"checkpoints/{digest}/{name}", data

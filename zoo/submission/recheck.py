@@ -25,6 +25,7 @@ from leaderboard.seeds import SECRET_SEEDS, seed_number
 from leaderboard.store import portable, schema
 from leaderboard.store.store import Store
 from leaderboard.views.board import board
+from leaderboard.views.submissions import versions
 from zoo import home
 from zoo.entry import submitted
 from zoo.entry.registry import AGENTS, ARENAS, FOREIGN, LIBRARIES, is_shipped, load_agent, names
@@ -310,6 +311,7 @@ class _Texts:
     def __init__(self, venue: Venue, store: Store) -> None:
         self._venue = venue
         self._entrants = {record.id: record for record in store.entrants()}
+        self._entered = {one.record.entrant: one.label for one in versions(store.submissions())}
         self._known: dict[str, str | None] = {}
 
     def label(self, who: str) -> str:
@@ -319,7 +321,8 @@ class _Texts:
     def of(self, who: str) -> str | None:
         """The text that names this entrant; None where none does."""
         if who not in self._known:
-            self._known[who] = next((t for t in _candidates(self._entrants[who]) if self._is(who, t)), None)
+            named = _candidates(self._entrants[who], self._entered.get(who, ""))
+            self._known[who] = next((text for text in named if self._is(who, text)), None)
         return self._known[who]
 
     def _is(self, who: str, text: str) -> bool:
@@ -329,8 +332,13 @@ class _Texts:
             return False
 
 
-def _candidates(record: EntrantRecord) -> Iterator[str]:
-    """How an entrant may be named: only by what ships, what the bundle holds, or a submission in it."""
+def _candidates(record: EntrantRecord, entered: str = "") -> Iterator[str]:
+    """How an entrant may be named: only by what ships, what the bundle holds, or a submission in it.
+
+    `entered` is the version that was submitted of it, if any; its label may be that of a file, played before.
+    """
+    if entered:
+        yield entered
     name = record.label.partition("@")[0]
     if ":" not in name and submitted.find(name) is not None:
         yield name

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from leaderboard.records import EntrantRecord, canonical
+from leaderboard.records import EntrantRecord, SubmissionRecord, canonical
 from leaderboard.seeds import RATED, SeedRecord
 from leaderboard.store import portable
 from leaderboard.store.store import Store
@@ -25,11 +25,11 @@ from zoo.api import open_venue, play_tournament
 from zoo.errors import UserError
 from zoo.matches.plan import time_now
 from zoo.play import luck
-from zoo.play.blocks import Task, play_block
+from zoo.play.blocks import Task, arena_record, play_block
 from zoo.submission import bundle
 from zoo.submission.archive import pack
 from zoo.submission.publish import publish
-from zoo.submission.recheck import Rechecked, Sample, _candidates, recheck
+from zoo.submission.recheck import Rechecked, Sample, _candidates, _Texts, recheck
 from zoo.submission.refusal import shown
 
 ALL = Sample(count=None)
@@ -327,3 +327,18 @@ def test_a_bundle_names_agents_and_nothing_else_that_ships(
 ) -> None:
     monkeypatch.setenv("ZOO_HOME", str(tmp_path))
     assert [*_candidates(EntrantRecord("0" * 16, text, text, 1, {}, None, {"mode": "play"}))] == expected
+
+
+def test_what_was_played_before_it_was_submitted_is_found_by_its_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record keeps the label of its file, `mine.py:Mine`, which no other home has."""
+    told = {"event": "entered", "name": "mine", "author": "ada", "entry": "mine.py:Mine", "config": {}, "files": {}}
+    venue = open_venue("ipd", "max_steps=5")
+    with home.at(tmp_path), Store(":memory:") as store:
+        store.add(arena_record(venue.spec, venue.identity))
+        store.add(EntrantRecord("e" * 64, "mine.py:Mine", "mine.py:Mine", 1, {}, None, {"mode": "play"}))
+        store.add(SubmissionRecord("f" * 64, "e" * 64, venue.identity, told, time_now()))
+        texts = _Texts(venue, store)
+        monkeypatch.setattr(texts, "_is", lambda who, text: text == "mine/1")
+        assert texts.of("e" * 64) == "mine/1"
