@@ -224,8 +224,9 @@ def test_rial_goes_on_from_the_mean_of_both_heads() -> None:
     assert (ours.tolist(), said.tolist()) == ([1, 1], [3, 1])
 
 
-def test_rials_targets_hold_the_mean_of_both_heads() -> None:
-    agent = made(Rial)
+@pytest.mark.parametrize("average", [True, False])
+def test_rials_targets_hold_the_mean_of_both_heads_or_each_its_own(average: bool) -> None:
+    agent = made(Rial, average=average)
     assert isinstance(agent.config, RialConfig)
     lesson = agent.lesson(played(agent))
     outputs = torch.zeros(7, 3, 16, 4)
@@ -233,9 +234,12 @@ def test_rials_targets_hold_the_mean_of_both_heads() -> None:
     slow[..., 0], slow[..., 3] = 2.0, 4.0  # the best action and the best message
     loss, _ = agent.loss(outputs, slow, lesson)
     spoke = torch.cat([lesson.spoke, torch.zeros_like(lesson.spoke[:1])])
-    following = torch.where(spoke, 3.0, 2.0)[1:]
-    y = (lesson.steps.reward[1:] + lesson.steps.discount[1:] * following) * lesson.counted
-    assert float(loss) == pytest.approx(float((y.square() + (y * lesson.spoke).square()).sum(1).mean()), rel=1e-5)
+    action, message = torch.where(spoke, 3.0, 2.0), torch.where(spoke, 3.0, 2.0)
+    if not average:
+        action, message = torch.full_like(action, 2.0), torch.where(spoke, 4.0, 2.0)
+    paid, goes_on = lesson.steps.reward[1:], lesson.steps.discount[1:]
+    did, said = ((paid + goes_on * value[1:]) * lesson.counted for value in (action, message))
+    assert float(loss) == pytest.approx(float((did.square() + (said * lesson.spoke).square()).sum(1).mean()), rel=1e-5)
 
 
 def test_a_message_has_a_number() -> None:

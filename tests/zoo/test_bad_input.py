@@ -251,3 +251,7 @@ def test_whole_checkpoint_plays(zoo: Zoo, refused: Refused, here: Path) -> None:
     told = zoo("match", "naive@trained", "random", *COIN, *PANEL, "--json").json
     assert told["entrants"] == ["naive@trained", "random"]
     assert "nowhere is no checkpoint: it has no card.json" in refused("match", "naive@nowhere", "random", *COIN)
+    misspelt = refused("match", "dial@seed-9", "random", "--arena", "switch")
+    assert (
+        "seed-9 is no checkpoint: it has no card.json; the house's of dial are @" in misspelt and "@seed-1," in misspelt
+    )

@@ -55,7 +55,7 @@ def test_a_short_run_makes_both_figures() -> None:
     assert [row.ours.mean for row in report.rows] == [run["share"], run["of tree"]]
     curves = load("dial-switch")
     labels = [part.name for part in curves.parts(False, 5)]
-    assert sum("n = 4" in label for label in labels) == 6 and sum("n = 3" in label for label in labels) == 25
+    assert sum("n = 4" in label for label in labels) == 9 and sum("n = 3" in label for label in labels) == 25
     results = [(part, {"at": [1, 2], "shares": [0.5, 0.8]}) for part in curves.parts(True, 2)]
     rows = curves.assemble(results, True, 2).rows
     assert len(rows) == 5 and rows[0].target == ">=0.98 missed"

@@ -220,11 +220,22 @@ def _remaining(loaded: Checkpoint, name: str, departed: Mapping[str, Any]) -> di
 
 
 def _find(where: str, name: str, identity: str) -> Path:
-    """A checkpoint folder, or the name of one among the house's."""
+    """A checkpoint folder, or the name of one among the house's.
+
+    Raises:
+        UserError: there is no such folder, and the house has others.
+    """
     if Path(where).exists():
         return Path(where)
-    house = (folder / where for folder in checkpoints.house_places(identity, name))
-    return next((folder for folder in house if folder.exists()), Path(where))
+    places = [*checkpoints.house_places(identity, name)]
+    found = next((folder / where for folder in places if (folder / where).exists()), None)
+    known = sorted({folder.parent.name for place in places for folder in place.glob(f"*/{checkpoints.CARD}")})
+    if found is None and known and Path(where).name == where:
+        raise UserError(
+            f"{where} is no checkpoint: it has no {checkpoints.CARD}; the house's of {name} are"
+            f" {', '.join(f'@{one}' for one in known)}, and the first without @"
+        )
+    return found or Path(where)
 
 
 def _asked(identity: str) -> str:

@@ -16,6 +16,7 @@ from zoo.papers.figure import Figure, Json, Part, Published, Reproduction, Resul
 from zoo.training.plan import Plan, set_up
 
 POINTS = {3: 10, 4: 5}  # tests of a run; with four prisoners each takes seconds
+CHOICES = "DIAL, choices"  # which learns nothing from days on which a prisoner is not inside
 QUICK = 10  # part of the updates that a quick run makes
 MOST_OF_FOUR = 3  # runs with four prisoners, which are long
 
@@ -44,11 +45,12 @@ GAMES: dict[int, tuple[int, dict[str, SwitchMethod]]] = {
         128,
         {
             "DIAL": SwitchMethod("dial,lambda_=0.8,epsilon=0.1,epsilon_last=0.01", 1000, 0.90),
+            CHOICES: SwitchMethod("dial,lambda_=1,epsilon=0.1,epsilon_last=0,recall=0.2,waiting=false", 1500, 0.90),
             "RIAL": SwitchMethod("rial,lambda_=0.8,epsilon=0.1,epsilon_last=0.01", 1000, 0.91),
         },
     ),
 }
-BARS = {(3, "DIAL"): 0.98, (4, "DIAL"): 0.8}
+BARS = {(3, "DIAL"): 0.98, (4, "DIAL"): 0.8, (4, CHOICES): 0.8}
 
 
 def one_run(tell: Tell, seed: int, agent: str, n: int, copies: int, updates: int) -> Json:
