@@ -64,7 +64,9 @@ def library_listed(scheme: str) -> RenderableType:
     count = playing.row_count
     what = "arenas" if scheme in GAMES else "agents"
     closing = f"{count} play, {len(known) - count} are refused. Describe one: zoo {what} {scheme}:NAME."
-    tables = [playing, Text()] + [refused, Text()] * (refused.row_count > 0)
+    tables: list[RenderableType] = [playing, Text()]
+    if refused.row_count:
+        tables += [refused, Text()]
     return Group(*tables, Text(closing, "dim"))
 
 
