@@ -9,7 +9,7 @@ import numpy as np
 
 from leaderboard.report import cells, marks
 from leaderboard.report.embedded import cell, unit
-from leaderboard.report.layout import MISSING, clean, decimals, intervals, number
+from leaderboard.report.layout import MISSING, clean, decimals, intervals, number, unaligned
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.views.board import Row
 from leaderboard.views.columns import BY_NAME
@@ -128,7 +128,7 @@ def _texts(page: ArenaPage, side: PageSide, name: str) -> list[str]:
     if name == "worst":
         partners = cells.texts(BY_NAME["worst_partner"], page.board)
         texts = [x if x == MISSING else f"{x} with {who}" for x, who in zip(texts, partners, strict=True)]
-    return [" ".join(texts[i].split()).replace("[ ", "[") for i in where]  # what a terminal aligns
+    return [unaligned(texts[i]) for i in where]
 
 
 def _cell(row: Row, name: str, text: str) -> ForestCell:

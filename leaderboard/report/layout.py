@@ -96,6 +96,11 @@ def intervals(estimates: Sequence[Estimate | None], digits: int) -> list[str]:
     ]
 
 
+def unaligned(text: str) -> str:
+    """One of the texts of `intervals` for where nothing stands below it: without the blanks that align it."""
+    return " ".join(text.split()).replace("[ ", "[")
+
+
 def plural(n: int, word: str) -> str:
     """Number and noun: "1 block", "1,200 blocks", "2 matches"."""
     ending = "" if n == 1 else ("es" if word.endswith("ch") else "s")

@@ -125,11 +125,13 @@ def test_the_command_says_so_too(house: Path, refused: Refused, tmp_path: Path) 
 def test_a_rules_first_seeds_are_its_runs_and_variants_are_rules_of_their_own(house: Path) -> None:
     for text, seed in (("maddpg", 0), ("maddpg@seed-10", 10), ("maddpg@seed-2", 2), ("maddpg@twice-seed-1", 1)):
         card(house, "tag", text, seed)
-    found = house_runs.house("tag-v1", "maddpg", 2)
+    found = house_runs.all_rules("tag-v1", "maddpg", 2)
     assert [(run.entrant, run.rule, run.seed) for run in found] == [
         ("maddpg", "maddpg", 0), ("maddpg@seed-2", "maddpg", 2), ("maddpg@twice-seed-1", "maddpg@twice", 1)
     ]  # fmt: skip
     assert len({run.weights for run in found}) == 3
+    assert house_runs.house("tag-v1", "maddpg", 2) == found[:2]
+    assert house_runs.house("tag-v1", "maddpg@twice", 2) == found[2:]
     played = house_runs.runs_of("tag", ["maddpg", "ddpg"], 5, ["random"])
     assert [run.entrant for run in played] == ["maddpg", "maddpg@seed-2", "maddpg@seed-10", "random"]
 

@@ -77,7 +77,9 @@ def test_a_cell_opens_from_the_keyboard(show: Any, file: Path) -> None:
 
 def test_cells_open_where_games_are_compared(show: Any, tmp_path: Path) -> None:
     commands = ["match random always-defect --arena imp --panel random,win-stay-lose-shift --episodes 6"]
-    page = show(written(tmp_path, commands, ["imp"]))
+    page = show(written(tmp_path, commands, ["imp"]), viewport={"width": 1024, "height": 800})
+    for box in page.locator(".scroll:has(.forest)").all():
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
     page.locator(".side[data-side='1'] .heat td[data-i]").first.click()
     assert re.search(r"n = \d+ episodes", page.locator("dialog[open]").inner_text())
     page.keyboard.press("Escape")
@@ -225,6 +227,9 @@ def test_everybody_can_use_it(show: Any, file: Path, scheme: str) -> None:
     found = axe.run(page)
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate(UNREADABLE) == []
+    faint = {"light": "#999", "dark": "#666"}[scheme]
+    page.evaluate(f"document.querySelector('dialog h2').style.color = '{faint}'")
+    assert [line for line in page.evaluate(UNREADABLE) if line.startswith('text "')] != []
 
 
 def test_it_fits_a_telephone_and_paper(show: Any, file: Path) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from leaderboard.records import BlockRecord, LogRecord
 from leaderboard.report.cells import scaled
-from leaderboard.report.layout import decimals, intervals, plural
+from leaderboard.report.layout import decimals, intervals, plural, unaligned
 from leaderboard.store import portable
 from leaderboard.store.store import Store
 from zoo.errors import UserError
@@ -94,9 +94,10 @@ def _places(board: Standings) -> list[str]:
     results = [None if line.result is None else scaled(line.result, unit) for line in lines]
     digits = min(max(decimals([x.half for x in results if x is not None]), 2), 4)
     per = " per step" if board.length and board.quantity == "own return" else ""
+    texts = [f"{board.quantity} {unaligned(text)}{per}" for text in intervals(results, digits)]
     told = [
-        f"{_place(line)}: {_who(line)}, {f'{board.quantity} {text}{per}' if line.result else 'nothing played yet'}."
-        for line, text in zip(lines, intervals(results, digits), strict=True)
+        f"{_place(line)}: {_who(line)}, {text if line.result else 'nothing played yet'}."
+        for line, text in zip(lines, texts, strict=True)
     ]
     return [*told, f"{board.rule} Places are among the entries, with 95 % intervals; charts rank the partners, too."]
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from leaderboard.errors import NoRecordsError, StoreError
 from leaderboard.labels import unique_labels
 from leaderboard.report import cells
-from leaderboard.report.layout import number, plural
+from leaderboard.report.layout import number, plural, unaligned
 from leaderboard.seeds import seed_words
 from leaderboard.views.board import Board, board
 from leaderboard.views.columns import BY_NAME
@@ -97,7 +97,7 @@ def _leader(made: Board) -> str:
 
 def _figure(made: Board, at: int) -> str:
     """The figure by which a board ranks, of the row at this place, without the blanks that align it below others."""
-    return " ".join(cells.texts(BY_NAME[made.headline], made)[at].split()).replace("[ ", "[")
+    return unaligned(cells.texts(BY_NAME[made.headline], made)[at])
 
 
 def _known(store: Store, arena: str) -> ArenaRecord:
