@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except Exception as error:
         if os.environ.get("ZOO_DEBUG"):
             traceback.print_exception(error)
-        code = _explain(error)
+        code = _explain(error, words)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -210,7 +210,18 @@ def _after_stop(words: list[str]) -> str:
     return f"{kept}, and the same command goes on from there"
 
 
-def _explain(error: Exception) -> int:
+def _arena_meant(error: click.UsageError, words: list[str]) -> str:
+    """Where an arena was named without its option: how it is named."""
+    from zoo.entry.registry import ARENAS, names
+
+    options = {option for parameter in error.ctx.command.params for option in parameter.opts} if error.ctx else set()
+    if "--arena" not in options or "--arena" in words or isinstance(error, click.NoSuchOption):
+        return ""
+    found = next((word for word in words[1:] if word.partition("-v")[0] in names(ARENAS)), None)
+    return "" if found is None else f"; did you mean --arena {found}?"
+
+
+def _explain(error: Exception, words: list[str]) -> int:
     """Print what went wrong and return the exit code; what is nobody's fault of input is raised again."""
     from zoo.errors import MORE_MEMORY, missing, no_memory
 
@@ -219,7 +230,7 @@ def _explain(error: Exception) -> int:
         line = f"name what to do: {commands}; see `{group.command_path} --help`"
     elif isinstance(error, click.UsageError) and type(error).show is click.UsageError.show:
         command = error.ctx.command_path if error.ctx else "zoo"
-        line = f"{error.format_message().rstrip('.')}; see `{command} --help`"
+        line = f"{error.format_message().rstrip('.')}{_arena_meant(error, words)}; see `{command} --help`"
     elif isinstance(error, click.ClickException):
         error.show()
         return error.exit_code

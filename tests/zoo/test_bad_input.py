@@ -58,6 +58,8 @@ IPD = ("--arena", "ipd", "--set", "arena.max_steps=5", "--episodes", 4)
         (("match", "random", "random", "--arena", "pettingzoo:classic/chess_v99"), "has no environment 'classic/ch"),
         (("match", "random", "random", "--arena", "mpe2:simple_tog_v3"), "nearest names are simple_tag_v3"),
         (("tournament", "greedy", "random", "greedi", *COIN), "unknown agent 'greedi'; did you mean greedy"),
+        (("match", "greedy", "random", "coin"), "Missing option '--arena'; did you mean --arena coin"),
+        (("leaderboard", "ipd-v1"), "unexpected extra argument .ipd-v1.; did you mean --arena ipd-v1"),
         # numbers
         (("match", "greedy", "random", *COIN[:-1], 0), "'--episodes': 0 is not in the range"),
         (("match", "greedy", "random", *COIN[:-1], -5), "'--episodes': -5 is not in the range"),
