@@ -98,6 +98,8 @@ def command(
             console.print(board_view(standings, wide=wide, columns=chosen))
     else:
         click.echo(tables.together(boards, form, listed=arena is None), nl=False)
+    if plot is not None:
+        click.echo(f"Wrote {plot}", err=form != "table")
 
 
 def _draw(boards: Sequence[Board], plot: Path) -> None:
