@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
+    from leaderboard.records import ArenaRecord
     from leaderboard.store.store import Store
 
 
@@ -159,3 +160,13 @@ def read_records() -> Store:
     except OlderStoreError:
         Store(where).close()
         return Store(where, read_only=True)
+
+
+def arenas_with_records(store: Store) -> list[ArenaRecord]:
+    """The arenas of which the records tell more than the name, sorted; a command that is refused may leave a name."""
+
+    def told(arena: str) -> bool:
+        counted = any(store.block_state(arena, mode)[0] for mode in ("play", "learn"))  # the cheap question first
+        return bool(counted or store.matches(arena) or store.measurements(arena) or store.submissions(arena))
+
+    return [record for record in store.arenas() if told(record.id)]

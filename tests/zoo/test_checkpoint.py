@@ -157,3 +157,23 @@ def test_teams_of_the_house_play_under_other_settings(settings: tuple[str, ...],
         who.agents(venue.spec, tuple(venue.spec.seats), 0)  # the weights fit
     with pytest.raises(UserError, match=r"no house checkpoint for skirmish-v1\(scenario=5w,sight=3"):
         Venue(ArenaChoice("skirmish", ("scenario=5w", "sight=3"))).entrant("coma")
+
+
+@pytest.mark.parametrize(
+    ("arena", "settings", "text", "kept"),
+    [
+        ("hanabi", ("variant=very-small",), "bad@seed-1", "hanabi-v1(variant=mini)"),
+        ("switch", ("bits=2",), "dial", "switch-v1"),
+        ("multi-step-digits", (), "dial", "multi-step-digits-v1(digits=4,steps=3)"),
+    ],
+)
+def test_weights_of_other_settings_that_do_not_fit_are_none(
+    arena: str, settings: tuple[str, ...], text: str, kept: str
+) -> None:
+    venue = Venue(ArenaChoice(arena, settings))
+    who, asked = text.partition("@")[0], " ".join([arena, *(f"--set arena.{one}" for one in settings)])
+    with pytest.raises(UserError) as refused:
+        venue.entrant(text).agents(venue.spec, tuple(venue.spec.seats), 0)
+    said = str(refused.value)
+    assert said.startswith(f"{who} has no house checkpoint for {venue.identity} (it has one for {kept}")
+    assert f"`zoo train {who} --arena {asked}`" in said

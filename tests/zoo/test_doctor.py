@@ -30,6 +30,20 @@ def test_faults_end_in_exit_code_3(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) ->
     assert "FAULT home: " in said and "At fault: zoo, home" in said
 
 
+def test_a_refused_match_leaves_no_arena_with_records(zoo: Zoo, zoo_home: str) -> None:
+    def records() -> str:
+        found = {one["subject"]: one["found"] for one in zoo("doctor", "--json").json["findings"]}["home"]
+        return str(found).rpartition("; ")[2]
+
+    refused = ("match", "dial@seed-1", "dial", "--arena", "switch", "--set", "arena.bits=2")
+    assert "no house checkpoint" in zoo(*refused, code=2).err
+    assert "none is known" in zoo("report", "--arena", "nosuch", code=2).err
+    assert records() == "records of 0 arenas"
+    zoo("match", "random", "random", "--arena", "climbing", "--episodes", 2)
+    assert "known: climbing-v1 (or" in zoo("report", "--arena", "nosuch", code=2).err
+    assert records() == "records of 1 arena"
+
+
 def completed(*words: str) -> list[str]:
     """What click offers for the last of the words."""
     from click.shell_completion import BashComplete

@@ -145,7 +145,7 @@ def _home() -> Iterator[Diagnosis]:
     size = sum(_size(path) for path in files)
     try:
         with home.read_records() as store:
-            games = f"records of {plural(len(store.arenas()), 'arena')}"
+            games = f"records of {plural(len(home.arenas_with_records(store)), 'arena')}"
     except (StoreError, UserError) as error:
         there = Path(home.records()).exists() or "://" in home.records()
         if there:

@@ -81,7 +81,7 @@ def command(
     with Store(home.records()) if rebuild else home.read_records() as store:
         seed = None if all_seeds or learn else RATED
         mode = "learn" if learn else "play"
-        chosen_arenas = identities(store.arenas(), arena)
+        chosen_arenas = identities(home.arenas_with_records(store), arena)
         if rebuild:
             store.make_sums_again(chosen_arenas)
         boards = [board(store, identity, mode, seed=seed, rebuild=rebuild) for identity in chosen_arenas]
@@ -127,7 +127,9 @@ def _game(arena: str, form: str, seed: int | None) -> None:
     from zoo import home
 
     with home.read_records() as store:
-        games = [read_game(store, identity, seed=seed) for identity in identities(store.arenas(), arena)]
+        games = [
+            read_game(store, identity, seed=seed) for identity in identities(home.arenas_with_records(store), arena)
+        ]
     for game in games:
         if form == "json":
             click.echo(json.dumps(game.to_json(), indent=1, allow_nan=False))

@@ -37,7 +37,7 @@ def command(arena: str | None, assignments: tuple[str, ...], last: int, as_json:
     from zoo.commands.leaderboard import identities
 
     with home.read_records() as store:
-        arenas = identities(store.arenas(), recorded_as(arena, assignments))
+        arenas = identities(home.arenas_with_records(store), recorded_as(arena, assignments))
         names = store.labels()
         matches = [match for match in store.matches() if match.arena in arenas][-last:]
     called = unique_labels({who for match in matches for who in match.entrants}, names)

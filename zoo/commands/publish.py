@@ -46,7 +46,7 @@ def command(out: Path, arenas: tuple[str, ...], assignments: tuple[str, ...], re
 
     named = [recorded_as(arena, assignments) for arena in arenas or (None,)]
     with home.read_records() as store:
-        known = store.arenas()
+        known = home.arenas_with_records(store)
         chosen = dict.fromkeys(id for arena in named for id in identities(known, arena))
         if not chosen:
             raise UserError("nothing is recorded yet: play a match first")

@@ -95,7 +95,7 @@ def _of_arenas(arenas: tuple[str, ...], how: dict[str, Any]) -> tuple[str, list[
     from zoo.page.report import report
 
     with home.read_records() as store:
-        known = store.arenas()
+        known = home.arenas_with_records(store)
         chosen = list(dict.fromkeys(id for arena in arenas for id in identities(known, arena)))
         return report(store, chosen, **how), chosen
 

@@ -32,13 +32,18 @@ PLAY: dict[str, Any] = {"mode": "play"}
 
 @dataclass(frozen=True)
 class Entrant:
-    """Somebody who can enter a match in one arena; `submitted` where it was entered from outside."""
+    """Somebody who can enter a match in one arena.
+
+    `submitted` where it was entered from outside; `lacks` says that the house trained none for this arena, where its
+    checkpoint for other settings stands in.
+    """
 
     label: str
     entry: AgentEntry
     config: Any
     checkpoint: Checkpoint | None
     submitted: bool = False
+    lacks: str = ""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -127,6 +132,8 @@ class Entrant:
                 try:
                     agent.load_acting_state(self.checkpoint.state_for(members, spec))
                 except ValueError as error:
+                    if self.lacks:
+                        raise UserError(self.lacks) from error
                     where = f"{self.label}: checkpoint {self.checkpoint.path}: {error}"
                     mend = f"`zoo train {self.entry.name}` trains one for this game"
                     raise UserError(f"{where}; it was trained in {self.checkpoint.card.arena}, and {mend}") from error
@@ -171,10 +178,7 @@ def read_entrant(
     elif entry.agent.learns and not learning:
         loaded = _house(name, arena, identity)
         if loaded is None:
-            raise UserError(
-                f"{name} has no house checkpoint for {identity}: train one with"
-                f" `zoo train {who} --arena {_asked(identity)}` and enter it as {name}@FOLDER"
-            )
+            raise UserError(_lacking(name, who, identity))
     if loaded is None:
         return Entrant(label, entry, entry.config(assignments), None, entered is not None)
     if loaded.card.agent not in (name, entry.key, entered and entered.agent):
@@ -187,7 +191,20 @@ def read_entrant(
     if loaded.card.arena.partition("(")[0] != identity.partition("(")[0]:
         raise UserError(f"checkpoint {loaded.path} was trained in {loaded.card.arena}, this is {identity}")
     stored = typed(_remaining(loaded, name, entry.agent.departed))
-    return Entrant(label, entry, entry.config([*stored, *assignments]), loaded, entered is not None)
+    stands_in = loaded.card.arena != identity and loaded.path.is_relative_to(checkpoints.HOUSE)
+    lacks = _lacking(name, who, identity) if stands_in else ""
+    return Entrant(label, entry, entry.config([*stored, *assignments]), loaded, entered is not None, lacks)
+
+
+def _lacking(name: str, who: str, identity: str) -> str:
+    """That the house has no checkpoint for an arena, for which settings of its game it has, and how to make one."""
+    places = filter(_is_checkpoint, checkpoints.house_places(identity, name))
+    kept = [folder.parent.name for folder in places if folder.parent.name != identity]
+    others = f" (it has one for {', '.join(kept)})" if kept else ""
+    return (
+        f"{name} has no house checkpoint for {identity}{others}: train one with"
+        f" `zoo train {who} --arena {_asked(identity)}` and enter it as {name}@FOLDER"
+    )
 
 
 def _house(name: str, arena: Arena, identity: str) -> Checkpoint | None:

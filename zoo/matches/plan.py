@@ -253,7 +253,6 @@ def call(venue: Venue, store: Store, texts: Sequence[str], names: Sequence[str])
             check_name(name)
         if names.count(name) > 1:
             raise UserError(f"--as {name} is given to two entrants: call them by different names")
-    record_arena(venue, store)
     for text, name in zip(texts, names, strict=False):
         who, now = venue.entrant(text), time_now()
         store.add(who.record(PLAY))
