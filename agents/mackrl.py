@@ -148,7 +148,7 @@ class Mackrl(Agent):
 
     @torch.no_grad()
     def act(self, timestep: TimeStep, memory: Memory) -> tuple[Action, Memory]:
-        """Draw the partition and the pair's choice as team mates do, and where it delegates, the own action."""
+        """Draw the partition and the pair's choice as team mates do and, where it delegates, an action of its own."""
         me, step = memory["number"], memory["step"]
         sharp = 1.0 if memory["training"] or self.config.play == "sample" else MODE
         own = masked(sharp * mlp(self.levels["own"].of(me), timestep.observation.flatten(1)), timestep.action_mask)

@@ -1,6 +1,6 @@
 """The columns of a board as texts, for terminals and for Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -182,7 +182,7 @@ def robustness(board: Board) -> list[str]:
         lines.append(
             f"First place{where}: it depends on single members of the panel; first would be {without}."
             if without
-            else f"First place{where}: {clean(first['entrant'])}, whichever one member of the panel is left out."
+            else f"First place{where}: {_first(board, side, first)}, whichever one member of the panel is left out."
         )
     if any(board.faults_decide.values()):
         lines.append("Without the episodes that entrants spoiled themselves the order would be another one.")
@@ -191,6 +191,12 @@ def robustness(board: Board) -> list[str]:
             "Copies of an entrant move nobody's own return, mu or interval; they do move TrueSkill and rank intervals."
         )
     return lines
+
+
+def _first(board: Board, side: str, first: Mapping[str, Any]) -> str:
+    """Who is first on a side, with all who share the place."""
+    equals = [row.label for row in board.rows if row.side == side and row.rank == 1]
+    return " and ".join(map(clean, equals if len(equals) > 1 else [first["entrant"]]))
 
 
 def predicted(board: Board) -> list[str]:

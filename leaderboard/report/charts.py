@@ -177,7 +177,7 @@ def heat_map(page: ArenaPage, side: PageSide) -> HeatMap:
     for i, who in enumerate(matrix.entrants):
         row: list[HeatCell | None] = []
         for j, partner in enumerate(matrix.entrants):
-            x = cell(matrix, i, j)
+            x = cell(page, matrix, i, j)
             if x is None:
                 row.append(None)
                 continue

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from leaderboard.statistics.estimate import Estimate, pooled
+from leaderboard.statistics.estimate import NO_INTERVAL, Estimate, pooled
 from leaderboard.statistics.tally import is_head_to_head, sides_of
 from leaderboard.views.columns import figure
 from leaderboard.views.crossplay import Crossplay
@@ -63,10 +63,19 @@ def unit(page: ArenaPage) -> float:
     return float(page.board.length or 1)
 
 
-def cell(matrix: Crossplay, i: int, j: int) -> Estimate | None:
-    """What the row got with the column; None where the two have not met."""
+def cell(page: ArenaPage, matrix: Crossplay, i: int, j: int) -> Estimate | None:
+    """What the row got with the column; None where the two have not met.
+
+    Of games won with its like an entrant gets half by definition: each of them is won and lost by the same.
+    """
     n = int(matrix.n[i, j])
-    return pooled([(float(matrix.mean[i, j]), float(matrix.standard_error[i, j]), n)]) if n else None
+    if n:
+        return pooled([(float(matrix.mean[i, j]), float(matrix.standard_error[i, j]), n)])
+    if i != j or not is_head_to_head(page.arena) or matrix.entrants[i] not in page.evidence.entrants:
+        return None
+    at = page.evidence.entrants.index(matrix.entrants[i])
+    games = [line.own.n for line in page.evidence.lines.get((at, at), ())]
+    return Estimate(0.5, None, None, max(games), NO_INTERVAL) if games else None
 
 
 def _label(page: ArenaPage, who: str) -> str:
@@ -90,7 +99,7 @@ def _side(page: ArenaPage, side: PageSide, at: Mapping[str, int]) -> dict[str, A
             _cell(page, matrix_cell, at[side.matrix.entrants[i]], at[side.matrix.entrants[j]], seats)
             for i in range(len(side.matrix.entrants))
             for j in range(len(side.matrix.entrants))
-            if (matrix_cell := cell(side.matrix, i, j)) is not None
+            if (matrix_cell := cell(page, side.matrix, i, j)) is not None
         ],
     }
 

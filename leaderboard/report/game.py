@@ -5,7 +5,7 @@ from rich.text import Text
 
 from leaderboard.report.layout import clean, number
 from leaderboard.report.sheet import Column, Sheet, labels
-from leaderboard.views.game import EmpiricalGame
+from leaderboard.views.game import GAMES_WON, EmpiricalGame
 
 
 def game_view(game: EmpiricalGame) -> RenderableType:
@@ -31,8 +31,9 @@ def game_view(game: EmpiricalGame) -> RenderableType:
     ]
     if game.cycles is not None:
         losses = [number(loss, 4) for loss in (game.cycles.scalar, game.cycles.rank2)]
+        whom = "Who beats whom" if game.payoff == GAMES_WON else "Who of two earns more"
         lines.append(
-            f"Who beats whom: {game.cycles.verdict}; {100 * game.cycles.triples:.0f} % of triples are circles. "
+            f"{whom}: {game.cycles.verdict}; {100 * game.cycles.triples:.0f} % of triples are circles. "
             f"Held-out {game.cycles.loss}: {losses[0]} with one number per entrant, "
             f"{losses[1]} with a turning part."
         )

@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 from leaderboard.report import cells, charts, embedded, hardness, together
 from leaderboard.report.layout import clean, number, plural
 from leaderboard.statistics.cycles import CYCLES, OPEN, ORDER
+from leaderboard.statistics.tally import is_head_to_head
 from leaderboard.views.across import across
 from leaderboard.views.columns import BY_NAME
 from leaderboard.views.learning import LearningCurve
@@ -27,9 +28,9 @@ from leaderboard.views.page import LOSS, ArenaPage, PageSide
 #: Where the templates and scripts of pages are.
 PAGE = Path(__file__).parent / "page"
 _CYCLES = {
-    CYCLES: "Who beats whom goes round in circles: one number per entrant is not enough.",
-    ORDER: "Who beats whom does not go round in circles: one number per entrant is enough.",
-    OPEN: "Whether who beats whom goes round in circles cannot be told from these games.",
+    CYCLES: "{} goes round in circles: one number per entrant is not enough.",
+    ORDER: "{} does not go round in circles: one number per entrant is enough.",
+    OPEN: "Whether {} goes round in circles cannot be told from these games.",
 }
 
 
@@ -255,6 +256,8 @@ def _side(page: ArenaPage, side: PageSide, at: Mapping[str, int]) -> dict[str, A
     per = " per step" if page.board.length else " per episode"
     what = "Share of games won" if side.matrix.quantity == "games won" else f"Mean own return{per}"
     error = f"{what} of the row when paired with the column of that number; its like on the diagonal."
+    if side.matrix.quantity == "games won":
+        error = f"{error[:-1]}, half by definition."
     return {
         "words": f", as {clean(side.side)}" if side.side else "",
         "forest": forest,
@@ -305,8 +308,10 @@ def _evidence(page: ArenaPage) -> Iterator[str]:
     yield f"Faults, by episode and seat: {faults}." if faults else "No episode was spoiled by a fault."
     if page.cycles is not None:
         losses = [number(loss, 4) for loss in (page.cycles.scalar, page.cycles.rank2)]
+        whom = "who beats whom" if is_head_to_head(page.arena) else "who of two earns more"
+        told = _CYCLES[page.cycles.verdict].format(whom)
         yield (
-            f"{_CYCLES[page.cycles.verdict]} Held-out {page.cycles.loss}: {losses[0]} with one number per entrant, "
+            f"{told[0].upper()}{told[1:]} Held-out {page.cycles.loss}: {losses[0]} with one number per entrant, "
             f"{losses[1]} with a turning part."
         )
     yield from cells.predicted(board)

@@ -39,7 +39,7 @@ Numbers = Sequence[float] | NDArray[Any]
 #: The 97.5 % quantile of the standard normal distribution.
 Z95 = 1.959963984540054
 LEVEL = 0.95
-NO_INTERVAL = "no interval"
+NO_INTERVAL, EXACT = "no interval", "exact"
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def within(mean: float, half: float | None, n: int, method: str) -> Estimate:
 
 def exact(value: float, n: int = 1) -> Estimate:
     """A computed number."""
-    return Estimate(value, value, value, n, "exact")
+    return Estimate(value, value, value, n, EXACT)
 
 
 def quantile(freedom: float, level: float = LEVEL) -> float:

@@ -54,6 +54,10 @@ class Strategy:
     alpha_rank: float
 
 
+#: The payoff of a game in which two compete on one side.
+GAMES_WON = "share of games won"
+
+
 @dataclass(frozen=True)
 class EmpiricalGame:
     """An empirical game.
@@ -63,7 +67,8 @@ class EmpiricalGame:
         payoff: "own return per episode" or "share of games won".
         clone_proof: what the clone-proof rating is: "Nash averaging" or "deviation rating".
         strategies: by side, best clone-proof rating first.
-        cycles: whether a single number per entrant is enough, on one side; None where too little was played.
+        cycles: whether a single number per entrant is enough; None on several sides, in a cooperative game, and where
+            too little was played.
         left_out: labels of entrants that have not met all others.
     """
 
@@ -115,22 +120,27 @@ def make_game(arena: ArenaRecord, tallies: Sequence[Tally], labels: Mapping[str,
     rows, method = _one_side(who, names, payoffs[0]) if len(sides) == 1 else _two_sides(who, names, sides, payoffs)
     return EmpiricalGame(
         arena.id,
-        "share of games won" if is_head_to_head(arena) else "own return per episode",
+        GAMES_WON if is_head_to_head(arena) else "own return per episode",
         method,
         tuple(sorted(rows, key=lambda row: (sides.index(row.side), row.place_clone_proof, row.label))),
-        _cycles(tallies, who, is_head_to_head(arena)) if len(sides) == 1 else None,
+        _cycles(tallies, who, is_head_to_head(arena)) if _cycles_are_told(arena) else None,
         tuple(names[entrant] for entrant in everybody if entrant not in who),
     )
 
 
 def game_cycles(arena: ArenaRecord, tallies: Sequence[Tally]) -> Cycles | None:
-    """Whether one number per entrant is enough, on one side; None on several, or where too little was played."""
-    if len(sides_of(arena)) > 1:
+    """Whether one number per entrant is enough; None where `_cycles_are_told` says so, or too little was played."""
+    if not _cycles_are_told(arena):
         return None
     (side,) = sides_of(arena)
     field = field_of(tallies, side, (), (), with_oneself=True)
     who = [field.entrants[i] for i in _complete(np.isfinite(_payoffs(arena, field)))]
     return _cycles(tallies, who, is_head_to_head(arena))
+
+
+def _cycles_are_told(arena: ArenaRecord) -> bool:
+    """Whether one of two can do better than the other: not on several sides, nor where both earn the same."""
+    return len(sides_of(arena)) == 1 and arena.kind != "cooperative"
 
 
 def _payoffs(arena: ArenaRecord, field: Field) -> Floats:

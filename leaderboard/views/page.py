@@ -68,7 +68,7 @@ class ArenaPage:
     Attributes:
         arena: the game; board: its board; panel: the record of its panel.
         sides: of the board; evidence: what it is made of.
-        cycles: whether one number per entrant is enough; None where too little was played.
+        cycles: whether one number per entrant is enough; None as in `views.game.EmpiricalGame`.
         entrants: {id: its record}; measurements: of these, oldest first.
         blocks: those behind the evidence, sorted by id.
         last: when the last match was added, ISO 8601; "" where none was.

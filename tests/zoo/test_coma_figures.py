@@ -91,14 +91,6 @@ def test_the_table_counts_the_last_evaluation_and_says_what_the_bars_say() -> No
     assert any(note.startswith("central-V above IAC-V") for note in report.notes)
 
 
-def test_a_run_is_kept_under_all_its_settings() -> None:
-    battles = [[*table.USUAL], ["scenario=3m", "enemy=0.9"]]
-    names = {table._name(s, "a", n, t, b) for s in (0, 1) for n in (16, 32) for t in (1, 2) for b in battles}
-    assert len(names) == 16
-    for name, run in table._kept().items():
-        assert run["won"] == run["curve"][-1], name
-
-
 def test_another_battle_is_a_column_with_the_thesiss_numbers_beside_it() -> None:
     figure: Any = load("coma-table,scenario=3m,enemy=1,methods=thesis")
     assert figure.label == "coma-table,scenario=3m,enemy=1.0,methods=thesis"
@@ -117,7 +109,7 @@ def test_another_battle_is_a_column_with_the_thesiss_numbers_beside_it() -> None
 
 
 @pytest.mark.slow
-def test_a_run_that_is_not_kept_is_trained_and_again_the_same() -> None:
+def test_a_run_is_the_same_again() -> None:
     agent = "coma,hidden=8,critic_hidden=8,warmup=1"
     first, second = (table.one_run(tell, 3, agent, 16, 4096, [*table.USUAL]) for _ in range(2))
     assert first == second

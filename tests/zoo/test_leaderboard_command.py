@@ -144,7 +144,9 @@ def test_a_forest_plot_is_drawn(zoo: Zoo, refused: Refused, played: None, tmp_pa
     pytest.importorskip("matplotlib")
     first, again = tmp_path / "ipd.svg", tmp_path / "again.svg"
     for file in (first, again):
-        zoo("leaderboard", "--arena", "ipd", "--plot", file)
+        assert zoo("leaderboard", "--arena", "ipd", "--plot", file).out.endswith(f"Wrote {file}\n")
+    said = zoo("leaderboard", "--arena", "ipd", "--plot", first, "--json")
+    assert json.loads(said.out) and said.err == f"Wrote {first}\n"
     drawn = first.read_text()
     assert drawn == again.read_text() and "<svg" in drawn
     assert "--plot draws one board and there are 3" in refused("leaderboard", "--plot", first)

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from leaderboard.report import plots
 from leaderboard.statistics import estimate
-from leaderboard.statistics.estimate import Estimate
+from leaderboard.statistics.estimate import Estimate, exact
 from tests.zoo.command_line import Refused, Zoo
 from zoo import papers
 from zoo.entry.registry import load_arena
@@ -208,6 +208,12 @@ def test_number_published_and_verdict_stand_in_one_line_of_eighty_columns() -> N
     [line] = [line for line in lines if line.startswith("LOLA2 against LOLA2 ")]
     assert line.split()[3:] == ["-1.14", "-1.045", "[-1.057,", "-1.032]", "better", "by", "0.095", "0.13"]
     assert "all updates: LOLA2 against LOLA2 -1.073; LOLA against NL -1.202" in lines
+    computed = FigureRow("u = m", exact(4.0), group="computed", note="size, over 200")
+    console.print(report_screen(Squares(), replace(report, rows=[*report.rows, computed]), run))
+    lines = console.export_text().splitlines()
+    assert "u = m: size, over 200" in lines and [line.split() for line in lines if line.startswith("u = m  ")] == [
+        ["u", "=", "m", "4.000"]
+    ]
 
 
 def test_another_first_seed_gives_other_runs_and_other_files(

@@ -57,10 +57,7 @@ def command(
     figure was made. Ratings are computed from the match records and do not depend on the order of these. JSON is one
     object where --arena names one arena, and a list otherwise.
     """
-    from rich.console import Console
-
     from leaderboard.report import tables
-    from leaderboard.report.terminal import board_view
     from leaderboard.seeds import RATED
     from leaderboard.store.store import Store
     from leaderboard.views.board import board
@@ -91,13 +88,24 @@ def command(
     if plot is not None:
         _draw(boards, plot)
     if form == "table":
-        console = Console()
-        for number, standings in enumerate(boards):
-            if number:
-                console.print()
-            console.print(board_view(standings, wide=wide, columns=chosen))
+        _show(boards, wide, chosen)
     else:
         click.echo(tables.together(boards, form, listed=arena is None), nl=False)
+    if plot is not None:
+        click.echo(f"Wrote {plot}", err=form != "table")
+
+
+def _show(boards: Sequence[Board], wide: bool, columns: Sequence[str] | None) -> None:
+    """Print the boards below each other."""
+    from rich.console import Console
+
+    from leaderboard.report.terminal import board_view
+
+    console = Console()
+    for number, standings in enumerate(boards):
+        if number:
+            console.print()
+        console.print(board_view(standings, wide=wide, columns=columns))
 
 
 def _draw(boards: Sequence[Board], plot: Path) -> None:

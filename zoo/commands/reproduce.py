@@ -199,6 +199,7 @@ def _run(
 
     from rich.console import Console
 
+    from zoo import papers
     from zoo.papers.run import assembled, key, reproduce
     from zoo.work.progress import Progress, clock
 
@@ -207,7 +208,8 @@ def _run(
     names = {key(figure, part): part.name for part in figure.work(quick, seeds)}
     total = len(names)
     minutes, usual = ("cpu_minutes_quick", "seeds_quick") if quick else ("cpu_minutes", "seeds_default")
-    cost = 60.0 * figure.facts.get(minutes, 0.0) * seeds / figure.facts[usual]
+    declared = len(papers.load(figure.name).work(quick, figure.facts[usual]))  # the parts that take those minutes
+    cost = 60.0 * figure.facts.get(minutes, 0.0) * total / declared
     try:
         with Progress(figure.unit, Console(stderr=True), every=30, workers=workers) as progress:
 

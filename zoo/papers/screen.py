@@ -8,8 +8,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from leaderboard.report.layout import MISSING, clean, decimals, number, plural
+from leaderboard.report.layout import MISSING, aligned, clean, decimals, number, plural
 from leaderboard.report.sheet import Column, Sheet, figures, labels
+from leaderboard.statistics.estimate import EXACT, Estimate
 from zoo.papers.figure import VERDICTS, Figure, FigureRow, Published, Reproduction
 
 _SENTENCE = 240  # letters up to which settings stand in a sentence, three lines of a terminal
@@ -89,13 +90,25 @@ def _sheet(rows: Sequence[FigureRow], counts: bool) -> Sheet:
     for heading in headings:
         add(heading, [row.exact.get(heading, MISSING) for row in rows], "bold")
     if not headings:
-        columns.append(figures("ours [95 %]", [row.ours for row in rows], digits, style="bold"))
+        columns.append(_ours([row.ours for row in rows], digits))
     add("verdict", [row.verdict if row.published else MISSING for row in rows])
     add("sd", [number(row.sd, 2) for row in rows])
     if counts:
-        add("n", [f"{row.ours.n:,}" for row in rows])
+        add("n", [MISSING if _computed(row.ours) else f"{row.ours.n:,}" for row in rows])
     add("target", [row.target or MISSING for row in rows])
     return Sheet(columns)
+
+
+def _ours(values: Sequence[Estimate], digits: int) -> Column:
+    """Our numbers: what was computed is said to be exact in place of an interval as long as nothing."""
+    if all(map(_computed, values)):
+        return Column("ours, exact", aligned([number(x.mean, digits) for x in values]), style="bold")
+    return figures("ours [95 %]", values, digits, style="bold")
+
+
+def _computed(x: Estimate) -> bool:
+    """Whether a number was computed: one unit and nothing to estimate."""
+    return x.method == EXACT and x.n == 1
 
 
 def _noted(rows: Sequence[FigureRow]) -> str:
@@ -106,9 +119,9 @@ def _noted(rows: Sequence[FigureRow]) -> str:
     same = 0
     while len(notes) > 1 and all(len(words) > same + 1 and words[same] == notes[0][same] for words in notes):
         same += 1
-    head = " ".join(notes[0][:same]) or "noted"
-    said = "; ".join(f"{row.label} {' '.join(words[same:])}" for row, words in zip(rows, notes, strict=True) if words)
-    return clean(f"{head}: {said}")
+    head, between = (" ".join(notes[0][:same]) + ": ", " ") if same else ("", ": ")
+    rest = [(row.label, " ".join(words[same:])) for row, words in zip(rows, notes, strict=True) if words]
+    return clean(head + "; ".join(f"{label}{between}{words}" for label, words in rest))
 
 
 def _published(number: Published) -> str:

@@ -103,6 +103,25 @@ def test_figures_follow_from_the_evidence(page):
 def test_cycles_are_those_of_the_game(page, make):
     if len(page.sides) == 1:
         assert page.cycles == make_game(page.arena, make.tallies(page.blocks, page.arena)).cycles
+    text, kind = html(page).lower(), page.arena.kind
+    assert (page.cycles is None) == (kind == "cooperative" or len(page.sides) > 1) == ("round in circles" not in text)
+    if page.cycles is not None:
+        assert ("who beats whom" in text, "who of two earns more" in text) == (kind == "competitive", kind == "mixed")
+
+
+def test_games_with_its_like_are_half_won(make, tmp_path):
+    arena = make.arena("competitive")
+    with filled(make, tmp_path / "records.sqlite", arena, panel=()) as store:
+        store.add(make.block(("a" * 16, "a" * 16), lambda *_: [3.0] * 4, arena=arena.id, first=90))
+        page = arena_page(store, arena.id)
+    (side,) = page.sides
+    rows = charts.heat_map(page, side).rows
+    diagonal = {who: rows[i][i] for i, who in enumerate(side.matrix.entrants)}
+    assert float(diagonal["a" * 16].text) == 0.5 and diagonal["a" * 16].shade == 0
+    (figures,) = script(html(page), "figures")["arenas"]
+    own = [cell for cell in figures["sides"][0]["cells"] if cell[0] == cell[1]]
+    assert next(cell[2:5] for cell in own if page.evidence.entrants[cell[0]] == "a" * 16) == [0.5, None, None]
+    assert "half by definition" in html(page)
 
 
 def test_cells_say_what_each_got_in_each_seat(page):

@@ -107,6 +107,10 @@ def test_panel_first_place_and_clones_are_in_the_caption(make):
         assert "Copies of an entrant move nobody's own return, mu or interval" in text
         assert "TrueSkill and rank intervals" in text
         assert "the order would be another one" not in text
+    equals = [replace(row, rank=1) for row in board.rows[:2]]
+    shared = to_text(board_view(replace(board, rows=(*equals, *board.rows[2:]))), 200)
+    names = " and ".join(row.label for row in equals)
+    assert f"First place: {names}, whichever one member of the panel is left out." in shared
     first_place = {"": {"entrant": "x", "without": {"lola": "y", "m": "z"}}}
     text = to_text(board_view(replace(board, first_place=first_place, faults_decide={"": True})), 200)
     assert "first would be y without lola, z without m." in text
