@@ -107,7 +107,8 @@ class PanelMeans:
         difference from it has a 95 % interval without 0. So a rank says no other thing than the verdict on two. Draws
         of all headlines together would give narrower intervals, but they cover .65 to .9 of the ranks where entrants
         are close: among equals, the luckiest one seems to be first for sure. These cover .98 to 1
-        (`zoo selfcheck ratings`); a laxer rule that covers .95 to .98 covers .9 where all are exactly equal.
+        (`zoo selfcheck ratings`), and .96 where all are exactly equal; a laxer rule that covers .95 to .98 covers .89
+        there.
 
         Args:
             among: positions of those who are ranked; None for all. One whose interval is unknown may have any rank, so
