@@ -123,7 +123,8 @@ class Enumeration:
         if self.count > MOST_HANDS:
             raise TooMany(
                 f"a belief goes through all {v}^{self.width} = {self.count:,} hands that a seat may see, and"
-                f" {MOST_HANDS} are the most it can: set fewer colours, ranks or cards in a hand"
+                f" {MOST_HANDS} are the most it can: set fewer colours, ranks or cards in a hand,"
+                " as variant=mini does"
             )
         self.sees = torch.tensor(slots, device=device)
         rest = [[s for s in range(hands.slots) if s not in mine] for mine in slots]

@@ -44,12 +44,12 @@ class HanabiSettings(Checked):
     """Settings of `hanabi`; none takes the variant's number."""
 
     variant: Literal["full", "small", "very-small", "mini"] = "full"  # 5 x 5, 2 x 5, 1 x 5 or 2 x 2 colours x ranks
-    players: Annotated[int | None, Range(2, 5)] = None
-    colours: Annotated[int | None, Range(1, 5)] = None
-    ranks: Annotated[int | None, Range(1, 5)] = None
-    hand: Annotated[int | None, Range(1, 5)] = None  # cards in a hand
-    hints: Annotated[int | None, Range(1, 20)] = None  # hints at the start, and the most there can be
-    lives: Annotated[int | None, Range(1, 9)] = None
+    players: Annotated[int | None, Range(2, 5)] = None  # none: the variant's
+    colours: Annotated[int | None, Range(1, 5)] = None  # none: the variant's
+    ranks: Annotated[int | None, Range(1, 5)] = None  # none: the variant's
+    hand: Annotated[int | None, Range(1, 5)] = None  # cards in a hand; none: the variant's
+    hints: Annotated[int | None, Range(1, 20)] = None  # hints at the start, and at most; none: the variant's
+    lives: Annotated[int | None, Range(1, 9)] = None  # none: the variant's
     bomb: Literal["zero", "keep"] = "zero"  # what the points are worth once the last life is lost
     start: Literal["drawn", "first"] = "drawn"  # who begins
 
@@ -69,9 +69,11 @@ class Hanabi(Arena):
         given = (chosen.players, chosen.colours, chosen.ranks, chosen.hand, chosen.hints, chosen.lives)
         self.rules = rules = HanabiRules(*(own or number for own, number in zip(given, usual, strict=True)))
         if rules.dealt >= rules.deck:
+            colours = "colour" if rules.colours == 1 else "colours"
+            ranks = "rank" if rules.ranks == 1 else "ranks"
             raise ValueError(
                 f"{self.name}: {rules.players} hands of {rules.hand} are {rules.dealt} cards, and the deck of"
-                f" {rules.colours} colours x {rules.ranks} ranks has {rules.deck}: it must have more; set fewer"
+                f" {rules.colours} {colours} x {rules.ranks} {ranks} has {rules.deck}: it must have more; set fewer"
                 " players, a smaller hand, or more colours or ranks"
             )
         seats = tuple(f"player_{n}" for n in range(rules.players))

@@ -12,6 +12,8 @@ import torch
 from arenas.foreign.arena import Foreign
 from arenas.protocol import Action, ArenaError
 from zoo.check import Failed, check_arena
+from zoo.entry.registry import load_arena
+from zoo.errors import UserError
 
 NAME = "Foraging-5x5-2p-1f-v3"
 INSTALLED = importlib.util.find_spec("lbforaging") is not None
@@ -22,6 +24,8 @@ needed = pytest.mark.skipif(not INSTALLED, reason="lbforaging is not installed")
 def test_where_it_is_missing_a_line_says_what_to_install() -> None:
     with pytest.raises((ArenaError, ModuleNotFoundError), match=r"pip install 'marl-zoo\[foraging\]'"):
         Foreign(1, env=f"lbforaging:{NAME}")
+    with pytest.raises(UserError, match=f"^arena lbforaging:{NAME}: lbforaging is not installed: pip install"):
+        load_arena(f"lbforaging:{NAME}").make(1)
 
 
 @needed

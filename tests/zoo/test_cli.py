@@ -7,6 +7,7 @@ import importlib
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -168,6 +169,21 @@ def test_lists_in_json() -> None:
     assert arenas["coin"]["kind"] == "mixed"
     assert arenas["coin"]["seats"]["red"] == {"actions": 4, "action_dim": 0}
     assert "needs payoffs" in arenas["matrix"]["note"]
+
+
+def test_settings_for_which_the_house_trained_an_agent_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "playable", lambda agent, left_out: ["two-card"])  # to try all takes seconds
+    monkeypatch.setattr(catalogue, "players", lambda arena: ["random"])
+
+    def part(begins: str, ends: str, *words: str) -> str:
+        said = " ".join(CliRunner().invoke(cli, words).stdout.split())
+        return said.partition(f" {begins} ")[2].partition(f" {ends} ")[0]
+
+    where = part("plays in", "house checkpoints", "agents", "bad")
+    assert (
+        where.startswith("two-card, hanabi-v1(") and "hanabi-v1(variant=mini)" in where and "two-card-v1" not in where
+    )
+    assert re.search(r"bad \([^)]*\bvariant=mini\b", part("under other settings", "agents", "arenas", "hanabi"))
 
 
 def test_entries_of_other_packages_are_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -169,6 +169,21 @@ def house_entrants(identity: str) -> list[str]:
     return sorted(card.parent.name for card in (checkpoint.HOUSE / identity).glob(f"*/{checkpoint.CARD}"))
 
 
+def house_entrants_elsewhere(identity: str) -> dict[str, list[str]]:
+    """Agent -> other settings of an arena's game for which the house has a checkpoint of it, as identities write them.
+
+    Sorted; "" are the usual settings.
+    """
+    game = identity.partition("(")[0]
+    found: dict[str, list[str]] = {}
+    for folder in sorted(checkpoint.HOUSE.glob(f"{game}*")):
+        head, _, settings = folder.name.removesuffix(")").partition("(")
+        if head == game and folder.name != identity:
+            for agent in house_entrants(folder.name):
+                found.setdefault(agent, []).append(settings)
+    return dict(sorted(found.items()))
+
+
 def playable(agent: str, left_out: dict[str, str]) -> list[str]:
     """Registered arenas that an agent can play as they are; why not the others is noted in `left_out`.
 

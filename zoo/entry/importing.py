@@ -113,4 +113,18 @@ def existing_file(place: str) -> Path:
 def reason_of(error: BaseException) -> str:
     """What an exception says, in one line, with its kind where that says more than its text."""
     text = " ".join(str(error).split())
-    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, ValueError | ModuleNotFoundError) and text else f"{type(error).__name__}: {text}"
+
+
+#: A library of games, as one may call it -> one of its games, as it is asked for.
+_GAME_OF = {
+    "pettingzoo": "pettingzoo:classic/connect_four_v3",
+    "mpe2": "mpe2:simple_tag_v3",
+    **dict.fromkeys(("lbforaging", "foraging"), "lbforaging:Foraging-8x8-2p-1f-v3"),
+    "openspiel": "openspiel:hex",
+}
+
+
+def games_hint(text: str) -> str:
+    """How the games of a library are named, where `text` is the library's name alone; else ""."""
+    return f"it is a library, whose games are named as in {_GAME_OF[text]}" if text in _GAME_OF else ""

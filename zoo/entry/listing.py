@@ -80,14 +80,17 @@ def agent_parts(entry: AgentEntry) -> list[Described]:
     from arenas.protocol import WORDS
 
     agent = entry.agent
+    usual, trained = catalogue.playable(entry.name, left_out={}), catalogue.house_checkpoints(entry.name)
+    # a game may be too large for it as it is, and not under the settings for which the house trained it
+    further = [one for one in trained if one.partition("(")[0].rpartition("-v")[0] not in usual] if agent.learns else []
     owned = {"seat": "one seat each", "side": "all seats of its side", "all": "all seats that it fills"}
     properties = {
         "owns": owned[agent.owns],
         "behaviour": str(agent.behaviour),
-        "plays in": ", ".join(catalogue.playable(entry.name, left_out={})) or "none of the registered arenas",
+        "plays in": ", ".join([*usual, *further]) or "none of the registered arenas",
     }
     if agent.learns:
-        properties["house checkpoints"] = ", ".join(catalogue.house_checkpoints(entry.name)) or "none yet"
+        properties["house checkpoints"] = ", ".join(trained) or "none yet"
     needs = {word: WORDS.get(word, "a word of other arenas") for word in sorted(agent.needs)}
     needs |= {f"{word} (to learn)": WORDS.get(word, "") for word in sorted(agent.needs_to_learn)}
     return [
@@ -176,6 +179,7 @@ def _rendered(parts: Iterable[Described]) -> list[RenderableType]:
 
 def _facts(venue: Venue) -> dict[str, str]:
     spec, identity, panel = venue.spec, venue.identity, panel_for(venue)
+    elsewhere = catalogue.house_entrants_elsewhere(identity)
     drawn = {"draw": f"returns closer than {spec.draw_band:.3g}"} if spec.draw_band else {}
     return {
         "identity": identity,
@@ -187,8 +191,16 @@ def _facts(venue: Venue) -> dict[str, str]:
         **drawn,
         "panel": f"{panel.id}: {', '.join(panel.members)}" if panel else "none declared; see `zoo panel`",
         "house entrants": ", ".join(catalogue.house_entrants(identity)) or "none yet",
+        **({"under other settings": _elsewhere(elsewhere)} if elsewhere else {}),
         "agents": ", ".join(catalogue.players(venue.arena())),
     }
+
+
+def _elsewhere(found: dict[str, list[str]]) -> str:
+    """Which agents of the house were trained under which other settings: "bad (lives=3,variant=mini)"."""
+    return ", ".join(
+        f"{agent} ({'; '.join(one or 'the usual' for one in settings)})" for agent, settings in found.items()
+    )
 
 
 def _seats(spec: ArenaSpec) -> Described:

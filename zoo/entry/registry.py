@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.entry import submitted
-from zoo.entry.importing import existing_file, importing, load_file, reason_of
+from zoo.entry.importing import existing_file, games_hint, importing, load_file, reason_of
 from zoo.entry.settings import argument_fields, canonical, config_fields, read
 from zoo.errors import UserError, broke, nearest, nearest_class
 from zoo.sandbox.levels import isolation, refusal
@@ -304,7 +304,7 @@ def load_arena(text: str, assignments: list[str] | None = None, wrap: tuple[str,
     factory: Any = None
     fixed: dict[str, Any] = {}
     content, modules = "", frozenset[str]()
-    if text.partition(":")[0] in FOREIGN:
+    if ":" in text and text.partition(":")[0] in FOREIGN:
         key, fixed = "", {"env": text}
     else:
         factory, key = _load(text, ARENAS)
@@ -378,7 +378,8 @@ def _load(text: str, group: str) -> tuple[Any, str]:
             return point.load(), ""
     if ":" not in text:
         kind = group.removeprefix("zoo.").rstrip("s")
-        raise UserError(f"unknown {kind} {text!r}; {nearest_class(text, names(group))}")
+        hint = games_hint(text) if kind == "arena" else ""
+        raise UserError(f"unknown {kind} {text!r}; {hint or nearest_class(text, names(group))}")
     place, _, attribute = text.rpartition(":")
     if place.endswith(".py"):
         loaded = load_file(place)
