@@ -268,8 +268,9 @@ def promised(coverage: Coverage) -> bool:
 def holds(coverage: Coverage) -> bool:
     """Whether intervals cover as they should, as far as was promised.
 
-    Ranks can be covered more often than asked, as an interval of whole places holds at least 95 %; so their upper
-    bound does not count. A coverage counts as short only where its own interval says so, from five repeats on.
+    Ranks can be covered more often than asked, as those of boards follow the verdicts on two, and an interval of whole
+    places holds at least 95 %; so their upper bound does not count. A coverage counts as short only where its own
+    interval says so, from five repeats on.
     """
     if not promised(coverage) or coverage.pairs.n < _PROOF:
         return True

@@ -23,13 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from leaderboard.statistics.estimate import NO_INTERVAL, Estimate, quantile
+from leaderboard.statistics.estimate import LEVEL, NO_INTERVAL, Estimate, quantile
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 PAIRED, UNPAIRED = "t, paired by episode", "t, unpaired"
-_SURE = 0.94  # with .95, whole places would make 95 % intervals of ranks cover .96 to .98
+_SURE = (1.0 + LEVEL) / 2.0  # on which side of 0 a difference lies whose 95 % interval leaves 0 out
 _ROUNDING = 1e-12  # a smaller share of two numbers, or of their variances, is no difference
 
 
@@ -101,12 +101,14 @@ class PanelMeans:
         return float(stdtr(freedom, difference / error))
 
     def rank_intervals(self, among: Sequence[int] | Ints | None = None) -> list[tuple[int, int]]:
-        """95 % intervals of the ranks (1 is best).
+        """Intervals of the ranks (1 is best) that cover at least 95 %.
 
-        An entrant stands behind all who are above it with a probability of more than .94, and before all who are below
-        it with more than that. Draws of all headlines together would give narrower intervals, but they cover .65 to .9
-        of the ranks where entrants are close: among equals, the luckiest one seems to be first for sure. These cover
-        .95 to .98 (`zoo selfcheck ratings`), and .9 where all are exactly equal.
+        An entrant stands behind all who are surely above it and before all who are surely below it: those whose
+        difference from it has a 95 % interval without 0. So a rank says no other thing than the verdict on two. Draws
+        of all headlines together would give narrower intervals, but they cover .65 to .9 of the ranks where entrants
+        are close: among equals, the luckiest one seems to be first for sure. These cover .98 to 1
+        (`zoo selfcheck ratings`), and .96 where all are exactly equal; a laxer rule that covers .95 to .98 covers .89
+        there.
 
         Args:
             among: positions of those who are ranked; None for all. One whose interval is unknown may have any rank, so

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from leaderboard.store.store import Store
     from leaderboard.views.standings import Ranked, Terms
 
-_VIEW = 10  # version of what a board holds: a cached one of another version is computed again
+_VIEW = 11  # version of what a board holds: a cached one of another version is computed again
 
 
 @dataclass(frozen=True)

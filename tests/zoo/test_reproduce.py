@@ -212,7 +212,7 @@ def test_number_published_and_verdict_stand_in_one_line_of_eighty_columns() -> N
     console.print(report_screen(Squares(), replace(report, rows=[*report.rows, computed]), run))
     lines = console.export_text().splitlines()
     assert "u = m: size, over 200" in lines and [line.split() for line in lines if line.startswith("u = m  ")] == [
-        ["u", "=", "m", "4.000"]
+        ["u", "=", "m", "4.000", "exact"]
     ]
 
 

@@ -173,7 +173,8 @@ def _screen(rows: Sequence[Coverage], missing: Sequence[str], plan: Simulation) 
     found = [f"{row.cyclic:.0%} of the {row.name} fields after {row.size:,} games" for row in rows if row.cyclic]
     text = (
         f"Shares of true differences and of true ranks inside their 95 % intervals; {low:.2f} to {high:.2f} is right."
-        " Ranks may be covered more often, as their intervals are whole places. Order: mean places by which five other"
+        " Ranks may be covered more often: on boards their intervals follow the verdicts on two."
+        " Order: mean places by which five other"
         " orders of the same results move a player. The rating's model is not true of uneven fields, whose players are"
         " unequally steady, nor of cyclic ones, where no number per player can be right; cycles were found in"
         f" {', '.join(dict.fromkeys(found)) or 'no field'}. Seed {plan.seed}."

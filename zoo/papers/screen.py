@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -94,7 +95,7 @@ def _sheet(rows: Sequence[FigureRow], counts: bool) -> Sheet:
     add("verdict", [row.verdict if row.published else MISSING for row in rows])
     add("sd", [number(row.sd, 2) for row in rows])
     if counts:
-        add("n", [MISSING if _computed(row.ours) else f"{row.ours.n:,}" for row in rows])
+        add("n", ["exact" if _computed(row.ours) else f"{row.ours.n:,}" for row in rows])
     add("target", [row.target or MISSING for row in rows])
     return Sheet(columns)
 
@@ -103,7 +104,8 @@ def _ours(values: Sequence[Estimate], digits: int) -> Column:
     """Our numbers: what was computed is said to be exact in place of an interval as long as nothing."""
     if all(map(_computed, values)):
         return Column("ours, exact", aligned([number(x.mean, digits) for x in values]), style="bold")
-    return figures("ours [95 %]", values, digits, style="bold")
+    cut = [replace(x, low=None, high=None) if _computed(x) else x for x in values]
+    return figures("ours [95 %]", cut, digits, style="bold")
 
 
 def _computed(x: Estimate) -> bool:

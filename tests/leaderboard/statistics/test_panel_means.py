@@ -90,3 +90,18 @@ def test_rank_intervals_tell_the_far_apart_and_not_the_close() -> None:
     assert any(low < high for low, high in intervals[1:])
     # Four hundred episodes tell offsets of .2 apart, as their standard error is .04.
     assert panel_means(played(n=6, episodes=400), WEIGHTS).rank_intervals() == [(k, k) for k in (6, 5, 4, 3, 2, 1)]
+
+
+def test_a_rank_is_sure_where_the_verdict_is() -> None:
+    told = set()
+    for seed in range(60):
+        returns = np.random.default_rng(seed).normal([[[0.0]], [[0.4]], [[0.9]]], 1.0, (3, 3, 8))
+        for chosen in ([0, 1], [0, 1, 2]):
+            result = panel_means(returns[chosen], WEIGHTS)
+            behind = [
+                sum((x := result.difference(j, i)).low is not None and x.low > 0 for j in range(len(chosen)) if j != i)
+                for i in range(len(chosen))
+            ]
+            assert [low for low, _ in result.rank_intervals()] == [1 + n for n in behind]
+            told.add((len(chosen), *behind))
+    assert {(2, 0, 0), (2, 1, 0)} <= told  # some are told apart, and some are not
