@@ -393,7 +393,7 @@ def test_the_two_teams_may_be_played_and_the_winner_earns_more():
         ({"opponent": "team", "enemy": 0.9}, "it must be 1"),
         ({"sight": -1.0}, "sight must be at least 0"),
         ({"limit": -1}, "limit must be at least 0"),
-        ({"enemy": -0.5}, "enemy must be at least 0"),
+        ({"enemy": -0.5}, "enemy must be in .0, 1e.06."),
         ({"reward": "both"}, "reward must be one of positive, thesis"),
     ],
 )
