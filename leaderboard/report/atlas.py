@@ -9,8 +9,8 @@ import numpy as np
 from markupsafe import Markup
 
 from leaderboard.report import charts, marks
-from leaderboard.report.html import hash_of, listed, style_sheet, template
-from leaderboard.report.layout import clean, decimals, number, plural
+from leaderboard.report.html import hash_of, style_sheet, template
+from leaderboard.report.layout import clean, decimals, listed, number, plural
 from leaderboard.views.atlas import FEWEST, Atlas, AtlasGame
 
 _WIDTH = 220.0  # pixels of a strip

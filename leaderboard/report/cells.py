@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from leaderboard.report.layout import MISSING, aligned, clean, decimals, intervals, number, plural
+from leaderboard.report.layout import MISSING, aligned, clean, decimals, intervals, listed, number, plural
 from leaderboard.statistics.estimate import Estimate
 from leaderboard.views import exploitability, strangers
 from leaderboard.views.board import Board
@@ -196,7 +196,7 @@ def robustness(board: Board) -> list[str]:
 def _first(board: Board, side: str, first: Mapping[str, Any]) -> str:
     """Who is first on a side, with all who share the place."""
     equals = [row.label for row in board.rows if row.side == side and row.rank == 1]
-    return " and ".join(map(clean, equals if len(equals) > 1 else [first["entrant"]]))
+    return listed([clean(name) for name in (equals if len(equals) > 1 else [first["entrant"]])])
 
 
 def predicted(board: Board) -> list[str]:

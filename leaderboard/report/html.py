@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from leaderboard.report import cells, charts, embedded, hardness, together
-from leaderboard.report.layout import clean, number, plural
+from leaderboard.report.layout import clean, listed, number, plural
 from leaderboard.statistics.cycles import CYCLES, OPEN, ORDER
 from leaderboard.statistics.tally import is_head_to_head
 from leaderboard.views.across import across
@@ -243,11 +243,6 @@ def _lead(page: ArenaPage) -> Iterator[str]:
 
 def _sentence(words: str) -> str:
     return words if words.endswith(".") else f"{words}."
-
-
-def listed(words: Sequence[str]) -> str:
-    """Words as a sentence has them: "a, b and c"."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _side(page: ArenaPage, side: PageSide, at: Mapping[str, int]) -> dict[str, Any]:

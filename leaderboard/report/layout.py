@@ -101,6 +101,11 @@ def unaligned(text: str) -> str:
     return " ".join(text.split()).replace("[ ", "[")
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence has them: "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
 def plural(n: int, word: str) -> str:
     """Number and noun: "1 block", "1,200 blocks", "2 matches"."""
     ending = "" if n == 1 else ("es" if word.endswith("ch") else "s")

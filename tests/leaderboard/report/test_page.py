@@ -9,7 +9,8 @@ import pytest
 from leaderboard.errors import StoreError
 from leaderboard.records import Measurement, Status
 from leaderboard.report import charts, embedded, marks
-from leaderboard.report.html import EntrantCard, Report, listed, render
+from leaderboard.report.html import EntrantCard, Report, render
+from leaderboard.report.layout import listed
 from leaderboard.statistics.tally import sides_of
 from leaderboard.store.store import Store
 from leaderboard.views.game import make_game
